@@ -1,0 +1,1 @@
+"""The Streamlit shell between the pages and the core library."""

@@ -1,0 +1,49 @@
+"""Files that are never seen half written: atomic replacement, JSON, tolerant JSON lines."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` at once: a reader, or a kill, sees the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes private files; a checkpoint is meant to be read by the whole group.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replace `path` by UTF-8 `content` at once."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Replace `path` by `value` as indented JSON at once; NaN is refused, as JSON has none."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def append_json_line(path: Path, value: dict[str, Any]) -> None:
+    """Append one line of JSON; one `write` call, so that lines of two writers do not mix."""
+    line = json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n"
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(line)
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the complete lines of a file that may be growing; a torn last line is left for later."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]

@@ -1,0 +1,213 @@
+"""Coordinate frames, local metres, distances and headings: all geometry of Bearings, in float64.
+
+Conventions, stated once: position arrays are `(n, 2)`, ordered `[latitude, longitude]` in label
+units or degrees and `[north_m, east_m]` in metres. Headings are degrees clockwise from true north
+in `[0, 360)`; a heading's unit vector is `(cos, sin)`, that is `(north, east)`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pyproj import Transformer
+
+from core.errors import FrameError
+
+Floats = NDArray[np.float64]
+FrameKind = Literal["degrees", "scaled_degrees", "planar_metres"]
+
+
+@dataclass(frozen=True)
+class CoordinateFrame:
+    """What the numbers in the latitude and longitude columns of a label file mean.
+
+    Attributes:
+        kind: `degrees` (WGS 84), `scaled_degrees` (degrees = origin + scale * label) or
+            `planar_metres` (latitude column = metres north, longitude column = metres east).
+        scale: Degrees per label unit; only for `scaled_degrees`.
+        origin_latitude: Degrees at label 0; only for `scaled_degrees`.
+        origin_longitude: Degrees at label 0; only for `scaled_degrees`.
+    """
+
+    kind: FrameKind
+    scale: float = 1.0
+    origin_latitude: float = 0.0
+    origin_longitude: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Reject a frame that cannot place anything on Earth."""
+        if self.kind not in ("degrees", "scaled_degrees", "planar_metres"):
+            raise FrameError(
+                f"frame kind {self.kind!r} is unknown: write degrees, scaled_degrees or "
+                "planar_metres under [frame] in campus.toml"
+            )
+        if not np.isfinite(self.scale) or self.scale == 0.0:
+            raise FrameError(f"frame scale must be a finite number other than 0, got {self.scale}")
+
+    @property
+    def has_degrees(self) -> bool:
+        """Whether positions can be placed on Earth (maps of the world, GeoJSON)."""
+        return self.kind != "planar_metres"
+
+    @property
+    def unit(self) -> str:
+        """The unit of the label columns, for axis titles and reports."""
+        return {"degrees": "°", "scaled_degrees": "label units", "planar_metres": "m"}[self.kind]
+
+    def to_degrees(self, labels: ArrayLike) -> Floats:
+        """Turn label positions `(n, 2)` into WGS 84 degrees `(n, 2)` `[latitude, longitude]`.
+
+        Raises:
+            FrameError: The frame is planar, or a result lies outside the range of degrees.
+        """
+        values = _pairs(labels)
+        if self.kind == "planar_metres":
+            raise FrameError(
+                "positions are planar metres and have no latitude and longitude in degrees: "
+                "give campus.toml a frame of kind degrees or scaled_degrees to use a world map"
+            )
+        if self.kind == "scaled_degrees":
+            values = values * self.scale + [self.origin_latitude, self.origin_longitude]
+        outside = (np.abs(values[:, 0]) > 90.0) | (np.abs(values[:, 1]) > 360.0)
+        if outside.any():
+            first = int(np.flatnonzero(outside)[0])
+            raise FrameError(
+                f"{int(outside.sum())} positions are no degrees (first: row {first}, "
+                f"{values[first].tolist()}): correct the labels or the [frame] in campus.toml"
+            )
+        return values
+
+    def from_degrees(self, degrees: ArrayLike) -> Floats:
+        """Turn WGS 84 degrees `(n, 2)` into label positions `(n, 2)`."""
+        values = _pairs(degrees)
+        if self.kind == "planar_metres":
+            raise FrameError("degrees cannot be written as planar metres without a datum")
+        if self.kind == "scaled_degrees":
+            return (values - [self.origin_latitude, self.origin_longitude]) / self.scale
+        return values
+
+
+@dataclass(frozen=True)
+class LocalFrame:
+    """Local metres about a fixed origin, tied to the frame of a label file.
+
+    Degrees are projected with WGS 84's azimuthal equidistant projection (PROJ `aeqd`, Snyder 1987,
+    p. 191) about the origin: within 1 km of it, planar distances are geodesics to under a
+    millimetre.
+
+    Attributes:
+        frame: What label units mean.
+        origin: `(latitude, longitude)` of the local origin, in label units.
+    """
+
+    frame: CoordinateFrame
+    origin: tuple[float, float]
+
+    @classmethod
+    def about(cls, frame: CoordinateFrame, labels: ArrayLike) -> Self:
+        """Make the local frame about the median of label positions `(n, 2)`.
+
+        The median keeps the origin on campus when some labels are grossly wrong.
+        """
+        middle = np.median(_pairs(labels), axis=0)
+        return cls(frame, (float(middle[0]), float(middle[1])))
+
+    @cached_property
+    def _transformer(self) -> Transformer:
+        latitude, longitude = self.frame.to_degrees([self.origin])[0]
+        local = f"+proj=aeqd +lat_0={latitude:.12f} +lon_0={longitude:.12f} +datum=WGS84 +units=m"
+        return Transformer.from_crs("EPSG:4326", local, always_xy=True)
+
+    def to_metres(self, labels: ArrayLike) -> Floats:
+        """Turn label positions `(n, 2)` into `(n, 2)` `[north_m, east_m]`."""
+        if not self.frame.has_degrees:
+            return _pairs(labels) - np.asarray(self.origin)
+        return self.from_degrees(self.frame.to_degrees(labels))
+
+    def to_labels(self, metres: ArrayLike) -> Floats:
+        """Turn `(n, 2)` `[north_m, east_m]` into label positions `(n, 2)`."""
+        if not self.frame.has_degrees:
+            return _pairs(metres) + np.asarray(self.origin)
+        return self.frame.from_degrees(self.to_degrees(metres))
+
+    def to_degrees(self, metres: ArrayLike) -> Floats:
+        """Turn `(n, 2)` `[north_m, east_m]` into WGS 84 degrees; FrameError where planar."""
+        values = _pairs(metres)
+        longitude, latitude = self._transformer.transform(
+            values[:, 1], values[:, 0], direction="INVERSE"
+        )
+        return np.column_stack([latitude, longitude])
+
+    def from_degrees(self, degrees: ArrayLike) -> Floats:
+        """Turn WGS 84 degrees `(n, 2)` into `(n, 2)` `[north_m, east_m]`; FrameError if planar."""
+        values = _pairs(degrees)
+        east, north = self._transformer.transform(values[:, 1], values[:, 0])
+        return np.column_stack([north, east])
+
+
+def distance_m(first_m: ArrayLike, second_m: ArrayLike) -> Floats:
+    """Distances `(n,)` in metres between `(n, 2)` local positions (either may be `(2,)`)."""
+    difference = np.asarray(first_m, np.float64) - np.asarray(second_m, np.float64)
+    return np.asarray(np.hypot(difference[..., 0], difference[..., 1]))
+
+
+def wrap_heading_deg(heading_deg: ArrayLike) -> Floats:
+    """Bring headings of any size into `[0, 360)`."""
+    wrapped = np.mod(np.asarray(heading_deg, np.float64), 360.0)
+    # A tiny negative angle rounds up to exactly 360 in np.mod.
+    return np.where(wrapped >= 360.0, 0.0, wrapped)
+
+
+def heading_difference_deg(first_deg: ArrayLike, second_deg: ArrayLike) -> Floats:
+    """Signed turn from `second` to `first` in degrees, in `[-180, 180)`, the short way round."""
+    difference = np.asarray(first_deg, np.float64) - np.asarray(second_deg, np.float64)
+    return np.mod(difference + 180.0, 360.0) - 180.0
+
+
+def heading_error_deg(first_deg: ArrayLike, second_deg: ArrayLike) -> Floats:
+    """Absolute angle between two headings in degrees, in `[0, 180]`."""
+    return np.abs(heading_difference_deg(first_deg, second_deg))
+
+
+def heading_unit(heading_deg: ArrayLike) -> Floats:
+    """Unit vectors `(..., 2)` `(cos, sin)` of headings `(...)`: `(north, east)` components."""
+    radians = np.deg2rad(np.asarray(heading_deg, np.float64))
+    return np.stack([np.cos(radians), np.sin(radians)], axis=-1)
+
+
+def heading_from_unit(unit: ArrayLike) -> Floats:
+    """Headings `(...)` in `[0, 360)` of vectors `(..., 2)` `(cos, sin)` of any length.
+
+    The zero vector points nowhere; it gives 0, as `atan2(0, 0)` does.
+    """
+    vector = np.asarray(unit, np.float64)
+    return wrap_heading_deg(np.rad2deg(np.arctan2(vector[..., 1], vector[..., 0])))
+
+
+def circular_mean_deg(
+    heading_deg: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Weighted circular mean over the last axis (Mardia & Jupp 2000, eq. 2.2.4).
+
+    Args:
+        heading_deg: Headings `(..., k)` in degrees.
+        weights: Non-negative weights `(..., k)`; equal when absent.
+
+    Returns:
+        The mean headings `(...)` in `[0, 360)` and the mean resultant lengths `(...)` in `[0, 1]`:
+        1 when all agree, 0 when they cancel and the mean says nothing.
+    """
+    units = heading_unit(heading_deg)
+    share = np.ones(units.shape[:-1]) if weights is None else np.asarray(weights, np.float64)
+    total = share.sum(axis=-1)
+    mean = (units * share[..., None]).sum(axis=-2) / np.where(total == 0, 1.0, total)[..., None]
+    return heading_from_unit(mean), np.hypot(mean[..., 0], mean[..., 1])
+
+
+def _pairs(values: ArrayLike) -> Floats:
+    array = np.asarray(values, np.float64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"positions must have shape (n, 2), got {array.shape}")
+    return array
