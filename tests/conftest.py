@@ -1,0 +1,91 @@
+"""Fixtures for every room: a tiny generated campus, so that no test needs a real photo."""
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+CampusMaker = Callable[..., Path]
+
+ORIGIN_DEG = (17.445, 78.349)
+METRES_PER_DEGREE = 111_320.0
+COLOURS = ((200, 70, 60), (70, 160, 80), (70, 90, 200), (210, 180, 60))
+PHOTO_PIXELS = 96
+
+
+@pytest.fixture
+def small_campus(shared_campus: Path, tmp_path: Path) -> Path:
+    """A dataset folder of 48 photos in 4 regions that the test may change."""
+    root = tmp_path / "campus"
+    shutil.copytree(shared_campus, root, ignore=shutil.ignore_patterns(".bearings"))
+    return root
+
+
+@pytest.fixture(scope="session")
+def shared_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same dataset, made once a session: read it, never write to it."""
+    return _make_campus(tmp_path_factory.mktemp("shared") / "campus")
+
+
+@pytest.fixture(scope="session")
+def make_campus() -> CampusMaker:
+    """Give the maker itself, for a dataset of another size: `make_campus(root, spots=6)`."""
+    return _make_campus
+
+
+def _make_campus(
+    root: Path,
+    *,
+    regions: int = 4,
+    spots: int = 6,
+    headings: tuple[float, ...] = (20.0, 200.0),
+    seed: int = 0,
+) -> Path:
+    """Write `regions * spots * len(headings)` photos and `labels.csv` in degrees.
+
+    Regions lie 150 m apart, spots of a region 12 m apart, photos of a spot at one point. A region
+    has its colour, a spot its brightness, a heading the slope of its stripes.
+    """
+    rng = np.random.default_rng(seed)
+    (root / "images").mkdir(parents=True)
+    rows = []
+    for region in range(regions):
+        for spot in range(spots):
+            north_m, east_m = 12.0 * spot, 150.0 * region
+            for heading in headings:
+                name = f"img_{len(rows):04d}.jpg"
+                angle = (heading + 37.0 * spot + 11.0 * region) % 360.0
+                _save_photo(root / "images" / name, region, spot / spots, angle, rng)
+                rows.append(
+                    {
+                        "filename": name,
+                        "timestamp": f"{9 + spot % 8:02d}:{5 * region:02d}",
+                        "latitude": ORIGIN_DEG[0] + north_m / METRES_PER_DEGREE,
+                        "longitude": ORIGIN_DEG[1] + east_m / (METRES_PER_DEGREE * 0.954),
+                        "angle": angle,
+                        "Region_ID": region + 1,
+                    }
+                )
+    pd.DataFrame(rows).to_csv(root / "labels.csv", index=False)
+    (root / "campus.toml").write_text(
+        'name = "Tiny campus"\n\n[frame]\nkind = "degrees"\n\n[regions]\n1 = "Gate"\n',
+        encoding="utf-8",
+    )
+    return root
+
+
+def _save_photo(
+    path: Path, region: int, brightness: float, heading_deg: float, rng: np.random.Generator
+) -> None:
+    across, down = np.meshgrid(np.arange(PHOTO_PIXELS), np.arange(PHOTO_PIXELS))
+    slope = math.radians(heading_deg)
+    stripes = np.sin((across * math.cos(slope) + down * math.sin(slope)) / 4.0 + slope)
+    colour = np.asarray(COLOURS[region % len(COLOURS)], np.float64)
+    pixels = colour * (0.5 + 0.4 * brightness) + 45.0 * stripes[..., None]
+    pixels += rng.normal(0.0, 4.0, pixels.shape)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=90)
