@@ -1,0 +1,217 @@
+"""A Streamlit form drawn from a pydantic schema: the same schema drives the CLI and the run file.
+
+The form returns a validated config, or shows beside each field, in plain words, what is wrong.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from pydantic import BaseModel, ValidationError
+from streamlit.delta_generator import DeltaGenerator
+
+from app.form_fields import FormField, form_fields, nest, read_numbers
+from core.errors import BearingsError
+
+Path = tuple[str, ...]
+Schema = TypeVar("Schema", bound=BaseModel)
+
+# Pydantic's own sentences speak of "input" and "instance"; these speak of the field.
+_PLAIN = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "missing": "needs an answer",
+    "int_type": "needs a whole number",
+    "int_parsing": "needs a whole number",
+    "int_from_float": "needs a whole number",
+    "float_type": "needs a number",
+    "float_parsing": "needs numbers separated by commas",
+    "tuple_type": "needs numbers separated by commas",
+    "list_type": "needs numbers separated by commas",
+    "too_long": "takes {max_length} numbers",
+    "string_too_short": "needs an answer",
+}
+
+
+@dataclass(frozen=True)
+class FormPlan:
+    """How a schema is laid out.
+
+    Attributes:
+        key: Prefix of the widgets' state keys.
+        first: Fields shown at the top, in this order; all others go under "All options".
+        buttons: Labels of the submit buttons; the first is the primary one.
+        start: Values shown first where they differ from the schema's defaults.
+        suggestions: Offered answers of text fields; any other answer may be typed.
+        hidden: Fields (or whole nested schemas) that this form leaves at their start values.
+    """
+
+    key: str
+    first: tuple[Path, ...]
+    buttons: tuple[str, ...]
+    start: Mapping[Path, Any] = field(default_factory=dict)
+    suggestions: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+    hidden: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class FormAnswer(Generic[Schema]):
+    """A validated config and the label of the button that was pressed."""
+
+    config: Schema
+    button: str
+
+
+def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | None:
+    """Draw the form; return its answer in the run in which a button was pressed and all is valid.
+
+    Args:
+        schema: The pydantic schema to fill in.
+        plan: Order, start values and suggestions.
+    """
+    described = {item.path: item for item in form_fields(schema)}
+    values = {path: value for path, value in plan.start.items() if _hidden(path, plan)}
+    boxes: dict[Path, DeltaGenerator] = {}
+    with st.form(plan.key, border=False, enter_to_submit=False):
+        summary = st.container()
+        for path in plan.first:
+            boxes[path] = st.container()
+            values[path] = _widget(boxes[path], described[path], plan)
+        for title, members in _groups(described, plan):
+            with st.expander(title):
+                for item in members:
+                    boxes[item.path] = st.container()
+                    values[item.path] = _widget(boxes[item.path], item, plan)
+        pressed = _buttons(plan.buttons)
+    if pressed is None:
+        return None
+    try:
+        answers = {path: _answer(described[path], value) for path, value in values.items()}
+        return FormAnswer(schema.model_validate(nest(answers)), pressed)
+    except ValidationError as error:
+        _show_problems(problems(error), summary, boxes)
+    except BearingsError as error:
+        summary.error(str(error))
+    return None
+
+
+def problems(error: ValidationError) -> dict[Path, str]:
+    """Return what is wrong, by path, in plain words; an empty path concerns the whole form."""
+    return {
+        tuple(str(part) for part in item["loc"]): _plain_words(item["type"], item)
+        for item in error.errors(include_url=False)
+    }
+
+
+def _plain_words(kind: str, item: Mapping[str, Any]) -> str:
+    if item["input"] is None:
+        return "needs an answer"
+    if kind in _PLAIN:
+        return _PLAIN[kind].format(**item.get("ctx", {}))
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _show_problems(
+    found: dict[Path, str], summary: DeltaGenerator, boxes: Mapping[Path, DeltaGenerator]
+) -> None:
+    named = []
+    for path, words in found.items():
+        # A tuple's faulty member has one index more than the field it belongs to.
+        shown = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in boxes), None)
+        if shown is None:
+            named.append(f"{' '.join(path)}: {words}" if path else words)
+        else:
+            boxes[shown].error(f"{shown[-1].replace('_', ' ').capitalize()} {words}.")
+            named.append(" → ".join(shown).replace("_", " "))
+    summary.error("Not started. Correct this first: " + "; ".join(named) + ".")
+
+
+def _hidden(path: Path, plan: FormPlan) -> bool:
+    return any(path[: len(hidden)] == hidden for hidden in plan.hidden)
+
+
+def _groups(
+    described: Mapping[Path, FormField], plan: FormPlan
+) -> Iterator[tuple[str, list[FormField]]]:
+    """Yield the fields that are not shown first, by the nested schema they belong to."""
+    groups: dict[str, list[FormField]] = {}
+    for path, item in described.items():
+        if path not in plan.first and not _hidden(path, plan):
+            owner = " · ".join(path[:-1]).replace("_", " ") or "run"
+            groups.setdefault(f"All options: {owner}", []).append(item)
+    yield from groups.items()
+
+
+def _buttons(labels: tuple[str, ...]) -> str | None:
+    pressed = None
+    for index, label in enumerate(labels):
+        kind = "primary" if index == 0 else "secondary"
+        if st.form_submit_button(label, type=kind, width="stretch"):  # type: ignore[arg-type]
+            pressed = label
+    return pressed
+
+
+def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
+    key = f"{plan.key}.{'.'.join(item.path)}"
+    shown = plan.start.get(item.path, item.default)
+    common: dict[str, Any] = {"label": item.label, "help": item.help or None, "key": key}
+    # A visit to another page must not lose a half-filled form.
+    common["persist_state"] = "session"
+    if item.kind == "flag":
+        return box.checkbox(value=bool(shown), **common)
+    if item.kind in ("integer", "number"):
+        return _number(box, item, shown, common)
+    if item.kind == "choice":
+        place = item.choices.index(shown) if shown in item.choices else None
+        return box.selectbox(options=item.choices, index=place, **common)
+    if item.kind == "numbers":
+        return box.text_input(value=", ".join(f"{x:g}" for x in shown or ()), **common)
+    text = "" if shown is None else str(shown)
+    offered = list(plan.suggestions.get(item.path, ()))
+    if not offered:
+        return box.text_input(value=text, **common)
+    options = offered if text in offered or not text else [text, *offered]
+    place = options.index(text) if text else 0
+    return box.selectbox(options=options, index=place, accept_new_options=True, **common)
+
+
+def _number(
+    box: DeltaGenerator,
+    item: FormField,
+    shown: Any,  # noqa: ANN401 - int, float or None
+    common: dict[str, Any],
+) -> Any:  # noqa: ANN401 - int, float or None
+    convert = int if item.kind == "integer" else float
+    settings: dict[str, Any] = dict(common)
+    if item.low is not None:
+        settings["min_value"] = convert(item.low)
+    if item.high is not None:
+        settings["max_value"] = convert(item.high)
+    if item.kind == "number":
+        # Learning rates need more digits than Streamlit's two; %g also keeps 5 from reading 5.00.
+        settings |= {"format": "%g", "step": _step(shown)}
+    return box.number_input(value=None if shown is None else convert(shown), **settings)
+
+
+def _step(shown: float | None) -> float:
+    """Return a step of about a tenth of the value: the arrows stay useful at 0.0001 and at 30."""
+    if not shown:
+        return 0.1
+    return float(f"{abs(shown) / 10:.0e}")
+
+
+def _answer(item: FormField, value: Any) -> Any:  # noqa: ANN401 - any answer
+    """Turn what a widget returned into what the schema validates."""
+    if item.kind == "numbers" and isinstance(value, str):
+        if not value.strip() and item.optional:
+            return None
+        try:
+            return read_numbers(value, whole=item.whole)
+        except ValueError:
+            return value
+    if item.kind == "text" and isinstance(value, str) and not value.strip():
+        return None
+    return value
