@@ -1,0 +1,42 @@
+# ruff: noqa: N999 - the start command that the owner fixed names Home.py
+"""Bearings in the browser: the router, and the one bootstrap of the import path.
+
+Start it with `streamlit run app/Home.py`.
+"""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "": (("home", "Home"), ("predict", "Predict")),
+    "Data and training": (("data", "Data"), ("train", "Train"), ("runs", "Runs")),
+    "Understanding": (("evaluate", "Evaluate"), ("map", "Map"), ("explain", "Explain")),
+}
+
+# `streamlit run app/Home.py` puts app/ on the path, not the project: without this line no page
+# finds `core` or `app`.
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+
+def main() -> None:
+    """Draw the sidebar and the page that the reader chose."""
+    # After the path is set; these import the project.
+    from app import shell
+
+    # A local file: an emoji or a material icon would be fetched from another host.
+    st.set_page_config("Bearings", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
+    sections = {
+        section: [
+            st.Page(ROOT / "pages" / f"{name}.py", title=title, default=name == "home")
+            for name, title in pages
+        ]
+        for section, pages in PAGES.items()
+    }
+    shell.show(st.navigation(sections))
+
+
+main()

@@ -1,0 +1,1 @@
+"""Plotly figures: tables in, figures out, no Streamlit."""

@@ -1,0 +1,52 @@
+"""What a page says while it has nothing to show: nothing loaded yet, or something broken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import streamlit as st
+
+from app import links
+from core.errors import BearingsError
+
+
+def show_error(error: BearingsError) -> None:
+    """Show a mistake that the reader can mend, without a traceback."""
+    st.error(str(error))
+
+
+@contextmanager
+def mendable() -> Iterator[None]:
+    """Show a `BearingsError` of the block and end the run; Home.py does so around every page.
+
+    Only bodies that run without Home.py, that is fragments, need it themselves.
+    """
+    try:
+        yield
+    except BearingsError as error:
+        show_error(error)
+        st.stop()
+
+
+def no_dataset() -> NoReturn:
+    """Say how to get a data set, and end the run."""
+    st.info(
+        "No data set is loaded. Choose one in the sidebar, type the path of a folder with a "
+        "`labels.csv` and an `images` folder there, or render the demo campus on Home."
+    )
+    links.to("home", "Go to Home")
+    st.stop()
+
+
+def no_checkpoint() -> NoReturn:
+    """Say how to get a checkpoint, and end the run."""
+    st.info("No trained model is loaded. Choose one in the sidebar, or train one.")
+    links.to("train", "Train a model")
+    st.stop()
+
+
+def no_report(command: str) -> NoReturn:
+    """Say how to make an evaluation report, and end the run."""
+    st.info("This model has no evaluation report yet. Make one with this command:")
+    st.code(command, language="bash")
+    st.stop()

@@ -1,0 +1,76 @@
+"""One palette for figures, maps and pages: colours that colour-blind readers can tell apart.
+
+The colours are Okabe and Ito's (Color Universal Design, 2008). Three of them have one meaning
+wherever they appear: the truth, the prediction, and the prediction refined by its neighbours.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+Mode = Literal["light", "dark"]
+RGB = tuple[int, int, int]
+
+# Qualitative series where no meaning is fixed (runs, methods).
+SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+# Okabe-Ito has no ramp; cividis is made for the same readers (Nunez et al. 2018).
+RAMP = "Cividis"
+RAMP_STOPS: tuple[RGB, ...] = (
+    (0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 184, 102), (254, 232, 56),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours as hex text; `mode` says which background they are meant for."""
+
+    mode: Mode
+    truth: str
+    prediction: str
+    refined: str
+    evidence: str
+    text: str
+    faint: str
+    background: str
+    surface: str
+
+
+LIGHT = Palette(
+    mode="light", truth="#009E73", prediction="#D55E00", refined="#0072B2", evidence="#CC79A7",
+    text="#1F2933", faint="#8A939C", background="#FFFFFF", surface="#F3F5F7",
+)  # fmt: skip
+DARK = Palette(
+    mode="dark", truth="#1FC79A", prediction="#F0803C", refined="#56B4E9", evidence="#E39AC3",
+    text="#E6EAEE", faint="#7F8A95", background="#11161C", surface="#1B232C",
+)  # fmt: skip
+
+
+def palette() -> Palette:
+    """The palette for the theme that the reader's browser shows (light where unknown)."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def rgb(colour: str) -> RGB:
+    """`#RRGGBB` as three numbers, for deck.gl."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def rgba(colour: str, opacity: float) -> tuple[int, int, int, int]:
+    """`#RRGGBB` with an opacity in [0, 1], for deck.gl."""
+    return (*rgb(colour), round(255 * opacity))
+
+
+def css(colour: str, opacity: float) -> str:
+    """`#RRGGBB` with an opacity in [0, 1], for plotly."""
+    return f"rgba{(*rgb(colour), opacity)}"
+
+
+def ramp(share: float) -> RGB:
+    """Colour of a value in [0, 1] on the sequential ramp."""
+    place = min(max(share, 0.0), 1.0) * (len(RAMP_STOPS) - 1)
+    low = min(int(place), len(RAMP_STOPS) - 2)
+    part = place - low
+    first, second = RAMP_STOPS[low], RAMP_STOPS[low + 1]
+    red, green, blue = (round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
+    return red, green, blue

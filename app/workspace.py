@@ -1,0 +1,102 @@
+"""Where the app finds things: data sets, checkpoints, runs and reports under one folder.
+
+Only names and presence of files are looked at here; nothing is loaded.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+LABEL_WORD = "label"
+DEMO = "demo"
+DEMO_CHECKPOINT = "demo-campus"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with `data/`, `checkpoints/` and `runs/` in it.
+
+    Attributes:
+        root: The project's own folder unless `BEARINGS_WORKSPACE` names another, for example on a
+            larger disk.
+    """
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Folder that holds one folder per data set."""
+        return self.root / "data"
+
+    @property
+    def runs(self) -> Path:
+        """Folder that holds one folder per training run."""
+        return self.root / "runs"
+
+    @property
+    def demo_data(self) -> Path:
+        """Where the demo campus is rendered to."""
+        return self.data / DEMO
+
+    @property
+    def demo_checkpoint(self) -> Path:
+        """The checkpoint that ships with the project."""
+        return self.root / "checkpoints" / DEMO_CHECKPOINT
+
+    def datasets(self) -> list[Path]:
+        """Folders under `data/` with a label file, by name, the demo first."""
+        found = [folder for folder in _folders(self.data) if has_labels(folder)]
+        return sorted(found, key=lambda folder: (folder.name != DEMO, folder.name))
+
+    def checkpoints(self) -> list[Path]:
+        """Folders with a `card.json`: the demo, other checkpoints, then runs, newest first."""
+        kept = [folder for folder in _folders(self.root / "checkpoints") if has_card(folder)]
+        kept.sort(key=lambda folder: (folder.name != DEMO_CHECKPOINT, folder.name))
+        best = [run / "checkpoints" / "best" for run in _folders(self.runs)]
+        trained = [folder for folder in best if has_card(folder)]
+        trained.sort(key=lambda folder: -(folder / "card.json").stat().st_mtime_ns)
+        return kept + trained
+
+    def label(self, path: Path) -> str:
+        """A path as the user knows it: relative to the workspace where it lies inside."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def workspace() -> Workspace:
+    """The workspace of this process."""
+    return Workspace(Path(os.environ.get("BEARINGS_WORKSPACE") or PROJECT).resolve())
+
+
+def has_labels(folder: Path) -> bool:
+    """Whether a folder holds a label file of any layout; what is in it is not read."""
+    return any(
+        file.suffix.lower() == ".csv" and LABEL_WORD in file.stem.lower()
+        for file in folder.iterdir()
+    )
+
+
+def has_card(folder: Path) -> bool:
+    """Whether a folder presents itself as a checkpoint."""
+    return (folder / "card.json").is_file()
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run that a checkpoint belongs to, or None for one that stands alone."""
+    return (
+        checkpoint.parents[1]
+        if checkpoint.parent.name == "checkpoints" and (checkpoint.name in ("best", "last"))
+        else None
+    )
+
+
+def reports(checkpoint: Path) -> list[Path]:
+    """Folders with the evaluation reports of a checkpoint, newest first."""
+    home = run_of(checkpoint) or checkpoint
+    places = [home / "report", *_folders(home / "reports")]
+    found = [place for place in places if (place / "report.json").is_file()]
+    return sorted(found, key=lambda place: -(place / "report.json").stat().st_mtime_ns)
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(child for child in parent.iterdir() if child.is_dir()) if parent.is_dir() else []
