@@ -1,0 +1,1 @@
+"""Refinement by training photos: the gallery, its neighbours, and baselines without training."""
