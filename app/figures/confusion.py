@@ -1,0 +1,81 @@
+"""Which region was taken for which: a confusion matrix whose cells can be clicked."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import RAMP, Palette
+
+_CELL_PX = 38
+
+
+def confusion_counts(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
+    """Count photos by true region (rows) and predicted region (columns), both in stable order.
+
+    Args:
+        table: Columns `true_region` and `region`, as text.
+        regions: Every region in the model's order.
+    """
+    counts = pd.crosstab(table["true_region"], table["region"])
+    return counts.reindex(index=regions, columns=regions, fill_value=0)
+
+
+def confusion_matrix(counts: pd.DataFrame, palette: Palette) -> go.Figure:
+    """Draw the matrix; colour is the share of the true region's photos, text is their number.
+
+    Args:
+        counts: Square table, true regions in rows and predicted regions in columns.
+        palette: Colours of the theme.
+
+    Returns:
+        A heatmap under invisible squares. Streamlit reports no clicks on a heatmap, so that the
+        squares, whose `customdata` is `[true region, predicted region]`, take them.
+    """
+    totals = counts.sum(axis=1).to_numpy()[:, None]
+    share = counts.to_numpy() / np.where(totals == 0, 1, totals)
+    names = [str(name) for name in counts.index]
+    figure = go.Figure(
+        go.Heatmap(
+            z=share,
+            x=names,
+            y=names,
+            text=np.where(counts.to_numpy() == 0, "", counts.to_numpy().astype(str)),
+            texttemplate="%{text}",
+            colorscale=RAMP,
+            zmin=0,
+            zmax=1,
+            hoverinfo="skip",
+            xgap=1,
+            ygap=1,
+            colorbar={"title": "share of<br>true region", "tickformat": ".0%"},
+        )
+    )
+    figure.add_trace(_click_targets(counts, share, names, palette))
+    side = 150 + _CELL_PX * len(names)
+    figure.update_layout(
+        height=side, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode=False
+    )
+    figure.update_xaxes(title="predicted region", type="category", showgrid=False)
+    figure.update_yaxes(title="true region", type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def _click_targets(
+    counts: pd.DataFrame, share: np.ndarray, names: list[str], palette: Palette
+) -> go.Scatter:
+    rows, columns = (axis.ravel() for axis in np.indices(counts.shape))
+    return go.Scatter(
+        x=[names[column] for column in columns],
+        y=[names[row] for row in rows],
+        mode="markers",
+        marker={"symbol": "square", "size": _CELL_PX - 6, "color": palette.surface, "opacity": 0},
+        # The clicked cell shows a frame, so that the photos below are known to be its own.
+        selected={"marker": {"opacity": 0.35}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[[names[row], names[column]] for row, column in zip(rows, columns, strict=True)],
+        text=[
+            f"{counts.to_numpy()[row, column]} photos, {share[row, column]:.0%} of the region"
+            for row, column in zip(rows, columns, strict=True)
+        ],
+        hovertemplate=("true %{customdata[0]}, predicted %{customdata[1]}: %{text}<extra></extra>"),
+    )

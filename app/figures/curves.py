@@ -1,0 +1,48 @@
+"""Learning curves: how the numbers of one run, or of several, moved by epoch."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import SERIES
+
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def curve(table: pd.DataFrame, title: str, unit: str) -> go.Figure:
+    """Draw one line per series over the epochs.
+
+    Args:
+        table: Columns `series` (text), `epoch` (from 1) and `value`; rows without a value are gaps.
+        title: What is measured.
+        unit: Unit of the value, for the axis; empty for a pure number.
+
+    Returns:
+        A figure whose series differ by colour and by dash, so that colour alone carries nothing.
+    """
+    figure = go.Figure()
+    for index, (name, rows) in enumerate(table.groupby("series", sort=False)):
+        dash = _DASHES[index // len(SERIES) % len(_DASHES)] if index >= len(SERIES) else None
+        figure.add_scatter(
+            x=rows["epoch"],
+            y=rows["value"],
+            name=str(name),
+            mode="lines+markers",
+            line={"color": SERIES[index % len(SERIES)], "dash": dash or _DASHES[index % 2]},
+            marker={"size": 6},
+        )
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        height=280,
+        margin={"l": 10, "r": 10, "t": 46, "b": 10},
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"},
+        # Without it every poll of a growing run would throw away the reader's zoom.
+        uirevision=title,
+    )
+    figure.update_xaxes(title="epoch", dtick=1 if _last_epoch(table) <= 12 else None)
+    figure.update_yaxes(title=unit or None, rangemode="tozero")
+    return figure
+
+
+def _last_epoch(table: pd.DataFrame) -> int:
+    return int(table["epoch"].max()) if len(table) else 0

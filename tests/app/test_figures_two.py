@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.figures.baselines import baseline_bars
+from app.figures.confusion import confusion_counts, confusion_matrix
+from app.figures.curves import curve
+from app.figures.errors import (
+    error_by_region,
+    heading_error_by_heading,
+    heading_error_histogram,
+    position_error_cdf,
+)
+from app.theme import DARK, LIGHT
+
+
+@pytest.fixture
+def errors() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "true_region": ["1", "1", "2", "10"],
+            "region": ["1", "2", "2", "10"],
+            "true_angle": [350.0, 10.0, 90.0, 180.0],
+            "error_m": [4.0, 8.0, 20.0, 100.0],
+            "error_refined_m": [2.0, 6.0, 12.0, 60.0],
+            "heading_error_deg": [0.0, 30.0, 90.0, 180.0],
+            "heading_error_refined_deg": [2.0, 10.0, 45.0, 179.0],
+        }
+    )
+
+
+def test_a_curve_keeps_one_line_a_series_and_its_zoom() -> None:
+    table = pd.DataFrame(
+        {"series": ["a", "b", "a"], "epoch": [1, 1, 2], "value": [3.0, 2.0, float("nan")]}
+    )
+    figure = curve(table, "Loss", "")
+    assert [line.name for line in figure.data] == ["a", "b"]
+    assert list(figure.data[0].x) == [1, 2]
+    assert figure.data[0].line.dash != figure.data[1].line.dash
+    assert figure.layout.uirevision == "Loss"
+
+
+def test_an_empty_curve_is_still_a_figure() -> None:
+    assert len(curve(pd.DataFrame({"series": [], "epoch": [], "value": []}), "Loss", "").data) == 0
+
+
+def test_confusion_counts_keep_every_region_in_order(errors: pd.DataFrame) -> None:
+    counts = confusion_counts(errors, ["1", "2", "3", "10"])
+    assert counts.to_numpy().tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_a_confusion_cell_carries_its_true_and_predicted_region(
+    errors: pd.DataFrame, palette: object
+) -> None:
+    figure = confusion_matrix(confusion_counts(errors, ["1", "2", "10"]), palette)
+    heat, squares = figure.data
+    assert heat.z[0].tolist() == [0.5, 0.5, 0.0], "colour is the share of the true region"
+    place = [list(pair) for pair in squares.customdata].index(["1", "2"])
+    assert (squares.y[place], squares.x[place]) == ("1", "2"), "rows are the truth"
+    assert squares.text[place] == "1 photos, 50% of the region"
+
+
+def test_the_cdf_rises_to_one_at_the_largest_error(errors: pd.DataFrame) -> None:
+    raw, refined = position_error_cdf(errors, LIGHT).data
+    assert list(raw.x) == [4.0, 8.0, 20.0, 100.0]
+    assert list(raw.y) == [0.25, 0.5, 0.75, 1.0]
+    assert list(refined.x) == [2.0, 6.0, 12.0, 60.0]
+
+
+def test_the_heading_histogram_loses_no_photo_not_even_at_180_degrees(
+    errors: pd.DataFrame,
+) -> None:
+    for bars in heading_error_histogram(errors, LIGHT).data:
+        assert int(np.sum(bars.y)) == len(errors)
+
+
+def test_headings_about_north_share_one_sector(errors: pd.DataFrame) -> None:
+    raw = heading_error_by_heading(errors, LIGHT).data[0]
+    assert list(raw.theta) == [0.0, 90.0, 180.0]
+    assert list(raw.r) == [15.0, 90.0, 180.0]
+    assert list(raw.customdata) == [2, 1, 1]
+
+
+def test_regions_keep_the_order_of_the_table(errors: pd.DataFrame) -> None:
+    figure = error_by_region(errors, "error_m", "error_refined_m", "position error (m)", LIGHT)
+    assert list(figure.layout.xaxis.categoryarray) == ["1", "2", "10"]
+
+
+def test_a_baseline_that_was_given_the_truth_is_hatched() -> None:
+    table = pd.DataFrame(
+        {
+            "name": ["model", "true region's centre", "no position"],
+            "kind": ["prediction", "baseline", "baseline"],
+            "given_truth": [False, True, False],
+            "median_m": [12.0, 30.0, float("nan")],
+        }
+    )
+    bars = baseline_bars(table, "median_m", "median error (m)", LIGHT).data[0]
+    assert list(bars.y) == ["true region's centre", "model"], "the first row is drawn on top"
+    assert list(bars.marker.pattern.shape) == ["/", ""]
+    assert list(bars.marker.color) == [LIGHT.faint, LIGHT.prediction]
