@@ -1,0 +1,73 @@
+# Bearings. `make app` starts the app, `make test` runs every test; both make .venv when needed.
+# Another Python: `make app PYTHON=python3.12`. More arguments for pytest: `make test ARGS="-k demo"`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+BIN    := $(VENV)/bin
+# Stamps: touched after an install, so a second `make` installs nothing.
+FOR_APP   := $(VENV)/.installed
+FOR_TESTS := $(VENV)/.installed-test
+
+# Threads that wait by spinning take the cores from those that work, up to 4 times slower on a
+# shared machine.
+export OMP_WAIT_POLICY = PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help app demo test check format chromium clean
+
+help: ## show this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+app: $(FOR_APP) ## start the app on http://localhost:8501
+	$(BIN)/streamlit run app/Home.py
+
+demo: $(FOR_APP) ## render the demo campus (6,500 photos) to data/demo
+	$(BIN)/python -m core demo --out data/demo --photos 6500 --seed 7
+
+# Two processes, one thread each; a file's tests stay together, as they share what is dear to make.
+test: $(FOR_TESTS) chromium ## run every test, the slow and the browser ones included
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile $(ARGS)
+
+check: $(FOR_TESTS) ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(FOR_TESTS) ## format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv and every cache; data, runs and checkpoints stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Bearings needs Python 3.11 or newer, and '$(PYTHON)' is no such Python."; \
+	  echo "Install one (https://www.python.org) or name yours: make app PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python could not make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(FOR_APP): requirements.txt $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(FOR_TESTS): requirements-test.txt $(FOR_APP)
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-test.txt
+	@touch $@
+
+# A browser for the tests: the one that is there; else Debian's, where this user may install it;
+# else playwright's own. BEARINGS_CHROMIUM=/path/to/chrome overrides all three.
+chromium: $(FOR_TESTS)
+	@if [ -n "$$BEARINGS_CHROMIUM" ]; then \
+	  [ -x "$$BEARINGS_CHROMIUM" ] || { \
+	    echo "BEARINGS_CHROMIUM=$$BEARINGS_CHROMIUM is no program"; exit 1; }; \
+	elif for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  command -v $$name && break; done >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+	  sudo -n apt-get update -qq && \
+	  sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+	else $(BIN)/python -m playwright install chromium; fi

@@ -1,0 +1,259 @@
+"""The law of the rooms and the bars of size, read from the code itself."""
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHELL = {"streamlit", "plotly", "pydeck", "app", "pages"}
+TENSORS = {"torch", "torchvision", "timm", "captum"}
+ARRAYS = {"numpy", "scipy", "sklearn", "cv2"}
+UNSAFE = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+# What a schema, a run folder or a package's front door must not drag in: seconds, and memory.
+HEAVY = TENSORS | {"sklearn", "matplotlib", "accelerate", "tensorboard", "streamlit"}
+DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "config", "constants"}
+# jobs/ reads and writes what training writes, never its tensors.
+JOBS_MAY_SEE = {"core.training", "core.training.schema", "core.training.run_folder"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, where it stands, and whether only a type checker sees it."""
+
+    source: Path
+    line: int
+    name: str
+
+    @property
+    def package(self) -> str:
+        """The first part of the dotted name."""
+        return self.name.split(".")[0]
+
+    def __str__(self) -> str:
+        """Where to look, as a clickable line."""
+        return f"{self.source.relative_to(ROOT)}:{self.line} imports {self.name}"
+
+
+def sources(*folders: str) -> list[Path]:
+    """The Python files under some folders of the project, in order."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def module_name(path: Path) -> str:
+    """`core/dataset/__init__.py` is `core.dataset`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name of this project is a file or a folder, not a thing inside one."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """Every import of a file, also those inside functions; `from core import geo` is core.geo."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (Import(path, node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            base = node.module or ""
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                yield Import(path, node.lineno, inner if is_module(inner) else base)
+
+
+def breaches(folder: str, forbidden: set[str]) -> list[str]:
+    """Imports of forbidden packages under a folder."""
+    return [
+        str(found) for path in sources(folder) for found in imports(path)
+        if found.package in forbidden
+    ]  # fmt: skip
+
+
+def test_core_knows_no_shell() -> None:
+    assert breaches("core", SHELL) == []
+
+
+def test_app_knows_no_pages() -> None:
+    assert breaches("app", {"pages"}) == []
+
+
+def test_pages_compute_nothing() -> None:
+    assert breaches("pages", TENSORS | ARRAYS | {"pages"}) == []
+
+
+@pytest.mark.parametrize("folder", ["core", "app", "pages", "tests", "benchmarks"])
+def test_nothing_is_ever_unpickled(folder: str) -> None:
+    assert breaches(folder, UNSAFE) == []
+    for path in sources(folder):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                assert given.get("weights_only") == "True", f"{path}:{node.lineno}"
+
+
+def room(name: str) -> str:
+    """The room of a module of core: `core.dataset.labels` is in `dataset`."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else "core"
+
+
+def table_of_rooms() -> dict[str, set[str]]:
+    """What each room may import, from the table in docs/architecture.md, itself included.
+
+    What a named room may import comes with it: whoever may see `inference` meets its `Dataset`.
+    """
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+?)(?:/|\.py)` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
+    assert rows, "docs/architecture.md has no table of rooms"
+    allowed: dict[str, set[str]] = {}
+    for name, cell in rows:
+        named = set(re.findall(r"\w+", re.sub(r"\(.*?\)", "", cell)))
+        if named == {"all"}:
+            named = set(allowed)
+        assert named <= set(allowed), f"{name} may import {named}, which is not above it"
+        allowed[name] = {name, "core", "errors"}.union(named, *(allowed[each] for each in named))
+    return allowed
+
+
+def test_every_room_of_core_imports_only_what_its_row_names() -> None:
+    allowed = table_of_rooms()
+    wrong = []
+    for path in sources("core"):
+        here = room(module_name(path))
+        if here == "core":
+            continue
+        assert here in allowed, f"{here} is no room of docs/architecture.md"
+        wrong += [
+            str(found) for found in imports(path)
+            if found.package == "core" and room(found.name) not in allowed[here]
+        ]  # fmt: skip
+    assert wrong == []
+
+
+def test_jobs_never_touch_the_tensors_of_training() -> None:
+    seen = {found.name for path in sources("core/jobs") for found in imports(path)}
+    assert {name for name in seen if name.startswith("core.training")} <= JOBS_MAY_SEE
+
+
+def light_modules() -> list[str]:
+    """Front doors of packages, schemas, the run folder, the jobs and the command line."""
+    light = [
+        path for path in sources("core")
+        if path.stem in {"__init__", "schema", "run_folder", "__main__"}
+        or path.parent.name in {"jobs"}
+        or path.parent == ROOT / "core"
+    ]  # fmt: skip
+    return [module_name(path) for path in light]
+
+
+def test_light_modules_import_no_heavy_package() -> None:
+    code = (
+        "import importlib, sys\n"
+        f"for name in {light_modules()!r}:\n"
+        "    importlib.import_module(name)\n"
+        f"    loaded = {HEAVY!r} & set(sys.modules)\n"
+        "    assert not loaded, f'{name} imports {loaded}'"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr.splitlines()[-1]
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Every function of a file with its number of lines, decorators left out."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            name = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+            yield name, node.end_lineno - node.lineno + 1
+
+
+def test_files_are_short() -> None:
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in sources("core", "app", "pages", "benchmarks")
+    }
+    assert {name: count for name, count in lines.items() if count > 300} == {}
+    assert statistics.median(lines.values()) <= 100
+
+
+def test_functions_are_short() -> None:
+    every = sources("core", "app", "pages", "benchmarks")
+    lengths = dict(entry for path in every for entry in functions(path))
+    assert {name: count for name, count in lengths.items() if count > 50} == {}
+    assert statistics.median(lengths.values()) <= 12
+
+
+def test_pages_are_a_few_sentences() -> None:
+    lines = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in sources("pages")
+    }
+    assert {name: count for name, count in lines.items() if count > 80} == {}
+
+
+def test_no_drawers() -> None:
+    assert [path for path in sources("core", "app", "pages", "tests") if path.stem in DRAWERS] == []
+
+
+def test_tests_have_no_package_that_shadows_the_project() -> None:
+    assert [path for path in sources("tests") if path.name == "__init__.py"] == []
+
+
+def test_no_error_is_swallowed_and_nothing_is_left_to_do() -> None:
+    found = []
+    for path in sources("core", "app", "pages", "tests", "benchmarks"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ExceptHandler):
+                caught = "" if node.type is None else ast.unparse(node.type)
+                reraises = any(isinstance(inner, ast.Raise) for inner in node.body)
+                broad = caught in {"", "Exception"} or (caught == "BaseException" and not reraises)
+                found += [f"{path}:{node.lineno} except {caught}"] if broad else []
+        found += [
+            f"{path}:{number} {line.strip()}"
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+            if re.search(r"#.*\b(TO" r"DO|FIX" r"ME)\b", line)
+        ]
+    assert found == []
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sources("core")
+        if path.name != "__main__.py" and path.parent.name != "cli"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    ]
+    assert printing == []
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one file that breaks the law, to see that the law bites."""
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    path = tmp_path / "core" / "planted.py"
+    path.parent.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import streamlit", "from plotly import express", "def f():\n    import pydeck.bindings"],
+)
+def test_a_breach_is_found(planted: Path, line: str) -> None:
+    planted.write_text(line)
+    assert len(breaches("core", SHELL)) == 1
