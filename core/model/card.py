@@ -1,0 +1,128 @@
+"""The card of a checkpoint: all there is to know without loading a weight; imports no torch."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import BearingsError, CheckpointError
+from core.files import write_json
+from core.geo import CoordinateFrame, LocalFrame
+from core.model.normaliser import Normaliser
+from core.model.schema import ModelConfig
+
+SCHEMA_VERSION = 1
+CARD = "card.json"
+
+
+class PreprocessCard(BaseModel):
+    """How a photo becomes the backbone's input: size in pixels, channel statistics in [0, 1]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+
+
+class SplitCard(BaseModel):
+    """Which split the checkpoint was trained and selected on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: str
+    seed: int
+    fold: int | None = None
+    folds: int | None = None
+    hash: str
+
+
+class Card(BaseModel):
+    """What a checkpoint says about itself; `weights` names the file it belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    created: str
+    campus: str
+    demo_seed: int | None
+    frame: CoordinateFrame
+    origin: tuple[float, float]
+    regions: tuple[str, ...]
+    region_names: dict[str, str]
+    model: ModelConfig
+    preprocess: PreprocessCard
+    normaliser: Normaliser
+    split: SplitCard
+    refine: dict[str, Any] | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    command: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    weights: str = ""
+    weights_dtype: Literal["float32", "float16"] = "float32"
+
+    @property
+    def local_frame(self) -> LocalFrame:
+        """The metres that positions of this checkpoint are in."""
+        return LocalFrame(self.frame, self.origin)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Replace the card of a checkpoint folder at once."""
+    write_json(folder / CARD, card.model_dump(mode="json"))
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card of a checkpoint folder, without torch and without the weights.
+
+    Raises:
+        CheckpointError: No card, not JSON, another schema version, or a key is missing or wrong.
+    """
+    path = folder / CARD
+    if not folder.is_dir():
+        raise CheckpointError(f"no checkpoint folder at {folder}: give the path of one, or train")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{folder} holds no {CARD}, so it is no checkpoint, or one that is still being "
+            "written: choose another, or wait for the first epoch to end"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is unreadable ({error}): copy the folder again") from error
+    _check_version(content, path)
+    try:
+        return Card.model_validate(content)
+    except ValidationError as error:
+        raise CheckpointError(f"{path} is damaged: {_first_fault(error)}") from error
+    except BearingsError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _check_version(content: Any, path: Path) -> None:  # noqa: ANN401 - any JSON value
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f"{path} is damaged: expected an object, got {type(content).__name__}"
+        )
+    version = content.get("schema_version")
+    if version is None:
+        raise CheckpointError(f"{path} is damaged: key schema_version is missing")
+    if version != SCHEMA_VERSION:
+        direction = "newer" if isinstance(version, int) and version > SCHEMA_VERSION else "older"
+        remedy = "update Bearings" if direction == "newer" else "train the checkpoint again"
+        raise CheckpointError(
+            f"{path} has schema version {version!r}, {direction} than the {SCHEMA_VERSION} that "
+            f"this program reads: {remedy}"
+        )
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "missing":
+        return f"key {key} is missing{more}"
+    return f"key {key}: {fault['msg']}{more}"

@@ -1,0 +1,117 @@
+"""Checkpoints on disk: `card.json` and the weights it names by content, never half written.
+
+The weights go first under a name that no other content has, then the card, then weights that no
+card names any more are removed. Whenever the process dies, the card names complete weights.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from core.errors import CheckpointError
+from core.files import write_bytes
+from core.model.card import Card, read_card, write_card
+from core.model.network import BearingsModel
+
+__all__ = ["Card", "Checkpoint", "load_checkpoint", "read_card", "save_checkpoint"]
+
+_DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A card and the network it describes, in evaluation mode."""
+
+    card: Card
+    model: BearingsModel
+
+
+def save_checkpoint(
+    folder: Path,
+    state: Mapping[str, Tensor],
+    card: Card,
+    *,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> Card:
+    """Write a network's state and its card into `folder`.
+
+    Args:
+        folder: Made where absent; an older checkpoint in it is replaced.
+        state: `model.state_dict()`.
+        card: Its `weights` and `weights_dtype` are filled in here.
+        dtype: float16 halves the file, for checkpoints that are shipped; it rounds every weight
+            to 11 significant bits (what it cannot hold stays float32). Loading always gives
+            float32.
+
+    Returns:
+        The card as written.
+    """
+    content = save({name: _stored(tensor, _DTYPES[dtype]) for name, tensor in state.items()})
+    weights = f"model-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+    write_bytes(folder / weights, content)
+    card = card.model_copy(update={"weights": weights, "weights_dtype": dtype})
+    write_card(folder, card)
+    for stale in folder.glob("model-*.safetensors"):
+        if stale.name != weights:
+            stale.unlink()
+    return card
+
+
+def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
+    """Read a checkpoint and rebuild its network on `device`, in evaluation mode.
+
+    Raises:
+        CheckpointError: The card or the weights are missing, damaged, too old or do not fit.
+    """
+    card = read_card(folder)
+    path = folder / card.weights
+    state = _read_state(path, folder)
+    model = BearingsModel(card.model, len(card.regions))
+    try:
+        model.load_state_dict({name: _computed(tensor) for name, tensor in state.items()})
+    except RuntimeError as error:
+        first = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise CheckpointError(
+            f"weights {path} do not fit the model that the card describes ({first}): copy the "
+            "checkpoint folder again as a whole"
+        ) from error
+    return Checkpoint(card, model.to(device).eval())
+
+
+def _read_state(path: Path, folder: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CheckpointError(
+            f"{folder} has a card but not the weights {path.name} that it names: copy the "
+            "checkpoint folder again as a whole"
+        )
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    if path.name != f"model-{content[:16]}.safetensors":
+        raise CheckpointError(
+            f"weights {path} are damaged (their content is not what their name says): copy the "
+            "checkpoint folder again as a whole"
+        )
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"weights {path} are no safetensors file ({error}): copy the folder again"
+        ) from error
+
+
+def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    tensor = tensor.detach().to("cpu")
+    # Counters and other integers keep their type.
+    stored = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    # float16 ends at 65504; a tensor that does not fit stays as it is.
+    return (stored if bool(stored.isfinite().all()) else tensor).contiguous()
+
+
+def _computed(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,0 +1,68 @@
+"""The multi-task loss: cross-entropy for the region, squared errors for position and heading."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own spelling
+from torch import Tensor
+
+from core.model.network import Outputs
+from core.model.schema import LossConfig
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What `n` photos should be answered with.
+
+    Attributes:
+        region: `(n,)` integer.
+        position: `(n, 2)` normalised `(north, east)`; a row of NaN teaches no position.
+        heading: `(n, 2)` unit vectors `(cos, sin)`.
+    """
+
+    region: Tensor
+    position: Tensor
+    heading: Tensor
+
+    def to(self, device: torch.device) -> "Targets":
+        """Copy to a device."""
+        return Targets(self.region.to(device), self.position.to(device), self.heading.to(device))
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Scalar losses: each task's own before its weight, and their weighted sum."""
+
+    total: Tensor
+    region: Tensor
+    position: Tensor
+    heading: Tensor
+
+
+def multi_task_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> Losses:
+    """Add up the weighted losses of region, position and heading, each a mean over the batch.
+
+    Regression errors are taken in float32 whatever the autocast precision: squares of small
+    normalised distances would drown in bfloat16's 8 bits.
+    """
+    region = F.cross_entropy(
+        outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
+    )
+    position = _position_loss(outputs.position.float(), targets.position, config)
+    heading = F.mse_loss(outputs.heading.float(), targets.heading)
+    total = (
+        config.region_weight * region
+        + config.position_weight * position
+        + config.heading_weight * heading
+    )
+    return Losses(total, region, position, heading)
+
+
+def _position_loss(position: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    taught = target.isfinite().all(dim=1)
+    if not bool(taught.any()):
+        return position.sum() * 0.0
+    position, target = position[taught], target[taught]
+    if config.position_loss == "huber":
+        return F.huber_loss(position, target, delta=config.huber_delta)
+    return F.mse_loss(position, target)

@@ -1,0 +1,170 @@
+"""The network: one backbone, four heads, and the fusion of region and heading into them.
+
+The position heads receive `cat(features, region embedding, cos heading, sin heading)`, the heading
+head `cat(features, region embedding)`, the region head the features alone: no head ever receives
+the very quantity it predicts.
+
+Nobody knows the true region or heading of a new photo, so each sample is fed the model's own
+estimates unless the truth is given as known metadata. Training mixes both (see
+`core.training.steps`), so that neither is foreign to the heads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own spelling
+from torch import Tensor, nn
+
+from core.model.backbone import create_backbone
+from core.model.schema import ModelConfig
+from core.model.weights import initialise_backbone
+
+UNKNOWN_REGION = -1
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network says about `n` photos.
+
+    Attributes:
+        region_logits: `(n, regions)`.
+        position: `(n, 2)` normalised `(north, east)`; the card's normaliser gives metres.
+        heading: `(n, 2)` `(cos, sin)` of any length; the length tells how sure the head is.
+        features: `(n, width)` pooled features of the backbone.
+    """
+
+    region_logits: Tensor
+    position: Tensor
+    heading: Tensor
+    features: Tensor
+
+
+class BearingsModel(nn.Module):
+    """Backbone, region embedding and heads. Made with random weights; see `build_model`.
+
+    Attributes:
+        preprocess: How photos become images of the right size and scale.
+        width: Width of the pooled features.
+    """
+
+    def __init__(self, config: ModelConfig, region_count: int) -> None:
+        """Make the layers for `region_count` regions; nothing is read or downloaded here."""
+        super().__init__()
+        self.config = config
+        self.region_count = region_count
+        self.backbone, self.preprocess, self.width = create_backbone(config)
+        self.region_embedding = nn.Embedding(region_count, config.region_embedding)
+        self.region_head = nn.Sequential(
+            nn.Dropout(config.region_dropout),
+            nn.Linear(self.width, config.region_hidden),
+            nn.ReLU(),
+            nn.Dropout(config.region_dropout),
+            nn.Linear(config.region_hidden, region_count),
+        )
+        fused = self.width + config.region_embedding
+        position = (fused + 2, config.position_hidden, config.position_dropout)
+        self.latitude_head = _regression_head(*position, outputs=1)
+        self.longitude_head = _regression_head(*position, outputs=1)
+        self.heading_head = _regression_head(
+            fused, config.heading_hidden, config.heading_dropout, outputs=2
+        )
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square input in pixels."""
+        return self.preprocess.input_size
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        """Mean of each channel that the input is normalised with."""
+        return self.preprocess.mean
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        """Standard deviation of each channel that the input is normalised with."""
+        return self.preprocess.std
+
+    def forward(
+        self,
+        images: Tensor,
+        known_region: Tensor | None = None,
+        known_heading: Tensor | None = None,
+    ) -> Outputs:
+        """Run backbone and heads.
+
+        Args:
+            images: `(n, 3, s, s)`, normalised with `mean` and `std`.
+            known_region: `(n,)` integer; -1 where unknown. Absent: all unknown.
+            known_heading: `(n, 2)` unit vectors `(cos, sin)`; NaN where unknown. Absent: all
+                unknown.
+        """
+        return self.heads(self.features(images), known_region, known_heading)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features `(n, width)` of images `(n, 3, s, s)`."""
+        features: Tensor = self.backbone(images)
+        return features
+
+    def embed(self, features: Tensor) -> Tensor:
+        """What photos are compared by: features `(n, width)` brought to length 1."""
+        return F.normalize(features.float(), dim=1)
+
+    def heads(
+        self,
+        features: Tensor,
+        known_region: Tensor | None = None,
+        known_heading: Tensor | None = None,
+    ) -> Outputs:
+        """Run the heads on pooled features `(n, width)`; arguments as in `forward`."""
+        region_logits = self.region_head(features)  # (n, regions)
+        region = self._region_vector(region_logits, known_region)  # (n, region_embedding)
+        fused = torch.cat([features, region], dim=1)  # (n, width + region_embedding)
+        heading = self.heading_head(fused)  # (n, 2)
+        direction = self._direction(heading, known_heading)  # (n, 2)
+        placed = torch.cat([fused, direction], dim=1)  # (n, width + region_embedding + 2)
+        latitude = self.latitude_head(placed)  # (n, 1)
+        longitude = self.longitude_head(placed)  # (n, 1)
+        return Outputs(region_logits, torch.cat([latitude, longitude], dim=1), heading, features)
+
+    def _region_vector(self, logits: Tensor, known: Tensor | None) -> Tensor:
+        """Mean embedding `(n, region_embedding)` under the own estimate, or the known one's."""
+        share = self._own(logits.softmax(dim=1))  # (n, regions)
+        if known is not None:
+            truth = F.one_hot(known.clamp(min=0), self.region_count).to(share.dtype)
+            share = torch.where((known == UNKNOWN_REGION)[:, None], share, truth)
+        return share @ self.region_embedding.weight
+
+    def _direction(self, heading: Tensor, known: Tensor | None) -> Tensor:
+        """Unit vector `(n, 2)` of the own estimate, or the known one."""
+        own = F.normalize(self._own(heading), dim=1, eps=1e-6)
+        if known is None:
+            return own
+        unknown = known.isnan().any(dim=1, keepdim=True)
+        return torch.where(unknown, own, known.nan_to_num().to(own.dtype))
+
+    def _own(self, estimate: Tensor) -> Tensor:
+        """Cut the gradient through an own estimate while training, and only then.
+
+        Each head then answers to its own loss: the position loss cannot bend region probabilities
+        into a private code. In evaluation the path stays open, as an attribution that did not see
+        it would not add up to the prediction.
+        """
+        return estimate.detach() if self.training else estimate
+
+
+def build_model(config: ModelConfig, regions: tuple[str, ...]) -> BearingsModel:
+    """Make the network for `regions` and fill its backbone as `config.weights` says.
+
+    Raises:
+        ConfigError: timm cannot make the backbone as asked.
+        CheckpointError: The weights cannot be had or do not fit.
+    """
+    model = BearingsModel(config, len(regions))
+    initialise_backbone(model.backbone, config)
+    return model
+
+
+def _regression_head(inputs: int, hidden: int, dropout: float, *, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
+    )

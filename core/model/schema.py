@@ -1,0 +1,76 @@
+"""Options of the model; read by forms, cards and the command line, so nothing heavy here."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelConfig(BaseModel):
+    """What the network is made of. Defaults are the specification's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str = Field(
+        "efficientnet_b0",
+        min_length=1,
+        description="Any timm model name: efficientnet_b0, mobilenetv3_large_100, resnet34, ...",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=32,
+        le=1024,
+        description="Side of the square input in pixels; empty: the size the backbone was made for",
+    )
+    weights: str = Field(
+        "pretrained",
+        min_length=1,
+        description="pretrained (timm's own, downloaded once), random, or the path of a local "
+        ".safetensors or .pth file of this backbone",
+    )
+    drop_path: float = Field(
+        0.0, ge=0, le=0.9, description="Stochastic depth of the backbone; 0 leaves it off"
+    )
+    region_hidden: int = Field(128, ge=1, le=4096, description="Width of the region head")
+    region_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Dropout before both layers of the region head"
+    )
+    position_hidden: int = Field(
+        128, ge=1, le=4096, description="Width of the latitude head and of the longitude head"
+    )
+    position_dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropout in the latitude head and in the longitude head"
+    )
+    heading_hidden: int = Field(128, ge=1, le=4096, description="Width of the heading head")
+    heading_dropout: float = Field(0.3, ge=0, lt=1, description="Dropout in the heading head")
+    region_embedding: int = Field(
+        16,
+        ge=1,
+        le=512,
+        description="Width of the learnt region embedding that position and heading heads receive",
+    )
+    position_target: Literal["metres", "unit_box"] = Field(
+        "metres",
+        description="What the position heads learn: metres from the training part's median over "
+        "its robust spread, or [0, 1] between its smallest and largest values",
+    )
+
+
+class LossConfig(BaseModel):
+    """How the errors of the three tasks add up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    region_weight: float = Field(1.0, ge=0, description="Weight of the region's cross-entropy")
+    position_weight: float = Field(1.0, ge=0, description="Weight of the position loss")
+    heading_weight: float = Field(1.0, ge=0, description="Weight of the heading loss")
+    position_loss: Literal["mse", "huber"] = Field(
+        "mse", description="Squared error, or Huber's, which a few wrong labels disturb less"
+    )
+    huber_delta: float = Field(
+        0.5,
+        gt=0,
+        description="Normalised distance beyond which Huber's loss grows only linearly",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each region label spread over all regions"
+    )
