@@ -12,8 +12,10 @@ import streamlit as st
 Mode = Literal["light", "dark"]
 RGB = tuple[int, int, int]
 
-# Qualitative series where no meaning is fixed (runs, methods).
-SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+# Series where no meaning is fixed (regions, runs); `.streamlit/config.toml` has the same.
+SERIES = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999",
+)  # fmt: skip
 # Okabe-Ito has no ramp; cividis is made for the same readers (Nunez et al. 2018).
 RAMP = "Cividis"
 RAMP_STOPS: tuple[RGB, ...] = (
@@ -38,11 +40,11 @@ class Palette:
 
 LIGHT = Palette(
     mode="light", truth="#009E73", prediction="#D55E00", refined="#0072B2", evidence="#CC79A7",
-    text="#1F2933", faint="#8A939C", background="#FFFFFF", surface="#F3F5F7",
+    text="#1B2430", faint="#8A939C", background="#FFFFFF", surface="#F1F4F8",
 )  # fmt: skip
 DARK = Palette(
     mode="dark", truth="#1FC79A", prediction="#F0803C", refined="#56B4E9", evidence="#E39AC3",
-    text="#E6EAEE", faint="#7F8A95", background="#11161C", surface="#1B232C",
+    text="#E8ECF2", faint="#7F8A95", background="#0E1117", surface="#1A1F2B",
 )  # fmt: skip
 
 

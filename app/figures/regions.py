@@ -1,0 +1,69 @@
+"""Regions: how many photos each has, how likely each is for one photo, how far off each is."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from app.figures.axes import titled
+from app.theme import SERIES, Palette
+
+
+def region_counts(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """Photos of each region, stacked by part.
+
+    Args:
+        counts: Part (`train`, `val`, `test`, or `photos`) -> region -> number of photos.
+    """
+    figure = go.Figure(
+        go.Bar(x=list(parts), y=list(parts.values()), name=name, marker_color=SERIES[index],
+            hovertemplate="%{x}: %{y} photos<extra>" + name + "</extra>")
+        for index, (name, parts) in enumerate(counts.items())
+    )  # fmt: skip
+    titled(figure, x="Region", y="Photos", height=340)
+    figure.update_layout(barmode="stack", showlegend=len(counts) > 1)
+    return figure.update_xaxes(type="category", tickangle=-40)
+
+
+def region_probabilities(
+    probabilities: ArrayLike, regions: Sequence[str], palette: Palette, *, most: int = 6
+) -> go.Figure:
+    """The likeliest regions of one photo as horizontal bars, the likeliest on top.
+
+    Args:
+        probabilities: `(R,)` shares that sum to 1.
+        regions: R names in the same order.
+        palette: Colours of the reader's theme.
+        most: How many regions to show; the rest is one bar.
+    """
+    values = np.asarray(probabilities, np.float64)
+    order = np.argsort(values)[::-1][:most]
+    names = [str(regions[index]) for index in order]
+    shown = [float(values[index]) for index in order]
+    if len(values) > most:
+        names.append("all others")
+        shown.append(max(0.0, 1.0 - sum(shown)))
+    bars = go.Bar(
+        x=shown, y=names, orientation="h", text=[f"{value:.0%}" for value in shown],
+        textposition="outside", cliponaxis=False, hoverinfo="skip",
+        marker_color=[palette.refined] + [palette.faint] * (len(names) - 1),
+    )  # fmt: skip
+    figure = titled(go.Figure(bars), x="Probability", y="", height=70 + 28 * len(names))
+    figure.update_xaxes(range=[0, 1.12], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1.0])
+    return figure.update_yaxes(type="category", autorange="reversed")
+
+
+def region_errors(median_m: Mapping[str, float], palette: Palette) -> go.Figure:
+    """Median position error of every region in metres, the worst on top."""
+    ordered = sorted(median_m.items(), key=lambda item: item[1])
+    bars = go.Bar(
+        x=[value for _, value in ordered],
+        y=[name for name, _ in ordered],
+        orientation="h",
+        marker={"color": palette.refined},
+        hovertemplate="%{y}: %{x:.1f} m<extra></extra>",
+    )
+    height = max(240, 70 + 24 * len(ordered))
+    figure = titled(go.Figure(bars), x="Median position error (m)", y="Region", height=height)
+    return figure.update_yaxes(type="category")
