@@ -100,7 +100,7 @@ def region_penalty(
 def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Columns `(n, k)` of the k greatest scores of each row, greatest first, and the scores."""
     k = min(k, score.shape[1])
-    columns = np.argpartition(-score, k - 1, axis=1)[:, :k]
+    columns = np.argpartition(score, score.shape[1] - k, axis=1)[:, -k:]
     found = np.take_along_axis(score, columns, axis=1)
     # Equal scores in the gallery's order, so that results do not depend on the partition.
     order = np.lexsort((columns, -found), axis=1)

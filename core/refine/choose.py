@@ -16,7 +16,7 @@ from core.refine.weighted_means import blend_headings, heading_vector, mode_mean
 NEIGHBOURS = (1, 3, 5, 10, 20, 32)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
 RADII_M = (None, 100.0, 50.0, 25.0)
-REGION_WEIGHTS = (0.0, 0.03, 0.1)
+REGION_WEIGHTS = (0.0, 0.05)
 BLENDS = (0.25, 0.5, 0.75, 1.0)
 MOST_PHOTOS = 2000
 
