@@ -123,13 +123,13 @@ class LocalFrame:
     def to_metres(self, labels: ArrayLike) -> Floats:
         """Turn label positions `(n, 2)` into `(n, 2)` `[north_m, east_m]`."""
         if not self.frame.has_degrees:
-            return _pairs(labels) - np.asarray(self.origin)
+            return _pairs(labels) - np.asarray(self.origin, np.float64)
         return self.from_degrees(self.frame.to_degrees(labels))
 
     def to_labels(self, metres: ArrayLike) -> Floats:
         """Turn `(n, 2)` `[north_m, east_m]` into label positions `(n, 2)`."""
         if not self.frame.has_degrees:
-            return _pairs(metres) + np.asarray(self.origin)
+            return _pairs(metres) + np.asarray(self.origin, np.float64)
         return self.frame.from_degrees(self.to_degrees(metres))
 
     def to_degrees(self, metres: ArrayLike) -> Floats:

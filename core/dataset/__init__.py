@@ -1,0 +1,1 @@
+"""The dataset room: labels, splits, decoding, the photo store and truthful augmentation."""

@@ -1,0 +1,166 @@
+"""campus.toml: what the numbers of a label file mean, and the names of the campus and its regions.
+
+Plain degrees are recognised without the file; any other numbers are refused until it says what
+they are, because a distance between numbers of unknown meaning looks like an answer and is none.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.errors import FrameError, LabelError
+from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
+
+CAMPUS_FILE = "campus.toml"
+# Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
+ASSUMED_HFOV_DEG = 65.0
+RECOGNISED_SHARE = 0.99
+CAMPUS_EXTENT_M = 100_000.0
+
+
+@dataclass(frozen=True)
+class Campus:
+    """A campus as its dataset folder describes it.
+
+    Attributes:
+        name: What to call it.
+        frame: What latitude and longitude in the label file mean.
+        region_names: Display name by region id; ids without one show as they are.
+        assumed_hfov_deg: Horizontal field of view of photos whose own is unknown.
+        demo_seed: The seed that renders this campus again, where it is a demo campus.
+        demo_photos: How many photos the demo campus was rendered with.
+    """
+
+    name: str
+    frame: CoordinateFrame
+    region_names: dict[str, str] = field(default_factory=dict)
+    assumed_hfov_deg: float = ASSUMED_HFOV_DEG
+    demo_seed: int | None = None
+    demo_photos: int | None = None
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Frame(_Section):
+    kind: FrameKind
+    scale: float = Field(1.0, allow_inf_nan=False)
+    origin_latitude: float = Field(0.0, allow_inf_nan=False)
+    origin_longitude: float = Field(0.0, allow_inf_nan=False)
+
+
+class _Camera(_Section):
+    hfov_deg: float = Field(ASSUMED_HFOV_DEG, gt=10.0, lt=170.0)
+
+
+class _Demo(_Section):
+    seed: int
+    photos: int | None = Field(None, gt=0)
+
+
+class _CampusFile(_Section):
+    name: str | None = None
+    frame: _Frame | None = None
+    regions: dict[str, str] = {}
+    camera: _Camera = _Camera()
+    demo: _Demo | None = None
+
+
+def read_campus(root: Path, labels: pd.DataFrame) -> Campus:
+    """Read `root/campus.toml`, or recognise plain degrees where it names no frame.
+
+    Args:
+        root: The dataset folder.
+        labels: Label rows with numeric columns `latitude` and `longitude`.
+
+    Raises:
+        LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
+        FrameError: No frame is given and the numbers are not plainly degrees.
+    """
+    file = _read_file(root / CAMPUS_FILE)
+    return Campus(
+        name=file.name or root.resolve().name,
+        frame=_frame(file.frame) if file.frame else _recognise(root, labels),
+        region_names=dict(file.regions),
+        assumed_hfov_deg=file.camera.hfov_deg,
+        demo_seed=file.demo.seed if file.demo else None,
+        demo_photos=file.demo.photos if file.demo else None,
+    )
+
+
+def _read_file(path: Path) -> _CampusFile:
+    if not path.is_file():
+        return _CampusFile()
+    try:
+        return _CampusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise LabelError(f"{path} is wrong: {faults}") from error
+
+
+def _explain(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return (
+            f"{key}: unknown key (known: name, [frame] kind scale origin_latitude "
+            "origin_longitude, [regions], [camera] hfov_deg, [demo] seed photos)"
+        )
+    return f"{key}: {fault['msg']}"
+
+
+def _frame(section: _Frame) -> CoordinateFrame:
+    if section.kind == "scaled_degrees" and "scale" not in section.model_fields_set:
+        raise FrameError(
+            "campus.toml: a scaled_degrees frame needs scale (degrees per label unit), "
+            "origin_latitude and origin_longitude (degrees at label 0)"
+        )
+    return CoordinateFrame(
+        section.kind, section.scale, section.origin_latitude, section.origin_longitude
+    )
+
+
+def _recognise(root: Path, labels: pd.DataFrame) -> CoordinateFrame:
+    """Accept numbers as degrees only where nearly all of them can be nothing else."""
+    values = labels[["latitude", "longitude"]].to_numpy(np.float64)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values) == 0:
+        raise LabelError(f"{root}: no label row has a latitude and a longitude that are numbers")
+    on_earth = (np.abs(values[:, 0]) <= 90.0) & (np.abs(values[:, 1]) <= 180.0)
+    fractional = (values != np.round(values)).any(axis=1)
+    degrees = CoordinateFrame("degrees")
+    if (on_earth & fractional).mean() > RECOGNISED_SHARE:
+        extent_m = _extent_m(degrees, values[on_earth])
+        if extent_m < CAMPUS_EXTENT_M:
+            return degrees
+        raise FrameError(
+            _how_to_write(root, values, f"read as degrees they span {extent_m / 1000:,.0f} km")
+        )
+    raise FrameError(_how_to_write(root, values, "they are not plainly degrees"))
+
+
+def _extent_m(frame: CoordinateFrame, values: Floats) -> float:
+    metres = LocalFrame.about(frame, values).to_metres(values)
+    return float(2.0 * np.quantile(distance_m(metres, np.median(metres, axis=0)), 0.95))
+
+
+def _how_to_write(root: Path, values: Floats, why: str) -> str:
+    low, high = np.quantile(values, [0.01, 0.99], axis=0)
+    return (
+        f"{root}: it is unknown what the label coordinates mean: latitude {low[0]:g} to "
+        f"{high[0]:g}, longitude {low[1]:g} to {high[1]:g}; {why}. Write {root / CAMPUS_FILE} "
+        "with one of these:\n\n"
+        '[frame]\nkind = "degrees"              # WGS 84 latitude and longitude\n\n'
+        '[frame]\nkind = "scaled_degrees"       # degrees = origin + scale * label\n'
+        "scale = 1e-6                  # degrees per label unit\n"
+        "origin_latitude = 0.0         # degrees at label 0\n"
+        "origin_longitude = 0.0\n\n"
+        '[frame]\nkind = "planar_metres"        # latitude: metres north, longitude: metres east\n'
+    )

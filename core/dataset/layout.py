@@ -1,0 +1,121 @@
+"""Where a dataset folder keeps its label files and the photos that belong to each.
+
+Names are compared as sets of words, so that `labels_train.csv`, `train_label.csv` and
+`Train/labels.csv` are one thing, and `images_train/`, `train_images/` and `train/images/` another.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import LabelError
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
+_PARTS |= {"validation": "val", "test": "test", "testing": "test"}
+_LABEL_WORDS = {"label", "labels"}
+_NAMING = _LABEL_WORDS | set(_PARTS)
+_PHOTO_WORDS = {"image", "images", "photo", "photos", "img", "imgs", "pictures"}
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """One label file, the official part it labels (`""`: none) and where its photos may lie."""
+
+    path: Path
+    part: str
+    folders: tuple[Path, ...]
+
+
+def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:
+    """Find the label files of a dataset: a folder, or one CSV file with its photos beside it.
+
+    Returns:
+        The label files, train before val before test, and notes on files that were passed over.
+
+    Raises:
+        LabelError: There is none, or several claim the same photos.
+    """
+    if root.is_file():
+        part = _part(_words(root.with_suffix("").name)) or ""
+        return (LabelFile(root, part, _photo_folders(root.parent, part)),), ()
+    if not root.is_dir():
+        raise LabelError(f"there is no dataset folder {root}")
+    found: dict[str, list[Path]] = {}
+    for path in _csv_files(root):
+        words = _words(str(path.relative_to(root).with_suffix("")))
+        if words & _NAMING and words <= _NAMING | {"updated"}:
+            found.setdefault(_part(words) or "", []).append(path)
+    if not found:
+        raise LabelError(_nothing_found(root))
+    if "" in found and len(found) > 1:
+        names = ", ".join(str(path.relative_to(root)) for paths in found.values() for path in paths)
+        raise LabelError(
+            f"{root} holds labels for the whole dataset and for parts of it ({names}): keep one "
+            "kind, or give the path of the one CSV file to read"
+        )
+    notes: list[str] = []
+    files = [
+        LabelFile(_preferred(found[part], root, notes), part, _photo_folders(root, part))
+        for part in ("", "train", "val", "test")
+        if part in found
+    ]
+    return tuple(files), tuple(notes)
+
+
+def _preferred(paths: list[Path], root: Path, notes: list[str]) -> Path:
+    updated = [path for path in paths if "updated" in _words(path.stem)]
+    chosen = updated or paths
+    if len(chosen) > 1:
+        names = ", ".join(str(path.relative_to(root)) for path in chosen)
+        raise LabelError(f"{root}: {names} label the same part: keep one of them")
+    for passed in paths:
+        if passed != chosen[0]:
+            notes.append(f"{chosen[0].name} was read and {passed.name} passed over")
+    return chosen[0]
+
+
+def _csv_files(root: Path) -> Iterator[Path]:
+    parts = (folder for folder in sorted(root.iterdir()) if folder.name.lower() in _PARTS)
+    for folder in (root, *(part for part in parts if part.is_dir())):
+        yield from sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
+
+
+def _photo_folders(root: Path, part: str) -> tuple[Path, ...]:
+    """Folders that may hold the photos, the most particular first, `root` itself last."""
+    own: list[Path] = []
+    shared: list[Path] = []
+    for folder in _folders(root):
+        words = _words(str(folder.relative_to(root)))
+        if part and _part(words) == part and words <= _PHOTO_WORDS | set(_PARTS):
+            own.append(folder)
+        elif words <= _PHOTO_WORDS:
+            shared.append(folder)
+    return (*own, *shared, root)
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield folder
+            yield from sorted(f for f in folder.iterdir() if f.is_dir())
+
+
+def _words(name: str) -> set[str]:
+    return {word for word in re.split(r"[^a-z0-9]+", name.lower()) if word}
+
+
+def _part(words: set[str]) -> str | None:
+    parts = {_PARTS[word] for word in words if word in _PARTS}
+    return parts.pop() if len(parts) == 1 else None
+
+
+def _nothing_found(root: Path) -> str:
+    others = sorted(path.name for path in root.iterdir() if path.suffix.lower() == ".csv")
+    seen = f" It holds {', '.join(others)}: give that path to read it." if others else ""
+    return (
+        f"{root} has no label file: Bearings reads labels.csv with images/, or labels_train.csv "
+        f"with images_train/ and labels_val.csv with images_val/ (and labels_test.csv).{seen}"
+    )

@@ -1,0 +1,22 @@
+"""How near the test photos stand to training photos: the part of a score that may be memory."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.geo import Floats
+
+LEAK_RADII_M = (1.0, 5.0, 10.0)
+
+
+def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
+    """Share of test photos within 1, 5 and 10 m of a training photo.
+
+    Args:
+        test_m: Local metres `(n, 2)`, n > 0.
+        train_m: Local metres `(m, 2)`, m > 0.
+
+    Returns:
+        `{"within_1m": share, "within_5m": share, "within_10m": share}`, shares in `[0, 1]`.
+    """
+    nearest_m, _ = cKDTree(np.asarray(train_m)).query(np.asarray(test_m))
+    return {f"within_{radius:g}m": float(np.mean(nearest_m <= radius)) for radius in LEAK_RADII_M}
