@@ -1,0 +1,1 @@
+"""Evaluation: metrics, baselines, the report, the table of photos and static plots."""
