@@ -1,0 +1,135 @@
+"""What makes a blank ground readable: a metre grid, a scale bar, region outlines, faint photos."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pydeck as pdk
+from numpy.typing import ArrayLike
+
+from app.maps import layers
+from app.maps.ground import Ground
+from app.maps.hulls import outline
+from app.maps.layers import PIXELS
+from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
+from core.geo import Floats
+
+STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+LINES = 9
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region as the map knows it.
+
+    Attributes:
+        region: Its id.
+        name: What is written on the map.
+        position_m: `(n, 2)` positions of its photos, at least one.
+    """
+
+    region: str
+    name: str
+    position_m: Floats
+
+    @property
+    def middle_m(self) -> Floats:
+        """Median position `(2,)`."""
+        return np.asarray(np.median(self.position_m, axis=0))
+
+
+def places(
+    position_m: ArrayLike, region: Sequence[str], names: Mapping[str, str], order: Sequence[str]
+) -> list[Place]:
+    """Group positions `(n, 2)` by region, in the given order; regions without photos are left out.
+
+    Args:
+        position_m: `(n, 2)` `[north_m, east_m]`.
+        region: Region id of each photo.
+        names: Display names; an id without one shows as it is.
+        order: All region ids.
+    """
+    points, which = np.asarray(position_m, np.float64), np.asarray(region, dtype=object)
+    groups = [(one, points[which == one]) for one in order]
+    return [Place(one, names.get(one, one), own) for one, own in groups if len(own)]
+
+
+def grid(ground: Ground, palette: Palette) -> list[pdk.Layer]:
+    """Faint lines every so many metres, and a bar in the south-west corner that says how many."""
+    south, west, north, east = ground.extent_m
+    step = grid_step_m(max(north - south, east - west))
+    reach = 3 * max(north - south, east - west)
+    ticks = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
+    middle = np.round(np.array([south + north, west + east]) / 2 / step) * step
+    # Lines that run east at every tick to the north, then lines that run north.
+    offset = np.concatenate([np.stack([ticks, 0 * ticks], 1), np.stack([0 * ticks, ticks], 1)])
+    along = np.repeat([[0.0, reach], [reach, 0.0]], len(ticks), axis=0)
+    start, end = middle + offset - along, middle + offset + along
+    bar = np.array([[south, west], [south, west + step]])
+    return [
+        layers.segments(ground, "grid", start, end, palette.faint, opacity=0.16, width_px=1),
+        layers.segments(ground, "scale", bar[:1], bar[1:], palette.text, opacity=0.9, width_px=3),
+        layers.labels(ground, "scale-text", [[south + 0.02 * (north - south), west + step / 2]],
+                      [f"{step:,} m"], palette),
+    ]  # fmt: skip
+
+
+def grid_step_m(extent_m: float) -> int:
+    """The smallest round step with at most `LINES` lines over an extent."""
+    return next((step for step in STEPS_M if extent_m / step <= LINES), STEPS_M[-1])
+
+
+def region_outlines(
+    ground: Ground,
+    regions: Sequence[Place],
+    palette: Palette,
+    *,
+    values: Mapping[str, float] | None = None,
+    worst: float = 1.0,
+    suffix: str = "",
+) -> list[pdk.Layer]:
+    """Filled outlines with names; a colour each, or coloured (and written) by a value.
+
+    Args:
+        ground: What they lie on.
+        regions: The regions.
+        palette: Colours of the reader's theme.
+        values: Region id -> value on the ramp; regions without one are grey.
+        worst: The value that gets the ramp's last colour.
+        suffix: Written after each value, such as `" m"`.
+    """
+    data, words = [], []
+    for index, place in enumerate(regions):
+        hull = outline(place.position_m)
+        value = None if values is None else values.get(place.region)
+        words.append(place.name if value is None else f"{place.name}\n{value:.0f}{suffix}")
+        if len(hull) > 2:
+            colour, opacity = _fill(index, value, values is not None, worst, palette)
+            data.append({"s": ground.places(hull), "c": [*colour, round(255 * opacity)],
+                         "l": [*colour, 170]})  # fmt: skip
+    middles = np.array([place.middle_m for place in regions]).reshape(-1, 2)
+    shapes = pdk.Layer(
+        "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
+        stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
+    )  # fmt: skip
+    return [shapes, layers.labels(ground, "region-names", middles, words, palette)]
+
+
+def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk.Layer:
+    """Training photos as small grey dots behind everything else."""
+    return layers.points(ground, "photos", position_m, palette.faint, opacity=0.35, radius_px=1.6)
+
+
+def region_colours(order: Sequence[str]) -> dict[str, RGB]:
+    """A colour for every region id, from the fixed series, by its place in the order."""
+    return {region: rgb(SERIES[index % len(SERIES)]) for index, region in enumerate(order)}
+
+
+def _fill(
+    index: int, value: float | None, by_value: bool, worst: float, palette: Palette
+) -> tuple[RGB, float]:
+    if value is not None:
+        return ramp(value / worst if worst > 0 else 0.0), 0.7
+    if by_value:
+        return rgba(palette.faint, 1.0)[:3], 0.15
+    return rgb(SERIES[index % len(SERIES)]), 0.10

@@ -1,0 +1,73 @@
+"""From local metres to what deck.gl draws: degrees on Earth, or a plane where there are none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pydeck as pdk
+from numpy.typing import ArrayLike
+
+from core.geo import LocalFrame
+
+# 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
+DEGREE_DIGITS = 6
+METRE_DIGITS = 1
+# Web Mercator at zoom 0 with tiles of 512 pixels, metres per pixel at the equator.
+METRES_PER_PIXEL = 78_271.517
+MARGIN = 1.12
+WIDTH_PX, HEIGHT_PX = 720, 520
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a map lies on.
+
+    Attributes:
+        frame: The local metres that all layers are given in.
+        extent_m: `(north, east, north, east)` of the south-west and north-east corners to show.
+    """
+
+    frame: LocalFrame
+    extent_m: tuple[float, float, float, float]
+
+    @classmethod
+    def around(cls, frame: LocalFrame, *positions_m: ArrayLike) -> "Ground":
+        """A ground that shows all positions `(n, 2)` but the wildest 1 % at each side."""
+        points = np.concatenate([np.asarray(p, np.float64).reshape(-1, 2) for p in positions_m])
+        points = points[np.isfinite(points).all(axis=1)]
+        if not len(points):
+            points = np.zeros((1, 2))
+        low, high = np.quantile(points, [0.01, 0.99], axis=0)
+        middle, half = (low + high) / 2, np.maximum((high - low) / 2, 25.0) * 1.06
+        (south, west), (north, east) = middle - half, middle + half
+        return cls(frame, (float(south), float(west), float(north), float(east)))
+
+    @property
+    def planar(self) -> bool:
+        """Whether there are no degrees, so that the map is a plane."""
+        return not self.frame.frame.has_degrees
+
+    def places(self, position_m: ArrayLike) -> list[list[float]]:
+        """Map coordinates `[x, y]` (longitude, latitude; or metres east, north) of `(n, 2)`."""
+        metres = np.asarray(position_m, np.float64).reshape(-1, 2)
+        if self.planar:
+            return [[x, y] for y, x in metres.round(METRE_DIGITS).tolist()]
+        degrees = self.frame.to_degrees(metres).round(DEGREE_DIGITS)
+        return [[x, y] for y, x in degrees.tolist()]
+
+    def place(self, north_m: float, east_m: float) -> list[float]:
+        """Map coordinates of one position."""
+        return self.places([[north_m, east_m]])[0]
+
+    def view(self) -> tuple[pdk.View, pdk.ViewState]:
+        """A view and where it starts: the whole extent, north up."""
+        south, west, north, east = self.extent_m
+        x, y = self.place((south + north) / 2, (west + east) / 2)
+        scale = max((east - west) / WIDTH_PX, (north - south) / HEIGHT_PX) * MARGIN
+        if self.planar:
+            # deck.gl's own default has y pointing down, which would put south above north.
+            view = pdk.View("OrthographicView", controller=True, flip_y=False)
+            zoom = float(np.log2(1.0 / scale))
+            return view, pdk.ViewState(target=[x, y, 0], zoom=round(zoom, 2))
+        zoom = float(np.log2(METRES_PER_PIXEL * np.cos(np.deg2rad(y)) / scale))
+        view = pdk.View("MapView", controller=True)
+        return view, pdk.ViewState(longitude=x, latitude=y, zoom=round(zoom, 2), pitch=0, bearing=0)

@@ -1,0 +1,166 @@
+"""Layers of a map: each sends only the columns it draws, rounded.
+
+Points carry `p` (place), `i` (row, for clicks) and `t` (what the pointer shows); lines `a`, `b`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pydeck as pdk
+from numpy.typing import ArrayLike
+
+from app.maps.ground import Ground
+from app.theme import RGB, Palette, rgba
+
+Rows = list[dict[str, Any]]
+# Plain text would be read as a function of each row.
+PIXELS = pdk.types.String("pixels")
+
+
+def points(
+    ground: Ground,
+    layer: str,
+    position_m: ArrayLike,
+    colour: str,
+    *,
+    opacity: float = 0.9,
+    radius_px: float = 4.0,
+    texts: Sequence[str] | None = None,
+    rows: Sequence[int] | None = None,
+    ring: str | None = None,
+) -> pdk.Layer:
+    """Dots of one colour.
+
+    Args:
+        ground: What they lie on.
+        layer: Identity of the layer, which a click reports.
+        position_m: `(n, 2)` `[north_m, east_m]`.
+        colour: `#RRGGBB`.
+        opacity: In [0, 1].
+        radius_px: Radius on the screen.
+        texts: What the pointer shows; dots without texts cannot be pointed at or clicked.
+        rows: What a click reports as `i`; 0, 1, 2 ... where absent.
+        ring: Colour of an outline.
+    """
+    data: Rows = [{"p": place} for place in ground.places(position_m)]
+    if texts is not None:
+        numbers = range(len(data)) if rows is None else rows
+        for entry, number, text in zip(data, numbers, texts, strict=True):
+            entry |= {"i": int(number), "t": text}
+    return pdk.Layer(
+        "ScatterplotLayer", data, id=layer, get_position="p", get_radius=radius_px,
+        radius_units=PIXELS, get_fill_color=list(rgba(colour, opacity)),
+        pickable=texts is not None, auto_highlight=texts is not None,
+        stroked=ring is not None, get_line_color=list(rgba(ring or colour, 1.0)),
+        get_line_width=2, line_width_units=PIXELS,
+    )  # fmt: skip
+
+
+def coloured_points(
+    ground: Ground,
+    layer: str,
+    position_m: ArrayLike,
+    colours: Sequence[RGB],
+    *,
+    texts: Sequence[str],
+    rows: Sequence[int],
+    radius_px: float = 4.0,
+    opacity: float = 0.85,
+) -> pdk.Layer:
+    """Dots with a colour each (see `points`)."""
+    data = [
+        {"p": place, "c": list(colour), "i": int(row), "t": text}
+        for place, colour, row, text in zip(
+            ground.places(position_m), colours, rows, texts, strict=True
+        )
+    ]
+    return pdk.Layer(
+        "ScatterplotLayer", data, id=layer, get_position="p", get_fill_color="c",
+        get_radius=radius_px, radius_units=PIXELS, opacity=opacity, pickable=True,
+        auto_highlight=True,
+    )  # fmt: skip
+
+
+def segments(
+    ground: Ground,
+    layer: str,
+    start_m: ArrayLike,
+    end_m: ArrayLike,
+    colour: str,
+    *,
+    opacity: float = 0.6,
+    width_px: float = 1.5,
+) -> pdk.Layer:
+    """Straight lines from each start `(n, 2)` to its end `(n, 2)`, such as errors."""
+    pairs = zip(ground.places(start_m), ground.places(end_m), strict=True)
+    return pdk.Layer(
+        "LineLayer", [{"a": start, "b": end} for start, end in pairs], id=layer,
+        get_source_position="a", get_target_position="b",
+        get_color=list(rgba(colour, opacity)), get_width=width_px, width_units=PIXELS,
+    )  # fmt: skip
+
+
+def arrows(
+    ground: Ground,
+    layer: str,
+    position_m: ArrayLike,
+    heading_deg: ArrayLike,
+    colour: str,
+    *,
+    length_m: float,
+    opacity: float = 0.95,
+) -> pdk.Layer:
+    """Arrowheads `length_m` long that point where the camera faced: 0 draws up, 90 to the right.
+
+    Args:
+        ground: What they lie on.
+        layer: Identity of the layer.
+        position_m: `(n, 2)` `[north_m, east_m]`, the tail of each arrow.
+        heading_deg: `(n,)` degrees clockwise from north.
+        colour: `#RRGGBB`.
+        length_m: From tail to tip on the ground.
+        opacity: In [0, 1].
+    """
+    shapes = arrow_shapes(position_m, heading_deg, length_m)
+    return pdk.Layer(
+        "PolygonLayer", [{"s": ground.places(shape)} for shape in shapes], id=layer,
+        get_polygon="s", get_fill_color=list(rgba(colour, opacity)), filled=True, stroked=False,
+    )  # fmt: skip
+
+
+def arrow_shapes(position_m: ArrayLike, heading_deg: ArrayLike, length_m: float) -> np.ndarray:
+    """Corners `(n, 7, 2)` in metres of arrows with shaft and head."""
+    tail = np.asarray(position_m, np.float64).reshape(-1, 1, 2)
+    turn = np.deg2rad(np.asarray(heading_deg, np.float64)).reshape(-1, 1)
+    # Along the heading, and to the right of it, as shares of the length.
+    along = np.array([0.0, 0.62, 0.62, 1.0, 0.62, 0.62, 0.0]) * length_m
+    right = np.array([0.05, 0.05, 0.2, 0.0, -0.2, -0.05, -0.05]) * length_m
+    north = along * np.cos(turn) - right * np.sin(turn)
+    east = along * np.sin(turn) + right * np.cos(turn)
+    return tail + np.stack([north, east], axis=-1)
+
+
+def labels(
+    ground: Ground,
+    layer: str,
+    position_m: ArrayLike,
+    texts: Sequence[str],
+    palette: Palette,
+    *,
+    size_px: int = 12,
+) -> pdk.Layer:
+    """Words on the ground, with a halo so that they are read over dots."""
+    data = [
+        {"p": place, "w": text}
+        for place, text in zip(ground.places(position_m), texts, strict=True)
+    ]
+    return pdk.Layer(
+        "TextLayer", data, id=layer, get_position="p", get_text="w", get_size=size_px,
+        get_color=list(rgba(palette.text, 0.9)), font_weight=600,
+        font_family=pdk.types.String("sans-serif"),
+        font_settings={"sdf": True}, outline_width=3,
+        outline_color=list(rgba(palette.background, 0.9)),
+        # Names in any script: deck.gl's default knows only ASCII. A list would be read as code.
+        character_set=tuple(sorted(set("".join(texts)))),
+    )  # fmt: skip
