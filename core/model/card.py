@@ -17,7 +17,11 @@ CARD = "card.json"
 
 
 class PreprocessCard(BaseModel):
-    """How a photo becomes the backbone's input: size in pixels, channel statistics in [0, 1]."""
+    """How a photo becomes the backbone's input: size in pixels, channel statistics in [0, 1].
+
+    `store_size` is the side that photos were decoded to before they were resized to the input:
+    inference resamples as training did. Absent: they were decoded to the input's size.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +29,7 @@ class PreprocessCard(BaseModel):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str
+    store_size: int | None = None
 
 
 class SplitCard(BaseModel):
