@@ -61,7 +61,7 @@ def classifier_names(backbone: nn.Module) -> tuple[str, ...]:
 
 
 def _extra_arguments(config: ModelConfig) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = dict(config.backbone_arguments)
     if config.drop_path > 0:
         arguments["drop_path_rate"] = config.drop_path
     own = timm.get_pretrained_cfg(config.backbone)

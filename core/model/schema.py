@@ -1,6 +1,6 @@
 """Options of the model; read by forms, cards and the command line, so nothing heavy here."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +26,11 @@ class ModelConfig(BaseModel):
         min_length=1,
         description="pretrained (timm's own, downloaded once), random, or the path of a local "
         ".safetensors or .pth file of this backbone",
+    )
+    backbone_arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Further arguments of timm.create_model, for instance "
+        '{"layers": [1, 1, 1, 1]} for a shallower ResNet; pretrained weights must still fit',
     )
     drop_path: float = Field(
         0.0, ge=0, le=0.9, description="Stochastic depth of the backbone; 0 leaves it off"
