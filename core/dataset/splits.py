@@ -143,9 +143,11 @@ def make_split(
 
     Without a fold, 80 % train, 10 % val and 10 % test, as near as groups and regions allow. With
     one, fold `fold` of `folds` is the test part and val, 10 % of all, is carved from the rest by
-    the same rule. A region that one group holds alone is trained, in every fold. `region` exists as folds only; its val part is carved from the trained regions
-    by `spot`. `official` takes the parts of the folder: without a test file, the official val
-    part is the test part; a missing val part is carved from train by `spot`.
+    the same rule. A region that one group holds alone is trained, in every fold.
+
+    `region` exists as folds only; its val part is carved from the trained regions by `spot`.
+    `official` takes the parts of the folder: without a test file, the official val part is the
+    test part; a missing val part is carved from train by `spot`.
 
     Raises:
         SplitError: The protocol does not fit the dataset, a part would be empty, or a val or test
