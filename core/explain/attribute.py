@@ -1,0 +1,94 @@
+"""Attribution of one photo: the one verb of this room."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from core.dataset.augment import evaluation_view, normalise
+from core.errors import ConfigError
+from core.explain.attribution import Attribution
+from core.explain.methods import METHODS, Method
+from core.explain.problem import Problem
+from core.explain.schema import TARGETS, TargetName
+from core.explain.targets import Question, TargetScore
+from core.model.card import Card
+from core.model.network import BearingsModel
+
+
+class Explained(Protocol):
+    """What is needed of a predictor, or of a loaded checkpoint: its card and its network."""
+
+    @property
+    def card(self) -> Card:
+        """Regions, units and normalisation."""
+        ...
+
+    @property
+    def model(self) -> BearingsModel:
+        """The network, in evaluation mode; it is copied and never changed."""
+        ...
+
+
+def attribute(
+    predictor: Explained,
+    photo: NDArray[np.uint8],
+    method: str,
+    target: TargetName,
+    knobs: BaseModel | None = None,
+    *,
+    region: str | None = None,
+) -> Attribution:
+    """Explain what the network says of one photo.
+
+    Args:
+        predictor: A predictor or a loaded checkpoint.
+        photo: `(s, s, 3)` uint8 RGB, an upright square of any size, as `Predictor.decode` gives it.
+        method: Key in METHODS.
+        target: Key in TARGETS.
+        knobs: The method's options; its defaults when absent.
+        region: For target `region`: which one; the predicted one when absent.
+
+    Raises:
+        ConfigError: The method, the target or the region is unknown, or the backbone does not
+            allow the method.
+    """
+    chosen, options = _chosen(method, knobs)
+    if target not in TARGETS:
+        raise ConfigError(f"target {target!r} is unknown: choose one of {', '.join(TARGETS)}")
+    model = predictor.model
+    if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
+        raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
+    seen = np.asarray(evaluation_view(photo[None], model.input_size)[0])
+    device = next(model.parameters()).device
+    pixels = np.stack([seen, np.zeros_like(seen)])  # the photo, and black
+    both = torch.as_tensor(normalise(pixels, model.mean, model.std), device=device)
+    image = both[:1].contiguous()  # (1, 3, s, s)
+    score = TargetScore(model, predictor.card)
+    score.ask(Question(target, region), image)
+    problem = Problem(score, image, both[1:, :, :1, :1])
+    solution = chosen.run(problem, options)
+    return Attribution(
+        method=method,
+        label=score.label,
+        unit=TARGETS[target].unit,
+        map=np.ascontiguousarray(solution.map.numpy(), np.float32),
+        photo=seen,
+        score=problem.value(image),
+        baseline_score=solution.baseline_score,
+        delta=solution.delta,
+    )
+
+
+def _chosen(method: str, knobs: BaseModel | None) -> tuple[Method, BaseModel]:
+    if method not in METHODS:
+        raise ConfigError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
+    chosen = METHODS[method]
+    options = chosen.knobs() if knobs is None else knobs
+    if not isinstance(options, chosen.knobs):
+        raise ConfigError(
+            f"{chosen.label} takes {chosen.knobs.__name__}, got {type(options).__name__}"
+        )
+    return chosen, options

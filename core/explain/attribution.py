@@ -1,0 +1,54 @@
+"""What an attribution method returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """How much each pixel of one photo moved one number that the network said.
+
+    Attributes:
+        method: Key of the method in METHODS.
+        label: The target in words: `Region 7`, `Heading 213°`.
+        unit: Unit of `score`, and of `map` for methods that add up.
+        map: `(s, s)` float32; positive pixels raised the score, negative ones lowered it.
+        photo: `(s, s, 3)` uint8, as the network saw it.
+        score: What the network said of the photo.
+        baseline_score: What it said of the baseline; None for methods without one.
+        delta: `map.sum() - (score - baseline_score)`: how far the attributions are from adding up
+            (completeness); None for methods that do not promise to.
+    """
+
+    method: str
+    label: str
+    unit: str
+    map: NDArray[np.float32]
+    photo: NDArray[np.uint8]
+    score: float
+    baseline_score: float | None = None
+    delta: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check shapes and that every attribution is a number."""
+        side = self.photo.shape[0]
+        if self.photo.shape != (side, side, 3) or self.photo.dtype != np.uint8:
+            raise ValueError(
+                f"photo must be (s, s, 3) uint8, got {self.photo.shape} {self.photo.dtype}"
+            )
+        if self.map.shape != (side, side) or self.map.dtype != np.float32:
+            raise ValueError(
+                f"map must be ({side}, {side}) float32, got {self.map.shape} {self.map.dtype}"
+            )
+        if not np.isfinite(self.map).all():
+            raise ValueError("map holds values that are not finite")
+
+    @property
+    def relative_delta(self) -> float | None:
+        """The delta as a share of the difference to be explained; None where there is none."""
+        if self.delta is None or self.baseline_score is None:
+            return None
+        difference = abs(self.score - self.baseline_score)
+        return abs(self.delta) / difference if difference > 0 else None

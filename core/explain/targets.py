@@ -1,0 +1,110 @@
+"""The number that is explained, as a function of the normalised image alone.
+
+The network is run on its own estimates, as in prediction: an attribution to the position passes
+through the estimated region and heading too.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from core.errors import ConfigError
+from core.explain.schema import TARGETS, TargetName
+from core.geo import heading_from_unit
+from core.model.card import Card
+from core.model.network import BearingsModel, Outputs
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be explained about one photo.
+
+    Attributes:
+        target: Which output.
+        region: For target `region`: which one; None is the one that the network predicts.
+    """
+
+    target: TargetName
+    region: str | None = None
+
+
+class TargetScore(nn.Module):
+    """A private copy of the network that answers with one number per image.
+
+    The copy is in evaluation mode and computes nothing in place, so that hooks and gradients of
+    several sessions neither meet on a shared model nor find values overwritten.
+    """
+
+    def __init__(self, model: BearingsModel, card: Card) -> None:
+        """Copy the network."""
+        super().__init__()
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        for module in self.model.modules():
+            if getattr(module, "inplace", False) is True:
+                module.inplace = False  # type: ignore[assignment]
+        self.regions = card.regions
+        device = next(self.model.parameters()).device
+        self.spread_m = torch.tensor(card.normaliser.spread, device=device).float()
+        self.centre_m = torch.tensor(card.normaliser.centre, device=device).float()
+        self.target: TargetName = "region"
+        self.region = 0
+        self.direction = torch.zeros(2, device=device)
+        self.label = ""
+
+    def ask(self, question: Question, image: Tensor) -> None:
+        """Fix the number: which region, which direction, from what the network says of the photo.
+
+        Args:
+            question: The target.
+            image: `(1, 3, s, s)` normalised.
+
+        Raises:
+            ConfigError: The checkpoint does not know the region, or nothing can be asked.
+        """
+        with torch.no_grad():
+            outputs: Outputs = self.model(image)
+        self.target = question.target
+        self.label = TARGETS[question.target].label
+        if question.target == "region":
+            self.region = self._region_index(question.region, outputs)
+            self.label = f"Region {self.regions[self.region]}"
+        elif question.target == "position":
+            self.direction = _unit(self._metres(outputs)[0], "position in the middle of the campus")
+        elif question.target == "heading":
+            heading = outputs.heading[0].float()
+            self.direction = _unit(heading, "heading vector of length 0")
+            self.label = f"Heading {float(heading_from_unit(heading.cpu().numpy())):.0f}°"
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the number `(n,)` for normalised images `(n, 3, s, s)`."""
+        outputs: Outputs = self.model(images)
+        if self.target == "region":
+            return outputs.region_logits[:, self.region].float()
+        if self.target == "heading":
+            return outputs.heading.float() @ self.direction
+        if self.target == "position":
+            return self._metres(outputs) @ self.direction
+        return self._metres(outputs)[:, 0 if self.target == "north_m" else 1]
+
+    def _metres(self, outputs: Outputs) -> Tensor:
+        """Positions `(n, 2)` in local metres; their origin is the middle of the campus."""
+        return outputs.position.float() * self.spread_m + self.centre_m
+
+    def _region_index(self, region: str | None, outputs: Outputs) -> int:
+        if region is None:
+            return int(outputs.region_logits[0].argmax())
+        if region not in self.regions:
+            raise ConfigError(
+                f"region {region!r} is unknown to this checkpoint: choose one of "
+                f"{', '.join(self.regions)}"
+            )
+        return self.regions.index(region)
+
+
+def _unit(vector: Tensor, what: str) -> Tensor:
+    length = float(vector.norm())
+    if length < 1e-6:
+        raise ConfigError(f"the network gives a {what}, so it has no direction to explain")
+    return vector / length
