@@ -1,33 +1,177 @@
-"""Every cache of the app: thin wrappers over core, keyed by path and by what the files say.
+"""Every cache of the app: thin wrappers over core, keyed by paths and by when the files changed.
 
-Heavy packages are imported inside the functions, so that the first page shows at once.
+What is cached as a resource is shared by all sessions and never changed. Heavy packages are
+imported inside the functions, so that the first page shows at once.
 """
 
-import json
+import gc
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app.photo import Photo
+from app.workspace import label_files
+from core.dataset.labels import Dataset, read_dataset
+from core.dataset.splits import Split, make_split
 from core.errors import CheckpointError
+from core.model.card import Card, read_card
+
+if TYPE_CHECKING:
+    from core.inference.prediction import Prediction
+    from core.inference.predictor import Predictor
 
 Stamp = tuple[tuple[str, int, int], ...]
 
 
 def stamp(*files: Path) -> Stamp:
     """Name, time of change and size of files: a key that changes when any of them does."""
-    found = [(file, file.stat()) for file in files if file.is_file()]
+    found = [(file, file.stat()) for file in files if file.exists()]
     return tuple((str(file), state.st_mtime_ns, state.st_size) for file, state in found)
 
 
+def dataset(folder: Path) -> Dataset:
+    """The labelled photos of a folder; one copy for all sessions, read again when a file changes.
+
+    Raises:
+        LabelError, FrameError: As `read_dataset`.
+    """
+    watched = [*label_files(folder), folder / "campus.toml", folder / "images"]
+    return _dataset(folder, stamp(*watched))
+
+
+def split(data: Dataset, protocol: str, seed: int) -> Split:
+    """A named split of a data set; fold 0 of `region`, which exists as folds only.
+
+    Raises:
+        SplitError: The protocol does not fit the data set.
+    """
+    key = stamp(*label_files(data.root), data.root / "images")
+    return _split(data, str(data.root), key, protocol, seed)
+
+
+def card(folder: Path) -> Card:
+    """The card of a checkpoint; no weights are read.
+
+    Raises:
+        CheckpointError: As `read_card`.
+    """
+    return _card(folder, stamp(folder / "card.json"))
+
+
+def predictor(folder: Path) -> "Predictor":
+    """The loaded model of a checkpoint: one copy for all sessions, two at most in memory.
+
+    Raises:
+        CheckpointError: As `load_predictor`.
+    """
+    settle_imports()
+    return _predictor(folder, stamp(*sorted(folder.glob("*.json")), *folder.glob("*.safetensors")))
+
+
+def prediction(
+    folder: Path,
+    photos: Sequence[Photo],
+    known_region: str | None = None,
+    known_heading_deg: float | None = None,
+) -> "Prediction":
+    """What a checkpoint says about photos, keyed by its files and by the photos' content.
+
+    Raises:
+        ImageError: A photo cannot be read.
+        CheckpointError: As `predictor`.
+    """
+    model = predictor(folder)
+    key = (str(folder), stamp(folder / "card.json"), tuple((p.name, p.digest) for p in photos))
+    return _prediction(model, tuple(photos), key, known_region, known_heading_deg)
+
+
 def checkpoint_title(folder: Path) -> str:
-    """How a picker names a checkpoint; a broken one is named as such, not left out."""
-    return folder.name
+    """How a picker names a checkpoint: a broken one is named as such, not left out."""
+    run = folder.parents[1].name if folder.parent.name == "checkpoints" else ""
+    name = folder.name if run in ("", "checkpoints") or folder.name == "demo" else f"run {run}"
+    try:
+        card(folder)
+    except CheckpointError:
+        return f"{name} (cannot be read)"
+    return name
+
+
+def thumbnail(path: Path, side: int) -> bytes:
+    """A photo as a JPEG whose longer side is `side` pixels at most, upright, without EXIF.
+
+    Raises:
+        ImageError: The photo cannot be read.
+    """
+    return _thumbnail(path, stamp(path), side)
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def demo_photo(seed: int, filename: str) -> bytes:
+    """A photo of the demo campus as JPEG, rendered when it is asked for (about 50 ms)."""
+    from core.demo.photo import photo_index, photo_jpeg
+
+    return photo_jpeg(seed, photo_index(filename))
+
+
+@st.cache_resource(show_spinner=False)
+def settle_imports() -> None:
+    """Import what predictions need, once, and take it out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run of a page; with torch and timm in sight that takes
+    350 ms a click, frozen it takes none (streamlit#8977).
+    """
+    import core.inference.predictor  # noqa: F401 - for its imports
+
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the labels …")
+def _dataset(folder: Path, key: Stamp) -> Dataset:
+    return read_dataset(folder)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
+def _split(_data: Dataset, root: str, key: Stamp, protocol: str, seed: int) -> Split:
+    if protocol == "region":
+        return make_split(_data, "region", seed, fold=0, folds=min(5, len(_data.regions)))
+    return make_split(_data, protocol, seed)  # type: ignore[arg-type]
+
+
+@st.cache_resource(
+    max_entries=2, show_spinner="Loading the model (the first time takes some seconds) …"
+)
+def _predictor(folder: Path, key: Stamp) -> "Predictor":
+    from core.inference.predictor import load_predictor
+
+    return load_predictor(folder)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _prediction(
+    _model: "Predictor",
+    _photos: tuple[Photo, ...],
+    key: Any,  # noqa: ANN401 - what Streamlit hashes
+    known_region: str | None,
+    known_heading_deg: float | None,
+) -> "Prediction":
+    import numpy as np
+
+    pixels = np.stack([_model.decode(photo.content, photo.name) for photo in _photos])
+    names = [photo.name for photo in _photos]
+    return _model.predict_photos(pixels, names, known_region, known_heading_deg)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _json(path: Path, _key: Stamp) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+def _card(folder: Path, key: Stamp) -> Card:
+    return read_card(folder)
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
+    from app.pictures import jpeg
+    from core.dataset.decode import decode_display
+
+    return jpeg(decode_display(path, max_side=side))

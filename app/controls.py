@@ -1,6 +1,7 @@
 """Widgets that several pages share. Each owns its state key; pages never see a key.
 
-The pickers are drawn once, in the sidebar, by the shell; pages ask for what was picked.
+The pickers of data set and model are drawn once, in the sidebar, by the shell; pages ask for what
+was picked.
 """
 
 from pathlib import Path
@@ -9,15 +10,16 @@ import streamlit as st
 
 from app import cached, states
 from app.workspace import workspace
-from core.errors import LabelError
+from core.dataset.labels import Dataset
+from core.errors import BearingsError, LabelError
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
-_SPLIT, _NEIGHBOURS = "split", "neighbours"
+_SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
     "random": "random: stratified by region",
     "official": "official: as the folder says",
-    "region": "region: whole regions never seen",
+    "region": "region: one fold of whole regions never seen",
 }
 
 
@@ -36,7 +38,7 @@ def pick_dataset() -> None:
 
 
 def pick_checkpoint() -> None:
-    """Sidebar: `checkpoints/*` and the best checkpoint of every run."""
+    """Sidebar: `checkpoints/*` and the best checkpoint of every run; only cards are read."""
     place = workspace()
     st.selectbox(
         "Model",
@@ -44,7 +46,7 @@ def pick_checkpoint() -> None:
         key=_CHECKPOINT,
         format_func=lambda label: cached.checkpoint_title(place.root / label),
         accept_new_options=True,
-        placeholder="No model yet",
+        placeholder="Train one, or type the path of one",
         help="Folders under `checkpoints/`, and the best state of every run.",
         bind="query-params",
     )
@@ -81,9 +83,27 @@ def need_dataset_path() -> Path:
     path = dataset_path()
     if path is None:
         states.no_dataset()
-    if not path.is_dir():
-        raise LabelError(f"{path} is no folder: choose another data set in the sidebar")
+    if not path.exists():
+        raise LabelError(f"There is no folder {path}: choose another data set in the sidebar.")
     return path
+
+
+def need_dataset() -> Dataset:
+    """The picked data set; says what to do and ends the run where there is none.
+
+    Raises:
+        LabelError, FrameError: It cannot be read.
+    """
+    return cached.dataset(need_dataset_path())
+
+
+def dataset_if_readable() -> Dataset | None:
+    """The picked data set where there is one without faults; pages about it say what is wrong."""
+    path = dataset_path()
+    try:
+        return cached.dataset(path) if path is not None else None
+    except BearingsError:
+        return None
 
 
 def need_checkpoint_path() -> Path:
@@ -94,12 +114,22 @@ def need_checkpoint_path() -> Path:
     return path
 
 
-def pick_split(protocols: tuple[str, ...] = tuple(PROTOCOLS)) -> str:
+def pick_section(page: str, options: tuple[str, ...]) -> str:
+    """Which part of a page is drawn; unlike tabs, the others cost nothing."""
+    key = f"{page}_section"
+    chosen = st.segmented_control(
+        "Section", options, default=options[0], required=True, key=key, bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return str(chosen)
+
+
+def pick_split() -> str:
     """Which named protocol splits the data set into training, validation and test photos."""
     return str(
         st.selectbox(
             "Split",
-            protocols,
+            tuple(PROTOCOLS),
             key=_SPLIT,
             format_func=lambda name: PROTOCOLS[name],
             persist_state="session",
@@ -107,11 +137,33 @@ def pick_split(protocols: tuple[str, ...] = tuple(PROTOCOLS)) -> str:
     )
 
 
-def pick_neighbours(most: int = 12) -> int:
+def pick_seed() -> int:
+    """The seed of a split."""
+    return int(st.number_input("Seed", 0, 9999, 0, key=_SEED, persist_state="session"))
+
+
+def pick_region(page: str, names: dict[str, str]) -> str | None:
+    """One region by display name, or None for all."""
+    return st.selectbox(
+        "Region", list(names), index=None, format_func=lambda region: names[region],
+        placeholder="All regions", key=f"{page}_region", persist_state="session",
+    )  # fmt: skip
+
+
+def pick_words(page: str) -> str:
+    """Part of a file name."""
+    words = st.text_input(
+        "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
+    )
+    return str(words).strip()
+
+
+def pick_neighbours(most: int) -> int:
     """How many training photos to show as evidence."""
     return int(
-        st.slider("Nearest training photos", 1, most, 6, key=_NEIGHBOURS, persist_state="session")
-    )
+        st.slider("Training photos", 1, most, min(6, most), key=_NEIGHBOURS,
+                  persist_state="session")
+    )  # fmt: skip
 
 
 def _picked(key: str) -> Path | None:

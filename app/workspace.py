@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-LABEL_WORD = "label"
+PART_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
 DEMO = "demo"
 DEMO_CHECKPOINT = "demo-campus"
 
@@ -69,11 +69,14 @@ def workspace() -> Workspace:
 
 
 def has_labels(folder: Path) -> bool:
-    """Whether a folder holds a label file of any layout; what is in it is not read."""
-    return any(
-        file.suffix.lower() == ".csv" and LABEL_WORD in file.stem.lower()
-        for file in folder.iterdir()
-    )
+    """Whether a folder looks like a data set; what its label files say is not read."""
+    return bool(label_files(folder))
+
+
+def label_files(folder: Path) -> list[Path]:
+    """CSV files of a folder, and of its `train`, `val` and `test` folders."""
+    inside = [child for child in _folders(folder) if child.name.lower() in PART_FOLDERS]
+    return sorted(file for place in (folder, *inside) for file in place.glob("*.[cC][sS][vV]"))
 
 
 def has_card(folder: Path) -> bool:

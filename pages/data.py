@@ -1,5 +1,59 @@
-"""Data."""
+"""Data: the labelled photos on a map and in a grid, what was noticed, and how they are split."""
 
 import streamlit as st
 
+from app import audit, browse, cached, choice, controls, theme
+from app.figures.regions import region_counts
+from app.figures.roses import heading_rose
+from app.maps.photo_map import photo_deck
+
 st.title("Data")
+data, palette = controls.need_dataset(), theme.palette()
+with st.container(horizontal=True):
+    for name, value in audit.facts(data).items():
+        st.metric(name, value, border=True)
+section = controls.pick_section("data", ("Photos", "Labels", "Split and leak"))
+
+if section == "Photos":
+    with st.container(horizontal=True):
+        region = controls.pick_region("data", audit.region_names(data))
+        words = controls.pick_words("data")
+    found = audit.photo_rows(data, region, words)
+    chosen = choice.chosen("data", lambda name: browse.row_of(data, name))
+    left, right = st.columns([3, 2])
+    with left:
+        online = controls.online_tiles()
+        rows = found.index.tolist()
+        deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
+        choice.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
+    with right:
+        if chosen is None:
+            st.info("Click a dot on the map, or a name below, to see a photo with its labels.")
+        else:
+            browse.card(data, chosen)
+    browse.grid("data", found)
+elif section == "Labels":
+    left, right = st.columns(2)
+    left.subheader("Photos of each region")
+    left.plotly_chart(region_counts(audit.region_sizes(data)), key="data_regions")
+    right.subheader("Where they face")
+    right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
+    st.subheader("What was noticed")
+    for note in data.notes or ("Nothing: all labels were taken as they are.",):
+        st.markdown(f"- {note}")
+    st.subheader("Rows left out")
+    st.dataframe(data.excluded, hide_index=True, placeholder="None.")
+else:
+    with st.container(horizontal=True):
+        protocol, seed = controls.pick_split(), controls.pick_seed()
+    facts = audit.split_facts(data, cached.split(data, protocol, seed))
+    with st.container(horizontal=True):
+        for part, size in facts.sizes.items():
+            st.metric(part, f"{size:,} photos", border=True)
+        for radius, share in facts.leak.items():
+            st.metric(f"test within {radius} of train", f"{share:.0%}", border=True)
+    st.caption(
+        "A test photo with a training photo beside it measures memory of a standing point, not "
+        "the finding of a place."
+    )
+    st.plotly_chart(region_counts(facts.counts), key="data_parts")

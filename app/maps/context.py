@@ -86,9 +86,8 @@ def region_outlines(
     *,
     values: Mapping[str, float] | None = None,
     worst: float = 1.0,
-    suffix: str = "",
-) -> list[pdk.Layer]:
-    """Filled outlines with names; a colour each, or coloured (and written) by a value.
+) -> pdk.Layer:
+    """Filled outlines, a colour each, or coloured by a value.
 
     Args:
         ground: What they lie on.
@@ -96,23 +95,37 @@ def region_outlines(
         palette: Colours of the reader's theme.
         values: Region id -> value on the ramp; regions without one are grey.
         worst: The value that gets the ramp's last colour.
-        suffix: Written after each value, such as `" m"`.
     """
-    data, words = [], []
+    data = []
     for index, place in enumerate(regions):
         hull = outline(place.position_m)
         value = None if values is None else values.get(place.region)
-        words.append(place.name if value is None else f"{place.name}\n{value:.0f}{suffix}")
         if len(hull) > 2:
             colour, opacity = _fill(index, value, values is not None, worst, palette)
             data.append({"s": ground.places(hull), "c": [*colour, round(255 * opacity)],
                          "l": [*colour, 170]})  # fmt: skip
-    middles = np.array([place.middle_m for place in regions]).reshape(-1, 2)
     shapes = pdk.Layer(
         "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
         stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
     )  # fmt: skip
-    return [shapes, layers.labels(ground, "region-names", middles, words, palette)]
+    return shapes
+
+
+def region_labels(
+    ground: Ground,
+    regions: Sequence[Place],
+    palette: Palette,
+    values: Mapping[str, str] | None = None,
+) -> pdk.Layer:
+    """Names of the regions at their middles, above the values (region id -> words) if any."""
+    words = [
+        "\n".join([place.name, *([values[place.region]] if place.region in values else [])])
+        if values
+        else place.name
+        for place in regions
+    ]
+    middles = np.array([place.middle_m for place in regions]).reshape(-1, 2)
+    return layers.labels(ground, "region-names", middles, words, palette)
 
 
 def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk.Layer:

@@ -1,0 +1,57 @@
+"""One chosen photo of a page: by a click on its map, in its grid, or by the address of the page."""
+
+from collections.abc import Callable
+
+import pydeck as pdk
+import streamlit as st
+
+MAP_HEIGHT_PX = 540
+_PARAMETER = "photo"
+
+
+def chosen(page: str, options: Callable[[str], int | None]) -> int | None:
+    """Row of the chosen photo, or None.
+
+    Args:
+        page: Short name of the page.
+        options: Finds the row of a photo by name; None where it is not there (any more).
+    """
+    key = _key(page)
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(_PARAMETER)
+    name = st.session_state[key]
+    row = options(name) if name else None
+    if row is None:
+        st.query_params.pop(_PARAMETER, None)
+    else:
+        # The address of the page leads back to this photo.
+        st.query_params[_PARAMETER] = name
+    return row
+
+
+def choose(page: str, name: str | None) -> None:
+    """Choose a photo by name; for callbacks of buttons."""
+    st.session_state[_key(page)] = name
+
+
+def clickable_map(page: str, deck: pdk.Deck, names: Callable[[int], str], alt: str) -> None:
+    """Draw a map whose dots choose a photo.
+
+    Args:
+        page: Short name of the page.
+        deck: Its dots carry the row as `i`.
+        names: Name of a row's photo.
+        alt: What the map shows, for readers who cannot see it.
+    """
+    key = f"{page}_map"
+
+    def clicked() -> None:
+        objects = st.session_state[key].selection.objects
+        rows = [entry["i"] for layer in objects.values() for entry in layer if "i" in entry]
+        choose(page, names(int(rows[0])) if rows else None)
+
+    st.pydeck_chart(deck, key=key, on_select=clicked, height=MAP_HEIGHT_PX, alt=alt)
+
+
+def _key(page: str) -> str:
+    return f"{page}_chosen"
