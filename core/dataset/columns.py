@@ -31,39 +31,43 @@ def read_columns(path: Path) -> pd.DataFrame:
     Raises:
         LabelError: The file is no table, has no rows, lacks a needed column or has one twice.
     """
-    table = _read_text(path)
-    names: dict[str, str] = {}
-    for column in table.columns:
-        meaning = _MEANING.get("".join(c for c in str(column).lower() if c.isalnum()))
-        if meaning in names.values():
-            twice = [c for c, m in names.items() if m == meaning] + [str(column)]
-            raise LabelError(f"{path}: columns {twice} all mean {meaning}: keep one of them")
+    header, table = _read_text(path)
+    names: dict[str, int] = {}
+    for column, title in enumerate(header):
+        meaning = _MEANING.get("".join(c for c in title.lower() if c.isalnum()))
+        if meaning in names:
+            twice = f"{header[names[meaning]]!r} and {title!r}"
+            raise LabelError(f"{path}: columns {twice} both mean {meaning}: keep one of them")
         if meaning:
-            names[str(column)] = meaning
-    missing = [name for name in NEEDED if name not in names.values()]
+            names[meaning] = column
+    missing = [name for name in NEEDED if name not in names]
     if missing:
         wanted = "; ".join(f"{name} (or {', '.join(ALIASES[name])})" for name in missing)
-        raise LabelError(
-            f"{path} lacks needed columns: {wanted}. Found: {', '.join(map(str, table.columns))}"
-        )
+        raise LabelError(f"{path} lacks needed columns: {wanted}. Found: {', '.join(header)}")
     if table.empty:
         raise LabelError(f"{path} has a header but no rows")
-    renamed = table.rename(columns=names)
     return pd.DataFrame(
         {
-            name: renamed[name].str.strip() if name in renamed else ""
+            name: table[names[name]].str.strip() if name in names else ""
             for name in (*NEEDED, *OPTIONAL)
-        }
+        },
+        index=table.index,
     )
 
 
-def _read_text(path: Path) -> pd.DataFrame:
+def _read_text(path: Path) -> tuple[list[str], pd.DataFrame]:
+    """Read the header and the rows; a row longer than the header is an error."""
     try:
-        # utf-8-sig also reads plain UTF-8; spreadsheets put a byte order mark first.
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # utf-8-sig also reads plain UTF-8; spreadsheets put a byte order mark first. The header is
+        # read as a row, for pandas would rename a column that occurs twice.
+        table = pd.read_csv(
+            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        ).fillna("")
     except FileNotFoundError as error:
         raise LabelError(f"there is no label file {path}") from error
     except pd.errors.EmptyDataError as error:
         raise LabelError(f"{path} is empty: it needs a header and one row per photo") from error
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise LabelError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    header = [str(title).strip() for title in table.iloc[0]]
+    return header, table.iloc[1:].reset_index(drop=True)

@@ -1,5 +1,6 @@
 """Which file on disk a label row means, and whether that file can be a photo at all."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -70,7 +71,7 @@ class _Folder:
         path = PurePosixPath(name)
         if not name:
             return "", "the row names no photo"
-        if path.is_absolute() or ".." in path.parts or ":" in name:
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
             return "", "the name points outside the dataset folder"
         # A label file may repeat its photo folder's name: images_train/img_1.jpg.
         for wanted in (name, "/".join(path.parts[1:])):

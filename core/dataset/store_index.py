@@ -102,8 +102,9 @@ def write_index(folder: Path, index: StoreIndex) -> None:
 def store_folder(root: Path) -> Path:
     """Where the stores of a dataset live: inside it, or in the user's cache if it is read-only."""
     inside = root / STORE_FOLDER
+    written = inside if inside.is_dir() else root
     # The owner's bit counts even for root, to whom every folder is writable.
-    if inside.is_dir() or (os.access(root, os.W_OK) and root.stat().st_mode & stat.S_IWUSR):
+    if os.access(written, os.W_OK) and written.stat().st_mode & stat.S_IWUSR:
         return inside
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
