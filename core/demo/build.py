@@ -1,0 +1,146 @@
+"""Writing the demo campus as a labelled folder, by several processes, safe to interrupt."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.demo.errors import DemoError
+from core.demo.photo import photo_jpeg, photo_name, photo_pose
+from core.demo.tables import write_tables
+from core.demo.walks import PHOTOS_PER_WALK
+from core.demo.world import build_world
+from core.files import write_json
+
+WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels
+_MARK = "demo.json"
+_FINISHED = "campus.toml"
+
+
+class DemoConfig(BaseModel):
+    """What to build.
+
+    Attributes:
+        out: folder to write; made if missing, continued if a build of the same campus stopped.
+        photos: how many photos; the first ones are the same for every number.
+        seed: which campus.
+        workers: processes; all cores when not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: Path
+    photos: int = Field(default=6500, ge=1, le=1_000_000)
+    seed: int = Field(default=7, ge=0, lt=2**32)
+    workers: int | None = Field(default=None, ge=1)
+
+
+@dataclass(frozen=True)
+class _Job:
+    images: str
+    seed: int
+    first: int
+    stop: int
+
+
+def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Render the photos that are missing, then write the tables that make the folder a data set.
+
+    Args:
+        config: what to build.
+        progress: called with (photos done, photos asked for).
+
+    Returns:
+        The folder.
+
+    Raises:
+        DemoError: the folder holds something else.
+    """
+    out = config.out
+    if _is_finished(config):
+        if progress:
+            progress(config.photos, config.photos)
+        return out
+    images = out / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    _remove_tables(out)
+    write_json(out / _MARK, _identity(config))
+    jobs = [
+        _Job(str(images), config.seed, first, min(first + PHOTOS_PER_WALK, config.photos))
+        for first in range(0, config.photos, PHOTOS_PER_WALK)
+    ]
+    done = 0
+    for job in _run(jobs, config):
+        done += job.stop - job.first
+        if progress:
+            progress(done, config.photos)
+    poses = [photo_pose(config.seed, index) for index in range(config.photos)]
+    write_tables(out, build_world(config.seed), poses, WORLD_VERSION)
+    return out
+
+
+def _identity(config: DemoConfig) -> dict[str, int]:
+    return {"seed": config.seed, "photos": config.photos, "version": WORLD_VERSION}
+
+
+def _is_finished(config: DemoConfig) -> bool:
+    """Whether the folder already holds what is asked; refuses folders that hold something else."""
+    out, asked = config.out, _identity(config)
+    if out.exists() and not out.is_dir():
+        raise DemoError(f"{out} is a file: name a folder for the demo campus with --out")
+    if not out.exists() or not any(out.iterdir()):
+        return False
+    mark = out / _MARK
+    if not mark.is_file():
+        raise DemoError(f"{out} is not empty and holds no demo campus: choose another --out")
+    try:
+        found = json.loads(mark.read_text(encoding="utf-8"))
+        same = found["seed"] == asked["seed"] and found["version"] == asked["version"]
+        photos = int(found["photos"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DemoError(f"{mark} cannot be read ({error}): choose another --out") from error
+    if not same or photos > asked["photos"]:
+        raise DemoError(
+            f"{out} holds another demo campus (seed {found['seed']}, {photos} photos, version "
+            f"{found['version']}; asked: seed {asked['seed']}, {asked['photos']} photos, version "
+            f"{asked['version']}): choose another --out, or delete that folder"
+        )
+    return photos == asked["photos"] and (out / _FINISHED).is_file()
+
+
+def _remove_tables(out: Path) -> None:
+    """Take back the label files first, so that a half-built folder never looks complete."""
+    for name in (_FINISHED, "labels.csv", "truth.csv"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _run(jobs: list[_Job], config: DemoConfig) -> Iterator[_Job]:
+    workers = min(config.workers or os.cpu_count() or 1, len(jobs))
+    todo = [job for job in jobs if not _is_rendered(job)]
+    yield from (job for job in jobs if _is_rendered(job))
+    if workers == 1 or len(todo) < 2:
+        yield from map(_render, todo)
+        return
+    # Spawned, not forked: the caller may hold threads (a server, torch) that must not be copied.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(_render, todo)
+
+
+def _is_rendered(job: _Job) -> bool:
+    return all((Path(job.images) / photo_name(i)).is_file() for i in range(job.first, job.stop))
+
+
+def _render(job: _Job) -> _Job:
+    for index in range(job.first, job.stop):
+        path = Path(job.images) / photo_name(index)
+        if not path.is_file():
+            # Renamed when whole; not synced one by one: 6,500 syncs would take minutes.
+            temporary = path.with_suffix(f".{os.getpid()}.part")
+            temporary.write_bytes(photo_jpeg(job.seed, index))
+            temporary.replace(path)
+    return job

@@ -1,0 +1,191 @@
+"""The campus on paper: 15 region polygons and the graph of roads and paths that serves them.
+
+Positions are local metres ``[north_m, east_m]`` about the campus centre.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from core.demo.seeds import stream
+
+Points = npt.NDArray[np.float64]
+
+ROWS, COLUMNS = 5, 3
+NORTH_HALF_M, EAST_HALF_M = 275.0, 225.0
+ROAD_WIDTH_M, PATH_WIDTH_M = 5.6, 3.0
+_ARMS = ((1, 0), (0, 1), (-1, 0), (0, -1))  # north, east, south, west
+
+
+@dataclass(frozen=True)
+class Way:
+    """A straight or bent piece of road or path between two graph nodes."""
+
+    start: int
+    end: int
+    line: Points  # (k, 2) north, east
+    road: bool
+    region: int
+
+    @property
+    def width_m(self) -> float:
+        """Paved width in metres."""
+        return ROAD_WIDTH_M if self.road else PATH_WIDTH_M
+
+
+@dataclass
+class Plan:
+    """Regions (row-major from the south-west) and the way graph."""
+
+    centres: Points  # (15, 2)
+    polygons: list[Points]  # 15 of (8, 2)
+    nodes: list[Points] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+    node_region: list[int] = field(default_factory=list)
+
+    def add_node(self, point: Points, region: int) -> int:
+        """Append a graph node and return its index."""
+        self.nodes.append(np.asarray(point, dtype=np.float64))
+        self.node_region.append(region)
+        return len(self.nodes) - 1
+
+    def join(self, start: int, end: int, via: list[Points], road: bool, region: int) -> None:
+        """Add a way from node to node through the given bends."""
+        line = np.array([self.nodes[start], *via, self.nodes[end]])
+        self.ways.append(Way(start, end, line, road, region))
+
+    def region_of(self, points: Points) -> npt.NDArray[np.int64]:
+        """Index of the region polygon that holds each of ``(n, 2)`` points; -1 outside all."""
+        found = np.full(len(points), -1, dtype=np.int64)
+        for index, polygon in enumerate(self.polygons):
+            found[inside(polygon, points) & (found < 0)] = index
+        return found
+
+
+def inside(polygon: Points, points: Points) -> npt.NDArray[np.bool_]:
+    """Even-odd test of ``(n, 2)`` points against a ``(k, 2)`` polygon (W. R. Franklin's PNPOLY)."""
+    first, second = polygon, np.roll(polygon, -1, axis=0)
+    north, east = points[:, None, 0], points[:, None, 1]
+    spans = (first[:, 0] > north) != (second[:, 0] > north)
+    rise = np.where(second[:, 0] == first[:, 0], 1.0, second[:, 0] - first[:, 0])
+    crossing = first[:, 1] + (north - first[:, 0]) * (second[:, 1] - first[:, 1]) / rise
+    return np.asarray(np.sum(spans & (east < crossing), axis=1) % 2 == 1)
+
+
+def make_plan(seed: int) -> Plan:
+    """Lay out regions and ways for a campus seed."""
+    rng = stream(seed, "plan")
+    centres = _centres(rng)
+    corners = _corners(centres, rng)
+    middles = _middles(centres, rng)
+    grid = centres.reshape(-1, 2)
+    polygons = [
+        _polygon(corners, middles, row, column) for row in range(ROWS) for column in range(COLUMNS)
+    ]
+    plan = Plan(grid, polygons)
+    shared: dict[tuple[int, int, int], int] = {}
+    for region in range(ROWS * COLUMNS):
+        _lay_region(plan, region, middles, shared, rng)
+    return plan
+
+
+def _centres(rng: np.random.Generator) -> Points:
+    north = np.linspace(-1, 1, 2 * ROWS + 1)[1::2] * NORTH_HALF_M
+    east = np.linspace(-1, 1, 2 * COLUMNS + 1)[1::2] * EAST_HALF_M
+    centres = np.stack(np.meshgrid(north, east, indexing="ij"), axis=-1)
+    centres += rng.uniform(-1, 1, centres.shape) * (11.0, 14.0)
+    return centres
+
+
+def _corners(centres: Points, rng: np.random.Generator) -> Points:
+    corners = np.zeros((ROWS + 1, COLUMNS + 1, 2))
+    padded = np.pad(centres, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    for row in range(ROWS + 1):
+        for column in range(COLUMNS + 1):
+            corners[row, column] = padded[row : row + 2, column : column + 2].mean(axis=(0, 1))
+    corners[1:-1, 1:-1] += rng.uniform(-6, 6, (ROWS - 1, COLUMNS - 1, 2))
+    corners[0, :, 0], corners[-1, :, 0] = -NORTH_HALF_M, NORTH_HALF_M
+    corners[:, 0, 1], corners[:, -1, 1] = -EAST_HALF_M, EAST_HALF_M
+    return corners
+
+
+def _middles(centres: Points, rng: np.random.Generator) -> dict[tuple[int, int, int], Points]:
+    """Where the arm of each region meets its neighbour (or the boundary), by (row, column, arm)."""
+    middles: dict[tuple[int, int, int], Points] = {}
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            for arm, (up, right) in enumerate(_ARMS):
+                key, there = (row, column, arm), (row + up, column + right)
+                if (*there, (arm + 2) % 4) in middles:
+                    middles[key] = middles[(*there, (arm + 2) % 4)]
+                elif 0 <= there[0] < ROWS and 0 <= there[1] < COLUMNS:
+                    middle = (centres[row, column] + centres[there]) / 2
+                    middles[key] = middle + rng.uniform(-5, 5, 2)
+                else:
+                    edge = centres[row, column] + rng.uniform(-6, 6, 2)
+                    edge[0 if up else 1] = up * NORTH_HALF_M if up else right * EAST_HALF_M
+                    middles[key] = edge
+    return middles
+
+
+def _polygon(
+    corners: Points, middles: dict[tuple[int, int, int], Points], row: int, column: int
+) -> Points:
+    ring = [
+        corners[row + 1, column], middles[row, column, 0],
+        corners[row + 1, column + 1], middles[row, column, 1],
+        corners[row, column + 1], middles[row, column, 2],
+        corners[row, column], middles[row, column, 3],
+    ]  # fmt: skip
+    return np.array(ring)
+
+
+def _lay_region(
+    plan: Plan,
+    region: int,
+    middles: dict[tuple[int, int, int], Points],
+    shared: dict[tuple[int, int, int], int],
+    rng: np.random.Generator,
+) -> None:
+    """A junction with four arms, a ring path through the four plots, and spurs into two of them."""
+    row, column = divmod(region, COLUMNS)
+    centre = plan.centres[region]
+    hub = plan.add_node(centre, region)
+    ring: list[int] = []
+    for arm, (up, right) in enumerate(_ARMS):
+        target = middles[row, column, arm]
+        reach = rng.uniform(24, 31) if up else rng.uniform(30, 42)
+        away = (target - centre) / np.linalg.norm(target - centre)
+        sideways = np.array([-away[1], away[0]]) * rng.uniform(-2.5, 2.5)
+        cross = plan.add_node(centre + away * reach + sideways, region)
+        plan.join(hub, cross, [], True, region)
+        other = (row + up, column + right, (arm + 2) % 4)
+        if other in shared:
+            plan.join(cross, shared[other], [], True, region)
+        else:
+            stub = other not in middles
+            end = plan.add_node(target - away * 9.0 if stub else target, region)
+            shared[row, column, arm] = end
+            plan.join(cross, end, [], True, region)
+        ring.append(cross)
+    _lay_ring(plan, region, ring, rng)
+
+
+def _lay_ring(plan: Plan, region: int, ring: list[int], rng: np.random.Generator) -> None:
+    centre = plan.centres[region]
+    spurs = set(rng.choice(4, 2, replace=False).tolist())
+    for quarter in range(4):
+        first, second = plan.nodes[ring[quarter]], plan.nodes[ring[(quarter + 1) % 4]]
+        corner = first + second - centre
+        corner = centre + (corner - centre) * rng.uniform(0.72, 1.0)
+        bend = plan.add_node(corner, region)
+        mids = [first + (corner - first) * 0.55, second + (corner - second) * 0.55]
+        mids = [middle + rng.uniform(-2.5, 2.5, 2) for middle in mids]
+        plan.join(ring[quarter], bend, [mids[0]], False, region)
+        plan.join(bend, ring[(quarter + 1) % 4], [mids[1]], False, region)
+        if quarter in spurs:
+            polygon_corner = plan.polygons[region][[2, 4, 6, 0][quarter]]
+            end = corner + (polygon_corner - corner) * rng.uniform(0.45, 0.6)
+            tip = plan.add_node(end, region)
+            plan.join(bend, tip, [], False, region)
