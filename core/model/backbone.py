@@ -1,12 +1,12 @@
 """Backbones: any timm model, made without its classifier and pooled by a global average."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import timm
 import torch
-from timm.data.config import resolve_model_data_config
+from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from core.errors import ConfigError
@@ -39,19 +39,37 @@ def create_backbone(config: ModelConfig) -> tuple[nn.Module, Preprocess, int]:
     Raises:
         ConfigError: timm does not know the name, or cannot make it as asked.
     """
-    if not timm.is_model(config.backbone):
-        near = timm.list_models(f"*{config.backbone.split('_')[0]}*")[:8]
-        raise ConfigError(
-            f"backbone {config.backbone!r} is no timm model: choose one of timm.list_models()"
-            + (f", for instance {', '.join(near)}" if near else "")
-        )
+    preprocess = preprocess_of(config)
     backbone = _create(config, _extra_arguments(config))
     # A vision transformer's own default is the class token; the heads are specified on an average.
     # Switched afterwards, as a transformer built with "avg" has other layer names than its weights.
     if getattr(backbone, "global_pool", None) == "token":
         cast(Any, backbone).reset_classifier(0, global_pool="avg")
-    preprocess = _preprocess(backbone, config.input_size)
     return backbone, preprocess, _probe_width(backbone, config, preprocess.input_size)
+
+
+def preprocess_of(config: ModelConfig) -> Preprocess:
+    """How photos become the backbone's images, from timm's own description of its weights.
+
+    Raises:
+        ConfigError: timm does not know the name.
+    """
+    # "name.tag" means one of several sets of weights of a model.
+    if not timm.is_model(config.backbone.split(".")[0]):
+        near = timm.list_models(f"*{config.backbone.split('_')[0]}*")[:8]
+        raise ConfigError(
+            f"backbone {config.backbone!r} is no timm model: choose one of timm.list_models()"
+            + (f", for instance {', '.join(near)}" if near else "")
+        )
+    described = timm.get_pretrained_cfg(config.backbone)
+    known: dict[str, Any] = {} if described is None else asdict(described)
+    own: dict[str, Any] = resolve_data_config(pretrained_cfg=known)  # type: ignore[no-untyped-call]
+    return Preprocess(
+        int(config.input_size or own["input_size"][-1]),
+        _channels(own["mean"]),
+        _channels(own["std"]),
+        str(own["interpolation"]),
+    )
 
 
 def classifier_names(backbone: nn.Module) -> tuple[str, ...]:
@@ -82,16 +100,6 @@ def _create(config: ModelConfig, arguments: dict[str, Any]) -> nn.Module:
             "input size, drop_path or backbone"
         ) from error
     return backbone
-
-
-def _preprocess(backbone: nn.Module, input_size: int | None) -> Preprocess:
-    own: dict[str, Any] = resolve_model_data_config(backbone)  # type: ignore[no-untyped-call]
-    return Preprocess(
-        int(input_size or own["input_size"][-1]),
-        _channels(own["mean"]),
-        _channels(own["std"]),
-        str(own["interpolation"]),
-    )
 
 
 def _channels(values: Sequence[float]) -> tuple[float, float, float]:

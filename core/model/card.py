@@ -52,7 +52,8 @@ class Card(BaseModel):
     schema_version: int = SCHEMA_VERSION
     created: str
     campus: str
-    demo_seed: int | None
+    demo_seed: int | None = None
+    demo_photos: int | None = None
     frame: CoordinateFrame
     origin: tuple[float, float]
     regions: tuple[str, ...]

@@ -38,6 +38,11 @@ class Losses:
     position: Tensor
     heading: Tensor
 
+    def values(self) -> list[float]:
+        """Total, region, position, heading as numbers."""
+        scalars = torch.stack([self.total, self.region, self.position, self.heading])
+        return [float(value) for value in scalars.detach().tolist()]
+
 
 def multi_task_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> Losses:
     """Add up the weighted losses of region, position and heading, each a mean over the batch.

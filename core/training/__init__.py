@@ -1,0 +1,1 @@
+"""Training: options, the two-stage fit, and the run folder that it writes."""

@@ -1,0 +1,134 @@
+"""What a run learns from: photos, targets and parts, read once and checked before the start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.dataset.labels import Dataset
+from core.dataset.prepare import prepare_dataset
+from core.dataset.splits import PARTS, Part, Split, make_split
+from core.dataset.store import PhotoStore
+from core.geo import Floats, LocalFrame, heading_unit
+from core.model.losses import Targets
+from core.model.normaliser import Normaliser
+from core.training.schema import TrainConfig
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A dataset ready for training; arrays are aligned with `dataset.table`.
+
+    Attributes:
+        dataset: Labels.
+        split: Which photo is in which part.
+        store: Decoded photos.
+        frame: The local metres that positions are in.
+        position_m: `(n, 2)` `[north_m, east_m]`.
+        heading_deg: `(n,)` in `[0, 360)`.
+        region: `(n,)` indices into `dataset.regions`.
+        normaliser: Fitted to the training part.
+        target: `(n, 2)` float32 normalised positions; NaN where training teaches none.
+        rows: Row numbers of each part.
+    """
+
+    dataset: Dataset
+    split: Split
+    store: PhotoStore
+    frame: LocalFrame
+    position_m: Floats
+    heading_deg: Floats
+    region: NDArray[np.int64]
+    normaliser: Normaliser
+    target: NDArray[np.float32]
+    rows: dict[Part, Rows]
+
+    @property
+    def scale_m(self) -> float:
+        """Median distance of training photos from their median: the size of the campus."""
+        train = self.position_m[self.rows["train"]]
+        return max(1.0, float(np.median(np.hypot(*(train - np.median(train, axis=0)).T))))
+
+    def targets(self, rows: Rows, heading_deg: Floats | None = None) -> Targets:
+        """Targets of photos, with other headings where augmentation turned them."""
+        turned = self.heading_deg[rows] if heading_deg is None else heading_deg
+        return Targets(
+            torch.from_numpy(self.region[rows]),
+            torch.from_numpy(self.target[rows]),
+            torch.from_numpy(heading_unit(turned).astype(np.float32)),
+        )
+
+    def statements(self, farthest_spreads: float) -> list[str]:
+        """What the run should say before it starts: parts, rows left out, oddities."""
+        sizes = ", ".join(f"{len(self.rows[part])} {part}" for part in PARTS)
+        said = [
+            f"{len(self.dataset)} photos of {self.dataset.campus.name} in "
+            f"{len(self.dataset.regions)} regions; {self.split.protocol} split: {sizes}",
+            f"{len(self.dataset.excluded)} rows left out",
+        ]
+        for row in self.dataset.excluded.head(20).itertuples():
+            said.append(f"left out: {row.photo_id}: {row.reason}")
+        said += self.dataset.notes
+        train = self.rows["train"]
+        untaught = int((~np.isfinite(self.target[train]).all(axis=1)).sum())
+        if untaught:
+            said.append(
+                f"{untaught} training photos lie more than {farthest_spreads:g} spreads from the "
+                "median; they teach region and heading but no position, and no photo is refined by "
+                "them"
+            )
+        return said
+
+
+def read_training_data(
+    config: TrainConfig,
+    input_size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> TrainingData:
+    """Read labels, decode photos into the store, split, and fit the normaliser.
+
+    Raises:
+        LabelError, FrameError, ImageError, SplitError: As the dataset room says.
+    """
+    size = config.store_size or input_size
+    dataset, store = prepare_dataset(
+        config.dataset, size, allow_missing=config.allow_missing, progress=progress
+    )
+    split = make_split(
+        dataset,
+        config.split.protocol,
+        config.split.seed,
+        fold=config.split.fold,
+        folds=config.split.folds,
+    )
+    rows = {part: split.rows(dataset, part) for part in PARTS}
+    frame = dataset.local_frame()
+    position_m = frame.to_metres(dataset.positions)
+    normaliser = Normaliser.fit(position_m[rows["train"]], config.model.position_target)
+    return TrainingData(
+        dataset,
+        split,
+        store,
+        frame,
+        position_m,
+        dataset.headings_deg,
+        dataset.region_index,
+        normaliser,
+        _targets(position_m, rows["train"], normaliser, config.farthest_spreads),
+        rows,
+    )
+
+
+def _targets(
+    position_m: Floats, train: Rows, normaliser: Normaliser, farthest_spreads: float
+) -> NDArray[np.float32]:
+    target = normaliser.normalise(position_m)
+    robust = Normaliser.fit(position_m[train], "metres")
+    distance = np.abs(robust.normalise(position_m[train])).max(axis=1)
+    # One label mistyped by degrees would otherwise drown all others in the squared error.
+    target[train[distance > farthest_spreads]] = np.nan
+    return target

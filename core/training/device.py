@@ -1,0 +1,117 @@
+"""Where and in what arithmetic the network runs; accelerate does the work."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.errors import ConfigError
+from core.model.network import BearingsModel
+from core.training.schema import TrainConfig
+
+Precision = Literal["fp32", "bf16", "fp16"]
+_MIXED: dict[Precision, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Device, precision and memory format of a run."""
+
+    accelerator: Accelerator
+    precision: Precision
+    channels_last: bool
+
+    @property
+    def device(self) -> torch.device:
+        """The device that tensors go to."""
+        device: torch.device = self.accelerator.device
+        return device
+
+    def place(self, model: BearingsModel) -> BearingsModel:
+        """Move a network to the device and into the memory format, in place."""
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)
+        return model.to(self.device)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context that forward passes of the backbone run in."""
+        if self.precision == "fp32":
+            return nullcontext()
+        context: AbstractContextManager[Any] = self.accelerator.autocast()
+        return context
+
+    def exact(self) -> "Compute":
+        """The same device in float32, as predictions are made."""
+        return replace(self, precision="fp32")
+
+    def features(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
+        """Pooled features `(n, width)` in float32 of RGB photos `(n, s, s, 3)`."""
+        with self.autocast():
+            features = model.features(self.images(model, photos))
+        # The heads are cheap and regress small distances: they stay in float32.
+        return features.float()
+
+    def images(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
+        """Normalise RGB photos `(n, s, s, 3)` into images `(n, 3, s, s)` on the device.
+
+        The bytes travel, not the floats; and as they lie channel by channel last already, that
+        memory format costs no copy.
+        """
+        pixels = torch.from_numpy(np.ascontiguousarray(photos)).to(self.device)
+        images = pixels.permute(0, 3, 1, 2).float()
+        mean = torch.tensor(model.mean, device=self.device).view(1, 3, 1, 1)
+        std = torch.tensor(model.std, device=self.device).view(1, 3, 1, 1)
+        images = images.sub_(mean * 255.0).div_(std * 255.0)
+        return images if self.channels_last else images.contiguous()
+
+
+def choose_compute(config: TrainConfig) -> Compute:
+    """Find the device and precision that `config` asks for.
+
+    Raises:
+        ConfigError: The machine has no such device or precision.
+    """
+    # accelerate keeps one state for the whole process; a second run in it may differ.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    device = _device(config.device)
+    precision = _precision(config, device)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=_MIXED[precision])
+    if accelerator.device.type != device:
+        raise ConfigError(
+            f"device {device} was asked for but {accelerator.device.type} would be used: choose "
+            "--device auto"
+        )
+    return Compute(accelerator, precision, config.channels_last and device != "mps")
+
+
+def _device(asked: str) -> str:
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        return next((name for name, there in present.items() if there), "cpu")
+    if not present.get(asked, asked == "cpu"):
+        raise ConfigError(f"this machine has no {asked}: choose --device cpu or auto")
+    return asked
+
+
+def _precision(config: TrainConfig, device: str) -> Precision:
+    if config.precision != "auto":
+        if config.precision == "fp16" and device == "cpu":
+            raise ConfigError("a CPU has no fast fp16: choose --precision bf16, fp32 or auto")
+        return config.precision
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    # Measured on CPUs with bfloat16 units: twice the speed for ResNets, whose plain convolutions
+    # use them; nothing or less for depthwise families (MobileNet, EfficientNet).
+    plain = "resne" in config.model.backbone
+    return "bf16" if device == "cpu" and plain and _cpu_has_bf16() else "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))

@@ -1,0 +1,107 @@
+"""Features of the frozen backbone, computed once per augmented view and kept in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.geo import Floats
+from core.model.network import BearingsModel
+from core.training.batches import Batch, augmented, plain
+from core.training.data import Rows, TrainingData
+from core.training.device import Compute
+from core.training.schema import TrainConfig
+
+Watch = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class FeatureViews:
+    """Features of `v` augmented views of `n` photos.
+
+    Attributes:
+        rows: `(n,)` row numbers.
+        features: `(v, n, width)` float32.
+        heading_deg: `(v, n)` headings, turned where a view was turned.
+    """
+
+    rows: Rows
+    features: NDArray[np.float32]
+    heading_deg: Floats
+
+    def view_of(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Which view of every photo an epoch learns from `(n,)`: drawn anew each epoch."""
+        return np.random.default_rng([seed, 3, epoch]).integers(
+            len(self.features), size=len(self.rows)
+        )
+
+
+def compute_features(
+    model: BearingsModel,
+    compute: Compute,
+    batches: list[Rows],
+    load: Callable[[Rows], Batch],
+    watch: Watch | None = None,
+) -> tuple[NDArray[np.float32], Floats]:
+    """Run the backbone in evaluation mode; returns features `(n, width)` and headings `(n,)`."""
+    model.eval()
+    features, headings = [], []
+    with torch.no_grad():
+        for done, rows in enumerate(batches):
+            if watch is not None:
+                watch(done, len(batches))
+            batch = load(rows)
+            features.append(compute.features(model, batch.photos).cpu().numpy())
+            headings.append(batch.heading_deg)
+    return np.concatenate(features), np.concatenate(headings)
+
+
+def cache_views(
+    model: BearingsModel,
+    compute: Compute,
+    data: TrainingData,
+    config: TrainConfig,
+    watch: Watch | None = None,
+) -> FeatureViews:
+    """Compute `config.stage1.views` augmented views of the training part."""
+    rows = data.rows["train"]
+    batches = in_batches(rows, config.batch_size)
+    views = [
+        compute_features(
+            model,
+            compute,
+            batches,
+            lambda part, view=view: augmented(  # type: ignore[misc]
+                data, part, config.augment, model.input_size, config.seed, view
+            ),
+            watch,
+        )
+        for view in range(config.stage1.views)
+    ]
+    return FeatureViews(rows, np.stack([f for f, _ in views]), np.stack([h for _, h in views]))
+
+
+def plain_features(
+    model: BearingsModel,
+    compute: Compute,
+    data: TrainingData,
+    rows: Rows,
+    batch_size: int,
+    watch: Watch | None = None,
+) -> NDArray[np.float32]:
+    """Features `(n, width)` of photos as evaluation sees them."""
+    features, _ = compute_features(
+        model,
+        compute,
+        in_batches(rows, batch_size),
+        lambda part: plain(data, part, model.input_size),
+        watch,
+    )
+    return features
+
+
+def in_batches(rows: Rows, batch_size: int) -> list[Rows]:
+    """Cut rows, in order, into batches."""
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

@@ -1,0 +1,136 @@
+"""The end of a run: gallery and refinement for the best checkpoint, chosen on validation only."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.errors import ConfigError
+from core.files import write_json
+from core.geo import distance_m, heading_error_deg
+from core.model.card import Card, write_card
+from core.model.checkpoint import load_checkpoint
+from core.model.network import Outputs
+from core.refine.build import build_gallery
+from core.refine.choose import choose_refinement
+from core.refine.gallery import Gallery
+from core.refine.neighbours import refine
+from core.refine.schema import RefineConfig
+from core.training.data import Rows, TrainingData
+from core.training.device import Compute
+from core.training.feature_cache import Watch, plain_features
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+from core.training.validate import answers
+
+Features = NDArray[np.float32]
+
+
+def gallery_rows(data: TrainingData) -> Rows:
+    """Training photos whose position is believed."""
+    train = data.rows["train"]
+    return train[np.isfinite(data.target[train]).all(axis=1)]
+
+
+def check_refinement(config: TrainConfig, data: TrainingData) -> None:
+    """Refuse, before training, a given refinement that asks for more photos than there are."""
+    photos = len(gallery_rows(data))
+    if config.refine is not None and max(config.refine.k, config.refine.heading_k) > photos:
+        raise ConfigError(
+            f"refine.k and refine.heading_k must be at most {photos}, the number of training "
+            f"photos; got {config.refine.k} and {config.refine.heading_k}"
+        )
+
+
+def finish_run(
+    run: RunFolder,
+    config: TrainConfig,
+    data: TrainingData,
+    compute: Compute,
+    watch: Watch | None = None,
+) -> Card:
+    """Give the best checkpoint its gallery, split and refinement; returns its final card.
+
+    Features are computed in float32, as predictions are, from the checkpoint as it was saved.
+    """
+    compute = compute.exact()
+    checkpoint = load_checkpoint(run.best)
+    model = compute.place(checkpoint.model)
+    rows = gallery_rows(data)
+    train = plain_features(model, compute, data, rows, config.batch_size, watch)
+    gallery = _gallery(data, rows, train, config)
+    features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)
+    with torch.no_grad():
+        outputs = model.heads(torch.from_numpy(features).to(compute.device))
+    chosen = config.refine or _choose(outputs, features, data, gallery)
+    metrics = _refined_metrics(outputs, features, data, gallery, chosen)
+    gallery.save(run.best)
+    write_json(run.best / "split.json", data.split.to_json())
+    card = checkpoint.card.model_copy(
+        update={
+            "refine": chosen.model_dump(mode="json"),
+            "metrics": checkpoint.card.metrics | metrics,
+        }
+    )
+    write_card(run.best, card)
+    return card
+
+
+def _gallery(data: TrainingData, rows: Rows, features: Features, config: TrainConfig) -> Gallery:
+    table = data.dataset.table.iloc[rows]
+    return build_gallery(
+        table["photo_id"].tolist(),
+        table["filename"].tolist(),
+        features,
+        data.position_m[rows],
+        data.heading_deg[rows],
+        data.region[rows],
+        split_hash=data.split.hash,
+        parts=data.split.parts,
+        minute=table["minute"].to_numpy(np.float64),
+        dimensions=config.gallery_dimensions,
+    )
+
+
+def _choose(
+    outputs: Outputs, features: Features, data: TrainingData, gallery: Gallery
+) -> RefineConfig:
+    rows = data.rows["val"]
+    position_m, heading_deg, _ = answers(outputs, data)
+    return choose_refinement(
+        position_m,
+        heading_deg,
+        features,
+        data.position_m[rows],
+        data.heading_deg[rows],
+        gallery,
+        region_probabilities=_probabilities(outputs),
+    )
+
+
+def _refined_metrics(
+    outputs: Outputs,
+    features: Features,
+    data: TrainingData,
+    gallery: Gallery,
+    config: RefineConfig,
+) -> dict[str, float]:
+    rows = data.rows["val"]
+    position_m, heading_deg, _ = answers(outputs, data)
+    refined = refine(
+        position_m,
+        heading_deg,
+        features,
+        gallery,
+        config,
+        region_probabilities=_probabilities(outputs),
+    )
+    error_m = distance_m(refined.position_m, data.position_m[rows])
+    error_deg = heading_error_deg(refined.heading_deg, data.heading_deg[rows])
+    return {
+        "val_median_refined_m": float(np.median(error_m)),
+        "val_maae_refined_deg": float(error_deg.mean()),
+    }
+
+
+def _probabilities(outputs: Outputs) -> NDArray[np.float32]:
+    return np.asarray(outputs.region_logits.softmax(dim=1).cpu().numpy(), np.float32)

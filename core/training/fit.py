@@ -1,0 +1,133 @@
+"""Training as a generator: epoch after epoch, in two stages, each one saved before it is told.
+
+    for report in fit(config):
+        print(report.epoch, report.validation.median_m)
+
+Stage 1 trains the heads on features of the frozen backbone, computed once per augmented view.
+Stage 2 unfreezes the backbone. Whatever stops the process, `fit(config, resume=True)` goes on
+exactly: Ctrl-C, SIGTERM and a stop file save at the very step, anything harder loses at most the
+epoch at work.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.training.epoch import EpochWork
+from core.training.feature_cache import cache_views
+from core.training.finish import finish_run
+from core.training.interrupt import Interruption, TrainingStoppedError
+from core.training.optimiser import freeze, make_optimiser
+from core.training.report import EpochReport
+from core.training.run_folder import RunFolder, existing_run, new_run
+from core.training.schema import TrainConfig
+from core.training.session import OnStep, Session, open_session
+from core.training.stages import CachedLessons, Lessons, PhotoLessons, StagePlan, plan_stages
+from core.training.state import Learner, load_state, read_progress
+from core.training.status import State, own_status
+from core.training.trackers import Tracker, open_trackers
+
+
+def fit(
+    config: TrainConfig, resume: bool = False, on_step: OnStep | None = None
+) -> Iterator[EpochReport]:
+    """Train, and report every epoch after it was validated and saved.
+
+    Args:
+        config: Every option; `config.run` names the folder that is written.
+        resume: Go on with the run in that folder.
+        on_step: Called after every step, for progress bars.
+
+    Raises:
+        RunError: The run folder is taken, busy, finished or damaged, or the loss diverged.
+        TrainingStoppedError: The run was asked to stop; it is saved.
+        BearingsError: The data, the model or the options do not fit; see the other rooms.
+    """
+    run = existing_run(config) if resume else new_run(config)
+    saved = read_progress(run.last) if resume else None
+    with _recorded(run), Interruption(run) as interruption:
+        session = open_session(run, config, interruption, on_step, saved)
+        done = session.progress.all_epochs
+        with open_trackers(run, config, done) as trackers:
+            _tell_untold(run, session)
+            for index, plan in enumerate(plan_stages(config)):
+                if index >= session.progress.stage:
+                    yield from _run_stage(session, index, plan, trackers)
+        _finish(session)
+
+
+@contextmanager
+def _recorded(run: RunFolder) -> Iterator[None]:
+    """Write into the status how the run ended, whatever way it did."""
+    run.write_status(own_status())
+    state: State = "interrupted"
+    message = "left before its end"
+    try:
+        yield
+        state, message = "finished", ""
+    except TrainingStoppedError as error:
+        message = str(error)
+        raise
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        state, message = "failed", f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        ended = (run.status() or own_status()).model_copy(
+            update={"state": state, "message": message, "heartbeat": time.time(), "eta_s": None}
+        )
+        run.write_status(ended)
+        run.log(f"{state}{': ' if message else ''}{message}")
+        run.clear_stop()
+
+
+def _tell_untold(run: RunFolder, session: Session) -> None:
+    """Append the epoch whose state was saved just before the process died, if it was."""
+    event = session.progress.event
+    told = run.events()
+    if event is not None and (not told or told[-1]["epoch"] < event["epoch"]):
+        run.append_event(event)
+
+
+def _run_stage(
+    session: Session, index: int, plan: StagePlan, trackers: list[Tracker]
+) -> Iterator[EpochReport]:
+    progress = session.progress
+    session.beat(now=True, stage=plan.name, epochs=_planned(session))
+    freeze(session.model, last_blocks=plan.last_blocks)
+    optimiser = session.compute.accelerator.prepare(make_optimiser(session.model, plan.rates))
+    scaler = session.compute.accelerator.scaler
+    learner = Learner(session.model, optimiser, session.average, scaler)
+    if progress.epoch or progress.step:
+        load_state(session.run.last, learner)
+    if _goes_on(session, plan):
+        # Nothing between here and the first step may draw random numbers from torch.
+        epoch = EpochWork(session, plan, learner, _lessons(session, plan), _planned(session))
+        while _goes_on(session, plan):
+            yield epoch.run(trackers)
+    progress.next_stage(index + 1)
+
+
+def _goes_on(session: Session, plan: StagePlan) -> bool:
+    progress, patience = session.progress, session.config.patience
+    return progress.epoch < plan.epochs and not 0 < patience <= progress.waited
+
+
+def _planned(session: Session) -> int:
+    return sum(plan.epochs for plan in plan_stages(session.config))
+
+
+def _lessons(session: Session, plan: StagePlan) -> Lessons:
+    data, config, model = session.data, session.config, session.model
+    if plan.rates.backbone is not None:
+        return PhotoLessons(data, model.input_size, config)
+    session.run.log(f"computing features of {config.stage1.views} views of the training photos")
+    return CachedLessons(cache_views(model, session.compute, data, config, session.watch), config)
+
+
+def _finish(session: Session) -> None:
+    session.beat(now=True, stage="gallery", eta_s=None)
+    card = finish_run(session.run, session.config, session.data, session.compute, session.watch)
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items())
+    session.run.log(f"best checkpoint: {figures}")

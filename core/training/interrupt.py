@@ -1,0 +1,66 @@
+"""Being asked to stop: Ctrl-C, SIGTERM or a `stop` file, noticed between two steps.
+
+Signals only raise a flag, as an exception in the middle of a step would tear the state in two. A
+second Ctrl-C ends the process at once.
+"""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+from core.errors import RunError
+from core.training.run_folder import RunFolder
+
+
+class TrainingStoppedError(RunError):
+    """Training was asked to stop; everything is saved and the message says how to go on."""
+
+
+class Interruption:
+    """Context in which requests to stop are noticed.
+
+    Attributes:
+        reason: Who asked, or None.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        """Watch for requests to stop `run`."""
+        self.run = run
+        self.reason: str | None = None
+        self._previous: dict[int, signal.Handlers | int | None] = {}
+
+    def __enter__(self) -> Self:
+        """Take over SIGINT and SIGTERM where Python allows it: in the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.getsignal(number)  # type: ignore[assignment]
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def wanted(self) -> bool:
+        """Whether to stop now."""
+        if self.reason is None and self.run.stop_requested:
+            self.reason = "a request to stop"
+        return self.reason is not None
+
+    def error(self, where: str) -> TrainingStoppedError:
+        """The error that ends the run: what happened and how to go on."""
+        return TrainingStoppedError(
+            f"training stopped by {self.reason} {where}; everything is saved in {self.run.path}. "
+            f"Go on with: python -m core train --run {self.run.path} --resume"
+        )
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.reason = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,99 @@
+"""AdamW over groups: backbone and heads at their own rates, no decay on norms and biases."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from timm.models import group_parameters
+from torch import nn
+
+from core.errors import ConfigError
+from core.model.network import BearingsModel
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Highest learning rates and the decay of a stage; no backbone rate keeps it frozen."""
+
+    heads: float
+    backbone: float | None
+    weight_decay: float
+
+
+def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
+    """Let the last blocks of the backbone learn: None all of them, 0 none; the heads always do.
+
+    Raises:
+        ConfigError: The backbone has fewer blocks.
+    """
+    model.requires_grad_(True)
+    if last_blocks is None:
+        return
+    if last_blocks == 0:
+        model.backbone.requires_grad_(False)
+        return
+    block_of = _block_of_parameter(model.backbone)
+    blocks = max(block_of.values()) + 1
+    if last_blocks > blocks:
+        raise ConfigError(
+            f"{model.config.backbone} has {blocks} blocks, {last_blocks} cannot be unfrozen: "
+            f"choose --stage2.unfreeze at most {blocks}, or leave it out for all"
+        )
+    for name, parameter in model.backbone.named_parameters():
+        parameter.requires_grad_(block_of[name] >= blocks - last_blocks)
+
+
+def train_mode(model: BearingsModel) -> None:
+    """Put what learns into training mode and what is frozen into evaluation mode.
+
+    A frozen block in training mode would still move its BatchNorm statistics and drop paths.
+    """
+    model.train()
+    for module in model.backbone.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
+    if not any(parameter.requires_grad for parameter in model.backbone.parameters()):
+        model.backbone.eval()
+
+
+def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
+    """AdamW over everything that learns; each group keeps its highest rate as `peak`."""
+    groups = []
+    for part, peak in (("heads", rates.heads), ("backbone", rates.backbone)):
+        for decays in (True, False):
+            parameters = [p for p, d in _parameters(model, part) if d == decays]
+            if parameters and peak is not None:
+                decay = rates.weight_decay if decays else 0.0
+                groups.append(
+                    {"params": parameters, "peak": peak, "lr": peak, "weight_decay": decay}
+                )
+    return torch.optim.AdamW(groups)
+
+
+def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
+    """Set every group to its highest rate times `factor`; returns the heads' rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
+    return float(optimiser.param_groups[0]["lr"])
+
+
+def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[nn.Parameter, bool]]:
+    """Learning parameters of heads or backbone, and whether each decays."""
+    spared: set[str] = getattr(model.backbone, "no_weight_decay", set)()
+    for name, parameter in model.named_parameters():
+        in_backbone = name.startswith("backbone.")
+        if parameter.requires_grad and in_backbone == (part == "backbone"):
+            # Norms and biases are vectors; transformers name tokens and position embeddings.
+            decays = parameter.ndim > 1 and name.removeprefix("backbone.") not in spared
+            yield parameter, decays
+
+
+def _block_of_parameter(backbone: nn.Module) -> dict[str, int]:
+    matcher = getattr(backbone, "group_matcher", None)
+    if matcher is None:
+        raise ConfigError("timm does not say what the blocks of this backbone are: unfreeze all")
+    blocks: dict[str, int] = group_parameters(backbone, matcher(coarse=False), reverse=True)
+    # Numbers may skip; only their order counts.
+    order = {number: place for place, number in enumerate(sorted(set(blocks.values())))}
+    return {name: order[number] for name, number in blocks.items()}

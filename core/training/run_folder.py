@@ -1,0 +1,166 @@
+"""The run folder: where everything about a run is written, and read by whoever watches it.
+
+`config.json`, `split.json`, `environment.json`, `events.jsonl` (append only), `log.txt`,
+`status.json`, `tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop` that
+anyone may put there to ask for an end. No torch here: lists of runs are read by light processes.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.errors import RunError
+from core.files import append_json_line, read_json_lines, write_json, write_text
+from core.training.schema import TrainConfig
+from core.training.status import RunStatus, is_alive
+
+
+class RunFolder(BaseModel):
+    """Paths and files of one run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the best epoch."""
+        return self.path / "checkpoints" / "best"
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last epoch, and what a resume needs."""
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def log_path(self) -> Path:
+        """The log, one line a happening."""
+        return self.path / "log.txt"
+
+    def config(self) -> TrainConfig:
+        """The options of the run.
+
+        Raises:
+            RunError: No run here, or its options are unreadable.
+        """
+        path = self.path / "config.json"
+        try:
+            return TrainConfig.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{self.path} holds no run (no config.json): give the path of a run folder"
+            ) from error
+        except (OSError, ValidationError) as error:
+            raise RunError(f"{path} is damaged ({error}): start the run anew") from error
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Write the options."""
+        write_json(self.path / "config.json", config.model_dump(mode="json"))
+
+    def status(self) -> RunStatus | None:
+        """How the run stands, or None before it wrote anything."""
+        path = self.path / "status.json"
+        try:
+            return RunStatus.model_validate_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise RunError(f"{path} is damaged ({error}): start the run anew") from error
+
+    def write_status(self, status: RunStatus) -> None:
+        """Replace the status at once."""
+        write_json(self.path / "status.json", status.model_dump(mode="json"))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read `split.json` or `environment.json`; RunError where absent or damaged."""
+        try:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name} cannot be read ({error})") from error
+        return dict(content)
+
+    def write_json(self, name: str, value: dict[str, Any]) -> None:
+        """Write `split.json` or `environment.json`."""
+        write_json(self.path / name, value)
+
+    def events(self) -> list[dict[str, Any]]:
+        """All epochs so far, oldest first."""
+        return read_json_lines(self.path / "events.jsonl")
+
+    def append_event(self, event: dict[str, Any]) -> None:
+        """Append one epoch."""
+        append_json_line(self.path / "events.jsonl", event)
+
+    def log(self, text: str) -> None:
+        """Append one line to the log, with the time."""
+        now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+        with self.log_path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{now} {text}\n")
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether someone asked the run to stop."""
+        return (self.path / "stop").exists()
+
+    def request_stop(self) -> None:
+        """Ask the run to save and stop; it notices at its next step."""
+        write_text(self.path / "stop", "")
+
+    def clear_stop(self) -> None:
+        """Forget a request to stop."""
+        (self.path / "stop").unlink(missing_ok=True)
+
+
+def new_run(config: TrainConfig) -> RunFolder:
+    """Make the run folder of a new run.
+
+    Raises:
+        RunError: The folder already holds something.
+    """
+    run = RunFolder(path=config.run)
+    if run.path.exists() and not run.path.is_dir():
+        raise RunError(f"{run.path} is a file: choose another --run")
+    # Whoever launches a run opens its log before the process starts.
+    if run.path.exists() and any(entry.name != "log.txt" for entry in run.path.iterdir()):
+        raise RunError(
+            f"run folder {run.path} is not empty: choose another --run, continue that run with "
+            "--resume, or delete the folder"
+        )
+    run.path.mkdir(parents=True, exist_ok=True)
+    run.write_config(config)
+    return run
+
+
+# Options that may differ when a run goes on: they change where and how fast, not what is computed.
+_FREE = frozenset({"run", "dataset", "device", "threads", "workers", "wandb", "command"})
+
+
+def existing_run(config: TrainConfig) -> RunFolder:
+    """Open the run folder of a run that is to go on.
+
+    Raises:
+        RunError: There is no run, it is finished, it is running, or its options were others.
+    """
+    run = RunFolder(path=config.run)
+    saved, wanted = run.config().model_dump(), config.model_dump()
+    changed = [name for name in saved if name not in _FREE and saved[name] != wanted[name]]
+    if changed:
+        raise RunError(
+            f"run {run.path} was begun with other options ({', '.join(sorted(changed))}): resume "
+            "it with its own, or begin a new run"
+        )
+    status = run.status()
+    if status is not None and status.state == "finished":
+        raise RunError(f"run {run.path} is finished: there is nothing to resume")
+    if status is not None and status.state == "running" and is_alive(status):
+        raise RunError(f"run {run.path} is being trained by process {status.pid}: stop it first")
+    run.clear_stop()
+    return run

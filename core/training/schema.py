@@ -1,0 +1,208 @@
+"""Options of `train`: one schema for the command line, the form and the run file; no torch."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.dataset.augment_schema import AugmentConfig
+from core.model.schema import LossConfig, ModelConfig
+from core.refine.schema import RefineConfig
+
+Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
+HIGHER_IS_BETTER = frozenset({"region_accuracy"})
+
+
+class SplitConfig(BaseModel):
+    """Which photos train, which select, which are kept for the test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: Literal["spot", "random", "official", "region"] = Field(
+        "spot",
+        description="spot: photos within a few metres stay together; random: as most published "
+        "figures; official: the folder's own; region: whole regions unseen",
+    )
+    seed: int = Field(0, ge=0, description="Another seed is another split")
+    fold: int | None = Field(
+        None, ge=0, description="Which fold is the test part; empty: one split, no folds"
+    )
+    folds: int = Field(5, ge=2, le=50, description="How many folds there are")
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(
+                f"fold {self.fold} does not exist: folds run from 0 to {self.folds - 1}"
+            )
+        return self
+
+
+class Stage1Config(BaseModel):
+    """Stage 1: heads only, on features of the frozen backbone computed once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Epochs with a frozen backbone; empty: 10, or 0 for random weights, whose "
+        "features are worth nothing yet",
+    )
+    lr: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of the heads")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW's weight decay")
+    views: int = Field(
+        4,
+        ge=1,
+        le=32,
+        description="Augmented views of every photo whose features are computed and kept",
+    )
+
+
+class Stage2Config(BaseModel):
+    """Stage 2: the backbone, or its last blocks, is fine-tuned with the heads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(20, ge=0, le=100, description="Epochs of fine-tuning")
+    unfreeze: int | None = Field(
+        None, ge=1, le=1000, description="How many last blocks of the backbone learn; empty: all"
+    )
+    lr_backbone: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Highest learning rate of the backbone; empty: 1e-4, or lr_heads for random "
+        "weights",
+    )
+    lr_heads: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of the heads")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
+    )
+
+
+class ScheduleConfig(BaseModel):
+    """How learning rates move within a stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["cosine", "one_cycle", "plateau"] = Field(
+        "cosine",
+        description="cosine: falls to 0; one_cycle: rises for 30 % of the steps, then falls; "
+        "plateau: shrinks when the monitored figure stops improving",
+    )
+    warmup_epochs: float = Field(
+        1.0, ge=0, le=20, description="Epochs of linear rise before cosine and plateau"
+    )
+    plateau_factor: float = Field(
+        0.3, gt=0, lt=1, description="What plateau multiplies the learning rate with"
+    )
+    plateau_patience: int = Field(
+        3, ge=0, le=100, description="Epochs without improvement before plateau shrinks"
+    )
+
+
+class TrainConfig(BaseModel):
+    """Everything that decides a training run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Path = Field(description="Dataset folder: labels and photos")
+    run: Path = Field(description="Run folder to write, for instance runs/first")
+    seed: int = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    loss: LossConfig = LossConfig()
+    stage1: Stage1Config = Stage1Config()
+    stage2: Stage2Config = Stage2Config()
+    schedule: ScheduleConfig = ScheduleConfig()
+    refine: RefineConfig | None = Field(
+        None, description="Refinement by training photos; empty: chosen on validation"
+    )
+    gallery_dimensions: int | None = Field(
+        None,
+        ge=2,
+        le=4096,
+        description="Compress the gallery's features to this many dimensions; empty: keep all",
+    )
+    batch_size: int = Field(32, ge=1, le=1024, description="Photos per step; 16 to 64 is usual")
+    p_known: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Probability that a training photo's true region, and independently its true "
+        "heading, is fed to the other heads in place of the model's own estimate",
+    )
+    patience: int = Field(
+        10, ge=0, le=100, description="Epochs without improvement that end a stage; 0: never"
+    )
+    monitor: Monitor = Field(
+        "score",
+        description="Validation figure that chooses the best epoch. score: mean of median error "
+        "over the campus's usual distance from its middle, MAAE over 90 degrees, and 1 - accuracy",
+    )
+    clip_norm: float | None = Field(
+        5.0, gt=0, description="Longest gradient of a step; empty: unlimited"
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the weights' running average that is validated and saved; 0: off",
+    )
+    farthest_spreads: float = Field(
+        10.0,
+        gt=0,
+        description="Training photos further than this many robust spreads from the median are "
+        "taught region and heading but no position: such labels are typing errors",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="Arithmetic of the forward pass; auto: the fastest known to be safe"
+    )
+    channels_last: bool = Field(True, description="Memory format that convolutions run faster in")
+    threads: int | None = Field(
+        None, ge=1, le=512, description="CPU threads of torch; empty: torch's own choice"
+    )
+    workers: int = Field(
+        1, ge=0, le=1, description="1: prepare the next batch while this one is learnt; 0: do not"
+    )
+    store_size: int | None = Field(
+        None,
+        ge=32,
+        le=2048,
+        description="Side of the decoded photos kept on disk, from which the input is resized; "
+        "empty: the input size",
+    )
+    allow_missing: bool = Field(
+        False, description="Go on when more than 1 % of the rows have to be left out"
+    )
+    checkpoint_dtype: Literal["float32", "float16"] = Field(
+        "float32", description="float16 halves the checkpoint, for shipping"
+    )
+    wandb: bool = Field(False, description="Also report to Weights & Biases (pip install wandb)")
+    command: str = Field(
+        "", description="Command that began the run; filled in by the command line"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if self.stage1_epochs + self.stage2.epochs == 0:
+            raise ValueError("stage1.epochs and stage2.epochs are both 0: nothing would be trained")
+        return self
+
+    @property
+    def stage1_epochs(self) -> int:
+        """Epochs of stage 1, after the rule for random weights."""
+        if self.stage1.epochs is not None:
+            return self.stage1.epochs
+        return 0 if self.model.weights == "random" else 10
+
+    @property
+    def lr_backbone(self) -> float:
+        """Learning rate of the backbone in stage 2, after the rule for random weights."""
+        if self.stage2.lr_backbone is not None:
+            return self.stage2.lr_backbone
+        return self.stage2.lr_heads if self.model.weights == "random" else 1e-4

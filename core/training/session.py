@@ -1,0 +1,163 @@
+"""A run in memory: data, network and progress, and how they are saved into the run folder."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import torch
+
+from core.dataset.splits import Split
+from core.errors import SplitError
+from core.model.backbone import preprocess_of
+from core.model.card import Card, PreprocessCard, SplitCard
+from core.model.checkpoint import save_checkpoint
+from core.model.network import BearingsModel, build_model
+from core.training.average import WeightAverage
+from core.training.data import TrainingData, read_training_data
+from core.training.device import Compute, choose_compute
+from core.training.environment import command_line, environment, versions
+from core.training.finish import check_refinement
+from core.training.interrupt import Interruption
+from core.training.report import EpochReport, StepReport
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+from core.training.state import Learner, Progress, save_state
+from core.training.status import RunStatus, own_status
+
+OnStep = Callable[[StepReport], None]
+HEARTBEAT_S = 2.0
+
+
+@dataclass
+class Session:
+    """All parts of a run at work."""
+
+    run: RunFolder
+    config: TrainConfig
+    interruption: Interruption
+    on_step: OnStep | None
+    compute: Compute
+    data: TrainingData
+    model: BearingsModel
+    average: WeightAverage | None
+    progress: Progress
+    status: RunStatus = field(default_factory=own_status)
+
+    @property
+    def judged(self) -> BearingsModel:
+        """The network that is validated and saved: the average where there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def watch(self, done: int, total: int) -> None:
+        """Keep the heartbeat during work between steps, and notice requests to stop."""
+        self.beat(step=done, steps=total)
+        if self.interruption.wanted():
+            raise self.interruption.error(f"during {self.status.stage}")
+
+    def beat(self, *, now: bool = False, **changes: object) -> None:
+        """Update the status, and its file where the last heartbeat is old or `now` is set."""
+        clock = time.time()
+        due = now or clock - self.status.heartbeat >= HEARTBEAT_S
+        heartbeat = {"heartbeat": clock} if due else {}
+        self.status = self.status.model_copy(update=changes | heartbeat)
+        if due:
+            self.run.write_status(self.status)
+
+    def save_best(self, report: EpochReport) -> None:
+        """Save the judged network as the best checkpoint."""
+        figures = {f"val_{name}": value for name, value in vars(report.validation).items()}
+        card = make_card(self.config, self.data, self.model)
+        card = card.model_copy(update={"metrics": figures | {"epoch": float(report.epoch)}})
+        # The gallery of an earlier best epoch would not belong to these weights.
+        for stale in ("gallery.json", "gallery.safetensors"):
+            (self.run.best / stale).unlink(missing_ok=True)
+        state = self.judged.state_dict()
+        save_checkpoint(self.run.best, state, card, dtype=self.config.checkpoint_dtype)
+
+    def save_last(self, learner: Learner) -> None:
+        """Save what a resume needs, and the judged network as the last checkpoint."""
+        card = make_card(self.config, self.data, self.model)
+        save_checkpoint(self.run.last, self.judged.state_dict(), card)
+        save_state(self.run.last, learner, self.progress)
+
+
+def open_session(
+    run: RunFolder,
+    config: TrainConfig,
+    interruption: Interruption,
+    on_step: OnStep | None,
+    saved: Progress | None,
+) -> Session:
+    """Make the network, read the data, and check that everything fits before the first step."""
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    compute = choose_compute(config)
+    data = read_training_data(config, preprocess_of(config.model).input_size)
+    model = compute.place(build_model(config.model, data.dataset.regions))
+    check_refinement(config, data)
+    _write_beginning(run, config, compute, data, saved)
+    average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
+    progress = saved or Progress()
+    return Session(run, config, interruption, on_step, compute, data, model, average, progress)
+
+
+def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> Card:
+    """The card of this run's checkpoints, without metrics and refinement."""
+    campus, split, preprocess = data.dataset.campus, data.split, model.preprocess
+    return Card(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        campus=campus.name,
+        demo_seed=campus.demo_seed,
+        demo_photos=campus.demo_photos,
+        frame=campus.frame,
+        origin=data.frame.origin,
+        regions=data.dataset.regions,
+        region_names=campus.region_names,
+        model=config.model,
+        preprocess=PreprocessCard(
+            store_size=data.store.size,
+            input_size=preprocess.input_size,
+            mean=preprocess.mean,
+            std=preprocess.std,
+            interpolation=preprocess.interpolation,
+        ),
+        normaliser=data.normaliser,
+        split=SplitCard(
+            protocol=split.protocol,
+            seed=split.seed,
+            fold=split.fold,
+            folds=split.folds,
+            hash=split.hash,
+        ),
+        command=config.command or command_line(),
+        versions=versions(),
+    )
+
+
+def _write_beginning(
+    run: RunFolder,
+    config: TrainConfig,
+    compute: Compute,
+    data: TrainingData,
+    saved: Progress | None,
+) -> None:
+    """Write split and environment of a new run; check that a resumed one still has its split."""
+    path = run.path / "split.json"
+    if path.exists():
+        begun = Split.from_json(run.read_json("split.json"))
+        if begun.hash != data.split.hash:
+            raise SplitError(
+                f"{config.dataset} is no longer the dataset that {run.path} was begun with (split "
+                f"{data.split.hash[:12]} instead of {begun.hash[:12]}): begin a new run"
+            )
+    run.write_json("split.json", data.split.to_json())
+    device = str(compute.device)
+    run.write_json(
+        "environment.json", environment(device, compute.precision, torch.get_num_threads())
+    )
+    doing = "begins" if saved is None else f"goes on after epoch {saved.all_epochs}"
+    run.log(f"training {doing} on {device} in {compute.precision}: {config.model.backbone}")
+    for statement in data.statements(config.farthest_spreads):
+        run.log(statement)

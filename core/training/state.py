@@ -1,0 +1,179 @@
+"""Exact state of a run, for resuming: safetensors and JSON, committed by the JSON.
+
+The tensors are written first under a name that no other content has; `state.json` names them and
+comes last. Whenever the process dies, `state.json` names a complete state.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from core.errors import RunError
+from core.files import write_bytes, write_json
+from core.model.network import BearingsModel
+from core.training.average import WeightAverage
+
+SCHEMA_VERSION = 1
+_FILE = "state.json"
+
+
+@dataclass
+class Progress:
+    """Where a run is; changes with every step.
+
+    Attributes:
+        stage: Index of the stage at work.
+        epoch: Epochs of this stage that are done.
+        step: Steps of the epoch at work that are done.
+        all_epochs: Epochs of all stages that are done.
+        all_steps: Steps of all stages that are done.
+        best: Best monitored value so far, or None.
+        waited: Epochs of this stage since its last best one.
+        plateau_factor: What reduce-on-plateau has come down to.
+        plateau_waited: Epochs since its last improvement.
+        sums: Losses of the epoch at work, summed over photos: total, region, position, heading.
+        photos: Photos of the epoch at work that were learnt.
+        seconds: Time spent on the epoch at work.
+        event: The last epoch's report as in `events.jsonl`.
+    """
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    all_epochs: int = 0
+    all_steps: int = 0
+    best: float | None = None
+    waited: int = 0
+    plateau_factor: float = 1.0
+    plateau_waited: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    photos: int = 0
+    seconds: float = 0.0
+    event: dict[str, Any] | None = None
+
+    def end_epoch(self, event: dict[str, Any]) -> None:
+        """Count the epoch at work as done."""
+        self.epoch += 1
+        self.all_epochs += 1
+        self.event = event
+        self._begin_epoch()
+
+    def next_stage(self, stage: int) -> None:
+        """Begin another stage; the best value stays, what was waited for is forgotten."""
+        self.stage, self.epoch = stage, 0
+        self.waited, self.plateau_factor, self.plateau_waited = 0, 1.0, 0
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self.step, self.photos, self.seconds = 0, 0, 0.0
+        self.sums = [0.0, 0.0, 0.0, 0.0]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Everything that learning changes."""
+
+    model: BearingsModel
+    optimiser: torch.optim.Optimizer
+    average: WeightAverage | None
+    scaler: torch.amp.GradScaler | None
+
+
+def save_state(folder: Path, learner: Learner, progress: Progress) -> None:
+    """Write the state of a run between two steps."""
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner)})
+    tensors = f"state-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
+    write_bytes(folder / tensors, content)
+    about: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "tensors": tensors}
+    about["progress"] = asdict(progress)
+    about["scaler"] = learner.scaler.state_dict() if learner.scaler is not None else None
+    write_json(folder / _FILE, about)
+    for stale in folder.glob("state-*.safetensors"):
+        if stale.name != tensors:
+            stale.unlink()
+
+
+def read_progress(folder: Path) -> Progress | None:
+    """Where the saved run is, or None when it saved nothing yet."""
+    about = _read(folder)
+    return None if about is None else Progress(**about["progress"])
+
+
+def load_state(folder: Path, learner: Learner) -> None:
+    """Put the saved state into a learner made as the saved one was; also torch's random state.
+
+    Raises:
+        RunError: The state is damaged or of another run.
+    """
+    about = _read(folder)
+    if about is None:
+        return
+    path = folder / about["tensors"]
+    try:
+        saved = load_file(path)
+        _restore(learner, saved)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise RunError(f"state {path} does not fit this run ({error}): begin a new run") from error
+    if learner.scaler is not None and about["scaler"]:
+        learner.scaler.load_state_dict(about["scaler"])
+
+
+def _tensors(learner: Learner) -> list[tuple[str, Tensor]]:
+    named = [(f"model/{name}", value) for name, value in learner.model.state_dict().items()]
+    if learner.average is not None:
+        average = learner.average.model.state_dict()
+        named += [(f"average/{name}", value) for name, value in average.items()]
+    for index, slots in learner.optimiser.state_dict()["state"].items():
+        named += [(f"optimiser/{index}/{slot}", value) for slot, value in slots.items()]
+    named.append(("random/cpu", torch.get_rng_state()))
+    if torch.cuda.is_available():
+        named.append(("random/cuda", torch.cuda.get_rng_state()))
+    return named
+
+
+def _restore(learner: Learner, saved: dict[str, Tensor]) -> None:
+    learner.model.load_state_dict(_under("model/", saved))
+    if learner.average is not None:
+        learner.average.model.load_state_dict(_under("average/", saved))
+    _restore_optimiser(learner.optimiser, _under("optimiser/", saved))
+    torch.set_rng_state(saved["random/cpu"])
+    if torch.cuda.is_available() and "random/cuda" in saved:
+        torch.cuda.set_rng_state(saved["random/cuda"])
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in saved.items():
+        index, slot = name.split("/")
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:
+            # In the parameter's own memory format, as the first step would have made it.
+            value = torch.empty_like(parameter).copy_(value)
+        slots.setdefault(int(index), {})[slot] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _under(prefix: str, saved: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in saved.items() if name.startswith(prefix)}
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    path = folder / _FILE
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}): begin a new run") from error
+    if not isinstance(about, dict) or about.get("schema_version") != SCHEMA_VERSION:
+        raise RunError(f"{path} was written by another version of Bearings: begin a new run")
+    return about

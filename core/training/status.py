@@ -1,0 +1,51 @@
+"""What a run says about itself while it runs, and whether its process still lives."""
+
+import os
+import time
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["running", "finished", "interrupted", "failed"]
+
+
+class RunStatus(BaseModel):
+    """Content of `status.json`.
+
+    Times are seconds since 1970. `step` counts within the epoch, `epoch` over both stages.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: State
+    pid: int
+    process_start: float
+    heartbeat: float
+    stage: str = "preparing"
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    message: str = ""
+
+
+def own_status(state: State = "running") -> RunStatus:
+    """The status of this very process."""
+    started = psutil.Process().create_time()
+    return RunStatus(state=state, pid=os.getpid(), process_start=started, heartbeat=time.time())
+
+
+def is_alive(status: RunStatus) -> bool:
+    """Whether the process that wrote the status still runs.
+
+    A process id alone is no proof: ids are given again. The start time tells two apart.
+    """
+    try:
+        process = psutil.Process(status.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return bool(abs(process.create_time() - status.process_start) < 1.0)
+    except psutil.NoSuchProcess:
+        return False
