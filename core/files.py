@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -37,13 +37,29 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
 def append_json_line(path: Path, value: dict[str, Any]) -> None:
     """Append one line of JSON; one `write` call, so that lines of two writers do not mix."""
     line = json.dumps(value, allow_nan=False, ensure_ascii=False) + "\n"
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(line)
+    with path.open("a+b") as stream:
+        # A writer that was killed may have left half a line: it must not swallow this one.
+        if stream.seek(0, os.SEEK_END) and not _ends_line(stream):
+            line = "\n" + line
+        stream.write(line.encode())
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the complete lines of a file that may be growing; a torn last line is left for later."""
+    """Read the complete lines of a file that may be growing; lines torn by a kill are skipped."""
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    lines = path.read_bytes().split(b"\n")
+    return [value for line in lines[:-1] if (value := _parsed(line)) is not None]
+
+
+def _ends_line(stream: BinaryIO) -> bool:
+    stream.seek(-1, os.SEEK_END)
+    return stream.read(1) == b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

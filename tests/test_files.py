@@ -1,0 +1,59 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from core.files import append_json_line, read_json_lines, write_bytes, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "card.json"
+    write_text(target, "old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_text(target, "new")
+    assert target.read_text(encoding="utf-8") == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_written_files_make_their_folder_and_can_be_read_by_the_group(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "weights.bin"
+    write_bytes(target, b"\x00\x01")
+    assert target.read_bytes() == b"\x00\x01"
+    assert target.stat().st_mode & 0o044 == 0o044
+
+
+def test_json_keeps_text_and_refuses_nan(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    write_json(target, {"name": "Café", "n": 3})
+    assert "Café" in target.read_text(encoding="utf-8")
+    assert json.loads(target.read_text(encoding="utf-8")) == {"name": "Café", "n": 3}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(target, {"loss": float("nan")})
+    assert json.loads(target.read_text(encoding="utf-8"))["n"] == 3
+
+
+def test_a_torn_last_line_is_left_for_later(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    assert read_json_lines(events) == []
+    append_json_line(events, {"epoch": 1})
+    append_json_line(events, {"epoch": 2})
+    with events.open("a", encoding="utf-8") as stream:
+        stream.write('{"epoch": 3, "lo')
+    assert read_json_lines(events) == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_a_line_torn_by_a_kill_costs_no_other_line(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    append_json_line(events, {"epoch": 1})
+    with events.open("ab") as stream:
+        stream.write('{"note": "Caf'.encode() + b"\xc3")
+    append_json_line(events, {"epoch": 2})
+    assert read_json_lines(events) == [{"epoch": 1}, {"epoch": 2}]
