@@ -6,7 +6,7 @@ the very quantity it predicts.
 
 Nobody knows the true region or heading of a new photo, so each sample is fed the model's own
 estimates unless the truth is given as known metadata. Training mixes both (see
-`core.training.steps`), so that neither is foreign to the heads.
+`core.training.stages`), so that neither is foreign to the heads.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from core.training.epoch import EpochWork
 from core.training.feature_cache import cache_views
 from core.training.finish import finish_run
-from core.training.interrupt import Interruption, TrainingStoppedError
+from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.optimiser import freeze, make_optimiser
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder, existing_run, new_run
@@ -40,7 +40,7 @@ def fit(
 
     Raises:
         RunError: The run folder is taken, busy, finished or damaged, or the loss diverged.
-        TrainingStoppedError: The run was asked to stop; it is saved.
+        TrainingInterrupted: The run was asked to stop; it is saved.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
     run = existing_run(config) if resume else new_run(config)
@@ -65,7 +65,7 @@ def _recorded(run: RunFolder) -> Iterator[None]:
     try:
         yield
         state, message = "finished", ""
-    except TrainingStoppedError as error:
+    except TrainingInterrupted as error:
         message = str(error)
         raise
     except GeneratorExit:

@@ -13,7 +13,7 @@ from core.errors import RunError
 from core.training.run_folder import RunFolder
 
 
-class TrainingStoppedError(RunError):
+class TrainingInterrupted(RunError):  # noqa: N818 - to be asked to stop is no error
     """Training was asked to stop; everything is saved and the message says how to go on."""
 
 
@@ -54,9 +54,9 @@ class Interruption:
             self.reason = "a request to stop"
         return self.reason is not None
 
-    def error(self, where: str) -> TrainingStoppedError:
+    def error(self, where: str) -> TrainingInterrupted:
         """The error that ends the run: what happened and how to go on."""
-        return TrainingStoppedError(
+        return TrainingInterrupted(
             f"training stopped by {self.reason} {where}; everything is saved in {self.run.path}. "
             f"Go on with: python -m core train --run {self.run.path} --resume"
         )
