@@ -4,6 +4,7 @@ All of them know training photos only (the gallery). Those that are also told so
 the photo they judge carry `given_truth`: they show leakage, and are no rivals of the model.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,7 @@ def all_baselines(
     predicted_region: ArrayLike,
     true_region: ArrayLike,
     minute: ArrayLike,
+    exclude_ids: Sequence[str | None] | None = None,
 ) -> tuple[Baseline, ...]:
     """Run every baseline on n photos.
 
@@ -60,6 +62,7 @@ def all_baselines(
         predicted_region: `(n,)` region indices by the model.
         true_region: `(n,)` region indices, -1 for a region that the model does not know.
         minute: `(n,)` minute of the day, NaN where unknown.
+        exclude_ids: For each photo the id of the gallery photo that it must not find, or None.
     """
     predicted = np.asarray(predicted_region, np.int64)
     true = np.asarray(true_region, np.int64)
@@ -67,7 +70,7 @@ def all_baselines(
         global_mean(gallery, len(true)),
         region_centroid(gallery, predicted, given_truth=False),
         region_centroid(gallery, true, given_truth=True),
-        nearest_feature(gallery, features),
+        nearest_feature(gallery, features, exclude_ids),
         metadata_only(gallery, true, np.asarray(minute, np.float64)),
     )
 
@@ -101,12 +104,18 @@ def region_centroid(gallery: Gallery, region: NDArray[np.int64], *, given_truth:
     )
 
 
-def nearest_feature(gallery: Gallery, features: ArrayLike) -> Baseline:
+def nearest_feature(
+    gallery: Gallery, features: ArrayLike, exclude_ids: Sequence[str | None] | None = None
+) -> Baseline:
     """Position, heading and region of the training photo nearest in feature space."""
     embedded = gallery.embed(features)
+    excluded = gallery.rows_of(exclude_ids, len(embedded))
     nearest = np.empty(len(embedded), np.int64)
     for part in row_parts(len(embedded)):
-        nearest[part] = best(embedded[part] @ gallery.features.T, 1)[0][:, 0]
+        similarity = embedded[part] @ gallery.features.T
+        itself = np.flatnonzero(excluded[part] >= 0)
+        similarity[itself, excluded[part][itself]] = -np.inf
+        nearest[part] = best(similarity, 1)[0][:, 0]
     return Baseline(
         "nearest_feature",
         "The training photo that looks most alike",

@@ -1,6 +1,6 @@
 """The gallery: features, positions and headings of the training photos, and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,14 @@ class Gallery:
     def row_of(self) -> dict[str, int]:
         """Row of each photo id."""
         return {photo_id: row for row, photo_id in enumerate(self.photo_ids)}
+
+    def rows_of(self, ids: Sequence[str | None] | None, n: int) -> NDArray[np.int64]:
+        """Rows `(n,)` of n photo ids; -1 for None and for photos that are not here."""
+        if ids is None:
+            return np.full(n, -1)
+        if len(ids) != n:
+            raise ValueError(f"{len(ids)} ids for {n} photos")
+        return np.array([self.row_of.get(name, -1) if name else -1 for name in ids], np.int64)
 
     def embed(self, features: ArrayLike) -> Features:
         """Bring the network's features `(m, D)` into the gallery's space `(m, d)`, length 1."""

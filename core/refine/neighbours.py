@@ -77,7 +77,7 @@ def refine(
     position = np.asarray(position_m, np.float64).reshape(-1, 2)
     heading = wrap_heading_deg(heading_deg)
     embedded = gallery.embed(features)
-    excluded = _excluded_rows(exclude_ids, gallery, len(position))
+    excluded = gallery.rows_of(exclude_ids, len(position))
     probability = None
     if region_probabilities is not None:
         probability = np.asarray(region_probabilities, np.float64)
@@ -142,14 +142,3 @@ def check_k(k: int, gallery: Gallery) -> None:
             f"k = {k} neighbours were asked of a gallery of {len(gallery)} training photos: "
             f"choose k at most {len(gallery)}"
         )
-
-
-def _excluded_rows(
-    exclude_ids: Sequence[str | None] | None, gallery: Gallery, n: int
-) -> NDArray[np.int64]:
-    """Gallery row that each photo must not find, -1 for none."""
-    if exclude_ids is None:
-        return np.full(n, -1)
-    if len(exclude_ids) != n:
-        raise ValueError(f"{len(exclude_ids)} exclude_ids for {n} photos")
-    return np.array([-1 if name is None else gallery.row_of.get(name, -1) for name in exclude_ids])

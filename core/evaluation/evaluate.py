@@ -1,0 +1,124 @@
+"""Evaluation: a checkpoint judged on photos, given no truth, written as report, table and plots."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.dataset.prepare import prepare_dataset
+from core.dataset.store import PhotoStore
+from core.evaluation.judgement import Judgement
+from core.evaluation.plots import write_plots
+from core.evaluation.report import Report, make_report
+from core.evaluation.schema import EvaluateConfig
+from core.evaluation.selection import Selection, select
+from core.evaluation.table import prediction_table, write_table
+from core.evaluation.trained import run_of, trained_dataset
+from core.files import write_json
+from core.inference.prediction import Prediction, joined
+from core.inference.predictor import Predictor, load_predictor
+from core.refine.baselines import Baseline, all_baselines
+
+Progress = Callable[[int, int], None]
+
+PHOTOS_AT_ONCE = 1024
+"""Photos copied out of the store together: bounds memory to some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found, and where it was written.
+
+    Attributes:
+        out: Folder with `report.json`, `predictions.csv` and the plots.
+        report: Content of `report.json`.
+        table: Content of `predictions.csv`.
+    """
+
+    out: Path
+    report: Report
+    table: pd.DataFrame
+
+
+def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evaluation:
+    """Judge a checkpoint and write the report.
+
+    The network is given pixels only. Photos that it was trained on are judged with themselves
+    taken out of the gallery, are counted, and the report says so.
+
+    Args:
+        config: What to judge on what.
+        progress: Called with `(photos done, photos in all)`, first while photos are decoded, then
+            while they are predicted.
+
+    Raises:
+        CheckpointError, LabelError, FrameError, ImageError, SplitError, ConfigError: As their
+            rooms say.
+    """
+    predictor = load_predictor(config.run, config.device)
+    root = config.dataset or trained_dataset(config.run)
+    dataset, store = prepare_dataset(
+        root, predictor.store_size, allow_missing=config.allow_missing, progress=progress
+    )
+    selection = select(dataset, predictor, config.split)
+    prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
+    judgement = Judgement(selection.truth, prediction)
+    baselines = _baselines(predictor, judgement, selection)
+    report = make_report(judgement, baselines, selection, dataset, predictor)
+    table = prediction_table(judgement, selection, predictor.gallery)
+    name = f"{dataset.root.resolve().name}-{config.split}"
+    out = config.out or run_of(predictor.folder) / "reports" / name
+    write_table(table, out / "predictions.csv")
+    write_plots(judgement, baselines, out)
+    # Last: a folder with a report is a complete one.
+    write_json(out / "report.json", report)
+    return Evaluation(out, report, table)
+
+
+def predict_selection(
+    predictor: Predictor,
+    store: PhotoStore,
+    selection: Selection,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Predict the selected photos from pixels alone; none of them finds itself."""
+    truth, total = selection.truth, len(selection.rows)
+    parts = []
+    for start in range(0, total, PHOTOS_AT_ONCE):
+        part = slice(start, start + PHOTOS_AT_ONCE)
+        own = selection.own_ids[part]
+        parts.append(
+            predictor.predict_photos(
+                np.asarray(store.photos[selection.rows[part]]),
+                truth.filenames[part],
+                photo_ids=truth.photo_ids[part],
+                exclude_ids=own if any(own) else None,
+                batch_size=batch_size,
+                progress=None if progress is None else _shifted(progress, start, total),
+            )
+        )
+    return joined(parts)
+
+
+def _shifted(progress: Progress, start: int, total: int) -> Progress:
+    return lambda done, _: progress(start + done, total)
+
+
+def _baselines(
+    predictor: Predictor, judgement: Judgement, selection: Selection
+) -> tuple[Baseline, ...]:
+    if predictor.gallery is None:
+        return ()
+    truth = judgement.truth
+    known = np.where(truth.region < len(predictor.regions), truth.region, -1)
+    return all_baselines(
+        predictor.gallery,
+        judgement.prediction.features,
+        judgement.prediction.region_index,
+        known,
+        truth.minute,
+        selection.own_ids,
+    )

@@ -1,0 +1,127 @@
+"""Static plots of an evaluation, as PNG files; no window, no global state."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from core.evaluation.judgement import Judgement
+from core.geo import Floats, distance_m
+from core.refine.baselines import Baseline
+
+# Okabe & Ito 2008: told apart by readers of any colour vision.
+TRUTH, RAW, REFINED = "#000000", "#E69F00", "#0072B2"
+RIVALS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+SECTOR_DEG = 30.0
+SHOWN_LINES = 400
+"""Error lines of more photos than this would cover the points."""
+
+
+def write_plots(judgement: Judgement, baselines: tuple[Baseline, ...], out: Path) -> None:
+    """Write the five plots into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    _save(out / "confusion.png", lambda axes: draw_confusion(axes, judgement), (7.5, 6.5))
+    _save(out / "scatter.png", lambda axes: draw_scatter(axes, judgement), (7.0, 7.0))
+    _save(out / "error_cdf.png", lambda axes: draw_error_cdf(axes, judgement, baselines))
+    _save(out / "heading_by_true_heading.png", lambda axes: draw_sectors(axes, judgement))
+    _save(out / "heading_by_region.png", lambda axes: draw_heading_by_region(axes, judgement))
+
+
+def draw_confusion(axes: Axes, judgement: Judgement) -> None:
+    """Draw the share of each true region's photos by predicted region."""
+    counts = np.asarray(judgement.region.confusion, np.float64)
+    totals = counts.sum(axis=1, keepdims=True)
+    image = axes.imshow(counts / np.where(totals == 0, 1, totals), cmap="Blues", vmin=0, vmax=1)
+    axes.figure.colorbar(image, ax=axes, label="share of the true region's photos")
+    ticks = np.arange(len(counts))
+    axes.set_xticks(ticks, judgement.region.labels, rotation=90, fontsize=7)
+    axes.set_yticks(ticks, judgement.region.labels, fontsize=7)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        dark = counts[row, column] > 0.5 * totals[row, 0]
+        axes.text(
+            column, row, f"{counts[row, column]:.0f}", ha="center", va="center", fontsize=6,
+            color="white" if dark else "black",
+        )  # fmt: skip
+    axes.set(
+        xlabel="predicted region",
+        ylabel="true region",
+        title=f"Regions: {judgement.region.accuracy:.1%} right of {len(judgement.truth)} photos",
+    )
+
+
+def draw_scatter(axes: Axes, judgement: Judgement) -> None:
+    """Draw true and refined positions with a line between each pair."""
+    truth, guess = judgement.truth.position_m, judgement.prediction.position_refined_m
+    if len(truth) <= SHOWN_LINES:
+        for start, end in zip(truth, guess, strict=True):
+            axes.plot([start[1], end[1]], [start[0], end[0]], color="#BBBBBB", lw=0.6, zorder=1)
+    axes.scatter(truth[:, 1], truth[:, 0], s=12, color=TRUTH, label="true", zorder=2)
+    axes.scatter(
+        guess[:, 1], guess[:, 0], s=12, color=REFINED, label="predicted, refined", zorder=3
+    )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlabel="metres east", ylabel="metres north", title="Predicted and true positions")
+    axes.legend()
+
+
+def draw_error_cdf(axes: Axes, judgement: Judgement, baselines: tuple[Baseline, ...]) -> None:
+    """Draw which share of photos is placed within how many metres, baselines beside the model."""
+    _step(axes, judgement.error_m, "model, raw", RAW, "-")
+    _step(axes, judgement.error_refined_m, "model, refined", REFINED, "-")
+    for baseline, colour in zip(baselines, RIVALS, strict=False):
+        error = distance_m(judgement.truth.position_m, baseline.position_m)
+        told = " (given truth)" if baseline.given_truth else ""
+        _step(axes, error, baseline.name.replace("_", " ") + told, colour, "--")
+    axes.set_xscale("log")
+    axes.set_xlim(left=1.0)
+    axes.set(xlabel="position error in metres", ylabel="share of photos", title="Position error")
+    axes.set_ylim(0, 1)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+
+
+def draw_sectors(axes: Axes, judgement: Judgement) -> None:
+    """Draw the mean heading error of photos that truly face each way."""
+    sector = (judgement.truth.heading_deg // SECTOR_DEG).astype(int)
+    names = [f"{int(i * SECTOR_DEG)}°" for i in range(int(360 / SECTOR_DEG))]
+    _heading_bars(axes, judgement, sector, names)
+    axes.set_xlabel("true heading, sectors of 30 degrees clockwise from north")
+    axes.set_title("Heading error by true heading")
+
+
+def draw_heading_by_region(axes: Axes, judgement: Judgement) -> None:
+    """Draw the mean heading error of each true region's photos."""
+    _heading_bars(axes, judgement, judgement.truth.region, list(judgement.truth.regions))
+    axes.set_xlabel("true region")
+    axes.set_title("Heading error by region")
+
+
+def _heading_bars(axes: Axes, judgement: Judgement, group: np.ndarray, names: list[str]) -> None:
+    for error, shift, colour, label in (
+        (judgement.error_deg, -0.2, RAW, "raw"),
+        (judgement.error_refined_deg, 0.2, REFINED, "refined"),
+    ):
+        means = [error[group == index].mean() if (group == index).any() else 0.0
+                 for index in range(len(names))]  # fmt: skip
+        axes.bar(np.arange(len(names)) + shift, means, 0.4, color=colour, label=label)
+    counts = np.bincount(group, minlength=len(names))
+    labels = [f"{name}\nn={count}" for name, count in zip(names, counts, strict=True)]
+    axes.set_xticks(np.arange(len(names)), labels, fontsize=7)
+    axes.axhline(90, color="#999999", lw=1, ls=":", label="chance (90°)")
+    axes.set_ylabel("mean absolute error in degrees")
+    axes.legend(fontsize=7)
+
+
+def _step(axes: Axes, error: Floats, label: str, colour: str, style: str) -> None:
+    share = np.arange(1, len(error) + 1) / len(error)
+    axes.step(np.sort(error), share, style, color=colour, label=label, where="post")
+
+
+def _save(path: Path, draw: Callable[[Axes], None], size: tuple[float, float] = (8.0, 4.5)) -> None:
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure.add_subplot())
+    figure.savefig(path, dpi=130)

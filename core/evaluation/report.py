@@ -1,0 +1,136 @@
+"""`report.json`: plain JSON, raw and refined side by side, baselines and leak beside them."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from core.dataset.labels import Dataset
+from core.dataset.leak import leak_shares
+from core.evaluation.judgement import Judgement
+from core.evaluation.metrics import precision_recall_f1
+from core.evaluation.rivals import baseline_report, warnings
+from core.evaluation.selection import Selection
+from core.inference.predictor import Predictor
+from core.refine.baselines import Baseline
+
+SCHEMA_VERSION = 1
+Report = dict[str, Any]
+
+
+def make_report(
+    judgement: Judgement,
+    baselines: tuple[Baseline, ...],
+    selection: Selection,
+    dataset: Dataset,
+    predictor: Predictor,
+) -> Report:
+    """Put a report together; every value is plain JSON, what is unknown is null."""
+    rivals = {item.name: baseline_report(item, judgement) for item in baselines}
+    notes = (
+        *selection.notes,
+        *warnings(rivals, judgement),
+        *judgement.prediction.notes,
+        *_unknown_regions(judgement, len(predictor.regions)),
+        *dataset.notes,
+    )
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "n": len(judgement.truth),
+        "region": asdict(judgement.region),
+        "position": {name: asdict(found) for name, found in judgement.position.items()},
+        "heading": {name: asdict(found) for name, found in judgement.heading.items()},
+        "joint_10m_15deg": judgement.joint["refined"],
+        "joint_10m_15deg_raw": judgement.joint["raw"],
+        "per_region": _per_region(judgement, predictor),
+        "baselines": rivals,
+        "split": selection.split,
+        "leak": _leak(selection, predictor),
+        "seen_in_training": int(selection.seen.sum()),
+        "excluded": _excluded(dataset),
+        "notes": list(notes),
+        "checkpoint": _checkpoint(predictor),
+        "dataset": _dataset(dataset),
+        "trained_on": _trained_on(predictor),
+    }
+    return dict(plain(report))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
+    """Turn tuples and numpy values into plain JSON ones, and figures that do not exist to null."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def _per_region(judgement: Judgement, predictor: Predictor) -> dict[str, Any]:
+    confusion = np.asarray(judgement.region.confusion)
+    precision, _, f1 = precision_recall_f1(confusion)
+    names = predictor.card.region_names
+    return {
+        region: {"name": names.get(region, region)}
+        | judgement.of_region(index)
+        | {"precision": float(precision[index]), "f1": float(f1[index])}
+        for index, region in enumerate(judgement.truth.regions)
+        if (judgement.truth.region == index).any()
+    }
+
+
+def _leak(selection: Selection, predictor: Predictor) -> dict[str, float] | None:
+    """How near judged photos stand to training photos; unknown without a gallery."""
+    if predictor.gallery is None:
+        return None
+    return leak_shares(selection.truth.position_m, predictor.gallery.position_m)
+
+
+def _unknown_regions(judgement: Judgement, known: int) -> list[str]:
+    strange = int((judgement.truth.region >= known).sum())
+    if not strange:
+        return []
+    return [
+        f"{strange} photos are of regions that the model was never taught; they count as wrong."
+    ]
+
+
+def _excluded(dataset: Dataset) -> dict[str, Any]:
+    rows = dataset.excluded[["photo_id", "reason"]].to_dict("records")
+    return {"count": len(rows), "photos": rows}
+
+
+def _checkpoint(predictor: Predictor) -> dict[str, Any]:
+    card = predictor.card
+    return {
+        "folder": str(predictor.folder),
+        "weights": card.weights,
+        "created": card.created,
+        "backbone": card.model.backbone,
+        "input_size": card.preprocess.input_size,
+        "refine": card.refine,
+    }
+
+
+def _dataset(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "root": str(dataset.root),
+        "campus": dataset.campus.name,
+        "photos": len(dataset),
+        "frame": dataset.campus.frame.kind,
+        "unit": dataset.campus.frame.unit,
+        "demo_seed": dataset.campus.demo_seed,
+    }
+
+
+def _trained_on(predictor: Predictor) -> dict[str, Any]:
+    card = predictor.card
+    return {
+        "campus": card.campus,
+        "demo_seed": card.demo_seed,
+        "photos": None if predictor.gallery is None else len(predictor.gallery),
+        "split": card.split.model_dump(mode="json"),
+    }

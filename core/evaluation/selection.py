@@ -1,0 +1,159 @@
+"""Which photos of a dataset are judged, by the split that is stored with the checkpoint."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.dataset.labels import Dataset
+from core.dataset.splits import Split
+from core.errors import SplitError
+from core.evaluation.schema import Part
+from core.evaluation.truth import Truth, read_truth
+from core.geo import distance_m, heading_error_deg
+from core.inference.loading import load_split
+from core.inference.predictor import Predictor
+from core.model.card import Card
+from core.refine.gallery import Gallery
+
+# The same photo has the same label; a corrected one may have moved.
+_SAME_PLACE_M = 1.0
+_SAME_HEADING_DEG = 1.0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The photos to judge.
+
+    Attributes:
+        rows: `(n,)` rows of the dataset.
+        truth: Their labels.
+        seen: `(n,)` whether the checkpoint was trained on the photo.
+        split: What the report says about the split.
+        notes: What a reader of the report must know.
+    """
+
+    rows: NDArray[np.int64]
+    truth: Truth
+    seen: NDArray[np.bool_]
+    split: dict[str, object]
+    notes: tuple[str, ...]
+
+    @property
+    def own_ids(self) -> list[str | None]:
+        """The id of each photo that was trained on, which must not find itself; else None."""
+        pairs = zip(self.truth.photo_ids, self.seen, strict=True)
+        return [name if seen else None for name, seen in pairs]
+
+
+def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
+    """Choose the photos of `part`.
+
+    Raises:
+        SplitError: The dataset is not the one that the stored split belongs to, or the part is
+            empty. `all` needs no split and takes every photo.
+    """
+    if part == "all":
+        every = np.arange(len(dataset))
+        truth = read_truth(dataset, every, predictor.card)
+        seen = _in_gallery(truth, predictor.gallery)
+        return Selection(every, truth, seen, _whole(truth), _seen_notes(seen))
+    split = load_split(predictor.folder)
+    _check_same_campus(dataset, predictor.card)
+    rows = split.rows(dataset, part)
+    if len(rows) == 0:
+        raise SplitError(
+            f"none of the {part} photos of the stored {split.protocol} split is in {dataset.root}: "
+            "give the dataset that the run was trained on"
+        )
+    _check_same_photos(dataset, predictor)
+    truth = read_truth(dataset, rows, predictor.card)
+    seen = np.full(len(rows), part == "train")
+    size = sum(1 for name in split.parts.values() if name == part)
+    notes = _partial_notes(part, len(rows), size) + _seen_notes(seen)
+    return Selection(rows, truth, seen, _described(split, part, len(rows), size), notes)
+
+
+def _described(split: Split, part: str, present: int, size: int) -> dict[str, object]:
+    return {
+        "name": split.protocol,
+        "hash": split.hash,
+        "part": part,
+        "seed": split.seed,
+        "fold": split.fold,
+        "folds": split.folds,
+        "photos_present": present,
+        "photos_in_part": size,
+    }
+
+
+def _whole(truth: Truth) -> dict[str, object]:
+    """A split of its own: equal hashes mean that the same photos were judged."""
+    content = "\n".join(["all", *sorted(truth.photo_ids)]).encode()
+    return {
+        "name": "all",
+        "hash": hashlib.sha256(content).hexdigest(),
+        "part": "all",
+        "seed": None,
+        "fold": None,
+        "folds": None,
+        "photos_present": len(truth),
+        "photos_in_part": len(truth),
+    }
+
+
+def _partial_notes(part: str, present: int, size: int) -> tuple[str, ...]:
+    if present == size:
+        return ()
+    return (f"The dataset holds {present} of the {size} {part} photos of the stored split.",)
+
+
+def _seen_notes(seen: NDArray[np.bool_]) -> tuple[str, ...]:
+    if not seen.any():
+        return ()
+    return (
+        f"{int(seen.sum())} of these {len(seen)} photos were TRAINED ON: figures on them say how "
+        "well the model remembers, not how well it knows the place.",
+    )
+
+
+def _in_gallery(truth: Truth, gallery: Gallery | None) -> NDArray[np.bool_]:
+    """Whether the very photo is in the gallery: same id, same place, same heading.
+
+    Names alone prove nothing: `images/img_0001.jpg` exists in every dataset.
+    """
+    seen = np.zeros(len(truth), bool)
+    if gallery is None:
+        return seen
+    rows = np.array([gallery.row_of.get(name, -1) for name in truth.photo_ids])
+    shared = rows >= 0
+    apart = distance_m(truth.position_m[shared], gallery.position_m[rows[shared]])
+    turned = heading_error_deg(truth.heading_deg[shared], gallery.heading_deg[rows[shared]])
+    seen[shared] = (apart < _SAME_PLACE_M) & (turned < _SAME_HEADING_DEG)
+    return seen
+
+
+def _check_same_campus(dataset: Dataset, card: Card) -> None:
+    seeds = (dataset.campus.demo_seed, card.demo_seed)
+    if None not in seeds and seeds[0] != seeds[1]:
+        raise SplitError(
+            f"{dataset.root} is the demo campus of seed {seeds[0]}, the run was trained on that of "
+            f"seed {seeds[1]}: the stored split does not know its photos; use --split all"
+        )
+
+
+def _check_same_photos(dataset: Dataset, predictor: Predictor) -> None:
+    """Refuse another dataset whose photos happen to have the names of the stored split."""
+    gallery = predictor.gallery
+    if gallery is None:
+        return
+    shared = np.flatnonzero([name in gallery.row_of for name in dataset.table["photo_id"]])
+    if len(shared) == 0:
+        return
+    seen = _in_gallery(read_truth(dataset, shared, predictor.card), gallery)
+    if seen.mean() < 0.5:
+        raise SplitError(
+            f"{dataset.root} has photos with the names of the stored split, but {(~seen).sum()} of "
+            f"{len(seen)} training photos lie elsewhere: it is another dataset; use --split all"
+        )

@@ -1,0 +1,89 @@
+"""`predictions.csv`: one row a photo, positions in the label file's own units."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.evaluation.judgement import Judgement
+from core.evaluation.selection import Selection
+from core.files import write_text
+from core.inference.records import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
+from core.refine.gallery import Gallery
+
+COLUMNS = (
+    "filename",
+    "true_region",
+    "region",
+    "region_probability",
+    "true_latitude",
+    "true_longitude",
+    "latitude",
+    "longitude",
+    "latitude_refined",
+    "longitude_refined",
+    "error_m",
+    "error_refined_m",
+    "true_angle",
+    "angle",
+    "angle_refined",
+    "heading_error_deg",
+    "heading_error_refined_deg",
+)
+"""What every reader of predictions.csv may rely on, first and in this order."""
+
+
+def prediction_table(
+    judgement: Judgement, selection: Selection, gallery: Gallery | None
+) -> pd.DataFrame:
+    """Return one row a photo: `COLUMNS`, then where it stands in metres and what speaks for it."""
+    truth, predicted = judgement.truth, judgement.prediction
+    decimals = label_decimals(truth.frame)
+    columns = {
+        "filename": truth.filenames,
+        "true_region": [truth.regions[index] for index in truth.region],
+        "region": predicted.region,
+        "region_probability": predicted.region_probability.round(SHARE_DECIMALS),
+        "true_latitude": truth.labels[:, 0],
+        "true_longitude": truth.labels[:, 1],
+        "latitude": judgement.labels[:, 0].round(decimals),
+        "longitude": judgement.labels[:, 1].round(decimals),
+        "latitude_refined": judgement.labels_refined[:, 0].round(decimals),
+        "longitude_refined": judgement.labels_refined[:, 1].round(decimals),
+        "error_m": judgement.error_m.round(METRE_DECIMALS),
+        "error_refined_m": judgement.error_refined_m.round(METRE_DECIMALS),
+        "true_angle": truth.heading_deg,
+        "angle": predicted.heading_deg.round(ANGLE_DECIMALS) % 360.0,
+        "angle_refined": predicted.heading_refined_deg.round(ANGLE_DECIMALS) % 360.0,
+        "heading_error_deg": judgement.error_deg.round(ANGLE_DECIMALS),
+        "heading_error_refined_deg": judgement.error_refined_deg.round(ANGLE_DECIMALS),
+    }
+    table = pd.DataFrame(columns)[list(COLUMNS)]
+    return pd.concat([table, _more(judgement, selection, gallery)], axis=1)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write the table as CSV, at once."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -> pd.DataFrame:
+    truth, predicted = judgement.truth, judgement.prediction
+    columns: dict[str, object] = {"photo_id": truth.photo_ids}
+    places = {
+        "true_{}_m": truth.position_m,
+        "{}_m": predicted.position_m,
+        "{}_refined_m": predicted.position_refined_m,
+    }
+    for pattern, position in places.items():
+        columns[pattern.format("north")] = position[:, 0].round(METRE_DECIMALS)
+        columns[pattern.format("east")] = position[:, 1].round(METRE_DECIMALS)
+    columns["heading_confidence"] = predicted.heading_length.round(SHARE_DECIMALS)
+    columns["seen_in_training"] = selection.seen
+    if gallery is not None:
+        nearest, _ = gallery.tree.query(truth.position_m)
+        columns["nearest_training_m"] = np.asarray(nearest).round(METRE_DECIMALS)
+        columns["neighbours"] = [
+            ";".join(gallery.photo_ids[index] for index in rows) for rows in predicted.neighbours
+        ]
+    return pd.DataFrame(columns)

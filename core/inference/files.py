@@ -1,0 +1,149 @@
+"""Predicting files: a photo, several, or a folder of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os.path import commonpath
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from core.dataset.decode import Pixels
+from core.errors import ImageError
+from core.inference.known import KnownHeading, KnownRegion
+from core.inference.prediction import Prediction, joined
+
+# Also those that cannot be read: a folder's photo must be refused by name, not passed over.
+SUFFIXES = frozenset(
+    ".jpg .jpeg .png .webp .heic .heif .avif .bmp .gif .tif .tiff .jfif .dng".split()
+)
+FILES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be predicted, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class FilePredictions:
+    """Predictions for the files that could be read, in their order, and the other files."""
+
+    prediction: Prediction
+    failures: tuple[Failure, ...]
+
+
+class Predicts(Protocol):
+    """What predicting files needs of a predictor."""
+
+    def decode(self, source: Path | str | bytes, name: str | None = None) -> Pixels:
+        """Decode one photo."""
+
+    def predict_photos(
+        self,
+        photos: Pixels,
+        names: Sequence[str] | None = None,
+        known_region: KnownRegion = None,
+        known_heading_deg: KnownHeading = None,
+        *,
+        photo_ids: Sequence[str] | None = None,
+    ) -> Prediction:
+        """Predict decoded photos."""
+
+    @property
+    def store_size(self) -> int:
+        """Side of decoded photos."""
+
+
+def find_photos(path: Path) -> tuple[Path, ...]:
+    """Return the photo that a path is, or all photos in a folder and its folders, sorted.
+
+    Raises:
+        ImageError: Nothing there, or a folder without photos.
+    """
+    if path.is_file():
+        return (path,)
+    if not path.is_dir():
+        raise ImageError(f"there is no photo or folder {path}")
+    found = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.suffix.lower() in SUFFIXES and file.is_file() and not _hidden(file, path)
+    ]
+    if not found:
+        raise ImageError(f"{path} holds no photo (JPEG, PNG or WebP)")
+    return tuple(found)
+
+
+def predict_files(
+    predictor: Predicts,
+    paths: Sequence[Path],
+    known_region: str | None = None,
+    known_heading_deg: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> FilePredictions:
+    """Predict files; those that cannot be read are named in the result, and the rest goes on.
+
+    Photos are named by their paths below the folder that all of them share.
+    """
+    names = dict(zip(paths, _names(paths), strict=True))
+    failures: list[Failure] = []
+    parts: list[Prediction] = []
+    for chunk in _chunks(paths):
+        photos = _decoded(predictor, chunk, failures)
+        read = list(photos)
+        size = predictor.store_size
+        pixels = np.stack(list(photos.values())) if read else np.empty((0, size, size, 3), np.uint8)
+        parts.append(
+            predictor.predict_photos(
+                pixels,
+                [names[path] for path in read],
+                known_region,
+                known_heading_deg,
+                photo_ids=[str(path) for path in read],
+            )
+        )
+        if progress is not None:
+            progress(sum(map(len, parts)) + len(failures), len(paths))
+    return FilePredictions(joined(parts), tuple(failures))
+
+
+def _decoded(
+    predictor: Predicts, paths: Sequence[Path], failures: list[Failure]
+) -> dict[Path, Pixels]:
+    def attempt(path: Path) -> Pixels | Failure:
+        try:
+            return predictor.decode(path)
+        except ImageError as error:
+            return Failure(path, str(error))
+
+    # Pillow decodes outside the interpreter lock.
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(attempt, paths))
+    failures.extend(result for result in results if isinstance(result, Failure))
+    return {
+        path: result
+        for path, result in zip(paths, results, strict=True)
+        if not isinstance(result, Failure)
+    }
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    if not paths:
+        return []
+    shared = Path(commonpath([path.absolute().parent for path in paths]))
+    return [path.absolute().relative_to(shared).as_posix() for path in paths]
+
+
+def _chunks(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    # One empty chunk for no paths, so that the result has the right shapes.
+    for start in range(0, max(len(paths), 1), FILES_AT_ONCE):
+        yield paths[start : start + FILES_AT_ONCE]
+
+
+def _hidden(file: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(root).parts)

@@ -1,0 +1,74 @@
+"""What is already known about photos: their region, their heading, or neither."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ConfigError
+from core.geo import Floats, wrap_heading_deg
+
+KnownRegion = str | Sequence[str | None] | None
+KnownHeading = float | Sequence[float | None] | None
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Known:
+    """Known metadata of n photos.
+
+    Attributes:
+        region: `(n,)` indices into the model's regions, -1 where unknown.
+        heading_deg: `(n,)` in `[0, 360)`, NaN where unknown.
+    """
+
+    region: NDArray[np.int64]
+    heading_deg: Floats
+
+    @classmethod
+    def of(
+        cls, n: int, regions: tuple[str, ...], region: KnownRegion, heading: KnownHeading
+    ) -> Self:
+        """Check what a caller knows about n photos; one value stands for all of them.
+
+        Raises:
+            ConfigError: A region that the model does not know, or a heading that is no number.
+        """
+        named = [region] * n if region is None or isinstance(region, str) else list(region)
+        turned = [heading] * n if heading is None or isinstance(heading, int | float) else heading
+        if len(named) != n or len(turned) != n:
+            raise ValueError(f"{len(named)} regions and {len(turned)} headings for {n} photos")
+        return cls(
+            np.array([_index(name, regions) for name in named], np.int64),
+            np.array([_wrapped(value) for value in turned], np.float64),
+        )
+
+    def rows(self, part: slice) -> "Known":
+        """What is known about some of the photos."""
+        return Known(self.region[part], self.heading_deg[part])
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is known about any photo."""
+        return bool((self.region != UNKNOWN).any() or np.isfinite(self.heading_deg).any())
+
+
+def _index(name: str | None, regions: tuple[str, ...]) -> int:
+    if name is None:
+        return UNKNOWN
+    if name not in regions:
+        raise ConfigError(
+            f"region {name!r} is none of this model's: choose one of {', '.join(regions)}"
+        )
+    return regions.index(name)
+
+
+def _wrapped(heading: float | None) -> float:
+    if heading is None:
+        return float("nan")
+    if not np.isfinite(heading):
+        raise ConfigError(f"a known heading must be a number of degrees, got {heading}")
+    return float(wrap_heading_deg(heading))

@@ -1,0 +1,115 @@
+"""Finding and loading a checkpoint: its network, card, gallery and the split it was trained on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.dataset.splits import Split
+from core.errors import CheckpointError, ConfigError, SplitError
+from core.model.card import CARD, Card
+from core.model.checkpoint import load_checkpoint
+from core.model.network import BearingsModel
+from core.refine.gallery import Gallery
+from core.refine.gallery_files import has_gallery
+
+SPLIT = "split.json"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The parts of a checkpoint folder.
+
+    Attributes:
+        folder: Where it was found.
+        card: What it says about itself.
+        model: The network in evaluation mode.
+        gallery: Training photos, or None for a checkpoint that never had any.
+    """
+
+    folder: Path
+    card: Card
+    model: BearingsModel
+    gallery: Gallery | None
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return the checkpoint folder that a path means: itself, or a run's best, or its last.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    for folder in (path, path / "checkpoints" / "best", path / "checkpoints" / "last"):
+        if (folder / CARD).exists():
+            return folder
+    if not path.exists():
+        raise CheckpointError(f"there is nothing at {path}: give a run or checkpoint folder")
+    raise CheckpointError(
+        f"{path} holds no checkpoint (no {CARD}, nor checkpoints/best/{CARD}): give a run folder "
+        "that has finished an epoch, or a checkpoint folder"
+    )
+
+
+def load_parts(path: Path, device: str = "cpu") -> Loaded:
+    """Load a run's or a checkpoint's network and gallery.
+
+    A gallery is missed only where the card says how to use it: a checkpoint saved without
+    refinement is whole without one.
+
+    Raises:
+        CheckpointError: Something is missing, damaged, or belongs to another checkpoint.
+    """
+    folder = find_checkpoint(path)
+    checkpoint = load_checkpoint(folder, resolve_device(device))
+    gallery = None
+    if has_gallery(folder) or checkpoint.card.refine is not None:
+        gallery = Gallery.load(folder)
+        _check_gallery(gallery, checkpoint.card, checkpoint.model.width, folder)
+    return Loaded(folder, checkpoint.card, checkpoint.model, gallery)
+
+
+def load_split(folder: Path) -> Split:
+    """Read the split that is stored with a checkpoint.
+
+    Raises:
+        SplitError: It is missing or damaged.
+    """
+    path = folder / SPLIT
+    try:
+        return Split.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise SplitError(
+            f"the split of this checkpoint cannot be read ({error}): without it nobody knows "
+            "which photos were trained on; copy the checkpoint folder again as a whole"
+        ) from error
+
+
+def resolve_device(device: str) -> str:
+    """Turn `auto` into the best device there is; ConfigError for one that is not there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, present in available.items() if present)
+    if not available.get(device.split(":")[0], False):
+        usable = ", ".join(name for name, present in available.items() if present)
+        raise ConfigError(f"device {device} is not available here: choose one of {usable}")
+    return device
+
+
+def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> None:
+    try:
+        gallery.check_split(card.split.hash)
+    except SplitError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    given = gallery.features.shape[1]
+    if gallery.projection is not None:
+        given = len(gallery.projection.mean)
+    if given != width or gallery.region.max() >= len(card.regions):
+        raise CheckpointError(
+            f"gallery in {folder} does not fit the model beside it (features {given} against "
+            f"{width}): copy the checkpoint folder again as a whole"
+        )

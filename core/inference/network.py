@@ -1,0 +1,64 @@
+"""One batch through the network: pixels in, plain arrays out."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.dataset.augment import normalise
+from core.dataset.decode import Pixels
+from core.geo import Floats, heading_unit
+from core.inference.known import Known
+from core.model.network import BearingsModel
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the network says of n photos, as arrays on the CPU.
+
+    Attributes:
+        probabilities: `(n, R)` float64, rows adding to 1.
+        position: `(n, 2)` normalised, as the heads give it.
+        heading: `(n, 2)` `(cos, sin)`, of any length.
+        features: `(n, D)` float32 pooled features.
+    """
+
+    probabilities: Floats
+    position: Floats
+    heading: Floats
+    features: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: list[Self], regions: int, width: int) -> Self:
+        """Put batches together; no batch gives arrays of 0 photos."""
+        empty = cls(
+            np.empty((0, regions)),
+            np.empty((0, 2)),
+            np.empty((0, 2)),
+            np.empty((0, width), np.float32),
+        )
+        names = ("probabilities", "position", "heading", "features")
+        found = [
+            np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
+        ]
+        return cls(*found)
+
+
+def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str) -> Answers:
+    """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
+    images = torch.from_numpy(normalise(photos, model.mean, model.std)).to(device)
+    region = heading = None
+    if known.anything:
+        region = torch.from_numpy(known.region).to(device)
+        heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
+    with torch.inference_mode():
+        outputs = model(images.contiguous(memory_format=torch.channels_last), region, heading)
+        probabilities = outputs.region_logits.double().softmax(dim=1)
+    return Answers(
+        probabilities.cpu().numpy(),
+        outputs.position.double().cpu().numpy(),
+        outputs.heading.double().cpu().numpy(),
+        outputs.features.float().cpu().numpy(),
+    )

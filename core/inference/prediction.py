@@ -1,0 +1,143 @@
+"""What the model says about photos, with the training photos that speak for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.geo import Floats, LocalFrame
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions for n photos; R regions, k neighbours a photo.
+
+    Attributes:
+        photo_ids: Keys of the photos: dataset keys, or paths of files.
+        filenames: Their names.
+        regions: Region ids in the model's order.
+        region_names: Display name by region id, where there is one.
+        local_frame: What the metres are relative to and what label units mean.
+        region_probabilities: `(n, R)`, rows adding to 1.
+        position_m: `(n, 2)` `[north_m, east_m]`, as the network gives it.
+        position_refined_m: `(n, 2)` after refinement by training photos.
+        heading_deg: `(n,)` in `[0, 360)`, as the network gives it.
+        heading_refined_deg: `(n,)` after refinement.
+        heading_length: `(n,)` length of the network's heading vector: near 1 sure, near 0 unsure.
+        neighbours: `(n, k)` rows of the gallery that look most alike, best first; k is 0 where the
+            checkpoint has no gallery.
+        similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
+        weight: `(n, k)` share of each neighbour in the retrieved position.
+        features: `(n, D)` pooled features of the network.
+        notes: What a reader should know, such as that nothing could be refined.
+    """
+
+    photo_ids: tuple[str, ...]
+    filenames: tuple[str, ...]
+    regions: tuple[str, ...]
+    region_names: dict[str, str]
+    local_frame: LocalFrame
+    region_probabilities: Floats
+    position_m: Floats
+    position_refined_m: Floats
+    heading_deg: Floats
+    heading_refined_deg: Floats
+    heading_length: Floats
+    neighbours: NDArray[np.int64]
+    similarity: Floats
+    weight: Floats
+    features: NDArray[np.float32]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check every shape."""
+        n, k = len(self.photo_ids), self.neighbours.shape[-1]
+        expected = {
+            "region_probabilities": (n, len(self.regions)),
+            "position_m": (n, 2),
+            "position_refined_m": (n, 2),
+            "heading_deg": (n,),
+            "heading_refined_deg": (n,),
+            "heading_length": (n,),
+            "neighbours": (n, k),
+            "similarity": (n, k),
+            "weight": (n, k),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} must be {shape}, got {getattr(self, name).shape}")
+        if len(self.filenames) != n or len(self.features) != n:
+            raise ValueError(f"filenames and features must hold {n} photos")
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.photo_ids)
+
+    @cached_property
+    def ranked_regions(self) -> NDArray[np.int64]:
+        """`(n, R)` region indices by falling probability."""
+        return np.argsort(-self.region_probabilities, axis=1, kind="stable")
+
+    @property
+    def region_index(self) -> NDArray[np.int64]:
+        """`(n,)` index of the most probable region."""
+        return self.ranked_regions[:, 0]
+
+    @property
+    def region(self) -> tuple[str, ...]:
+        """The most probable region of each photo."""
+        return tuple(self.regions[index] for index in self.region_index)
+
+    @property
+    def region_probability(self) -> Floats:
+        """`(n,)` probability of the most probable region."""
+        return np.asarray(self.region_probabilities.max(axis=1))
+
+    @cached_property
+    def labels(self) -> Floats:
+        """`(n, 2)` raw `[latitude, longitude]` in label units."""
+        return self.local_frame.to_labels(self.position_m)
+
+    @cached_property
+    def labels_refined(self) -> Floats:
+        """`(n, 2)` refined `[latitude, longitude]` in label units."""
+        return self.local_frame.to_labels(self.position_refined_m)
+
+    @cached_property
+    def degrees(self) -> Floats:
+        """`(n, 2)` raw WGS 84 degrees; FrameError where the frame is planar."""
+        return self.local_frame.to_degrees(self.position_m)
+
+    @cached_property
+    def degrees_refined(self) -> Floats:
+        """`(n, 2)` refined WGS 84 degrees; FrameError where the frame is planar."""
+        return self.local_frame.to_degrees(self.position_refined_m)
+
+
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """Put predictions of one predictor together; at least one part."""
+    first = parts[0]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in (
+            "region_probabilities",
+            "position_m",
+            "position_refined_m",
+            "heading_deg",
+            "heading_refined_deg",
+            "heading_length",
+            "neighbours",
+            "similarity",
+            "weight",
+            "features",
+        )
+    }
+    return replace(
+        first,
+        photo_ids=tuple(name for part in parts for name in part.photo_ids),
+        filenames=tuple(name for part in parts for name in part.filenames),
+        **arrays,
+    )

@@ -1,0 +1,98 @@
+"""A complete checkpoint in a second: an untrained network with a gallery, split and card."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.dataset.labels import Dataset
+from core.dataset.prepare import prepare_dataset
+from core.dataset.splits import Split, make_split
+from core.files import write_json
+from core.geo import wrap_heading_deg
+from core.inference.predictor import load_predictor
+from core.model.card import Card, PreprocessCard, SplitCard
+from core.model.checkpoint import save_checkpoint
+from core.model.network import BearingsModel, build_model
+from core.model.normaliser import Normaliser
+from core.model.schema import ModelConfig
+from core.refine.build import build_gallery
+from core.refine.schema import RefineConfig
+
+STORE_SIZE = 72
+RETRIEVAL = RefineConfig(
+    method="retrieval", k=3, heading_k=3, blend_position=0.8, blend_heading=0.5
+)
+
+
+def make_checkpoint(
+    folder: Path, root: Path, *, refine: RefineConfig | None = RETRIEVAL, seed: int = 0
+) -> Path:
+    """Write a checkpoint for the dataset `root`; without `refine` it has no gallery."""
+    torch.manual_seed(seed)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=64)
+    dataset, store = prepare_dataset(root, STORE_SIZE)
+    split = make_split(dataset, "spot", 0)
+    model = build_model(config, dataset.regions)
+    _spread(model)
+    card = _card(config, dataset, split, model)
+    save_checkpoint(folder, model.state_dict(), card)
+    write_json(folder / "split.json", split.to_json())
+    if refine is None:
+        return folder
+    rows = split.rows(dataset, "train")
+    features = load_predictor(folder).predict_photos(np.asarray(store.photos[rows])).features
+    table = dataset.table.iloc[rows]
+    build_gallery(
+        table["photo_id"].tolist(),
+        table["filename"].tolist(),
+        features,
+        card.local_frame.to_metres(dataset.positions[rows]),
+        wrap_heading_deg(dataset.headings_deg[rows]),
+        dataset.region_index[rows],
+        split_hash=split.hash,
+        parts=split.parts,
+        minute=table["minute"].to_numpy(np.float64),
+    ).save(folder)
+    card = card.model_copy(update={"refine": refine.model_dump(mode="json")})
+    save_checkpoint(folder, model.state_dict(), card)
+    return folder
+
+
+def _spread(model: BearingsModel) -> None:
+    """Make an untrained network's answers differ from photo to photo."""
+    with torch.no_grad():
+        for head in (model.region_head, model.heading_head, model.latitude_head):
+            head[-1].weight.mul_(20.0)
+
+
+def _card(config: ModelConfig, dataset: Dataset, split: Split, model: BearingsModel) -> Card:
+    frame = dataset.local_frame()
+    rows = split.rows(dataset, "train")
+    return Card(
+        created=datetime(2026, 1, 1, tzinfo=UTC).isoformat(),
+        campus=dataset.campus.name,
+        demo_seed=dataset.campus.demo_seed,
+        frame=dataset.campus.frame,
+        origin=frame.origin,
+        regions=dataset.regions,
+        region_names=dataset.campus.region_names,
+        model=config,
+        preprocess=PreprocessCard(
+            input_size=model.input_size,
+            mean=model.mean,
+            std=model.std,
+            interpolation="bilinear",
+            store_size=STORE_SIZE,
+        ),
+        normaliser=Normaliser.fit(frame.to_metres(dataset.positions[rows])),
+        split=SplitCard(
+            protocol=split.protocol,
+            seed=split.seed,
+            fold=split.fold,
+            folds=split.folds,
+            hash=split.hash,
+        ),
+        command="python -m core train campus --run runs/tiny",
+    )
