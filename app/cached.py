@@ -5,7 +5,7 @@ imported inside the functions, so that the first page shows at once.
 """
 
 import gc
-from collections.abc import Sequence
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from app.photo import Photo
 from app.workspace import label_files
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.splits import Split, make_split
-from core.errors import CheckpointError
+from core.errors import CheckpointError, SplitError
 from core.model.card import Card, read_card
 
 if TYPE_CHECKING:
@@ -72,19 +72,23 @@ def predictor(folder: Path) -> "Predictor":
 
 def prediction(
     folder: Path,
-    photos: Sequence[Photo],
+    photo: Photo,
     known_region: str | None = None,
     known_heading_deg: float | None = None,
 ) -> "Prediction":
-    """What a checkpoint says about photos, keyed by its files and by the photos' content.
+    """What a checkpoint says about one photo, keyed by its files and by the photo's content.
 
     Raises:
-        ImageError: A photo cannot be read.
+        ImageError: The photo cannot be read.
         CheckpointError: As `predictor`.
     """
-    model = predictor(folder)
-    key = (str(folder), stamp(folder / "card.json"), tuple((p.name, p.digest) for p in photos))
-    return _prediction(model, tuple(photos), key, known_region, known_heading_deg)
+    key = (*stamp(folder / "card.json"), (photo.name, photo.digest))
+    return _prediction(predictor(folder), photo, key, known_region, known_heading_deg)
+
+
+def checkpoint_split(folder: Path) -> Split | None:
+    """The split that a checkpoint was trained on, where it is stored and whole."""
+    return _checkpoint_split(folder, stamp(folder / "split.json"))
 
 
 def checkpoint_title(folder: Path) -> str:
@@ -149,19 +153,24 @@ def _predictor(folder: Path, key: Stamp) -> "Predictor":
     return load_predictor(folder)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@st.cache_resource(max_entries=1024, show_spinner=False)
 def _prediction(
     _model: "Predictor",
-    _photos: tuple[Photo, ...],
-    key: Any,  # noqa: ANN401 - what Streamlit hashes
+    _photo: Photo,
+    key: tuple[Any, ...],
     known_region: str | None,
     known_heading_deg: float | None,
 ) -> "Prediction":
-    import numpy as np
+    pixels = _model.decode(_photo.content, _photo.name)
+    return _model.predict_photos(pixels[None], [_photo.name], known_region, known_heading_deg)
 
-    pixels = np.stack([_model.decode(photo.content, photo.name) for photo in _photos])
-    names = [photo.name for photo in _photos]
-    return _model.predict_photos(pixels, names, known_region, known_heading_deg)
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _checkpoint_split(folder: Path, key: Stamp) -> Split | None:
+    try:
+        return Split.from_json(json.loads((folder / "split.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, SplitError):
+        return None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

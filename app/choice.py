@@ -9,22 +9,24 @@ MAP_HEIGHT_PX = 540
 _PARAMETER = "photo"
 
 
-def chosen(page: str, options: Callable[[str], int | None]) -> int | None:
+def chosen(page: str, options: Callable[[str], int | None], *, linked: bool = True) -> int | None:
     """Row of the chosen photo, or None.
 
     Args:
         page: Short name of the page.
         options: Finds the row of a photo by name; None where it is not there (any more).
+        linked: Keep the photo in the address of the page, so that a link leads back to it.
     """
     key = _key(page)
     if key not in st.session_state:
-        st.session_state[key] = st.query_params.get(_PARAMETER)
+        st.session_state[key] = st.query_params.get(_PARAMETER) if linked else None
     name = st.session_state[key]
     row = options(name) if name else None
+    if not linked:
+        return row
     if row is None:
         st.query_params.pop(_PARAMETER, None)
     else:
-        # The address of the page leads back to this photo.
         st.query_params[_PARAMETER] = name
     return row
 

@@ -15,6 +15,7 @@ from core.errors import BearingsError, LabelError
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
+_REGION, _HEADING = "known_region", "known_heading"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
     "random": "random: stratified by region",
@@ -156,6 +157,21 @@ def pick_words(page: str) -> str:
         "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
     )
     return str(words).strip()
+
+
+def pick_known(regions: tuple[str, ...], names: dict[str, str]) -> tuple[str | None, float | None]:
+    """What the reader already knows of the photos: their region, their heading in degrees."""
+    with st.expander("Something is known already"):
+        st.caption("A known region or heading helps the model to find the position.")
+        region = st.selectbox(
+            "Known region", regions, index=None, format_func=lambda one: names.get(one, one),
+            placeholder="Unknown", key=_REGION,
+        )  # fmt: skip
+        heading = st.number_input(
+            "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0, key=_HEADING,
+            placeholder="Unknown",
+        )  # fmt: skip
+    return region, heading
 
 
 def pick_neighbours(most: int) -> int:

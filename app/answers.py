@@ -1,0 +1,149 @@
+"""What the model answers: one photo with its evidence, or a table of several."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import cached, choice, controls, theme
+from app.evidence import strip
+from app.figures.regions import region_probabilities
+from app.legend import legend
+from app.maps.prediction_map import Truth, evidence_deck, pins_deck
+from app.photo import Photo
+from app.pictures import jpeg
+from app.shelf import Shelf
+from core.dataset.decode import decode_display
+from core.errors import ImageError
+from core.geo import distance_m, heading_error_deg
+from core.inference.prediction import Prediction, joined
+from core.inference.records import records
+from core.inference.writers import written
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+
+SHOWN_PX = 640
+
+
+def ask(
+    folder: Path, photos: tuple[Photo, ...], region: str | None, heading_deg: float | None
+) -> tuple[Prediction | None, tuple[Photo, ...]]:
+    """Ask about photos one by one, with a progress bar; unreadable ones are named and left out.
+
+    Returns:
+        The answers for the photos that could be read (None: for none), and these photos.
+    """
+    parts, read = [], []
+    bar = st.progress(0.0, "Looking …") if len(photos) > 1 else None
+    for number, photo in enumerate(photos, start=1):
+        try:
+            parts.append(cached.prediction(folder, photo, region, heading_deg))
+            read.append(photo)
+        except ImageError as error:
+            st.error(f"{error}")
+        if bar is not None:
+            bar.progress(number / len(photos), f"{number} of {len(photos)} photos")
+    if bar is not None:
+        bar.empty()
+    return (joined(parts) if parts else None), tuple(read)
+
+
+def one(
+    predictor: "Predictor",
+    prediction: Prediction,
+    row: int,
+    photo: Photo,
+    shelf: Shelf,
+    truth: Truth | None,
+) -> None:
+    """Show one photo with its pin, heading, regions and evidence."""
+    palette, gallery = theme.palette(), predictor.gallery
+    most = controls.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
+    left, right = st.columns([2, 3])
+    with left:
+        picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
+        st.image(picture, caption=photo.name, width="stretch")
+        _figures(prediction, row, truth)
+        st.plotly_chart(
+            region_probabilities(prediction.region_probabilities[row], _names(prediction), palette),
+            key="predict_regions",
+        )
+    with right:
+        deck = evidence_deck(
+            prediction, row, gallery, palette, most=most, truth=truth,
+            online=controls.online_tiles(),
+        )  # fmt: skip
+        choice.clickable_map("predict", deck, str, "Predicted position, heading and evidence")
+        meanings = {"refined position": palette.refined, "as the network says": palette.prediction,
+                    "training photos": palette.evidence}  # fmt: skip
+        legend(meanings | ({"truth": palette.truth} if truth else {}))
+    if gallery:
+        strip(prediction, row, gallery, shelf, photo, most)
+    for note in prediction.notes:
+        st.caption(note)
+
+
+def many(
+    predictor: "Predictor", prediction: Prediction, photos: tuple[Photo, ...], shelf: Shelf
+) -> None:
+    """Show several photos as a table and on a map, to download, and one of them in full."""
+    chosen = choice.chosen("pins", partial(_row, len(prediction)), linked=False)
+    left, right = st.columns([2, 3])
+    with left:
+        table = pd.DataFrame(records(prediction))
+        st.dataframe(table[_columns(table)], hide_index=True, height=choice.MAP_HEIGHT_PX - 60)
+        _downloads(predictor, prediction)
+    with right:
+        deck = pins_deck(
+            prediction, predictor.gallery, theme.palette(), chosen=chosen,
+            online=controls.online_tiles(),
+        )  # fmt: skip
+        choice.clickable_map("pins", deck, str, "Predicted positions and headings")
+    if chosen is None:
+        st.info("Click a pin to see its photo and evidence.")
+    else:
+        one(predictor, prediction, chosen, photos[chosen], shelf, None)
+
+
+def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
+    frame = prediction.local_frame.frame
+    latitude, longitude = prediction.labels_refined[row]
+    heading = float(prediction.heading_refined_deg[row])
+    error_m = error_deg = None
+    if truth is not None:
+        error_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
+        error_deg = float(heading_error_deg(heading, truth.heading_deg))
+    with st.container(horizontal=True):
+        st.metric("Position", f"{latitude:.6g}, {longitude:.6g} {frame.unit}",
+                  delta=None if error_m is None else f"{error_m:.0f} m off", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+        st.metric("Facing", f"{heading:.0f}°",
+                  delta=None if error_deg is None else f"{error_deg:.0f}° off", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+
+
+def _names(prediction: Prediction) -> list[str]:
+    return [prediction.region_names.get(region, region) for region in prediction.regions]
+
+
+def _row(count: int, name: str) -> int | None:
+    return int(name) if int(name) < count else None
+
+
+def _columns(table: pd.DataFrame) -> list[str]:
+    wanted = ("filename", "region_name", "region_probability", "latitude_refined",
+              "longitude_refined", "angle_refined", "heading_confidence")  # fmt: skip
+    return [name for name in wanted if name in table]
+
+
+def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
+    forms = ["csv", "json"] + (["geojson"] if prediction.local_frame.frame.has_degrees else [])
+    with st.container(horizontal=True):
+        for form in forms:
+            st.download_button(
+                form.upper(), partial(written, prediction, predictor.gallery, form),
+                f"predictions.{form}", key=f"predict_{form}", on_click="ignore",
+            )  # fmt: skip

@@ -1,0 +1,77 @@
+"""The training photos that speak for an answer: what, where, which way, how alike."""
+
+import streamlit as st
+
+from app import choice
+from app.photo import Photo
+from app.pictures import jpeg
+from app.shelf import Shelf
+from core.dataset.decode import decode_display
+from core.geo import distance_m
+from core.inference.prediction import Prediction
+from core.inference.records import feature_distance
+from core.refine.gallery import Gallery
+
+COLUMNS = 6
+# A cosine of 1 but for rounding: the same photo, or a copy of it.
+SAME_PHOTO = 0.9995
+
+
+def strip(
+    prediction: Prediction, row: int, gallery: Gallery, shelf: Shelf, photo: Photo, most: int
+) -> None:
+    """Show the nearest training photos in feature space, the most alike first.
+
+    Args:
+        prediction: Answers for one or more photos.
+        row: Which of them.
+        gallery: The training photos.
+        shelf: Where their pictures are.
+        photo: The photo asked about, to lay beside a chosen training photo.
+        most: How many to show.
+    """
+    st.subheader("The training photos most like it")
+    rows = prediction.neighbours[row][:most]
+    if prediction.similarity[row][0] >= SAME_PHOTO:
+        st.warning("The first one is this very photo: the model was trained on it.")
+    away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
+    unlike = feature_distance(prediction.similarity[row])
+    chosen = choice.chosen("predict", lambda name: _rank(name, len(rows)), linked=False)
+    for start in range(0, len(rows), COLUMNS):
+        for rank, cell in zip(range(start, len(rows)), st.columns(COLUMNS), strict=False):
+            index = int(rows[rank])
+            with cell:
+                _picture(shelf, gallery, index)
+                st.button(
+                    f"{rank + 1}: compare", key=f"predict_compare_{rank}", type="tertiary",
+                    on_click=choice.choose, args=("predict", str(rank)),
+                )  # fmt: skip
+                region = prediction.regions[gallery.region[index]]
+                st.caption(
+                    f"{prediction.region_names.get(region, region)}, faces "
+                    f"{gallery.heading_deg[index]:.0f}°  \n{away[rank]:.0f} m from the pin  \n"
+                    f"feature distance {unlike[rank]:.2f}  \n`{gallery.filenames[index]}`"
+                )
+    if chosen is not None:
+        _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+
+
+def _compare(shelf: Shelf, gallery: Gallery, index: int, rank: int, photo: Photo) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.image(jpeg(decode_display(photo.content, max_side=640, name=photo.name)),
+                 caption=f"Asked about: {photo.name}", width="stretch")  # fmt: skip
+    with right:
+        _picture(shelf, gallery, index, f"{rank + 1}: {gallery.filenames[index]}")
+
+
+def _picture(shelf: Shelf, gallery: Gallery, index: int, caption: str | None = None) -> None:
+    content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
+    if content is None:
+        st.caption("Its picture is not here: load the data set that the model was trained on.")
+    else:
+        st.image(content, caption=caption, width="stretch")
+
+
+def _rank(name: str, count: int) -> int | None:
+    return int(name) if name.isdecimal() and int(name) < count else None

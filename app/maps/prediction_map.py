@@ -1,0 +1,137 @@
+"""Predictions on the map: pins, heading arrows, and the training photos that speak for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pydeck as pdk
+
+from app.maps import context, layers
+from app.maps.decks import deck
+from app.maps.ground import Ground
+from app.theme import Palette
+from core.geo import Floats
+from core.inference.prediction import Prediction
+from core.refine.gallery import Gallery
+
+ARROW_M = 34.0
+EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where a photo really was taken, where its label says so."""
+
+    position_m: Floats
+    heading_deg: float
+
+
+def evidence_deck(
+    prediction: Prediction,
+    row: int,
+    gallery: Gallery | None,
+    palette: Palette,
+    *,
+    most: int,
+    truth: Truth | None,
+    online: bool,
+) -> pdk.Deck:
+    """One photo: refined pin with its arrow, raw position, numbered evidence, and the truth if any.
+
+    Args:
+        prediction: Answers for one or more photos.
+        row: Which of them.
+        gallery: The training photos, or None.
+        palette: Colours of the reader's theme.
+        most: How many training photos to show.
+        truth: The label of the photo, where it has one.
+        online: Whether a background is fetched from another host.
+    """
+    pin, raw = prediction.position_refined_m[[row]], prediction.position_m[[row]]
+    ground, drawn = _campus(prediction, gallery, palette)
+    if gallery is not None:
+        rows = prediction.neighbours[row][:most]
+        drawn += _evidence(ground, gallery, rows, pin, palette)
+    if truth is not None:
+        drawn += [
+            layers.segments(ground, "error", truth.position_m[None], pin, palette.text),
+            *_pin(ground, "truth", truth.position_m[None], truth.heading_deg, palette.truth),
+        ]
+    drawn.append(layers.points(ground, "raw", raw, palette.prediction, radius_px=5,
+                               ring=palette.background))  # fmt: skip
+    heading = float(prediction.heading_refined_deg[row])
+    drawn += _pin(ground, "refined", pin, heading, palette.refined, ring=palette.background)
+    return deck(ground, drawn, palette, online=online)
+
+
+def pins_deck(
+    prediction: Prediction,
+    gallery: Gallery | None,
+    palette: Palette,
+    *,
+    chosen: int | None,
+    online: bool,
+) -> pdk.Deck:
+    """Several photos: a pin with an arrow each; a click reports its row as `i`."""
+    ground, drawn = _campus(prediction, gallery, palette)
+    pins = prediction.position_refined_m
+    drawn += [
+        layers.arrows(ground, "headings", pins, prediction.heading_refined_deg, palette.refined,
+                      length_m=ARROW_M * 0.7, opacity=0.6),
+        layers.points(ground, PINS_LAYER, pins, palette.refined, radius_px=6,
+                      texts=prediction.filenames, ring=palette.background),
+    ]  # fmt: skip
+    if chosen is not None:
+        drawn.append(layers.points(ground, "chosen", pins[[chosen]], palette.refined, radius_px=9,
+                                   ring=palette.text))  # fmt: skip
+    return deck(ground, drawn, palette, online=online)
+
+
+def _campus(
+    prediction: Prediction, gallery: Gallery | None, palette: Palette
+) -> tuple[Ground, list[pdk.Layer]]:
+    frame = prediction.local_frame
+    known = gallery.position_m if gallery is not None else prediction.position_refined_m
+    ground = Ground.around(frame, known)
+    drawn = context.grid(ground, palette)
+    if gallery is not None:
+        region = [prediction.regions[index] for index in gallery.region]
+        names: Mapping[str, str] = prediction.region_names
+        places = context.places(gallery.position_m, region, names, prediction.regions)
+        drawn += [
+            context.region_outlines(ground, places, palette),
+            context.faint_photos(ground, gallery.position_m, palette),
+            context.region_labels(ground, places, palette),
+        ]
+    return ground, drawn
+
+
+def _evidence(
+    ground: Ground, gallery: Gallery, rows: np.ndarray, pin: Floats, palette: Palette
+) -> list[pdk.Layer]:
+    places = gallery.position_m[rows]
+    texts = [f"{rank}: {gallery.filenames[index]}" for rank, index in enumerate(rows, start=1)]
+    return [
+        layers.segments(ground, "evidence-lines", np.repeat(pin, len(rows), axis=0), places,
+                        palette.evidence, opacity=0.5),
+        layers.arrows(ground, "evidence-arrows", places, gallery.heading_deg[rows],
+                      palette.evidence, length_m=ARROW_M * 0.6, opacity=0.7),
+        layers.points(ground, EVIDENCE_LAYER, places, palette.evidence, radius_px=7, texts=texts,
+                      ring=palette.background),
+        layers.labels(ground, "evidence-numbers", places,
+                      [str(rank) for rank in range(1, len(rows) + 1)], palette, size_px=13),
+    ]  # fmt: skip
+
+
+def _pin(
+    ground: Ground,
+    layer: str,
+    place: Floats,
+    heading_deg: float,
+    colour: str,
+    ring: str | None = None,
+) -> list[pdk.Layer]:
+    return [
+        layers.arrows(ground, f"{layer}-arrow", place, [heading_deg], colour, length_m=ARROW_M),
+        layers.points(ground, layer, place, colour, radius_px=8, ring=ring),
+    ]
