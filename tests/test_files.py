@@ -54,6 +54,6 @@ def test_a_line_torn_by_a_kill_costs_no_other_line(tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     append_json_line(events, {"epoch": 1})
     with events.open("ab") as stream:
-        stream.write('{"note": "Caf'.encode() + b"\xc3")
+        stream.write(b'{"note": "Caf' + b"\xc3")
     append_json_line(events, {"epoch": 2})
     assert read_json_lines(events) == [{"epoch": 1}, {"epoch": 2}]

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.dataset.campus import ASSUMED_HFOV_DEG, read_campus
+from core.errors import FrameError, LabelError
+
+
+def labels(latitude: object, longitude: object) -> pd.DataFrame:
+    return pd.DataFrame({"latitude": latitude, "longitude": longitude}, dtype=np.float64)
+
+
+def around(latitude: float, longitude: float, n: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return labels(latitude + rng.normal(0, 1e-3, n), longitude + rng.normal(0, 1e-3, n))
+
+
+def test_plain_degrees_are_recognised_without_a_file(tmp_path: Path) -> None:
+    campus = read_campus(tmp_path, around(17.445, 78.349))
+    assert campus.frame.kind == "degrees"
+    assert campus.name == tmp_path.name
+    assert campus.assumed_hfov_deg == ASSUMED_HFOV_DEG
+
+
+def test_one_gross_outlier_does_not_hide_degrees(tmp_path: Path) -> None:
+    table = around(17.445, 78.349)
+    table.loc[0, "latitude"] = 1744.5
+    assert read_campus(tmp_path, table).frame.kind == "degrees"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        labels([219698.0, 220195.0, 220437.0], [144782.0, 141942.0, 142673.0]),
+        labels([17.0, 18.0, 19.0], [78.0, 78.0, 79.0]),
+        labels([12.25, 45.5, 80.125], [3.5, 99.25, 64.75]),
+    ],
+    ids=["scaled integers", "whole numbers", "metres that look like degrees"],
+)
+def test_anything_else_is_refused_and_told_what_to_write(
+    tmp_path: Path, table: pd.DataFrame
+) -> None:
+    with pytest.raises(FrameError) as caught:
+        read_campus(tmp_path, table)
+    message = str(caught.value)
+    assert str(tmp_path / "campus.toml") in message
+    for kind in ("degrees", "scaled_degrees", "planar_metres"):
+        assert f'kind = "{kind}"' in message
+
+
+def test_what_the_refusal_says_to_write_is_read(tmp_path: Path) -> None:
+    table = labels([219698.5, 220195.0], [144782.0, 141942.0])
+    with pytest.raises(FrameError) as caught:
+        read_campus(tmp_path, table)
+    for section in str(caught.value).split("[frame]")[1:]:
+        (tmp_path / "campus.toml").write_text(f"[frame]{section}", encoding="utf-8")
+        assert read_campus(tmp_path, table).frame.kind in section
+
+
+def test_every_key_of_the_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "campus.toml").write_text(
+        'name = "North"\n[frame]\nkind = "scaled_degrees"\nscale = 1e-6\n'
+        "origin_latitude = 17.2\norigin_longitude = 78.2\n[regions]\n7 = 'Library'\n"
+        "[camera]\nhfov_deg = 70.5\n[demo]\nseed = 7\nphotos = 6500\n",
+        encoding="utf-8",
+    )
+    campus = read_campus(tmp_path, labels([219698], [144782]))
+    assert (campus.name, campus.assumed_hfov_deg) == ("North", 70.5)
+    assert (campus.demo_seed, campus.demo_photos) == (7, 6500)
+    assert campus.region_names == {"7": "Library"}
+    assert campus.frame.origin_longitude == 78.2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('nmae = "x"', "nmae: unknown key"),
+        ('[frame]\nkind = "degrees"\nscael = 2.0', r"frame\.scael: unknown key"),
+        ('[frame]\nkind = "furlongs"', r"frame\.kind"),
+        ("[camera]\nhfov_deg = 400.0", r"camera\.hfov_deg"),
+        ("[frame\nkind", "not valid TOML"),
+    ],
+)
+def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "campus.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(LabelError, match=message):
+        read_campus(tmp_path, around(17.445, 78.349))
+
+
+def test_scaled_degrees_need_their_scale(tmp_path: Path) -> None:
+    (tmp_path / "campus.toml").write_text('[frame]\nkind = "scaled_degrees"\n', encoding="utf-8")
+    with pytest.raises(FrameError, match="needs scale"):
+        read_campus(tmp_path, around(17.445, 78.349))
