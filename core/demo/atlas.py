@@ -1,4 +1,4 @@
-"""One image that holds every wall texture at every mip level, so that one remap samples them all."""
+"""One image with every wall texture at every mip level, so that one remap samples them all."""
 
 from dataclasses import dataclass
 

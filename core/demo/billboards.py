@@ -1,4 +1,4 @@
-"""Sprites that face the camera, and boards that do not, blended far to near behind a depth buffer."""
+"""Sprites that face the camera, and boards that do not, blended far to near by depth."""
 
 from dataclasses import dataclass
 
@@ -87,7 +87,7 @@ def _view_of(scenery: Scenery, item: int, eye: Eye) -> int:
     away = scenery.position[item] - (eye.north_m, eye.east_m)
     bearing = np.arctan2(away[1], away[0])
     turn = np.pi / 2 - (scenery.facing[item] - bearing)
-    return int(scenery.sprite[item]) + round(turn / (2 * np.pi) * views) % views
+    return int(scenery.sprite[item]) + round(float(turn) / (2 * np.pi) * views) % views
 
 
 def _tone(eye: Eye, light: Light) -> Float:

@@ -7,14 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.demo.errors import DemoError
-from core.demo.photo import photo_jpeg, photo_name, photo_pose
-from core.demo.tables import write_tables
-from core.demo.walks import PHOTOS_PER_WALK
-from core.demo.world import build_world
+from core.demo.names import PHOTOS_PER_WALK, photo_name
 from core.files import write_json
 
 WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels
@@ -23,21 +19,16 @@ _FINISHED = "campus.toml"
 
 
 class DemoConfig(BaseModel):
-    """What to build.
-
-    Attributes:
-        out: folder to write; made if missing, continued if a build of the same campus stopped.
-        photos: how many photos; the first ones are the same for every number.
-        seed: which campus.
-        workers: processes; all cores when not given.
-    """
+    """What to build: the first photos are the same for every number of photos."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    out: Path
-    photos: int = Field(default=6500, ge=1, le=1_000_000)
-    seed: int = Field(default=7, ge=0, lt=2**32)
-    workers: int | None = Field(default=None, ge=1)
+    out: Path = Field(
+        description="folder to write; an interrupted build of the same campus is continued"
+    )
+    photos: int = Field(6500, ge=1, le=1_000_000, description="how many photos")
+    seed: int = Field(7, ge=0, lt=2**32, description="which campus: another seed is another")
+    workers: int | None = Field(None, ge=1, description="processes; none for all cores")
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,8 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
         return out
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
+    for torn in images.glob("*.part"):
+        torn.unlink(missing_ok=True)
     _remove_tables(out)
     write_json(out / _MARK, _identity(config))
     jobs = [
@@ -79,6 +72,10 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
         done += job.stop - job.first
         if progress:
             progress(done, config.photos)
+    from core.demo.photo import photo_pose  # the renderer is heavy and --help needs none of it
+    from core.demo.tables import write_tables
+    from core.demo.world import build_world
+
     poses = [photo_pose(config.seed, index) for index in range(config.photos)]
     write_tables(out, build_world(config.seed), poses, WORLD_VERSION)
     return out
@@ -136,6 +133,8 @@ def _is_rendered(job: _Job) -> bool:
 
 
 def _render(job: _Job) -> _Job:
+    from core.demo.photo import photo_jpeg
+
     for index in range(job.first, job.stop):
         path = Path(job.images) / photo_name(index)
         if not path.is_file():

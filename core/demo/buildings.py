@@ -1,6 +1,7 @@
 """Buildings, compound walls and hedges: where they stand, and the wall textures they wear."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -126,7 +127,7 @@ def raise_boundary(seed: int, into: Walls) -> None:
         start, end = ring[side], ring[(side + 1) % 4]
         pieces = int(np.linalg.norm(end - start) // 18)
         stops = start + np.linspace(0, 1, pieces + 1)[:, None] * (end - start)
-        for first, second in zip(stops[:-1], stops[1:], strict=True):
+        for first, second in pairwise(stops):
             kind = "painted" if rng.random() < 0.3 else "compound"
             length = float(np.linalg.norm(second - first))
             image = walls.paint_low_wall(seed, kind, (length, 2.3), rng)
@@ -137,7 +138,7 @@ def raise_low_walls(seed: int, plan: Plan, site: Site, into: Walls) -> None:
     """Hedges and low painted walls beside the ways, where the ground is free."""
     rng = stream(seed, "low walls")
     for way in plan.ways:
-        for first, second in zip(way.line[:-1], way.line[1:], strict=True):
+        for first, second in pairwise(way.line):
             length = float(np.linalg.norm(second - first))
             along = (second - first) / length
             across = np.array([-along[1], along[0]])

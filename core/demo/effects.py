@@ -48,7 +48,8 @@ def develop(picture: Picture, phone: int, walk_rng: np.random.Generator,
 
 def _vignette(side: int, strength: float) -> Picture:
     axis = np.linspace(-1, 1, side, dtype=np.float32) ** 2
-    return (1 - np.float32(strength) * (axis[:, None] + axis[None]) / 2)[..., None]
+    fade = 1 - np.float32(strength) * (axis[:, None] + axis[None]) / 2
+    return np.asarray(fade[..., None], dtype=np.float32)
 
 
 def _blur(image: Picture, rng: np.random.Generator) -> Picture:

@@ -1,6 +1,7 @@
-"""The ground: a map of surfaces in colour, and fine grain for what lies at the photographer's feet."""
+"""The ground: a map of surfaces in colour, and fine grain for what lies near the camera."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -129,7 +130,7 @@ def _paint_ways(image: Image, plan: Plan, themes: list[Theme], rng: np.random.Ge
 def _along(line: Points, start_m: float, step_m: float) -> list[tuple[Points, Points]]:
     """Points every ``step_m`` along a polyline, each with the unit direction there."""
     found = []
-    for first, second in zip(line[:-1], line[1:], strict=True):
+    for first, second in pairwise(line):
         length = float(np.linalg.norm(second - first))
         unit = (second - first) / length
         for distance in np.arange(start_m, length, step_m):
@@ -217,7 +218,7 @@ def _paint_plaza(image: Image, centre: Points, theme: Theme, rng: np.random.Gene
 
 def feature_spot(centre: Points) -> Points:
     """Where a region's feature stands: in the north-east plot, clear of both roads."""
-    return centre + np.array([15.0, 19.0])
+    return np.asarray(centre + np.array([15.0, 19.0]))
 
 
 def _make_grain(rng: np.random.Generator) -> npt.NDArray[np.float32]:

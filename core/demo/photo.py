@@ -11,9 +11,15 @@ from core.demo import effects
 from core.demo.camera import Camera, render_view
 from core.demo.errors import DemoError
 from core.demo.light import Light, make_light
+from core.demo.names import PHOTOS_PER_WALK, photo_index, photo_name
 from core.demo.seeds import stream
-from core.demo.walks import PHOTOS_PER_WALK, Pose, plan_walk
+from core.demo.walks import Pose, plan_walk
 from core.demo.world import World, build_world
+
+__all__ = [
+    "PhotoTruth", "photo_index", "photo_jpeg", "photo_light", "photo_name", "photo_pose",
+    "photo_truth", "render_photo",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,23 +39,6 @@ class PhotoTruth:
     visit: int
     stop: int
     hour: float
-
-
-def photo_name(index: int) -> str:
-    """File name of a photo."""
-    return f"img_{index:06d}.jpg"
-
-
-def photo_index(filename: str) -> int:
-    """Number of a photo from its file name.
-
-    Raises:
-        DemoError: the name is not one of the demo campus.
-    """
-    digits = filename.removeprefix("img_").removesuffix(".jpg")
-    if not digits.isdecimal() or photo_name(int(digits)) != filename:
-        raise DemoError(f"{filename!r} is no demo photo: names look like {photo_name(12)}")
-    return int(digits)
 
 
 @lru_cache(maxsize=64)

@@ -1,5 +1,7 @@
 """Trees, lamps, boards and landmarks that stay, and the cars and people of one visit."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from core.demo import marks, props, trees
@@ -20,6 +22,7 @@ class Furniture:
     """Sprites under construction and the rows that place them."""
 
     def __init__(self, seed: int) -> None:
+        """Draw the sprites that all regions share."""
         self.seed = seed
         self.sprites: list[list[Sprite]] = []
         self.rows: list[Row] = []
@@ -108,7 +111,7 @@ def _avenue(
     line: Points, width_m: float, theme: Theme, site: Site, into: Furniture,
     rng: np.random.Generator,
 ) -> None:  # fmt: skip
-    for first, second in zip(line[:-1], line[1:], strict=True):
+    for first, second in pairwise(line):
         length = float(np.linalg.norm(second - first))
         unit = (second - first) / length
         across = np.array([-unit[1], unit[0]])
@@ -129,7 +132,7 @@ def stand_lamps(plan: Plan, themes: list[Theme], site: Site, into: Furniture) ->
             into.add_sprite(props.draw_lamp(into.seed, (marks.vivid(rng), theme.trims[0]), rng))
         )
     for way in plan.ways:
-        for first, second in zip(way.line[:-1], way.line[1:], strict=True):
+        for first, second in pairwise(way.line):
             length = float(np.linalg.norm(second - first))
             unit = (second - first) / length
             across = np.array([-unit[1], unit[0]]) * (way.width_m / 2 + 1.2)
@@ -144,7 +147,7 @@ def stand_boards(plan: Plan, site: Site, into: Furniture) -> None:
     """Sign boards beside the ways, each with its own picture, turned towards the way."""
     rng = stream(into.seed, "boards")
     for way in plan.ways:
-        for first, second in zip(way.line[:-1], way.line[1:], strict=True):
+        for first, second in pairwise(way.line):
             length = float(np.linalg.norm(second - first))
             if length < 8 or rng.random() > 0.75:
                 continue
@@ -192,6 +195,6 @@ def visit_scenery(
             for place in np.arange(-12, 12, 2.6):
                 for north, heading in ((-6.3, 0.0), (6.3, np.pi)):
                     if rng.random() < 0.55:
-                        spot = feature_spot(plan.centres[region]) + (north, place + 1.3)
+                        spot = feature_spot(plan.centres[region]) + np.array((north, place + 1.3))
                         park(spot, heading)
     return Scenery.of(rows)

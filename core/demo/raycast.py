@@ -1,4 +1,4 @@
-"""Level view of ground and walls by column ray casting, deferred: geometry first, then one remap."""
+"""Ground and walls by column ray casting, deferred: geometry first, then one remap."""
 
 from dataclasses import dataclass
 
@@ -154,7 +154,7 @@ def colour_walls(
 
 
 def _sample(image: npt.NDArray[np.uint8], x: Float, y: Float) -> Float:
-    """Bilinear samples ``(n, 3)`` in 0..1; remap limits one side, so points are laid out in rows."""
+    """Bilinear samples ``(n, 3)`` in 0..1, laid out in rows as remap limits one side."""
     wide = 1024
     rows = -(-len(x) // wide)
     maps = [np.zeros(rows * wide, dtype=np.float32) for _ in range(2)]
@@ -172,7 +172,8 @@ def _wall_light(walls: WallSet, light: Light) -> Float:
     towards = np.array([np.cos(light.sun_azimuth), np.sin(light.sun_azimuth)])
     lit = np.clip(normal @ towards, 0, 1) * np.cos(light.sun_elevation)
     soft = 0.86 + 0.1 * (normal @ towards)
-    return (light.ambient * soft[:, None] + light.sun * lit[:, None] * 1.15).astype(np.float32)
+    total = light.ambient * soft[:, None] + light.sun * lit[:, None] * 1.15
+    return np.asarray(total, dtype=np.float32)
 
 
 def colour_ground(
@@ -206,8 +207,9 @@ def colour_ground(
     grain_x = ((eye.east_m + east) * GRAIN_PPM).astype(np.int64) % GRAIN_SIDE
     grain_y = ((eye.north_m + north) * GRAIN_PPM).astype(np.int64) % GRAIN_SIDE
     colour *= (1 + (ground.grain[grain_y, grain_x] - 1) * fade)[:, None]
-    sun = _sample_gray(shadow.image, (eye.east_m + east - shadow.east_m) * SHADOW_PPM,
-                       (eye.north_m + north - shadow.north_m) * SHADOW_PPM)[:, None]  # fmt: skip
+    shade_x = np.asarray((eye.east_m + east - shadow.east_m) * SHADOW_PPM, dtype=np.float32)
+    shade_y = np.asarray((eye.north_m + north - shadow.north_m) * SHADOW_PPM, dtype=np.float32)
+    sun = _sample_gray(shadow.image, shade_x, shade_y)[:, None]
     canvas[y, x] = colour * (
         light.ambient + light.sun * np.float32(np.sin(light.sun_elevation)) * sun
     )

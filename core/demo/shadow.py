@@ -17,7 +17,7 @@ _FAR_M = 42.0
 
 @dataclass(frozen=True)
 class HeightMap:
-    """Heights (metres) at `PPM` pixels a metre; row 0 is the southern edge, column 0 the western."""
+    """Heights (metres) at `PPM` pixels a metre; row 0 is the south edge, column 0 the west."""
 
     height_m: npt.NDArray[np.float32]
 

@@ -8,12 +8,14 @@ from core.demo.plan import EAST_HALF_M, NORTH_HALF_M, Plan, Points
 
 _PPM = 2
 _MARGIN_M = 20.0
+_CORNER_M = np.array([NORTH_HALF_M + _MARGIN_M, EAST_HALF_M + _MARGIN_M])
 
 
 class Site:
     """Taken and free ground at half a metre, and the distance of each spot to the nearest way."""
 
     def __init__(self, plan: Plan) -> None:
+        """Mark the ways and the strip along the boundary wall as taken."""
         rows = int(2 * (NORTH_HALF_M + _MARGIN_M) * _PPM)
         columns = int(2 * (EAST_HALF_M + _MARGIN_M) * _PPM)
         self.taken = np.ones((rows, columns), dtype=np.uint8)
@@ -27,7 +29,7 @@ class Site:
         self.way_distance_m = cv2.distanceTransform(1 - ways, cv2.DIST_L2, 3) / _PPM
 
     def _pixels(self, points: Points) -> Points:
-        return (points + (NORTH_HALF_M + _MARGIN_M, EAST_HALF_M + _MARGIN_M)) * _PPM
+        return np.asarray((points + _CORNER_M) * _PPM)
 
     def _index(self, points: Points) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         pixels = self._pixels(points).astype(np.int64)
@@ -77,4 +79,4 @@ def fill(corners: Points, step_m: float = 1.5) -> Points:
     first, second = corners[1] - corners[0], corners[3] - corners[0]
     counts = [max(2, int(np.linalg.norm(side) / step_m) + 2) for side in (first, second)]
     u, v = np.meshgrid(np.linspace(0, 1, counts[0]), np.linspace(0, 1, counts[1]))
-    return corners[0] + u.reshape(-1, 1) * first + v.reshape(-1, 1) * second
+    return np.asarray(corners[0] + u.reshape(-1, 1) * first + v.reshape(-1, 1) * second)

@@ -98,8 +98,9 @@ def paint_sky(
     Returns:
         ``(h, w, 3)`` float32 RGB.
     """
-    bearing = heading + np.arctan(slope_x)[None, :]
-    up = slope_up[:, None] / np.sqrt(1 + slope_x**2)[None, :]  # tangent of the elevation
+    bearing = np.asarray(heading + np.arctan(slope_x)[None, :], dtype=np.float32)
+    level = np.sqrt(1 + slope_x**2)[None, :]
+    up = np.asarray(slope_up[:, None] / level, dtype=np.float32)  # tangent of the elevation
     height = np.clip(up, 0, 1)
     blend = (1 - np.exp(-3.2 * height))[..., None]
     sky = light.horizon * (1 - blend) + light.zenith * blend
@@ -124,7 +125,9 @@ def _cloud_cover(
     return np.asarray(cover, dtype=np.float32)[..., None]
 
 
-def _glow(light: Light, bearing: npt.NDArray[np.float32], up: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:  # fmt: skip
+def _glow(
+    light: Light, bearing: npt.NDArray[np.float32], up: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
     elevation = np.arctan(up)
     cosine = np.cos(elevation) * np.cos(light.sun_elevation) * np.cos(bearing - light.sun_azimuth)
     cosine += np.sin(elevation) * np.sin(light.sun_elevation)

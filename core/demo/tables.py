@@ -2,24 +2,27 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from pyproj import Transformer
 
-from core.demo.photo import photo_name, photo_truth
+from core.demo.names import photo_name
+from core.demo.photo import photo_truth
 from core.demo.walks import Pose
 from core.demo.world import World
 from core.files import write_text
 
 ORIGIN_LATITUDE, ORIGIN_LONGITUDE = 12.0, 77.0
 LABEL_COLUMNS = (
-    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg", "walk", "visit",
+    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID",
+    "hfov_deg", "walk", "visit",
 )  # fmt: skip
 TRUTH_COLUMNS = (
-    "filename", "north_m", "east_m", "latitude", "longitude", "heading_deg", "pitch_deg", "roll_deg",
-    "hfov_deg", "eye_m", "region", "walk", "visit", "stop", "hour",
+    "filename", "north_m", "east_m", "latitude", "longitude", "heading_deg", "pitch_deg",
+    "roll_deg", "hfov_deg", "eye_m", "region", "walk", "visit", "stop", "hour",
 )  # fmt: skip
 
 
@@ -44,7 +47,8 @@ def write_tables(out: Path, world: World, poses: list[Pose], version: int) -> No
         for pose, fix, truth in zip(poses, fixes, truths, strict=True)
     ]  # fmt: skip
     rows = [
-        (photo_name(t.index), f"{t.north_m:.3f}", f"{t.east_m:.3f}", f"{spot[0]:.8f}", f"{spot[1]:.8f}",
+        (photo_name(t.index), f"{t.north_m:.3f}", f"{t.east_m:.3f}",
+         f"{spot[0]:.8f}", f"{spot[1]:.8f}",
          f"{t.heading_deg:.3f}", f"{t.pitch_deg:.3f}", f"{t.roll_deg:.3f}", f"{t.hfov_deg:.3f}",
          f"{t.eye_m:.3f}", t.region, t.walk, t.visit, t.stop, f"{t.hour:.4f}")
         for t, spot in zip(truths, exact, strict=True)
@@ -54,7 +58,7 @@ def write_tables(out: Path, world: World, poses: list[Pose], version: int) -> No
     write_text(out / "campus.toml", _campus(world, len(poses), version))
 
 
-def _csv(columns: tuple[str, ...], rows: list[tuple[str | int, ...]]) -> str:
+def _csv(columns: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -66,5 +70,6 @@ def _campus(world: World, photos: int, version: int) -> str:
     names = "\n".join(f'{index} = "{name}"' for index, name in world.region_names.items())
     return (
         'name = "Demo campus"\n\n[frame]\nkind = "degrees"\n\n'
-        f"[regions]\n{names}\n\n[demo]\nseed = {world.seed}\nphotos = {photos}\nversion = {version}\n"
+        f"[regions]\n{names}\n\n"
+        f"[demo]\nseed = {world.seed}\nphotos = {photos}\nversion = {version}\n"
     )

@@ -67,7 +67,7 @@ def _broadleaf(
     root, fork = np.array([width * 0.5, height]), np.array([width * 0.5, height * 0.58])
     thick = max(4, int(width * (0.05 if species != "ashoka" else 0.09)))
     _both(colour, alpha, np.array([root, fork]), bark, thick)
-    _both(colour, alpha, np.array([root, fork]) + (thick * 0.25, 0),
+    _both(colour, alpha, np.array([root, fork]) + np.array((thick * 0.25, 0)),
           (bark[0] // 2, bark[1] // 2, bark[2] // 2), max(1, thick // 3))  # fmt: skip
     crown = [
         (

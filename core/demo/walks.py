@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.demo.names import PHOTOS_PER_WALK
 from core.demo.plan import Plan, Points
 from core.demo.seeds import stream
 from core.demo.world import VISITS, World
 
-PHOTOS_PER_WALK = 36
 _REGIONS = 15
 _PHONES_HFOV = (60.5, 63.8, 66.9, 70.4, 74.2)
 _DECLINATION_DEG = (-19.0, 7.0)

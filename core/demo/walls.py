@@ -12,8 +12,9 @@ def weather(image: Image, rng: np.random.Generator, strength: float = 9.0) -> No
     height, width = image.shape[:2]
     coarse = rng.normal(0, strength, (max(2, height // 24), max(2, width // 24)))
     runs = rng.normal(0, strength * 0.7, (2, max(2, width // 5)))
-    field = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    field += cv2.resize(runs.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    wide = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    field = np.asarray(wide, dtype=np.float32)
+    field += np.asarray(cv2.resize(runs.astype(np.float32), (width, height)), dtype=np.float32)
     grain = rng.integers(-6, 7, (64, 64)).astype(np.float32)
     field += np.tile(grain, (height // 64 + 1, width // 64 + 1))[:height, :width]
     image[:] = cv2.add(image, cv2.merge([field] * 3), dtype=cv2.CV_8U)
