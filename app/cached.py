@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
 
 from app.photo import Photo
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
 
+REPORT_KEYS = {"n", "region", "position", "heading", "per_region", "baselines", "split", "leak"}
+TABLE_COLUMNS = {
+    "filename", "true_region", "region", "region_probability", "error_m", "error_refined_m",
+    "true_angle", "angle", "angle_refined", "heading_error_deg", "heading_error_refined_deg",
+    "photo_id", "true_north_m", "true_east_m", "north_m", "east_m", "north_refined_m",
+    "east_refined_m",
+}  # fmt: skip
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -89,6 +97,24 @@ def prediction(
 def checkpoint_split(folder: Path) -> Split | None:
     """The split that a checkpoint was trained on, where it is stored and whole."""
     return _checkpoint_split(folder, stamp(folder / "split.json"))
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """`report.json` of an evaluation; shared, never changed.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    return _report(folder / "report.json", stamp(folder / "report.json"))
+
+
+def predictions(folder: Path) -> pd.DataFrame:
+    """`predictions.csv` of an evaluation: one row a photo, regions as text; shared, never changed.
+
+    Raises:
+        CheckpointError: It cannot be read, or lacks columns.
+    """
+    return _predictions(folder / "predictions.csv", stamp(folder / "predictions.csv"))
 
 
 def checkpoint_title(folder: Path) -> str:
@@ -171,6 +197,30 @@ def _checkpoint_split(folder: Path, key: Stamp) -> Split | None:
         return Split.from_json(json.loads((folder / "split.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, SplitError):
         return None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _report(path: Path, key: Stamp) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
+    if not isinstance(content, dict) or not content.keys() >= REPORT_KEYS:
+        raise CheckpointError(f"{path} lacks {sorted(REPORT_KEYS)}: evaluate again")
+    return content
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _predictions(path: Path, key: Stamp) -> pd.DataFrame:
+    text = {"true_region": str, "region": str, "filename": str, "photo_id": str}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
+    missing = sorted(TABLE_COLUMNS - set(table.columns))
+    if missing:
+        raise CheckpointError(f"{path} lacks columns {missing}: evaluate again")
+    return table
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

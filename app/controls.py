@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cached, states
-from app.workspace import workspace
+from app.workspace import reports, run_of, workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 
@@ -157,6 +157,24 @@ def pick_words(page: str) -> str:
         "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
     )
     return str(words).strip()
+
+
+def pick_report(page: str) -> Path:
+    """Folder of one of the picked checkpoint's evaluation reports, the newest first.
+
+    Says how to make one, and ends the run, where there is none.
+    """
+    checkpoint = need_checkpoint_path()
+    found = {folder.name: folder for folder in reports(checkpoint)}
+    if not found:
+        home, data = run_of(checkpoint) or checkpoint, dataset_path() or "DATASET"
+        place = workspace()
+        named = place.label(data) if isinstance(data, Path) else data
+        states.no_report(f"python -m core evaluate {place.label(home)} {named}")
+    if len(found) == 1:
+        return next(iter(found.values()))
+    name = st.selectbox("Report", list(found), key=f"{page}_report", persist_state="session")
+    return found[name]
 
 
 def pick_known(regions: tuple[str, ...], names: dict[str, str]) -> tuple[str | None, float | None]:
