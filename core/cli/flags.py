@@ -5,6 +5,7 @@ the form in the app accept and refuse the same things.
 """
 
 import argparse
+import json
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Field:
     def is_list(self) -> bool:
         """Whether several values are written with commas between them."""
         return get_origin(self.kind) in (tuple, list)
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether the field is a JSON object."""
+        return get_origin(self.kind) is dict
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -120,6 +126,22 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
     return nested
 
 
+def as_words(options: BaseModel, short: Mapping[str, str] | None = None) -> list[str]:
+    """Turn options back into the flags that give them: those that differ from their defaults."""
+    friendly = {path: flag for flag, path in (short or {}).items()}
+    words: list[str] = []
+    for field in fields(type(options)):
+        value = _value(options, field.path)
+        if value is _ABSENT or value == _default(type(options), field.path):
+            continue
+        flag = friendly.get(".".join(field.path), field.flag)
+        if field.is_switch:
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [flag, _shown(value)]
+    return words
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the entries of `over` laid on it, level by level."""
     result = dict(base)
@@ -141,6 +163,8 @@ def _add(group: Any, field: Field, names: list[str]) -> None:  # noqa: ANN401 - 
         settings["action"] = argparse.BooleanOptionalAction
     elif field.is_list:
         settings |= {"type": _values, "metavar": "A,B,..."}
+    elif field.is_mapping:
+        settings |= {"type": _mapping, "metavar": "JSON"}
     else:
         settings["type"] = _or_nothing if field.optional else str
         if field.choices:
@@ -148,8 +172,31 @@ def _add(group: Any, field: Field, names: list[str]) -> None:  # noqa: ANN401 - 
             shown = [*field.choices, *([NOTHING] if field.optional else [])]
             settings["metavar"] = "{" + ",".join(shown) + "}"
         else:
-            settings["metavar"] = _METAVARS.get(field.kind, "VALUE")
+            nothing = f"|{NOTHING}" if field.optional else ""
+            settings["metavar"] = _METAVARS.get(field.kind, "VALUE") + nothing
     group.add_argument(*names, **settings)
+
+
+_ABSENT = object()
+
+
+def _value(options: BaseModel, path: Names) -> Any:  # noqa: ANN401 - any value
+    """Value of a field; absent where a schema above it is none."""
+    here: Any = options
+    for name in path:
+        if here is None:
+            return _ABSENT
+        here = getattr(here, name)
+    return here
+
+
+def _default(schema: type[BaseModel], path: Names) -> Any:  # noqa: ANN401 - any value
+    """What a field has when nothing is said; the default of a schema above it counts first."""
+    info = schema.model_fields[path[0]]
+    if info.is_required():
+        return _ABSENT
+    value = info.get_default(call_default_factory=True)
+    return _value(value, path[1:]) if path[1:] else value
 
 
 def _or_nothing(text: str) -> str | None:
@@ -162,6 +209,16 @@ def _values(text: str) -> list[str] | None:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text} is no JSON object, such as {{}}")
+    return value
+
+
 def _shown(value: Any) -> str:  # noqa: ANN401 - any default
     if value is None:
         return NOTHING
@@ -169,6 +226,8 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any default
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, dict):
+        return json.dumps(value)
     if isinstance(value, tuple | list):
         return ",".join(_shown(each) for each in value) or NOTHING
     return str(value)

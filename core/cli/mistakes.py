@@ -56,12 +56,15 @@ def _sentence(item: Any, friendly: Mapping[str, str]) -> str:  # noqa: ANN401 - 
     names = [str(part) for part in item["loc"] if not isinstance(part, int)]
     dotted = ".".join(names)
     flag = friendly.get(dotted, f"--{dotted.replace('_', '-')}")
+    if item["type"] == "missing" and isinstance(item["loc"][-1], int):
+        return f"{flag} needs more values"
     template = _WORDS.get(item["type"])
     if template is None:
         words = str(item["msg"]).removeprefix("Value error, ")
     else:
         words = template.format(**item.get("ctx", {}))
-    if not names:
+    if not names or (template is None and isinstance(item["input"], Mapping)):
+        # Several options contradict each other; the words name them.
         return words
     shown = "" if item["type"] == "missing" else f", got {_got(item['input'])}"
     return f"{flag} {words}{shown}"

@@ -128,8 +128,7 @@ def new_run(config: TrainConfig) -> RunFolder:
     run = RunFolder(path=config.run)
     if run.path.exists() and not run.path.is_dir():
         raise RunError(f"{run.path} is a file: choose another --run")
-    # Whoever launches a run opens its log before the process starts.
-    if run.path.exists() and any(entry.name != "log.txt" for entry in run.path.iterdir()):
+    if run.path.exists() and any(not _is_launch_file(entry.name) for entry in run.path.iterdir()):
         raise RunError(
             f"run folder {run.path} is not empty: choose another --run, continue that run with "
             "--resume, or delete the folder"
@@ -137,6 +136,11 @@ def new_run(config: TrainConfig) -> RunFolder:
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_config(config)
     return run
+
+
+def _is_launch_file(name: str) -> bool:
+    """Whether a file may be there before the run: its log, and what its launcher writes."""
+    return name in {"log.txt", "launch.json"} or name.startswith(".")
 
 
 # Options that may differ when a run goes on: they change where and how fast, not what is computed.

@@ -38,14 +38,19 @@ def own_status(state: State = "running") -> RunStatus:
 
 
 def is_alive(status: RunStatus) -> bool:
-    """Whether the process that wrote the status still runs.
+    """Whether the process that wrote the status still runs."""
+    return living_process(status.pid, status.process_start) is not None
+
+
+def living_process(pid: int, process_start: float) -> psutil.Process | None:
+    """Return the living process with this number and this start time, or None.
 
     A process id alone is no proof: ids are given again. The start time tells two apart.
     """
     try:
-        process = psutil.Process(status.pid)
+        process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return bool(abs(process.create_time() - status.process_start) < 1.0)
+            return None
+        return process if abs(process.create_time() - process_start) < 1.0 else None
     except psutil.NoSuchProcess:
-        return False
+        return None

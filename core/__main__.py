@@ -1,0 +1,86 @@
+"""The command line: `python -m core COMMAND`.
+
+Results go to the output stream, progress and messages to the error stream. Exit codes: 0 done, 1 a
+mistake that the message says how to mend, 2 the command line itself is wrong, 130 interrupted.
+"""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from typing import ClassVar, NoReturn
+
+from core import __version__
+from core.cli import demo, evaluate, predict, runs, train
+from core.errors import BearingsError
+
+COMMANDS = (demo.COMMAND, train.COMMAND, evaluate.COMMAND, predict.COMMAND, runs.COMMAND)
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests the word that was probably meant.
+
+    Attributes:
+        words: All commands and flags; what one parser cannot place may be another's.
+    """
+
+    words: ClassVar[set[str]] = set()
+
+    def error(self, message: str) -> NoReturn:
+        """Write the message with suggestions and exit with code 2."""
+        for wrong in re.findall(r"--[\w.-]+|(?<=choice: ')[^']+", message):
+            near = difflib.get_close_matches(wrong, self.words, n=1)
+            if near and near != [wrong]:
+                message += f"; did you mean {near[0]}?"
+        super().error(message)
+
+
+def make_parser() -> Parser:
+    """Build the parser of all commands; imports no heavy package."""
+    parser = Parser(
+        prog="python -m core",
+        description="Bearings: where on a campus a photo was taken, and which way the camera "
+        "faced.",
+        epilog="`python -m core COMMAND --help` shows a command's options and examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"Bearings {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        own = commands.add_parser(
+            command.name,
+            usage=f"python -m core {command.name} {command.usage}",
+            help=command.help,
+            description=command.help,
+            epilog=command.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add(own)
+        Parser.words |= {command.name, *own._option_string_actions}
+        own.set_defaults(run_command=command.run)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    arguments = make_parser().parse_args(words)
+    try:
+        code: int = arguments.run_command(arguments)
+    except BearingsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `... | head` closed the pipe; Python would complain again while it exits.
+        sys.stderr.close()
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

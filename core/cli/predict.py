@@ -1,0 +1,78 @@
+"""`predict`: say where photos were taken and which way the camera faced."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from core.cli.command import Command
+from core.cli.progress import bar, say
+from core.errors import ConfigError
+
+FORMATS = ("json", "csv", "geojson")
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", type=Path, metavar="RUN_OR_CHECKPOINT", help="run folder, or checkpoint folder"
+    )
+    parser.add_argument(
+        "photos", type=Path, metavar="PHOTO_OR_FOLDER",
+        help="a photo, or a folder with photos in it and in its folders",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, default="json", help="(default: json)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="file to write; absent: the output stream"
+    )
+    parser.add_argument(
+        "--region", help="region where the photos are known to be: fed to the other heads"
+    )
+    parser.add_argument(
+        "--heading", type=float, metavar="DEGREES",
+        help="known heading, degrees clockwise from north: fed to the position heads",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from core.inference.files import find_photos
+
+    # Everything that can be wrong is said before the seconds that the model takes to load.
+    if arguments.out is not None and arguments.out.is_dir():
+        raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
+    paths = find_photos(arguments.photos)
+    from core.files import write_text
+    from core.inference.predictor import load_predictor
+    from core.inference.writers import written
+
+    predictor = load_predictor(arguments.model, arguments.device)
+    if arguments.format == "geojson":
+        # Refuses positions without degrees.
+        predictor.card.local_frame.to_degrees([[0.0, 0.0]])
+    with bar("Predicting") as progress:
+        found = predictor.predict_files(paths, progress, arguments.region, arguments.heading)
+    for note in found.prediction.notes:
+        say(f"note: {note}")
+    for failure in found.failures:
+        say(f"error: {failure.reason}")
+    text = written(found.prediction, predictor.gallery, arguments.format)
+    if arguments.out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(arguments.out, text)
+        say(f"{len(found.prediction)} photos written to {arguments.out}")
+    return 1 if found.failures else 0
+
+
+COMMAND = Command(
+    "predict",
+    "RUN_OR_CHECKPOINT PHOTO_OR_FOLDER [--format FORMAT] [--out FILE]",
+    "Say where photos were taken and which way the camera faced.",
+    (
+        "python -m core predict checkpoints/demo-campus photo.jpg",
+        "python -m core predict runs/first data/demo/images --format csv --out places.csv",
+        "python -m core predict runs/first photo.jpg --region 7   # the region is known",
+        "python -m core predict runs/first walk/ --format geojson --out walk.geojson",
+    ),
+    _add,
+    _run,
+)

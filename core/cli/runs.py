@@ -1,0 +1,68 @@
+"""`runs`: list the training runs of a folder."""
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from core.cli.command import Command
+from core.cli.progress import say
+from core.errors import RunError
+from core.jobs.summary import RunSummary, list_runs
+
+_COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER",
+        help="folder that holds one folder per run (default: runs)",
+    )  # fmt: skip
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.folder.is_dir():
+        raise RunError(f"there is no folder {arguments.folder}: give the one that holds the runs")
+    found = list_runs(arguments.folder)
+    if not found:
+        say(f"{arguments.folder} holds no runs. Begin one: python -m core train --help")
+        return 0
+    rows = [_COLUMNS, *(_row(run) for run in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    return 0
+
+
+def _row(run: RunSummary) -> tuple[str, ...]:
+    best = run.best
+    return (
+        run.name,
+        run.state,
+        f"{run.epoch}/{run.epochs}" if run.epochs else "-",
+        f"{best['region_accuracy']:.1%}" if best else "-",
+        f"{best['median_m']:.1f}" if best else "-",
+        f"{best['maae_deg']:.1f}" if best else "-",
+        datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M") if run.started else "-",
+        _took(run.duration_s),
+        run.backbone or "-",
+    )
+
+
+def _took(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+COMMAND = Command(
+    "runs",
+    "[FOLDER]",
+    "List training runs: state, epochs and the best figures on validation.",
+    ("python -m core runs", "python -m core runs /data/runs"),
+    _add,
+    _run,
+)

@@ -1,0 +1,137 @@
+"""`train`: train a model, or go on with a run."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, as_words, given, merged
+from core.cli.mistakes import validated
+from core.cli.progress import bar, say
+from core.errors import ConfigError
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+if TYPE_CHECKING:
+    from core.training.report import EpochReport
+
+SHORT = {
+    "--backbone": "model.backbone",
+    "--weights": "model.weights",
+    "--input-size": "model.input_size",
+    "--epochs": "stage2.epochs",
+    "--split": "split.protocol",
+    "--fold": "split.fold",
+    "--folds": "split.folds",
+}
+INTERRUPTED = 130
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dataset", nargs="?", type=Path, metavar="DATASET",
+        help="folder with labels and photos; a resumed run knows its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --run, exactly where it was"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help="options as JSON, as in a run's config.json; - reads them from the input; flags on "
+        "the command line come before them",
+    )  # fmt: skip
+    add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = _config(arguments)
+    # Named before torch is imported, which takes seconds.
+    say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
+    from core.training.fit import fit
+    from core.training.interrupt import TrainingInterrupted
+
+    epoch = 0
+    try:
+        with bar("Epoch", "steps") as progress:
+            steps = fit(config, arguments.resume, lambda step: progress(step.step, step.steps))
+            for report in steps:
+                epoch = report.epoch
+                say(_line(report))
+    except TrainingInterrupted as error:
+        say(str(error))
+        return INTERRUPTED
+    say(f"Finished after {epoch} epochs. Next: python -m core evaluate {config.run}")
+    sys.stdout.write(f"{RunFolder(path=config.run).best}\n")
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> TrainConfig:
+    """Options from the file, or from the run that goes on, with the command line laid over."""
+    values = given(arguments)
+    if arguments.dataset is not None:
+        values["dataset"] = str(arguments.dataset)
+    if arguments.resume:
+        if "run" not in values:
+            raise ConfigError("--resume needs --run: the folder of the run to go on with")
+        values = merged(RunFolder(path=Path(values["run"])).config().model_dump(), values)
+    elif arguments.config is not None:
+        values = merged(_read_config(arguments.config), values)
+    if "dataset" not in values:
+        raise ConfigError("DATASET is required: the folder with labels and photos")
+    config = validated(TrainConfig, values, SHORT)
+    if arguments.resume:
+        return config
+    return config.model_copy(update={"command": _typed(config)})
+
+
+def _read_config(name: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        content = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--config {name} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"--config {name} must hold a JSON object, as a run's config.json does")
+    return content
+
+
+def _typed(config: TrainConfig) -> str:
+    """Return the command line that gives these options, whoever started the run and how."""
+    rest = config.model_copy(update={"command": ""})
+    words = as_words(rest, SHORT)
+    place = words.index("--dataset")
+    dataset = words[place + 1]
+    del words[place : place + 2]
+    return "python -m core train " + shlex.join([dataset, *words])
+
+
+def _line(report: "EpochReport") -> str:
+    told = report.validation
+    return (
+        f"epoch {report.epoch:>3}/{report.epochs} {report.stage:<9} "
+        f"loss {report.train.total:.3f} | validation: region {told.region_accuracy:.1%}, "
+        f"median {told.median_m:.1f} m, heading {told.maae_deg:.1f}° | "
+        f"{report.photos_per_s:.0f} photos/s{'  best so far' if report.best else ''}"
+    )
+
+
+COMMAND = Command(
+    "train",
+    "DATASET --run RUN [options]\n       python -m core train --run RUN --resume",
+    "Train a model on a folder of labelled photos, or go on with a run.",
+    (
+        "python -m core train data/demo --run runs/first",
+        "python -m core train data/demo --run runs/small --backbone mobilenetv3_large_100 "
+        "--epochs 10",
+        "python -m core train data/campus --run runs/f0 --split spot --folds 5 --fold 0",
+        "python -m core train data/campus --run runs/own --weights weights/resnet34.safetensors "
+        "--backbone resnet34",
+        "python -m core train --run runs/first --resume",
+        "python -m core train data/demo --run runs/again --config runs/first/config.json",
+    ),
+    _add,
+    _run,
+)

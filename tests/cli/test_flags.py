@@ -1,0 +1,126 @@
+"""Flags come from the schema, give back what was typed, and turn back into what gives them."""
+
+import argparse
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.cli.flags import add_flags, as_words, given, merged
+from core.cli.mistakes import validated
+from core.errors import ConfigError
+
+
+class Inner(BaseModel):
+    """Options of a part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lr: float = Field(1e-3, gt=0, description="Learning rate")
+    weight_decay: float | None = Field(None, description="Decay")
+    span: tuple[float, float] = Field((0.1, 2.0), description="From and to")
+
+
+class Options(BaseModel):
+    """Options of a command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    out: str = Field(description="Where to")
+    kind: Literal["a", "b"] = Field("a", description="Which, 100 % sure")
+    size: int | None = Field(None, ge=8, description="Size")
+    quick: bool = Field(False, description="Hurry")
+    more: dict[str, int] = Field(default_factory=dict, description="Further")
+    inner: Inner = Inner()
+    other: Inner | None = Field(None, description="Empty: none")
+
+
+SHORT = {"--lr": "inner.lr"}
+
+
+def typed(*words: str) -> Options:
+    """Parse words as the command line would."""
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Options, short=SHORT)
+    return validated(Options, given(parser.parse_args(words)), SHORT)
+
+
+def test_only_what_was_typed_leaves_its_default() -> None:
+    assert typed("--out", "x") == Options(out="x")
+    assert typed("--out", "x", "--inner.weight-decay", "0.5").inner == Inner(weight_decay=0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--kind", "b"], Options(out="x", kind="b")),
+        (["--size", "64"], Options(out="x", size=64)),
+        (["--size", "none"], Options(out="x")),
+        (["--quick"], Options(out="x", quick=True)),
+        (["--no-quick"], Options(out="x")),
+        (["--lr", "0.1"], Options(out="x", inner=Inner(lr=0.1))),
+        (["--inner.lr", "0.1"], Options(out="x", inner=Inner(lr=0.1))),
+        (["--inner.span", "0.5,1"], Options(out="x", inner=Inner(span=(0.5, 1.0)))),
+        (["--more", '{"a": 1}'], Options(out="x", more={"a": 1})),
+        (["--other.lr", "2"], Options(out="x", other=Inner(lr=2.0))),
+    ],
+)
+def test_flags_become_options_and_options_flags(words: list[str], expected: Options) -> None:
+    assert typed("--out", "x", *words) == expected
+    assert typed(*as_words(expected, SHORT)) == expected
+
+
+def test_default_options_need_no_flag() -> None:
+    assert as_words(Options(out="x")) == ["--out", "x"]
+
+
+def test_help_shows_descriptions_and_defaults() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Options, short=SHORT, without=("other",))
+    text = " ".join(parser.format_help().split())
+    assert "Which, 100 % sure (default: a)" in text
+    assert "--lr NUMBER, --inner.lr NUMBER Learning rate (default: 0.001)" in text
+    assert "--size INT|none" in text
+    assert "Where to (required)" in text
+    assert "--other.lr" not in text
+
+
+def test_a_short_name_for_nothing_is_a_mistake_of_the_programmer() -> None:
+    with pytest.raises(ValueError, match="has no field"):
+        add_flags(argparse.ArgumentParser(), Options, short={"--x": "inner.nothing"})
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--out is required"),
+        (["--out", "x", "--lr", "fast"], "--lr must be a number, got fast"),
+        (["--out", "x", "--lr", "0"], "--lr must be more than 0, got 0"),
+        (["--out", "x", "--size", "7"], "--size must be at least 8, got 7"),
+        (["--out", "x", "--size", "8.5"], "--size must be a whole number, got 8.5"),
+        (["--out", "x", "--inner.span", "1,b"], "--inner.span must be a number, got b"),
+        (["--out", "x", "--inner.span", "1"], "--inner.span needs more values"),
+    ],
+)
+def test_mistakes_are_named_in_plain_words(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        typed(*words)
+    assert str(caught.value) == message
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        typed("--lr", "x", "--size", "1")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_what_no_flag_can_say_is_refused_too() -> None:
+    with pytest.raises(ConfigError, match="--inner.speed is no option, got 3"):
+        validated(Options, {"out": "x", "inner": {"speed": 3}})
+
+
+def test_merging_goes_level_by_level() -> None:
+    below = {"a": 1, "inner": {"lr": 1, "span": 2}}
+    assert merged(below, {"inner": {"lr": 3}}) == {"a": 1, "inner": {"lr": 3, "span": 2}}
+    assert merged(below, {"inner": None}) == {"a": 1, "inner": None}
+    assert merged({"inner": None}, {"inner": {"lr": 3}}) == {"inner": {"lr": 3}}
