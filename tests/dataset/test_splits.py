@@ -1,0 +1,216 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.dataset.campus import Campus
+from core.dataset.labels import PHOTO_COLUMNS, Dataset, read_dataset
+from core.dataset.regions import natural_order
+from core.dataset.splits import PARTS, Split, make_split
+from core.dataset.spots import spot_groups
+from core.errors import SplitError
+from core.geo import CoordinateFrame
+
+PROTOCOLS = [("random", None), ("spot", None), ("random", 1), ("spot", 1), ("region", 1)]
+
+
+def dataset_of(
+    positions: np.ndarray, regions: list[str], official: list[str] | None = None
+) -> Dataset:
+    table = pd.DataFrame("", index=pd.RangeIndex(len(regions)), columns=list(PHOTO_COLUMNS))
+    table = table.assign(
+        photo_id=[f"images/{row:05d}.jpg" for row in range(len(regions))],
+        latitude=positions[:, 0],
+        longitude=positions[:, 1],
+        heading_deg=0.0,
+        hfov_deg=np.nan,
+        minute=np.nan,
+        region=regions,
+        official=official or "",
+    )
+    campus = Campus("plane", CoordinateFrame("planar_metres"))
+    none_left_out = pd.DataFrame({"photo_id": [], "reason": []})
+    return Dataset(Path("plane"), campus, table, none_left_out, (), natural_order(regions))
+
+
+@pytest.fixture(scope="module")
+def town() -> Dataset:
+    """900 photos at 300 standing points in 6 regions, one of them small."""
+    rng = np.random.default_rng(3)
+    points = np.repeat(rng.uniform(9, 500, (300, 2)), 3, axis=0) + rng.normal(0, 0.5, (900, 2))
+    regions = [str(1 + min(int(north // 90), 5)) for north, _ in points]
+    return dataset_of(points, regions)
+
+
+@pytest.mark.parametrize(("protocol", "fold"), PROTOCOLS)
+def test_every_photo_is_in_one_part_and_no_part_is_empty(
+    town: Dataset, protocol: str, fold: int | None
+) -> None:
+    split = make_split(town, protocol, 0, fold=fold)
+    rows = [split.rows(town, part) for part in PARTS]
+    assert sorted(np.concatenate(rows)) == list(range(900))
+    assert all(len(part) for part in rows)
+
+
+@pytest.mark.parametrize("protocol", ["random", "spot"])
+def test_shares_are_eighty_ten_ten_in_every_region(town: Dataset, protocol: str) -> None:
+    split = make_split(town, protocol, 0)
+    for part, share in zip(PARTS, (0.8, 0.1, 0.1), strict=True):
+        rows = split.rows(town, part)
+        assert len(rows) / 900 == pytest.approx(share, abs=0.015)
+        by_region = np.bincount(town.region_index[rows]) / np.bincount(town.region_index)
+        np.testing.assert_allclose(by_region, share, atol=0.06)
+
+
+@pytest.mark.parametrize("fold", [None, 0, 4])
+def test_spots_are_never_divided(town: Dataset, fold: int | None) -> None:
+    split = make_split(town, "spot", 0, fold=fold)
+    groups = spot_groups(town.local_frame().to_metres(town.positions), split.radius_m)
+    parts = np.array([split.parts[photo] for photo in town.table["photo_id"]])
+    assert all(len(set(parts[groups == group])) == 1 for group in range(groups.max() + 1))
+
+
+def test_random_divides_spots_which_is_its_leak(town: Dataset) -> None:
+    split = make_split(town, "random", 0)
+    parts = np.array([split.parts[photo] for photo in town.table["photo_id"]])
+    assert any(len(set(parts[row : row + 3])) > 1 for row in range(0, 900, 3))
+
+
+@pytest.mark.parametrize("protocol", ["random", "spot", "region"])
+def test_folds_test_every_photo_once(town: Dataset, protocol: str) -> None:
+    tested = [
+        make_split(town, protocol, 0, fold=fold, folds=3).rows(town, "test") for fold in range(3)
+    ]
+    assert sorted(np.concatenate(tested)) == list(range(900))
+    # Whole regions cannot be dealt more evenly than they come.
+    assert max(map(len, tested)) - min(map(len, tested)) < (250 if protocol == "region" else 40)
+
+
+def test_val_of_a_fold_is_a_tenth_of_all(town: Dataset) -> None:
+    for protocol in ("random", "spot", "region"):
+        rows = make_split(town, protocol, 0, fold=0).rows(town, "val")
+        assert len(rows) / 900 == pytest.approx(0.1, abs=0.02)
+
+
+def test_every_region_held_out_is_trained_except_in_region_folds(town: Dataset) -> None:
+    for protocol, fold in PROTOCOLS:
+        split = make_split(town, protocol, 0, fold=fold)
+        trained, val, tested = (set(town.region_index[split.rows(town, part)]) for part in PARTS)
+        assert val <= trained
+        assert tested.isdisjoint(trained) if protocol == "region" else tested <= trained
+
+
+def test_a_region_that_is_one_spot_is_trained_in_every_fold() -> None:
+    points = np.vstack([np.random.default_rng(0).uniform(0, 900, (200, 2)), np.full((9, 2), 2e3)])
+    town = dataset_of(points, ["1"] * 200 + ["2"] * 9)
+    for fold in range(5):
+        split = make_split(town, "spot", 0, fold=fold)
+        assert set(range(200, 209)) <= set(split.rows(town, "train"))
+
+
+def test_the_same_seed_gives_the_same_split_in_any_row_order(town: Dataset) -> None:
+    first = make_split(town, "spot", 5)
+    shuffled = town.table.sample(frac=1.0, random_state=1).reset_index(drop=True)
+    again = make_split(replace(town, table=shuffled), "spot", 5)
+    assert again.parts == first.parts
+    assert again.hash == first.hash
+    assert make_split(town, "spot", 6).hash != first.hash
+
+
+def test_the_hash_knows_protocol_and_parts(town: Dataset) -> None:
+    split = make_split(town, "random", 0)
+    moved = dict(split.parts)
+    moved[next(photo for photo, part in moved.items() if part == "val")] = "train"
+    assert replace(split, parts=moved).hash != split.hash
+    assert replace(split, protocol="spot").hash != split.hash
+
+
+def test_a_split_survives_json(town: Dataset) -> None:
+    split = make_split(town, "spot", 0, fold=2)
+    assert Split.from_json(json.loads(json.dumps(split.to_json()))) == split
+
+
+def test_a_damaged_split_is_refused(town: Dataset) -> None:
+    stored = make_split(town, "random", 0).to_json()
+    stored["parts"]["train"].append(stored["parts"]["test"].pop())
+    with pytest.raises(SplitError, match="do not fit its hash"):
+        Split.from_json(stored)
+    stored["parts"]["val"].append(stored["parts"]["train"][0])
+    with pytest.raises(SplitError, match="twice"):
+        Split.from_json(stored)
+    with pytest.raises(SplitError, match="parts"):
+        Split.from_json({})
+
+
+def test_photos_the_split_does_not_know_are_refused(town: Dataset) -> None:
+    split = make_split(town, "random", 0)
+    table = town.table.assign(photo_id="other/" + town.table["photo_id"])
+    with pytest.raises(SplitError, match=r"900 of 900 photos .*--split all"):
+        split.rows(replace(town, table=table), "test")
+
+
+def test_a_dataset_may_lack_photos_of_the_split(town: Dataset) -> None:
+    split = make_split(town, "random", 0)
+    part = replace(town, table=town.table.head(300))
+    assert split.absent(part) == 600
+    assert sum(len(split.rows(part, name)) for name in PARTS) == 300
+
+
+def test_without_a_test_file_the_official_val_part_is_tested(town: Dataset) -> None:
+    official = ["train"] * 800 + ["val"] * 100
+    split = make_split(
+        dataset_of(town.positions, town.table["region"].tolist(), official), "official", 0
+    )
+    assert list(split.rows(town, "test")) == list(range(800, 900))
+    assert len(split.rows(town, "val")) == pytest.approx(90, abs=10)
+
+
+def test_all_three_official_parts_are_taken_as_they_are(town: Dataset) -> None:
+    official = ["train"] * 700 + ["val"] * 100 + ["test"] * 100
+    split = make_split(
+        dataset_of(town.positions, town.table["region"].tolist(), official), "official", 0
+    )
+    assert [len(split.rows(town, part)) for part in PARTS] == [700, 100, 100]
+
+
+def test_an_official_region_that_is_not_trained_is_refused() -> None:
+    points = np.random.default_rng(0).uniform(0, 900, (60, 2))
+    official = ["train"] * 40 + ["val"] * 10 + ["test"] * 10
+    town = dataset_of(points, ["1"] * 50 + ["2"] * 10, official)
+    with pytest.raises(SplitError, match="regions 2 are in the test part but not in train"):
+        make_split(town, "official", 0)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "message"),
+    [
+        ("official", {}, "no official split"),
+        ("official", {"fold": 0}, "no folds"),
+        ("region", {}, "folds only"),
+        ("region", {"fold": 0, "folds": 7}, "6 regions cannot be 7 folds"),
+        ("spot", {"fold": 5}, "fold 5 of 5"),
+        ("random", {"fold": 0, "folds": 1}, "at least 2"),
+        ("session", {}, "unknown split 'session'"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(
+    town: Dataset, protocol: str, options: dict[str, int], message: str
+) -> None:
+    with pytest.raises(SplitError, match=message):
+        make_split(town, protocol, 0, **options)
+
+
+def test_too_few_photos_for_three_parts_are_refused() -> None:
+    town = dataset_of(np.arange(6.0).reshape(3, 2) * 100, ["1", "2", "3"])
+    with pytest.raises(SplitError, match="leaves no photo for"):
+        make_split(town, "spot", 0)
+
+
+def test_the_tiny_campus_of_the_tests_can_be_split(shared_campus: Path) -> None:
+    dataset = read_dataset(shared_campus)
+    for protocol in ("random", "spot"):
+        split = make_split(dataset, protocol, 0)
+        assert min(len(split.rows(dataset, part)) for part in PARTS) >= 4
