@@ -4,7 +4,7 @@ Pure description, no Streamlit: `app.forms` draws it, and tests read it.
 """
 
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -50,23 +50,29 @@ class FormField:
 
 
 def form_fields(
-    schema: type[BaseModel], prefix: tuple[str, ...] = (), start: BaseModel | None = None
+    schema: type[BaseModel],
+    hidden: Collection[tuple[str, ...]] = (),
+    prefix: tuple[str, ...] = (),
+    start: BaseModel | None = None,
 ) -> Iterator[FormField]:
     """Yield the fields of a schema and of the schemas nested in it, in their written order.
 
     Args:
         schema: The schema to describe.
+        hidden: Fields, or whole nested schemas, to leave out.
         prefix: Names that lead to it from the outermost schema.
         start: An instance whose values are shown first, in place of the fields' own defaults.
     """
     for name, info in schema.model_fields.items():
+        if (*prefix, name) in hidden:
+            continue
         value = getattr(start, name) if start is not None else _default(info)
         nested = nested_schema(info.annotation)
         if nested is None:
             yield _field((*prefix, name), info, value)
         else:
             inner = value if isinstance(value, BaseModel) else None
-            yield from form_fields(nested, (*prefix, name), inner)
+            yield from form_fields(nested, hidden, (*prefix, name), inner)
 
 
 def nested_schema(annotation: object) -> type[BaseModel] | None:

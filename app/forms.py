@@ -45,6 +45,7 @@ class FormPlan:
         first: Fields shown at the top, in this order; all others go under "All options".
         buttons: Labels of the submit buttons; the first is the primary one.
         start: Values shown first where they differ from the schema's defaults.
+        labels: Names of fields where the schema's own would not be understood alone.
         suggestions: Offered answers of text fields; any other answer may be typed.
         hidden: Fields (or whole nested schemas) that this form leaves at their start values.
     """
@@ -53,6 +54,7 @@ class FormPlan:
     first: tuple[Path, ...]
     buttons: tuple[str, ...]
     start: Mapping[Path, Any] = field(default_factory=dict)
+    labels: Mapping[Path, str] = field(default_factory=dict)
     suggestions: Mapping[Path, Sequence[str]] = field(default_factory=dict)
     hidden: tuple[Path, ...] = ()
 
@@ -72,15 +74,18 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         schema: The pydantic schema to fill in.
         plan: Order, start values and suggestions.
     """
-    described = {item.path: item for item in form_fields(schema)}
-    values = {path: value for path, value in plan.start.items() if _hidden(path, plan)}
+    described = {item.path: item for item in form_fields(schema, plan.hidden)}
+    values = {path: value for path, value in plan.start.items() if path not in described}
     boxes: dict[Path, DeltaGenerator] = {}
     with st.form(plan.key, border=False, enter_to_submit=False):
         summary = st.container()
         for path in plan.first:
             boxes[path] = st.container()
             values[path] = _widget(boxes[path], described[path], plan)
-        for title, members in _groups(described, plan):
+        groups = list(_groups(described, plan))
+        if groups:
+            st.caption("All options")
+        for title, members in groups:
             with st.expander(title):
                 for item in members:
                     boxes[item.path] = st.container()
@@ -89,10 +94,10 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
     if pressed is None:
         return None
     try:
-        answers = {path: _answer(described[path], value) for path, value in values.items()}
+        answers = {path: _answer(described.get(path), value) for path, value in values.items()}
         return FormAnswer(schema.model_validate(nest(answers)), pressed)
     except ValidationError as error:
-        _show_problems(problems(error), summary, boxes)
+        _show_problems(problems(error), plan, summary, boxes)
     except BearingsError as error:
         summary.error(str(error))
     return None
@@ -115,7 +120,10 @@ def _plain_words(kind: str, item: Mapping[str, Any]) -> str:
 
 
 def _show_problems(
-    found: dict[Path, str], summary: DeltaGenerator, boxes: Mapping[Path, DeltaGenerator]
+    found: dict[Path, str],
+    plan: FormPlan,
+    summary: DeltaGenerator,
+    boxes: Mapping[Path, DeltaGenerator],
 ) -> None:
     named = []
     for path, words in found.items():
@@ -124,13 +132,10 @@ def _show_problems(
         if shown is None:
             named.append(f"{' '.join(path)}: {words}" if path else words)
         else:
-            boxes[shown].error(f"{shown[-1].replace('_', ' ').capitalize()} {words}.")
-            named.append(" → ".join(shown).replace("_", " "))
+            own = plan.labels.get(shown, shown[-1].replace("_", " ").capitalize())
+            boxes[shown].error(f"{own} {words}.")
+            named.append(own if shown in plan.first else " → ".join(shown).replace("_", " "))
     summary.error("Not started. Correct this first: " + "; ".join(named) + ".")
-
-
-def _hidden(path: Path, plan: FormPlan) -> bool:
-    return any(path[: len(hidden)] == hidden for hidden in plan.hidden)
 
 
 def _groups(
@@ -139,9 +144,9 @@ def _groups(
     """Yield the fields that are not shown first, by the nested schema they belong to."""
     groups: dict[str, list[FormField]] = {}
     for path, item in described.items():
-        if path not in plan.first and not _hidden(path, plan):
+        if path not in plan.first:
             owner = " · ".join(path[:-1]).replace("_", " ") or "run"
-            groups.setdefault(f"All options: {owner}", []).append(item)
+            groups.setdefault(owner.capitalize(), []).append(item)
     yield from groups.items()
 
 
@@ -155,9 +160,10 @@ def _buttons(labels: tuple[str, ...]) -> str | None:
 
 
 def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
-    key = f"{plan.key}.{'.'.join(item.path)}"
+    key = "_".join((plan.key, *item.path))
     shown = plan.start.get(item.path, item.default)
-    common: dict[str, Any] = {"label": item.label, "help": item.help or None, "key": key}
+    label = plan.labels.get(item.path, item.label)
+    common: dict[str, Any] = {"label": label, "help": item.help or None, "key": key}
     # A visit to another page must not lose a half-filled form.
     common["persist_state"] = "session"
     if item.kind == "flag":
@@ -203,8 +209,10 @@ def _step(shown: float | None) -> float:
     return float(f"{abs(shown) / 10:.0e}")
 
 
-def _answer(item: FormField, value: Any) -> Any:  # noqa: ANN401 - any answer
+def _answer(item: FormField | None, value: Any) -> Any:  # noqa: ANN401 - any answer
     """Turn what a widget returned into what the schema validates."""
+    if item is None:
+        return value
     if item.kind == "numbers" and isinstance(value, str):
         if not value.strip() and item.optional:
             return None

@@ -8,13 +8,16 @@ from app.theme import SERIES
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def curve(table: pd.DataFrame, title: str, unit: str) -> go.Figure:
+def curve(
+    table: pd.DataFrame, title: str, unit: str, fine_tuning_from: int | None = None
+) -> go.Figure:
     """Draw one line per series over the epochs.
 
     Args:
         table: Columns `series` (text), `epoch` (from 1) and `value`; rows without a value are gaps.
         title: What is measured.
         unit: Unit of the value, for the axis; empty for a pure number.
+        fine_tuning_from: First epoch in which the backbone learns, marked by a line.
 
     Returns:
         A figure whose series differ by colour and by dash, so that colour alone carries nothing.
@@ -39,6 +42,12 @@ def curve(table: pd.DataFrame, title: str, unit: str) -> go.Figure:
         # Without it every poll of a growing run would throw away the reader's zoom.
         uirevision=title,
     )
+    if fine_tuning_from is not None:
+        figure.add_vline(
+            x=fine_tuning_from - 0.5,
+            line={"dash": "dot", "width": 1},
+            annotation={"text": "fine-tuning", "font": {"size": 11}, "xanchor": "left"},
+        )
     figure.update_xaxes(title="epoch", dtick=1 if _last_epoch(table) <= 12 else None)
     figure.update_yaxes(title=unit or None, rangemode="tozero")
     return figure

@@ -104,7 +104,7 @@ def _form(offered: bool = True) -> AppTest:
 
 def test_the_form_returns_a_validated_config_and_the_button() -> None:
     app = _form()
-    app.number_input(key="job.turn.limit_deg").set_value(9.0)
+    app.number_input(key="job_turn_limit_deg").set_value(9.0)
     app.button[1].click()
     app.run()
     assert not app.exception
@@ -117,7 +117,7 @@ def test_the_form_returns_a_validated_config_and_the_button() -> None:
 
 def test_the_form_says_beside_the_field_what_is_wrong() -> None:
     app = _form(offered=False)
-    app.text_input(key="job.turn.scale").set_value("0.8, wide")
+    app.text_input(key="job_turn_scale").set_value("0.8, wide")
     app.button[0].click()
     app.run()
     assert not app.exception
@@ -125,12 +125,12 @@ def test_the_form_says_beside_the_field_what_is_wrong() -> None:
     said = [item.value for item in app.error]
     assert any(words == "Dataset needs an answer." for words in said)
     assert any(words.startswith("Scale ") for words in said)
-    assert any(words.startswith("Not started.") and "dataset" in words for words in said)
+    assert any(words.startswith("Not started.") and "Dataset" in words for words in said)
 
 
 def test_a_contradiction_between_fields_is_shown_above_the_form() -> None:
     app = _form()
-    app.number_input(key="job.fold").set_value(1)
+    app.number_input(key="job_fold").set_value(1)
     app.button[0].click()
     app.run()
     assert "a fold needs the random split" in app.error[0].value
