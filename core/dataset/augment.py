@@ -8,6 +8,7 @@ from core.dataset.augment_schema import AugmentConfig, Range
 from core.dataset.decode import Pixels
 from core.dataset.light import add_noise, colour_matrix, erase, mean_colour, recolour
 from core.dataset.view import View, render_view, resize_photo, roomiest_side, slack
+from core.geo import wrap_heading_deg
 
 __all__ = [
     "AugmentConfig",
@@ -60,7 +61,7 @@ def augment_photo(
     if _happens(config.erasing_probability, rng):
         # render_view may hand back the very photo of the store, which is not to be written on.
         result = erase(result.copy(), _between(config.erasing_area, rng), rng)
-    return result, heading % 360.0
+    return result, float(wrap_heading_deg(heading))
 
 
 def draw_view(config: AugmentConfig, rng: np.random.Generator) -> View:

@@ -1,0 +1,220 @@
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.dataset.decode import counters, decode_display, decode_photo, square_hfov_deg
+from core.errors import ImageError
+
+EXIF_ORIENTATION = 0x0112
+
+
+def quadrants(width: int = 80, height: int = 60) -> np.ndarray:
+    """Red, green, blue and white quarters: any turn or mirror shows."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    top, left = height // 2, width // 2
+    pixels[:top, :left] = (220, 20, 20)
+    pixels[:top, left:] = (20, 220, 20)
+    pixels[top:, :left] = (20, 20, 220)
+    pixels[top:, left:] = (240, 240, 240)
+    return pixels
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def corners(photo: np.ndarray) -> np.ndarray:
+    """Colour in the middle of each quarter, `(4, 3)`."""
+    quarter = photo.shape[0] // 4
+    at = (quarter, -quarter)
+    return np.array([photo[y, x] for y in at for x in at], np.int64)
+
+
+# How a camera stores an upright scene for each EXIF orientation: the inverse of its transpose.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_eight_orientations_come_out_upright(orientation: int) -> None:
+    upright = Image.fromarray(quadrants())
+    turn = STORED[orientation]
+    stored = upright if turn is None else upright.transpose(turn)
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    photo, kept = decode_photo(encoded(stored, "JPEG", exif=exif, quality=95), size=32)
+    wanted, _ = decode_photo(encoded(upright), size=32)
+    np.testing.assert_allclose(corners(photo), corners(wanted), atol=12)
+    assert kept == pytest.approx(60 / 80)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    kind = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
+    image = Image.fromarray(quadrants()).convert(mode)
+    photo, _ = decode_photo(encoded(image, kind), size=32)
+    assert photo.shape == (32, 32, 3)
+    assert photo.dtype == np.uint8
+    plain = np.asarray(image.convert("RGB"))[::2, 10:70:2][:, :30]
+    assert abs(float(photo.mean()) - float(plain.mean())) < 12
+
+
+def test_palette_colours_are_kept() -> None:
+    image = Image.fromarray(quadrants()).quantize(8)
+    photo, _ = decode_photo(encoded(image), size=32)
+    np.testing.assert_allclose(corners(photo)[0], [220, 20, 20], atol=6)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_show_white_paper(mode: str) -> None:
+    if mode == "P":
+        image = Image.new("P", (40, 40), 0)
+        image.putpalette([200, 0, 0, 0, 0, 0])
+        content = encoded(image, transparency=0)
+    else:
+        content = encoded(Image.new(mode, (40, 40), (0,) * len(mode)))
+    photo, _ = decode_photo(content, size=16)
+    assert (photo == 255).all()
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(64, axis=0)
+    photo, _ = decode_photo(encoded(Image.fromarray(ramp)), size=64)
+    np.testing.assert_allclose(photo[32, :, 0], np.linspace(0, 255, 64), atol=1.5)
+
+
+def test_the_middle_square_is_kept_and_its_width_told() -> None:
+    pixels = np.zeros((50, 100, 3), np.uint8)
+    pixels[:, 25:75] = 255
+    photo, kept = decode_photo(encoded(Image.fromarray(pixels)), size=50)
+    assert kept == 0.5
+    assert (photo[:, 2:-2] > 250).all()
+    _, kept = decode_photo(encoded(Image.fromarray(pixels.transpose(1, 0, 2).copy())), size=50)
+    assert kept == 1.0
+
+
+def test_the_field_of_view_shrinks_with_the_kept_width() -> None:
+    assert square_hfov_deg(90.0, 1.0) == pytest.approx(90.0)
+    assert square_hfov_deg(90.0, 0.5) == pytest.approx(2 * np.rad2deg(np.arctan(0.5)))
+    np.testing.assert_allclose(square_hfov_deg([65.0, 65.0], [1.0, 0.75])[0], 65.0)
+
+
+def test_shrinking_averages_rather_than_skips() -> None:
+    checks = (np.indices((512, 512)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    photo, _ = decode_photo(encoded(Image.fromarray(checks)), size=64)
+    assert np.abs(photo.astype(int) - 127).max() < 12
+
+
+def test_a_large_jpeg_decoded_at_reduced_scale_is_the_same_picture() -> None:
+    across = np.linspace(0, 255, 1600)
+    ramp = np.stack([across[None].repeat(1200, 0)] * 3, -1).astype(np.uint8)
+    photo, _ = decode_photo(encoded(Image.fromarray(ramp), "JPEG", quality=95), size=64)
+    middle = np.interp(np.linspace(200, 1400, 64), np.arange(1600), across)
+    np.testing.assert_allclose(photo[32, :, 1], middle, atol=4)
+
+
+def test_photos_of_two_lenses_in_one_file_are_read() -> None:
+    first, second = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")
+    content = encoded(first, "MPO", save_all=True, append_images=[second])
+    photo, _ = decode_photo(content, size=16)
+    assert photo[8, 8, 0] > 240
+    assert photo[8, 8, 2] < 15
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_truncated_photos_are_refused_by_name(tmp_path: Path, kind: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(noise), kind)
+    path = tmp_path / f"walk_17.{kind.lower()}"
+    path.write_bytes(content[: int(len(content) * share)])
+    for decode in (lambda p: decode_photo(p, size=32), decode_display):
+        with pytest.raises(ImageError, match="walk_17"):
+            decode(path)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "ICO"])
+def test_other_formats_are_refused_whatever_their_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encoded(Image.new("RGB", (32, 32)), kind))
+    with pytest.raises(ImageError, match="no JPEG, PNG or WEBP image"):
+        decode_photo(path, size=16)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few kilobytes that claims, and holds, a great many pixels."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(name + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + name + content + check
+
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x01\x00\x00\x00\x00"
+    rows = zlib.compress(bytes(height * (1 + (width + 7) // 8)), 9)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return signature + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [7_200, 10_000, 14_000])
+def test_decompression_bombs_are_refused_unopened(side: int) -> None:
+    with pytest.raises(ImageError, match=r"upload .*50 million"):
+        decode_photo(bomb(side, side), size=32)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 400)])
+def test_photos_too_small_to_show_a_place_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ImageError, match="too few"):
+        decode_photo(encoded(Image.new("RGB", size)), size=16)
+
+
+def test_a_photo_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"gone\.jpg cannot be read: there is no such file"):
+        decode_photo(tmp_path / "gone.jpg", size=16)
+
+
+def test_random_bytes_are_refused_by_the_name_given() -> None:
+    junk = np.random.default_rng(0).bytes(500)
+    for content in (b"", junk, b"\xff\xd8\xff" + junk, b"\x89PNG\r\n\x1a\n" + junk):
+        with pytest.raises(ImageError, match=r"holiday\.jpg"):
+            decode_photo(content, size=16, name="holiday.jpg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_damaged_photos_decode_or_are_refused_and_never_crash(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    whole = encoded(Image.fromarray(quadrants()), kind)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 6):
+            damaged[place] = rng.integers(256)
+        try:
+            photo, _ = decode_photo(bytes(damaged), size=16)
+        except ImageError:
+            continue
+        assert photo.shape == (16, 16, 3)
+
+
+def test_the_display_keeps_the_whole_photo() -> None:
+    shown = decode_display(encoded(Image.fromarray(quadrants(400, 200))), max_side=100)
+    assert shown.shape == (50, 100, 3)
+    small = decode_display(encoded(Image.fromarray(quadrants(40, 30))), max_side=100)
+    assert small.shape == (30, 40, 3)
+
+
+def test_decodes_are_counted() -> None:
+    before = counters.photos
+    decode_photo(encoded(Image.fromarray(quadrants())), size=16)
+    assert counters.photos == before + 1
