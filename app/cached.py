@@ -22,6 +22,7 @@ from core.model.card import Card, read_card
 if TYPE_CHECKING:
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
+    from core.refine.gallery import Gallery
 
 REPORT_KEYS = {"n", "region", "position", "heading", "per_region", "baselines", "split", "leak"}
 TABLE_COLUMNS = {
@@ -97,6 +98,15 @@ def prediction(
 def checkpoint_split(folder: Path) -> Split | None:
     """The split that a checkpoint was trained on, where it is stored and whole."""
     return _checkpoint_split(folder, stamp(folder / "split.json"))
+
+
+def gallery(folder: Path) -> "Gallery | None":
+    """The training photos of a checkpoint, without its network; None where it has none.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -197,6 +207,14 @@ def _checkpoint_split(folder: Path, key: Stamp) -> Split | None:
         return Split.from_json(json.loads((folder / "split.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, SplitError):
         return None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
+    from core.refine.gallery import Gallery
+    from core.refine.gallery_files import has_gallery
+
+    return Gallery.load(folder) if has_gallery(folder) else None
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -1,7 +1,8 @@
 """One chosen photo of a page: by a click on its map, in its grid, or by the address of the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import pandas as pd
 import pydeck as pdk
 import streamlit as st
 
@@ -53,6 +54,19 @@ def clickable_map(page: str, deck: pdk.Deck, names: Callable[[int], str], alt: s
         choose(page, names(int(rows[0])) if rows else None)
 
     st.pydeck_chart(deck, key=key, on_select=clicked, height=MAP_HEIGHT_PX, alt=alt)
+
+
+def clickable_table(page: str, table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Draw a table whose rows choose a photo; `names` are its photos, row by row."""
+    key = f"{page}_table"
+
+    def clicked() -> None:
+        rows = st.session_state[key].selection.rows
+        choose(page, names[rows[0]] if rows and rows[0] < len(names) else None)
+
+    st.dataframe(
+        table, key=key, hide_index=True, on_select=clicked, selection_mode="single-row", height=280
+    )
 
 
 def _key(page: str) -> str:

@@ -6,16 +6,19 @@ was picked.
 
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from app import cached, states
+from app.outcomes import Filter, Method, largest_error_m
 from app.workspace import reports, run_of, workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
+_HANDED = "handed_checkpoint"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
-_REGION, _HEADING = "known_region", "known_heading"
+_REGION, _HEADING, _METHOD = "known_region", "known_heading", "method"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
     "random": "random: stratified by region",
@@ -41,6 +44,8 @@ def pick_dataset() -> None:
 def pick_checkpoint() -> None:
     """Sidebar: `checkpoints/*` and the best checkpoint of every run; only cards are read."""
     place = workspace()
+    if _HANDED in st.session_state:
+        st.session_state[_CHECKPOINT] = st.session_state.pop(_HANDED)
     st.selectbox(
         "Model",
         [place.label(folder) for folder in place.checkpoints()],
@@ -51,6 +56,11 @@ def pick_checkpoint() -> None:
         help="Folders under `checkpoints/`, and the best state of every run.",
         bind="query-params",
     )
+
+
+def hand_over_checkpoint(folder: Path) -> None:
+    """Let the picker choose this checkpoint in the next run: this run's is drawn already."""
+    st.session_state[_HANDED] = workspace().label(folder.resolve())
 
 
 def pick_online_tiles() -> None:
@@ -175,6 +185,30 @@ def pick_report(page: str) -> Path:
         return next(iter(found.values()))
     name = st.selectbox("Report", list(found), key=f"{page}_report", persist_state="session")
     return found[name]
+
+
+def pick_method() -> Method:
+    """Which prediction is meant: refined by training photos, or raw."""
+    names = {"refined": "refined by training photos", "raw": "as the network says"}
+    methods: tuple[Method, ...] = ("refined", "raw")
+    chosen = st.segmented_control(
+        "Prediction", methods, default="refined", required=True, format_func=names.__getitem__,
+        key=_METHOD, persist_state="session",
+    )  # fmt: skip
+    return chosen or "refined"
+
+
+def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
+    """Which photos of an evaluation are shown."""
+    order = sorted(set(table["true_region"]), key=lambda one: (not one.isdecimal(), one.zfill(9)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = pick_method()
+        region = pick_region("outcomes", {one: names.get(one, one) for one in order})
+        least = st.slider(
+            "Error of at least (m)", 0.0, largest_error_m(table), 0.0, 1.0, key="outcomes_least"
+        )
+        wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
+    return Filter(region, float(least), bool(wrong), method)
 
 
 def pick_known(regions: tuple[str, ...], names: dict[str, str]) -> tuple[str | None, float | None]:

@@ -1,5 +1,8 @@
 """Links between pages, by the page's short name."""
 
+from collections.abc import Mapping
+from typing import NoReturn
+
 import streamlit as st
 
 from app.workspace import PROJECT
@@ -8,3 +11,18 @@ from app.workspace import PROJECT
 def to(page: str, label: str) -> None:
     """Draw a link to `pages/<page>.py`."""
     st.page_link(PROJECT / "pages" / f"{page}.py", label=label)
+
+
+def go(page: str) -> NoReturn:
+    """Leave for `pages/<page>.py` at once."""
+    st.switch_page(PROJECT / "pages" / f"{page}.py")
+
+
+def cards(pages: Mapping[str, tuple[str, str]], columns: int = 4) -> None:
+    """Draw links with a sentence each; `pages` is short name -> (label, sentence)."""
+    names = list(pages)
+    for start in range(0, len(names), columns):
+        for name, cell in zip(names[start : start + columns], st.columns(columns), strict=False):
+            with cell, st.container(border=True, height="stretch"):
+                to(name, f"**{pages[name][0]}**")
+                st.caption(pages[name][1])

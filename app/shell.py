@@ -4,7 +4,8 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import controls, links, states
+from app import controls, first_start, links, states
+from app.workspace import PROJECT
 
 
 class Runnable(Protocol):
@@ -16,6 +17,8 @@ class Runnable(Protocol):
 
 def show(page: Runnable) -> None:
     """Draw the sidebar, then the page; a mistake that the reader can mend becomes a sentence."""
+    first_start.begin()
+    st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
     with st.sidebar:
         controls.pick_dataset()
         controls.pick_checkpoint()

@@ -1,5 +1,52 @@
-"""Map."""
+"""Map: prediction against truth, photo by photo and region by region."""
 
 import streamlit as st
 
+from app import cached, choice, controls, outcomes, theme
+from app.figures.regions import region_errors
+from app.legend import legend
+from app.maps.outcome_map import outcome_backdrop, outcome_deck, region_error_deck
+from app.outcome_card import outcome_card
+from app.shelf import Shelf
+
 st.title("Map")
+folder = controls.need_checkpoint_path()
+card, table = cached.card(folder), cached.predictions(controls.pick_report("map"))
+campus = outcome_backdrop(card, cached.gallery(folder), table)
+palette, online = theme.palette(), controls.online_tiles()
+section = controls.pick_section("map", ("Photos", "Regions"))
+
+if section == "Photos":
+    wanted = controls.pick_outcomes(table, card.region_names)
+    found = outcomes.shown(table, wanted)
+    chosen = choice.chosen("outcomes", lambda name: outcomes.row_of(table, name))
+    left, right = st.columns([3, 2])
+    with left:
+        deck = outcome_deck(
+            campus, table, found, palette, method=wanted.method, chosen=chosen, online=online
+        )
+        choice.clickable_map(
+            "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
+        )
+        predicted = palette.refined if wanted.method == "refined" else palette.prediction
+        legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
+    with right:
+        if chosen is None:
+            st.info("Click a dot to see its photo. The line leads from the truth to the answer.")
+        else:
+            shelf = Shelf.of(card, controls.dataset_if_readable())
+            outcome_card(table, chosen, shelf, card.region_names, wanted.method)
+    st.caption(f"{len(found)} of {len(table)} photos, the worst first")
+    choice.clickable_table(
+        "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()
+    )
+else:
+    method = controls.pick_method()
+    left, right = st.columns([3, 2])
+    with left:
+        deck = region_error_deck(campus, table, palette, method=method, online=online)
+        st.pydeck_chart(deck, key="map_regions", height=choice.MAP_HEIGHT_PX, alt="Region errors")
+    with right:
+        medians = outcomes.region_medians(table, method)
+        names = {card.region_names.get(region, region): far for region, far in medians.items()}
+        st.plotly_chart(region_errors(names, palette), key="map_region_bars")

@@ -2,9 +2,10 @@
 
 import pydeck as pdk
 
-from app.maps import context, layers
+from app.maps import layers
+from app.maps.backdrop import Backdrop
+from app.maps.context import region_colours
 from app.maps.decks import deck
-from app.maps.ground import Ground
 from app.theme import Palette
 from core.dataset.labels import Dataset
 
@@ -18,19 +19,17 @@ def photo_deck(
     """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading."""
     frame = data.local_frame()
     metres = frame.to_metres(data.positions)
-    ground = Ground.around(frame, metres)
-    table = data.table
-    colours = context.region_colours(data.regions)
-    places = context.places(metres, table["region"], data.campus.region_names, data.regions)
+    table, names = data.table, data.campus.region_names
+    campus = Backdrop(frame, metres, table["region"].tolist(), data.regions, names)
+    ground, colours = campus.ground(), region_colours(data.regions)
     shown = table.iloc[rows]
     drawn = [
-        *context.grid(ground, palette),
-        context.region_outlines(ground, places, palette),
+        *campus.below(palette, faint=False),
         layers.coloured_points(
             ground, LAYER, metres[rows], [colours[region] for region in shown["region"]],
             texts=shown["filename"].tolist(), rows=rows, radius_px=3.5,
         ),
-        context.region_labels(ground, places, palette),
+        campus.names_layer(palette),
     ]  # fmt: skip
     if chosen is not None:
         heading = table.at[chosen, "heading_deg"]

@@ -1,12 +1,12 @@
 """Predictions on the map: pins, heading arrows, and the training photos that speak for one."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pydeck as pdk
 
-from app.maps import context, layers
+from app.maps import layers
+from app.maps.backdrop import Backdrop
 from app.maps.decks import deck
 from app.maps.ground import Ground
 from app.theme import Palette
@@ -48,7 +48,9 @@ def evidence_deck(
         online: Whether a background is fetched from another host.
     """
     pin, raw = prediction.position_refined_m[[row]], prediction.position_m[[row]]
-    ground, drawn = _campus(prediction, gallery, palette)
+    campus = backdrop(prediction, gallery)
+    ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
+    drawn.append(campus.names_layer(palette))
     if gallery is not None:
         rows = prediction.neighbours[row][:most]
         drawn += _evidence(ground, gallery, rows, pin, palette)
@@ -73,7 +75,9 @@ def pins_deck(
     online: bool,
 ) -> pdk.Deck:
     """Several photos: a pin with an arrow each; a click reports its row as `i`."""
-    ground, drawn = _campus(prediction, gallery, palette)
+    campus = backdrop(prediction, gallery)
+    ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
+    drawn.append(campus.names_layer(palette))
     pins = prediction.position_refined_m
     drawn += [
         layers.arrows(ground, "headings", pins, prediction.heading_refined_deg, palette.refined,
@@ -87,23 +91,19 @@ def pins_deck(
     return deck(ground, drawn, palette, online=online)
 
 
-def _campus(
-    prediction: Prediction, gallery: Gallery | None, palette: Palette
-) -> tuple[Ground, list[pdk.Layer]]:
-    frame = prediction.local_frame
-    known = gallery.position_m if gallery is not None else prediction.position_refined_m
-    ground = Ground.around(frame, known)
-    drawn = context.grid(ground, palette)
-    if gallery is not None:
-        region = [prediction.regions[index] for index in gallery.region]
-        names: Mapping[str, str] = prediction.region_names
-        places = context.places(gallery.position_m, region, names, prediction.regions)
-        drawn += [
-            context.region_outlines(ground, places, palette),
-            context.faint_photos(ground, gallery.position_m, palette),
-            context.region_labels(ground, places, palette),
-        ]
-    return ground, drawn
+def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
+    """The training photos behind predictions; the predictions themselves where there are none."""
+    regions, names = prediction.regions, prediction.region_names
+    if gallery is None:
+        places = prediction.position_refined_m
+        return Backdrop(prediction.local_frame, places, prediction.region, regions, names)
+    return Backdrop(
+        prediction.local_frame,
+        gallery.position_m,
+        [regions[index] for index in gallery.region],
+        regions,
+        names,
+    )
 
 
 def _evidence(

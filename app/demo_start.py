@@ -1,0 +1,78 @@
+"""The first start: the demo photos are rendered by a process of their own while the app is usable.
+
+The process is the command line's `demo`, which goes on where it was stopped; its progress is the
+number of photos on disk. It is asked for once per server, whatever the number of open tabs.
+"""
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.workspace import PROJECT, Workspace
+from core.errors import CheckpointError
+from core.model.card import read_card
+
+# 30 walks, two starts in every region: about a minute on two cores, and every page has content.
+PHOTOS = 1080
+SEED = 7
+LOG_TAIL = 600
+
+
+@dataclass
+class DemoRender:
+    """The rendering process of this server; shared by all sessions."""
+
+    _process: subprocess.Popen[bytes] | None = None
+    _log: Path | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, place: Workspace) -> None:
+        """Render the demo of a workspace, unless that is under way."""
+        with self._lock:
+            if self.running:
+                return
+            place.data.mkdir(parents=True, exist_ok=True)
+            self._log = place.data / ".demo-render.log"
+            command = [sys.executable, "-m", "core", "demo", "--out", str(place.demo_data),
+                       "--photos", str(PHOTOS), "--seed", str(demo_seed(place))]  # fmt: skip
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
+
+    @property
+    def running(self) -> bool:
+        """Whether photos are being rendered now."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def failure(self) -> str | None:
+        """The end of the log where the process failed; None otherwise."""
+        if self._process is None or self._log is None or self._process.poll() in (None, 0):
+            return None
+        return self._log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+
+
+def is_wanted(place: Workspace) -> bool:
+    """Whether this is a first start: there is the demo's model but no photo to show it on."""
+    return (place.demo_checkpoint / "card.json").is_file() and not is_whole(place)
+
+
+def is_whole(place: Workspace) -> bool:
+    """Whether the demo is rendered; `campus.toml` is what a build writes last."""
+    return (place.demo_data / "campus.toml").is_file()
+
+
+def photos_done(place: Workspace) -> int:
+    """How many demo photos are on disk."""
+    images = place.demo_data / "images"
+    return sum(1 for _ in images.glob("img_*.jpg")) if images.is_dir() else 0
+
+
+def demo_seed(place: Workspace) -> int:
+    """Seed of the campus that the demo's model knows; the usual one where there is no model."""
+    try:
+        seed = read_card(place.demo_checkpoint).demo_seed
+    except CheckpointError:
+        return SEED
+    return SEED if seed is None else seed

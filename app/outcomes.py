@@ -1,0 +1,94 @@
+"""How an evaluation ended photo by photo: filters, region medians, positions in metres."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from core.geo import Floats
+
+Method = Literal["refined", "raw"]
+_ERROR = {"refined": "error_refined_m", "raw": "error_m"}
+_HEADING = {"refined": "angle_refined", "raw": "angle"}
+_HEADING_ERROR = {"refined": "heading_error_refined_deg", "raw": "heading_error_deg"}
+_PLACE = {"refined": ("north_refined_m", "east_refined_m"), "raw": ("north_m", "east_m")}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which photos of an evaluation are shown.
+
+    Attributes:
+        region: True region, or None for all.
+        least_m: Only errors of at least this many metres.
+        wrong_region: Only photos whose region was predicted wrongly.
+        method: Which prediction is meant.
+    """
+
+    region: str | None
+    least_m: float
+    wrong_region: bool
+    method: Method
+
+
+def shown(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
+    """Rows of `predictions.csv` that a filter lets through, the worst first."""
+    keep = table[_ERROR[wanted.method]] >= wanted.least_m
+    if wanted.region is not None:
+        keep &= table["true_region"] == wanted.region
+    if wanted.wrong_region:
+        keep &= table["true_region"] != table["region"]
+    return table[keep].sort_values(_ERROR[wanted.method], ascending=False, kind="stable")
+
+
+def truth_m(table: pd.DataFrame) -> Floats:
+    """Labelled positions `(n, 2)` in metres."""
+    return np.asarray(table[["true_north_m", "true_east_m"]], np.float64)
+
+
+def predicted_m(table: pd.DataFrame, method: Method) -> Floats:
+    """Predicted positions `(n, 2)` in metres."""
+    return np.asarray(table[list(_PLACE[method])], np.float64)
+
+
+def heading_deg(table: pd.DataFrame, method: Method) -> Floats:
+    """Predicted headings `(n,)`."""
+    return np.asarray(table[_HEADING[method]], np.float64)
+
+
+def error_m(table: pd.DataFrame, method: Method) -> Floats:
+    """Position errors `(n,)` in metres."""
+    return np.asarray(table[_ERROR[method]], np.float64)
+
+
+def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
+    """Heading errors `(n,)` in degrees."""
+    return np.asarray(table[_HEADING_ERROR[method]], np.float64)
+
+
+def region_medians(table: pd.DataFrame, method: Method) -> dict[str, float]:
+    """Median position error in metres by true region."""
+    medians = table.groupby("true_region")[_ERROR[method]].median()
+    return {str(region): float(value) for region, value in medians.items()}
+
+
+def largest_error_m(table: pd.DataFrame) -> float:
+    """The largest error of either method, for the end of a slider; 1 at least."""
+    return float(max(1.0, *(np.ceil(table[column].max()) for column in _ERROR.values())))
+
+
+def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
+    """Row of a photo, or None."""
+    found = table.index[table["photo_id"] == photo_id]
+    return int(found[0]) if len(found) else None
+
+
+def listing(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """What the table below the map shows: names for regions, errors first."""
+    wanted = ["filename", "true_region", "region", "error_refined_m", "error_m",
+              "heading_error_refined_deg", "heading_error_deg", "region_probability"]  # fmt: skip
+    named = table[wanted].copy()
+    for column in ("true_region", "region"):
+        named[column] = named[column].map(lambda region: names.get(region, region))
+    return named

@@ -1,0 +1,77 @@
+"""What is loaded and what the model can do, in figures."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import audit, cached, controls, states
+from app.workspace import reports
+from core.errors import BearingsError
+from core.model.card import Card
+
+
+def dataset_box() -> None:
+    """The loaded data set in figures, or what is wrong with it, or how to get one."""
+    st.subheader("Data set")
+    if controls.dataset_path() is None:
+        st.info("None yet. Choose a folder in the sidebar, or type the path of one.")
+        return
+    try:
+        data = controls.need_dataset()
+    except BearingsError as error:
+        states.show_error(error)
+        return
+    st.markdown(f"**{data.campus.name}**, `{data.root}`")
+    with st.container(horizontal=True):
+        for name, value in audit.facts(data).items():
+            st.metric(name, value)
+
+
+def model_box() -> None:
+    """The loaded model and what its last report says, or what is wrong, or how to get one."""
+    st.subheader("Model")
+    folder = controls.checkpoint_path()
+    if folder is None:
+        st.info("None yet. Train one, or type the path of a checkpoint in the sidebar.")
+        return
+    try:
+        card = cached.card(folder)
+        found = reports(folder)
+        content = cached.report(found[0]) if found else None
+    except BearingsError as error:
+        states.show_error(error)
+        return
+    st.markdown(f"**{cached.checkpoint_title(folder)}**: {describe(card)}")
+    if content is None:
+        st.caption("It has no evaluation report yet; the Evaluate page says how to make one.")
+        return
+    with st.container(horizontal=True):
+        for name, value in headline(content).items():
+            st.metric(name, value)
+    st.caption(_judged(content))
+
+
+def describe(card: Card) -> str:
+    """A model in a sentence."""
+    return (
+        f"{card.model.backbone} at {card.preprocess.input_size} pixels, trained on "
+        f"{card.campus} ({card.split.protocol} split), {len(card.regions)} regions, "
+        f"{card.created[:10]}."
+    )
+
+
+def headline(report: dict[str, Any]) -> dict[str, str]:
+    """The first figures of a report, in words; refined ones, as the pages show them."""
+    position, heading = report["position"]["refined"], report["heading"]["refined"]
+    return {
+        "Right region": f"{report['region']['accuracy']:.0%}",
+        "Median error": f"{position['median_m']:.1f} m",
+        "Within 25 m": f"{position['within_25m']:.0%}",
+        "Mean heading error": f"{heading['maae_deg']:.0f}°",
+    }
+
+
+def _judged(report: dict[str, Any]) -> str:
+    leak = (report.get("leak") or {}).get("within_5m")
+    near = "" if leak is None else f" {leak:.0%} of them have a training photo within 5 m."
+    return f"Judged on {report['n']:,} photos, {report['split']['name']} split.{near}"
