@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor
 
 from core.model.network import Outputs
+from core.model.places import PlaceHead
 from core.model.schema import LossConfig
 
 
@@ -31,21 +32,27 @@ class Targets:
 
 @dataclass(frozen=True)
 class Losses:
-    """Scalar losses: each task's own before its weight, and their weighted sum."""
+    """Scalar losses: each task's own before its weight, and their weighted sum.
+
+    The place head's is 0 where there is none.
+    """
 
     total: Tensor
     region: Tensor
     position: Tensor
     heading: Tensor
+    place: Tensor
 
     def values(self) -> list[float]:
-        """Total, region, position, heading as numbers."""
-        scalars = torch.stack([self.total, self.region, self.position, self.heading])
+        """Total, region, position, heading, place as numbers."""
+        scalars = torch.stack([self.total, self.region, self.position, self.heading, self.place])
         return [float(value) for value in scalars.detach().tolist()]
 
 
-def multi_task_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> Losses:
-    """Add up the weighted losses of region, position and heading, each a mean over the batch.
+def multi_task_loss(
+    outputs: Outputs, targets: Targets, config: LossConfig, place_head: PlaceHead | None = None
+) -> Losses:
+    """Add up the weighted losses of all tasks, each a mean over the batch.
 
     Regression errors are taken in float32 whatever the autocast precision: squares of small
     normalised distances would drown in bfloat16's 8 bits.
@@ -60,7 +67,26 @@ def multi_task_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> L
         + config.position_weight * position
         + config.heading_weight * heading
     )
-    return Losses(total, region, position, heading)
+    place = torch.zeros_like(region)
+    if place_head is not None and outputs.place_logits is not None:
+        place = _place_loss(outputs.place_logits, targets, config, place_head)
+        total = total + config.place_weight * place
+    return Losses(total, region, position, heading, place)
+
+
+def _place_loss(
+    logits: Tensor, targets: Targets, config: LossConfig, place_head: PlaceHead
+) -> Tensor:
+    taught = targets.position.isfinite().all(dim=1)
+    if not bool(taught.any()):
+        return logits.sum() * 0.0
+    soft = place_head.targets(
+        targets.position[taught],
+        targets.heading[taught],
+        config.place_sigma_m,
+        config.place_concentration,
+    )
+    return place_head.loss(logits[taught], soft)
 
 
 def _position_loss(position: Tensor, target: Tensor, config: LossConfig) -> Tensor:

@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor, nn
 
 from core.model.backbone import create_backbone
+from core.model.places import PlaceHead
 from core.model.schema import ModelConfig
 from core.model.weights import initialise_backbone
 
@@ -31,12 +32,14 @@ class Outputs:
         position: `(n, 2)` normalised `(north, east)`; the card's normaliser gives metres.
         heading: `(n, 2)` `(cos, sin)` of any length; the length tells how sure the head is.
         features: `(n, width)` pooled features of the backbone.
+        place_logits: `(n, anchors, bearings)` where the network has a place head.
     """
 
     region_logits: Tensor
     position: Tensor
     heading: Tensor
     features: Tensor
+    place_logits: Tensor | None = None
 
 
 class BearingsModel(nn.Module):
@@ -45,6 +48,7 @@ class BearingsModel(nn.Module):
     Attributes:
         preprocess: How photos become images of the right size and scale.
         width: Width of the pooled features.
+        place_head: The place head, where there is one.
     """
 
     def __init__(self, config: ModelConfig, region_count: int) -> None:
@@ -53,6 +57,9 @@ class BearingsModel(nn.Module):
         self.config = config
         self.region_count = region_count
         self.backbone, self.preprocess, self.width = create_backbone(config)
+        self.place_head: PlaceHead | None = None
+        if config.place_anchors:
+            self.place_head = PlaceHead(self.width, config.place_anchors, config.place_bearings)
         self.region_embedding = nn.Embedding(region_count, config.region_embedding)
         self.region_head = nn.Sequential(
             nn.Dropout(config.region_dropout),
@@ -124,7 +131,9 @@ class BearingsModel(nn.Module):
         placed = torch.cat([fused, direction], dim=1)  # (n, width + region_embedding + 2)
         latitude = self.latitude_head(placed)  # (n, 1)
         longitude = self.longitude_head(placed)  # (n, 1)
-        return Outputs(region_logits, torch.cat([latitude, longitude], dim=1), heading, features)
+        place = None if self.place_head is None else self.place_head(features)
+        position = torch.cat([latitude, longitude], dim=1)  # (n, 2)
+        return Outputs(region_logits, position, heading, features, place)
 
     def _region_vector(self, logits: Tensor, known: Tensor | None) -> Tensor:
         """Mean embedding `(n, region_embedding)` under the own estimate, or the known one's."""

@@ -53,6 +53,16 @@ class ModelConfig(BaseModel):
         le=512,
         description="Width of the learnt region embedding that position and heading heads receive",
     )
+    place_anchors: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="Places of the place head, a further head that only sharpens the features for "
+        "retrieval by telling views apart; 0: none",
+    )
+    place_bearings: int = Field(
+        12, ge=1, le=72, description="Compass bearings that the place head tells apart at a place"
+    )
     position_target: Literal["metres", "unit_box"] = Field(
         "metres",
         description="What the position heads learn: metres from the training part's median over "
@@ -68,6 +78,13 @@ class LossConfig(BaseModel):
     region_weight: float = Field(1.0, ge=0, description="Weight of the region's cross-entropy")
     position_weight: float = Field(1.0, ge=0, description="Weight of the position loss")
     heading_weight: float = Field(1.0, ge=0, description="Weight of the heading loss")
+    place_weight: float = Field(1.0, ge=0, description="Weight of the place head's cross-entropy")
+    place_sigma_m: float = Field(
+        10.0, gt=0, description="How far a photo speaks for the anchors around it, in metres"
+    )
+    place_concentration: float = Field(
+        4.0, gt=0, description="How sharply a photo speaks for the bearings around its heading"
+    )
     position_loss: Literal["mse", "huber"] = Field(
         "mse", description="Squared error, or Huber's, which a few wrong labels disturb less"
     )

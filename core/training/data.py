@@ -53,6 +53,11 @@ class TrainingData:
         train = self.position_m[self.rows["train"]]
         return max(1.0, float(np.median(np.hypot(*(train - np.median(train, axis=0)).T))))
 
+    def taught_rows(self, part: Part) -> Rows:
+        """Photos of a part whose position is believed."""
+        rows = self.rows[part]
+        return rows[np.isfinite(self.target[rows]).all(axis=1)]
+
     def targets(self, rows: Rows, heading_deg: Floats | None = None) -> Targets:
         """Targets of photos, with other headings where augmentation turned them."""
         turned = self.heading_deg[rows] if heading_deg is None else heading_deg

@@ -72,9 +72,8 @@ class EpochWork:
         targets = targets.to(session.compute.device)
         region, heading = known_metadata(targets, config.p_known)
         features = lesson_features(lesson, session.model, session.compute)
-        losses = multi_task_loss(
-            session.model.heads(features, region, heading), targets, config.loss
-        )
+        outputs = session.model.heads(features, region, heading)
+        losses = multi_task_loss(outputs, targets, config.loss, session.model.place_head)
         self.learner.optimiser.zero_grad(set_to_none=True)
         accelerator = session.compute.accelerator
         accelerator.backward(losses.total)

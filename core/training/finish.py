@@ -25,15 +25,9 @@ from core.training.validate import answers
 Features = NDArray[np.float32]
 
 
-def gallery_rows(data: TrainingData) -> Rows:
-    """Training photos whose position is believed."""
-    train = data.rows["train"]
-    return train[np.isfinite(data.target[train]).all(axis=1)]
-
-
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
     """Refuse, before training, a given refinement that asks for more photos than there are."""
-    photos = len(gallery_rows(data))
+    photos = len(data.taught_rows("train"))
     if config.refine is not None and max(config.refine.k, config.refine.heading_k) > photos:
         raise ConfigError(
             f"refine.k and refine.heading_k must be at most {photos}, the number of training "
@@ -55,7 +49,7 @@ def finish_run(
     compute = compute.exact()
     checkpoint = load_checkpoint(run.best)
     model = compute.place(checkpoint.model)
-    rows = gallery_rows(data)
+    rows = data.taught_rows("train")
     train = plain_features(model, compute, data, rows, config.batch_size, watch)
     gallery = _gallery(data, rows, train, config)
     features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)

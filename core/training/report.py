@@ -15,6 +15,7 @@ class TaskLosses:
     region: float
     position: float
     heading: float
+    place: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
+from core.model.places import PlaceHead, find_anchors
 from core.training.average import WeightAverage
 from core.training.data import TrainingData, read_training_data
 from core.training.device import Compute, choose_compute
@@ -95,12 +96,22 @@ def open_session(
     torch.manual_seed(config.seed)
     compute = choose_compute(config)
     data = read_training_data(config, preprocess_of(config.model).input_size)
-    model = compute.place(build_model(config.model, data.dataset.regions))
+    model = build_model(config.model, data.dataset.regions)
+    if model.place_head is not None:
+        put_anchors(model.place_head, data, config.seed)
+    model = compute.place(model)
     check_refinement(config, data)
     _write_beginning(run, config, compute, data, saved)
     average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
     progress = saved or Progress()
     return Session(run, config, interruption, on_step, compute, data, model, average, progress)
+
+
+def put_anchors(place_head: PlaceHead, data: TrainingData, seed: int) -> None:
+    """Place the anchors where the training part's believed photos stand."""
+    taught = data.taught_rows("train")
+    found = find_anchors(data.position_m[taught], place_head.shape[0], seed)
+    place_head.put_anchors(data.normaliser.normalise(found), data.normaliser.spread)
 
 
 def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> Card:

@@ -38,7 +38,8 @@ class Progress:
         waited: Epochs of this stage since its last best one.
         plateau_factor: What reduce-on-plateau has come down to.
         plateau_waited: Epochs since its last improvement.
-        sums: Losses of the epoch at work, summed over photos: total, region, position, heading.
+        sums: Losses of the epoch at work, summed over photos: total, region, position, heading,
+            place.
         photos: Photos of the epoch at work that were learnt.
         seconds: Time spent on the epoch at work.
         event: The last epoch's report as in `events.jsonl`.
@@ -53,7 +54,7 @@ class Progress:
     waited: int = 0
     plateau_factor: float = 1.0
     plateau_waited: int = 0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    sums: list[float] = field(default_factory=lambda: [0.0] * 5)
     photos: int = 0
     seconds: float = 0.0
     event: dict[str, Any] | None = None
@@ -73,7 +74,7 @@ class Progress:
 
     def _begin_epoch(self) -> None:
         self.step, self.photos, self.seconds = 0, 0, 0.0
-        self.sums = [0.0, 0.0, 0.0, 0.0]
+        self.sums = [0.0] * 5
 
 
 @dataclass(frozen=True)

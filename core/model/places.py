@@ -1,0 +1,92 @@
+"""The place head: a photo's place and heading as a soft choice between views.
+
+Regression must average what it cannot decide between, so its features need not tell two places
+apart. A classification over views (an anchor on the ground and a compass bearing) must, which makes
+the features the ones that retrieval needs: the idea of CosPlace (Berton et al. 2022), whose classes
+are cells and bearings, with targets smoothed by distance as PIGEON (Haas et al. 2024) does.
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own spelling
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.errors import ConfigError
+from core.geo import Floats
+
+
+class PlaceHead(nn.Module):
+    """A linear classifier over `anchors` places times `bearings` compass bearings.
+
+    The anchors are training positions' k-means centres; `place_anchors` puts them in. They are
+    saved with the weights.
+    """
+
+    anchors: Tensor
+    spread_m: Tensor
+
+    def __init__(self, width: int, anchors: int, bearings: int) -> None:
+        """Make the head for features of `width`, with anchors yet to be placed."""
+        super().__init__()
+        self.shape = (anchors, bearings)
+        self.classify = nn.Linear(width, anchors * bearings)
+        self.register_buffer("anchors", torch.zeros(anchors, 2))  # normalised (north, east)
+        self.register_buffer("spread_m", torch.ones(2))  # metres per normalised unit
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits `(n, anchors, bearings)` of features `(n, width)`."""
+        logits: Tensor = self.classify(features)
+        return logits.reshape(-1, *self.shape)
+
+    def put_anchors(self, normalised: NDArray[np.float32], spread_m: tuple[float, float]) -> None:
+        """Place the anchors `(anchors, 2)`, normalised, with the metres of a unit per axis."""
+        self.anchors.copy_(torch.from_numpy(normalised))
+        self.spread_m.copy_(torch.tensor(spread_m))
+
+    def targets(
+        self, position: Tensor, heading: Tensor, sigma_m: float, concentration: float
+    ) -> Tensor:
+        """Soft targets `(n, anchors, bearings)`, each photo's adding up to 1.
+
+        Anchors share by a Gaussian of their distance in metres, bearings by a von Mises density.
+
+        Args:
+            position: `(n, 2)` normalised true positions.
+            heading: `(n, 2)` unit vectors `(cos, sin)` of the true headings.
+            sigma_m: Standard deviation of the Gaussian.
+            concentration: The von Mises density's kappa.
+        """
+        away_m = (position[:, None] - self.anchors) * self.spread_m  # (n, anchors, 2)
+        place = (-away_m.square().sum(dim=2) / (2.0 * sigma_m**2)).softmax(dim=1)
+        bearing = (concentration * heading @ self._bearing_units().T).softmax(dim=1)
+        return place[:, :, None] * bearing[:, None, :]
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits with soft targets, both `(n, anchors, bearings)`."""
+        return F.cross_entropy(logits.flatten(1).float(), targets.flatten(1))
+
+    def _bearing_units(self) -> Tensor:
+        bearings = self.shape[1]
+        angle = torch.arange(bearings, device=self.anchors.device) * (2.0 * torch.pi / bearings)
+        return torch.stack([angle.cos(), angle.sin()], dim=1)  # (bearings, 2)
+
+
+def find_anchors(position_m: Floats, anchors: int, seed: int) -> Floats:
+    """Anchors `(anchors, 2)` in metres: k-means centres of training positions `(n, 2)`.
+
+    Raises:
+        ConfigError: There are fewer different positions than anchors.
+    """
+    from sklearn.cluster import KMeans  # only runs with a place head need it
+
+    places = len(np.unique(position_m, axis=0))
+    if places < anchors:
+        raise ConfigError(
+            f"model.place_anchors is {anchors}, but the training photos stand on {places} "
+            "different positions only: choose fewer anchors, or 0 for no place head"
+        )
+    found = KMeans(anchors, n_init=1, random_state=seed).fit(position_m)
+    return cast(Floats, found.cluster_centers_)
