@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -188,3 +190,17 @@ def test_the_erased_rectangle_has_the_area_asked_for() -> None:
         canvas = np.zeros((100, 100, 3), np.uint8)
         erased = erase(canvas, 0.1, np.random.default_rng(seed)).any(axis=2).mean()
         assert erased == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_core_augments_at_least_five_hundred_photos_a_second() -> None:
+    photos = np.random.default_rng(0).integers(0, 255, (64, 224, 224, 3), dtype=np.uint8)
+    best = np.inf
+    for epoch in range(8):
+        start = time.process_time()
+        for row, photo in enumerate(photos):
+            rng = np.random.default_rng([0, epoch, row])
+            augment_photo(photo, 90.0, 65.0, AugmentConfig(), rng, 224)
+        best = min(best, time.process_time() - start)
+    # A quarter of what an idle core does, so that a busy machine does not fail the build.
+    assert len(photos) / best > 500
