@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from core.dataset.augment import evaluation_view, normalise
+from core.dataset.augment import normalise
+from core.dataset.view import resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
 from core.explain.methods import METHODS, Method
@@ -61,7 +62,7 @@ def attribute(
     model = predictor.model
     if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
         raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
-    seen = np.asarray(evaluation_view(photo[None], model.input_size)[0])
+    seen = resize_photo(photo, model.input_size)
     device = next(model.parameters()).device
     pixels = np.stack([seen, np.zeros_like(seen)])  # the photo, and black
     both = torch.as_tensor(normalise(pixels, model.mean, model.std), device=device)

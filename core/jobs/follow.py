@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from core.errors import RunError
 from core.training.run_folder import RunFolder
 
 # A log of weeks must not be read whole for its last lines.
@@ -11,15 +10,8 @@ _TAIL_BYTES = 64 * 1024
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:
-    """All epochs of a run so far, oldest first; a line that is being written is left for later.
-
-    Raises:
-        RunError: A complete line is no JSON.
-    """
-    try:
-        return RunFolder(path=run).events()
-    except (OSError, ValueError) as error:
-        raise RunError(f"{run / 'events.jsonl'} is damaged ({error})") from error
+    """All epochs of a run so far, oldest first; a line that is being written is left for later."""
+    return RunFolder(path=run).events()
 
 
 def log_tail(run: Path, lines: int = 40) -> str:
@@ -33,5 +25,5 @@ def log_tail(run: Path, lines: int = 40) -> str:
     except FileNotFoundError:
         return ""
     # A bar that redraws itself leaves its older states before the last return.
-    shown = [line.rpartition("\r")[2] for line in text.replace("\r\n", "\n").splitlines()]
+    shown = [line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n")]
     return "\n".join(shown[-lines:])

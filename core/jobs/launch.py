@@ -24,6 +24,7 @@ from core.training.schema import TrainConfig
 PROJECT = Path(__file__).resolve().parents[2]
 # The app must stay quick on a machine whose cores the run uses up.
 _NICENESS = 10
+_LOWEST = 19
 
 
 def launch(config: TrainConfig) -> Path:
@@ -103,7 +104,20 @@ def _start(run: Path, arguments: list[str], options: str) -> Path:
             start_new_session=True,
         )
     LaunchRecord.of(process.pid).write(run)
-    psutil.Process(process.pid).nice(_NICENESS)
+    child = psutil.Process(process.pid)
+    child.nice(min(_LOWEST, child.nice() + _NICENESS))
+    _hand_over(process, options)
     # Collects the exit code, so that no zombie stays behind in a server that lives for weeks.
-    threading.Thread(target=process.communicate, args=[options.encode()], daemon=True).start()
+    threading.Thread(target=process.wait, daemon=True).start()
     return run
+
+
+def _hand_over(process: "subprocess.Popen[bytes]", options: str) -> None:
+    """Write the options before returning: the launcher may end at once, and they fit the pipe."""
+    assert process.stdin is not None
+    try:
+        with process.stdin as pipe:
+            pipe.write(options.encode())
+    except BrokenPipeError:
+        # It died first; its state and its log say why.
+        return

@@ -115,7 +115,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 
 def test_what_no_flag_can_say_is_refused_too() -> None:
-    with pytest.raises(ConfigError, match="--inner.speed is no option, got 3"):
+    with pytest.raises(ConfigError, match=r"--inner\.speed is no option, got 3"):
         validated(Options, {"out": "x", "inner": {"speed": 3}})
 
 
