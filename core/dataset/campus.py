@@ -62,6 +62,7 @@ class _Camera(_Section):
 class _Demo(_Section):
     seed: int
     photos: int | None = Field(None, gt=0)
+    version: int | None = Field(None, gt=0)  # of the world's renderer; core.demo reads it
 
 
 class _CampusFile(_Section):
@@ -111,7 +112,7 @@ def _explain(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         return (
             f"{key}: unknown key (known: name, [frame] kind scale origin_latitude "
-            "origin_longitude, [regions], [camera] hfov_deg, [demo] seed photos)"
+            "origin_longitude, [regions], [camera] hfov_deg, [demo] seed photos version)"
         )
     return f"{key}: {fault['msg']}"
 
