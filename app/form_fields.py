@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-Kind = Literal["flag", "integer", "number", "choice", "text", "numbers"]
+Kind = Literal["flag", "integer", "number", "choice", "text", "numbers", "json"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class FormField:
 
     Attributes:
         path: Names from the outer schema to the field, as in `("model", "backbone")`.
-        kind: Which widget; `numbers` is a tuple or list of numbers written with commas.
+        kind: Which widget; `numbers` is a tuple or list of numbers written with commas, `json` a
+            mapping written as a JSON object.
         help: The field's description, one sentence.
         default: The value shown first; None where the field is optional or has no default.
         optional: Whether "nothing" is an answer.
@@ -141,6 +142,8 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[Any, ...]]:  # noqa: ANN401 - an
     if get_origin(annotation) in (tuple, list):
         inner = get_args(annotation)[0]
         return ("numbers" if inner in (int, float) else "text"), ()
+    if get_origin(annotation) is dict:
+        return "json", ()
     simple: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number"}
     if annotation in simple:
         return simple[annotation], ()

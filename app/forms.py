@@ -3,6 +3,7 @@
 The form returns a validated config, or shows beside each field, in plain words, what is wrong.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -31,6 +32,7 @@ _PLAIN = {
     "float_parsing": "needs numbers separated by commas",
     "tuple_type": "needs numbers separated by commas",
     "list_type": "needs numbers separated by commas",
+    "dict_type": 'needs a JSON object, such as {{"name": 1}}',
     "too_long": "takes {max_length} numbers",
     "string_too_short": "needs an answer",
 }
@@ -173,6 +175,8 @@ def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noq
     if item.kind == "choice":
         place = item.choices.index(shown) if shown in item.choices else None
         return box.selectbox(options=item.choices, index=place, **common)
+    if item.kind == "json":
+        return box.text_input(value=json.dumps(shown) if shown else "", **common)
     if item.kind == "numbers":
         return box.text_input(value=", ".join(f"{x:g}" for x in shown or ()), **common)
     text = "" if shown is None else str(shown)
@@ -210,16 +214,14 @@ def _step(shown: float | None) -> float:
 
 
 def _answer(item: FormField | None, value: Any) -> Any:  # noqa: ANN401 - any answer
-    """Turn what a widget returned into what the schema validates."""
-    if item is None:
+    """Turn what a widget returned into what the schema validates; it refuses what cannot be."""
+    if item is None or not isinstance(value, str):
         return value
-    if item.kind == "numbers" and isinstance(value, str):
-        if not value.strip() and item.optional:
-            return None
-        try:
+    if not value.strip():
+        return {} if item.kind == "json" and not item.optional else None
+    try:
+        if item.kind == "numbers":
             return read_numbers(value, whole=item.whole)
-        except ValueError:
-            return value
-    if item.kind == "text" and isinstance(value, str) and not value.strip():
-        return None
-    return value
+        return json.loads(value) if item.kind == "json" else value
+    except ValueError:
+        return value

@@ -1,5 +1,33 @@
-"""Evaluate."""
+"""Evaluate: how good the picked model is on labelled photos, and beside what."""
 
 import streamlit as st
 
+from app import cached, controls, evaluate_view, evaluating, report_tables, theme, workspace
+from app.shelf import Shelf
+
 st.title("Evaluate")
+checkpoint, place = controls.need_checkpoint_path(), workspace.workspace()
+card = cached.card(checkpoint)
+if not workspace.reports(checkpoint):
+    evaluating.offer(place, checkpoint, first=True)
+    st.stop()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    folder = controls.pick_report("evaluate")
+    evaluating.offer(place, checkpoint, first=False)
+report, table = cached.report(folder), cached.predictions(folder)
+names, palette = report_tables.region_names(report), theme.palette()
+st.caption(report_tables.judged_on(report))
+sections = ("Overview", "Regions", "Positions", "Headings", "Files")
+section = controls.pick_section("evaluate", sections)
+
+if section == "Overview":
+    evaluate_view.overview(report, palette)
+elif section == "Regions":
+    shelf = Shelf.of(card, controls.dataset_if_readable())
+    evaluate_view.regions(report, table, shelf, palette)
+elif section == "Positions":
+    evaluate_view.positions(table, names, palette)
+elif section == "Headings":
+    evaluate_view.headings(table, names, palette)
+else:
+    evaluate_view.downloads(folder, report)

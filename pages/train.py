@@ -1,5 +1,21 @@
-"""Train."""
+"""Train: start a run from the sidebar, and watch one."""
 
 import streamlit as st
 
+from app import run_watch, training
+from app.workspace import workspace
+
 st.title("Train")
+st.caption(
+    "A run is a process of its own: it goes on when this tab, or the app itself, is closed. "
+    "`pretrained` weights are downloaded once from the internet and learn from few photos; "
+    "`random` ones need no network, but thousands of photos and many epochs to be worth anything."
+)
+place = workspace()
+training.launch_from_sidebar(place)
+training.show_checked()
+run = training.pick_run(place)
+if run is None:
+    st.info("No run yet. Set one up under **New run** in the sidebar, and start it there.")
+    st.stop()
+run_watch.watch(run)

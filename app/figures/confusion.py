@@ -20,11 +20,12 @@ def confusion_counts(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
     return counts.reindex(index=regions, columns=regions, fill_value=0)
 
 
-def confusion_matrix(counts: pd.DataFrame, palette: Palette) -> go.Figure:
+def confusion_matrix(counts: pd.DataFrame, names: dict[str, str], palette: Palette) -> go.Figure:
     """Draw the matrix; colour is the share of the true region's photos, text is their number.
 
     Args:
         counts: Square table, true regions in rows and predicted regions in columns.
+        names: Display name by region.
         palette: Colours of the theme.
 
     Returns:
@@ -33,12 +34,12 @@ def confusion_matrix(counts: pd.DataFrame, palette: Palette) -> go.Figure:
     """
     totals = counts.sum(axis=1).to_numpy()[:, None]
     share = counts.to_numpy() / np.where(totals == 0, 1, totals)
-    names = [str(name) for name in counts.index]
+    shown = [names.get(region, region) for region in counts.index]
     figure = go.Figure(
         go.Heatmap(
             z=share,
-            x=names,
-            y=names,
+            x=shown,
+            y=shown,
             text=np.where(counts.to_numpy() == 0, "", counts.to_numpy().astype(str)),
             texttemplate="%{text}",
             colorscale=RAMP,
@@ -50,8 +51,8 @@ def confusion_matrix(counts: pd.DataFrame, palette: Palette) -> go.Figure:
             colorbar={"title": "share of<br>true region", "tickformat": ".0%"},
         )
     )
-    figure.add_trace(_click_targets(counts, share, names, palette))
-    side = 150 + _CELL_PX * len(names)
+    figure.add_trace(_click_targets(counts, share, shown, palette))
+    side = 150 + _CELL_PX * len(shown)
     figure.update_layout(
         height=side, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode=False
     )
@@ -61,21 +62,24 @@ def confusion_matrix(counts: pd.DataFrame, palette: Palette) -> go.Figure:
 
 
 def _click_targets(
-    counts: pd.DataFrame, share: np.ndarray, names: list[str], palette: Palette
+    counts: pd.DataFrame, share: np.ndarray, shown: list[str], palette: Palette
 ) -> go.Scatter:
     rows, columns = (axis.ravel() for axis in np.indices(counts.shape))
+    regions = [str(region) for region in counts.index]
     return go.Scatter(
-        x=[names[column] for column in columns],
-        y=[names[row] for row in rows],
+        x=[shown[column] for column in columns],
+        y=[shown[row] for row in rows],
         mode="markers",
         marker={"symbol": "square", "size": _CELL_PX - 6, "color": palette.surface, "opacity": 0},
         # The clicked cell shows a frame, so that the photos below are known to be its own.
         selected={"marker": {"opacity": 0.35}},
         unselected={"marker": {"opacity": 0}},
-        customdata=[[names[row], names[column]] for row, column in zip(rows, columns, strict=True)],
+        customdata=[
+            [regions[row], regions[column]] for row, column in zip(rows, columns, strict=True)
+        ],
         text=[
             f"{counts.to_numpy()[row, column]} photos, {share[row, column]:.0%} of the region"
             for row, column in zip(rows, columns, strict=True)
         ],
-        hovertemplate=("true %{customdata[0]}, predicted %{customdata[1]}: %{text}<extra></extra>"),
+        hovertemplate=("true: %{y}<br>predicted: %{x}<br>%{text}<extra></extra>"),
     )

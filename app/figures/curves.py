@@ -16,7 +16,8 @@ def curve(
     Args:
         table: Columns `series` (text), `epoch` (from 1) and `value`; rows without a value are gaps.
         title: What is measured.
-        unit: Unit of the value, for the axis; empty for a pure number.
+        unit: Unit of the value, for the title; empty for a pure number, `share` for a
+            part of 1.
         fine_tuning_from: First epoch in which the backbone learns, marked by a line.
 
     Returns:
@@ -34,7 +35,7 @@ def curve(
             marker={"size": 6},
         )
     figure.update_layout(
-        title={"text": title, "font": {"size": 15}},
+        title={"text": f"{title} ({unit})" if unit else title, "font": {"size": 15}},
         height=280,
         margin={"l": 10, "r": 10, "t": 46, "b": 10},
         hovermode="x unified",
@@ -49,7 +50,7 @@ def curve(
             annotation={"text": "fine-tuning", "font": {"size": 11}, "xanchor": "left"},
         )
     figure.update_xaxes(title="epoch", dtick=1 if _last_epoch(table) <= 12 else None)
-    figure.update_yaxes(title=unit or None, rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", tickformat=".0%" if unit == "share" else None)
     return figure
 
 

@@ -1,0 +1,100 @@
+"""Runs as tables: the list, the options that differ, and the figures side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+from app import report_tables
+from app.durations import moment, spoken
+from app.report_tables import LABELS, Report
+from core.jobs.summary import RunSummary
+
+# Larger is better for these; for all others, smaller.
+_HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg"})
+_COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "joint_10m_15deg")
+# Every run has its own folder and command: differences that explain nothing.
+_OWN = frozenset({"run", "command"})
+
+
+def listing(runs: Sequence[RunSummary], reports: Mapping[str, Report]) -> pd.DataFrame:
+    """Return one row per run, in the given order; `reports` holds the newest report by run name."""
+    return pd.DataFrame([_row(run, reports.get(run.name)) for run in runs])
+
+
+def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return the options in which runs differ: one row an option, one column a run."""
+    options = {run.name: _flat(run.config) for run in runs if run.config is not None}
+    table = pd.DataFrame(options).astype(object)
+    if table.empty:
+        return table
+    differs = table.apply(lambda row: len(set(row.map(str))) > 1, axis=1)
+    return table[differs & ~table.index.isin(_OWN)].map(str)
+
+
+def judged_on(report: Report) -> str:
+    """Key of the photos that a report is about: figures compare only where it is the same."""
+    return f"{report['split']['part']} {report['split']['hash'][:8]}"
+
+
+def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
+    """Return the refined model's figures on labelled photos: one row a figure, one column a run.
+
+    The best of each row is marked where, and only where, all reports are about the same photos.
+    """
+    figures = {name: report_tables.predictors(report).iloc[1] for name, report in reports.items()}
+    ranked = len(figures) > 1 and len({judged_on(report) for report in reports.values()}) == 1
+    rows = {
+        LABELS[measure]: _cells(
+            measure, {name: row[measure] for name, row in figures.items()}, ranked
+        )
+        for measure in _COMPARED
+    }
+    about = {name: judged_on(report) for name, report in reports.items()}
+    return pd.DataFrame({"Judged on": about, **rows}).T
+
+
+def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str, str]:
+    choose = max if measure in _HIGHER else min
+    best = choose(values.values())
+    return {
+        name: (f"{value:.1%}" if measure in _HIGHER else f"{value:.1f}")
+        + (" ★" if ranked and value == best else "")
+        for name, value in values.items()
+    }
+
+
+def _row(run: RunSummary, report: Report | None) -> dict[str, Any]:
+    best = run.best or {}
+    tested = None if report is None else report_tables.predictors(report).iloc[1]
+    split = run.config.split.protocol if run.config else ""
+    return {
+        "Run": run.name,
+        "State": run.state,
+        "Data set": run.dataset.name if run.dataset else "",
+        "Split": f"{split} {run.split_hash[:8]}".strip(),
+        "Backbone": run.backbone,
+        "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
+        "Val region": best.get("region_accuracy"),
+        "Val median (m)": best.get("median_m"),
+        "Val heading (°)": best.get("maae_deg"),
+        "Report on": "" if report is None else judged_on(report),
+        "Region": None if tested is None else tested["region_accuracy"],
+        "Median, refined (m)": None if tested is None else tested["median_m"],
+        "Heading, refined (°)": None if tested is None else tested["maae_deg"],
+        "Started": moment(run.started),
+        "Took": spoken(run.duration_s),
+    }
+
+
+def _flat(options: BaseModel, above: str = "") -> dict[str, Any]:
+    """Options by dotted name."""
+    found: dict[str, Any] = {}
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if isinstance(value, BaseModel):
+            found |= _flat(value, f"{above}{name}.")
+        else:
+            found[f"{above}{name}"] = value
+    return found

@@ -1,0 +1,68 @@
+"""The two halves of the Train page: the launch in the sidebar, and which run is watched."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import controls, train_form
+from app.forms import FormAnswer
+from app.workspace import Workspace, workspace
+from core.jobs.launch import launch
+from core.jobs.summary import list_runs
+from core.training.schema import TrainConfig
+
+_WATCHED, _CHECKED = "train_watched", "train_checked"
+
+
+def launch_from_sidebar(place: Workspace) -> None:
+    """Draw the form in the sidebar; start a run of its own where the reader says so."""
+    with st.sidebar:
+        st.divider()
+        st.subheader("New run")
+        dataset = controls.dataset_path()
+        if dataset is None or not dataset.is_dir():
+            st.caption("Choose a data set above; a run needs one to learn from.")
+            return
+        st.caption(f"Learns from `{place.label(dataset)}`.")
+        answer = train_form.ask(place, dataset)
+    if answer is not None:
+        _act(place, answer)
+
+
+def pick_run(place: Workspace) -> Path | None:
+    """Let the reader choose which run is watched: the newest one first. None where none is."""
+    states = {place.label(run.path): run.state for run in list_runs(place.runs)}
+    if not states:
+        return None
+    if st.session_state.get(_WATCHED) not in states:
+        st.session_state.pop(_WATCHED, None)
+    chosen = st.selectbox(
+        "Run",
+        list(states),
+        format_func=lambda label: f"{label} ({states[label]})" if label in states else label,
+        key=_WATCHED,
+        bind="query-params",
+    )
+    return place.root / chosen
+
+
+def watch_next(run: Path) -> None:
+    """Let the Train page open on this run; for other pages."""
+    st.session_state[_WATCHED] = workspace().label(run)
+
+
+def show_checked() -> None:
+    """Show the command of the options that were checked last, until a run is started."""
+    if _CHECKED in st.session_state:
+        st.success("These options are valid. The same from the command line:")
+        st.code(st.session_state[_CHECKED], language="bash", wrap_lines=True)
+
+
+def _act(place: Workspace, answer: FormAnswer[TrainConfig]) -> None:
+    if answer.button != train_form.START:
+        st.session_state[_CHECKED] = train_form.command(answer.config)
+        return
+    st.session_state.pop(_CHECKED, None)
+    run = launch(answer.config)
+    watch_next(run)
+    st.toast(f"{place.label(run)} was started. It goes on without this page.")
