@@ -71,7 +71,8 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evalua
     name = f"{dataset.root.resolve().name}-{config.split}"
     out = config.out or run_of(predictor.folder) / "reports" / name
     write_table(table, out / "predictions.csv")
-    write_plots(judgement, baselines, out)
+    if config.plots:
+        write_plots(judgement, baselines, out)
     # Last: a folder with a report is a complete one.
     write_json(out / "report.json", report)
     return Evaluation(out, report, table)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from core.evaluation.judgement import Judgement
 from core.geo import Floats, distance_m
@@ -77,6 +78,7 @@ def draw_error_cdf(axes: Axes, judgement: Judgement, baselines: tuple[Baseline, 
         _step(axes, error, baseline.name.replace("_", " ") + told, colour, "--")
     axes.set_xscale("log")
     axes.set_xlim(left=1.0)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="position error in metres", ylabel="share of photos", title="Position error")
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)
@@ -86,16 +88,17 @@ def draw_error_cdf(axes: Axes, judgement: Judgement, baselines: tuple[Baseline, 
 def draw_sectors(axes: Axes, judgement: Judgement) -> None:
     """Draw the mean heading error of photos that truly face each way."""
     sector = (judgement.truth.heading_deg // SECTOR_DEG).astype(int)
-    names = [f"{int(i * SECTOR_DEG)}°" for i in range(int(360 / SECTOR_DEG))]
+    starts = np.arange(0, 360, SECTOR_DEG, dtype=int)
+    names = [f"{start}–{start + int(SECTOR_DEG)}°" for start in starts]
     _heading_bars(axes, judgement, sector, names)
-    axes.set_xlabel("true heading, sectors of 30 degrees clockwise from north")
+    axes.set_xlabel("true heading, clockwise from north, and number of photos")
     axes.set_title("Heading error by true heading")
 
 
 def draw_heading_by_region(axes: Axes, judgement: Judgement) -> None:
     """Draw the mean heading error of each true region's photos."""
     _heading_bars(axes, judgement, judgement.truth.region, list(judgement.truth.regions))
-    axes.set_xlabel("true region")
+    axes.set_xlabel("true region, and number of photos")
     axes.set_title("Heading error by region")
 
 
@@ -108,7 +111,7 @@ def _heading_bars(axes: Axes, judgement: Judgement, group: np.ndarray, names: li
                  for index in range(len(names))]  # fmt: skip
         axes.bar(np.arange(len(names)) + shift, means, 0.4, color=colour, label=label)
     counts = np.bincount(group, minlength=len(names))
-    labels = [f"{name}\nn={count}" for name, count in zip(names, counts, strict=True)]
+    labels = [f"{name}\n{count}" for name, count in zip(names, counts, strict=True)]
     axes.set_xticks(np.arange(len(names)), labels, fontsize=7)
     axes.axhline(90, color="#999999", lw=1, ls=":", label="chance (90°)")
     axes.set_ylabel("mean absolute error in degrees")
@@ -116,8 +119,11 @@ def _heading_bars(axes: Axes, judgement: Judgement, group: np.ndarray, names: li
 
 
 def _step(axes: Axes, error: Floats, label: str, colour: str, style: str) -> None:
-    share = np.arange(1, len(error) + 1) / len(error)
-    axes.step(np.sort(error), share, style, color=colour, label=label, where="post")
+    ordered = np.sort(np.maximum(error, 1e-3))  # a logarithmic axis has no 0
+    share = np.arange(len(error) + 1) / len(error)
+    axes.step(
+        np.insert(ordered, 0, ordered[0]), share, style, color=colour, label=label, where="post"
+    )
 
 
 def _save(path: Path, draw: Callable[[Axes], None], size: tuple[float, float] = (8.0, 4.5)) -> None:

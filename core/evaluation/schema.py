@@ -30,3 +30,4 @@ class EvaluateConfig(BaseModel):
     allow_missing: bool = Field(
         False, description="Go on when more than 1 % of the rows have to be left out"
     )
+    plots: bool = Field(True, description="Also draw the static plots")

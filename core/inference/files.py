@@ -1,6 +1,6 @@
 """Predicting files: a photo, several, or a folder of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os.path import commonpath
@@ -90,31 +90,30 @@ def predict_files(
 
     Photos are named by their paths below the folder that all of them share.
     """
-    names = dict(zip(paths, _names(paths), strict=True))
+    names = _names(paths)
     failures: list[Failure] = []
     parts: list[Prediction] = []
-    for chunk in _chunks(paths):
-        photos = _decoded(predictor, chunk, failures)
-        read = list(photos)
-        size = predictor.store_size
-        pixels = np.stack(list(photos.values())) if read else np.empty((0, size, size, 3), np.uint8)
+    # One empty round for no paths, so that the result has the right shapes.
+    for start in range(0, max(len(paths), 1), FILES_AT_ONCE):
+        chunk = paths[start : start + FILES_AT_ONCE]
+        decoded = _decoded(predictor, chunk)
+        failures.extend(item for item in decoded if isinstance(item, Failure))
+        read = [row for row, item in enumerate(decoded) if not isinstance(item, Failure)]
         parts.append(
             predictor.predict_photos(
-                pixels,
-                [names[path] for path in read],
+                _stacked(decoded, predictor.store_size),
+                [names[start + row] for row in read],
                 known_region,
                 known_heading_deg,
-                photo_ids=[str(path) for path in read],
+                photo_ids=[str(chunk[row]) for row in read],
             )
         )
         if progress is not None:
-            progress(sum(map(len, parts)) + len(failures), len(paths))
+            progress(start + len(chunk), len(paths))
     return FilePredictions(joined(parts), tuple(failures))
 
 
-def _decoded(
-    predictor: Predicts, paths: Sequence[Path], failures: list[Failure]
-) -> dict[Path, Pixels]:
+def _decoded(predictor: Predicts, paths: Sequence[Path]) -> list[Pixels | Failure]:
     def attempt(path: Path) -> Pixels | Failure:
         try:
             return predictor.decode(path)
@@ -123,13 +122,12 @@ def _decoded(
 
     # Pillow decodes outside the interpreter lock.
     with ThreadPoolExecutor() as pool:
-        results = list(pool.map(attempt, paths))
-    failures.extend(result for result in results if isinstance(result, Failure))
-    return {
-        path: result
-        for path, result in zip(paths, results, strict=True)
-        if not isinstance(result, Failure)
-    }
+        return list(pool.map(attempt, paths))
+
+
+def _stacked(decoded: Sequence[Pixels | Failure], size: int) -> Pixels:
+    photos = [item for item in decoded if not isinstance(item, Failure)]
+    return np.stack(photos) if photos else np.empty((0, size, size, 3), np.uint8)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -137,12 +135,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
         return []
     shared = Path(commonpath([path.absolute().parent for path in paths]))
     return [path.absolute().relative_to(shared).as_posix() for path in paths]
-
-
-def _chunks(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
-    # One empty chunk for no paths, so that the result has the right shapes.
-    for start in range(0, max(len(paths), 1), FILES_AT_ONCE):
-        yield paths[start : start + FILES_AT_ONCE]
 
 
 def _hidden(file: Path, root: Path) -> bool:

@@ -1,0 +1,246 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from core.errors import ConfigError, FrameError, SplitError
+from core.evaluation.evaluate import Evaluation, evaluate
+from core.evaluation.schema import EvaluateConfig
+from core.evaluation.table import COLUMNS
+from core.inference.loading import load_split
+from tests.tiny_checkpoint import make_checkpoint
+
+CampusMaker = Callable[..., Path]
+
+POSITION = {
+    "mse_label_units", "rmse_m", "mean_m", "median_m", "p90_m",
+    "within_5m", "within_10m", "within_25m", "within_50m",
+}  # fmt: skip
+HEADING = {"maae_deg", "median_deg", "within_5", "within_15", "within_30"}
+PLOTS = ("confusion", "scatter", "error_cdf", "heading_by_true_heading", "heading_by_region")
+PREDICTED = [
+    "region", "region_probability", "latitude", "longitude", "latitude_refined",
+    "longitude_refined", "angle", "angle_refined",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(
+    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluation:
+    out = tmp_path_factory.mktemp("report")
+    return evaluate(EvaluateConfig(run=checkpoint, dataset=shared_campus, out=out))
+
+
+def judge(checkpoint: Path, root: Path, out: Path, split: str = "test") -> Evaluation:
+    values = {"run": checkpoint, "dataset": root, "out": out, "split": split, "plots": False}
+    return evaluate(EvaluateConfig.model_validate(values))
+
+
+def test_the_report_has_every_promised_key(found: Evaluation) -> None:
+    report = json.loads((found.out / "report.json").read_text())
+    assert report == found.report
+    assert set(report["region"]) >= {
+        "accuracy", "macro_precision", "macro_recall", "macro_f1", "top3", "confusion",
+    }  # fmt: skip
+    for kind in ("raw", "refined"):
+        assert set(report["position"][kind]) == POSITION
+        assert set(report["position"][kind]["mse_label_units"]) == {"latitude", "longitude", "mean"}
+        assert set(report["heading"][kind]) == HEADING
+    assert set(report["baselines"]) == {
+        "global_mean", "region_centroid_predicted", "region_centroid_true", "nearest_feature",
+        "metadata_only",
+    }  # fmt: skip
+    for baseline in report["baselines"].values():
+        assert set(baseline["position"]) == POSITION
+        assert set(baseline["heading"]) == HEADING
+        assert isinstance(baseline["given_truth"], bool)
+    assert set(report["leak"]) == {"within_1m", "within_5m", "within_10m"}
+    assert {"n", "joint_10m_15deg", "per_region", "excluded", "notes", "checkpoint", "dataset",
+            "trained_on", "seen_in_training"} <= set(report)  # fmt: skip
+
+
+def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None:
+    table = pd.read_csv(found.out / "predictions.csv")
+    report = found.report
+    assert tuple(table.columns[: len(COLUMNS)]) == COLUMNS
+    assert report["n"] == len(table)
+    assert report["region"]["accuracy"] == pytest.approx(
+        (table["true_region"] == table["region"]).mean()
+    )
+    for kind, suffix in (("raw", ""), ("refined", "_refined")):
+        errors = table[f"error{suffix}_m"]
+        assert report["position"][kind]["median_m"] == pytest.approx(errors.median(), abs=1e-3)
+        assert report["position"][kind]["rmse_m"] == pytest.approx(
+            np.sqrt((errors**2).mean()), abs=1e-2
+        )
+        turned = table[f"heading_error{suffix}_deg"]
+        assert report["heading"][kind]["maae_deg"] == pytest.approx(turned.mean(), abs=1e-2)
+    error = np.hypot(
+        table["true_north_m"] - table["north_m"], table["true_east_m"] - table["east_m"]
+    )
+    np.testing.assert_allclose(error, table["error_m"], atol=2e-3)
+    assert sum(item["n"] for item in report["per_region"].values()) == report["n"]
+
+
+def test_the_columns_are_the_promised_ones() -> None:
+    assert ",".join(COLUMNS) == (
+        "filename,true_region,region,region_probability,true_latitude,true_longitude,latitude,"
+        "longitude,latitude_refined,longitude_refined,error_m,error_refined_m,true_angle,angle,"
+        "angle_refined,heading_error_deg,heading_error_refined_deg"
+    )
+
+
+def test_only_the_test_photos_are_judged(found: Evaluation, checkpoint: Path) -> None:
+    split = load_split(checkpoint)
+    expected = {name for name, part in split.parts.items() if part == "test"}
+    assert set(found.table["photo_id"]) == expected
+    assert found.report["split"]["name"] == "spot"
+    assert found.report["split"]["hash"] == split.hash
+    assert found.report["seen_in_training"] == 0
+    assert found.report["trained_on"]["photos"] == list(split.parts.values()).count("train")
+
+
+def test_plots_are_pictures(found: Evaluation) -> None:
+    for name in PLOTS:
+        with Image.open(found.out / f"{name}.png") as picture:
+            assert min(picture.size) > 400
+            assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_shuffled_truth_leaves_every_prediction_unchanged(
+    found: Evaluation, checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(small_campus / "labels.csv")
+    split = load_split(checkpoint)
+    tested = [split.parts[f"images/{name}"] == "test" for name in labels["filename"]]
+    truth = ["timestamp", "latitude", "longitude", "angle", "Region_ID"]
+    shuffled = labels[tested].sample(frac=1, random_state=1)[truth].to_numpy()
+    assert (shuffled != labels.loc[tested, truth].to_numpy()).any()
+    labels.loc[tested, truth] = shuffled
+    labels.to_csv(small_campus / "labels.csv", index=False)
+    again = judge(checkpoint, small_campus, tmp_path / "out")
+    pd.testing.assert_frame_equal(again.table[PREDICTED], found.table[PREDICTED])
+    assert (again.table["error_m"] != found.table["error_m"]).any()
+
+
+def test_all_photos_say_how_many_were_trained_on_and_none_finds_itself(
+    checkpoint: Path, shared_campus: Path, tmp_path: Path
+) -> None:
+    every = judge(checkpoint, shared_campus, tmp_path, "all")
+    trained = every.report["trained_on"]["photos"]
+    assert every.report["n"] == 48
+    assert every.report["seen_in_training"] == trained > 0
+    assert any("TRAINED ON" in note for note in every.report["notes"])
+    for row in every.table[every.table["seen_in_training"]].itertuples():
+        assert row.photo_id not in row.neighbours.split(";")
+
+
+def test_another_campus_with_the_same_names_is_not_mistaken_for_training(
+    checkpoint: Path,
+    make_campus: CampusMaker,
+    tmp_path: Path,
+) -> None:
+    other = make_campus(tmp_path / "other")
+    labels = pd.read_csv(other / "labels.csv")
+    labels["latitude"] += 0.001
+    labels.to_csv(other / "labels.csv", index=False)
+    with pytest.raises(SplitError, match="another dataset; use --split all"):
+        judge(checkpoint, other, tmp_path / "out")
+    every = judge(checkpoint, other, tmp_path / "out", "all")
+    assert every.report["seen_in_training"] == 0
+    assert every.report["split"]["name"] == "all"
+
+
+def test_photos_unknown_to_the_split_are_refused(
+    checkpoint: Path,
+    make_campus: CampusMaker,
+    tmp_path: Path,
+) -> None:
+    larger = make_campus(tmp_path / "larger", spots=7)
+    with pytest.raises(SplitError, match="--split all"):
+        judge(checkpoint, larger, tmp_path / "out")
+
+
+def test_a_shorter_dataset_says_how_many_test_photos_are_there(
+    found: Evaluation, checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(small_campus / "labels.csv")
+    gone = found.table["filename"].iloc[0]
+    labels[labels["filename"] != gone].to_csv(small_campus / "labels.csv", index=False)
+    fewer = judge(checkpoint, small_campus, tmp_path / "out")
+    assert fewer.report["n"] == found.report["n"] - 1
+    expected = f"holds {found.report['n'] - 1} of the {found.report['n']} test photos"
+    assert any(expected in note for note in fewer.report["notes"])
+
+
+def test_regions_that_the_model_never_saw_count_as_wrong(
+    checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(small_campus / "labels.csv")
+    labels["Region_ID"] = 9
+    labels.to_csv(small_campus / "labels.csv", index=False)
+    found = judge(checkpoint, small_campus, tmp_path / "out", "all")
+    assert found.report["region"]["accuracy"] == 0.0
+    assert found.report["region"]["labels"][-1] == "9"
+    assert any("never taught" in note for note in found.report["notes"])
+
+
+def test_a_run_knows_its_dataset_and_keeps_its_reports(
+    checkpoint: Path, shared_campus: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(checkpoint, run / "checkpoints/best")
+    with pytest.raises(ConfigError, match="name the dataset folder"):
+        evaluate(EvaluateConfig(run=run))
+    (run / "config.json").write_text(json.dumps({"dataset": str(shared_campus)}))
+    found = evaluate(EvaluateConfig(run=run, plots=False))
+    assert found.out == run / "reports" / "campus-test"
+    inside = evaluate(EvaluateConfig(run=run / "checkpoints/best", split="val", plots=False))
+    assert inside.out == run / "reports" / "campus-val"
+
+
+def test_a_checkpoint_without_gallery_has_no_baselines_and_no_leak(
+    shared_campus: Path, tmp_path: Path
+) -> None:
+    bare = make_checkpoint(tmp_path / "bare", shared_campus, refine=None)
+    found = judge(bare, shared_campus, tmp_path / "out")
+    assert found.report["baselines"] == {}
+    assert found.report["leak"] is None
+    assert found.report["position"]["raw"] == found.report["position"]["refined"]
+
+
+def test_frames_that_nothing_connects_are_refused(
+    checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    (small_campus / "campus.toml").write_text('[frame]\nkind = "planar_metres"\n')
+    with pytest.raises(FrameError, match="nothing connects"):
+        judge(checkpoint, small_campus, tmp_path / "out", "all")
+
+
+def test_another_frame_of_the_same_places_gives_the_same_errors(
+    found: Evaluation, checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(small_campus / "labels.csv")
+    labels["latitude"] = (labels["latitude"] - 17.0) / 1e-6
+    labels["longitude"] = (labels["longitude"] - 78.0) / 1e-6
+    labels.to_csv(small_campus / "labels.csv", index=False)
+    (small_campus / "campus.toml").write_text(
+        '[frame]\nkind = "scaled_degrees"\nscale = 1e-6\n'
+        "origin_latitude = 17.0\norigin_longitude = 78.0\n"
+    )
+    scaled = judge(checkpoint, small_campus, tmp_path / "out")
+    np.testing.assert_allclose(scaled.table["error_m"], found.table["error_m"], atol=2e-3)
+    np.testing.assert_allclose(
+        17.0 + 1e-6 * scaled.table["latitude"], found.table["latitude"], atol=1e-7
+    )
+    ratio = (
+        scaled.report["position"]["raw"]["mse_label_units"]["mean"]
+        / found.report["position"]["raw"]["mse_label_units"]["mean"]
+    )
+    assert ratio == pytest.approx(1e12, rel=1e-3)
