@@ -59,8 +59,7 @@ def augment_photo(
     if _happens(config.noise_probability, rng):
         result = add_noise(result, _between(config.noise_std, rng), rng)
     if _happens(config.erasing_probability, rng):
-        # render_view may hand back the very photo of the store, which is not to be written on.
-        result = erase(result.copy(), _between(config.erasing_area, rng), rng)
+        result = erase(result, _between(config.erasing_area, rng), rng)
     return result, float(wrap_heading_deg(heading))
 
 

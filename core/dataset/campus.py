@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from core.dataset.clean import region_ids
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
 
@@ -85,10 +86,12 @@ def read_campus(root: Path, labels: pd.DataFrame) -> Campus:
         FrameError: No frame is given and the numbers are not plainly degrees.
     """
     file = _read_file(root / CAMPUS_FILE)
+    names = file.regions
+    ids = region_ids(pd.Series(list(names), dtype=str))
     return Campus(
         name=file.name or root.resolve().name,
         frame=_frame(file.frame) if file.frame else _recognise(root, labels),
-        region_names=dict(file.regions),
+        region_names=dict(zip(ids, names.values(), strict=True)),
         assumed_hfov_deg=file.camera.hfov_deg,
         demo_seed=file.demo.seed if file.demo else None,
         demo_photos=file.demo.photos if file.demo else None,

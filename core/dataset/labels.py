@@ -40,7 +40,7 @@ PHOTO_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled photos of one campus.
 

@@ -156,21 +156,23 @@ def make_split(
     _check_request(dataset, protocol, fold, folds)
     order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
     regions = dataset.region_index[order]
-    spots, radius_m = _spots(dataset, order, protocol)
-    groups = {"random": np.arange(len(order)), "region": regions}.get(protocol, spots)
+    official = dataset.table["official"].to_numpy()[order]
+    spots, radius_m = np.arange(len(order)), None
+    complete = protocol == "official" and set(official) == set(PARTS)
+    if protocol != "random" and not complete:
+        spots, radius_m = spots_below(dataset.local_frame().to_metres(dataset.positions[order]))
+    groups = regions if protocol == "region" else spots
     if protocol == "official":
-        parts = _official(dataset.table["official"].to_numpy()[order], regions, spots, seed)
+        parts = _official(official, regions, spots, seed)
     elif fold is None:
         shares = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
         parts = assign_groups(groups, regions, shares, np.random.default_rng([seed]))
     else:
-        numbers = assign_groups(
-            groups, regions, np.full(folds, 1.0 / folds), np.random.default_rng([seed])
-        )
+        equal = np.full(folds, 1.0 / folds)
+        numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
         parts = np.where(numbers == fold, 2, 0)
         # Whole regions for val would leave even fewer trained; their spots serve as well.
-        carving = spots if protocol == "region" else groups
-        _carve_val(parts, carving, regions, np.random.default_rng([seed, fold]))
+        _carve_val(parts, spots, regions, np.random.default_rng([seed, fold]))
     if protocol in ("random", "spot"):
         teach_regions(parts, groups, regions)
     photo_ids = dataset.table["photo_id"].to_numpy()[order]
@@ -202,13 +204,6 @@ def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int
             )
 
 
-def _spots(dataset: Dataset, order: np.ndarray, protocol: str) -> tuple[np.ndarray, float | None]:
-    if protocol == "random":
-        return np.arange(len(order)), None
-    metres = dataset.local_frame().to_metres(dataset.positions[order])
-    return spots_below(metres)
-
-
 def _official(
     official: np.ndarray, regions: np.ndarray, spots: np.ndarray, seed: int
 ) -> np.ndarray:
@@ -226,7 +221,9 @@ def _carve_val(
     """Move groups worth 10 % of all photos from train to val, in place."""
     train = np.flatnonzero(parts == 0)
     share = min(VAL_SHARE * len(parts) / max(len(train), 1), 0.5)
-    parts[train] = assign_groups(groups[train], regions[train], np.array([1.0 - share, share]), rng)
+    carved = assign_groups(groups[train], regions[train], np.array([1.0 - share, share]), rng)
+    teach_regions(carved, groups[train], regions[train])
+    parts[train] = carved
 
 
 def _check_regions(split: Split, dataset: Dataset, parts: np.ndarray, regions: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from core.errors import ImageError
 from core.geo import Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhotoStore:
     """Decoded photos, row by row those of the dataset that opened them.
 

@@ -75,7 +75,7 @@ def slack(view: View) -> float:
 
 
 def render_view(photo: Pixels, view: View, size: int) -> Pixels:
-    """Sample a view of a square photo `(s, s, 3)` as `(size, size, 3)`, in one pass."""
+    """Sample a view of a square photo `(s, s, 3)` as new pixels `(size, size, 3)`, in one pass."""
     if photo.shape[0] >= SHRINK_FIRST * size:
         photo = resize_photo(photo, size)
     # OpenCV counts from the middle of the first pixel.

@@ -62,7 +62,7 @@ def test_what_the_refusal_says_to_write_is_read(tmp_path: Path) -> None:
 def test_every_key_of_the_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "campus.toml").write_text(
         'name = "North"\n[frame]\nkind = "scaled_degrees"\nscale = 1e-6\n'
-        "origin_latitude = 17.2\norigin_longitude = 78.2\n[regions]\n7 = 'Library'\n"
+        "origin_latitude = 17.2\norigin_longitude = 78.2\n[regions]\n07 = 'Library'\n"
         "[camera]\nhfov_deg = 70.5\n[demo]\nseed = 7\nphotos = 6500\n",
         encoding="utf-8",
     )

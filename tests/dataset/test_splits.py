@@ -108,6 +108,7 @@ def test_a_region_that_is_one_spot_is_trained_in_every_fold() -> None:
     town = dataset_of(points, ["1"] * 200 + ["2"] * 9)
     for fold in range(5):
         split = make_split(town, "spot", 0, fold=fold)
+        assert split.radius_m == 3.0
         assert set(range(200, 209)) <= set(split.rows(town, "train"))
 
 
@@ -174,6 +175,15 @@ def test_all_three_official_parts_are_taken_as_they_are(town: Dataset) -> None:
         dataset_of(town.positions, town.table["region"].tolist(), official), "official", 0
     )
     assert [len(split.rows(town, part)) for part in PARTS] == [700, 100, 100]
+
+
+def test_parts_that_need_no_spots_are_made_where_walks_chain() -> None:
+    official = (["train"] * 8 + ["val", "test"]) * 20
+    crowd = dataset_of(np.zeros((200, 2)), ["1", "2"] * 100, official)
+    assert len(make_split(crowd, "official", 0).rows(crowd, "test")) == 20
+    assert len(make_split(crowd, "random", 0).rows(crowd, "test")) == 20
+    with pytest.raises(SplitError, match="chain into one spot"):
+        make_split(crowd, "spot", 0)
 
 
 def test_an_official_region_that_is_not_trained_is_refused() -> None:
