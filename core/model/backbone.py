@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any, cast
 
 import timm
@@ -56,7 +57,7 @@ def preprocess_of(config: ModelConfig) -> Preprocess:
     """
     # "name.tag" means one of several sets of weights of a model.
     if not timm.is_model(config.backbone.split(".")[0]):
-        near = timm.list_models(f"*{config.backbone.split('_')[0]}*")[:8]
+        near = get_close_matches(config.backbone, timm.list_models(), n=5)
         raise ConfigError(
             f"backbone {config.backbone!r} is no timm model: choose one of timm.list_models()"
             + (f", for instance {', '.join(near)}" if near else "")

@@ -1,0 +1,67 @@
+"""Loss values by hand."""
+
+import math
+
+import pytest
+import torch
+
+from core.model.losses import Targets, multi_task_loss
+from core.model.network import Outputs
+from core.model.schema import LossConfig
+
+OUTPUTS = Outputs(
+    region_logits=torch.tensor([[0.0, 0.0], [math.log(3.0), 0.0]]),
+    position=torch.tensor([[1.0, 0.0], [0.0, 3.0]]),
+    heading=torch.tensor([[1.0, 0.0], [0.0, 0.5]]),
+    features=torch.zeros(2, 4),
+)
+TARGETS = Targets(
+    region=torch.tensor([1, 0]),
+    position=torch.tensor([[0.0, 0.0], [0.0, 1.0]]),
+    heading=torch.tensor([[0.0, 1.0], [0.0, 1.0]]),
+)
+REGION = (math.log(2.0) - math.log(0.75)) / 2
+POSITION = (1.0 + 0.0 + 0.0 + 4.0) / 4
+HEADING = (1.0 + 1.0 + 0.0 + 0.25) / 4
+
+
+def test_each_loss_and_their_weighted_sum() -> None:
+    config = LossConfig(region_weight=2.0, position_weight=0.5, heading_weight=3.0)
+    losses = multi_task_loss(OUTPUTS, TARGETS, config)
+    total = 2.0 * REGION + 0.5 * POSITION + 3.0 * HEADING
+    assert losses.values() == pytest.approx([total, REGION, POSITION, HEADING, 0.0])
+
+
+def test_huber_is_square_near_and_straight_afar() -> None:
+    losses = multi_task_loss(OUTPUTS, TARGETS, LossConfig(position_loss="huber", huber_delta=1.0))
+    # 0.5 * 1 for the error of 1; 1 * (2 - 0.5) for the error of 2; two errors of 0.
+    assert float(losses.position) == pytest.approx((0.5 + 1.5) / 4)
+
+
+def test_label_smoothing_spreads_the_label() -> None:
+    losses = multi_task_loss(OUTPUTS, TARGETS, LossConfig(label_smoothing=0.2))
+    # 0.9 of the label on the truth, 0.1 on the other of two regions.
+    second = -(0.9 * math.log(0.75) + 0.1 * math.log(0.25))
+    assert float(losses.region) == pytest.approx((math.log(2.0) + second) / 2)
+
+
+def test_a_photo_without_position_teaches_the_rest() -> None:
+    lost = TARGETS.position.clone()
+    lost[1] = torch.nan
+    position = OUTPUTS.position.clone().requires_grad_()
+    outputs = Outputs(OUTPUTS.region_logits, position, OUTPUTS.heading, OUTPUTS.features)
+    targets = Targets(TARGETS.region, lost, TARGETS.heading)
+    losses = multi_task_loss(outputs, targets, LossConfig())
+    assert float(losses.position.detach()) == pytest.approx(0.5)
+    assert float(losses.region) == pytest.approx(REGION)
+    losses.total.backward()  # type: ignore[no-untyped-call]
+    assert position.grad is not None
+    assert position.grad.isfinite().all()
+    assert position.grad[1].tolist() == [0.0, 0.0]
+
+
+def test_a_batch_without_any_position_teaches_no_position() -> None:
+    targets = Targets(TARGETS.region, torch.full((2, 2), torch.nan), TARGETS.heading)
+    losses = multi_task_loss(OUTPUTS, targets, LossConfig())
+    assert float(losses.position) == 0.0
+    assert math.isfinite(float(losses.total))
