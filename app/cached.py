@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from app.photo import Photo
-from app.workspace import label_files
+from app.workspace import label_files, run_of
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.splits import Split, make_split
 from core.errors import CheckpointError, SplitError
@@ -129,8 +129,8 @@ def predictions(folder: Path) -> pd.DataFrame:
 
 def checkpoint_title(folder: Path) -> str:
     """How a picker names a checkpoint: a broken one is named as such, not left out."""
-    run = folder.parents[1].name if folder.parent.name == "checkpoints" else ""
-    name = folder.name if run in ("", "checkpoints") or folder.name == "demo" else f"run {run}"
+    run = run_of(folder)
+    name = folder.name if run is None else f"run {run.name}"
     try:
         card(folder)
     except CheckpointError:

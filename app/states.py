@@ -47,6 +47,7 @@ def no_checkpoint() -> NoReturn:
 
 def no_report(command: str) -> NoReturn:
     """Say how to make an evaluation report, and end the run."""
-    st.info("This model has no evaluation report yet. Make one with this command:")
+    st.info("This model has no evaluation report yet. Make one on the Evaluate page, or so:")
     st.code(command, language="bash")
+    links.to("evaluate", "Evaluate it")
     st.stop()

@@ -16,11 +16,12 @@ def region_counts(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     Args:
         counts: Part (`train`, `val`, `test`, or `photos`) -> region -> number of photos.
     """
-    figure = go.Figure(
-        go.Bar(x=list(parts), y=list(parts.values()), name=name, marker_color=SERIES[index],
-            hovertemplate="%{x}: %{y} photos<extra>" + name + "</extra>")
-        for index, (name, parts) in enumerate(counts.items())
-    )  # fmt: skip
+    figure = go.Figure()
+    for index, (name, parts) in enumerate(counts.items()):
+        figure.add_bar(
+            x=list(parts), y=list(parts.values()), name=name, marker_color=SERIES[index],
+            hovertemplate="%{x}: %{y} photos<extra>" + name + "</extra>",
+        )  # fmt: skip
     titled(figure, x="Region", y="Photos", height=340)
     figure.update_layout(barmode="stack", showlegend=len(counts) > 1)
     return figure.update_xaxes(type="category", tickangle=-40)

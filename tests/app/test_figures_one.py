@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from app.figures.regions import region_counts, region_errors, region_probabilities
+from app.figures.roses import heading_rose, sector_counts
+from app.theme import DARK, LIGHT, Palette, css, ramp, rgb, rgba
+
+
+def test_the_first_sector_is_centred_on_north() -> None:
+    counts = sector_counts([359.0, 1.0, 0.0, 90.0, np.nan], sectors=4)
+    assert counts.tolist() == [3, 1, 0, 0]
+
+
+def test_a_rose_has_north_up_and_runs_clockwise() -> None:
+    figure = heading_rose([0.0, 90.0], LIGHT)
+    axis = figure.layout.polar.angularaxis
+    assert axis.rotation == 90
+    assert axis.direction == "clockwise"
+    assert sum(figure.data[0].r) == 2
+
+
+def test_region_counts_stack_by_part() -> None:
+    figure = region_counts({"train": {"Gate": 3, "Lake": 1}, "test": {"Gate": 1, "Lake": 0}})
+    assert [trace.name for trace in figure.data] == ["train", "test"]
+    assert list(figure.data[0].y) == [3, 1]
+    assert figure.layout.barmode == "stack"
+    assert figure.layout.yaxis.title.text == "Photos"
+
+
+def test_probabilities_show_the_likeliest_first_and_sum_up_the_rest() -> None:
+    shares = [0.05, 0.6, 0.1, 0.25]
+    bars = region_probabilities(shares, ["a", "b", "c", "d"], LIGHT, most=2).data[0]
+    assert list(bars.y) == ["b", "d", "all others"]
+    assert list(bars.x) == pytest.approx([0.6, 0.25, 0.15])
+
+
+def test_probabilities_of_few_regions_have_no_rest() -> None:
+    assert list(region_probabilities([0.3, 0.7], ["a", "b"], LIGHT).data[0].y) == ["b", "a"]
+
+
+def test_region_errors_put_the_worst_on_top() -> None:
+    figure = region_errors({"Gate": 4.0, "Lake": 12.0}, DARK)
+    assert figure.data[0].y[-1] == "Lake"
+    assert "(m)" in figure.layout.xaxis.title.text
+
+
+def _luminance(colour: str) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+              for c in (value / 255 for value in rgb(colour))]  # fmt: skip
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(first: str, second: str) -> float:
+    dark, light = sorted((_luminance(first), _luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_colours_with_a_meaning_stand_out_from_the_ground(palette: Palette) -> None:
+    # WCAG 2.2, 1.4.11: graphics need 3 to 1, text (1.4.3) 4.5 to 1.
+    for colour in (palette.truth, palette.prediction, palette.refined):
+        assert _contrast(colour, palette.background) >= 3.0
+    assert _contrast(palette.text, palette.background) >= 4.5
+
+
+def test_colours_are_written_as_each_library_wants_them() -> None:
+    assert rgb("#0072B2") == (0, 114, 178)
+    assert rgba("#0072B2", 0.5) == (0, 114, 178, 128)
+    assert css("#0072B2", 0.5) == "rgba(0, 114, 178, 0.5)"
+
+
+def test_the_ramp_keeps_to_its_ends() -> None:
+    assert ramp(-1.0) == ramp(0.0) == (0, 34, 78)
+    assert ramp(9.0) == ramp(1.0) == (254, 232, 56)

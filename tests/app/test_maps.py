@@ -1,0 +1,191 @@
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pydeck as pdk
+import pytest
+
+from app.maps import context, hulls, layers
+from app.maps.backdrop import Backdrop
+from app.maps.decks import deck
+from app.maps.ground import Ground
+from app.maps.outcome_map import outcome_deck, region_error_deck
+from app.theme import DARK, LIGHT
+from core.geo import CoordinateFrame, LocalFrame
+
+DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
+# What pydeck writes where nobody named a style; the browser then asks nobody for one.
+UNNAMED = "__MAP_STYLE__"
+PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
+
+
+def ground(frame: LocalFrame = DEGREES) -> Ground:
+    return Ground.around(frame, [[-200.0, -100.0], [200.0, 100.0]])
+
+
+def drawn(layer: pdk.Layer) -> list[dict[str, Any]]:
+    return json.loads(layer.to_json())["data"]
+
+
+def test_north_is_up_and_east_is_right_in_both_frames() -> None:
+    for frame in (DEGREES, PLANE):
+        here, north, east = ground(frame).places([[0, 0], [10, 0], [0, 10]])
+        assert north[1] > here[1]
+        assert north[0] == pytest.approx(here[0], abs=1e-6)
+        assert east[0] > here[0]
+        assert east[1] == pytest.approx(here[1], abs=1e-6)
+
+
+def test_places_are_degrees_to_a_tenth_of_a_metre() -> None:
+    places = ground().places([[12.345678, -98.7654321]])
+    longitude, latitude = places[0]
+    back = DEGREES.from_degrees([[latitude, longitude]])[0]
+    assert np.hypot(*(back - [12.345678, -98.7654321])) < 0.12
+    assert all(round(value, 6) == value for value in places[0])
+
+
+def test_a_plane_points_up() -> None:
+    made = json.loads(deck(ground(PLANE), [], LIGHT).to_json())
+    view = made["views"][0]
+    assert view["@@type"] == "OrthographicView"
+    assert view["flipY"] is False
+
+
+@pytest.mark.parametrize("frame", [DEGREES, PLANE])
+def test_no_map_names_another_host_unless_asked(frame: LocalFrame) -> None:
+    made = json.loads(deck(ground(frame), context.grid(ground(frame), LIGHT), LIGHT).to_json())
+    assert made["mapStyle"] == UNNAMED
+    assert made.get("mapProvider") is None
+    assert "http" not in json.dumps(made)
+
+
+def test_online_tiles_follow_the_theme_and_never_go_under_a_plane() -> None:
+    light, dark = (json.loads(deck(ground(), [], p, online=True).to_json()) for p in (LIGHT, DARK))
+    assert "carto" in light["mapStyle"]
+    assert light["mapStyle"] != dark["mapStyle"]
+    plane = json.loads(deck(ground(PLANE), [], LIGHT, online=True).to_json())
+    assert plane["mapStyle"] == UNNAMED
+
+
+@pytest.mark.parametrize(
+    ("heading", "north", "east"), [(0, 10, 0), (90, 0, 10), (180, -10, 0), (270, 0, -10)]
+)
+def test_an_arrow_points_where_the_camera_faced(heading: float, north: int, east: int) -> None:
+    tip = layers.arrow_shapes([[0.0, 0.0]], [heading], 10.0)[0][3]
+    np.testing.assert_allclose(tip, [north, east], atol=1e-9)
+
+
+def test_points_send_only_what_they_draw() -> None:
+    rng = np.random.default_rng(0)
+    places = rng.normal(0, 100, (1000, 2))
+    plain = layers.points(ground(), "a", places, LIGHT.truth)
+    assert set(drawn(plain)[0]) == {"p"}
+    assert len(json.dumps(drawn(plain), separators=(",", ":"))) / 1000 < 40
+    named = layers.points(ground(), "b", places, LIGHT.truth, texts=["x"] * 1000)
+    assert set(drawn(named)[0]) == {"p", "i", "t"}
+    lines = layers.segments(ground(), "c", places, places + 5, LIGHT.faint)
+    assert set(drawn(lines)[0]) == {"a", "b"}
+    assert len(json.dumps(drawn(lines), separators=(",", ":"))) / 1000 < 70
+
+
+def test_a_click_reports_the_row_that_was_given() -> None:
+    layer = layers.points(ground(), "a", [[0, 0], [1, 1]], "#000000", texts=["x", "y"], rows=[7, 3])
+    assert [entry["i"] for entry in drawn(layer)] == [7, 3]
+
+
+def test_file_names_are_shown_as_text_not_as_html() -> None:
+    made = json.loads(deck(ground(), [], LIGHT).to_json())
+    assert "html" not in json.dumps(made.get("tooltip", {}))
+
+
+def test_every_letter_of_a_region_name_is_drawn() -> None:
+    layer = layers.labels(ground(), "n", [[0, 0]], ["Bücherei 図"], LIGHT)
+    assert set("Bücherei 図") <= set(json.loads(layer.to_json())["characterSet"])
+
+
+def test_hull_of_a_square_leaves_out_the_middle() -> None:
+    points = [[0, 0], [0, 2], [2, 0], [2, 2], [1, 1], [1, 0]]
+    assert {tuple(corner) for corner in hulls.convex_hull(points)} == {
+        (0, 0), (0, 2), (2, 0), (2, 2),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("points", [[[1, 1]], [[1, 1], [1, 1]], [[0, 0], [1, 1], [2, 2]]])
+def test_hull_of_too_little_is_no_area(points: list[list[float]]) -> None:
+    assert len(hulls.convex_hull(points)) < 3
+
+
+def test_one_wrong_label_does_not_stretch_a_region() -> None:
+    rng = np.random.default_rng(1)
+    cloud = np.vstack([rng.normal(0, 10, (60, 2)), [[5000.0, 0.0]]])
+    assert np.abs(hulls.outline(cloud)).max() < 60
+
+
+def test_a_ground_is_not_stretched_by_one_wrong_label_either() -> None:
+    cloud = np.vstack([np.random.default_rng(2).normal(0, 50, (500, 2)), [[90_000.0, 0.0]]])
+    south, _, north, _ = Ground.around(DEGREES, cloud).extent_m
+    assert north - south < 500
+
+
+def test_regions_keep_their_colours_when_others_are_filtered_away() -> None:
+    colours = context.region_colours(["1", "2", "10"])
+    assert colours["10"] == context.region_colours(["1", "2", "10", "11"])["10"]
+
+
+def test_grid_has_few_round_steps() -> None:
+    assert context.grid_step_m(430) == 50
+    assert context.grid_step_m(4000) == 500
+    assert context.grid_step_m(10) == 10
+
+
+@pytest.fixture
+def outcomes() -> pd.DataFrame:
+    places = {
+        "true_north_m": [0.0, 50.0, 90.0],
+        "true_east_m": [0.0, 10.0, 10.0],
+        "north_m": [5.0, 60.0, 0.0],
+        "east_m": [0.0, 10.0, 0.0],
+        "north_refined_m": [1.0, 52.0, 80.0],
+        "east_refined_m": [0.0, 10.0, 10.0],
+    }
+    return pd.DataFrame(
+        {
+            "filename": ["a", "b", "c"],
+            "true_region": ["1", "1", "2"],
+            "region": ["1", "2", "2"],
+            "true_angle": [0.0, 90.0, 180.0],
+            "angle": [10.0, 90.0, 180.0],
+            "angle_refined": [5.0, 90.0, 180.0],
+            "error_m": [5.0, 10.0, 91.0],
+            "error_refined_m": [1.0, 2.0, 10.0],
+            **places,
+        }
+    )
+
+
+@pytest.fixture
+def campus() -> Backdrop:
+    rng = np.random.default_rng(3)
+    places = np.vstack([rng.normal(0, 9, (20, 2)), rng.normal(80, 9, (20, 2))])
+    return Backdrop(DEGREES, places, ["1"] * 20 + ["2"] * 20, ["1", "2"], {"1": "Gate"})
+
+
+def test_outcomes_are_joined_to_their_truth(campus: Backdrop, outcomes: pd.DataFrame) -> None:
+    shown = outcomes.iloc[[2, 0]]
+    made = outcome_deck(campus, outcomes, shown, LIGHT, method="refined", chosen=1, online=False)
+    by_id = {layer.id: layer for layer in made.layers}
+    ends = campus.ground().places([[80.0, 10.0], [1.0, 0.0]])
+    assert [entry["b"] for entry in drawn(by_id["errors"])] == ends
+    assert [entry["i"] for entry in drawn(by_id["outcomes"])] == [2, 0]
+    assert "chosen-arrow" in by_id
+
+
+def test_region_errors_are_written_and_coloured_by_their_median(
+    campus: Backdrop, outcomes: pd.DataFrame
+) -> None:
+    made = region_error_deck(campus, outcomes, LIGHT, method="refined", online=False)
+    by_id = {layer.id: layer for layer in made.layers}
+    assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n2 m", "2\n10 m"]
+    first, second = (entry["c"] for entry in drawn(by_id["regions"]))
+    assert first != second

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+
+from app import cached, demo_start
+from app.workspace import Workspace, label_files, reports, run_of, workspace
+
+
+def _card(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+def test_an_empty_workspace_has_nothing(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "absent")
+    assert place.datasets() == []
+    assert place.checkpoints() == []
+
+
+def test_the_demo_comes_first(tmp_path: Path) -> None:
+    for name in ("alpha", "demo", "empty"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "data" / "alpha" / "labels_train.CSV").touch()
+    (tmp_path / "data" / "demo" / "labels.csv").touch()
+    _card(tmp_path / "checkpoints" / "a")
+    _card(tmp_path / "checkpoints" / "demo-campus")
+    _card(tmp_path / "runs" / "one" / "checkpoints" / "best")
+    (tmp_path / "runs" / "unfinished").mkdir()
+    place = Workspace(tmp_path)
+    assert [folder.name for folder in place.datasets()] == ["demo", "alpha"]
+    assert [place.label(folder) for folder in place.checkpoints()] == [
+        "checkpoints/demo-campus", "checkpoints/a", "runs/one/checkpoints/best",
+    ]  # fmt: skip
+
+
+def test_labels_may_lie_in_folders_of_parts(tmp_path: Path) -> None:
+    (tmp_path / "Train").mkdir()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "Train" / "labels.csv").touch()
+    (tmp_path / "images" / "stray.csv").touch()
+    assert label_files(tmp_path) == [tmp_path / "Train" / "labels.csv"]
+
+
+def test_reports_of_a_run_and_of_a_checkpoint(tmp_path: Path) -> None:
+    best = _card(tmp_path / "runs" / "one" / "checkpoints" / "best")
+    alone = _card(tmp_path / "checkpoints" / "demo-campus")
+    for place in (tmp_path / "runs/one/reports/demo-test", alone / "report"):
+        place.mkdir(parents=True)
+        (place / "report.json").touch()
+    assert reports(best) == [tmp_path / "runs/one/reports/demo-test"]
+    assert reports(alone) == [alone / "report"]
+    assert run_of(best) == tmp_path / "runs" / "one"
+    assert run_of(alone) is None
+
+
+def test_the_workspace_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEARINGS_WORKSPACE", str(tmp_path))
+    assert workspace().root == tmp_path.resolve()
+
+
+def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    assert cached.stamp(file) == ()
+    file.write_text("a", encoding="utf-8")
+    before = cached.stamp(file)
+    file.write_text("ab", encoding="utf-8")
+    assert cached.stamp(file) != before
+
+
+def test_a_first_start_is_one_with_a_model_and_no_photos(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    assert not demo_start.is_wanted(place)
+    _card(place.demo_checkpoint)
+    assert demo_start.is_wanted(place)
+    images = place.demo_data / "images"
+    images.mkdir(parents=True)
+    (images / "img_000000.jpg").touch()
+    (images / "img_000001.123.part").touch()
+    assert demo_start.photos_done(place) == 1
+    assert demo_start.is_wanted(place)
+    (place.demo_data / "campus.toml").touch()
+    assert not demo_start.is_wanted(place)
+
+
+@pytest.mark.slow
+def test_the_demo_is_rendered_by_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_start, "PHOTOS", 2)
+    place, render = Workspace(tmp_path), demo_start.DemoRender()
+    render.start(place)
+    first = render._process
+    render.start(place)
+    assert render._process is first
+    assert first is not None
+    assert first.wait(120) == 0
+    assert render.failure is None
+    assert demo_start.is_whole(place)
+    assert demo_start.photos_done(place) == 2
+
+
+@pytest.mark.slow
+def test_a_failed_rendering_says_why(tmp_path: Path) -> None:
+    place, render = Workspace(tmp_path), demo_start.DemoRender()
+    place.demo_data.mkdir(parents=True)
+    (place.demo_data / "something.txt").touch()
+    render.start(place)
+    assert render._process is not None
+    render._process.wait(120)
+    assert render.failure is not None
+    assert "not empty" in render.failure
