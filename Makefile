@@ -57,6 +57,9 @@ $(FOR_TESTS): requirements-test.txt $(FOR_APP)
 	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-test.txt
 	@touch $@
 
+# Runs a command as root without asking: as root, or with a sudo that wants no password.
+APT := $(shell if [ "$$(id -u)" != 0 ]; then echo sudo -n; fi)
+
 # A browser for the tests: the one that is there; else Debian's, where this user may install it;
 # else playwright's own. BEARINGS_CHROMIUM=/path/to/chrome overrides all three.
 chromium: $(FOR_TESTS)
@@ -65,9 +68,6 @@ chromium: $(FOR_TESTS)
 	    echo "BEARINGS_CHROMIUM=$$BEARINGS_CHROMIUM is no program"; exit 1; }; \
 	elif for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 	  command -v $$name && break; done >/dev/null; then :; \
-	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
-	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
-	  sudo -n apt-get update -qq && \
-	  sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+	elif command -v apt-get >/dev/null && $(APT) apt-get update -qq && \
+	  $(APT) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; then :; \
 	else $(BIN)/python -m playwright install chromium; fi
