@@ -10,6 +10,7 @@ from core.cli.command import Command
 from core.cli.flags import add_flags, given
 from core.cli.mistakes import validated
 from core.cli.progress import bar, say
+from core.dataset.layout import find_label_files
 from core.evaluation.schema import EvaluateConfig
 
 
@@ -25,6 +26,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     values = given(arguments) | {"run": arguments.run, "dataset": arguments.dataset}
     config = validated(EvaluateConfig, values)
+    # A wrong path is told before the seconds that torch takes to import.
+    if config.dataset is not None:
+        find_label_files(config.dataset)
     from core.evaluation.evaluate import evaluate
 
     with bar("Evaluating") as progress:

@@ -11,6 +11,7 @@ from core.cli.command import Command
 from core.cli.flags import add_flags, as_words, given, merged
 from core.cli.mistakes import validated
 from core.cli.progress import bar, say
+from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -48,7 +49,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
-    # Named before torch is imported, which takes seconds.
+    # A wrong path is told, and the run named, before the seconds that torch takes to import.
+    find_label_files(config.dataset)
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
     from core.training.fit import fit
     from core.training.interrupt import TrainingInterrupted

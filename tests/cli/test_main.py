@@ -64,6 +64,8 @@ def test_a_wrong_command_line_is_exit_code_2(
         (["train", "x", "--run", "y", "--epochs", "x"], "--epochs must be a whole number, got x"),
         (["train", "x", "--run", "y", "--fold", "5"], "fold 5 does not exist"),
         (["train", "x", "--config", "nowhere.json"], "nowhere.json cannot be read"),
+        (["train", "x", "--run", "y"], "no dataset folder x"),
+        (["evaluate", "y", "x"], "no dataset folder x"),
         (["train", "--run", "nowhere", "--resume"], "nowhere holds no run"),
         (["evaluate", "nowhere"], "nowhere"),
         (["predict", "nowhere", "nothing.jpg"], "no photo or folder nothing.jpg"),
