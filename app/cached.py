@@ -15,11 +15,11 @@ import streamlit as st
 from app.photo import Photo
 from app.workspace import label_files, run_of
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.splits import Split, make_split
 from core.errors import CheckpointError, SplitError
 from core.model.card import Card, read_card
 
 if TYPE_CHECKING:
+    from core.dataset.splits import Split
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.refine.gallery import Gallery
@@ -50,7 +50,7 @@ def dataset(folder: Path) -> Dataset:
     return _dataset(folder, stamp(*watched))
 
 
-def split(data: Dataset, protocol: str, seed: int) -> Split:
+def split(data: Dataset, protocol: str, seed: int) -> "Split":
     """A named split of a data set; fold 0 of `region`, which exists as folds only.
 
     Raises:
@@ -95,7 +95,7 @@ def prediction(
     return _prediction(predictor(folder), photo, key, known_region, known_heading_deg)
 
 
-def checkpoint_split(folder: Path) -> Split | None:
+def checkpoint_split(folder: Path) -> "Split | None":
     """The split that a checkpoint was trained on, where it is stored and whole."""
     return _checkpoint_split(folder, stamp(folder / "split.json"))
 
@@ -147,7 +147,7 @@ def thumbnail(path: Path, side: int) -> bytes:
     return _thumbnail(path, stamp(path), side)
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
+@st.cache_data(max_entries=2048, show_spinner=False)
 def demo_photo(seed: int, filename: str) -> bytes:
     """A photo of the demo campus as JPEG, rendered when it is asked for (about 50 ms)."""
     from core.demo.photo import photo_index, photo_jpeg
@@ -174,7 +174,9 @@ def _dataset(folder: Path, key: Stamp) -> Dataset:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
-def _split(_data: Dataset, root: str, key: Stamp, protocol: str, seed: int) -> Split:
+def _split(_data: Dataset, root: str, key: Stamp, protocol: str, seed: int) -> "Split":
+    from core.dataset.splits import make_split
+
     if protocol == "region":
         return make_split(_data, "region", seed, fold=0, folds=min(5, len(_data.regions)))
     return make_split(_data, protocol, seed)  # type: ignore[arg-type]
@@ -202,7 +204,9 @@ def _prediction(
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _checkpoint_split(folder: Path, key: Stamp) -> Split | None:
+def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
+    from core.dataset.splits import Split
+
     try:
         return Split.from_json(json.loads((folder / "split.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, SplitError):
@@ -246,7 +250,7 @@ def _card(folder: Path, key: Stamp) -> Card:
     return read_card(folder)
 
 
-@st.cache_data(max_entries=4096, show_spinner=False)
+@st.cache_data(max_entries=2048, show_spinner=False)
 def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
     from app.pictures import jpeg
     from core.dataset.decode import decode_display

@@ -4,9 +4,11 @@ The process is the command line's `demo`, which goes on where it was stopped; it
 number of photos on disk. It is asked for once per server, whatever the number of open tabs.
 """
 
+import json
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from core.model.card import read_card
 PHOTOS = 1080
 SEED = 7
 LOG_TAIL = 600
+# A renderer adds a photo every fraction of a second, on a busy machine every few seconds.
+QUIET_S = 60.0
 
 
 @dataclass
@@ -29,14 +33,19 @@ class DemoRender:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, place: Workspace) -> None:
-        """Render the demo of a workspace, unless that is under way."""
+        """Render the demo of a workspace, unless that is under way here or elsewhere."""
         with self._lock:
-            if self.running:
+            if self.running or is_busy(place):
                 return
             place.data.mkdir(parents=True, exist_ok=True)
             self._log = place.data / ".demo-render.log"
-            command = [sys.executable, "-m", "core", "demo", "--out", str(place.demo_data),
-                       "--photos", str(PHOTOS), "--seed", str(demo_seed(place))]  # fmt: skip
+            options = {
+                "--out": str(place.demo_data),
+                "--photos": str(photos_wanted(place)),
+                "--seed": str(demo_seed(place)),
+            }
+            command = [sys.executable, "-m", "core", "demo"]
+            command += [word for option in options.items() for word in option]
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
 
@@ -61,6 +70,23 @@ def is_wanted(place: Workspace) -> bool:
 def is_whole(place: Workspace) -> bool:
     """Whether the demo is rendered; `campus.toml` is what a build writes last."""
     return (place.demo_data / "campus.toml").is_file()
+
+
+def is_busy(place: Workspace) -> bool:
+    """Whether some process is rendering: a terminal's, or one that outlived an earlier server."""
+    images = place.demo_data / "images"
+    if is_whole(place) or not images.is_dir():
+        return False
+    return time.time() - images.stat().st_mtime < QUIET_S
+
+
+def photos_wanted(place: Workspace) -> int:
+    """How many photos to render: more where someone began to render more."""
+    try:
+        begun = json.loads((place.demo_data / "demo.json").read_text(encoding="utf-8"))
+        return max(PHOTOS, int(begun["photos"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return PHOTOS
 
 
 def photos_done(place: Workspace) -> int:

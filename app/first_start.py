@@ -6,7 +6,7 @@ from app import demo_start
 from app.workspace import workspace
 
 POLL_S = 1.0
-MINUTES = "about a minute on two cores"
+MINUTES = "about a minute for 1,000 on two cores"
 
 
 @st.cache_resource(show_spinner=False)
@@ -25,25 +25,26 @@ def begin() -> None:
 def show() -> None:
     """Show progress, a failure, or an offer to render the demo; nothing where it is there."""
     place = workspace()
-    if render().running:
+    if render().running or demo_start.is_busy(place):
         _progress()
     elif render().failure is not None:
         st.error("The demo campus could not be rendered. The end of its log:")
         st.code(render().failure)
         st.button("Try again", on_click=render().start, args=(place,))
-    elif not demo_start.is_whole(place):
-        st.info(f"There is no demo campus yet. It takes {MINUTES} and needs no network.")
+    elif not demo_start.is_whole(place) and not place.datasets():
+        st.info(f"There is no demo campus yet. Rendering one takes {MINUTES} and needs no network.")
         st.button("Render the demo campus", on_click=render().start, args=(place,))
 
 
 @st.fragment(run_every=POLL_S)
 def _progress() -> None:
-    done = demo_start.photos_done(workspace())
+    place = workspace()
+    done, wanted = demo_start.photos_done(place), demo_start.photos_wanted(place)
     st.progress(
-        min(done / demo_start.PHOTOS, 1.0),
-        f"Rendering the demo campus: {done:,} of {demo_start.PHOTOS:,} photos ({MINUTES}). "
+        min(done / wanted, 1.0),
+        f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES}). "
         "All pages can be opened meanwhile; they fill up when it is done.",
     )
-    if not render().running:
+    if not render().running and not demo_start.is_busy(place):
         # The pickers in the sidebar must learn of the new data set.
         st.rerun(scope="app")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,27 @@ def test_a_first_start_is_one_with_a_model_and_no_photos(tmp_path: Path) -> None
     assert demo_start.is_wanted(place)
     (place.demo_data / "campus.toml").touch()
     assert not demo_start.is_wanted(place)
+
+
+def test_a_folder_that_someone_is_filling_is_left_to_them(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    images = place.demo_data / "images"
+    images.mkdir(parents=True)
+    assert demo_start.is_busy(place)
+    render = demo_start.DemoRender()
+    render.start(place)
+    assert not render.running
+    long_ago = images.stat().st_mtime - 2 * demo_start.QUIET_S
+    os.utime(images, (long_ago, long_ago))
+    assert not demo_start.is_busy(place)
+
+
+def test_a_larger_demo_that_was_begun_is_finished(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    assert demo_start.photos_wanted(place) == demo_start.PHOTOS
+    place.demo_data.mkdir(parents=True)
+    (place.demo_data / "demo.json").write_text('{"photos": 6500}', encoding="utf-8")
+    assert demo_start.photos_wanted(place) == 6500
 
 
 @pytest.mark.slow
