@@ -5,17 +5,15 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from pyproj import Transformer
-
 from core.demo.names import photo_name
 from core.demo.photo import photo_truth
 from core.demo.walks import Pose
 from core.demo.world import World
 from core.files import write_text
+from core.geo import CoordinateFrame, LocalFrame
 
-ORIGIN_LATITUDE, ORIGIN_LONGITUDE = 12.0, 77.0
+INVENTED_PLACE = LocalFrame(CoordinateFrame("degrees"), origin=(12.0, 77.0))
+"""Where on Earth the demo campus pretends to lie."""
 LABEL_COLUMNS = (
     "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID",
     "hfov_deg", "walk", "visit",
@@ -26,19 +24,12 @@ TRUTH_COLUMNS = (
 )  # fmt: skip
 
 
-def to_degrees(north_east_m: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Local metres ``(n, 2)`` to ``(n, 2)`` latitude, longitude about the invented origin."""
-    plane = f"+proj=aeqd +lat_0={ORIGIN_LATITUDE} +lon_0={ORIGIN_LONGITUDE} +datum=WGS84"
-    points = np.asarray(north_east_m, dtype=np.float64).reshape(-1, 2)
-    transformer = Transformer.from_crs(plane, "EPSG:4326", always_xy=True)
-    longitude, latitude = transformer.transform(points[:, 1], points[:, 0])
-    return np.stack([latitude, longitude], axis=1)
-
-
 def write_tables(out: Path, world: World, poses: list[Pose], version: int) -> None:
     """Write truth.csv, labels.csv and, last, campus.toml: its presence says the build is whole."""
-    fixes = to_degrees([(pose.labelled_north_m, pose.labelled_east_m) for pose in poses])
-    exact = to_degrees([(pose.north_m, pose.east_m) for pose in poses])
+    fixes = INVENTED_PLACE.to_degrees(
+        [(pose.labelled_north_m, pose.labelled_east_m) for pose in poses]
+    )
+    exact = INVENTED_PLACE.to_degrees([(pose.north_m, pose.east_m) for pose in poses])
     truths = [photo_truth(world, pose) for pose in poses]
     labels = [
         (photo_name(pose.index), f"{int(pose.hour):02d}:{int(pose.hour % 1 * 60):02d}",
