@@ -99,8 +99,9 @@ def _run_stage(
     optimiser = session.compute.accelerator.prepare(make_optimiser(session.model, plan.rates))
     scaler = session.compute.accelerator.scaler
     learner = Learner(session.model, optimiser, session.average, scaler)
-    if progress.epoch or progress.step:
+    if session.restore_due:
         load_state(session.run.last, learner)
+        session.restore_due = False
     if _goes_on(session, plan):
         # Nothing between here and the first step may draw random numbers from torch.
         epoch = EpochWork(session, plan, learner, _lessons(session, plan), _planned(session))

@@ -123,24 +123,49 @@ def new_run(config: TrainConfig) -> RunFolder:
     """Make the run folder of a new run.
 
     Raises:
-        RunError: The folder already holds something.
+        RunError: The folder already holds something else than a run that never saved anything.
     """
     run = RunFolder(path=config.run)
-    if run.path.exists() and not run.path.is_dir():
-        raise RunError(f"{run.path} is a file: choose another --run")
-    if run.path.exists() and any(not _is_launch_file(entry.name) for entry in run.path.iterdir()):
-        raise RunError(
-            f"run folder {run.path} is not empty: choose another --run, continue that run with "
-            "--resume, or delete the folder"
-        )
+    check_free(run.path)
     run.path.mkdir(parents=True, exist_ok=True)
     run.write_config(config)
     return run
 
 
-def _is_launch_file(name: str) -> bool:
-    """Whether a file may be there before the run: its log, and what its launcher writes."""
-    return name in {"log.txt", "launch.json"} or name.startswith(".")
+# What a run writes before its first checkpoint, and whoever launches it before that.
+_BEFORE_TRAINING = frozenset(
+    {
+        "config.json",
+        "environment.json",
+        "launch.json",
+        "log.txt",
+        "split.json",
+        "status.json",
+        "stop",
+        "tensorboard",
+    }
+)
+
+
+def check_free(path: Path) -> None:
+    """Raise RunError unless a new run may be written into a folder.
+
+    It may where a run failed before it had anything to save, as for a wrong path: the same command
+    then works once the mistake is mended.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise RunError(f"{path} is a file: choose another --run")
+    entries = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    status = RunFolder(path=path).status() if "status.json" in entries else None
+    if status is not None and status.state == "running" and is_alive(status):
+        raise RunError(f"run {path} is being trained by process {status.pid}: choose another --run")
+    if entries - _BEFORE_TRAINING:
+        raise RunError(
+            f"run folder {path} is not empty: choose another --run, continue that run with "
+            "--resume, or delete the folder"
+        )
 
 
 # Options that may differ when a run goes on: they change where and how fast, not what is computed.

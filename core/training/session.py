@@ -32,7 +32,21 @@ HEARTBEAT_S = 2.0
 
 @dataclass
 class Session:
-    """All parts of a run at work."""
+    """All parts of a run at work.
+
+    Attributes:
+        run: The folder that everything is written to.
+        config: Every option.
+        interruption: Who asked to stop, if anyone.
+        on_step: Called after every step.
+        compute: Device and precision.
+        data: Photos, targets and parts.
+        model: The network that learns.
+        average: The running average of its weights, where one is kept.
+        progress: Where the run is.
+        restore_due: Whether the saved state of a resumed run has yet to be put in.
+        status: What `status.json` says.
+    """
 
     run: RunFolder
     config: TrainConfig
@@ -43,6 +57,7 @@ class Session:
     model: BearingsModel
     average: WeightAverage | None
     progress: Progress
+    restore_due: bool
     status: RunStatus = field(default_factory=own_status)
 
     @property
@@ -104,7 +119,18 @@ def open_session(
     _write_beginning(run, config, compute, data, saved)
     average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
     progress = saved or Progress()
-    return Session(run, config, interruption, on_step, compute, data, model, average, progress)
+    return Session(
+        run=run,
+        config=config,
+        interruption=interruption,
+        on_step=on_step,
+        compute=compute,
+        data=data,
+        model=model,
+        average=average,
+        progress=progress,
+        restore_due=saved is not None,
+    )
 
 
 def put_anchors(place_head: PlaceHead, data: TrainingData, seed: int) -> None:
