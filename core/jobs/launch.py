@@ -18,7 +18,7 @@ from core.errors import RunError
 from core.jobs.record import LaunchRecord
 from core.jobs.state import ACTIVE, run_state
 from core.jobs.summary import is_run
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,9 +35,8 @@ def launch(config: TrainConfig) -> Path:
     """
     run = config.run.resolve()
     with _launching(run):
-        if (run / "config.json").exists():
-            raise RunError(f"{run} already holds a run: choose another name, or resume that run")
         _refuse_active(run)
+        check_free(run)
         config = config.model_copy(update={"run": run, "dataset": config.dataset.resolve()})
         return _start(run, ["--config", "-"], config.model_dump_json())
 

@@ -15,7 +15,7 @@ from core.jobs.record import LaunchRecord
 from core.jobs.state import run_state
 from core.jobs.stop import request_stop, stop
 from core.jobs.summary import list_runs, summarise
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
 RunMaker = Callable[..., RunFolder]
@@ -198,8 +198,11 @@ def test_a_launch_that_has_not_spoken_is_stopped_at_once(
 
 def test_a_second_launch_is_refused(make_run: RunMaker, tmp_path: Path) -> None:
     run = make_run()
-    with pytest.raises(RunError, match="already holds a run"):
+    with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
         launch(TrainConfig(dataset=tmp_path, run=run.path))
+    ended = make_run("ended", state="interrupted")
+    with pytest.raises(RunError, match="not empty"):
+        launch(TrainConfig(dataset=tmp_path, run=ended.path))
     with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
         resume(run.path)
 
@@ -225,3 +228,13 @@ def test_a_file_or_a_finished_run_cannot_be_begun(make_run: RunMaker, tmp_path: 
         resume(make_run(state="finished").path)
     with pytest.raises(RunError, match="holds no run"):
         resume(tmp_path / "nowhere")
+
+
+def test_a_folder_is_free_again_where_a_run_failed_before_its_first_epoch(
+    make_run: RunMaker,
+) -> None:
+    check_free(make_run("mended", state="failed", epochs=0).path)
+    with pytest.raises(RunError, match=f"trained by process {os.getpid()}"):
+        check_free(make_run("at-work", epochs=0).path)
+    with pytest.raises(RunError, match="not empty"):
+        check_free(make_run("begun", state="failed", epochs=1).path)

@@ -104,7 +104,11 @@ def test_a_run_outlives_its_launcher_and_is_stopped_and_resumed(
 
 
 @pytest.mark.slow
-def test_a_launch_that_fails_says_why(folder: Path, tmp_path: Path) -> None:
+def test_a_launch_that_fails_says_why_and_can_be_mended(
+    shared_campus: Path, folder: Path, tmp_path: Path
+) -> None:
     run = launch(tiny(tmp_path / "nowhere", folder, 1))
     assert wait_until_ended(run) == "failed"
     assert "nowhere" in summarise(run).message
+    assert launch(tiny(shared_campus, folder, 1)) == run
+    assert wait_until_ended(run) == "finished", log_tail(run)
