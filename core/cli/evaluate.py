@@ -49,6 +49,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
             f"{name:<9} median {position['median_m']:.1f} m, mean {position['mean_m']:.1f} m, "
             f"within 10 m {position['within_10m']:.1%}, heading MAAE {heading['maae_deg']:.1f}°"
         )
+    # Remembered photos, missing ones, baselines that do better: not to be found out later.
+    yield from (f"note: {note}" for note in report["notes"])
 
 
 COMMAND = Command(
