@@ -34,7 +34,7 @@ def test_one_gross_outlier_does_not_hide_degrees(tmp_path: Path) -> None:
     "table",
     [
         labels([219698.0, 220195.0, 220437.0], [144782.0, 141942.0, 142673.0]),
-        labels([17.0, 18.0, 19.0], [78.0, 78.0, 79.0]),
+        labels([17.0, 17.0, 17.0], [78.0, 78.0, 78.0]),
         labels([12.25, 45.5, 80.125], [3.5, 99.25, 64.75]),
     ],
     ids=["scaled integers", "whole numbers", "metres that look like degrees"],
