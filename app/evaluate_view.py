@@ -20,7 +20,11 @@ from app.shelf import Shelf
 from app.theme import Palette
 
 _PHOTOS_SHOWN = 12
-_ACROSS = 4
+_ACROSS = 3
+_LEAK = (
+    "Share of the judged photos that stand that near to a training photo. The higher it is, the "
+    "more the figures measure memory of standing points, and the less the finding of places."
+)
 
 
 def overview(report: Report, palette: Palette) -> None:
@@ -28,11 +32,11 @@ def overview(report: Report, palette: Palette) -> None:
     with st.container(horizontal=True):
         for name, (value, beside) in report_tables.headline(report).items():
             st.metric(name, value, beside, delta_color="off", delta_arrow="off", border=True)
-        for radius, share in report_tables.leak(report).items():
+        near = report_tables.leak(report)
+        if near is not None:
             st.metric(
-                f"within {radius} of training", share, border=True,
-                help="Share of the judged photos with a training photo that near: a high share "
-                "measures memory of a standing point, not the finding of a place.",
+                "Leak: training photo within 5 m", *near, delta_color="off", delta_arrow="off",
+                border=True, help=_LEAK,
             )  # fmt: skip
     for note in report["notes"]:
         st.warning(note)

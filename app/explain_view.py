@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from app import controls, states
 from app.forms import FormPlan, config_form
 from app.photo import Photo
+from app.pictures import jpeg
 from core.dataset.decode import FORMATS, Pixels
 from core.explain.attribution import Attribution
 from core.explain.blend import NEGATIVE, POSITIVE, blend
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 _SHOWN_PX = 448
+_PREVIEW_PX = 224
 _OFFERED = 200
 _UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
     f"explain_{name}" for name in ("upload", "chosen", "target", "region", "result")
@@ -66,6 +68,7 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
     if source is None:
         return None
     decoded = predictor.decode(source.content, source.name)
+    left.image(jpeg(decoded), caption=source.name, width=_PREVIEW_PX)
     return Subject(source, predictor.view(decoded[None])[0], target, region)
 
 

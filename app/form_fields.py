@@ -47,7 +47,7 @@ class FormField:
     @property
     def label(self) -> str:
         """The field's name as a person writes it."""
-        return self.path[-1].replace("_", " ").capitalize()
+        return self.path[-1].removeprefix("n_").replace("_", " ").capitalize()
 
 
 def form_fields(

@@ -4,6 +4,7 @@ The form returns a validated config, or shows beside each field, in plain words,
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,7 @@ from core.errors import BearingsError
 Path = tuple[str, ...]
 Schema = TypeVar("Schema", bound=BaseModel)
 
+_DIGITS = re.compile(r"\d+")
 # Pydantic's own sentences speak of "input" and "instance"; these speak of the field.
 _PLAIN = {
     "greater_than_equal": "must be at least {ge:g}",
@@ -84,6 +86,8 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         for path in plan.first:
             boxes[path] = st.container()
             values[path] = _widget(boxes[path], described[path], plan)
+        # Above all the rest: most readers need none of it.
+        pressed = _buttons(plan.buttons)
         groups = list(_groups(described, plan))
         if groups:
             st.caption("All options")
@@ -92,7 +96,6 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
                 for item in members:
                     boxes[item.path] = st.container()
                     values[item.path] = _widget(boxes[item.path], item, plan)
-        pressed = _buttons(plan.buttons)
     if pressed is None:
         return None
     try:
@@ -148,7 +151,7 @@ def _groups(
     for path, item in described.items():
         if path not in plan.first:
             owner = " · ".join(path[:-1]).replace("_", " ") or "run"
-            groups.setdefault(owner.capitalize(), []).append(item)
+            groups.setdefault(_DIGITS.sub(r" \g<0>", owner).capitalize(), []).append(item)
     yield from groups.items()
 
 

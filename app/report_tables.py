@@ -113,13 +113,15 @@ def headline(report: Report) -> dict[str, tuple[str, str]]:
     }
 
 
-def leak(report: Report) -> dict[str, str]:
-    """Return how near the judged photos stand to training photos: radius -> share."""
-    shares = report["leak"] or {}
-    return {
-        name.removeprefix("within_").replace("m", " m"): f"{share:.0%}"
-        for name, share in shares.items()
-    }
+def leak(report: Report) -> tuple[str, str] | None:
+    """Return the share of judged photos within 5 m of a training photo, and the other shares."""
+    shares = report["leak"]
+    if not shares:
+        return None
+    return (
+        f"{shares['within_5m']:.0%}",
+        f"{shares['within_1m']:.0%} in 1 m, {shares['within_10m']:.0%} in 10 m",
+    )
 
 
 def judged_on(report: Report) -> str:

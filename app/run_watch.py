@@ -78,7 +78,7 @@ def _buttons(run: Path, now: RunState) -> None:
                 st.write("It saves where it is and can be resumed at that very step.")
                 if st.button("Yes, stop it", key="watch_stop", type="primary"):
                     request_stop(run)
-                    st.rerun(scope="fragment")
+                    st.rerun()
         elif now.state == "stopping":
             if st.button("End it now", key="watch_kill", help="Without waiting for it to save"):
                 with st.spinner("Ending the process …"):

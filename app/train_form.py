@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+import streamlit as st
+
 from app.forms import FormAnswer, FormPlan, config_form
 from app.workspace import PROJECT, Workspace
 from core.cli.flags import as_words
@@ -35,6 +37,7 @@ BACKBONES = (
     "vit_tiny_patch16_224",
 )
 WEIGHTS = ("random", "pretrained")
+_TAKEN = "train_folder_taken"
 # The refinement is chosen on validation, and the data set stands in the sidebar.
 HIDDEN = (("dataset",), ("command",), ("refine",))
 
@@ -56,11 +59,18 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
         suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
         hidden=HIDDEN,
     )
+    if st.session_state.pop(_TAKEN, False):
+        st.session_state["train_run"] = plan.start[("run",)]
     answer = config_form(TrainConfig, plan)
     if answer is None:
         return None
     run = place.root / answer.config.run.expanduser()
     return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
+
+
+def propose_another_folder() -> None:
+    """Let the form offer a free run folder next time: the one that stands there was just taken."""
+    st.session_state[_TAKEN] = True
 
 
 def free_run(place: Workspace, dataset: Path) -> Path:

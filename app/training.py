@@ -63,6 +63,7 @@ def _act(place: Workspace, answer: FormAnswer[TrainConfig]) -> None:
         st.session_state[_CHECKED] = train_form.command(answer.config)
         return
     st.session_state.pop(_CHECKED, None)
-    run = launch(answer.config)
-    watch_next(run)
-    st.toast(f"{place.label(run)} was started. It goes on without this page.")
+    watch_next(launch(answer.config))
+    train_form.propose_another_folder()
+    # Everything above was drawn before there was a run.
+    st.rerun()

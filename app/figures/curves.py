@@ -35,7 +35,7 @@ def curve(
             marker={"size": 6},
         )
     figure.update_layout(
-        title={"text": f"{title} ({unit})" if unit else title, "font": {"size": 15}},
+        title={"text": _titled(title, unit), "font": {"size": 15}},
         height=280,
         margin={"l": 10, "r": 10, "t": 46, "b": 10},
         hovermode="x unified",
@@ -52,6 +52,10 @@ def curve(
     figure.update_xaxes(title="epoch", dtick=1 if _last_epoch(table) <= 12 else None)
     figure.update_yaxes(rangemode="tozero", tickformat=".0%" if unit == "share" else None)
     return figure
+
+
+def _titled(title: str, unit: str) -> str:
+    return title if unit in ("", "share") else f"{title} ({unit})"
 
 
 def _last_epoch(table: pd.DataFrame) -> int:

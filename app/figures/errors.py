@@ -92,8 +92,8 @@ def heading_error_by_heading(errors: pd.DataFrame, palette: Palette) -> go.Figur
         height=380,
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
         legend=_LEGEND,
-        barmode="overlay",
         polar={
+            "barmode": "overlay",
             "bgcolor": "rgba(0,0,0,0)",
             "angularaxis": {
                 "direction": "clockwise",

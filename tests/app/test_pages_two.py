@@ -1,0 +1,280 @@
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+
+from app import training
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+from core.training.status import RunStatus, own_status
+
+OpenPage = Callable[..., AppTest]
+OWN = ("train", "runs", "evaluate", "explain")
+FIGURES = {"loss": 2.0, "region_accuracy": 0.4, "median_m": 50.0, "mean_m": 60.0, "maae_deg": 70.0}
+
+
+def said(app: AppTest) -> str:
+    kinds = (app.title, app.markdown, app.info, app.error, app.warning, app.success, app.caption,
+             app.code)  # fmt: skip
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def button(app: AppTest, words: str) -> Button:
+    return next(one for one in app.button if words in one.label)
+
+
+def event(epoch: int, stage: str = "fine-tune", **figures: float) -> dict[str, Any]:
+    losses = {"total": 3.0 / epoch, "region": 1.0, "position": 1.0, "heading": 1.0}
+    validation = FIGURES | {"score": 1.0} | figures
+    return {
+        "stage": stage,
+        "epoch": epoch,
+        "epochs": 3,
+        "step": epoch,
+        "lr": 0.001,
+        "train": losses,
+        "validation": validation,
+        "best": True,
+        "seconds": 2.0,
+        "photos_per_s": 9.0,
+    }
+
+
+def write_run(root: Path, name: str, state: str = "finished", **options: object) -> RunFolder:
+    """A run folder as training leaves it, without a tensor."""
+    run = RunFolder(path=root / "runs" / name)
+    run.path.mkdir(parents=True)
+    config = {"dataset": root / "data" / "tiny", "run": run.path} | options
+    run.write_config(TrainConfig.model_validate(config))
+    run.write_json("split.json", {"hash": "abcdef0123456789"})
+    for epoch in (1, 2):
+        run.append_event(event(epoch, median_m=90.0 / epoch))
+    run.log(f"log of {name}")
+    status = own_status().model_dump() | {"state": state, "epoch": 3, "epochs": 3}
+    run.write_status(RunStatus.model_validate(status | {"stage": "fine-tune", "step": 4,
+                                                        "steps": 10, "eta_s": 75.0}))  # fmt: skip
+    return run
+
+
+@pytest.fixture
+def with_runs(workspace_copy: Path) -> Path:
+    write_run(workspace_copy, "first")
+    write_run(workspace_copy, "second", batch_size=16, model={"backbone": "resnet10t"})
+    os.utime(workspace_copy / "runs" / "first" / "config.json", (1, 1))
+    return workspace_copy
+
+
+@pytest.mark.parametrize("page", OWN)
+def test_a_page_opens_on_everything(full_workspace: Path, open_page: OpenPage, page: str) -> None:
+    app = open_page(full_workspace, page)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", OWN)
+def test_a_page_explains_an_empty_workspace(tmp_path: Path, open_page: OpenPage, page: str) -> None:
+    app = open_page(tmp_path, page)
+    assert not app.exception
+    assert not app.error
+    assert app.info
+
+
+@pytest.mark.parametrize("page", OWN)
+def test_a_page_survives_a_broken_checkpoint(
+    workspace_copy: Path, open_page: OpenPage, page: str
+) -> None:
+    (workspace_copy / "checkpoints" / "tiny" / "card.json").write_text("{", encoding="utf-8")
+    app = open_page(workspace_copy, page)
+    assert not app.exception
+    # Training and the list of runs need no checkpoint at all.
+    assert ("card.json" in said(app)) == (page in ("evaluate", "explain"))
+
+
+def test_the_form_shows_the_command_that_does_the_same(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "train")
+    app.number_input(key="train_stage2_epochs").set_value(3)
+    app.selectbox(key="train_split_protocol").set_value("random")
+    button(app, "Check and show").click()
+    app.run()
+    assert not app.exception
+    assert app.code[0].value == (
+        f"python -m core train {full_workspace}/data/tiny --run {full_workspace}/runs/tiny-1 "
+        "--split random --backbone resnet10t --input-size 112 --weights random --epochs 3"
+    )
+
+
+def test_the_form_starts_a_run_and_watches_it(
+    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[TrainConfig] = []
+
+    def launch(config: TrainConfig) -> Path:
+        started.append(config)
+        return write_run(workspace_copy, "tiny-1", "running").path
+
+    monkeypatch.setattr(training, "launch", launch)
+    app = open_page(workspace_copy, "train")
+    button(app, "Start training").click()
+    app.run()
+    assert not app.exception
+    assert [config.run for config in started] == [workspace_copy / "runs" / "tiny-1"]
+    assert started[0].dataset == workspace_copy / "data" / "tiny"
+    assert app.selectbox(key="train_watched").value == "runs/tiny-1"
+    assert app.text_input(key="train_run").value == "runs/tiny-2", "the taken name is not offered"
+
+
+def test_a_wrong_option_is_refused_beside_its_field(
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "launch", lambda _config: pytest.fail("it must not start"))
+    app = open_page(full_workspace, "train")
+    app.number_input(key="train_split_fold").set_value(9)
+    button(app, "Start training").click()
+    app.run()
+    assert not app.exception
+    assert "fold 9 does not exist" in app.error[0].value
+
+
+def test_an_active_run_shows_progress_and_stops_after_a_question(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    run = write_run(workspace_copy, "mine", "running")
+    app = open_page(workspace_copy, "train")
+    assert not app.exception
+    assert "Running" in said(app)
+    text = app.get("progress")[0].proto.text
+    assert "epoch 3 of 3, step 4 of 10, about 1 min 15 s left" in text
+    assert len(app.get("plotly_chart")) == 4
+    assert "log of mine" in said(app)
+    button(app, "Yes, stop it").click().run()
+    assert not app.exception
+    assert run.stop_requested
+    assert "Stopping" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "smaller batch size"),
+        ("LabelError: labels.csv lacks longitude", "labels.csv lacks longitude"),
+        ("LocalEntryNotFoundError: cannot reach huggingface.co", "path of a local weights file"),
+    ],
+)
+def test_a_failed_run_says_why_in_plain_words(
+    workspace_copy: Path, open_page: OpenPage, message: str, cause: str
+) -> None:
+    run = write_run(workspace_copy, "mine")
+    status = run.status()
+    assert status is not None
+    run.write_status(status.model_copy(update={"state": "failed", "message": message}))
+    app = open_page(workspace_copy, "train")
+    assert not app.exception
+    assert cause in app.error[0].value
+    assert button(app, "Resume")
+    assert "log of mine" in said(app)
+
+
+def test_a_damaged_run_is_named_on_both_pages(workspace_copy: Path, open_page: OpenPage) -> None:
+    run = write_run(workspace_copy, "mine")
+    (run.path / "status.json").write_text("{", encoding="utf-8")
+    for page in ("train", "runs"):
+        app = open_page(workspace_copy, page)
+        assert not app.exception
+        assert "status.json" in app.error[0].value
+
+
+def test_runs_are_listed_with_the_newest_chosen(with_runs: Path, open_page: OpenPage) -> None:
+    app = open_page(with_runs, "runs")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["Run"].tolist() == ["second", "first"]
+    assert table["Split"].tolist() == ["spot abcdef01"] * 2
+    assert table["Val median (m)"].tolist() == [45.0, 45.0]
+    assert button(app, "Watch")
+
+
+def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    folder = workspace_copy / "checkpoints" / "tiny"
+    (folder / "report" / "report.json").unlink()
+    app = open_page(workspace_copy, "evaluate")
+    assert "not been evaluated" in app.info[0].value
+    assert "python -m core evaluate checkpoints/tiny data/tiny --split test" in said(app)
+    button(app, "Evaluate now").click().run()
+    assert not app.exception
+    assert not app.error
+    report = json.loads((folder / "reports" / "tiny-test" / "report.json").read_text())
+    shown = {metric.label: metric for metric in app.metric}
+    raw, refined = (report["position"][name]["median_m"] for name in ("raw", "refined"))
+    assert shown["Median error, refined"].value == f"{refined:.1f} m"
+    assert shown["Median error, refined"].delta == f"{raw:.1f} m raw"
+    assert shown["Leak: training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
+
+
+def test_the_overview_marks_who_was_told_the_truth(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "evaluate")
+    table = app.dataframe[0].value.set_index("name")
+    assert table.loc["middle of the true region", "told"] == "a part of the truth"
+    assert table.loc["true region and time of day, no pixels", "told"] == "a part of the truth"
+    assert table.loc["model", "told"] == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("section", "charts"), [("Regions", 1), ("Positions", 2), ("Headings", 3), ("Files", 0)]
+)
+def test_sections_of_evaluate(
+    full_workspace: Path, open_page: OpenPage, section: str, charts: int
+) -> None:
+    app = open_page(full_workspace, "evaluate", evaluate_section=section)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == charts
+    assert len(app.get("download_button")) == (4 if section == "Files" else 0)
+
+
+def test_a_photo_of_the_data_set_is_explained_and_compared(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "explain")
+    app.selectbox(key="explain_target").set_value("heading").run()
+    app.toggle(key="explain_compare").set_value(True).run()
+    button(app, "Explain with Grad-CAM").click()
+    app.run()
+    app.number_input(key="explain_1_integrated_gradients_n_steps").set_value(8)
+    button(app, "Explain with Integrated gradients").click()
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert "has no delta" in said(app)
+    assert "Convergence delta" in said(app)
+    assert len(app.get("download_button")) == 2
+    app.selectbox(key="explain_target").set_value("north_m").run()
+    assert "Convergence delta" not in said(app), "a map must not stay beside another target"
+
+
+def test_an_uploaded_photo_is_explained_and_a_torn_one_refused(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
+    app = open_page(full_workspace, "explain")
+    app.file_uploader[0].upload("mine.jpg", photo, "image/jpeg")
+    app.run()
+    button(app, "Explain with Grad-CAM").click()
+    app.run()
+    assert not app.exception
+    assert len(app.get("download_button")) == 1
+    torn = open_page(full_workspace, "explain")
+    torn.file_uploader[0].upload("torn.jpg", photo[:300], "image/jpeg")
+    torn.run()
+    assert not torn.exception
+    assert "torn.jpg" in torn.error[0].value
