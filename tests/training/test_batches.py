@@ -1,0 +1,112 @@
+"""Order, augmentation and what may be known: drawn from seed, epoch and photo alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.dataset.augment_schema import AugmentConfig
+from core.geo import heading_difference_deg
+from core.model.losses import Targets
+from core.training.batches import Batch, ahead, augmented, epoch_order, plain, steps_per_epoch
+from core.training.data import TrainingData, read_training_data
+from core.training.schema import TrainConfig
+from core.training.stages import PhotoLessons, known_metadata
+
+TinyRun = Callable[..., TrainConfig]
+
+
+@pytest.fixture(scope="module")
+def data(tiny_run: TinyRun) -> TrainingData:
+    return read_training_data(tiny_run(Path("unused")), 32)
+
+
+def test_an_epoch_holds_every_photo_once_in_steps_of_nearly_one_size() -> None:
+    rows = np.arange(100, 165)
+    order = epoch_order(rows, 16, seed=1, epoch=0)
+    assert sorted(np.concatenate(order)) == rows.tolist()
+    assert len(order) == steps_per_epoch(65, 16) == 5
+    assert {len(part) for part in order} == {13}
+
+
+def test_order_depends_on_seed_and_epoch() -> None:
+    rows = np.arange(50)
+    first = np.concatenate(epoch_order(rows, 8, seed=1, epoch=0)).tolist()
+    assert first == np.concatenate(epoch_order(rows, 8, seed=1, epoch=0)).tolist()
+    assert first != np.concatenate(epoch_order(rows, 8, seed=1, epoch=1)).tolist()
+    assert first != np.concatenate(epoch_order(rows, 8, seed=2, epoch=0)).tolist()
+
+
+def test_a_photo_is_augmented_the_same_whatever_surrounds_it(data: TrainingData) -> None:
+    alone = augmented(data, np.array([7]), AugmentConfig(), 32, seed=3, epoch=5)
+    among = augmented(data, np.array([1, 7, 2]), AugmentConfig(), 32, seed=3, epoch=5)
+    assert np.array_equal(alone.photos[0], among.photos[1])
+    assert alone.heading_deg[0] == among.heading_deg[1]
+    later = augmented(data, np.array([7]), AugmentConfig(), 32, seed=3, epoch=6)
+    assert not np.array_equal(alone.photos[0], later.photos[0])
+
+
+def test_off_centre_crops_turn_the_heading_target(data: TrainingData) -> None:
+    rows = data.rows["train"]
+    batch = augmented(data, rows, AugmentConfig(crop_scale=(0.5, 0.5)), 32, seed=0, epoch=0)
+    turned = np.abs(heading_difference_deg(batch.heading_deg, data.heading_deg[rows]))
+    assert turned.max() > 2.0
+    targets = data.targets(rows, batch.heading_deg)
+    expected = np.deg2rad(batch.heading_deg)
+    np.testing.assert_allclose(targets.heading[:, 0].numpy(), np.cos(expected), atol=1e-6)
+    np.testing.assert_allclose(targets.heading[:, 1].numpy(), np.sin(expected), atol=1e-6)
+
+
+def test_evaluation_sees_the_stored_photo(data: TrainingData) -> None:
+    batch = plain(data, np.array([4]), data.store.size)
+    assert np.array_equal(batch.photos[0], data.store.photos[4])
+    assert batch.heading_deg[0] == data.heading_deg[4]
+
+
+def test_an_epoch_can_be_entered_at_any_step(data: TrainingData, tiny_run: TinyRun) -> None:
+    lessons = PhotoLessons(data, 32, tiny_run(Path("unused"), batch_size=8))
+    whole = list(lessons.of_epoch(2, 0))
+    rest = list(lessons.of_epoch(2, 3))
+    assert len(rest) == len(whole) - 3
+    for expected, got in zip(whole[3:], rest, strict=True):
+        assert np.array_equal(expected.batch.photos, got.batch.photos)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_preparing_ahead_keeps_the_order(workers: int) -> None:
+    def make(count: int) -> Batch:
+        return Batch(np.array([count]), np.zeros((1, 2, 2, 3), np.uint8), np.zeros(1))
+
+    batches = ahead((make(count) for count in range(9)), workers)
+    assert [int(batch.rows[0]) for batch in batches] == list(range(9))
+
+
+def test_an_error_in_the_thread_reaches_the_caller() -> None:
+    def broken() -> Batch:
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(ahead((broken() for _ in range(3)), 1))
+
+
+def test_region_and_heading_become_known_independently() -> None:
+    n = 4000
+    targets = Targets(torch.arange(n), torch.zeros(n, 2), torch.ones(n, 2))
+    torch.manual_seed(0)
+    region, heading = known_metadata(targets, 0.3)
+    told_region, told_heading = region >= 0, ~heading.isnan().any(dim=1)
+    assert torch.equal(region[told_region], targets.region[told_region])
+    assert float(told_region.float().mean()) == pytest.approx(0.3, abs=0.03)
+    assert float(told_heading.float().mean()) == pytest.approx(0.3, abs=0.03)
+    both = (told_region & told_heading).float().mean()
+    assert float(both) == pytest.approx(0.09, abs=0.02)
+
+
+@pytest.mark.parametrize(("p_known", "told"), [(0.0, False), (1.0, True)])
+def test_nothing_or_everything_can_be_known(p_known: float, told: bool) -> None:
+    targets = Targets(torch.arange(5), torch.zeros(5, 2), torch.ones(5, 2))
+    region, heading = known_metadata(targets, p_known)
+    assert set((region >= 0).tolist()) == {told}
+    assert set((~heading.isnan()).flatten().tolist()) == {told}

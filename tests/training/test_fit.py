@@ -1,0 +1,133 @@
+"""A run from its first step to its last file, on a tiny campus."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.dataset.augment_schema import AugmentConfig
+from core.errors import BearingsError, ConfigError, RunError
+from core.model.checkpoint import load_checkpoint, read_card
+from core.model.losses import Losses
+from core.model.schema import ModelConfig
+from core.refine.gallery import Gallery
+from core.refine.schema import RefineConfig
+from core.training.fit import fit
+from core.training.report import EpochReport, StepReport
+from core.training.run_folder import RunFolder
+from core.training.schema import Stage1Config, Stage2Config, TrainConfig
+
+Finished = tuple[TrainConfig, list[EpochReport], list[StepReport]]
+TinyRun = Callable[..., TrainConfig]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    config = tiny_run(tmp_path_factory.mktemp("runs") / "a", command="train it")
+    steps: list[StepReport] = []
+    return config, list(fit(config, on_step=steps.append)), steps
+
+
+def test_every_epoch_and_step_is_reported(finished: Finished) -> None:
+    _, reports, steps = finished
+    assert [(r.stage, r.epoch, r.epochs) for r in reports] == [("heads", 1, 2), ("fine-tune", 2, 2)]
+    per_epoch = steps[0].steps
+    assert [(s.epoch, s.step) for s in steps] == [
+        (epoch, step + 1) for epoch in (1, 2) for step in range(per_epoch)
+    ]
+    assert reports[-1].step == 2 * per_epoch
+
+
+def test_the_run_folder_tells_everything(finished: Finished) -> None:
+    config, reports, _ = finished
+    run = RunFolder(path=config.run)
+    assert run.config() == config
+    assert run.events() == [json.loads(json.dumps(r.to_json())) for r in reports]
+    status = run.status()
+    assert status is not None
+    assert (status.state, status.epoch, status.eta_s) == ("finished", 2, None)
+    assert run.read_json("environment.json")["versions"]["torch"]
+    assert list(run.tensorboard.glob("events.out.tfevents.*"))
+    log = run.log_path.read_text()
+    assert "48 photos of Tiny campus in 4 regions; spot split" in log
+    assert "0 rows left out" in log
+
+
+def test_the_best_checkpoint_is_complete(finished: Finished) -> None:
+    config, reports, _ = finished
+    run = RunFolder(path=config.run)
+    card = read_card(run.best)
+    best = min(reports, key=lambda report: report.validation.score)
+    assert card.metrics["val_score"] == best.validation.score
+    assert card.command == "train it"
+    assert RefineConfig.model_validate(card.refine)
+    split = run.read_json("split.json")
+    assert card.split.hash == split["hash"]
+    gallery = Gallery.load(run.best)
+    assert set(gallery.photo_ids) == set(split["parts"]["train"])
+    assert json.loads((run.best / "split.json").read_text()) == split
+    assert load_checkpoint(run.last).card.regions == ("1", "2", "3", "4")
+
+
+def test_refined_validation_is_never_worse_than_raw(finished: Finished) -> None:
+    metrics = read_card(RunFolder(path=finished[0].run).best).metrics
+    assert metrics["val_median_refined_m"] <= metrics["val_median_m"] + 1e-3
+
+
+def test_a_tiny_campus_is_learnt(tiny_run: TinyRun, tmp_path: Path) -> None:
+    config = tiny_run(
+        tmp_path / "run",
+        stage2=Stage2Config(epochs=8, lr_heads=5e-3),
+        stage1=Stage1Config(epochs=0),
+        batch_size=8,
+        augment=AugmentConfig.off(),
+    )
+    reports = list(fit(config))
+    assert reports[-1].train.total < 0.6 * reports[0].train.total
+    assert max(report.validation.region_accuracy for report in reports) >= 0.75
+
+
+def test_pretrained_defaults_train_the_heads_first() -> None:
+    config = TrainConfig(dataset=Path("d"), run=Path("r"))
+    assert (config.stage1_epochs, config.lr_backbone) == (10, 1e-4)
+    random = config.model_copy(update={"model": ModelConfig(weights="random")})
+    assert (random.stage1_epochs, random.lr_backbone) == (0, random.stage2.lr_heads)
+
+
+def test_a_taken_run_folder_is_left_alone(finished: Finished) -> None:
+    before = RunFolder(path=finished[0].run).events()
+    with pytest.raises(RunError, match="not empty"):
+        list(fit(finished[0]))
+    with pytest.raises(RunError, match="is finished"):
+        list(fit(finished[0], resume=True))
+    assert RunFolder(path=finished[0].run).events() == before
+
+
+def test_a_run_that_fails_says_why(tiny_run: TinyRun, small_campus: Path, tmp_path: Path) -> None:
+    (small_campus / "labels.csv").write_text("nothing\n1\n")
+    config = tiny_run(tmp_path / "run", dataset=small_campus)
+    with pytest.raises(BearingsError):
+        list(fit(config))
+    status = RunFolder(path=config.run).status()
+    assert status is not None
+    assert status.state == "failed"
+    assert "labels.csv" in status.message
+
+
+def test_a_diverging_run_stops_and_says_what_to_do(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = Losses.values
+    monkeypatch.setattr(Losses, "values", lambda losses: [float("nan"), *honest(losses)[1:]])
+    with pytest.raises(RunError, match=r"is no number in epoch 1, step 1: lower --stage1\.lr"):
+        list(fit(tiny_run(tmp_path / "run")))
+
+
+def test_a_refinement_that_asks_too_much_is_refused_before_training(
+    tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    config = tiny_run(tmp_path / "run", refine=RefineConfig(k=500))
+    with pytest.raises(ConfigError, match=r"refine\.k"):
+        list(fit(config))
+    assert RunFolder(path=config.run).events() == []

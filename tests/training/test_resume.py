@@ -1,0 +1,182 @@
+"""Whatever stops a run, going on gives the very same weights and reports, bit for bit."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.dataset.augment_schema import AugmentConfig
+from core.errors import RunError, SplitError
+from core.training.fit import fit
+from core.training.interrupt import TrainingInterrupted
+from core.training.report import StepReport
+from core.training.run_folder import RunFolder
+from core.training.schema import ScheduleConfig, Stage1Config, Stage2Config, TrainConfig
+
+TinyRun = Callable[..., TrainConfig]
+Ending = dict[str, Any]
+
+# Everything that a state must hold: dropout, augmentation, an average, a shrinking rate.
+OPTIONS: dict[str, Any] = {
+    "stage1": Stage1Config(epochs=2, views=2),
+    "stage2": Stage2Config(epochs=2),
+    "ema_decay": 0.9,
+    "augment": AugmentConfig(),
+    "schedule": ScheduleConfig(kind="plateau", plateau_patience=0, warmup_epochs=0.5),
+}
+
+
+def _ending(config: TrainConfig) -> Ending:
+    """Everything that two equal runs share: files by content, reports less the clock."""
+    run = RunFolder(path=config.run)
+    events = run.events()
+    for event in events:
+        del event["seconds"], event["photos_per_s"]
+    read = {
+        "last": json.loads((run.last / "card.json").read_text())["weights"],
+        "best": json.loads((run.best / "card.json").read_text()),
+        "gallery": json.loads((run.best / "gallery.json").read_text())["sha256"],
+        "state": json.loads((run.last / "state.json").read_text())["tensors"],
+        "events": events,
+    }
+    del read["best"]["created"]
+    return read
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Ending:
+    config = tiny_run(tmp_path_factory.mktemp("whole") / "run", command="train", **OPTIONS)
+    list(fit(config))
+    return _ending(config)
+
+
+def _stop_at(epoch: int, step: int, number: int) -> Callable[[StepReport], None]:
+    def stop(report: StepReport) -> None:
+        if (report.epoch, report.step) == (epoch, step):
+            os.kill(os.getpid(), number)
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("epoch", "step", "number"),
+    [
+        (1, 1, signal.SIGINT),  # in the middle of stage 1
+        (2, 3, signal.SIGTERM),  # noticed before the first step of stage 2
+        (3, 2, signal.SIGINT),  # in the middle of stage 2
+        (4, 3, signal.SIGTERM),  # noticed while the gallery is made
+    ],
+)
+def test_a_signal_at_any_step_costs_nothing(
+    uninterrupted: Ending, tiny_run: TinyRun, tmp_path: Path, epoch: int, step: int, number: int
+) -> None:
+    config = tiny_run(tmp_path / "run", command="train", **OPTIONS)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingInterrupted, match=r"--run .*run --resume"):
+        list(fit(config, on_step=_stop_at(epoch, step, number)))
+    assert signal.getsignal(signal.SIGINT) is before
+    status = RunFolder(path=config.run).status()
+    assert status is not None
+    assert status.state == "interrupted"
+    reports = list(fit(config, resume=True))
+    assert _ending(config) == uninterrupted
+    # An epoch that was over is not told twice.
+    over = epoch if step == 3 else epoch - 1
+    assert [report.epoch for report in reports] == list(range(over + 1, 5))
+
+
+@pytest.fixture(scope="module")
+def _left_run(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """A run whose reader left after two of four epochs."""
+    config = tiny_run(tmp_path_factory.mktemp("left") / "run", command="train", **OPTIONS)
+    reports = fit(config)
+    next(reports), next(reports)
+    reports.close()  # type: ignore[attr-defined]
+    return config
+
+
+@pytest.fixture
+def left(_left_run: TrainConfig, tmp_path: Path) -> TrainConfig:
+    """A copy of that run, to do with as one likes."""
+    shutil.copytree(_left_run.run, tmp_path / "run")
+    return _left_run.model_copy(update={"run": tmp_path / "run"})
+
+
+def test_a_reader_who_leaves_between_epochs_costs_nothing(
+    uninterrupted: Ending, left: TrainConfig
+) -> None:
+    list(fit(left, resume=True))
+    assert _ending(left) == uninterrupted
+
+
+def test_a_process_that_dies_loses_only_the_epoch_at_work(
+    uninterrupted: Ending, tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    config = tiny_run(tmp_path / "run", command="train", **OPTIONS)
+
+    def die(report: StepReport) -> None:
+        if (report.epoch, report.step) == (3, 2):
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        list(fit(config, on_step=die))
+    assert [r.epoch for r in fit(config, resume=True)] == [3, 4]
+    assert _ending(config) == uninterrupted
+
+
+def test_an_epoch_saved_but_not_told_is_told_once(uninterrupted: Ending, left: TrainConfig) -> None:
+    events = left.run / "events.jsonl"
+    events.write_text(events.read_text().splitlines(keepends=True)[0])
+    list(fit(left, resume=True))
+    assert _ending(left) == uninterrupted
+
+
+def test_a_stop_file_stops_the_run_and_is_gone_afterwards(
+    tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    config = tiny_run(tmp_path / "run")
+    run = RunFolder(path=config.run)
+    with pytest.raises(TrainingInterrupted, match="a request to stop in epoch 1 after step 1 of 3"):
+        list(fit(config, on_step=lambda step: run.request_stop()))
+    assert not run.stop_requested
+    assert [report.epoch for report in fit(config, resume=True)] == [1, 2]
+
+
+def test_bfloat16_and_channels_last_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
+    def config(name: str) -> TrainConfig:
+        return tiny_run(tmp_path / name, precision="bf16", command="train")
+
+    list(fit(config("whole")))
+    with pytest.raises(TrainingInterrupted):
+        list(fit(config("cut"), on_step=_stop_at(2, 2, signal.SIGINT)))
+    list(fit(config("cut"), resume=True))
+    assert _ending(config("cut")) == _ending(config("whole"))
+
+
+def test_other_options_are_refused(left: TrainConfig) -> None:
+    with pytest.raises(RunError, match=r"other options \(batch_size\)"):
+        list(fit(left.model_copy(update={"batch_size": 8}), resume=True))
+
+
+def test_another_dataset_is_refused(left: TrainConfig, small_campus: Path) -> None:
+    labels = (small_campus / "labels.csv").read_text().splitlines(keepends=True)
+    (small_campus / "labels.csv").write_text("".join(labels[:-4]))
+    with pytest.raises(SplitError, match="no longer the dataset"):
+        list(fit(left.model_copy(update={"dataset": small_campus}), resume=True))
+
+
+def test_there_must_be_a_run_to_go_on_with(tiny_run: TinyRun, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no config\.json"):
+        list(fit(tiny_run(tmp_path / "nowhere"), resume=True))
+
+
+def test_a_torn_state_is_refused(left: TrainConfig) -> None:
+    (state,) = RunFolder(path=left.run).last.glob("state-*.safetensors")
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(RunError, match="does not fit this run"):
+        list(fit(left, resume=True))

@@ -1,0 +1,74 @@
+"""Targets: fitted to the training part alone, and proof against absurd labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.training.data import read_training_data
+from core.training.schema import SplitConfig, TrainConfig
+
+TinyRun = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def config(tiny_run: TinyRun, small_campus: Path, tmp_path: Path) -> TrainConfig:
+    return tiny_run(tmp_path / "run", dataset=small_campus)
+
+
+def _move(root: Path, photo_ids: set[str], north_degrees: float) -> None:
+    labels = pd.read_csv(root / "labels.csv")
+    chosen = ("images/" + labels["filename"]).isin(photo_ids)
+    assert chosen.sum() == len(photo_ids)
+    labels.loc[chosen, "latitude"] += north_degrees
+    labels.to_csv(root / "labels.csv", index=False)
+
+
+def test_validation_and_test_labels_do_not_touch_the_normaliser(config: TrainConfig) -> None:
+    before = read_training_data(config, 32)
+    parts = before.split.parts
+    # All of val and test one way by a little: the same spots, so the same split.
+    held = {photo for photo, part in parts.items() if part != "train"}
+    _move(config.dataset, held, 2e-7)
+    after = read_training_data(config, 32)
+    assert after.split.parts == parts
+    frame, train = before.frame, before.rows["train"]
+    np.testing.assert_allclose(
+        after.normaliser.centre + np.array(frame.to_metres([after.frame.origin]))[0],
+        before.normaliser.centre,
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(after.normaliser.spread, before.normaliser.spread, atol=1e-6)
+    assert np.isfinite(after.target[train]).all()
+
+
+def test_a_photo_labelled_far_away_teaches_no_position(config: TrainConfig) -> None:
+    # Random parts do not depend on positions, so the photo stays where it is.
+    config = config.model_copy(update={"split": SplitConfig(protocol="random")})
+    before = read_training_data(config, 32)
+    victim = next(photo for photo, part in before.split.parts.items() if part == "train")
+    _move(config.dataset, {victim}, 8.0)
+    after = read_training_data(config, 32)
+    row = after.dataset.table.index[after.dataset.table["photo_id"] == victim][0]
+    assert np.isnan(after.target[row]).all()
+    assert np.isfinite(after.target[after.taught_rows("train")]).all()
+    assert len(after.taught_rows("train")) == len(after.rows["train"]) - 1
+    said = "\n".join(after.statements(10.0))
+    assert "1 training photos lie more than 10 spreads" in said
+
+
+def test_targets_are_the_normalised_metres(config: TrainConfig) -> None:
+    data = read_training_data(config, 32)
+    rows = data.rows["val"]
+    metres = data.normaliser.to_metres(data.targets(rows).position.numpy())
+    np.testing.assert_allclose(metres, data.position_m[rows], atol=1e-3)
+
+
+def test_rows_left_out_are_named(config: TrainConfig) -> None:
+    (config.dataset / "images" / "img_0003.jpg").write_bytes(b"no photo")
+    data = read_training_data(config.model_copy(update={"allow_missing": True}), 32)
+    said = "\n".join(data.statements(10.0))
+    assert "1 rows left out" in said
+    assert "left out: images/img_0003.jpg" in said
