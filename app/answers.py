@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice, controls, theme
+from app import cached, choice, controls, theme, wording
 from app.evidence import strip
 from app.figures.regions import region_probabilities
 from app.legend import legend
@@ -109,17 +109,15 @@ def many(
 
 
 def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
-    frame = prediction.local_frame.frame
-    latitude, longitude = prediction.labels_refined[row]
+    place = wording.position(prediction.labels_refined[row], prediction.local_frame.frame)
     heading = float(prediction.heading_refined_deg[row])
     error_m = error_deg = None
     if truth is not None:
         error_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
         error_deg = float(heading_error_deg(heading, truth.heading_deg))
     with st.container(horizontal=True):
-        st.metric("Position", f"{latitude:.6g}, {longitude:.6g} {frame.unit}",
-                  delta=None if error_m is None else f"{error_m:.0f} m off", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
+        st.metric("Position", place, delta=None if error_m is None else f"{error_m:.0f} m off",
+                  delta_color="off", delta_arrow="off")  # fmt: skip
         st.metric("Facing", f"{heading:.0f}°",
                   delta=None if error_deg is None else f"{error_deg:.0f}° off", delta_color="off",
                   delta_arrow="off")  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice
+from app import cached, choice, wording
 from core.dataset.labels import Dataset
 from core.errors import ImageError
 
@@ -39,13 +39,11 @@ def card(data: Dataset, row: int) -> None:
     photo = data.table.loc[row]
     name = data.campus.region_names.get(photo["region"], photo["region"])
     _picture(Path(photo["path"]), 640)
-    unit = data.campus.frame.unit
     st.markdown(f"**{name}**, facing {photo['heading_deg']:.0f}°")
-    st.caption(
-        f"`{photo['photo_id']}`  \nlatitude {photo['latitude']:.7g} {unit}, longitude "
-        f"{photo['longitude']:.7g} {unit}"
-        + (f"  \ntaken at {photo['timestamp']}" if photo["timestamp"] else "")
-    )
+    facts = [f"`{photo['photo_id']}`", wording.position(data.positions[row], data.campus.frame)]
+    if photo["timestamp"]:
+        facts.append(f"taken at {photo['timestamp']}")
+    st.caption("  \n".join(facts))
 
 
 def _cell(page: str, photo_id: str, filename: str, path: Path) -> None:

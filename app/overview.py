@@ -4,10 +4,22 @@ from typing import Any
 
 import streamlit as st
 
-from app import audit, cached, controls, states
+from app import audit, cached, choice, controls, states, theme
+from app.maps.photo_map import campus_deck
 from app.workspace import reports
 from core.errors import BearingsError
 from core.model.card import Card
+
+
+def campus_map() -> None:
+    """The campus as its photos outline it; nothing where no data set can be read."""
+    data = controls.dataset_if_readable()
+    if data is None:
+        return
+    deck = campus_deck(data, theme.palette(), online=controls.online_tiles())
+    st.pydeck_chart(
+        deck, key="home_map", height=choice.MAP_HEIGHT_PX, alt="The campus: regions and photos"
+    )
 
 
 def dataset_box() -> None:

@@ -65,12 +65,13 @@ def grid(ground: Ground, palette: Palette) -> list[pdk.Layer]:
     offset = np.concatenate([np.stack([ticks, 0 * ticks], 1), np.stack([0 * ticks, ticks], 1)])
     along = np.repeat([[0.0, reach], [reach, 0.0]], len(ticks), axis=0)
     start, end = middle + offset - along, middle + offset + along
-    bar = np.array([[south, west], [south, west + step]])
+    # A little below the extent, where the view's margin keeps it clear of the regions.
+    low, text = south - 0.03 * (north - south), south - 0.01 * (north - south)
+    bar = np.array([[low, west], [low, west + step]])
     return [
         layers.segments(ground, "grid", start, end, palette.faint, opacity=0.16, width_px=1),
         layers.segments(ground, "scale", bar[:1], bar[1:], palette.text, opacity=0.9, width_px=3),
-        layers.labels(ground, "scale-text", [[south + 0.02 * (north - south), west + step / 2]],
-                      [f"{step:,} m"], palette),
+        layers.labels(ground, "scale-text", [[text, west + step / 2]], [f"{step:,} m"], palette),
     ]  # fmt: skip
 
 
@@ -135,7 +136,12 @@ def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk
 
 def region_colours(order: Sequence[str]) -> dict[str, RGB]:
     """A colour for every region id, from the fixed series, by its place in the order."""
-    return {region: rgb(SERIES[index % len(SERIES)]) for index, region in enumerate(order)}
+    return {region: region_colour(index) for index, region in enumerate(order)}
+
+
+def region_colour(index: int) -> RGB:
+    """A colour that stands out from both grounds; yellow fades on paper, grey means unimportant."""
+    return rgb(SERIES[:6][index % 6])
 
 
 def _fill(
@@ -145,4 +151,4 @@ def _fill(
         return ramp(value / worst if worst > 0 else 0.0), 0.7
     if by_value:
         return rgba(palette.faint, 1.0)[:3], 0.15
-    return rgb(SERIES[index % len(SERIES)]), 0.10
+    return region_colour(index), 0.10

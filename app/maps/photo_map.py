@@ -13,15 +13,19 @@ LAYER = "data-photos"
 ARROW_M = 22.0
 
 
+def campus_deck(data: Dataset, palette: Palette, *, online: bool) -> pdk.Deck:
+    """Regions by outline and name, photos as faint dots."""
+    campus = _campus(data)
+    drawn = [*campus.below(palette), campus.names_layer(palette)]
+    return deck(campus.ground(), drawn, palette, online=online)
+
+
 def photo_deck(
     data: Dataset, rows: list[int], palette: Palette, *, chosen: int | None, online: bool
 ) -> pdk.Deck:
     """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading."""
-    frame = data.local_frame()
-    metres = frame.to_metres(data.positions)
-    table, names = data.table, data.campus.region_names
-    campus = Backdrop(frame, metres, table["region"].tolist(), data.regions, names)
-    ground, colours = campus.ground(), region_colours(data.regions)
+    campus, table = _campus(data), data.table
+    metres, ground, colours = campus.position_m, campus.ground(), region_colours(data.regions)
     shown = table.iloc[rows]
     drawn = [
         *campus.below(palette, faint=False),
@@ -39,3 +43,14 @@ def photo_deck(
             layers.points(ground, "chosen", place, palette.truth, radius_px=7, ring=palette.text),
         ]
     return deck(ground, drawn, palette, online=online)
+
+
+def _campus(data: Dataset) -> Backdrop:
+    frame = data.local_frame()
+    return Backdrop(
+        frame,
+        frame.to_metres(data.positions),
+        data.table["region"].tolist(),
+        data.regions,
+        data.campus.region_names,
+    )
