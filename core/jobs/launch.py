@@ -23,7 +23,7 @@ from core.training.schema import TrainConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
 # The app must stay quick on a machine whose cores the run uses up.
-_NICENESS = 10
+_NICENESS = 5
 _LOWEST = 19
 
 
