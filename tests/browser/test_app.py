@@ -1,0 +1,223 @@
+"""The app as its users meet it: a real server, a real browser, real photos and a real run."""
+
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from app.theme import LIGHT, rgb
+from core.jobs.state import run_state
+from core.jobs.stop import stop
+from tests.browser.visitor import PAGES, PATIENCE_MS, ROOT, Visitor, app
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Visitor]
+SHIPPED = ROOT / "checkpoints" / "demo-campus"
+
+
+def test_home_shows_what_is_loaded(full: tuple[str, Path], visit: Visit) -> None:
+    visitor = visit(full[0])
+    page = visitor.open("home")
+    photos = page.get_by_test_id("stMetric").filter(has_text="Photos").first
+    expect(photos).to_contain_text("72")
+    expect(page.get_by_test_id("stMain")).to_contain_text("run tiny")
+    assert visitor.exceptions == []
+
+
+def test_every_page_opens_and_asks_no_other_host(full: tuple[str, Path], visit: Visit) -> None:
+    visitor = visit(full[0])
+    for name in PAGES:
+        visitor.open(name)
+        assert visitor.exceptions == [], name
+        assert visitor.page.get_by_test_id("stAlertContentError").count() == 0, name
+        assert visitor.foreign == [], name
+
+
+def test_online_tiles_are_asked_for_only_when_switched_on(
+    full: tuple[str, Path], visit: Visit
+) -> None:
+    visitor = visit(full[0])
+    page = visitor.open("data")
+    expect(page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert visitor.foreign == []
+    page.get_by_text("Online map background").click()
+    visitor.rest()
+    page.wait_for_timeout(2000)
+    assert any("cartocdn.com" in url for url in visitor.foreign), "the count would miss requests"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_an_empty_workspace_says_what_to_do(empty: str, visit: Visit, name: str) -> None:
+    visitor = visit(empty)
+    page = visitor.open(name)
+    assert visitor.exceptions == []
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+    expect(page.get_by_test_id("stAlertContentInfo").first).to_be_visible()
+    assert visitor.foreign == []
+
+
+@pytest.mark.parametrize("checkpoint", ["torn-card", "torn-weights"])
+def test_a_broken_checkpoint_is_named_on_every_page(
+    broken: str, visit: Visit, demo: Path, checkpoint: str
+) -> None:
+    visitor = visit(broken)
+    for name in PAGES:
+        page = visitor.open(name, f"?checkpoint=checkpoints/{checkpoint}")
+        assert visitor.exceptions == [], name
+        asks_weights = name == "explain"
+        if checkpoint == "torn-weights" and name == "predict":
+            visitor.drop(next((demo / "images").iterdir()))
+            asks_weights = True
+        needs_card = name in ("home", "predict", "evaluate", "map", "explain")
+        if asks_weights or (checkpoint == "torn-card" and needs_card):
+            said = page.get_by_test_id("stAlertContentError").first
+            expect(said).to_contain_text(checkpoint, timeout=PATIENCE_MS)
+        assert visitor.exceptions == [], name
+
+
+def test_a_dropped_photo_gets_a_pin_a_heading_and_evidence(
+    full: tuple[str, Path], visit: Visit, demo: Path
+) -> None:
+    visitor = visit(full[0])
+    visitor.open("predict")
+    visitor.drop(sorted((demo / "images").iterdir())[5])
+    _has_pin_heading_and_evidence(visitor)
+    assert visitor.foreign == []
+
+
+def test_a_photo_is_explained(full: tuple[str, Path], visit: Visit, demo: Path) -> None:
+    visitor = visit(full[0])
+    page = visitor.open("explain")
+    visitor.drop(sorted((demo / "images").iterdir())[5])
+    visitor.click("Explain with Grad-CAM")
+    expect(page.get_by_test_id("stDownloadButton")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stImage")).to_have_count(3)
+    assert visitor.exceptions == []
+
+
+def test_a_click_on_the_confusion_matrix_shows_its_photos(
+    full: tuple[str, Path], visit: Visit
+) -> None:
+    visitor = visit(full[0])
+    page = visitor.open("evaluate", "?evaluate_section=Regions")
+    count = page.locator(".js-plotly-plot .heatmaplayer text").filter(has_text=re.compile(r"\d"))
+    _click_middle(page, count.first)
+    expect(page.get_by_text("taken for")).to_be_visible(timeout=PATIENCE_MS)
+    visitor.rest()
+    expect(page.get_by_test_id("stImage").first).to_be_visible()
+    assert visitor.exceptions == []
+
+
+@pytest.fixture
+def launched(full: tuple[str, Path]) -> Iterator[Path]:
+    """The run that a test starts from the page; ended whatever happens."""
+    run = full[1] / "runs" / "mine"
+    yield run
+    if run.is_dir():
+        stop(run, grace_s=5.0)
+
+
+def test_a_run_is_started_from_the_sidebar_watched_and_stopped(
+    full: tuple[str, Path], visit: Visit, launched: Path
+) -> None:
+    visitor = visit(full[0])
+    page = visitor.open("train")
+    visitor.type_into("Run folder", "runs/mine")
+    visitor.type_into("Backbone", "test_resnet")
+    visitor.type_into("Input size", "64")
+    visitor.type_into("Epochs", "100")
+    visitor.type_into("Batch size", "8")
+    visitor.type_into("Split", "random")
+    visitor.click("Start training")
+    expect(page.get_by_test_id("stMain")).to_contain_text("mine · ", timeout=PATIENCE_MS)
+    curve = page.locator(".js-plotly-plot").first
+    expect(curve).to_be_visible(timeout=180_000)
+    seen = _points(curve)
+    assert seen >= 1
+    for _ in range(240):
+        page.wait_for_timeout(500)
+        if _points(curve) > seen:
+            break
+    assert _points(curve) > seen, "the curve moves while nobody touches the page"
+    # The tab is closed and opened again: the run has not noticed.
+    page.reload()
+    visitor.rest()
+    assert run_state(launched).state == "running"
+    page.get_by_role("button", name="Stop this run").click()
+    page.get_by_role("button", name="Yes, stop it").click()
+    interrupted = page.get_by_text("Interrupted: everything is saved")
+    expect(interrupted).to_be_visible(timeout=PATIENCE_MS)
+    assert run_state(launched).state == "interrupted"
+    assert visitor.exceptions == []
+    assert visitor.foreign == []
+
+
+def test_the_dark_theme_is_dark_and_charts_read_on_it(full: tuple[str, Path], visit: Visit) -> None:
+    visitor = visit(full[0], color_scheme="dark")
+    page = visitor.open("evaluate")
+    shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"))
+    assert np.median(shot) < 60, "the ground is dark"
+    label = page.locator(".js-plotly-plot .ytick text").first
+    expect(label).to_be_visible()
+    colour = label.evaluate("text => getComputedStyle(text).fill")
+    assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 100, "labels are light"
+
+
+@pytest.mark.skipif(not (SHIPPED / "card.json").is_file(), reason="no checkpoint ships yet")
+def test_the_shipped_checkpoint_answers(demo: Path, visit: Visit, tmp_path: Path) -> None:
+    from core.demo.photo import photo_jpeg
+    from core.model.card import read_card
+
+    seed = read_card(SHIPPED).demo_seed
+    assert seed is not None
+    shutil.copytree(SHIPPED, tmp_path / "checkpoints" / "demo-campus")
+    # A whole demo, so that nothing is rendered while this looks.
+    shutil.copytree(demo, tmp_path / "data" / "demo")
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(photo_jpeg(seed, 3))
+    with app(tmp_path) as url:
+        visitor = visit(url)
+        visitor.open("predict")
+        visitor.drop(photo)
+        _has_pin_heading_and_evidence(visitor)
+        assert visitor.foreign == []
+
+
+def _has_pin_heading_and_evidence(visitor: Visitor) -> None:
+    page = visitor.page
+    facing = page.get_by_test_id("stMetric").filter(has_text="Facing")
+    expect(facing).to_contain_text(re.compile(r"\d+°"), timeout=PATIENCE_MS)
+    expect(page.get_by_text("training photos most like it")).to_be_visible(timeout=PATIENCE_MS)
+    canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first
+    expect(canvas).to_be_visible(timeout=PATIENCE_MS)
+    canvas.scroll_into_view_if_needed()
+    for _ in range(40):
+        if _shows(canvas, LIGHT.refined):
+            break
+        page.wait_for_timeout(500)
+    assert _shows(canvas, LIGHT.refined), "the map has a pin in the colour of the refined position"
+    assert page.get_by_test_id("stImage").count() >= 2, "the photo, and photos like it"
+    assert visitor.exceptions == []
+
+
+def _shows(canvas: Locator, colour: str) -> bool:
+    pixels = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB"), np.int64)
+    return int((np.abs(pixels - rgb(colour)).max(axis=-1) < 12).sum()) >= 20
+
+
+def _points(curve: Locator) -> int:
+    """How many epochs a drawn curve has: plotly keeps the data on its element."""
+    return int(curve.evaluate("plot => plot.data.length ? plot.data[0].x.length : 0"))
+
+
+def _click_middle(page: Page, element: Locator) -> None:
+    box = element.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
