@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,9 @@ def _run(jobs: list[_Job], config: DemoConfig) -> Iterator[_Job]:
         yield from map(_render, todo)
         return
     # Spawned, not forked: the caller may hold threads (a server, torch) that must not be copied.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    # Ctrl-C is for the caller, who ends the workers; each of them would print a traceback.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, ignore) as pool:
         yield from pool.imap_unordered(_render, todo)
 
 
