@@ -84,3 +84,15 @@ def test_the_choice_works_on_a_gallery_smaller_than_the_grid() -> None:
     config = choose_refinement(truth + 5, heading, features, truth, heading, gallery)
     assert max(config.k, config.heading_k) <= 4
     assert refine(truth, heading, features, gallery, config).neighbours.shape == (10, config.k)
+
+
+def test_a_choice_that_only_flatters_is_not_made() -> None:
+    methods = []
+    for seed in range(8):
+        gallery = make_gallery(200, informative=False)
+        truth, heading, features = world(12, 10 + seed)
+        raw = truth + np.random.default_rng(seed).normal(0, 10, truth.shape)
+        config = choose_refinement(raw, heading, features, truth, heading, gallery)
+        methods.append(config.method)
+    # These neighbours help nobody; the best of hundreds of settings would claim so each time.
+    assert methods.count("none") >= 7
