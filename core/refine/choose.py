@@ -78,8 +78,9 @@ def choose_refinement(
 
     Hundreds of settings fitted to a few dozen photos find one that flatters. So the choice itself
     is cross-validated: settings chosen on four fifths of the photos must beat the raw predictions
-    on the other fifths, in 80 % of bootstrap resamples of the photos, or nothing is refined. On validation refined figures are never worse than
-    raw ones; of equal settings the plainest wins. At most 2,000 evenly spaced photos are used.
+    on the other fifths, in 80 % of bootstrap resamples of the photos, or nothing is refined. Hence
+    on validation refined figures are never worse than raw ones. Of equal settings the plainest
+    wins. At most 2,000 evenly spaced photos are used.
 
     Args:
         position_m: `(n, 2)` raw predictions of the validation photos.
