@@ -51,9 +51,10 @@ def overview(report: Report, palette: Palette) -> None:
     st.dataframe(shown, hide_index=True, column_config=_columns(shown))
 
 
-def regions(report: Report, table: pd.DataFrame, shelf: Shelf, palette: Palette) -> None:
+def regions(
+    report: Report, table: pd.DataFrame, names: dict[str, str], shelf: Shelf, palette: Palette
+) -> None:
     """Confusion matrix with the photos of the clicked cell, precision and recall per region."""
-    names = report_tables.region_names(report)
     counts = confusion_counts(table, list(names))
     left, right = st.columns([3, 2])
     with left:
@@ -112,8 +113,9 @@ def downloads(folder: Path, report: Report) -> None:
         for name, table in tables.items():
             text = table.to_csv(index=False)
             st.download_button(f"Download {name}", text, name, "text/csv", key=f"get_{name}")
-    for picture in sorted(folder.glob("*.png")):
-        st.image(picture.read_bytes(), caption=picture.stem.replace("_", " "))
+    columns = st.columns(2)
+    for index, picture in enumerate(sorted(folder.glob("*.png"))):
+        columns[index % 2].image(picture.read_bytes(), caption=picture.stem.replace("_", " "))
 
 
 def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Shelf) -> None:

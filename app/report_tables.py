@@ -89,13 +89,15 @@ def regions(report: Report) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def region_names(report: Report) -> dict[str, str]:
-    """Return the display name of every region of the confusion matrix, in the model's order."""
-    known = report["per_region"]
+def region_names(report: Report, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the display name of every region of the confusion matrix, in the model's order.
+
+    Args:
+        report: The report.
+        known: Names by region id, where there are any.
+    """
     return {
-        region: f"{region} {known[region]['name']}"
-        if region in known and known[region]["name"] != region
-        else region
+        region: f"{region} {known[region]}" if known.get(region, region) != region else region
         for region in report["region"]["labels"]
     }
 

@@ -12,7 +12,7 @@ from app import controls, links, states
 from app.causes import plain_cause
 from app.durations import spoken
 from app.figures.curves import curve
-from app.learning import MEASURES, Events, curve_table, fine_tuning_begins
+from app.learning import MEASURES, Events, best_event, curve_table, fine_tuning_begins
 from app.train_form import command
 from core.jobs.follow import log_tail, read_events
 from core.jobs.launch import resume
@@ -109,7 +109,9 @@ def _curves(events: Events, now: RunState) -> None:
         if now.state in ACTIVE:
             st.caption("The curves begin when the first epoch has ended.")
         return
-    begins = fine_tuning_begins(events)
+    begins, best = fine_tuning_begins(events), best_event(events)
+    if best is not None:
+        st.caption(f"The best epoch so far is {best['epoch']}; its model is kept.")
     for pair in (MEASURES[:2], MEASURES[2:]):
         for place, measure in zip(st.columns(2), pair, strict=True):
             figure = curve(curve_table(events, measure), measure.title, measure.unit, begins)

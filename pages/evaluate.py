@@ -15,7 +15,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     folder = controls.pick_report("evaluate")
     evaluating.offer(place, checkpoint, first=False)
 report, table = cached.report(folder), cached.predictions(folder)
-names, palette = report_tables.region_names(report), theme.palette()
+names, palette = report_tables.region_names(report, card.region_names), theme.palette()
 st.caption(report_tables.judged_on(report))
 sections = ("Overview", "Regions", "Positions", "Headings", "Files")
 section = controls.pick_section("evaluate", sections)
@@ -24,7 +24,7 @@ if section == "Overview":
     evaluate_view.overview(report, palette)
 elif section == "Regions":
     shelf = Shelf.of(card, controls.dataset_if_readable())
-    evaluate_view.regions(report, table, shelf, palette)
+    evaluate_view.regions(report, table, names, shelf, palette)
 elif section == "Positions":
     evaluate_view.positions(table, names, palette)
 elif section == "Headings":

@@ -1,0 +1,101 @@
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from app import report_tables, runs_table
+from app.causes import plain_cause
+from app.durations import spoken
+from app.learning import best_event, fine_tuning_begins
+from core.jobs.summary import RunSummary
+from core.training.schema import TrainConfig
+
+
+def report(accuracy: float, median_m: float, split: str = "aaaaaaaaaaaa") -> dict[str, Any]:
+    position = {"median_m": median_m, "p90_m": 90.0, "within_10m": 0.2, "within_25m": 0.4}
+    heading = {"maae_deg": 40.0, "within_15": 0.3}
+    baseline = {"position": position, "heading": heading, "joint_10m_15deg": 0.1, "region": None}
+    return {
+        "n": 12,
+        "region": {"accuracy": accuracy, "labels": ["1", "2", "10"]},
+        "position": {"raw": position | {"median_m": 3 * median_m}, "refined": position},
+        "heading": {"raw": heading, "refined": heading},
+        "joint_10m_15deg": 0.1,
+        "joint_10m_15deg_raw": 0.05,
+        "baselines": {"metadata_only": baseline | {"given_truth": True}},
+        "leak": {"within_1m": 0.01, "within_5m": 0.25, "within_10m": 0.5},
+        "split": {"part": "test", "name": "spot", "hash": split, "fold": None, "folds": None},
+        "dataset": {"campus": "Tiny"},
+    }
+
+
+def test_predictors_put_the_model_first_and_leave_unknown_figures_open() -> None:
+    table = report_tables.predictors(report(0.8, 10.0))
+    assert table["kind"].tolist() == ["prediction", "refined", "baseline"]
+    assert table["median_m"].tolist() == [30.0, 10.0, 10.0]
+    assert table["given_truth"].tolist() == [False, False, True]
+    assert table["region_accuracy"].isna().tolist() == [False, False, True]
+
+
+def test_regions_keep_the_models_order_and_get_their_names() -> None:
+    names = report_tables.region_names(report(0.8, 10.0), {"2": "Gate", "10": "10"})
+    assert list(names.items()) == [("1", "1"), ("2", "2 Gate"), ("10", "10")]
+
+
+def test_the_leak_stands_beside_the_score_or_is_unknown() -> None:
+    content = report(0.8, 10.0)
+    assert report_tables.leak(content) == ("25%", "1% in 1 m, 50% in 10 m")
+    assert report_tables.leak(content | {"leak": None}) is None
+
+
+def test_the_best_is_marked_only_on_the_same_photos() -> None:
+    same = runs_table.side_by_side({"a": report(0.8, 12.0), "b": report(0.9, 15.0)})
+    assert same.loc["Region right"].tolist() == ["80.0%", "90.0% ★"]
+    assert same.loc["Median error (m)"].tolist() == ["12.0 ★", "15.0"], "less is better"
+    other = runs_table.side_by_side({"a": report(0.8, 12.0), "b": report(0.9, 15.0, "bbbbbbbb")})
+    assert "★" not in "".join(other.to_numpy().ravel())
+    assert other.loc["Judged on"].tolist() == ["test aaaaaaaa", "test bbbbbbbb"]
+
+
+def run(name: str, **options: object) -> RunSummary:
+    config = TrainConfig.model_validate({"dataset": "data/demo", "run": name} | options)
+    return RunSummary(name, config.run, "finished", config=config)
+
+
+def test_only_options_that_differ_are_compared() -> None:
+    table = runs_table.differing_options(
+        [run("a"), run("b", batch_size=16, model={"backbone": "resnet10t"})]
+    )
+    assert table.index.tolist() == ["model.backbone", "batch_size"]
+    assert table.loc["batch_size"].tolist() == ["32", "16"]
+    assert runs_table.differing_options([run("a"), run("b")]).empty
+    assert runs_table.differing_options([RunSummary("x", run("a").path, "damaged")]).empty
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
+def test_durations_are_spoken_in_two_units(seconds: float | None, words: str) -> None:
+    assert spoken(seconds) == words
+
+
+def test_a_cause_that_nobody_knows_is_told_as_it_is() -> None:
+    assert plain_cause("ZeroDivisionError: division by zero", "") == (
+        "ZeroDivisionError: division by zero"
+    )
+    assert "ended without a word" in plain_cause("", "")
+    assert "disk is full" in plain_cause("OSError: [Errno 28] No space left on device", "")
+
+
+def test_stages_and_the_best_epoch_are_read_from_events() -> None:
+    events = [
+        MappingProxyType({"stage": "heads", "epoch": 1, "best": True}),
+        MappingProxyType({"stage": "fine-tune", "epoch": 2, "best": True}),
+        MappingProxyType({"stage": "fine-tune", "epoch": 3, "best": False}),
+    ]
+    assert fine_tuning_begins(events) == 2
+    assert fine_tuning_begins(events[1:]) is None
+    best = best_event(events)
+    assert best is not None
+    assert best["epoch"] == 2
