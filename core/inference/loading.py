@@ -8,7 +8,7 @@ import torch
 
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
-from core.model.card import CARD, Card
+from core.model.card import CARD, Card, read_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
@@ -70,19 +70,28 @@ def load_parts(path: Path, device: str = "cpu") -> Loaded:
 
 
 def load_split(folder: Path) -> Split:
-    """Read the split that is stored with a checkpoint.
+    """Read the split that a checkpoint was trained on: its own file, or its run's.
 
     Raises:
-        SplitError: It is missing or damaged.
+        SplitError: It is missing, damaged, or not the one that the card names.
     """
-    path = folder / SPLIT
+    own, of_run = folder / SPLIT, folder.parent.parent / SPLIT
+    # Until a run ends, only the run folder holds the split.
+    path = of_run if folder.parent.name == "checkpoints" and not own.exists() else own
     try:
-        return Split.from_json(json.loads(path.read_text(encoding="utf-8")))
+        split = Split.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise SplitError(
             f"the split of this checkpoint cannot be read ({error}): without it nobody knows "
             "which photos were trained on; copy the checkpoint folder again as a whole"
         ) from error
+    expected = read_card(folder).split.hash
+    if split.hash != expected:
+        raise SplitError(
+            f"{path} is the split {split.hash[:12]}, but the checkpoint was trained on "
+            f"{expected[:12]}: copy the checkpoint folder again as a whole"
+        )
+    return split
 
 
 def resolve_device(device: str) -> str:

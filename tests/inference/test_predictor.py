@@ -1,3 +1,4 @@
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -7,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.dataset.decode import decode_photo
-from core.errors import CheckpointError, ConfigError
+from core.dataset.splits import Split
+from core.errors import CheckpointError, ConfigError, SplitError
 from core.geo import distance_m, heading_error_deg
 from core.inference.loading import load_split
 from core.inference.prediction import Prediction
@@ -193,6 +195,27 @@ def test_missing_and_mixed_parts_are_refused(tmp_path: Path, checkpoint: Path) -
     other.save(broken)
     with pytest.raises(CheckpointError, match="belongs to split ffffffffffff"):
         load_predictor(broken)
+
+
+def test_the_split_is_the_checkpoints_own_or_its_runs(tmp_path: Path, checkpoint: Path) -> None:
+    best = tmp_path / "run/checkpoints/best"
+    shutil.copytree(checkpoint, best)
+    (best / "split.json").rename(tmp_path / "run/split.json")
+    assert load_split(best).hash == load_split(checkpoint).hash
+    content = json.loads((tmp_path / "run/split.json").read_text())
+    moved = content["parts"]["train"].pop()
+    content["parts"]["test"].append(moved)
+    (tmp_path / "run/split.json").write_text(json.dumps(content))
+    with pytest.raises(SplitError, match="do not fit its hash"):
+        load_split(best)
+    parts = Split.from_json(json.loads((checkpoint / "split.json").read_text())).parts
+    other = Split("spot", 1, None, None, parts | {moved: "test"})
+    (tmp_path / "run/split.json").write_text(json.dumps(other.to_json()))
+    with pytest.raises(SplitError, match="was trained on"):
+        load_split(best)
+    (tmp_path / "run/split.json").unlink()
+    with pytest.raises(SplitError, match="cannot be read"):
+        load_split(best)
 
 
 def test_an_absent_device_is_refused_by_name(checkpoint: Path) -> None:
