@@ -106,7 +106,7 @@ def imported() -> set[str]:
     # torch only wraps it.
     names |= {"tensorboard"} & {name.rpartition(".")[2] for name in names}
     packages = {name.split(".")[0] for name in names}
-    foreign = packages - set(sys.stdlib_module_names) - {"core", "app", "pages"}
+    foreign = packages - set(sys.stdlib_module_names) - {"core", "app", "pages", "benchmarks"}
     return {DISTRIBUTIONS.get(name, name).lower().replace("_", "-") for name in foreign}
 
 
