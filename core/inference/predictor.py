@@ -128,27 +128,8 @@ class Predictor:
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
         known = Known.of(n, self.regions, known_region, known_heading_deg)
         answers = self._ask(photos, known, batch_size, progress)
-        raw_m = self.card.normaliser.to_metres(answers.position)
-        raw_deg = heading_from_unit(answers.heading)
-        refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids)
-        return Prediction(
-            photo_ids=tuple(photo_ids) if photo_ids is not None else filenames,
-            filenames=filenames,
-            regions=self.regions,
-            region_names=dict(self.card.region_names),
-            local_frame=self.card.local_frame,
-            region_probabilities=answers.probabilities,
-            position_m=raw_m,
-            position_refined_m=refined.position_m,
-            heading_deg=raw_deg,
-            heading_refined_deg=refined.heading_deg,
-            heading_length=np.hypot(answers.heading[:, 0], answers.heading[:, 1]),
-            neighbours=refined.neighbours,
-            similarity=refined.similarity,
-            weight=refined.weight,
-            features=answers.features,
-            notes=() if self.gallery is not None else (NO_GALLERY,),
-        )
+        ids = tuple(photo_ids) if photo_ids is not None else filenames
+        return self._prediction(ids, filenames, answers, known, exclude_ids)
 
     def predict_files(
         self,
@@ -172,6 +153,37 @@ class Predictor:
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         return Answers.joined(parts, len(self.regions), self.model.width)
+
+    def _prediction(
+        self,
+        photo_ids: tuple[str, ...],
+        filenames: tuple[str, ...],
+        answers: Answers,
+        known: Known,
+        exclude_ids: Sequence[str | None] | None,
+    ) -> Prediction:
+        """Put metres, degrees and the gallery's evidence to what the network says."""
+        raw_m = self.card.normaliser.to_metres(answers.position)
+        raw_deg = heading_from_unit(answers.heading)
+        refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids)
+        return Prediction(
+            photo_ids=photo_ids,
+            filenames=filenames,
+            regions=self.regions,
+            region_names=dict(self.card.region_names),
+            local_frame=self.card.local_frame,
+            region_probabilities=answers.probabilities,
+            position_m=raw_m,
+            position_refined_m=refined.position_m,
+            heading_deg=raw_deg,
+            heading_refined_deg=refined.heading_deg,
+            heading_length=np.hypot(answers.heading[:, 0], answers.heading[:, 1]),
+            neighbours=refined.neighbours,
+            similarity=refined.similarity,
+            weight=refined.weight,
+            features=answers.features,
+            notes=() if self.gallery is not None else (NO_GALLERY,),
+        )
 
     def _refine(
         self,

@@ -24,7 +24,7 @@ def build_gallery(
     dimensions: int | None = None,
     whiten: float = 0.0,
 ) -> Gallery:
-    """Build the gallery of a split's training part from the network's features `(n, D)`.
+    """Build the gallery of a split's training part.
 
     Args:
         photo_ids: Keys of the training photos.
@@ -44,10 +44,9 @@ def build_gallery(
     projection = None
     if dimensions is not None and dimensions < raw.shape[1]:
         projection = fit_projection(raw, dimensions, whiten=whiten)
-        unit = normalise_rows((unit - projection.mean) @ projection.matrix)
+        unit = projection.apply(unit)
     # Rounded to what the file holds, so that a reloaded gallery refines bit for bit the same.
     unit = unit.astype(np.float16).astype(np.float32)
-    unknown = np.full(len(raw), np.nan)
     gallery = Gallery(
         tuple(photo_ids),
         tuple(filenames),
@@ -55,7 +54,7 @@ def build_gallery(
         np.asarray(position_m, np.float64),
         wrap_heading_deg(heading_deg),
         np.asarray(region, np.int64),
-        unknown if minute is None else np.asarray(minute, np.float64),
+        np.full(len(raw), np.nan) if minute is None else np.asarray(minute, np.float64),
         split_hash,
         projection,
     )

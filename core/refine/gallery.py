@@ -90,7 +90,7 @@ class Gallery:
         """Bring the network's features `(m, D)` into the gallery's space `(m, d)`, length 1."""
         unit = normalise_rows(np.asarray(features, np.float32))
         if self.projection is not None:
-            unit = normalise_rows((unit - self.projection.mean) @ self.projection.matrix)
+            unit = self.projection.apply(unit)
         if unit.shape[1] != self.features.shape[1]:
             raise ValueError(
                 f"features of width {unit.shape[1]} do not fit a gallery of width "

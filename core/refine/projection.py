@@ -29,6 +29,10 @@ class Projection:
                 f"{self.mean.shape}"
             )
 
+    def apply(self, unit: Features) -> Features:
+        """Project features `(n, d)` of length 1; the result `(n, p)` has length 1 again."""
+        return normalise_rows((unit - self.mean) @ self.matrix)
+
 
 def fit_projection(features: Features, dimensions: int, *, whiten: float = 0.0) -> Projection:
     """Fit principal directions to gallery features `(n, d)`.
