@@ -205,7 +205,7 @@ def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
         method = pick_method()
         region = pick_region("outcomes", {one: names.get(one, one) for one in order})
         least = st.slider(
-            "Error of at least (m)", 0.0, largest_error_m(table), 0.0, 1.0, key="outcomes_least"
+            "Error of at least (m)", 0, largest_error_m(table), 0, key="outcomes_least"
         )
         wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
     return Filter(region, float(least), bool(wrong), method)

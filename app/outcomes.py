@@ -15,6 +15,18 @@ _HEADING_ERROR = {"refined": "heading_error_refined_deg", "raw": "heading_error_
 _PLACE = {"refined": ("north_refined_m", "east_refined_m"), "raw": ("north_m", "east_m")}
 
 
+_TITLES = {
+    "filename": "photo",
+    "true_region": "true region",
+    "region": "predicted region",
+    "region_probability": "probability",
+    "error_refined_m": "error, refined (m)",
+    "error_m": "error, raw (m)",
+    "heading_error_refined_deg": "heading error, refined (°)",
+    "heading_error_deg": "heading error, raw (°)",
+}
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which photos of an evaluation are shown.
@@ -73,9 +85,9 @@ def region_medians(table: pd.DataFrame, method: Method) -> dict[str, float]:
     return {str(region): float(value) for region, value in medians.items()}
 
 
-def largest_error_m(table: pd.DataFrame) -> float:
-    """The largest error of either method, for the end of a slider; 1 at least."""
-    return float(max(1.0, *(np.ceil(table[column].max()) for column in _ERROR.values())))
+def largest_error_m(table: pd.DataFrame) -> int:
+    """The largest error of either method in whole metres, for the end of a slider; 1 at least."""
+    return int(max(1.0, *(np.ceil(table[column].max()) for column in _ERROR.values())))
 
 
 def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
@@ -85,10 +97,8 @@ def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
 
 
 def listing(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """What the table below the map shows: names for regions, errors first."""
-    wanted = ["filename", "true_region", "region", "error_refined_m", "error_m",
-              "heading_error_refined_deg", "heading_error_deg", "region_probability"]  # fmt: skip
-    named = table[wanted].copy()
+    """What the table below the map shows: titles with units, names for regions."""
+    named = table[list(_TITLES)].copy()
     for column in ("true_region", "region"):
         named[column] = named[column].map(lambda region: names.get(region, region))
-    return named
+    return named.rename(columns=_TITLES)
