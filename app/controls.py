@@ -32,7 +32,7 @@ def pick_dataset() -> None:
     place = workspace()
     st.selectbox(
         "Data set",
-        [place.label(folder) for folder in place.datasets()],
+        _options(_DATASET, [place.label(folder) for folder in place.datasets()]),
         key=_DATASET,
         accept_new_options=True,
         placeholder="Type the path of a folder",
@@ -48,7 +48,7 @@ def pick_checkpoint() -> None:
         st.session_state[_CHECKPOINT] = st.session_state.pop(_HANDED)
     st.selectbox(
         "Model",
-        [place.label(folder) for folder in place.checkpoints()],
+        _options(_CHECKPOINT, [place.label(folder) for folder in place.checkpoints()]),
         key=_CHECKPOINT,
         format_func=lambda label: cached.checkpoint_title(place.root / label),
         accept_new_options=True,
@@ -232,6 +232,15 @@ def pick_neighbours(most: int) -> int:
         st.slider("Training photos", 1, most, min(6, most), key=_NEIGHBOURS,
                   persist_state="session")
     )  # fmt: skip
+
+
+def _options(key: str, found: list[str]) -> list[str]:
+    """What a picker offers: what was found, and the path that was typed or linked to."""
+    if found and key in st.session_state and st.session_state[key] is None:
+        # The picker was empty until now, and would stay so.
+        st.session_state[key] = found[0]
+    current = st.session_state.get(key) or st.query_params.get(key)
+    return found if current is None or current in found else [*found, current]
 
 
 def _picked(key: str) -> Path | None:

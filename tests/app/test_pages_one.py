@@ -1,8 +1,10 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -180,3 +182,47 @@ def test_a_report_of_another_version_is_named(workspace_copy: Path, open_page: O
     app = open_page(workspace_copy, "map")
     assert not app.exception
     assert "evaluate again" in app.error[0].value
+
+
+def test_a_data_set_and_a_model_that_appear_are_picked(
+    full_workspace: Path, tmp_path: Path, open_page: OpenPage
+) -> None:
+    app = open_page(tmp_path, "home")
+    assert app.selectbox(key="dataset").value is None
+    for name in ("data", "checkpoints"):
+        shutil.copytree(full_workspace / name, tmp_path / name)
+    app.run()
+    assert app.selectbox(key="dataset").value == "data/tiny"
+    assert app.selectbox(key="checkpoint").value == "checkpoints/tiny"
+
+
+def test_a_typed_path_that_is_not_there_is_named(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "data", dataset="/nowhere/at/all")
+    assert not app.exception
+    assert "/nowhere/at/all" in app.error[0].value
+
+
+def test_a_picked_model_stays_picked_on_another_page(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    shutil.copytree(workspace_copy / "checkpoints/tiny", workspace_copy / "checkpoints/other")
+    app = open_page(workspace_copy, "home")
+    app.selectbox(key="checkpoint").set_value("checkpoints/tiny").run()
+    app.switch_page("../pages/predict.py").run()
+    assert app.selectbox(key="checkpoint").value == "checkpoints/tiny"
+
+
+def test_planar_positions_are_drawn_on_a_plane(workspace_copy: Path, open_page: OpenPage) -> None:
+    root = workspace_copy / "data" / "tiny"
+    table = pd.read_csv(root / "labels.csv")
+    table["latitude"] = (table["latitude"] - 17.445) * 111_000
+    table["longitude"] = (table["longitude"] - 78.349) * 106_000
+    table.to_csv(root / "labels.csv", index=False)
+    (root / "campus.toml").write_text('[frame]\nkind = "planar_metres"\n', encoding="utf-8")
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert decks(app)[0]["views"][0]["@@type"] == "OrthographicView"
+    # The model knows degrees: the page about it must not mistake these photos for its own.
+    app.switch_page("../pages/predict.py").run()
+    assert not app.exception
+    assert not [button for button in app.button if button.label.startswith("img_")]
