@@ -62,7 +62,7 @@ def test_transformers_can_be_explained_too(
 def test_integrated_gradients_add_up(
     vit: Checkpoint, make_photo: PhotoMaker, target: TargetName, baseline: Baseline
 ) -> None:
-    knobs = IntegratedGradientsKnobs(n_steps=256, internal_batch_size=64, baseline=baseline)
+    knobs = IntegratedGradientsKnobs(n_steps=128, internal_batch_size=64, baseline=baseline)
     found = attribute(vit, make_photo(160), "integrated_gradients", target, knobs)
     assert found.baseline_score is not None
     assert found.delta == pytest.approx(
