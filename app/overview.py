@@ -11,15 +11,24 @@ from core.errors import BearingsError
 from core.model.card import Card
 
 
-def campus_map() -> None:
-    """The campus as its photos outline it; nothing where no data set can be read."""
+def show() -> None:
+    """The campus beside what is loaded; only what is loaded where no data set can be read."""
     data = controls.dataset_if_readable()
     if data is None:
-        return
-    deck = campus_deck(data, theme.palette(), online=controls.online_tiles())
-    st.pydeck_chart(
-        deck, key="home_map", height=choice.MAP_HEIGHT_PX, alt="The campus: regions and photos"
-    )
+        left, right = st.columns(2, gap="large")
+    else:
+        middle, right = st.columns([3, 2], gap="large")
+        deck = campus_deck(data, theme.palette(), online=controls.online_tiles())
+        with middle:
+            st.pydeck_chart(
+                deck, key="home_map", height=choice.MAP_HEIGHT_PX,
+                alt="The campus: regions and photos",
+            )  # fmt: skip
+        left = right
+    with left, st.container(border=True):
+        dataset_box()
+    with right, st.container(border=True):
+        model_box()
 
 
 def dataset_box() -> None:

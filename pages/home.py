@@ -7,14 +7,7 @@ from app import first_start, links, overview
 st.title("Bearings")
 st.markdown("Where on campus was this photo taken, and which way did the camera face?")
 first_start.show()
-left, right = st.columns([3, 2], gap="large")
-with left:
-    overview.campus_map()
-with right:
-    with st.container(border=True):
-        overview.dataset_box()
-    with st.container(border=True):
-        overview.model_box()
+overview.show()
 st.subheader("Where to go next")
 links.cards(
     {
