@@ -29,6 +29,7 @@ SHOWN_NEIGHBOURS = 8
 NO_GALLERY = "This checkpoint has no gallery: refined values equal raw ones, without neighbours."
 # Strong enough that every photo of the known region comes before any other.
 _KNOWN_REGION_WEIGHT = 1.0
+_NEIGHBOUR_COUNTS = ("k", "heading_k", "region_k")
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Predictor:
             regions=self.regions,
             region_names=dict(self.card.region_names),
             local_frame=self.card.local_frame,
-            region_probabilities=answers.probabilities,
+            region_probabilities=_own_regions(answers, refined, known),
             position_m=raw_m,
             position_refined_m=refined.position_m,
             heading_deg=raw_deg,
@@ -200,7 +201,7 @@ class Predictor:
         # A photo that must not find itself has one training photo less to choose from.
         most = max(1, len(self.gallery) - (exclude_ids is not None))
         config = config.model_copy(
-            update={"k": min(config.k, most), "heading_k": min(config.heading_k, most)}
+            update={name: min(getattr(config, name), most) for name in _NEIGHBOUR_COUNTS}
         )
         if (known.region >= 0).any():
             sure = np.eye(len(self.regions))[np.maximum(known.region, 0)]
@@ -216,6 +217,18 @@ class Predictor:
             exclude_ids=exclude_ids,
             shown=min(SHOWN_NEIGHBOURS, most),
         )
+
+
+def _own_regions(answers: Answers, refined: Refined, known: Known) -> Floats:
+    """The head's probabilities with the neighbours' votes.
+
+    Where the region is known, only its photos were retrieved: their votes would echo what the model
+    was told.
+    """
+    if refined.region_probabilities is None:
+        return answers.probabilities
+    told = (known.region >= 0)[:, None]
+    return np.where(told, answers.probabilities, refined.region_probabilities)
 
 
 def load_predictor(path: Path | str, device: str = "cpu") -> Predictor:

@@ -12,7 +12,14 @@ from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
 from core.refine.candidates import Candidates, nearest_positions, rank_by_features
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
-from core.refine.weighted_means import blend_headings, heading_vector, mode_mean, softmax_weights
+from core.refine.weighted_means import (
+    blend_headings,
+    blend_regions,
+    heading_vector,
+    mode_mean,
+    region_votes,
+    softmax_weights,
+)
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 32)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
@@ -23,6 +30,7 @@ MOST_PHOTOS = 2000
 FOLDS = 5
 RESAMPLES = 200
 CONFIDENCE = 0.8
+LEAST_PROBABILITY = 1e-6
 
 _Tried = tuple[Floats, RefineConfig]
 _Summary = Callable[..., Any]
@@ -73,8 +81,9 @@ def choose_refinement(
     gallery: Gallery,
     *,
     region_probabilities: ArrayLike | None = None,
+    true_region: ArrayLike | None = None,
 ) -> RefineConfig:
-    """Choose the settings with the least median position error, then the least MAAE.
+    """Choose the least median position error, then the least MAAE, then the likeliest regions.
 
     Hundreds of settings fitted to a few dozen photos find one that flatters. So the choice itself
     is cross-validated: settings chosen on four fifths of the photos must beat the raw predictions
@@ -90,6 +99,7 @@ def choose_refinement(
         true_heading_deg: `(n,)` truth.
         gallery: Training photos.
         region_probabilities: `(n, R)`; without them region weights are not tried.
+        true_region: `(n,)` truth; without it regions are not refined.
     """
     every = slice(None, None, -(-len(np.asarray(position_m)) // MOST_PHOTOS))
     probabilities = None
@@ -110,7 +120,11 @@ def choose_refinement(
         # One ranking serves both, so that the evidence shown is the evidence used.
         ranked = [pair for pair in ranked if _same_ranking(pair[0], position)]
     headings = [pair for config, found in ranked for pair in _headings(photos, config, found)]
-    return _with_heading(position, _best(headings, np.mean))
+    chosen = _with_heading(position, _best(headings, np.mean))
+    if true_region is None or probabilities is None:
+        return chosen
+    regions = _regions(photos, chosen, probabilities, np.asarray(true_region, np.int64)[every])
+    return _best(list(regions), np.mean)
 
 
 def _best(tried: Sequence[_Tried], summary: _Summary) -> RefineConfig:
@@ -187,6 +201,20 @@ def _headings(photos: _Validation, ranking: RefineConfig, found: Candidates) -> 
         for blend in BLENDS:
             chosen = config.model_copy(update={"blend_heading": blend})
             yield photos.error_deg(vector, blend), chosen
+
+
+def _regions(
+    photos: _Validation, chosen: RefineConfig, probability: Floats, truth: NDArray[np.int64]
+) -> Iterator[_Tried]:
+    """Yield blends of head and votes with their surprise: minus the log probability of truth."""
+    row = np.arange(len(truth))
+    largest = _neighbour_counts(photos.gallery)[-1]
+    found = photos.candidates(chosen.model_copy(update={"k": largest}))
+    for k, blend in ((1, 0.0), *product(_neighbour_counts(photos.gallery), BLENDS)):
+        config = chosen.model_copy(update={"region_k": k, "blend_region": blend})
+        votes = region_votes(found, photos.gallery, config, probability.shape[1])
+        share = blend_regions(probability, votes, blend)
+        yield -np.log(np.maximum(share[row, truth], LEAST_PROBABILITY)), config
 
 
 def _same_ranking(first: RefineConfig, second: RefineConfig) -> bool:

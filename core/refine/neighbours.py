@@ -14,7 +14,14 @@ from core.geo import Floats, wrap_heading_deg
 from core.refine.candidates import Candidates, nearest_positions, rank_by_features, row_parts
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
-from core.refine.weighted_means import blend_headings, heading_vector, mode_mean, softmax_weights
+from core.refine.weighted_means import (
+    blend_headings,
+    blend_regions,
+    heading_vector,
+    mode_mean,
+    region_votes,
+    softmax_weights,
+)
 
 __all__ = ["RefineConfig", "Refined", "refine"]
 
@@ -31,6 +38,8 @@ class Refined:
         similarity: `(n, k)` cosine of the photo's features with the neighbour's, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position; rows add to 1, or to 0
             where none lies inside the radius (the raw position stays) or nothing is retrieved.
+        region_probabilities: `(n, R)` with the neighbours' votes blended in; None where no
+            probabilities were given.
     """
 
     position_m: Floats
@@ -38,6 +47,7 @@ class Refined:
     neighbours: NDArray[np.int64]
     similarity: Floats
     weight: Floats
+    region_probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
         """Check that all shapes agree."""
@@ -66,7 +76,8 @@ def refine(
         features: `(n, D)` pooled features as the network gives them.
         gallery: Training photos.
         config: Method and its settings.
-        region_probabilities: `(n, R)`; needed when `config.region_weight` is not 0.
+        region_probabilities: `(n, R)`; needed when `config.region_weight` is not 0, and for
+            refined probabilities.
         exclude_ids: For each photo the id of the gallery photo that it must not find (itself,
             when training photos are refined) or None.
         shown: List at least this many neighbours, even where fewer refine.
@@ -81,7 +92,8 @@ def refine(
     probability = None
     if region_probabilities is not None:
         probability = np.asarray(region_probabilities, np.float64)
-    k = max(config.k, config.heading_k, shown)
+    voters = config.region_k if config.blend_region and probability is not None else 0
+    k = max(config.k, config.heading_k, voters, shown)
     check_k(k + (exclude_ids is not None), gallery)
     parts = []
     for part in row_parts(len(position)):
@@ -91,7 +103,9 @@ def refine(
             position[part], similarity, gallery, config, share, excluded[part], k
         )
         parts.append(
-            _refine_part(position[part], heading[part], found, gallery, config, excluded[part])
+            _refine_part(
+                position[part], heading[part], found, gallery, config, excluded[part], share
+            )
         )
     return _joined(parts, max(config.k, shown))
 
@@ -103,6 +117,7 @@ def _refine_part(
     gallery: Gallery,
     config: RefineConfig,
     excluded: NDArray[np.int64],
+    probability: Floats | None,
 ) -> Refined:
     weight = np.zeros(found.rows.shape)
     mean = position
@@ -119,7 +134,10 @@ def _refine_part(
         mean = np.where(weight.sum(axis=1, keepdims=True) == 0.0, position, mean)
     turned = blend_headings(heading, heading_vector(found, gallery, config), config.blend_heading)
     moved = position + config.blend_position * (mean - position)
-    return Refined(moved, turned, found.rows, found.similarity, weight)
+    if probability is not None and config.blend_region:
+        votes = region_votes(found, gallery, config, probability.shape[1])
+        probability = blend_regions(probability, votes, config.blend_region)
+    return Refined(moved, turned, found.rows, found.similarity, weight, probability)
 
 
 def _joined(parts: list[Refined], k: int) -> Refined:
@@ -132,7 +150,13 @@ def _joined(parts: list[Refined], k: int) -> Refined:
         np.concatenate([part.neighbours[:, :k] for part in parts]),
         np.concatenate([part.similarity[:, :k] for part in parts]),
         np.concatenate([part.weight[:, :k] for part in parts]),
+        _stacked([part.region_probabilities for part in parts]),
     )
+
+
+def _stacked(parts: list[Floats | None]) -> Floats | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
 
 
 def check_k(k: int, gallery: Gallery) -> None:

@@ -40,6 +40,9 @@ class RefineConfig(BaseModel):
     heading_temperature: float = Field(
         0.05, gt=0, description="Softness of the heading weights: exp(similarity / temperature)"
     )
+    region_k: int = Field(
+        10, ge=1, description="Training photos that vote on the region, weighted as for the heading"
+    )
     mode_radius_m: float = Field(
         25.0,
         gt=0,
@@ -51,4 +54,10 @@ class RefineConfig(BaseModel):
     )
     blend_heading: float = Field(
         0.0, ge=0, le=1, description="0 keeps the raw heading, 1 takes the neighbours'"
+    )
+    blend_region: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="0 keeps the region head's probabilities, 1 takes the neighbours' votes",
     )

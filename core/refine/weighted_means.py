@@ -55,6 +55,21 @@ def heading_vector(found: Candidates, gallery: Gallery, config: RefineConfig) ->
     return np.asarray(np.einsum("nk,nkd->nd", weight, units))
 
 
+def region_votes(found: Candidates, gallery: Gallery, config: RefineConfig, regions: int) -> Floats:
+    """Shares `(n, regions)` of the `region_k` best candidates' regions; 0 without a candidate."""
+    top = found.first(config.region_k)
+    weight = softmax_weights(top.score, config.heading_temperature)
+    votes = np.zeros((len(weight), regions))
+    np.add.at(votes, (np.arange(len(weight))[:, None], gallery.region[top.rows]), weight)
+    return votes
+
+
+def blend_regions(probability: Floats, votes: Floats, blend: float) -> Floats:
+    """Mix the head's probabilities with votes `(n, R)`; the head's alone where nobody votes."""
+    mixed = (1.0 - blend) * probability + blend * votes
+    return np.where(votes.sum(axis=1, keepdims=True) == 0.0, probability, mixed)
+
+
 def blend_headings(heading_deg: Floats, vector: Floats, blend: float) -> Floats:
     """Turn raw headings `(n,)` towards mean vectors `(n, 2)`; the raw one where they cancel.
 

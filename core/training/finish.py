@@ -28,10 +28,13 @@ Features = NDArray[np.float32]
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
     """Refuse, before training, a given refinement that asks for more photos than there are."""
     photos = len(data.taught_rows("train"))
-    if config.refine is not None and max(config.refine.k, config.refine.heading_k) > photos:
+    if config.refine is None:
+        return
+    wanted = (config.refine.k, config.refine.heading_k, config.refine.region_k)
+    if max(wanted[:2]) > photos or (config.refine.blend_region and wanted[2] > photos):
         raise ConfigError(
-            f"refine.k and refine.heading_k must be at most {photos}, the number of training "
-            f"photos; got {config.refine.k} and {config.refine.heading_k}"
+            f"refine.k, refine.heading_k and refine.region_k must be at most {photos}, the number "
+            f"of training photos; got {', '.join(map(str, wanted))}"
         )
 
 
@@ -98,6 +101,7 @@ def _choose(
         data.heading_deg[rows],
         gallery,
         region_probabilities=_probabilities(outputs),
+        true_region=data.region[rows],
     )
 
 
@@ -120,7 +124,11 @@ def _refined_metrics(
     )
     error_m = distance_m(refined.position_m, data.position_m[rows])
     error_deg = heading_error_deg(refined.heading_deg, data.heading_deg[rows])
+    share = refined.region_probabilities
+    if share is None:
+        raise ValueError("regions were given and must come back refined")
     return {
+        "val_region_accuracy_refined": float((share.argmax(axis=1) == data.region[rows]).mean()),
         "val_median_refined_m": float(np.median(error_m)),
         "val_maae_refined_deg": float(error_deg.mean()),
     }

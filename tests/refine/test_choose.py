@@ -96,3 +96,23 @@ def test_a_choice_that_only_flatters_is_not_made() -> None:
         methods.append(config.method)
     # These neighbours help nobody; the best of hundreds of settings would claim so each time.
     assert methods.count("none") >= 7
+
+
+def test_regions_are_refined_only_where_the_neighbours_know_better() -> None:
+    gallery = make_gallery()
+    truth, heading, features = world(200, 5)
+    region = (truth[:, 0] // 100).astype(int)
+    ignorant, certain = np.full((200, 2), 0.5), np.eye(2)[region]
+
+    for probability, refined in ((ignorant, True), (certain, False)):
+        config = choose_refinement(
+            truth,
+            heading,
+            features,
+            truth,
+            heading,
+            gallery,
+            region_probabilities=probability,
+            true_region=region,
+        )
+        assert (config.blend_region > 0.0) is refined
