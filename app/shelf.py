@@ -1,13 +1,16 @@
 """Where the photos that a model or a report names are found, so that the right one is shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from app import cached
 from core.dataset.labels import Dataset
+from core.demo.errors import DemoError
 from core.errors import ImageError
 from core.geo import LocalFrame, distance_m
 from core.model.card import Card
@@ -34,8 +37,14 @@ class Shelf:
 
     @classmethod
     def of(cls, card: Card, dataset: Dataset | None) -> "Shelf":
-        """The shelf of a checkpoint beside the loaded data set."""
+        """Photos that a checkpoint was trained on, beside the loaded data set."""
         return cls(card.local_frame, dataset, card.demo_seed)
+
+    @classmethod
+    def judged(cls, card: Card, report: Mapping[str, Any], dataset: Dataset | None) -> "Shelf":
+        """Photos that a report judged, which may be of another campus than the training photos."""
+        seed = (report.get("dataset") or {}).get("demo_seed")
+        return cls(card.local_frame, dataset, seed)
 
     def picture(self, filename: str, position_m: ArrayLike) -> bytes | None:
         """A photo as JPEG by its file name and its labelled place; None where it is not here."""
@@ -46,7 +55,10 @@ class Shelf:
             except ImageError:
                 return None
         if self.demo_seed is not None:
-            return cached.demo_photo(self.demo_seed, filename.rsplit("/", 1)[-1])
+            try:
+                return cached.demo_photo(self.demo_seed, filename.rsplit("/", 1)[-1])
+            except DemoError:
+                return None
         return None
 
     def row(self, filename: str, position_m: ArrayLike) -> int | None:

@@ -6,7 +6,8 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app import links
+from app import demo_start, links
+from app.workspace import workspace
 from core.errors import BearingsError
 
 
@@ -30,6 +31,10 @@ def mendable() -> Iterator[None]:
 
 def no_dataset() -> NoReturn:
     """Say how to get a data set, and end the run."""
+    if demo_start.is_busy(workspace()):
+        st.info("The demo campus is being rendered. Home shows how far it is.")
+        links.to("home", "Go to Home")
+        st.stop()
     st.info(
         "No data set is loaded. Choose one in the sidebar, type the path of a folder with a "
         "`labels.csv` and an `images` folder there, or render the demo campus on Home."

@@ -23,7 +23,7 @@ section = controls.pick_section("evaluate", sections)
 if section == "Overview":
     evaluate_view.overview(report, palette)
 elif section == "Regions":
-    shelf = Shelf.of(card, controls.dataset_if_readable())
+    shelf = Shelf.judged(card, report, controls.dataset_if_readable())
     evaluate_view.regions(report, table, names, shelf, palette)
 elif section == "Positions":
     evaluate_view.positions(table, names, palette)

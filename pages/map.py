@@ -11,7 +11,8 @@ from app.shelf import Shelf
 
 st.title("Map")
 folder = controls.need_checkpoint_path()
-card, table = cached.card(folder), cached.predictions(controls.pick_report("map"))
+card, place = cached.card(folder), controls.pick_report("map")
+table = cached.predictions(place)
 campus = outcome_backdrop(card, cached.gallery(folder), table)
 palette, online = theme.palette(), controls.online_tiles()
 section = controls.pick_section("map", ("Photos", "Regions"))
@@ -34,7 +35,7 @@ if section == "Photos":
         if chosen is None:
             st.info("Click a dot to see its photo. The line leads from the truth to the answer.")
         else:
-            shelf = Shelf.of(card, controls.dataset_if_readable())
+            shelf = Shelf.judged(card, cached.report(place), controls.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
     st.caption(f"{len(found)} of {len(table)} photos, the worst first")
     choice.clickable_table(
