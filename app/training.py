@@ -31,18 +31,13 @@ def launch_from_sidebar(place: Workspace) -> None:
 
 def pick_run(place: Workspace) -> Path | None:
     """Let the reader choose which run is watched: the newest one first. None where none is."""
-    states = {place.label(run.path): run.state for run in list_runs(place.runs)}
-    if not states:
+    runs = [place.label(run.path) for run in list_runs(place.runs)]
+    if not runs:
         return None
-    if st.session_state.get(_WATCHED) not in states:
+    if st.session_state.get(_WATCHED) not in runs:
         st.session_state.pop(_WATCHED, None)
-    chosen = st.selectbox(
-        "Run",
-        list(states),
-        format_func=lambda label: f"{label} ({states[label]})" if label in states else label,
-        key=_WATCHED,
-        bind="query-params",
-    )
+    # The address of the page holds what the menu shows: a state in it would soon be another.
+    chosen = st.selectbox("Run", runs, key=_WATCHED, bind="query-params")
     return place.root / chosen
 
 

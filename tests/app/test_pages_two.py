@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from app import training
+from app import comparing, training
+from core.files import write_json
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus, own_status
@@ -198,6 +199,25 @@ def test_runs_are_listed_with_the_newest_chosen(with_runs: Path, open_page: Open
     assert table["Split"].tolist() == ["spot abcdef01"] * 2
     assert table["Val median (m)"].tolist() == [45.0, 45.0]
     assert button(app, "Watch")
+
+
+@pytest.mark.parametrize("same_photos", [True, False])
+def test_chosen_runs_stand_side_by_side_and_are_ranked_on_the_same_photos_only(
+    with_runs: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, same_photos: bool
+) -> None:
+    monkeypatch.setattr(comparing, "pick_runs", lambda runs, _found: list(runs))
+    source = with_runs / "checkpoints" / "tiny" / "report" / "report.json"
+    for name in ("first", "second"):
+        report = json.loads(source.read_text(encoding="utf-8"))
+        report["split"]["hash"] = "a" * 64 if same_photos else name * 8
+        write_json(with_runs / "runs" / name / "reports" / "test" / "report.json", report)
+    app = open_page(with_runs, "runs")
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4
+    figures, options = (frame.value for frame in app.dataframe)
+    assert ("★" in "".join(figures.to_numpy().ravel())) == same_photos
+    assert ("not ranked" in said(app)) == (not same_photos)
+    assert options.index.tolist() == ["model.backbone", "batch_size"]
 
 
 def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
