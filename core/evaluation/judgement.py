@@ -101,6 +101,11 @@ class Judgement:
             "refined": joint_share(self.error_refined_m, self.error_refined_deg),
         }
 
+    @property
+    def head_accuracy(self) -> float:
+        """Share of photos whose region the head alone names, without the neighbours' votes."""
+        return float((self.prediction.region_head.argmax(axis=1) == self.truth.region).mean())
+
     def of_region(self, index: int) -> dict[str, float | int]:
         """Mean figures of the photos of one true region."""
         rows = self.truth.region == index

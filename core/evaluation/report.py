@@ -37,7 +37,7 @@ def make_report(
     report = {
         "schema_version": SCHEMA_VERSION,
         "n": len(judgement.truth),
-        "region": asdict(judgement.region),
+        "region": asdict(judgement.region) | {"accuracy_raw": judgement.head_accuracy},
         "position": {name: asdict(found) for name, found in judgement.position.items()},
         "heading": {name: asdict(found) for name, found in judgement.heading.items()},
         "joint_10m_15deg": judgement.joint["refined"],

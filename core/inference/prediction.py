@@ -1,7 +1,7 @@
 """What the model says about photos, with the training photos that speak for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,8 @@ class Prediction:
         regions: Region ids in the model's order.
         region_names: Display name by region id, where there is one.
         local_frame: What the metres are relative to and what label units mean.
-        region_probabilities: `(n, R)`, rows adding to 1.
+        region_probabilities: `(n, R)`, rows adding to 1, with the neighbours' votes.
+        region_head: `(n, R)`, the same as the region head alone gives it.
         position_m: `(n, 2)` `[north_m, east_m]`, as the network gives it.
         position_refined_m: `(n, 2)` after refinement by training photos.
         heading_deg: `(n,)` in `[0, 360)`, as the network gives it.
@@ -41,6 +42,7 @@ class Prediction:
     region_names: dict[str, str]
     local_frame: LocalFrame
     region_probabilities: Floats
+    region_head: Floats
     position_m: Floats
     position_refined_m: Floats
     heading_deg: Floats
@@ -57,6 +59,7 @@ class Prediction:
         n, k = len(self.photo_ids), self.neighbours.shape[-1]
         expected = {
             "region_probabilities": (n, len(self.regions)),
+            "region_head": (n, len(self.regions)),
             "position_m": (n, 2),
             "position_refined_m": (n, 2),
             "heading_deg": (n,),
@@ -121,19 +124,9 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
     """Put predictions of one predictor together; at least one part."""
     first = parts[0]
     arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in (
-            "region_probabilities",
-            "position_m",
-            "position_refined_m",
-            "heading_deg",
-            "heading_refined_deg",
-            "heading_length",
-            "neighbours",
-            "similarity",
-            "weight",
-            "features",
-        )
+        item.name: np.concatenate([getattr(part, item.name) for part in parts])
+        for item in fields(first)
+        if isinstance(getattr(first, item.name), np.ndarray)
     }
     return replace(
         first,

@@ -174,6 +174,7 @@ class Predictor:
             region_names=dict(self.card.region_names),
             local_frame=self.card.local_frame,
             region_probabilities=_own_regions(answers, refined, known),
+            region_head=answers.probabilities,
             position_m=raw_m,
             position_refined_m=refined.position_m,
             heading_deg=raw_deg,

@@ -114,17 +114,22 @@ def choose_refinement(
         gallery.embed(np.asarray(features)[every]) @ gallery.features.T,
         gallery,
     )
+    chosen = _choose_place(photos)
+    if true_region is None or probabilities is None:
+        return chosen
+    regions = _regions(photos, chosen, probabilities, np.asarray(true_region, np.int64)[every])
+    return _best(list(regions), np.mean)
+
+
+def _choose_place(photos: _Validation) -> RefineConfig:
+    """Choose how positions, then headings, are refined."""
     ranked = [(config, photos.candidates(config)) for config in _rankings(photos)]
     position = _best([*_by_position(photos), *_by_retrieval(photos, ranked)], np.median)
     if position.method == "retrieval":
         # One ranking serves both, so that the evidence shown is the evidence used.
         ranked = [pair for pair in ranked if _same_ranking(pair[0], position)]
     headings = [pair for config, found in ranked for pair in _headings(photos, config, found)]
-    chosen = _with_heading(position, _best(headings, np.mean))
-    if true_region is None or probabilities is None:
-        return chosen
-    regions = _regions(photos, chosen, probabilities, np.asarray(true_region, np.int64)[every])
-    return _best(list(regions), np.mean)
+    return _with_heading(position, _best(headings, np.mean))
 
 
 def _best(tried: Sequence[_Tried], summary: _Summary) -> RefineConfig:

@@ -92,8 +92,7 @@ def refine(
     probability = None
     if region_probabilities is not None:
         probability = np.asarray(region_probabilities, np.float64)
-    voters = config.region_k if config.blend_region and probability is not None else 0
-    k = max(config.k, config.heading_k, voters, shown)
+    k = max(config.k, config.heading_k, config.region_k * (config.blend_region > 0), shown)
     check_k(k + (exclude_ids is not None), gallery)
     parts = []
     for part in row_parts(len(position)):
