@@ -16,6 +16,7 @@ from core.geo import Floats
 
 STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 LINES = 9
+MOST_FAINT = 4000
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,15 @@ def region_labels(
 
 
 def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk.Layer:
-    """Training photos as small grey dots behind everything else."""
-    return layers.points(ground, "photos", position_m, palette.faint, opacity=0.35, radius_px=1.6)
+    """Training photos as small grey dots behind everything else; of very many, every k-th.
+
+    They only show where people walked: more dots than pixels would cost megabytes and say no more.
+    """
+    places = np.asarray(position_m, np.float64)
+    step = -(-len(places) // MOST_FAINT)
+    return layers.points(
+        ground, "photos", places[:: max(step, 1)], palette.faint, opacity=0.4, radius_px=1.3
+    )
 
 
 def region_colours(order: Sequence[str]) -> dict[str, RGB]:

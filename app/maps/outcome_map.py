@@ -16,6 +16,8 @@ from core.refine.gallery import Gallery
 
 LAYER = "outcomes"
 ARROW_M = 26.0
+# So many dots of the usual size would hide one another.
+CROWD = 400
 
 
 def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -> Backdrop:
@@ -57,12 +59,13 @@ def outcome_deck(
     errors = outcomes.error_m(shown, method)
     texts = [f"{name}: {away:.0f} m" for name, away in zip(shown["filename"], errors, strict=True)]
     rows = shown.index.tolist()
+    radius = 4.0 if len(rows) < CROWD else 2.4
     drawn = [
         *campus.below(palette),
         layers.segments(ground, "errors", truth, predicted, palette.faint, opacity=0.7),
         layers.points(ground, f"{LAYER}-truth", truth, palette.truth, texts=texts, rows=rows,
-                      radius_px=4),
-        layers.points(ground, LAYER, predicted, colour, texts=texts, rows=rows, radius_px=4),
+                      radius_px=radius),
+        layers.points(ground, LAYER, predicted, colour, texts=texts, rows=rows, radius_px=radius),
         campus.names_layer(palette),
     ]  # fmt: skip
     if chosen is not None:

@@ -189,3 +189,10 @@ def test_region_errors_are_written_and_coloured_by_their_median(
     assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n2 m", "2\n10 m"]
     first, second = (entry["c"] for entry in drawn(by_id["regions"]))
     assert first != second
+
+
+def test_a_backdrop_of_very_many_photos_stays_small() -> None:
+    places = np.random.default_rng(4).normal(0, 100, (11_203, 2))
+    layer = context.faint_photos(ground(), places, LIGHT)
+    assert 3000 < len(drawn(layer)) <= context.MOST_FAINT
+    assert len(drawn(context.faint_photos(ground(), places[:50], LIGHT))) == 50
