@@ -56,7 +56,10 @@ def predictors(report: Report) -> pd.DataFrame:
     own = report["region"]["accuracy"]
     rows = [
         _row(MODEL, "prediction", report["position"]["raw"], report["heading"]["raw"])
-        | {"region_accuracy": own, "joint_10m_15deg": report.get("joint_10m_15deg_raw")},
+        | {
+            "region_accuracy": report["region"].get("accuracy_raw", own),
+            "joint_10m_15deg": report.get("joint_10m_15deg_raw"),
+        },
         _row(REFINED, "refined", report["position"]["refined"], report["heading"]["refined"])
         | {"region_accuracy": own, "joint_10m_15deg": report["joint_10m_15deg"]},
     ]
