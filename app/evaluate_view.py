@@ -64,6 +64,7 @@ def regions(
             on_select="rerun",
             selection_mode="points",
         )
+        st.caption("Bright: a large share of the true region's photos. Names stand on the left.")
     with right:
         points = event["selection"]["points"]
         if points:

@@ -48,7 +48,9 @@ def confusion_matrix(counts: pd.DataFrame, names: dict[str, str], palette: Palet
             hoverinfo="skip",
             xgap=1,
             ygap=1,
-            colorbar={"title": "share of<br>true region", "tickformat": ".0%"},
+            # Room for fifteen regions is worth more than a scale beside numbers.
+            showscale=False,
+            textfont={"size": 11},
         )
     )
     figure.add_trace(_click_targets(counts, share, shown, palette))
@@ -56,7 +58,10 @@ def confusion_matrix(counts: pd.DataFrame, names: dict[str, str], palette: Palet
     figure.update_layout(
         height=side, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode=False
     )
-    figure.update_xaxes(title="predicted region", type="category", showgrid=False)
+    figure.update_xaxes(
+        title="predicted region", type="category", showgrid=False, tickangle=0,
+        tickvals=shown, ticktext=[str(region) for region in counts.index],
+    )  # fmt: skip
     figure.update_yaxes(title="true region", type="category", autorange="reversed", showgrid=False)
     return figure
 
@@ -70,7 +75,7 @@ def _click_targets(
         x=[shown[column] for column in columns],
         y=[shown[row] for row in rows],
         mode="markers",
-        marker={"symbol": "square", "size": _CELL_PX - 6, "color": palette.surface, "opacity": 0},
+        marker={"symbol": "square", "size": _CELL_PX - 14, "color": palette.surface, "opacity": 0},
         # The clicked cell shows a frame, so that the photos below are known to be its own.
         selected={"marker": {"opacity": 0.35}},
         unselected={"marker": {"opacity": 0}},
