@@ -4,11 +4,15 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
 
 CampusMaker = Callable[..., Path]
 
@@ -89,3 +93,19 @@ def _save_photo(
     pixels = colour * (0.5 + 0.4 * brightness) + 45.0 * stripes[..., None]
     pixels += rng.normal(0.0, 4.0, pixels.shape)
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=90)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the shared campus, trained on nothing; read only."""
+    from tests.tiny_checkpoint import make_checkpoint  # torch: only for those who ask
+
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoint"), shared_campus)
+
+
+@pytest.fixture(scope="session")
+def predictor(checkpoint: Path) -> "Predictor":
+    """The predictor of that checkpoint."""
+    from core.inference.predictor import load_predictor
+
+    return load_predictor(checkpoint)

@@ -1,6 +1,10 @@
 """What these figures share: named axes and no unused room."""
 
+from typing import Any
+
 import plotly.graph_objects as go
+
+from app.theme import Palette, css
 
 
 def titled(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
@@ -15,3 +19,14 @@ def titled(figure: go.Figure, *, x: str, y: str, height: int) -> go.Figure:
     )
     figure.update_xaxes(automargin=True)
     return figure.update_yaxes(automargin=True)
+
+
+def compass(palette: Palette) -> dict[str, Any]:
+    """The angular axis of a polar chart as a compass: north up, clockwise, named points."""
+    return {
+        "direction": "clockwise",
+        "rotation": 90,
+        "tickvals": list(range(0, 360, 45)),
+        "ticktext": ["N", "NE", "E", "SE", "S", "SW", "W", "NW"],
+        "gridcolor": css(palette.faint, 0.4),
+    }

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.figures.axes import compass
 from app.theme import Palette, css
 
 _SECTOR_DEG = 30
@@ -95,13 +96,7 @@ def heading_error_by_heading(errors: pd.DataFrame, palette: Palette) -> go.Figur
         polar={
             "barmode": "overlay",
             "bgcolor": "rgba(0,0,0,0)",
-            "angularaxis": {
-                "direction": "clockwise",
-                "rotation": 90,
-                "tickvals": [0, 45, 90, 135, 180, 225, 270, 315],
-                "ticktext": ["N", "NE", "E", "SE", "S", "SW", "W", "NW"],
-                "gridcolor": css(palette.faint, 0.4),
-            },
+            "angularaxis": compass(palette),
             "radialaxis": {"ticksuffix": "°", "angle": 90, "gridcolor": css(palette.faint, 0.4)},
         },
     )

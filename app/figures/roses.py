@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from app.figures.axes import compass
 from app.theme import Palette, css
 
 SECTORS = 24
@@ -35,21 +36,14 @@ def heading_rose(heading_deg: ArrayLike, palette: Palette, *, sectors: int = SEC
             hovertemplate="%{theta:.0f}°: %{r} photos<extra></extra>",
         )
     )
-    grid = css(palette.faint, 0.4)
     figure.update_layout(
         height=340,
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
         showlegend=False,
         polar={
             "bgcolor": "rgba(0,0,0,0)",
-            "angularaxis": {
-                "direction": "clockwise",
-                "rotation": 90,
-                "tickvals": list(range(0, 360, 45)),
-                "ticktext": ["N", "NE", "E", "SE", "S", "SW", "W", "NW"],
-                "gridcolor": grid,
-            },
-            "radialaxis": {"angle": 90, "nticks": 4, "gridcolor": grid},
+            "angularaxis": compass(palette),
+            "radialaxis": {"angle": 90, "nticks": 4, "gridcolor": css(palette.faint, 0.4)},
         },
     )
     return figure

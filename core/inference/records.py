@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from core.dataset.regions import written_regions
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
 from core.refine.gallery import Gallery
@@ -25,7 +26,7 @@ def label_decimals(frame: CoordinateFrame) -> int:
 
 def region_value(region: str, regions: tuple[str, ...]) -> int | str:
     """A region id as label files write it: an integer where all are."""
-    return int(region) if all(name.lstrip("-").isdecimal() for name in regions) else region
+    return written_regions([region], regions)[0]
 
 
 def feature_distance(similarity: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Candidate training photos of each query: nearest in space, or ranked by features."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,23 +24,15 @@ class Candidates:
         rows: `(n, k)` gallery rows.
         similarity: `(n, k)` cosine of the features.
         score: `(n, k)` what they were ranked by; -inf marks a photo outside the radius.
-        weight: `(n, k)` share in the refined position.
     """
 
     rows: NDArray[np.int64]
     similarity: Floats
     score: Floats
-    weight: Floats
 
     def first(self, k: int) -> "Candidates":
         """The best `k` of each query."""
-        return Candidates(
-            self.rows[:, :k], self.similarity[:, :k], self.score[:, :k], self.weight[:, :k]
-        )
-
-    def weighted(self, weight: Floats) -> "Candidates":
-        """The same candidates with these weights `(n, k)`."""
-        return replace(self, weight=weight)
+        return Candidates(self.rows[:, :k], self.similarity[:, :k], self.score[:, :k])
 
 
 def nearest_positions(
@@ -82,7 +74,7 @@ def rank_by_features(
         rows[part], score[part] = best(total, k)
     score[score < -500.0] = -np.inf
     found = np.take_along_axis(similarity, rows, axis=1).astype(np.float64)
-    return Candidates(rows, found, score, np.zeros(rows.shape))
+    return Candidates(rows, found, score)
 
 
 def region_penalty(

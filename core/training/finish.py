@@ -1,12 +1,15 @@
 """The end of a run: gallery and refinement for the best checkpoint, chosen on validation only."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.files import write_json
-from core.geo import distance_m, heading_error_deg
+from core.geo import Floats, distance_m, heading_error_deg
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import Outputs
@@ -23,6 +26,22 @@ from core.training.schema import TrainConfig
 from core.training.validate import answers
 
 Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """What the network says about the n validation photos, before refinement."""
+
+    position_m: Floats
+    heading_deg: Floats
+    region_probabilities: NDArray[np.float32]
+    features: Features
+
+    @classmethod
+    def of(cls, outputs: Outputs, features: Features, data: TrainingData) -> Self:
+        position_m, heading_deg, _ = answers(outputs, data)
+        share = outputs.region_logits.softmax(dim=1).cpu().numpy()
+        return cls(position_m, heading_deg, np.asarray(share, np.float32), features)
 
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
@@ -58,8 +77,9 @@ def finish_run(
     features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)
     with torch.no_grad():
         outputs = model.heads(torch.from_numpy(features).to(compute.device))
-    chosen = config.refine or _choose(outputs, features, data, gallery)
-    metrics = _refined_metrics(outputs, features, data, gallery, chosen)
+    raw = _Raw.of(outputs, features, data)
+    chosen = config.refine or _choose(raw, data, gallery)
+    metrics = _refined_metrics(raw, data, gallery, chosen)
     gallery.save(run.best)
     write_json(run.best / "split.json", data.split.to_json())
     card = checkpoint.card.model_copy(
@@ -88,39 +108,31 @@ def _gallery(data: TrainingData, rows: Rows, features: Features, config: TrainCo
     )
 
 
-def _choose(
-    outputs: Outputs, features: Features, data: TrainingData, gallery: Gallery
-) -> RefineConfig:
+def _choose(raw: _Raw, data: TrainingData, gallery: Gallery) -> RefineConfig:
     rows = data.rows["val"]
-    position_m, heading_deg, _ = answers(outputs, data)
     return choose_refinement(
-        position_m,
-        heading_deg,
-        features,
+        raw.position_m,
+        raw.heading_deg,
+        raw.features,
         data.position_m[rows],
         data.heading_deg[rows],
         gallery,
-        region_probabilities=_probabilities(outputs),
+        region_probabilities=raw.region_probabilities,
         true_region=data.region[rows],
     )
 
 
 def _refined_metrics(
-    outputs: Outputs,
-    features: Features,
-    data: TrainingData,
-    gallery: Gallery,
-    config: RefineConfig,
+    raw: _Raw, data: TrainingData, gallery: Gallery, config: RefineConfig
 ) -> dict[str, float]:
     rows = data.rows["val"]
-    position_m, heading_deg, _ = answers(outputs, data)
     refined = refine(
-        position_m,
-        heading_deg,
-        features,
+        raw.position_m,
+        raw.heading_deg,
+        raw.features,
         gallery,
         config,
-        region_probabilities=_probabilities(outputs),
+        region_probabilities=raw.region_probabilities,
     )
     error_m = distance_m(refined.position_m, data.position_m[rows])
     error_deg = heading_error_deg(refined.heading_deg, data.heading_deg[rows])
@@ -132,7 +144,3 @@ def _refined_metrics(
         "val_median_refined_m": float(np.median(error_m)),
         "val_maae_refined_deg": float(error_deg.mean()),
     }
-
-
-def _probabilities(outputs: Outputs) -> NDArray[np.float32]:
-    return np.asarray(outputs.region_logits.softmax(dim=1).cpu().numpy(), np.float32)

@@ -8,14 +8,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app.page_text import said
+
 OpenPage = Callable[..., AppTest]
-OWN = ("home", "predict", "data", "map")
-
-
-def said(app: AppTest) -> str:
-    """Everything that a page says, as one text."""
-    kinds = (app.title, app.markdown, app.info, app.error, app.warning, app.caption, app.code)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def decks(app: AppTest) -> list[dict[str, Any]]:
@@ -25,34 +20,6 @@ def decks(app: AppTest) -> list[dict[str, Any]]:
 def click_text(app: AppTest, text: str) -> AppTest:
     button = next(button for button in app.button if text in button.label)
     return button.click().run()
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_opens_on_everything(full_workspace: Path, open_page: OpenPage, page: str) -> None:
-    app = open_page(full_workspace, page)
-    assert not app.exception
-    assert not app.error
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_explains_an_empty_workspace(tmp_path: Path, open_page: OpenPage, page: str) -> None:
-    app = open_page(tmp_path, page)
-    assert not app.exception
-    assert not app.error
-    assert app.info
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_names_a_broken_checkpoint(
-    workspace_copy: Path, open_page: OpenPage, page: str
-) -> None:
-    (workspace_copy / "checkpoints" / "tiny" / "card.json").write_text("{", encoding="utf-8")
-    app = open_page(workspace_copy, page)
-    assert not app.exception
-    if page == "data":
-        assert not app.error
-    else:
-        assert "card.json" in said(app)
 
 
 @pytest.mark.parametrize("page", ["home", "data"])

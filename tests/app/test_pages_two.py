@@ -13,16 +13,10 @@ from core.files import write_json
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus, own_status
+from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
-OWN = ("train", "runs", "evaluate", "explain")
 FIGURES = {"loss": 2.0, "region_accuracy": 0.4, "median_m": 50.0, "mean_m": 60.0, "maae_deg": 70.0}
-
-
-def said(app: AppTest) -> str:
-    kinds = (app.title, app.markdown, app.info, app.error, app.warning, app.success, app.caption,
-             app.code)  # fmt: skip
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def button(app: AppTest, words: str) -> Button:
@@ -68,32 +62,6 @@ def with_runs(workspace_copy: Path) -> Path:
     write_run(workspace_copy, "second", batch_size=16, model={"backbone": "resnet10t"})
     os.utime(workspace_copy / "runs" / "first" / "config.json", (1, 1))
     return workspace_copy
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_opens_on_everything(full_workspace: Path, open_page: OpenPage, page: str) -> None:
-    app = open_page(full_workspace, page)
-    assert not app.exception
-    assert not app.error
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_explains_an_empty_workspace(tmp_path: Path, open_page: OpenPage, page: str) -> None:
-    app = open_page(tmp_path, page)
-    assert not app.exception
-    assert not app.error
-    assert app.info
-
-
-@pytest.mark.parametrize("page", OWN)
-def test_a_page_survives_a_broken_checkpoint(
-    workspace_copy: Path, open_page: OpenPage, page: str
-) -> None:
-    (workspace_copy / "checkpoints" / "tiny" / "card.json").write_text("{", encoding="utf-8")
-    app = open_page(workspace_copy, page)
-    assert not app.exception
-    # Training and the list of runs need no checkpoint at all.
-    assert ("card.json" in said(app)) == (page in ("evaluate", "explain"))
 
 
 def test_the_form_shows_the_command_that_does_the_same(
