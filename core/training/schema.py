@@ -46,7 +46,7 @@ class Stage1Config(BaseModel):
     epochs: int | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         description="Epochs with a frozen backbone; empty: 10, or 0 for random weights, whose "
         "features are worth nothing yet",
     )
@@ -65,7 +65,7 @@ class Stage2Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(20, ge=0, le=100, description="Epochs of fine-tuning")
+    epochs: int = Field(20, ge=0, le=10_000, description="Epochs of fine-tuning")
     unfreeze: int | None = Field(
         None, ge=1, le=1000, description="How many last blocks of the backbone learn; empty: all"
     )

@@ -135,7 +135,10 @@ def test_a_run_is_started_from_the_sidebar_watched_and_stopped(
     visitor.type_into("Run folder", "runs/mine")
     visitor.type_into("Backbone", "test_resnet")
     visitor.type_into("Input size", "64")
-    visitor.type_into("Epochs", "100")
+    # More than the fastest machine gets through before it is told to stop; and no early end.
+    visitor.type_into("Epochs", "10000")
+    page.locator("summary", has=page.get_by_text("Run", exact=True)).click()
+    visitor.type_into("Patience", "0")
     visitor.type_into("Batch size", "8")
     visitor.type_into("Split", "random")
     visitor.click("Start training")

@@ -77,7 +77,7 @@ def test_a_launched_run_trains_to_its_end(shared_campus: Path, folder: Path) -> 
 def test_a_run_outlives_its_launcher_and_is_stopped_and_resumed(
     shared_campus: Path, folder: Path
 ) -> None:
-    config = tiny(shared_campus, folder, 60)
+    config = tiny(shared_campus, folder, 10_000)
     code = (
         "import sys; from core.jobs.launch import launch; "
         "from core.training.schema import TrainConfig; "
@@ -94,7 +94,7 @@ def test_a_run_outlives_its_launcher_and_is_stopped_and_resumed(
         time.sleep(0.1)
     assert stop(config.run, grace_s=60).state == "interrupted", log_tail(config.run)
     done = len(read_events(config.run))
-    assert 0 < done < 60
+    assert 0 < done < 10_000
     resume(config.run)
     deadline = time.monotonic() + PATIENCE_S
     while len(read_events(config.run)) <= done:
