@@ -26,7 +26,7 @@ _WORDS = {
     "running": "Running.",
     "stopping": "Stopping: it saves where it is, then ends.",
     "finished": "Finished.",
-    "interrupted": "Interrupted: everything is saved, and it can go on where it was.",
+    "cancelled": "Cancelled: everything is saved, and it can go on where it was.",
     "failed": "Failed.",
     "lost": "Lost: its process is gone (killed, or the machine restarted). Its last epoch is safe.",
     "damaged": "Damaged.",
@@ -56,7 +56,7 @@ def _headline(run: Path, now: RunState) -> None:
     text = f"**{run.name}** · {_WORDS[now.state]}"
     if now.state in ("failed", "damaged"):
         st.error(f"{text} {plain_cause(now.message, log_tail(run))}")
-    elif now.state in ("interrupted", "lost"):
+    elif now.state in ("cancelled", "lost"):
         st.warning(text)
     elif now.state == "finished":
         st.success(text)

@@ -42,7 +42,7 @@ def launch(config: TrainConfig) -> Path:
 
 
 def resume(run: Path) -> Path:
-    """Go on with a run that was interrupted, failed or lost; returns its folder at once.
+    """Go on with a run that was cancelled, failed or lost; returns its folder at once.
 
     Raises:
         RunError: There is no run, it is finished, or it is running.

@@ -1,8 +1,13 @@
-"""Which process a run was launched as: a number alone is no proof, as numbers are given again."""
+"""Which process a job was started as, and how that process ended.
 
+A process number alone is no proof, as numbers are given again: the start time tells two apart.
+"""
+
+import platform
+import signal
 import time
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,6 +16,8 @@ from core.errors import RunError
 from core.files import write_json
 
 LAUNCH = "launch.json"
+EXIT = "exit.json"
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class LaunchRecord(BaseModel):
@@ -20,16 +27,52 @@ class LaunchRecord(BaseModel):
 
     pid: int
     process_start: float
+    host: str = ""
     launched: float
 
     @classmethod
     def of(cls, pid: int) -> Self:
         """Describe a process that was just started."""
-        return cls(pid=pid, process_start=psutil.Process(pid).create_time(), launched=time.time())
+        return cls(
+            pid=pid,
+            process_start=psutil.Process(pid).create_time(),
+            host=platform.node(),
+            launched=time.time(),
+        )
 
     def write(self, run: Path) -> None:
         """Replace the record of a run."""
         write_json(run / LAUNCH, self.model_dump(mode="json"))
+
+
+class ExitRecord(BaseModel):
+    """Content of `exit.json`: how a started process ended, as its starter saw it.
+
+    `code` is as Python gives it: negative for the signal that ended the process.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    process_start: float
+    code: int
+    ended: float
+
+    @property
+    def words(self) -> str:
+        """How it ended, in words."""
+        if self.code == -signal.SIGKILL:
+            return (
+                "killed (SIGKILL): by someone, or by the kernel because the machine ran out of "
+                "memory"
+            )
+        if self.code < 0:
+            return f"ended by signal {-self.code} ({_signal_name(-self.code)})"
+        return f"ended with exit code {self.code}"
+
+    def write(self, run: Path) -> None:
+        """Replace the record of a run."""
+        write_json(run / EXIT, self.model_dump(mode="json"))
 
 
 def read_record(run: Path) -> LaunchRecord | None:
@@ -38,10 +81,33 @@ def read_record(run: Path) -> LaunchRecord | None:
     Raises:
         RunError: The record is damaged.
     """
-    path = run / LAUNCH
+    return _read(run / LAUNCH, LaunchRecord)
+
+
+def read_exit(run: Path) -> ExitRecord | None:
+    """How the process of the last start ended; None where nobody saw it, or it still runs.
+
+    Raises:
+        RunError: A record is damaged.
+    """
+    launch, ended = read_record(run), _read(run / EXIT, ExitRecord)
+    if launch is None or ended is None:
+        return None
+    same = (launch.pid, launch.process_start) == (ended.pid, ended.process_start)
+    return ended if same else None
+
+
+def _read(path: Path, kind: type[Record]) -> Record | None:
     try:
-        return LaunchRecord.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
         raise RunError(f"{path} is damaged ({error}): delete it") from error
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

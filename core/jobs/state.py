@@ -12,10 +12,10 @@ from core.training.run_folder import RunFolder
 from core.training.status import RunStatus, living_process
 
 State = Literal[
-    "starting", "running", "stopping", "finished", "interrupted", "failed", "lost", "damaged"
+    "starting", "running", "stopping", "finished", "cancelled", "failed", "lost", "damaged"
 ]
 ACTIVE: frozenset[State] = frozenset({"starting", "running", "stopping"})
-RESUMABLE: frozenset[State] = frozenset({"interrupted", "failed", "lost"})
+RESUMABLE: frozenset[State] = frozenset({"cancelled", "failed", "lost"})
 
 
 @dataclass(frozen=True)

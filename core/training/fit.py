@@ -9,22 +9,20 @@ exactly: Ctrl-C, SIGTERM and a stop file save at the very step, anything harder 
 epoch at work.
 """
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from core.training.epoch import EpochWork
 from core.training.feature_cache import cache_views
 from core.training.finish import finish_run
-from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.interrupt import Interruption
 from core.training.optimiser import freeze, make_optimiser
+from core.training.recorded import recorded
 from core.training.report import EpochReport
-from core.training.run_folder import RunFolder, existing_run, new_run
+from core.training.run_folder import RunFolder, opened_run
 from core.training.schema import TrainConfig
 from core.training.session import OnStep, Session, open_session
 from core.training.stages import CachedLessons, Lessons, PhotoLessons, StagePlan, plan_stages
 from core.training.state import Learner, load_state, read_progress
-from core.training.status import State, own_status
 from core.training.trackers import Tracker, open_trackers
 
 
@@ -43,9 +41,8 @@ def fit(
         TrainingInterrupted: The run was asked to stop; it is saved.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
-    run = existing_run(config) if resume else new_run(config)
-    saved = read_progress(run.last) if resume else None
-    with _recorded(run), Interruption(run) as interruption:
+    with opened_run(config, resume) as run, recorded(run), Interruption(run) as interruption:
+        saved = read_progress(run.last) if resume else None
         session = open_session(run, config, interruption, on_step, saved)
         done = session.progress.all_epochs
         with open_trackers(run, config, done) as trackers:
@@ -54,32 +51,6 @@ def fit(
                 if index >= session.progress.stage:
                     yield from _run_stage(session, index, plan, trackers)
         _finish(session)
-
-
-@contextmanager
-def _recorded(run: RunFolder) -> Iterator[None]:
-    """Write into the status how the run ended, whatever way it did."""
-    run.write_status(own_status())
-    state: State = "interrupted"
-    message = "left before its end"
-    try:
-        yield
-        state, message = "finished", ""
-    except TrainingInterrupted as error:
-        message = str(error)
-        raise
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        state, message = "failed", f"{type(error).__name__}: {error}"
-        raise
-    finally:
-        ended = (run.status() or own_status()).model_copy(
-            update={"state": state, "message": message, "heartbeat": time.time(), "eta_s": None}
-        )
-        run.write_status(ended)
-        run.log(f"{state}{': ' if message else ''}{message}")
-        run.clear_stop()
 
 
 def _tell_untold(run: RunFolder, session: Session) -> None:

@@ -6,6 +6,8 @@ anyone may put there to ask for an end. No torch here: lists of runs are read by
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, write_json, write_text
+from core.locks import LockHeld, hold, is_held
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, is_alive
+from core.training.status import RunStatus
 
 
 class RunFolder(BaseModel):
@@ -119,15 +122,30 @@ class RunFolder(BaseModel):
         (self.path / "stop").unlink(missing_ok=True)
 
 
-def new_run(config: TrainConfig) -> RunFolder:
-    """Make the run folder of a new run.
+@contextmanager
+def opened_run(config: TrainConfig, resume: bool) -> Iterator[RunFolder]:
+    """Hold the folder of a new run, or of one that goes on, for as long as it is trained.
 
     Raises:
-        RunError: The folder already holds something else than a run that never saved anything.
+        LockHeld: Another process trains it.
+        RunError: The folder is taken by something else, or there is no run to go on with.
     """
+    # Before the hold, which makes the folder.
+    if resume:
+        RunFolder(path=config.run).config()
+    else:
+        _check_empty(config.run)
+    with hold(config.run) as lock:
+        run = _existing_run(config) if resume else _new_run(config)
+        if not lock.handed:
+            # A starter forgets earlier requests before it starts a run, and hears of later ones.
+            run.clear_stop()
+        yield run
+
+
+def _new_run(config: TrainConfig) -> RunFolder:
     run = RunFolder(path=config.run)
-    check_free(run.path)
-    run.path.mkdir(parents=True, exist_ok=True)
+    _check_empty(run.path)
     run.write_config(config)
     return run
 
@@ -137,6 +155,7 @@ _BEFORE_TRAINING = frozenset(
     {
         "config.json",
         "environment.json",
+        "job.json",
         "launch.json",
         "log.txt",
         "split.json",
@@ -153,14 +172,17 @@ def check_free(path: Path) -> None:
     It may where a run failed before it had anything to save, as for a wrong path: the same command
     then works once the mistake is mended.
     """
+    _check_empty(path)
+    if is_held(path):
+        raise LockHeld(f"run {path} is in use by another process: choose another --run")
+
+
+def _check_empty(path: Path) -> None:
     if not path.exists():
         return
     if not path.is_dir():
         raise RunError(f"{path} is a file: choose another --run")
     entries = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    status = RunFolder(path=path).status() if "status.json" in entries else None
-    if status is not None and status.state == "running" and is_alive(status):
-        raise RunError(f"run {path} is being trained by process {status.pid}: choose another --run")
     if entries - _BEFORE_TRAINING:
         raise RunError(
             f"run folder {path} is not empty: choose another --run, continue that run with "
@@ -172,12 +194,7 @@ def check_free(path: Path) -> None:
 _FREE = frozenset({"run", "dataset", "device", "threads", "workers", "wandb", "command"})
 
 
-def existing_run(config: TrainConfig) -> RunFolder:
-    """Open the run folder of a run that is to go on.
-
-    Raises:
-        RunError: There is no run, it is finished, it is running, or its options were others.
-    """
+def _existing_run(config: TrainConfig) -> RunFolder:
     run = RunFolder(path=config.run)
     saved, wanted = run.config().model_dump(), config.model_dump()
     changed = [name for name in saved if name not in _FREE and saved[name] != wanted[name]]
@@ -189,7 +206,4 @@ def existing_run(config: TrainConfig) -> RunFolder:
     status = run.status()
     if status is not None and status.state == "finished":
         raise RunError(f"run {run.path} is finished: there is nothing to resume")
-    if status is not None and status.state == "running" and is_alive(status):
-        raise RunError(f"run {run.path} is being trained by process {status.pid}: stop it first")
-    run.clear_stop()
     return run

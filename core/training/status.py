@@ -1,19 +1,21 @@
 """What a run says about itself while it runs, and whether its process still lives."""
 
 import os
+import platform
 import time
 from typing import Literal
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-State = Literal["running", "finished", "interrupted", "failed"]
+State = Literal["running", "finished", "cancelled", "failed"]
 
 
 class RunStatus(BaseModel):
     """Content of `status.json`.
 
-    Times are seconds since 1970. `step` counts within the epoch, `epoch` over both stages.
+    Times are seconds since 1970. `host` tells whose process `pid` is, where several machines share
+    a folder. `step` counts within the epoch, `epoch` over both stages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +23,7 @@ class RunStatus(BaseModel):
     state: State
     pid: int
     process_start: float
+    host: str
     heartbeat: float
     stage: str = "preparing"
     epoch: int = 0
@@ -34,12 +37,13 @@ class RunStatus(BaseModel):
 def own_status(state: State = "running") -> RunStatus:
     """The status of this very process."""
     started = psutil.Process().create_time()
-    return RunStatus(state=state, pid=os.getpid(), process_start=started, heartbeat=time.time())
-
-
-def is_alive(status: RunStatus) -> bool:
-    """Whether the process that wrote the status still runs."""
-    return living_process(status.pid, status.process_start) is not None
+    return RunStatus(
+        state=state,
+        pid=os.getpid(),
+        process_start=started,
+        host=platform.node(),
+        heartbeat=time.time(),
+    )
 
 
 def living_process(pid: int, process_start: float) -> psutil.Process | None:

@@ -157,9 +157,9 @@ def test_a_run_is_started_from_the_sidebar_watched_and_stopped(
     assert run_state(run).state == "running"
     page.get_by_role("button", name="Stop this run").click()
     page.get_by_role("button", name="Yes, stop it").click()
-    interrupted = page.get_by_text("Interrupted: everything is saved")
-    expect(interrupted).to_be_visible(timeout=PATIENCE_MS)
-    assert run_state(run).state == "interrupted"
+    cancelled = page.get_by_text("Cancelled: everything is saved")
+    expect(cancelled).to_be_visible(timeout=PATIENCE_MS)
+    assert run_state(run).state == "cancelled"
     assert visitor.exceptions == []
     assert visitor.foreign == []
 

@@ -1,6 +1,7 @@
 """Run folders in every state, without training."""
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -38,7 +39,13 @@ def make_run(tmp_path: Path) -> RunMaker:
             number = os.getpid() if pid is None else pid
             begun = psutil.Process(number).create_time() if process_start is None else process_start
             run.write_status(
-                RunStatus(state=state, pid=number, process_start=begun, heartbeat=time.time())
+                RunStatus(
+                    state=state,
+                    pid=number,
+                    process_start=begun,
+                    host=platform.node(),
+                    heartbeat=time.time(),
+                )
             )
         return run
 

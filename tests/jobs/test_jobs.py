@@ -15,6 +15,7 @@ from core.jobs.record import LaunchRecord
 from core.jobs.state import run_state
 from core.jobs.stop import request_stop, stop
 from core.jobs.summary import list_runs, summarise
+from core.locks import hold
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
@@ -56,7 +57,7 @@ def test_a_dead_child_that_nobody_collected_is_gone(
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize("state", ["finished", "interrupted", "failed"])
+@pytest.mark.parametrize("state", ["finished", "cancelled", "failed"])
 def test_what_a_run_says_at_its_end_counts(make_run: RunMaker, state: str) -> None:
     assert run_state(make_run(state=state, pid=NO_PROCESS, process_start=1.0).path).state == state
 
@@ -75,7 +76,7 @@ def test_a_launched_run_is_starting_until_it_speaks(tmp_path: Path, spawn: Proce
 def test_a_resumed_run_is_starting_although_it_ended_before(
     make_run: RunMaker, spawn: ProcessMaker
 ) -> None:
-    run = make_run(state="interrupted", pid=NO_PROCESS, process_start=1.0)
+    run = make_run(state="cancelled", pid=NO_PROCESS, process_start=1.0)
     LaunchRecord.of(spawn(PATIENT).pid).write(run.path)
     assert run_state(run.path).state == "starting"
 
@@ -200,7 +201,7 @@ def test_a_second_launch_is_refused(make_run: RunMaker, tmp_path: Path) -> None:
     run = make_run()
     with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
         launch(TrainConfig(dataset=tmp_path, run=run.path))
-    ended = make_run("ended", state="interrupted")
+    ended = make_run("ended", state="cancelled")
     with pytest.raises(RunError, match="not empty"):
         launch(TrainConfig(dataset=tmp_path, run=ended.path))
     with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
@@ -234,7 +235,8 @@ def test_a_folder_is_free_again_where_a_run_failed_before_its_first_epoch(
     make_run: RunMaker,
 ) -> None:
     check_free(make_run("mended", state="failed", epochs=0).path)
-    with pytest.raises(RunError, match=f"trained by process {os.getpid()}"):
-        check_free(make_run("at-work", epochs=0).path)
+    at_work = make_run("at-work", epochs=0).path
+    with hold(at_work), pytest.raises(RunError, match="in use by another process"):
+        check_free(at_work)
     with pytest.raises(RunError, match="not empty"):
         check_free(make_run("begun", state="failed", epochs=1).path)

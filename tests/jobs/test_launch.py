@@ -92,7 +92,7 @@ def test_a_run_outlives_its_launcher_and_is_stopped_and_resumed(
     while not read_events(config.run):
         assert time.monotonic() < deadline, log_tail(config.run)
         time.sleep(0.1)
-    assert stop(config.run, grace_s=60).state == "interrupted", log_tail(config.run)
+    assert stop(config.run, grace_s=60).state == "cancelled", log_tail(config.run)
     done = len(read_events(config.run))
     assert 0 < done < 10_000
     resume(config.run)
@@ -100,7 +100,7 @@ def test_a_run_outlives_its_launcher_and_is_stopped_and_resumed(
     while len(read_events(config.run)) <= done:
         assert time.monotonic() < deadline, log_tail(config.run)
         time.sleep(0.1)
-    assert stop(config.run, grace_s=60).state == "interrupted", log_tail(config.run)
+    assert stop(config.run, grace_s=60).state == "cancelled", log_tail(config.run)
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_a_signal_at_any_step_costs_nothing(
     assert signal.getsignal(signal.SIGINT) is before
     status = RunFolder(path=config.run).status()
     assert status is not None
-    assert status.state == "interrupted"
+    assert status.state == "cancelled"
     reports = list(fit(config, resume=True))
     assert _ending(config) == uninterrupted
     # An epoch that was over is not told twice.

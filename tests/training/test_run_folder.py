@@ -5,13 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core.errors import RunError
-from core.training.run_folder import RunFolder, existing_run, new_run
+from core.locks import LockHeld, hold
+from core.training.run_folder import RunFolder, opened_run
 from core.training.schema import TrainConfig
-from core.training.status import is_alive, own_status
+from core.training.status import living_process, own_status
+
+
+def new_run(config: TrainConfig) -> RunFolder:
+    with opened_run(config, resume=False) as run:
+        return run
+
+
+def existing_run(config: TrainConfig) -> RunFolder:
+    with opened_run(config, resume=True) as run:
+        return run
 
 
 @pytest.fixture
@@ -54,26 +64,40 @@ def test_damaged_options_and_status_are_named(config: TrainConfig) -> None:
         run.status()
 
 
-def test_a_running_run_cannot_be_resumed(config: TrainConfig) -> None:
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_at_work_is_left_alone(config: TrainConfig, resume: bool) -> None:
     run = new_run(config)
-    run.write_status(own_status())
-    with pytest.raises(RunError, match=f"process {os.getpid()}"):
-        existing_run(config)
+    before = (run.path / "config.json").read_bytes()
+    opened = opened_run(config.model_copy(update={"device": "cpu"}), resume)
+    with hold(config.run), pytest.raises(LockHeld, match="in use by another process"):
+        opened.__enter__()
+    assert (run.path / "config.json").read_bytes() == before
 
 
 def test_a_run_whose_process_died_can_be_resumed(config: TrainConfig) -> None:
-    run = new_run(config)
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    started = psutil.Process(dead.pid).create_time()
-    dead.wait()
-    run.write_status(own_status().model_copy(update={"pid": dead.pid, "process_start": started}))
-    assert existing_run(config) == run
+    code = (
+        "import os, sys; from core.training.run_folder import opened_run; "
+        "from core.training.schema import TrainConfig; "
+        "config = TrainConfig.model_validate_json(sys.argv[1]); "
+        "opened_run(config, False).__enter__(); os.kill(os.getpid(), 9)"
+    )
+    died = subprocess.run([sys.executable, "-c", code, config.model_dump_json()], check=False)
+    assert died.returncode == -9
+    assert existing_run(config).config() == config
+
+
+def test_no_run_is_made_where_none_can_go_on(config: TrainConfig) -> None:
+    with pytest.raises(RunError, match="holds no run"):
+        existing_run(config)
+    assert not config.run.exists()
 
 
 def test_a_process_number_given_again_is_another_process() -> None:
     status = own_status()
-    assert is_alive(status)
-    assert not is_alive(status.model_copy(update={"process_start": status.process_start - 60.0}))
+    found = living_process(status.pid, status.process_start)
+    assert found is not None
+    assert found.pid == os.getpid()
+    assert living_process(status.pid, status.process_start - 60.0) is None
 
 
 def test_where_and_how_fast_may_change_on_resume(config: TrainConfig) -> None:
