@@ -16,7 +16,7 @@ from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
-_HANDED = "handed_checkpoint"
+_HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
 _REGION, _HEADING, _METHOD = "known_region", "known_heading", "method"
 PROTOCOLS = {
@@ -30,6 +30,8 @@ PROTOCOLS = {
 def pick_dataset() -> None:
     """Sidebar: a folder under `data/`, or a typed path."""
     place = workspace()
+    if _HANDED_DATASET in st.session_state:
+        st.session_state[_DATASET] = st.session_state.pop(_HANDED_DATASET)
     st.selectbox(
         "Data set",
         _options(_DATASET, [place.label(folder) for folder in place.datasets()]),
@@ -61,6 +63,11 @@ def pick_checkpoint() -> None:
 def hand_over_checkpoint(folder: Path) -> None:
     """Let the picker choose this checkpoint in the next run: this run's is drawn already."""
     st.session_state[_HANDED] = workspace().label(folder.resolve())
+
+
+def hand_over_dataset(folder: Path) -> None:
+    """Let the picker choose this data set in the next run: this run's is drawn already."""
+    st.session_state[_HANDED_DATASET] = workspace().label(folder.resolve())
 
 
 def pick_online_tiles() -> None:

@@ -3,6 +3,7 @@
 Pure description, no Streamlit: `app.forms` draws it, and tests read it.
 """
 
+import json
 import types
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -92,6 +93,28 @@ def nest(values: dict[tuple[str, ...], Any]) -> dict[str, Any]:
             inner = inner.setdefault(name, {})
         inner[path[-1]] = value
     return result
+
+
+def as_held(item: FormField, value: Any) -> Any:  # noqa: ANN401 - any answer
+    """Return a value of the schema as the field's widget holds it: numbers and objects as text."""
+    if item.kind == "flag":
+        return bool(value)
+    if item.kind == "integer":
+        return None if value is None else int(value)
+    if item.kind == "number":
+        return None if value is None else float(value)
+    if item.kind == "choice":
+        return value
+    if item.kind == "json":
+        return json.dumps(value) if value else ""
+    if item.kind == "numbers":
+        return ", ".join(_exact(number) for number in value or ())
+    return "" if value is None else str(value)
+
+
+def _exact(number: float) -> str:
+    """Write a number short where that says all of it, else in full."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 
 
 def read_numbers(text: str, *, whole: bool) -> list[float] | list[int]:

@@ -13,7 +13,7 @@ import streamlit as st
 from pydantic import BaseModel, ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from app.form_fields import FormField, form_fields, nest, read_numbers
+from app.form_fields import FormField, as_held, form_fields, nest, read_numbers
 from core.errors import BearingsError
 
 Path = tuple[str, ...]
@@ -92,7 +92,7 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         if groups:
             st.caption("All options")
         for title, members in groups:
-            with st.expander(title):
+            with st.expander(title + _mark(members, plan)):
                 for item in members:
                     boxes[item.path] = st.container()
                     values[item.path] = _widget(boxes[item.path], item, plan)
@@ -106,6 +106,12 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
     except BearingsError as error:
         summary.error(str(error))
     return None
+
+
+def fill(schema: type[Schema], plan: FormPlan, config: Schema) -> None:
+    """Let the form, which is not drawn yet in this run, show the options of `config`."""
+    for item in form_fields(schema, plan.hidden, start=config):
+        st.session_state[_key(plan, item)] = as_held(item, item.default)
 
 
 def problems(error: ValidationError) -> dict[Path, str]:
@@ -155,6 +161,19 @@ def _groups(
     yield from groups.items()
 
 
+def _mark(members: Sequence[FormField], plan: FormPlan) -> str:
+    """How many answers of a group are others than those it began with."""
+    changed = 0
+    for item in members:
+        begun = as_held(item, plan.start.get(item.path, item.default))
+        changed += st.session_state.get(_key(plan, item), begun) != begun
+    return f" · {changed} changed" if changed else ""
+
+
+def _key(plan: FormPlan, item: FormField) -> str:
+    return "_".join((plan.key, *item.path))
+
+
 def _buttons(labels: tuple[str, ...]) -> str | None:
     pressed = None
     for index, label in enumerate(labels):
@@ -165,36 +184,31 @@ def _buttons(labels: tuple[str, ...]) -> str | None:
 
 
 def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
-    key = "_".join((plan.key, *item.path))
-    shown = plan.start.get(item.path, item.default)
+    shown = as_held(item, plan.start.get(item.path, item.default))
     label = plan.labels.get(item.path, item.label)
-    common: dict[str, Any] = {"label": label, "help": item.help or None, "key": key}
+    common: dict[str, Any] = {"label": label, "help": item.help or None, "key": _key(plan, item)}
     # A visit to another page must not lose a half-filled form.
     common["persist_state"] = "session"
     if item.kind == "flag":
-        return box.checkbox(value=bool(shown), **common)
+        return box.checkbox(value=shown, **common)
     if item.kind in ("integer", "number"):
         return _number(box, item, shown, common)
     if item.kind == "choice":
         place = item.choices.index(shown) if shown in item.choices else None
         return box.selectbox(options=item.choices, index=place, **common)
-    if item.kind == "json":
-        return box.text_input(value=json.dumps(shown) if shown else "", **common)
-    if item.kind == "numbers":
-        return box.text_input(value=", ".join(f"{x:g}" for x in shown or ()), **common)
-    text = "" if shown is None else str(shown)
     offered = list(plan.suggestions.get(item.path, ()))
-    if not offered:
-        return box.text_input(value=text, **common)
-    options = offered if text in offered or not text else [text, *offered]
-    place = options.index(text) if text else 0
+    if item.kind != "text" or not offered:
+        return box.text_input(value=shown, **common)
+    answered = st.session_state.get(common["key"])
+    options = list(dict.fromkeys(filter(None, [*offered, shown, answered])))
+    place = options.index(shown) if shown else 0
     return box.selectbox(options=options, index=place, accept_new_options=True, **common)
 
 
 def _number(
     box: DeltaGenerator,
     item: FormField,
-    shown: Any,  # noqa: ANN401 - int, float or None
+    shown: float | None,
     common: dict[str, Any],
 ) -> Any:  # noqa: ANN401 - int, float or None
     convert = int if item.kind == "integer" else float
@@ -206,7 +220,7 @@ def _number(
     if item.kind == "number":
         # Learning rates need more digits than Streamlit's two; %g also keeps 5 from reading 5.00.
         settings |= {"format": "%g", "step": _step(shown)}
-    return box.number_input(value=None if shown is None else convert(shown), **settings)
+    return box.number_input(value=shown, **settings)
 
 
 def _step(shown: float | None) -> float:

@@ -1,11 +1,13 @@
 """The form of a training run: which options stand first, and what a newcomer's machine can do."""
 
+import re
 import shlex
 from pathlib import Path
 
 import streamlit as st
 
-from app.forms import FormAnswer, FormPlan, config_form
+from app import controls
+from app.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import PROJECT, Workspace
 from core.cli.flags import as_words
 from core.cli.train import SHORT
@@ -37,14 +39,49 @@ BACKBONES = (
     "vit_tiny_patch16_224",
 )
 WEIGHTS = ("random", "pretrained")
-_TAKEN = "train_folder_taken"
+_TAKEN, _BEGUN, _REFINE = "train_folder_taken", "train_begun_with", "train_refine"
 # The refinement is chosen on validation, and the data set stands in the sidebar.
 HIDDEN = (("dataset",), ("command",), ("refine",))
 
 
 def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
     """Draw the form; return the options once a button was pressed and all of them are valid."""
-    plan = FormPlan(
+    begun: TrainConfig | None = st.session_state.pop(_BEGUN, None)
+    if begun is not None:
+        # It has no widget, and must not get lost on the way.
+        st.session_state[_REFINE] = begun.refine
+        st.session_state[_TAKEN] = begun.run
+    plan = _plan(place, dataset)
+    if begun is not None:
+        fill(TrainConfig, plan, begun)
+    if _TAKEN in st.session_state:
+        another = _another(place, st.session_state.pop(_TAKEN), dataset)
+        st.session_state["train_run"] = place.label(another)
+    answer = config_form(TrainConfig, plan)
+    if answer is None:
+        return None
+    run = place.root / answer.config.run.expanduser()
+    return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
+
+
+def prefill(config: TrainConfig) -> None:
+    """Let the form show the options of an earlier run next time, and a run folder that is free."""
+    st.session_state[_BEGUN] = config
+    controls.hand_over_dataset(config.dataset)
+
+
+def propose_another_folder(taken: Path) -> None:
+    """Let the form offer a free folder next time, named like the one that was just taken."""
+    st.session_state[_TAKEN] = taken
+
+
+def free_run(place: Workspace, dataset: Path) -> Path:
+    """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
+    return _free(place.runs, dataset.name, 1)
+
+
+def _plan(place: Workspace, dataset: Path) -> FormPlan:
+    return FormPlan(
         key="train",
         first=FIRST,
         buttons=(START, CHECK),
@@ -55,30 +92,25 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
             ("model", "backbone"): "resnet10t",
             ("model", "weights"): "random",
             ("model", "input_size"): 112,
+            ("refine",): st.session_state.get(_REFINE),
         },
         suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
         hidden=HIDDEN,
     )
-    if st.session_state.pop(_TAKEN, False):
-        st.session_state["train_run"] = plan.start[("run",)]
-    answer = config_form(TrainConfig, plan)
-    if answer is None:
-        return None
-    run = place.root / answer.config.run.expanduser()
-    return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
 
 
-def propose_another_folder() -> None:
-    """Let the form offer a free run folder next time: the one that stands there was just taken."""
-    st.session_state[_TAKEN] = True
+def _another(place: Workspace, run: Path, dataset: Path) -> Path:
+    """A free folder named like `run`; one that lies elsewhere, as in a study, lends no name."""
+    match = re.fullmatch(r"(.+?)(?:-(\d+))?", run.name)
+    if match is None or run.parent != place.runs:
+        return free_run(place, dataset)
+    return _free(place.runs, match[1], int(match[2] or 1) + 1)
 
 
-def free_run(place: Workspace, dataset: Path) -> Path:
-    """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
-    number = 1
-    while (place.runs / f"{dataset.name}-{number}").exists():
+def _free(parent: Path, stem: str, number: int) -> Path:
+    while (parent / f"{stem}-{number}").exists():
         number += 1
-    return place.runs / f"{dataset.name}-{number}"
+    return parent / f"{stem}-{number}"
 
 
 def command(config: TrainConfig) -> str:

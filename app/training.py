@@ -59,6 +59,6 @@ def _act(place: Workspace, answer: FormAnswer[TrainConfig]) -> None:
         return
     st.session_state.pop(_CHECKED, None)
     watch_next(launch(answer.config))
-    train_form.propose_another_folder()
+    train_form.propose_another_folder(answer.config.run)
     # Everything above was drawn before there was a run.
     st.rerun()

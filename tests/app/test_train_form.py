@@ -1,0 +1,86 @@
+"""The form of a run, filled with the options of another: nothing is lost, and what differs shows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import train_form
+from app.form_fields import FormField, as_held, form_fields, nest, read_numbers
+from core.training.schema import TrainConfig
+
+OpenPage = Callable[..., AppTest]
+# One answer of every kind of widget, and one that has no widget at all.
+CHANGED: dict[tuple[str, ...], Any] = {
+    ("seed",): 7,
+    ("batch_size",): 24,
+    ("model", "backbone"): "a_backbone_of_mine",
+    ("model", "weights"): "pretrained",
+    ("split", "protocol"): "random",
+    ("split", "fold"): 3,
+    ("stage1", "epochs"): 4,
+    ("stage2", "lr_backbone"): 1.2345678e-5,
+    ("stage2", "unfreeze"): None,
+    ("channels_last",): False,
+    ("clip_norm",): None,
+    ("refine",): {"method": "retrieval", "k": 7},
+}
+
+
+def config_of(workspace: Path, **values: Any) -> TrainConfig:
+    """Options of an earlier run that differ from what the form begins with."""
+    paths = {("dataset",): workspace / "data" / "tiny", ("run",): workspace / "runs" / "mine-3"}
+    return TrainConfig.model_validate(nest(paths | CHANGED | values))
+
+
+def filled(app: AppTest, config: TrainConfig) -> AppTest:
+    """The page after another page said: train with these options."""
+    app.session_state["train_begun_with"] = config
+    return app.run()
+
+
+def test_the_form_repeats_an_earlier_run_to_the_last_digit(
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainConfig] = []
+    monkeypatch.setattr(train_form, "command", lambda config: asked.append(config) or "typed")
+    earlier = config_of(full_workspace)
+    app = filled(open_page(full_workspace, "train"), earlier)
+    next(one for one in app.button if "Check and show" in one.label).click().run()
+    assert not app.exception
+    assert not app.error
+    free = full_workspace / "runs" / "mine-4"
+    assert asked == [earlier.model_copy(update={"run": free})]
+
+
+def test_groups_say_how_many_of_their_answers_are_changed(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = filled(open_page(full_workspace, "train"), config_of(full_workspace))
+    titles = {item.label for item in app.expander}
+    assert {"Run · 3 changed", "Split · 1 changed", "Stage 2 · 1 changed", "Loss"} <= titles
+
+
+def test_options_of_a_study_get_a_folder_of_their_own_name(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    trial = full_workspace / "runs" / "study" / "trials" / "0007"
+    config = config_of(full_workspace).model_copy(update={"run": trial})
+    app = filled(open_page(full_workspace, "train"), config)
+    assert app.text_input(key="train_run").value == "runs/tiny-1"
+
+
+def test_every_default_survives_the_widget_that_holds_it() -> None:
+    for item in form_fields(TrainConfig, train_form.HIDDEN):
+        held = as_held(item, item.default)
+        if item.kind == "numbers":
+            assert tuple(read_numbers(held, whole=item.whole)) == tuple(item.default)
+        elif item.default is not None and item.kind not in ("json", "text"):
+            assert held == item.default, item.path
+
+
+def test_numbers_are_held_in_full() -> None:
+    item = FormField(("scale",), "numbers", "", None)
+    assert as_held(item, (0.8, 0.123456789)) == "0.8, 0.123456789"
