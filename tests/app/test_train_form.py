@@ -1,4 +1,4 @@
-"""The form of a run, filled with the options of another: nothing is lost, and what differs shows."""
+"""The form filled with the options of another run: nothing is lost, and what differs shows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,10 +29,10 @@ CHANGED: dict[tuple[str, ...], Any] = {
 }
 
 
-def config_of(workspace: Path, **values: Any) -> TrainConfig:
+def config_of(workspace: Path) -> TrainConfig:
     """Options of an earlier run that differ from what the form begins with."""
     paths = {("dataset",): workspace / "data" / "tiny", ("run",): workspace / "runs" / "mine-3"}
-    return TrainConfig.model_validate(nest(paths | CHANGED | values))
+    return TrainConfig.model_validate(nest(paths | CHANGED))
 
 
 def filled(app: AppTest, config: TrainConfig) -> AppTest:
