@@ -21,6 +21,7 @@ _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
 _REGION, _HEADING, _METHOD = "known_region", "known_heading", "method"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
+    "visit": "visit: photos of one walk stay together",
     "random": "random: stratified by region",
     "official": "official: as the folder says",
     "region": "region: one fold of whole regions never seen",

@@ -1,8 +1,9 @@
 """Which photos train, which choose and which test: named, seeded, hashed protocols.
 
 `random` compares with published figures; `spot` keeps photos of one standing point together, so
-that a test photo is not known from its neighbour; `region` holds whole regions out; `official` is
-the folder's own. Assignment sees photos in the order of their ids, never in that of the file.
+that a test photo is not known from its neighbour; `visit` keeps photos of one walk together, for a
+known place on another day; `region` holds whole regions out; `official` is the folder's own.
+Assignment sees photos in the order of their ids, never in that of the file.
 """
 
 import hashlib
@@ -16,9 +17,10 @@ import numpy as np
 from core.dataset.assign import assign_groups, teach_regions
 from core.dataset.labels import Dataset
 from core.dataset.spots import spots_below
+from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 
-Protocol = Literal["official", "random", "spot", "region"]
+Protocol = Literal["official", "random", "spot", "visit", "region"]
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 VAL_SHARE = 0.1
@@ -36,6 +38,8 @@ class Split:
         folds: How many folds, or None.
         parts: Part by photo_id.
         radius_m: Photos this close share a part, where the protocol keeps spots together.
+        gap_minutes: Photos this soon after one another share a part, where the clock tells visits.
+        notes: What the rule had to assume, with counts.
     """
 
     protocol: str
@@ -44,6 +48,8 @@ class Split:
     folds: int | None
     parts: dict[str, Part]
     radius_m: float | None = None
+    gap_minutes: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject unknown and empty parts."""
@@ -102,6 +108,8 @@ class Split:
             "fold": self.fold,
             "folds": self.folds,
             "radius_m": self.radius_m,
+            "gap_minutes": self.gap_minutes,
+            "notes": list(self.notes),
             "hash": self.hash,
             "parts": listed,
         }
@@ -122,7 +130,8 @@ class Split:
             raise SplitError(f"the stored split is damaged: {error!r}") from error
         if len(parts) != sum(len(photos) for photos in listed.values()):
             raise SplitError("the stored split is damaged: a photo is in it twice")
-        split = cls(**known, parts=parts, radius_m=value.get("radius_m"))
+        known |= {name: value.get(name) for name in ("radius_m", "gap_minutes")}
+        split = cls(**known, parts=parts, notes=tuple(value.get("notes", ())))
         if split.hash != stored:
             raise SplitError(
                 "the stored split is damaged: its photos do not fit its hash; restore split.json "
@@ -138,12 +147,13 @@ def make_split(
     *,
     fold: int | None = None,
     folds: int = 5,
+    gap_minutes: float = GAP_MINUTES,
 ) -> Split:
     """Split a dataset by a named protocol.
 
     Without a fold, 80 % train, 10 % val and 10 % test, as near as groups and regions allow. With
     one, fold `fold` of `folds` is the test part and val, 10 % of all, is carved from the rest by
-    the same rule. A region that one group holds alone is trained, in every fold.
+    the same rule. A region that one group holds alone is trained in every fold, tested in none.
 
     `region` exists as folds only; its val part is carved from the trained regions by `spot`.
     `official` takes the parts of the folder: without a test file, the official val part is the
@@ -157,13 +167,10 @@ def make_split(
     order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
     regions = dataset.region_index[order]
     official = dataset.table["official"].to_numpy()[order]
-    spots, radius_m = np.arange(len(order)), None
-    complete = protocol == "official" and set(official) == set(PARTS)
-    if protocol != "random" and not complete:
-        spots, radius_m = spots_below(dataset.local_frame().to_metres(dataset.positions[order]))
-    groups = regions if protocol == "region" else spots
+    small, rule = _groups(dataset, order, protocol, gap_minutes)
+    groups = regions if protocol == "region" else small
     if protocol == "official":
-        parts = _official(official, regions, spots, seed)
+        parts = _official(official, regions, small, seed)
     elif fold is None:
         shares = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
         parts = assign_groups(groups, regions, shares, np.random.default_rng([seed]))
@@ -172,14 +179,30 @@ def make_split(
         numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
         parts = np.where(numbers == fold, 2, 0)
         # Whole regions for val would leave even fewer trained; their spots serve as well.
-        _carve_val(parts, spots, regions, np.random.default_rng([seed, fold]))
-    if protocol in ("random", "spot"):
+        _carve_val(parts, small, regions, np.random.default_rng([seed, fold]))
+    if protocol in ("random", "spot", "visit"):
         teach_regions(parts, groups, regions)
     photo_ids = dataset.table["photo_id"].to_numpy()[order]
     named = {str(photo): PARTS[part] for photo, part in zip(photo_ids, parts, strict=True)}
-    split = Split(protocol, seed, fold, folds if fold is not None else None, named, radius_m)
+    split = Split(protocol, seed, fold, folds if fold is not None else None, named, **rule)
     _check_regions(split, dataset, parts, regions)
     return split
+
+
+def _groups(
+    dataset: Dataset, order: np.ndarray, protocol: str, gap_minutes: float
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Photos that must not be parted, `(n,)` in the order given, and the rule that found them."""
+    own_parts = protocol == "official" and set(dataset.table["official"]) == set(PARTS)
+    if protocol == "random" or own_parts:
+        return np.arange(len(order)), {}
+    position_m = dataset.local_frame().to_metres(dataset.positions[order])
+    if protocol == "visit":
+        table = dataset.table.iloc[order].reset_index(drop=True)
+        visits = find_visits(table, position_m, gap_minutes)
+        return visits.groups, {"gap_minutes": visits.gap_minutes, "notes": visits.notes}
+    spots, radius_m = spots_below(position_m)
+    return spots, {"radius_m": radius_m}
 
 
 def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int) -> None:
@@ -189,7 +212,7 @@ def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int
         raise SplitError(f"fold {fold} of {folds} does not exist: folds count from 0, at least 2")
     if protocol == "official":
         if fold is not None:
-            raise SplitError("the official split has no folds: use random, spot or region")
+            raise SplitError("the official split has no folds: use random, spot, visit or region")
         if set(dataset.table["official"]) <= {"", "train"}:
             raise SplitError(
                 f"{dataset.root} has no official split (labels_train.csv with labels_val.csv or "

@@ -71,7 +71,7 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     truth = read_truth(dataset, rows, predictor.card)
     seen = np.full(len(rows), part == "train")
     size = sum(1 for name in split.parts.values() if name == part)
-    notes = _partial_notes(part, len(rows), size) + _seen_notes(seen)
+    notes = _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
     return Selection(rows, truth, seen, _described(split, part, len(rows), size), notes)
 
 
@@ -83,6 +83,7 @@ def _described(split: Split, part: str, present: int, size: int) -> dict[str, ob
         "seed": split.seed,
         "fold": split.fold,
         "folds": split.folds,
+        "radius_m": split.radius_m,
         "photos_present": present,
         "photos_in_part": size,
     }
@@ -98,6 +99,7 @@ def _whole(truth: Truth) -> dict[str, object]:
         "seed": None,
         "fold": None,
         "folds": None,
+        "radius_m": None,
         "photos_present": len(truth),
         "photos_in_part": len(truth),
     }

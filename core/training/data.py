@@ -77,7 +77,7 @@ class TrainingData:
         ]
         for row in self.dataset.excluded.head(20).itertuples():
             said.append(f"left out: {row.photo_id}: {row.reason}")
-        said += self.dataset.notes
+        said += [*self.dataset.notes, *self.split.notes]
         train = self.rows["train"]
         untaught = int((~np.isfinite(self.target[train]).all(axis=1)).sum())
         if untaught:
@@ -109,6 +109,7 @@ def read_training_data(
         config.split.seed,
         fold=config.split.fold,
         folds=config.split.folds,
+        gap_minutes=config.split.gap_minutes,
     )
     rows = {part: split.rows(dataset, part) for part in PARTS}
     frame = dataset.local_frame()

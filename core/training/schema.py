@@ -18,16 +18,24 @@ class SplitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    protocol: Literal["spot", "random", "official", "region"] = Field(
+    protocol: Literal["spot", "visit", "random", "official", "region"] = Field(
         "spot",
-        description="spot: photos within a few metres stay together; random: as most published "
-        "figures; official: the folder's own; region: whole regions unseen",
+        description="spot: photos within a few metres stay together; visit: photos of one walk "
+        "stay together; random: as most published figures; official: the folder's own; region: "
+        "whole regions unseen",
     )
     seed: int = Field(0, ge=0, description="Another seed is another split")
     fold: int | None = Field(
         None, ge=0, description="Which fold is the test part; empty: one split, no folds"
     )
     folds: int = Field(5, ge=2, le=50, description="How many folds there are")
+    gap_minutes: float = Field(
+        10.0,
+        gt=0,
+        le=1440,
+        description="visit: a walk ends where no photo was taken for longer; of no account where "
+        "the labels name walks",
+    )
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:

@@ -3,37 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from core.dataset.campus import Campus
-from core.dataset.labels import PHOTO_COLUMNS, Dataset, read_dataset
-from core.dataset.regions import natural_order
+from core.dataset.labels import Dataset, read_dataset
 from core.dataset.splits import PARTS, Split, make_split
 from core.dataset.spots import spot_groups
 from core.errors import SplitError
-from core.geo import CoordinateFrame
+from tests.dataset.plane import dataset_of
 
 PROTOCOLS = [("random", None), ("spot", None), ("random", 1), ("spot", 1), ("region", 1)]
-
-
-def dataset_of(
-    positions: np.ndarray, regions: list[str], official: list[str] | None = None
-) -> Dataset:
-    table = pd.DataFrame("", index=pd.RangeIndex(len(regions)), columns=list(PHOTO_COLUMNS))
-    table = table.assign(
-        photo_id=[f"images/{row:05d}.jpg" for row in range(len(regions))],
-        latitude=positions[:, 0],
-        longitude=positions[:, 1],
-        heading_deg=0.0,
-        hfov_deg=np.nan,
-        minute=np.nan,
-        region=regions,
-        official=official or "",
-    )
-    campus = Campus("plane", CoordinateFrame("planar_metres"))
-    none_left_out = pd.DataFrame({"photo_id": [], "reason": []})
-    return Dataset(Path("plane"), campus, table, none_left_out, (), natural_order(regions))
 
 
 @pytest.fixture(scope="module")
