@@ -53,13 +53,13 @@ def attribute(
         region: For target `region`: which one; the predicted one when absent.
 
     Raises:
-        ConfigError: The method, the target or the region is unknown, or the backbone does not
-            allow the method.
+        ConfigError: The method, the target or the region is unknown, the backbone does not allow
+            the method, or `predictor` is an ensemble.
     """
     chosen, options = _chosen(method, knobs)
     if target not in TARGETS:
         raise ConfigError(f"target {target!r} is unknown: choose one of {', '.join(TARGETS)}")
-    model = predictor.model
+    model = _one_network(predictor)
     if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
         raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
     seen = resize_photo(photo, model.input_size)
@@ -81,6 +81,14 @@ def attribute(
         baseline_score=solution.baseline_score,
         delta=solution.delta,
     )
+
+
+def _one_network(predictor: Explained) -> BearingsModel:
+    if predictor.card.ensemble is not None:
+        raise ConfigError(
+            "an ensemble is several networks, and a map explains one: explain one of its members"
+        )
+    return predictor.model
 
 
 def _chosen(method: str, knobs: BaseModel | None) -> tuple[Method, BaseModel]:

@@ -34,6 +34,11 @@ class Prediction:
         weight: `(n, k)` share of each neighbour in the retrieved position.
         features: `(n, D)` pooled features of the network.
         notes: What a reader should know, such as that nothing could be refined.
+        members: Only for an ensemble: what each of its members says, without features.
+        member_spread_m: Only for an ensemble: `(n,)` metres from the weighted mean of the members'
+            refined positions to the farthest of them.
+        member_spread_deg: Only for an ensemble: `(n,)` degrees from the refined heading to that of
+            the member that turns farthest from it.
     """
 
     photo_ids: tuple[str, ...]
@@ -53,6 +58,9 @@ class Prediction:
     weight: Floats
     features: NDArray[np.float32]
     notes: tuple[str, ...] = ()
+    members: tuple["Prediction", ...] = ()
+    member_spread_m: Floats | None = None
+    member_spread_deg: Floats | None = None
 
     def __post_init__(self) -> None:
         """Check every shape."""
@@ -69,11 +77,15 @@ class Prediction:
             "similarity": (n, k),
             "weight": (n, k),
         }
+        if self.member_spread_m is not None:
+            expected |= {"member_spread_m": (n,), "member_spread_deg": (n,)}
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {getattr(self, name).shape}")
         if len(self.filenames) != n or len(self.features) != n:
             raise ValueError(f"filenames and features must hold {n} photos")
+        if any(member.photo_ids != self.photo_ids for member in self.members):
+            raise ValueError("the members of an ensemble must answer for the same photos")
 
     def __len__(self) -> int:
         """Number of photos."""
@@ -132,5 +144,6 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
         first,
         photo_ids=tuple(name for part in parts for name in part.photo_ids),
         filenames=tuple(name for part in parts for name in part.filenames),
+        members=tuple(joined(same) for same in zip(*(part.members for part in parts), strict=True)),
         **arrays,
     )

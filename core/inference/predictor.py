@@ -13,10 +13,10 @@ from core.dataset.view import resize_photo
 from core.geo import Floats, heading_from_unit
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import Known, KnownHeading, KnownRegion
-from core.inference.loading import Loaded, load_parts, resolve_device
+from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers, ask_network
 from core.inference.prediction import Prediction
-from core.model.card import Card
+from core.model.card import Card, read_card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
 from core.refine.neighbours import Refined, refine
@@ -39,11 +39,13 @@ class Predictor:
     Attributes:
         loaded: Card, network, gallery and folder.
         device: Where the network computes.
+        members: Only for an ensemble: the predictors whose answers it combines.
         lock: Held while the network runs; hold it to hook into the network.
     """
 
     loaded: Loaded
     device: str
+    members: tuple["Predictor", ...] = ()
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
@@ -233,14 +235,20 @@ def _own_regions(answers: Answers, refined: Refined, known: Known) -> Floats:
 
 
 def load_predictor(path: Path | str, device: str = "cpu") -> Predictor:
-    """Load the predictor of a checkpoint folder, or of a run's best checkpoint.
+    """Load the predictor of a checkpoint or ensemble folder, or of a run's best checkpoint.
 
     Raises:
         CheckpointError: Nothing there, damaged, or parts of different checkpoints.
         ConfigError: The device is not available.
     """
     chosen = resolve_device(device)
-    loaded = load_parts(Path(path), chosen)
+    folder = find_checkpoint(Path(path))
+    if read_card(folder).ensemble is not None:
+        # An ensemble is made of predictors, so its module needs this one.
+        from core.inference.ensemble import load_ensemble
+
+        return load_ensemble(folder, chosen)
+    loaded = load_parts(folder, chosen)
     # Convolutions on CPUs run 1.2 to 1.9 times faster on channels-last float32.
     loaded.model.to(memory_format=torch.channels_last)
     return Predictor(loaded, chosen)

@@ -37,6 +37,8 @@ def feature_distance(similarity: Floats) -> Floats:
 def records(prediction: Prediction, gallery: Gallery | None = None) -> list[Record]:
     """Return one record a photo; positions in label units, and in degrees where there are any.
 
+    Records of an ensemble also say how far its members disagree (`member_spread_m`, `_deg`).
+
     Args:
         prediction: What to write.
         gallery: The predictor's gallery, for the neighbours; without it they are left out.
@@ -51,6 +53,11 @@ def records(prediction: Prediction, gallery: Gallery | None = None) -> list[Reco
         | {"heading_confidence": round(float(prediction.heading_length[row]), SHARE_DECIMALS)}
         for row in range(len(prediction))
     ]
+    if prediction.member_spread_m is not None and prediction.member_spread_deg is not None:
+        spreads = zip(prediction.member_spread_m, prediction.member_spread_deg, strict=True)
+        for record, (metres, degrees) in zip(found, spreads, strict=True):
+            record["member_spread_m"] = round(float(metres), METRE_DECIMALS)
+            record["member_spread_deg"] = round(float(degrees), ANGLE_DECIMALS)
     if frame.has_degrees:
         _add_degrees(found, "", prediction.degrees)
         _add_degrees(found, "_refined", prediction.degrees_refined)

@@ -2,17 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import BearingsError, CheckpointError
 from core.files import write_json
 from core.geo import CoordinateFrame, LocalFrame
+from core.model.ensemble_card import EnsembleCard
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig
 
 SCHEMA_VERSION = 1
+# Programs that know no ensembles say "newer: update", instead of missing the weights.
+ENSEMBLE_VERSION = 2
 CARD = "card.json"
 
 
@@ -45,7 +48,11 @@ class SplitCard(BaseModel):
 
 
 class Card(BaseModel):
-    """What a checkpoint says about itself; `weights` names the file it belongs to."""
+    """What a checkpoint says about itself; `weights` names the file it belongs to.
+
+    An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
+    normaliser are those of its lead, the member whose gallery speaks for it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,6 +76,13 @@ class Card(BaseModel):
     notes: tuple[str, ...] = ()
     weights: str = ""
     weights_dtype: Literal["float32", "float16"] = "float32"
+    ensemble: EnsembleCard | None = None
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.schema_version == ENSEMBLE_VERSION) != (self.ensemble is not None):
+            raise ValueError("an ensemble, and nothing else, has schema version 2 and members")
+        return self
 
     @property
     def local_frame(self) -> LocalFrame:
@@ -78,7 +92,9 @@ class Card(BaseModel):
 
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
-    write_json(folder / CARD, card.model_dump(mode="json"))
+    # A single network's card stays readable by programs that know no ensembles.
+    unsaid = {"ensemble"} if card.ensemble is None else set()
+    write_json(folder / CARD, card.model_dump(mode="json", exclude=unsaid))
 
 
 def read_card(folder: Path) -> Card:
@@ -116,11 +132,11 @@ def _check_version(content: Any, path: Path) -> None:  # noqa: ANN401 - any JSON
     version = content.get("schema_version")
     if version is None:
         raise CheckpointError(f"{path} is damaged: key schema_version is missing")
-    if version != SCHEMA_VERSION:
-        direction = "newer" if isinstance(version, int) and version > SCHEMA_VERSION else "older"
+    if version not in (SCHEMA_VERSION, ENSEMBLE_VERSION):
+        direction = "newer" if isinstance(version, int) and version > ENSEMBLE_VERSION else "older"
         remedy = "update Bearings" if direction == "newer" else "train the checkpoint again"
         raise CheckpointError(
-            f"{path} has schema version {version!r}, {direction} than the {SCHEMA_VERSION} that "
+            f"{path} has schema version {version!r}, {direction} than the {ENSEMBLE_VERSION} that "
             f"this program reads: {remedy}"
         )
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from core.errors import CheckpointError
 from core.files import write_bytes
 from core.model.card import Card, read_card, write_card
+from core.model.ensemble_card import MEMBERS
 from core.model.network import BearingsModel
 
 __all__ = ["Card", "Checkpoint", "load_checkpoint", "read_card", "save_checkpoint"]
@@ -71,6 +72,11 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
         CheckpointError: The card or the weights are missing, damaged, too old or do not fit.
     """
     card = read_card(folder)
+    if card.ensemble is not None:
+        raise CheckpointError(
+            f"{folder} is an ensemble, not one network: give one of the folders in "
+            f"{folder / MEMBERS}"
+        )
     path = folder / card.weights
     state = _read_state(path, folder)
     model = BearingsModel(card.model, len(card.regions))

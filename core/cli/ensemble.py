@@ -1,0 +1,65 @@
+"""`ensemble`: let several runs answer as one model."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, given
+from core.cli.mistakes import validated
+from core.cli.progress import bar, say
+from core.ensemble.schema import EnsembleConfig
+
+if TYPE_CHECKING:
+    from core.ensemble.make import Made
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "members", nargs="+", type=Path, metavar="RUN_OR_CHECKPOINT",
+        help="two or more run folders or checkpoint folders, trained on the same split",
+    )  # fmt: skip
+    add_flags(parser, EnsembleConfig, without=("members",))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = validated(EnsembleConfig, given(arguments) | {"members": tuple(arguments.members)})
+    from core.ensemble.make import make_ensemble
+
+    with bar("Judging the members") as progress:
+        made = make_ensemble(config, progress)
+    for line in _lines(made):
+        say(line)
+    sys.stdout.write(f"{made.folder}\n")
+    return 0
+
+
+def _lines(made: "Made") -> Iterator[str]:
+    """Weights and figures on validation, the ensemble's beside its members'."""
+    yield f"weights: {made.about.rule}"
+    rows = [(member.name, member.weight, member.metrics) for member in made.about.members]
+    for name, weight, metrics in [*rows, ("ensemble", 1.0, made.card.metrics)]:
+        yield (
+            f"{name:<20} weight {weight:.3f}, region {metrics['val_region_accuracy_refined']:.1%}, "
+            f"median {metrics['val_median_refined_m']:.1f} m, "
+            f"heading MAAE {metrics['val_maae_refined_deg']:.1f}°"
+        )
+    yield f"figures are refined ones on the {made.about.photos} validation photos"
+    yield from (f"note: {note}" for note in made.card.notes)
+
+
+COMMAND = Command(
+    "ensemble",
+    "RUN RUN... --out DIR [--weights RULE] [--agree-m METRES]",
+    "Let several runs of one split answer as one model, weighed on their validation photos.",
+    (
+        "python -m core ensemble runs/a runs/b runs/c --out checkpoints/three",
+        "python -m core ensemble runs/a runs/b --out checkpoints/two --weights softmax",
+        "python -m core ensemble runs/a runs/b --out checkpoints/two --weights fitted --agree-m 15",
+        "python -m core evaluate checkpoints/three data/demo   # like any other model",
+    ),
+    _add,
+    _run,
+)

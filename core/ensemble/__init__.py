@@ -1,0 +1,1 @@
+"""Ensembles: several runs of one split, weighed on validation and saved as one model."""

@@ -1,0 +1,231 @@
+"""Making an ensemble: members are checked, judged on validation, weighed, and copied together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset.prepare import prepare_dataset
+from core.dataset.splits import Split
+from core.ensemble.folder import check_free, member_names, write_ensemble
+from core.ensemble.schema import EnsembleConfig
+from core.ensemble.weigh import Weights, score, weigh
+from core.errors import ConfigError, SplitError
+from core.evaluation.evaluate import predict_selection
+from core.evaluation.judgement import Judgement
+from core.evaluation.selection import select
+from core.evaluation.trained import trained_dataset
+from core.geo import Floats, LocalFrame, distance_m
+from core.inference.ensemble import Ensemble, combine
+from core.inference.kinship import check_kinship
+from core.inference.loading import find_checkpoint, load_split, resolve_device
+from core.inference.predictor import Predictor, load_predictor
+from core.model.card import ENSEMBLE_VERSION, Card, read_card
+from core.model.ensemble_card import EnsembleCard, MemberCard
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An ensemble as it was written.
+
+    Attributes:
+        folder: Where it is.
+        card: What it says about itself.
+    """
+
+    folder: Path
+    card: Card
+
+    @property
+    def about(self) -> EnsembleCard:
+        """Members and weights."""
+        if self.card.ensemble is None:
+            raise ValueError("the card of an ensemble names its members")
+        return self.card.ensemble
+
+
+def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> Made:
+    """Judge the members on the validation part of their split, weigh them, and save them as one.
+
+    Nothing is written before everything is known to fit; the card comes last. The test part is
+    never looked at.
+
+    Args:
+        config: Members and options.
+        progress: Called with `(photos done, photos in all)`, first while photos are decoded, then
+            while they are predicted.
+
+    Raises:
+        ConfigError: The members do not fit together, by name, or `out` is taken.
+        CheckpointError: A member is missing or damaged.
+        SplitError, LabelError, FrameError, ImageError: As evaluation says.
+    """
+    check_free(config.out)
+    folders = [find_checkpoint(member) for member in config.members]
+    named = [(str(given), read_card(at)) for given, at in zip(config.members, folders, strict=True)]
+    check_kinship(named)
+    device = resolve_device(config.device)
+    members = tuple(load_predictor(folder, device) for folder in folders)
+    split = load_split(folders[0])
+    judged, scale_m = _judged(config, members, split, progress)
+    weights = weigh(judged, config.weights, scale_m, config.temperature)
+    order = np.argsort(-weights.values, kind="stable")
+    judged, members = [judged[i] for i in order], tuple(members[i] for i in order)
+    weights = replace(weights, values=weights.values[order])
+    names = member_names([config.members[i] for i in order])
+    card = _card(config, members, names, judged, weights, scale_m)
+    write_ensemble(config.out, card, members, split)
+    return Made(config.out, card)
+
+
+def _judged(
+    config: EnsembleConfig, members: tuple[Predictor, ...], split: Split, progress: Progress | None
+) -> tuple[list[Judgement], float]:
+    """What every member says of the validation photos, seen as the ensemble will see them."""
+    trial = _trial(members)
+    dataset, store = prepare_dataset(
+        _dataset(config), trial.store_size, allow_missing=config.allow_missing, progress=progress
+    )
+    for member in members[1:]:
+        select(dataset, member, "val")  # its gallery must know these photos too
+    selection = select(dataset, members[0], "val")
+    asked = predict_selection(trial, store, selection, config.batch_size, progress)
+    rows = split.rows(dataset, "train")
+    if len(rows) == 0:
+        raise SplitError(
+            f"{dataset.root} holds no photo that the members were trained on: give their dataset"
+        )
+    scale_m = _scale_m(trial.card.local_frame, dataset.positions[rows])
+    return [Judgement(selection.truth, answer) for answer in asked.members], scale_m
+
+
+def _dataset(config: EnsembleConfig) -> Path:
+    if config.dataset is not None:
+        return config.dataset
+    for member in config.members:
+        try:
+            return trained_dataset(member)
+        except ConfigError:
+            continue
+    raise ConfigError(
+        "none of the members says where its dataset is (they are checkpoints without runs): name "
+        "the dataset folder with --dataset"
+    )
+
+
+def _trial(members: tuple[Predictor, ...]) -> Ensemble:
+    """The members under equal weights, so that all of them are asked."""
+    equal = np.full(len(members), 1.0 / len(members))
+    names = tuple(str(number) for number in range(len(members)))
+    about = EnsembleCard(
+        members=_member_cards(members, names, equal, [{}] * len(members)),
+        lead=names[0],
+        weighing="uniform",
+        rule="trial",
+        photos=0,
+        agree_m=0.0,
+    )
+    first = members[0]
+    card = _with_members(first.card, members, about)
+    return Ensemble(replace(first.loaded, card=card), first.device, members, first.lock)
+
+
+def _card(
+    config: EnsembleConfig,
+    members: tuple[Predictor, ...],
+    names: tuple[str, ...],
+    judged: list[Judgement],
+    weights: Weights,
+    scale_m: float,
+) -> Card:
+    """The card of the ensemble, with its members' and its own figures on validation."""
+    metrics = [_metrics(one, scale_m) for one in judged]
+    lead = _lead(members, weights)
+    about = EnsembleCard(
+        members=_member_cards(members, names, weights.values, metrics),
+        lead=names[lead],
+        weighing=config.weights,
+        temperature=config.temperature if config.weights == "softmax" else None,
+        rule=weights.rule,
+        photos=len(judged[0].truth),
+        agree_m=config.agree_m,
+    )
+    asked = int((weights.values > 0).sum())
+    answers = [one.prediction for one in judged[:asked]]
+    together = combine(answers, weights.values[:asked], config.agree_m, lead)
+    notes = weights.notes
+    if asked < len(members):
+        notes += (f"{len(members) - asked} members have no weight and are not asked.",)
+    return _with_members(members[lead].card, members, about).model_copy(
+        update={
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": config.command,
+            "metrics": _metrics(Judgement(judged[0].truth, together), scale_m),
+            "notes": notes,
+        }
+    )
+
+
+def _with_members(card: Card, members: tuple[Predictor, ...], about: EnsembleCard) -> Card:
+    """The lead's card as that of an ensemble, which decodes photos for its largest member."""
+    store_size = max(member.store_size for member in members)
+    return card.model_copy(
+        update={
+            "schema_version": ENSEMBLE_VERSION,
+            "preprocess": card.preprocess.model_copy(update={"store_size": store_size}),
+            "refine": None,
+            "weights": "",
+            "weights_dtype": "float32",
+            "ensemble": about,
+        }
+    )
+
+
+def _member_cards(
+    members: tuple[Predictor, ...],
+    names: tuple[str, ...],
+    weights: Floats,
+    metrics: list[dict[str, float]],
+) -> tuple[MemberCard, ...]:
+    return tuple(
+        MemberCard(
+            name=name,
+            weight=float(weight),
+            weights=member.card.weights,
+            created=member.card.created,
+            command=member.card.command,
+            metrics=figures,
+        )
+        for member, name, weight, figures in zip(members, names, weights, metrics, strict=True)
+    )
+
+
+def _lead(members: tuple[Predictor, ...], weights: Weights) -> int:
+    """The heaviest member that has a gallery; without any, the heaviest. They stand in order."""
+    asked = int((weights.values > 0).sum())
+    return next((i for i in range(asked) if members[i].gallery is not None), 0)
+
+
+def _metrics(judgement: Judgement, scale_m: float) -> dict[str, float]:
+    """Figures on validation, named as in the cards of runs."""
+    position, heading = judgement.position, judgement.heading
+    return {
+        "val_region_accuracy": judgement.head_accuracy,
+        "val_region_accuracy_refined": judgement.region.accuracy,
+        "val_median_m": position["raw"].median_m,
+        "val_median_refined_m": position["refined"].median_m,
+        "val_maae_deg": heading["raw"].maae_deg,
+        "val_maae_refined_deg": heading["refined"].maae_deg,
+        "val_score_refined": score(judgement, scale_m),
+    }
+
+
+def _scale_m(frame: LocalFrame, labels: Floats) -> float:
+    """Median distance of training photos from their median, as a run's own score has it."""
+    position_m = frame.to_metres(labels)
+    away = distance_m(position_m, np.median(position_m, axis=0))
+    return max(1.0, float(np.median(away)))

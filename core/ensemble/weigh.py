@@ -1,0 +1,178 @@
+"""Weights of members: uniform, by their validation scores, or fitted to the validation photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from core.evaluation.judgement import Judgement
+from core.geo import Floats, heading_unit
+from core.inference.prediction import Prediction
+from core.model.ensemble_card import Weighing
+
+Rows = NDArray[np.int64]
+
+SCORE = (
+    "the mean of median position error / {scale:.0f} m, mean heading error / 90 degrees and share "
+    "of wrong regions, refined, on {n} validation photos (less is better)"
+)
+OBJECTIVE = (
+    "the mean over {n} validation photos of position error / {scale:.0f} m, half the squared "
+    "distance of heading vectors and squared error of region probabilities, of refined answers "
+    "averaged by weight"
+)
+LEAST_WEIGHT = 1e-3
+"""Lesser weights become 0: the member is kept, but no longer asked."""
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What weighing found.
+
+    Attributes:
+        values: `(m,)`, adding up to 1.
+        rule: How they were chosen, in words.
+        notes: What a reader must know before trusting them.
+    """
+
+    values: Floats
+    rule: str
+    notes: tuple[str, ...] = ()
+
+
+def score(judgement: Judgement, scale_m: float) -> float:
+    """How far refined answers are from perfect: 0 is perfect, about 1 ignorant.
+
+    The same three figures as a run's validation score, which is about raw answers.
+
+    Args:
+        judgement: Answers and truth.
+        scale_m: Median distance of training photos from their middle.
+    """
+    position = judgement.position["refined"].median_m / scale_m
+    heading = judgement.heading["refined"].maae_deg / 90.0
+    return float(position + heading + 1.0 - judgement.region.accuracy) / 3.0
+
+
+def weigh(
+    judged: Sequence[Judgement], how: Weighing, scale_m: float, temperature: float
+) -> Weights:
+    """Weigh members by what they say of the same validation photos.
+
+    Args:
+        judged: Every member's answers and the truth.
+        how: The rule.
+        scale_m: Median distance of training photos from their middle.
+        temperature: For `softmax`.
+    """
+    n, m = len(judged[0].truth), len(judged)
+    if how == "uniform":
+        return Weights(np.full(m, 1.0 / m), f"all members alike: 1/{m}")
+    if how == "softmax":
+        scores = np.array([score(one, scale_m) for one in judged])
+        values = softmax_of_scores(scores, temperature)
+        rule = f"exp(-score / {temperature:g}), adding up to 1; score: "
+        return Weights(values, rule + SCORE.format(scale=scale_m, n=n))
+    fit = _Fit.of(judged, scale_m)
+    values = fit.fitted(np.arange(n))
+    rule = "weights of at least 0 adding up to 1 with the least objective: "
+    return Weights(values, rule + OBJECTIVE.format(scale=scale_m, n=n), fit.doubts())
+
+
+def softmax_of_scores(scores: Floats, temperature: float) -> Floats:
+    """`exp(-score / temperature)` over their sum; the least score gets the most weight."""
+    return _rid_of_crumbs(np.exp(-(scores - scores.min()) / temperature))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Everything that the objective needs, as arrays of m members and n photos.
+
+    Each term is convex in the weights, so their least sum is found from any start.
+    """
+
+    position: Floats  # (m, n, 2), over scale_m and relative to the truth
+    heading: Floats  # (m, n, 2) unit vectors, relative to the true ones
+    region: Floats  # (m, n, R) probabilities, relative to the true ones
+
+    @classmethod
+    def of(cls, judged: Sequence[Judgement], scale_m: float) -> "_Fit":
+        """Lay out what members say, less the truth."""
+        truth, answers = judged[0].truth, [one.prediction for one in judged]
+        position = np.stack([one.position_refined_m for one in answers]) - truth.position_m
+        units = np.stack([heading_unit(one.heading_refined_deg) for one in answers])
+        return cls(
+            position / scale_m,
+            units - heading_unit(truth.heading_deg),
+            np.stack([one.region_probabilities for one in answers]) - _certain(answers[0], judged),
+        )
+
+    def objective(self, weights: Floats, photos: Rows) -> float:
+        """Mean of the three terms over some photos."""
+        position = np.einsum("m,mnc->nc", weights, self.position[:, photos])
+        heading = np.einsum("m,mnc->nc", weights, self.heading[:, photos])
+        region = np.einsum("m,mnr->nr", weights, self.region[:, photos])
+        terms = (
+            np.hypot(position[:, 0], position[:, 1]),
+            (heading**2).sum(axis=1) / 2.0,
+            (region**2).sum(axis=1),
+        )
+        return float(np.mean(terms))
+
+    def fitted(self, photos: Rows) -> Floats:
+        """Weights `(m,)` with the least objective over some photos."""
+        start = self.uniform
+        found = minimize(
+            self.objective,
+            start,
+            args=(photos,),
+            method="SLSQP",
+            bounds=[(0.0, 1.0)] * len(start),
+            constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1.0},
+            options={"ftol": 1e-10, "maxiter": 500},
+        )
+        return _rid_of_crumbs(found.x)
+
+    @property
+    def uniform(self) -> Floats:
+        """Equal weights."""
+        return np.full(len(self.position), 1.0 / len(self.position))
+
+    def doubts(self) -> tuple[str, ...]:
+        """Say how weights fitted to four fifths of the photos do on the other fifths.
+
+        The fifths are blocks in the order of the label file: neighbours in a walk stay together.
+        """
+        n = self.position.shape[1]
+        if n < 2 * FOLDS:
+            return (f"Weights were fitted to {n} photos, too few to tell whether by luck.",)
+        every = np.arange(n)
+        fitted, equal = [], []
+        for held in np.array_split(every, FOLDS):
+            weights = self.fitted(np.setdiff1d(every, held))
+            fitted.append(self.objective(weights, held) * len(held))
+            equal.append(self.objective(self.uniform, held) * len(held))
+        own, plain = sum(fitted) / n, sum(equal) / n
+        worth = "better than" if own < plain else "no better than"
+        return (
+            f"On photos that they were not fitted to, fitted weights are {worth} equal ones: "
+            f"objective {own:.4f} against {plain:.4f} (5 blocks of the {n} validation photos).",
+        )
+
+
+def _rid_of_crumbs(values: Floats) -> Floats:
+    shares = values / values.sum()
+    kept = np.where(shares < LEAST_WEIGHT, 0.0, shares)
+    return np.asarray(kept / kept.sum())
+
+
+def _certain(answer: Prediction, judged: Sequence[Judgement]) -> Floats:
+    """The truth as probabilities `(n, R)`; a region that no member knows is all zeros."""
+    truth, known = judged[0].truth, len(answer.regions)
+    sure = np.zeros((len(truth), known))
+    rows = np.flatnonzero(truth.region < known)
+    sure[rows, truth.region[rows]] = 1.0
+    return sure

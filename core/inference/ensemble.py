@@ -1,0 +1,181 @@
+"""An ensemble: several networks of the same campus and split, answering as one.
+
+Members run one after the other, each over all photos of a call: an ensemble of m takes m times
+the time of one member, the memory of all their weights, and the working memory of one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset.decode import Pixels
+from core.dataset.view import resize_photo
+from core.errors import CheckpointError, ConfigError
+from core.geo import Floats
+from core.inference.combine import (
+    combine_headings,
+    combine_lengths,
+    combine_positions,
+    combine_shares,
+)
+from core.inference.kinship import check_kinship
+from core.inference.known import KnownHeading, KnownRegion
+from core.inference.prediction import Prediction
+from core.inference.predictor import NO_GALLERY, Predictor, Progress, load_predictor
+from core.model.card import read_card
+from core.model.ensemble_card import MEMBERS, EnsembleCard
+
+
+@dataclass(frozen=True)
+class Ensemble(Predictor):
+    """Members with weights, asked like a single checkpoint.
+
+    `model`, `gallery`, `features` and the evidence are the lead's: the heaviest member that has a
+    gallery. Similarities of different networks are no common measure, so evidence is not mixed.
+    `members` stand in the card's order, by falling weight; those of weight 0 are not asked.
+    """
+
+    def predict_photos(
+        self,
+        photos: Pixels,
+        names: Sequence[str] | None = None,
+        known_region: KnownRegion = None,
+        known_heading_deg: KnownHeading = None,
+        *,
+        photo_ids: Sequence[str] | None = None,
+        exclude_ids: Sequence[str | None] | None = None,
+        batch_size: int = 64,
+        progress: Progress | None = None,
+    ) -> Prediction:
+        """Ask every member and combine the answers; see `Predictor.predict_photos`."""
+        shares = [member.weight for member in self.about.members]
+        asked = [
+            (member, share) for member, share in zip(self.members, shares, strict=True) if share > 0
+        ]
+        answers = [
+            member.predict_photos(
+                self._as_decoded_for(member, photos),
+                names,
+                known_region,
+                known_heading_deg,
+                photo_ids=photo_ids,
+                exclude_ids=exclude_ids,
+                batch_size=batch_size,
+                progress=_turn(progress, turn, len(asked)),
+            )
+            for turn, (member, _) in enumerate(asked)
+        ]
+        weights = np.array([share for _, share in asked])
+        # The lead has a weight, and members of none stand last: its place is the same here.
+        return combine(answers, weights, self.about.agree_m, self.lead, self._notes())
+
+    @property
+    def about(self) -> EnsembleCard:
+        """What the card says about members and weights."""
+        if self.card.ensemble is None:
+            raise ValueError(f"{self.folder} is no ensemble")
+        return self.card.ensemble
+
+    @property
+    def lead(self) -> int:
+        """Which member's gallery, features and evidence stand for the ensemble."""
+        return [member.name for member in self.about.members].index(self.about.lead)
+
+    def _as_decoded_for(self, member: Predictor, photos: Pixels) -> Pixels:
+        """Photos as a member saw them in training, where it kept them smaller than others do."""
+        side = member.store_size
+        if photos.shape[1] != self.store_size or side == self.store_size:
+            return photos
+        return np.array([resize_photo(photo, side) for photo in photos]).reshape(-1, side, side, 3)
+
+    def _notes(self) -> tuple[str, ...]:
+        if self.gallery is None:
+            return (NO_GALLERY,)
+        return (
+            f"An ensemble of {len(self.members)}; the training photos shown as evidence, and the "
+            f"baselines of reports, are those of its member {self.about.lead}.",
+        )
+
+
+def combine(
+    answers: Sequence[Prediction],
+    weights: Floats,
+    agree_m: float,
+    lead: int,
+    notes: tuple[str, ...] = (),
+) -> Prediction:
+    """Make one prediction of several about the same photos.
+
+    Args:
+        answers: One prediction a member.
+        weights: `(m,)` positive, adding up to 1.
+        agree_m: See `combine_positions`.
+        lead: Which member's evidence and features are kept.
+        notes: Notes of the result.
+    """
+    stacked = {
+        name: np.stack([getattr(answer, name) for answer in answers])
+        for name in (
+            "region_probabilities", "region_head", "position_m", "position_refined_m",
+            "heading_deg", "heading_refined_deg", "heading_length",
+        )
+    }  # fmt: skip
+    refined_m, spread_m = combine_positions(stacked["position_refined_m"], weights, agree_m)
+    refined_deg, spread_deg = combine_headings(stacked["heading_refined_deg"], weights)
+    return replace(
+        answers[lead],
+        region_probabilities=combine_shares(stacked["region_probabilities"], weights),
+        region_head=combine_shares(stacked["region_head"], weights),
+        position_m=combine_positions(stacked["position_m"], weights, agree_m)[0],
+        position_refined_m=refined_m,
+        heading_deg=combine_headings(stacked["heading_deg"], weights)[0],
+        heading_refined_deg=refined_deg,
+        heading_length=combine_lengths(stacked["heading_deg"], stacked["heading_length"], weights),
+        notes=notes,
+        members=tuple(_without_features(answer) for answer in answers),
+        member_spread_m=spread_m,
+        member_spread_deg=spread_deg,
+    )
+
+
+def load_ensemble(folder: Path, device: str) -> Ensemble:
+    """Load an ensemble folder.
+
+    Raises:
+        CheckpointError: A member is missing, damaged, another one than the card names, or does not
+            fit the others.
+    """
+    card = read_card(folder)
+    about = card.ensemble
+    if about is None:
+        raise ValueError(f"{folder} is no ensemble")
+    members = []
+    for named in about.members:
+        member = load_predictor(folder / MEMBERS / named.name, device)
+        if member.card.weights != named.weights:
+            raise CheckpointError(
+                f"{member.folder} is not the member that {folder} names (weights "
+                f"{member.card.weights}, not {named.weights}): copy the ensemble again as a whole"
+            )
+        members.append(member)
+    try:
+        check_kinship([(member.folder.name, member.card) for member in members])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
+    lead = next(member for member in members if member.folder.name == about.lead)
+    return Ensemble(
+        replace(lead.loaded, folder=folder, card=card), device, tuple(members), lead.lock
+    )
+
+
+def _without_features(answer: Prediction) -> Prediction:
+    return replace(answer, features=np.empty((len(answer), 0), np.float32))
+
+
+def _turn(progress: Progress | None, turn: int, turns: int) -> Progress | None:
+    """Tell of photos done as if one network saw them, whichever member's turn it is."""
+    if progress is None:
+        return None
+    return lambda done, total: progress((turn * total + done) // turns, total)
