@@ -12,10 +12,17 @@ from collections.abc import Sequence
 from typing import ClassVar, NoReturn
 
 from core import __version__
-from core.cli import demo, evaluate, predict, runs, train
+from core.cli import compare, demo, evaluate, predict, runs, train
 from core.errors import BearingsError
 
-COMMANDS = (demo.COMMAND, train.COMMAND, evaluate.COMMAND, predict.COMMAND, runs.COMMAND)
+COMMANDS = (
+    demo.COMMAND,
+    train.COMMAND,
+    evaluate.COMMAND,
+    predict.COMMAND,
+    runs.COMMAND,
+    compare.COMMAND,
+)
 INTERRUPTED = 130
 
 

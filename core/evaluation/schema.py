@@ -1,4 +1,4 @@
-"""Options of `evaluate`; read by the command line and by forms, so nothing heavy here."""
+"""Options of `evaluate` and `compare`; read by command line and forms, so nothing heavy here."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Part = Literal["test", "val", "train", "all"]
+Clusters = Literal["spot", "visit"]
+Kind = Literal["refined", "raw"]
 
 
 class EvaluateConfig(BaseModel):
@@ -31,3 +33,24 @@ class EvaluateConfig(BaseModel):
         False, description="Go on when more than 1 % of the rows have to be left out"
     )
     plots: bool = Field(True, description="Also draw the static plots")
+
+
+class CompareConfig(BaseModel):
+    """Which judged models are compared, and how the intervals are made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Clusters = Field(
+        "spot",
+        description="What is drawn as a whole: photos of one spot, or of one visit; photos that "
+        "are right or wrong together belong in one",
+    )
+    kind: Kind = Field(
+        "refined", description="Predictions refined by training photos, or the network's own"
+    )
+    draws: int = Field(5000, ge=200, le=100_000, description="Resamples of the bootstrap")
+    confidence: float = Field(
+        0.95, gt=0.5, lt=1.0,
+        description="How sure all intervals of the comparison hold at the same time",
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, description="Seeds the resamples")

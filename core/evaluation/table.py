@@ -78,6 +78,9 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     for pattern, position in places.items():
         columns[pattern.format("north")] = position[:, 0].round(METRE_DECIMALS)
         columns[pattern.format("east")] = position[:, 1].round(METRE_DECIMALS)
+    # Refinement lets neighbours vote on the region; the head's own answer is the raw one.
+    heads = predicted.region_head.argmax(axis=1)
+    columns["region_head"] = [predicted.regions[index] for index in heads]
     columns["heading_confidence"] = predicted.heading_length.round(SHARE_DECIMALS)
     columns["seen_in_training"] = selection.seen
     if gallery is not None:

@@ -1,0 +1,103 @@
+"""`compare`: which of several judged models is better by more than luck."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, given
+from core.cli.mistakes import validated
+from core.cli.progress import say
+from core.errors import ConfigError
+from core.evaluation.schema import CompareConfig
+from core.files import write_json
+
+if TYPE_CHECKING:
+    from core.evaluation.comparison import Comparison, Difference
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="+", type=Path, metavar="RUN_OR_REPORT",
+        help="runs, checkpoints or reports, two or more; the first is what the others are "
+        "compared with; of a run, its newest report on test photos",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it all as JSON")
+    add_flags(parser, CompareConfig)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = validated(CompareConfig, given(arguments))
+    if arguments.out is not None and arguments.out.is_dir():
+        raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
+    # scipy takes a second to import, and every command's module is imported for --help.
+    from core.evaluation.compare import compare_all
+    from core.evaluation.judged import find_report, named_apart, read_judged
+    from core.evaluation.sentences import as_json
+
+    models = named_apart([read_judged(find_report(path)) for path in arguments.models])
+    found = compare_all(models, config)
+    if arguments.out is not None:
+        write_json(arguments.out, as_json(found))
+        say(f"written to {arguments.out}")
+    for pair in found.pairs:
+        sys.stdout.write("\n".join(_lines(pair)) + "\n\n")
+    for reason in found.unranked.values():
+        sys.stdout.write(f"not ranked: {reason}\n")
+    return 0
+
+
+def _lines(found: "Comparison") -> Iterator[str]:
+    """A comparison as text: the sentence, the measures, the regions, and what it rests on."""
+    from core.evaluation.sentences import basis, cautions, interval, overall
+
+    yield overall(found)
+    yield ""
+    measures = [["", found.reference, found.candidate, "difference", "interval", ""]]
+    for each in found.differences:
+        show, gap = each.measure.shown, each.measure.gap(each.difference)
+        figures = [show(each.reference), show(each.candidate), gap, interval(each), each.verdict]
+        measures.append([each.measure.title, *figures])
+    yield from _aligned(measures)
+    yield ""
+    yield from _aligned(_regions(found))
+    yield ""
+    yield basis(found)
+    yield from (f"note: {caution}" for caution in cautions(found))
+
+
+def _regions(found: "Comparison") -> list[list[str]]:
+    titles = [each.measure.title for each in found.regions[0].differences]
+    rows = [["region", "photos", f"{found.by}s", *titles]]
+    for region in found.regions:
+        cells = [_cell(each) for each in region.differences]
+        rows.append([region.region, str(region.photos), str(region.clusters), *cells])
+    return rows
+
+
+def _cell(found: "Difference") -> str:
+    gap = found.measure.gap(found.difference)
+    return gap if found.verdict == "not distinguishable" else f"{gap} {found.verdict}"
+
+
+def _aligned(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+COMMAND = Command(
+    "compare",
+    "RUN_OR_REPORT RUN_OR_REPORT [...] [--out FILE]",
+    "Compare judged models on the same photos: better, worse, or not distinguishable.",
+    (
+        "python -m core compare runs/first runs/second",
+        "python -m core compare checkpoints/demo-campus runs/first runs/second --out compare.json",
+        "python -m core compare runs/first runs/second --by visit --kind raw",
+    ),
+    _add,
+    _run,
+)

@@ -1,0 +1,160 @@
+"""Evaluated models as comparisons read them: a report, its table of photos, and what they cover."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import ConfigError
+
+NEEDED = (
+    "photo_id", "true_region", "region", "true_latitude", "true_longitude", "true_angle",
+    "true_north_m", "true_east_m", "error_m", "error_refined_m", "heading_error_deg",
+    "heading_error_refined_deg", "seen_in_training",
+)  # fmt: skip
+"""Columns of predictions.csv that a comparison reads."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model, judged on labelled photos.
+
+    Attributes:
+        name: What to call it.
+        folder: Where its report lies.
+        key: Equal keys are the same part of the same split: only those are ranked.
+        about: The photos in words.
+        radius_m: The split's own spot radius; None where it has none or does not say.
+        table: One row a photo, with the columns `NEEDED`.
+    """
+
+    name: str
+    folder: Path
+    key: str
+    about: str
+    radius_m: float | None
+    table: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        """Refuse a table that a comparison cannot use."""
+        absent = [name for name in NEEDED if name not in self.table.columns]
+        if absent:
+            raise ConfigError(
+                f"the report in {self.folder} lacks {', '.join(absent)}: evaluate the model again"
+            )
+        if self.table.empty or self.table["photo_id"].duplicated().any():
+            raise ConfigError(
+                f"the report in {self.folder} has no photo, or one twice: evaluate the model again"
+            )
+        figures = self.table[[name for name in NEEDED if "error" in name]]
+        if figures.isna().any(axis=None):
+            raise ConfigError(
+                f"the report in {self.folder} has photos without an error: evaluate the model again"
+            )
+
+
+def report_folders(home: Path) -> list[Path]:
+    """Folders with the reports of a run, or of a checkpoint that stands alone, newest first."""
+    places = [home, home / "report", *sorted((home / "reports").glob("*"))]
+    found = [place for place in places if (place / "report.json").is_file()]
+    return sorted(found, key=lambda place: -(place / "report.json").stat().st_mtime_ns)
+
+
+def find_report(path: Path) -> Path:
+    """Return the folder of the report that a path means.
+
+    Args:
+        path: A report (its folder or `report.json`), or a run or checkpoint, whose newest report
+            on test photos is taken, and its newest one where there is none.
+
+    Raises:
+        ConfigError: There is none; says how to make it.
+    """
+    folder = path.parent if path.name == "report.json" else path
+    if folder.name in ("best", "last") and folder.parent.name == "checkpoints":
+        folder = folder.parents[1]
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}: name a run, a checkpoint or a report")
+    found = report_folders(folder)
+    if not found:
+        raise ConfigError(
+            f"{folder} has not been evaluated: python -m core evaluate {folder}, then compare"
+        )
+    tested = [one for one in found if read_report(one)["split"]["part"] == "test"]
+    return (tested or found)[0]
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """Read `report.json`, as far as a comparison needs it.
+
+    Raises:
+        ConfigError: It is missing or damaged.
+    """
+    path = folder / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        split_key(report)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is missing or damaged ({error!r}): evaluate again") from error
+    return dict(report)
+
+
+def split_key(report: Mapping[str, Any]) -> str:
+    """Part and split hash: equal for reports on the same photos of the same split."""
+    return f"{report['split']['part']}:{report['split']['hash']}"
+
+
+def split_words(report: Mapping[str, Any]) -> str:
+    """Which photos a report is about, in a few words: `test part of the spot split abcdef01`."""
+    split = report["split"]
+    if split["part"] == "all":
+        return f"all photos of a data set, {split['hash'][:8]}"
+    fold = "" if split["fold"] is None else f", fold {split['fold']} of {split['folds']}"
+    return f"{split['part']} part of the {split['name']} split {split['hash'][:8]}{fold}"
+
+
+def read_judged(folder: Path, name: str = "") -> Judged:
+    """Read a report and its table of photos.
+
+    Args:
+        folder: Folder with `report.json` and `predictions.csv`.
+        name: What to call the model; by default the name of its run or checkpoint.
+
+    Raises:
+        ConfigError: One of the two is missing or damaged.
+    """
+    report, path = read_report(folder), folder / "predictions.csv"
+    kinds = {"region": str, "true_region": str, "region_head": str, "photo_id": str}
+    try:
+        table = pd.read_csv(path, dtype=kinds)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
+    return Judged(
+        name or home_name(folder),
+        folder,
+        split_key(report),
+        split_words(report),
+        report["split"].get("radius_m"),
+        table,
+    )
+
+
+def named_apart(models: Sequence[Judged]) -> list[Judged]:
+    """Call models of the same name by the folders of their reports instead."""
+    names = Counter(model.name for model in models)
+    return [
+        model if names[model.name] == 1 else replace(model, name=str(model.folder))
+        for model in models
+    ]
+
+
+def home_name(folder: Path) -> str:
+    """Name of the run or checkpoint that a report folder belongs to."""
+    whole = folder.resolve()
+    if whole.parent.name == "reports":
+        return whole.parents[1].name
+    return whole.parent.name if whole.name == "report" else whole.name
