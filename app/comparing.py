@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from app import cached, controls, links, runs_table, training
-from app.causes import plain_cause
 from app.figures.curves import curve
 from app.learning import MEASURES, overlaid_table
 from app.report_tables import Report
 from app.workspace import reports
 from core.errors import BearingsError
+from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail, read_events
 from core.jobs.summary import RunSummary
 from core.training.run_folder import RunFolder

@@ -9,22 +9,25 @@ from pathlib import Path
 import streamlit as st
 
 from app import controls, links, states
-from app.causes import plain_cause
 from app.durations import spoken
 from app.figures.curves import curve
 from app.learning import MEASURES, Events, best_event, curve_table, fine_tuning_begins
 from app.train_form import command
+from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail, read_events
-from core.jobs.launch import resume
+from core.jobs.queue import cancel, requeue
+from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE, RESUMABLE, RunState, run_state
-from core.jobs.stop import request_stop, stop
+from core.jobs.stop import stop
 from core.training.run_folder import RunFolder
 
 POLL_S = 2.0
+_LIVE = {"queued", *ACTIVE}
 _WORDS = {
+    "queued": "Queued: it starts when the jobs before it have ended.",
     "starting": "Starting: the program and its packages are being loaded, which takes a while.",
     "running": "Running.",
-    "stopping": "Stopping: it saves where it is, then ends.",
+    "cancelling": "Stopping: it saves where it is, then ends.",
     "finished": "Finished.",
     "cancelled": "Cancelled: everything is saved, and it can go on where it was.",
     "failed": "Failed.",
@@ -35,14 +38,14 @@ _WORDS = {
 
 def watch(run: Path) -> None:
     """Show a run; while it is active, look again every two seconds, and stop looking at its end."""
-    active = run_state(run).state in ACTIVE
+    active = run_state(run).state in _LIVE
     st.fragment(_show, run_every=POLL_S if active else None)(run, polling=active)
 
 
 def _show(run: Path, *, polling: bool) -> None:
     with states.mendable():
         now = run_state(run)
-        if polling and now.state not in ACTIVE:
+        if polling and now.state not in _LIVE:
             # The whole page once more: it decides that nobody needs to look any longer.
             st.rerun()
         _headline(run, now)
@@ -63,7 +66,7 @@ def _headline(run: Path, now: RunState) -> None:
     else:
         st.info(text)
     status = now.status
-    if status is None or now.state not in ("running", "stopping"):
+    if status is None or now.state not in ("running", "cancelling"):
         return
     share = status.step / status.steps if status.steps else 0.0
     left = f", about {spoken(status.eta_s)} left in this stage" if status.eta_s is not None else ""
@@ -73,20 +76,21 @@ def _headline(run: Path, now: RunState) -> None:
 
 def _buttons(run: Path, now: RunState) -> None:
     with st.container(horizontal=True):
-        if now.state in ("starting", "running"):
+        if now.state in ("queued", "starting", "running"):
             with st.popover("Stop this run …"):
                 st.write("It saves where it is and can be resumed at that very step.")
                 if st.button("Yes, stop it", key="watch_stop", type="primary"):
-                    request_stop(run)
+                    cancel(run)
                     st.rerun()
-        elif now.state == "stopping":
+        elif now.state == "cancelling":
             if st.button("End it now", key="watch_kill", help="Without waiting for it to save"):
                 with st.spinner("Ending the process …"):
                     stop(run, grace_s=0.0)
                 st.rerun()
         elif now.state in RESUMABLE and (run / "config.json").is_file():
             if st.button("Resume", key="watch_resume", type="primary"):
-                resume(run)
+                requeue(run)
+                ensure_runner(run.parent)
                 st.rerun()
         if (RunFolder(path=run).best / "card.json").is_file():
             _next(run)

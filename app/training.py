@@ -1,21 +1,27 @@
-"""The two halves of the Train page: the launch in the sidebar, and which run is watched."""
+"""The two halves of the Train page: what is put into the queue, and which run is watched."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from app import controls, train_form
+from app import controls, states, train_form, where
 from app.forms import FormAnswer
 from app.workspace import Workspace, workspace
-from core.jobs.launch import launch
+from core.errors import BearingsError
+from core.jobs.job import LOCAL
+from core.jobs.queue import enqueue, queue_of
+from core.jobs.slots import fitting, machine_slots
+from core.jobs.start import ensure_runner
+from core.jobs.state import ACTIVE
 from core.jobs.summary import list_runs
+from core.jobs.taken import taken_slots
 from core.training.schema import TrainConfig
 
 _WATCHED, _CHECKED = "train_watched", "train_checked"
 
 
 def launch_from_sidebar(place: Workspace) -> None:
-    """Draw the form in the sidebar; start a run of its own where the reader says so."""
+    """Draw the form in the sidebar; put a run into the queue where the reader says so."""
     with st.sidebar:
         st.divider()
         st.subheader("New run")
@@ -23,21 +29,31 @@ def launch_from_sidebar(place: Workspace) -> None:
         if dataset is None or not dataset.is_dir():
             st.caption("Choose a data set above; a run needs one to learn from.")
             return
-        st.caption(f"Learns from `{place.label(dataset)}`.")
-        answer = train_form.ask(place, dataset)
-    if answer is not None:
-        _act(place, answer)
+        st.caption(
+            f"Learns from `{place.label(dataset)}`. It starts at once where its device is free, "
+            "and waits in the queue otherwise."
+        )
+        on = where.pick()
+        try:
+            answer = train_form.ask(place, dataset)
+            if answer is not None:
+                _act(place, answer, on)
+        except BearingsError as error:
+            # The queue beside the form is no less true for it.
+            states.show_error(error)
 
 
 def pick_run(place: Workspace) -> Path | None:
-    """Let the reader choose which run is watched: the newest one first. None where none is."""
-    runs = [place.label(run.path) for run in list_runs(place.runs)]
+    """Let the reader choose which run is watched: first one at work. None where none is."""
+    found = list_runs(place.runs)
+    runs = [place.label(run.path) for run in found]
     if not runs:
         return None
     if st.session_state.get(_WATCHED) not in runs:
         st.session_state.pop(_WATCHED, None)
+    first = next((n for n, run in enumerate(found) if run.state in ACTIVE), 0)
     # The address of the page holds what the menu shows: a state in it would soon be another.
-    chosen = st.selectbox("Run", runs, key=_WATCHED, bind="query-params")
+    chosen = st.selectbox("Run", runs, first, key=_WATCHED, bind="query-params")
     return place.root / chosen
 
 
@@ -53,12 +69,31 @@ def show_checked() -> None:
         st.code(st.session_state[_CHECKED], language="bash", wrap_lines=True)
 
 
-def _act(place: Workspace, answer: FormAnswer[TrainConfig]) -> None:
+def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
     if answer.button != train_form.START:
         st.session_state[_CHECKED] = train_form.command(answer.config)
         return
     st.session_state.pop(_CHECKED, None)
-    watch_next(launch(answer.config))
+    before = _jobs_before(place, answer.config.device, on)
+    run = enqueue(answer.config, on=on)
+    ensure_runner(run.parent)
+    if before:
+        st.toast(f"**{run.name}** waits in the queue: {before} before it.")
+    else:
+        st.toast(f"**{run.name}** is started.")
+        watch_next(run)
     train_form.propose_another_folder(answer.config.run)
     # Everything above was drawn before there was a run.
     st.rerun()
+
+
+def _jobs_before(place: Workspace, device: str, on: str) -> int:
+    """How many jobs keep a new one from its start; 0 where a fitting device is free."""
+    if on != LOCAL or not place.runs.is_dir():
+        return 0
+    slots = set(fitting(device, machine_slots()))
+    waiting = [each for each in queue_of(place.runs) if each.job.is_local]
+    rivals = [each for each in waiting if slots & set(fitting(each.job.device, slots))]
+    taken = slots & taken_slots(place.runs)
+    free = len(slots - taken) - len(rivals)
+    return 0 if free > 0 else len(taken) + len(rivals)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from core.cli.command import Command
 from core.cli.progress import say
+from core.cli.tables import aligned
 from core.errors import RunError
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail
 from core.jobs.summary import RunSummary, list_runs
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
@@ -28,10 +31,12 @@ def _run(arguments: argparse.Namespace) -> int:
         say(f"{arguments.folder} holds no runs. Begin one: python -m core train --help")
         return 0
     rows = [_COLUMNS, *(_row(run) for run in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    for line in aligned(rows):
+        sys.stdout.write(f"{line}\n")
+    for run in found:
+        if run.state in ("failed", "lost", "damaged"):
+            cause = plain_cause(run.message, log_tail(run.path), run.config)
+            say(f"{run.name} {run.state}: {cause}")
     return 0
 
 

@@ -11,6 +11,7 @@ from core.cli.command import Command
 from core.cli.flags import add_flags, as_words, given, merged
 from core.cli.mistakes import validated
 from core.cli.progress import bar, say
+from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.training.run_folder import RunFolder
@@ -44,6 +45,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="options as JSON, as in a run's config.json; - reads them from the input; flags on "
         "the command line come before them",
     )  # fmt: skip
+    add_queue_flags(parser)
     add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
 
 
@@ -51,6 +53,8 @@ def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     # A wrong path is told, and the run named, before the seconds that torch takes to import.
     find_label_files(config.dataset)
+    if to_queue(arguments):
+        return _queue(arguments, config)
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
     from core.training.fit import fit
     from core.training.interrupt import TrainingInterrupted
@@ -68,6 +72,13 @@ def _run(arguments: argparse.Namespace) -> int:
     say(f"Finished after {epoch} epochs. Next: python -m core evaluate {config.run}")
     sys.stdout.write(f"{RunFolder(path=config.run).best}\n")
     return 0
+
+
+def _queue(arguments: argparse.Namespace, config: TrainConfig) -> int:
+    if arguments.resume:
+        return put_back(config.run)
+    again = ("train", "--run", str(config.run.resolve()), "--resume")
+    return put(arguments, "train", config.run, config, again=again, device=config.device)
 
 
 def _config(arguments: argparse.Namespace) -> TrainConfig:
@@ -133,6 +144,7 @@ COMMAND = Command(
         "--backbone resnet34",
         "python -m core train --run runs/first --resume",
         "python -m core train data/demo --run runs/again --config runs/first/config.json",
+        "python -m core train data/demo --run runs/later --queue",
     ),
     _add,
     _run,

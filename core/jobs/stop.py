@@ -1,4 +1,4 @@
-"""Stopping a run: asked first, told next, ended last."""
+"""Ending a job with certainty: asked first, told next, ended last."""
 
 import os
 import signal
@@ -7,21 +7,10 @@ from pathlib import Path
 
 import psutil
 
+from core.jobs.queue import cancel
 from core.jobs.state import ACTIVE, RunState, run_state
-from core.training.run_folder import RunFolder
 
 _POLL_S = 0.1
-
-
-def request_stop(run: Path) -> None:
-    """Ask a run to save and stop; it notices between two steps. Returns at once."""
-    now = run_state(run)
-    if now.state == "starting" and now.process is not None:
-        # Nothing to save yet, and a run that begins forgets requests from before its beginning.
-        RunFolder(path=run).log("stopped before it began")
-        _signal(now.process, signal.SIGTERM)
-    elif now.state in ACTIVE:
-        RunFolder(path=run).request_stop()
 
 
 def stop(run: Path, *, grace_s: float = 30.0, term_s: float = 10.0) -> RunState:
@@ -42,7 +31,7 @@ def stop(run: Path, *, grace_s: float = 30.0, term_s: float = 10.0) -> RunState:
     Raises:
         RunError: What the run wrote about itself is damaged.
     """
-    request_stop(run)
+    cancel(run)
     for wait_s, number in ((grace_s, signal.SIGTERM), (term_s, signal.SIGKILL)):
         if _ended_within(run, wait_s):
             return run_state(run)

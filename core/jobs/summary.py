@@ -1,12 +1,16 @@
 """Lists of runs, from their files alone: no tensor is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.errors import RunError
 from core.jobs.follow import read_events
+from core.jobs.job import JOB, LOCAL, Job
+from core.jobs.queue import queue_of
 from core.jobs.record import LAUNCH, read_record
 from core.jobs.state import State, run_state
 from core.training.run_folder import RunFolder
@@ -35,6 +39,10 @@ class RunSummary:
         duration_s: Time spent in epochs, all resumes together; None before the first.
         eta_s: Time left as the run estimates it; None where it does not.
         reports: Its `report.json` files, by path.
+        kind: The command: train, crossval or tune.
+        place: Its place in the queue where it waits there: 1 is next.
+        slot: Where the queue started it: cpu, cuda:0, ...; None where it did not.
+        on: `local`, or the address of the cluster that runs it.
     """
 
     name: str
@@ -52,6 +60,10 @@ class RunSummary:
     duration_s: float | None = None
     eta_s: float | None = None
     reports: tuple[Path, ...] = ()
+    kind: str = "train"
+    place: int | None = None
+    slot: str | None = None
+    on: str = LOCAL
 
     @property
     def dataset(self) -> Path | None:
@@ -65,23 +77,29 @@ class RunSummary:
 
 
 def list_runs(root: Path) -> list[RunSummary]:
-    """Return the runs in a folder, newest first; a damaged one is listed as such.
+    """Return the training runs in a folder, newest first; a damaged one is listed as such.
 
     Args:
         root: Folder that holds one folder per run; need not exist yet.
     """
+    return [job for job in list_jobs(root) if job.kind == "train"]
+
+
+def list_jobs(root: Path) -> list[RunSummary]:
+    """Return the jobs of every kind in a folder, newest first; only training runs have figures."""
     folders = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
-    found = [summarise(path) for path in folders]
+    places = {each.path: each.place for each in queue_of(root)}
+    found = [replace(summarise(path), place=places.get(path)) for path in folders]
     return sorted(found, key=lambda run: (-(run.started or 0.0), run.name))
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run, or the launch of one."""
-    return (path / _CONFIG).is_file() or (path / LAUNCH).is_file()
+    """Whether a folder holds a run, or a job that may become one."""
+    return any((path / name).is_file() for name in (_CONFIG, JOB, LAUNCH))
 
 
 def summarise(path: Path) -> RunSummary:
-    """Return the summary of the run in a folder; `damaged` with the reason where unreadable."""
+    """Return the summary of the job in a folder; `damaged` with the reason where unreadable."""
     try:
         return _summary(path)
     except RunError as error:
@@ -89,27 +107,53 @@ def summarise(path: Path) -> RunSummary:
 
 
 def _summary(path: Path) -> RunSummary:
-    run, now = RunFolder(path=path), run_state(path)
-    config = run.config() if (path / _CONFIG).is_file() else None
-    events = read_events(path)
-    kept = [event for event in events if event["best"]]
-    return RunSummary(
+    now = run_state(path)
+    known = RunSummary(
         name=path.name,
         path=path,
         state=now.state,
         message=now.message,
-        config=config,
-        split_hash=_split_hash(run),
         stage=now.status.stage if now.status else "",
+        started=_started(path, now.job),
+        eta_s=now.status.eta_s if now.status and now.state == "running" else None,
+    )
+    if now.job is not None:
+        job = now.job
+        known = replace(known, kind=job.kind, slot=job.slot, on=job.on)
+    if known.kind != "train":
+        status = now.status
+        return replace(known, epoch=status.epoch, epochs=status.epochs) if status else known
+    return _with_figures(known, now.job)
+
+
+def _with_figures(known: RunSummary, job: Job | None) -> RunSummary:
+    """Add what a training run alone has."""
+    path = known.path
+    config, events = _options(path, job), read_events(path)
+    kept = [event for event in events if event["best"]]
+    return replace(
+        known,
+        config=config,
+        split_hash=_split_hash(RunFolder(path=path)),
         epoch=int(events[-1]["epoch"]) if events else 0,
         epochs=_planned(config, events),
         best=kept[-1]["validation"] if kept else None,
         best_epoch=int(kept[-1]["epoch"]) if kept else None,
-        started=_started(path),
         duration_s=sum(float(event["seconds"]) for event in events) if events else None,
-        eta_s=now.status.eta_s if now.status and now.state == "running" else None,
         reports=tuple(sorted(path.glob("report*/**/report.json"))),
     )
+
+
+def _options(path: Path, job: Job | None) -> TrainConfig | None:
+    """The options of a run; those that were queued where it has written none yet."""
+    if (path / _CONFIG).is_file():
+        return RunFolder(path=path).config()
+    if job is None or not job.options:
+        return None
+    try:
+        return TrainConfig.model_validate(job.options)
+    except ValidationError as error:
+        raise RunError(f"{path / JOB} is damaged ({error}): delete it") from error
 
 
 def _planned(config: TrainConfig | None, events: list[dict[str, Any]]) -> int:
@@ -124,11 +168,13 @@ def _split_hash(run: RunFolder) -> str:
     return str(run.read_json("split.json").get("hash", ""))
 
 
-def _started(path: Path) -> float | None:
-    """When the options were written, which happens once; before that, when it was launched."""
+def _started(path: Path, job: Job | None) -> float | None:
+    """When the options were written, which happens once; before that, when it was queued."""
     config = path / _CONFIG
     if config.is_file():
         return config.stat().st_mtime
+    if job is not None:
+        return job.created
     record = read_record(path)
     return record.launched if record else None
 

@@ -155,9 +155,11 @@ _BEFORE_TRAINING = frozenset(
     {
         "config.json",
         "environment.json",
+        "exit.json",
         "job.json",
         "launch.json",
         "log.txt",
+        "ray.json",
         "split.json",
         "status.json",
         "stop",

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from app import report_tables, runs_table
-from app.causes import plain_cause
 from app.durations import spoken
 from app.learning import best_event, fine_tuning_begins
+from core.jobs.causes import plain_cause
 from core.jobs.summary import RunSummary
 from core.training.schema import TrainConfig
 

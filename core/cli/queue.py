@@ -1,0 +1,149 @@
+"""`queue`: what runs and what waits in a folder of runs, and what is to become of it."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core.cli.command import Command
+from core.cli.progress import say
+from core.cli.queueing import put_back
+from core.cli.tables import aligned
+from core.errors import ConfigError, RunError
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail
+from core.jobs.gpus import gpus
+from core.jobs.queue import cancel, move
+from core.jobs.runner import run_queue
+from core.jobs.start import ensure_runner
+from core.jobs.state import ACTIVE, run_state
+from core.jobs.summary import RunSummary, is_run, list_jobs
+
+_COLUMNS = ("place", "job", "state", "command", "device", "epoch", "why")
+_GIB = 2**30
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words", nargs="*", metavar="WORD",
+        help="a folder of runs (default: runs), whose queue is shown; or one of: cancel RUN; move "
+        "RUN PLACES (-1: one place nearer to its start); resume RUN; run ROOT (work the queue off "
+        "here, until nothing waits)",
+    )  # fmt: skip
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    words: list[str] = arguments.words
+    if words and words[0] in _ACTIONS:
+        return _ACTIONS[words[0]](words[1:])
+    if len(words) > 1:
+        raise ConfigError(
+            f"queue {' '.join(words)} is no request: give a folder of runs, or one of "
+            f"{', '.join(_ACTIONS)} with what belongs to it; see python -m core queue --help"
+        )
+    return _list(Path(words[0] if words else "runs"))
+
+
+def _list(root: Path) -> int:
+    if not root.is_dir():
+        raise RunError(f"there is no folder {root}: give the one that holds the runs")
+    # A runner that was killed is replaced by whoever looks.
+    ensure_runner(root)
+    for gpu in gpus():
+        busy = "" if gpu.utilisation is None else f", {gpu.utilisation:.0%} busy"
+        memory = f"{gpu.used_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB"
+        say(f"GPU {gpu.index}: {gpu.name}, {memory}{busy}")
+    jobs = [job for job in list_jobs(root) if job.state != "finished"]
+    if not jobs:
+        say(f"Nothing runs or waits in {root}. Put something there: python -m core train --help")
+        return 0
+    jobs.sort(key=lambda job: (job.state not in ACTIVE, job.place is None, job.place or 0))
+    for line in aligned([_COLUMNS, *(_row(job) for job in jobs)]):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def _row(job: RunSummary) -> tuple[str, ...]:
+    why = ""
+    if job.state in ("failed", "lost", "damaged"):
+        why = " ".join(plain_cause(job.message, log_tail(job.path), job.config).split())
+    return (
+        str(job.place or "-"),
+        job.name,
+        job.state,
+        job.kind,
+        job.slot or ("-" if job.on == "local" else job.on),
+        f"{job.epoch}/{job.epochs}" if job.epochs else "-",
+        why,
+    )
+
+
+def _cancel(words: list[str]) -> int:
+    run = _job("cancel RUN", words)
+    before = run_state(run).state
+    cancel(run)
+    now = run_state(run).state
+    if before not in ("queued", *ACTIVE):
+        say(f"{run} is {before}: there is nothing to cancel")
+    elif now == "cancelled":
+        say(f"{run} is cancelled")
+    else:
+        say(f"{run} was asked to save and stop; it does after the step at work")
+    return 0
+
+
+def _move(words: list[str]) -> int:
+    try:
+        places = int(words[1])
+    except (IndexError, ValueError) as error:
+        raise ConfigError("queue move needs RUN and PLACES, such as -1 or 2") from error
+    run = _job("move RUN PLACES", [words[0], *words[2:]])
+    move(run, places)
+    return _list(run.parent)
+
+
+def _resume(words: list[str]) -> int:
+    return put_back(_job("resume RUN", words))
+
+
+def _work(words: list[str]) -> int:
+    if len(words) != 1:
+        raise ConfigError("queue run needs one folder of runs")
+    root = Path(words[0])
+    if not root.is_dir():
+        raise RunError(f"there is no folder {root}: give the one that holds the runs")
+    run_queue(root)
+    return 0
+
+
+def _job(usage: str, words: list[str]) -> Path:
+    if len(words) != 1:
+        raise ConfigError(f"queue {usage} needs one run")
+    run = Path(words[0]).resolve()
+    if not is_run(run):
+        raise RunError(f"{run} holds no run: give the path of a run folder")
+    return run
+
+
+_ACTIONS: dict[str, Callable[[list[str]], int]] = {
+    "cancel": _cancel,
+    "move": _move,
+    "resume": _resume,
+    "run": _work,
+}
+
+COMMAND = Command(
+    "queue",
+    "[ROOT]\n       python -m core queue cancel|resume RUN\n"
+    "       python -m core queue move RUN PLACES\n       python -m core queue run ROOT",
+    "Show what runs and waits in a folder of runs; cancel, move and resume jobs.",
+    (
+        "python -m core queue",
+        "python -m core queue cancel runs/first",
+        "python -m core queue move runs/third -1",
+        "python -m core queue resume runs/first",
+        "python -m core queue run runs",
+    ),
+    _add,
+    _run,
+)

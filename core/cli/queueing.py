@@ -1,0 +1,97 @@
+"""Putting a command into the queue of its folder instead of running it here and now.
+
+A command takes part by two lines: `add_queue_flags(parser)` among its arguments, and
+
+    if to_queue(arguments):
+        return put(arguments, "tune", config.out, config, again=("tune", ..., "--resume"))
+
+before it begins its work. It must read its options from `--config -`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from core.cli.progress import say
+from core.jobs.job import LOCAL, Job, Kind
+from core.jobs.queue import enqueue_job, queue_of, requeue
+from core.jobs.start import ensure_runner
+from core.jobs.state import run_state
+
+
+def add_queue_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a command `--queue` and `--on`."""
+    parser.add_argument(
+        "--queue", action="store_true",
+        help="put it into the queue of the folder that it is written to, and return at once; "
+        "`python -m core queue` shows the queue",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on", metavar="ADDRESS", default=LOCAL,
+        help="put it into the queue to run on a Ray cluster: http://HOST:8265 or ray://HOST:10001 "
+        f"(default: {LOCAL}, this machine)",
+    )  # fmt: skip
+
+
+def to_queue(arguments: argparse.Namespace) -> bool:
+    """Whether the user asked for the queue rather than for the work itself."""
+    return bool(arguments.queue) or arguments.on != LOCAL
+
+
+def put(
+    arguments: argparse.Namespace,
+    kind: Kind,
+    folder: Path,
+    config: BaseModel,
+    *,
+    again: tuple[str, ...] = (),
+    device: str = "auto",
+) -> int:
+    """Put a command into the queue and see to it that somebody works it off.
+
+    Args:
+        arguments: As parsed.
+        kind: The command.
+        folder: Its folder; the queue is that of the folder around it.
+        config: Every option; given to the command as `--config -`.
+        again: What follows `python -m core` to go on with it once it has begun; nothing: the same
+            as at first.
+        device: What it asks for: auto, cpu, cuda or mps.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        RunError: The folder is taken.
+    """
+    job = Job(
+        kind=kind,
+        arguments=(kind,),
+        options=_absolute(config).model_dump(mode="json"),
+        again=again,
+        device=device,
+        on=arguments.on,
+    )
+    return _told(enqueue_job(folder, job))
+
+
+def put_back(folder: Path) -> int:
+    """Put a cancelled, failed or lost job back into its queue; returns the exit code."""
+    return _told(requeue(folder))
+
+
+def _told(folder: Path) -> int:
+    ensure_runner(folder.parent)
+    place = next((each.place for each in queue_of(folder.parent) if each.path == folder), None)
+    say(f"queued, place {place}" if place else f"it is {run_state(folder).state}")
+    say(f"See how it stands: python -m core queue {folder.parent}")
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+def _absolute(config: BaseModel) -> BaseModel:
+    """Options whose own paths hold wherever the runner works."""
+    paths = {name: value for name, value in vars(config).items() if isinstance(value, Path)}
+    return config.model_copy(update={name: path.resolve() for name, path in paths.items()})

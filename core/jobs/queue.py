@@ -1,0 +1,205 @@
+"""The queue of a folder of runs: put in, reordered, taken out, put back; nothing runs here.
+
+Every change replaces one job's `job.json` while its folder is held, so that it meets the runner's
+start of the same job either before or after, never in the middle.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import RunError
+from core.jobs.job import LOCAL, Job, moved_on, read_job
+from core.jobs.state import ACTIVE, RESUMABLE, run_state
+from core.locks import LockHeld, hold
+from core.training.run_folder import RunFolder, check_free
+from core.training.schema import TrainConfig
+
+_PATIENCE_S = 10.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job that waits.
+
+    Attributes:
+        path: Its folder.
+        place: Its place in the queue: 1 is next.
+        job: What it is.
+    """
+
+    path: Path
+    place: int
+    job: Job
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.path.name
+
+
+def enqueue(config: TrainConfig, on: str = LOCAL) -> Path:
+    """Put a new training run into the queue of the folder it lies in; returns its own folder.
+
+    Args:
+        config: Every option; `config.run` names the folder.
+        on: `local`, or the address of a cluster.
+
+    Raises:
+        RunError: The folder holds a run or other things, or is queued already.
+    """
+    run, dataset = config.run.resolve(), config.dataset.resolve()
+    config = config.model_copy(update={"run": run, "dataset": dataset})
+    return enqueue_job(run, Job.training(config, on))
+
+
+def enqueue_job(folder: Path, job: Job) -> Path:
+    """Put a job into the queue of the folder that its own folder lies in; returns its folder.
+
+    Raises:
+        RunError: The folder is taken, or the job is queued or active already.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: choose another name for the run")
+    _refuse(folder, frozenset({"queued", *ACTIVE}))
+    if job.kind == "train":
+        check_free(folder)
+    with hold(folder):
+        _refuse(folder, frozenset({"queued", *ACTIVE}), holding=True)
+        _put(folder, job)
+    return folder
+
+
+def queue_of(root: Path) -> list[QueuedJob]:
+    """Return the jobs that wait in a folder of runs, the next one first."""
+    waiting = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        try:
+            job = read_job(folder)
+        except RunError:
+            # Listed as damaged, with the reason, by `list_runs`.
+            continue
+        if job is not None and job.state == "queued":
+            waiting.append((job.order, job.created, folder.name, folder, job))
+    waiting.sort(key=lambda entry: entry[:3])
+    return [
+        QueuedJob(folder, place, job) for place, (*_, folder, job) in enumerate(waiting, start=1)
+    ]
+
+
+def move(folder: Path, places: int) -> None:
+    """Move a waiting job in its queue: -1 is one place nearer to its start.
+
+    Raises:
+        RunError: It does not wait.
+    """
+    folder = folder.resolve()
+    queue = queue_of(folder.parent)
+    here = next((index for index, each in enumerate(queue) if each.path == folder), None)
+    if here is None:
+        raise RunError(f"{folder} does not wait in a queue, so it cannot be moved")
+    moved = queue.pop(here)
+    queue.insert(min(max(here + places, 0), len(queue)), moved)
+    place = queue.index(moved)
+    before = queue[place - 1].job.order if place else None
+    after = queue[place + 1].job.order if place + 1 < len(queue) else None
+    order = _between(before, after)
+    if order is not None:
+        _reorder(folder, order)
+        return
+    # No number lies between equal neighbours: count anew.
+    for index, each in enumerate(queue):
+        _reorder(each.path, float(index))
+
+
+def cancel(folder: Path) -> None:
+    """Take a waiting job out of its queue, or ask one at work to save and stop. Returns at once.
+
+    What is at work notices between two steps; what has ended stays as it is.
+
+    Raises:
+        RunError: What lies in the folder is damaged, or somebody keeps it from being changed.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while (now := run_state(folder)).state == "queued":
+        try:
+            with hold(folder):
+                job = read_job(folder)
+                if job is not None and job.state == "queued":
+                    moved_on(job, folder, "cancelled").write(folder)
+        except LockHeld:
+            # Most likely it is being started this very moment, and is asked to stop next.
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_S)
+    if now.state in ACTIVE:
+        RunFolder(path=folder).request_stop()
+
+
+def requeue(folder: Path) -> Path:
+    """Put a cancelled, failed or lost job back, last in the queue; returns its folder.
+
+    It goes on from what it saved last, or begins anew with the same options.
+
+    Raises:
+        RunError: There is no job, or it waits, is at work or is finished.
+    """
+    folder = folder.resolve()
+    _require_resumable(folder)
+    with hold(folder):
+        _require_resumable(folder, holding=True)
+        _put(folder, read_job(folder) or _by_hand(folder))
+    return folder
+
+
+def _put(folder: Path, job: Job) -> None:
+    waiting = queue_of(folder.parent)
+    order = max((each.job.order for each in waiting), default=0.0) + 1.0
+    changes = {"order": order, "created": time.time(), "started": None, "slot": None}
+    moved_on(job, folder, "queued", **changes).write(folder)
+
+
+def _refuse(folder: Path, states: frozenset[str], *, holding: bool = False) -> None:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    now = run_state(folder, holding=holding)
+    if now.state in states:
+        number = f" as process {now.process.pid}" if now.process is not None else ""
+        raise RunError(
+            f"run {folder} is {now.state}{number}: cancel it first, or choose another name"
+        )
+
+
+def _require_resumable(folder: Path, *, holding: bool = False) -> None:
+    if read_job(folder) is None:
+        RunFolder(path=folder).config()
+    now = run_state(folder, holding=holding)
+    if now.state == "finished":
+        raise RunError(f"run {folder} is finished: there is nothing to resume")
+    if now.state not in RESUMABLE:
+        raise RunError(f"run {folder} is {now.state}: there is nothing to resume")
+
+
+def _by_hand(folder: Path) -> Job:
+    """The job of a training run that was begun on the command line."""
+    config = RunFolder(path=folder).config()
+    return Job.training(config.model_copy(update={"run": folder}))
+
+
+def _reorder(folder: Path, order: float) -> None:
+    with hold(folder):
+        job = read_job(folder)
+        if job is not None and job.state == "queued":
+            job.model_copy(update={"order": order}).write(folder)
+
+
+def _between(before: float | None, after: float | None) -> float | None:
+    """A number between two, where None is an open end; None where there is none."""
+    if before is None:
+        return 0.0 if after is None else after - 1.0
+    if after is None:
+        return before + 1.0
+    middle = (before + after) / 2.0
+    return middle if before < middle < after else None

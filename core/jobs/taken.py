@@ -1,0 +1,50 @@
+"""Which devices of this machine are at work for a folder of runs, whoever started what."""
+
+import json
+from pathlib import Path
+
+from core.errors import RunError
+from core.jobs.job import read_job
+from core.jobs.record import read_record
+from core.jobs.slots import fitting, machine_slots, slot_of
+from core.locks import is_held
+from core.training.run_folder import RunFolder
+from core.training.status import RunStatus, living_process
+
+
+def taken_slots(root: Path) -> set[str]:
+    """Slots of jobs that live on this machine: those from the queue, and those begun by hand.
+
+    A folder that nobody holds has no living process here, so only held ones are read.
+    """
+    held = [folder for folder in root.iterdir() if folder.is_dir() and is_held(folder)]
+    return {slot for folder in held if (slot := _slot(folder)) is not None}
+
+
+def _slot(folder: Path) -> str | None:
+    try:
+        job, record, status = read_job(folder), read_record(folder), RunFolder(path=folder).status()
+    except RunError:
+        # Damaged: nobody can say what it computes on, and its own list entry says so.
+        return None
+    if job is not None and job.state == "started":
+        if record is None or living_process(record.pid, record.process_start) is not None:
+            return job.slot
+    return None if status is None or status.state != "running" else _by_hand(folder, status)
+
+
+def _by_hand(folder: Path, status: RunStatus) -> str:
+    """The slot of a job that was begun on the command line."""
+    device = _device(folder)
+    if device == "auto":
+        # It has not chosen yet: it will choose as the next job would.
+        return fitting(device, machine_slots())[0]
+    return slot_of(status.pid, device)
+
+
+def _device(folder: Path) -> str:
+    try:
+        written = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        return str(written["device"])
+    except (OSError, ValueError, KeyError):
+        return "auto"
