@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from core.dataset.labels import Dataset
 from core.dataset.splits import Split
+from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 from core.evaluation.schema import Part
 from core.evaluation.truth import Truth, read_truth
@@ -32,6 +33,8 @@ class Selection:
         seen: `(n,)` whether the checkpoint was trained on the photo.
         split: What the report says about the split.
         notes: What a reader of the report must know.
+        visits: `(n,)` number of the walk on which each photo was taken; None where neither the
+            label file nor the clock tells.
     """
 
     rows: NDArray[np.int64]
@@ -39,6 +42,7 @@ class Selection:
     seen: NDArray[np.bool_]
     split: dict[str, object]
     notes: tuple[str, ...]
+    visits: NDArray[np.int64] | None = None
 
     @property
     def own_ids(self) -> list[str | None]:
@@ -58,7 +62,8 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
         every = np.arange(len(dataset))
         truth = read_truth(dataset, every, predictor.card)
         seen = _in_gallery(truth, predictor.gallery)
-        return Selection(every, truth, seen, _whole(truth), _seen_notes(seen))
+        visits = _visits(dataset, every, GAP_MINUTES)
+        return Selection(every, truth, seen, _whole(truth), _seen_notes(seen), visits)
     split = load_split(predictor.folder)
     _check_same_campus(dataset, predictor.card)
     rows = split.rows(dataset, part)
@@ -72,7 +77,20 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     seen = np.full(len(rows), part == "train")
     size = sum(1 for name in split.parts.values() if name == part)
     notes = _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
-    return Selection(rows, truth, seen, _described(split, part, len(rows), size), notes)
+    visits = _visits(dataset, rows, split.gap_minutes or GAP_MINUTES)
+    about = _described(split, part, len(rows), size)
+    return Selection(rows, truth, seen, about, notes, visits)
+
+
+def _visits(
+    dataset: Dataset, rows: NDArray[np.int64], gap_minutes: float
+) -> NDArray[np.int64] | None:
+    """Visits are found among all photos: those of one part alone would fall apart at its gaps."""
+    position_m = dataset.local_frame().to_metres(dataset.positions)
+    try:
+        return np.asarray(find_visits(dataset.table, position_m, gap_minutes).groups[rows])
+    except SplitError:
+        return None
 
 
 def _described(split: Split, part: str, present: int, size: int) -> dict[str, object]:

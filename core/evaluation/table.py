@@ -83,6 +83,8 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     columns["region_head"] = [predicted.regions[index] for index in heads]
     columns["heading_confidence"] = predicted.heading_length.round(SHARE_DECIMALS)
     columns["seen_in_training"] = selection.seen
+    if selection.visits is not None:
+        columns["visit"] = selection.visits
     if gallery is not None:
         nearest, _ = gallery.tree.query(truth.position_m)
         columns["nearest_training_m"] = np.asarray(nearest).round(METRE_DECIMALS)

@@ -202,6 +202,19 @@ def test_visits_are_drawn_whole_where_the_report_names_them(model: Judged) -> No
         compare(model, perturbed(model, "b"), config)
 
 
+def test_a_report_names_the_visits_that_the_labels_tell(report: Path, shared_campus: Path) -> None:
+    table = pd.read_csv(report / "predictions.csv")
+    labels = pd.read_csv(shared_campus / "labels.csv").set_index("filename")
+    hours = labels["timestamp"].str[:2][table["filename"]].to_numpy()
+    # Photos of an hour are five minutes apart, hours three quarters: an hour is a visit.
+    assert table.groupby(hours)["visit"].nunique().max() == 1
+    assert table["visit"].nunique() == len(set(hours)) == 6
+    found = compare(
+        read_judged(report), read_judged(report), QUICK.model_copy(update={"by": "visit"})
+    )
+    assert found.clusters == table["visit"].nunique()
+
+
 @pytest.fixture(scope="module")
 def report(checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("compared") / "one" / "report"
