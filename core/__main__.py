@@ -12,16 +12,20 @@ from collections.abc import Sequence
 from typing import ClassVar, NoReturn
 
 from core import __version__
-from core.cli import compare, demo, evaluate, predict, runs, train
+from core.cli import compare, crossval, demo, ensemble, evaluate, predict, queue, runs, train, tune
 from core.errors import BearingsError
 
 COMMANDS = (
     demo.COMMAND,
     train.COMMAND,
+    tune.COMMAND,
     evaluate.COMMAND,
+    crossval.COMMAND,
     predict.COMMAND,
     runs.COMMAND,
+    queue.COMMAND,
     compare.COMMAND,
+    ensemble.COMMAND,
 )
 INTERRUPTED = 130
 

@@ -1,19 +1,22 @@
 """`train`: train a model, or go on with a run."""
 
 import argparse
-import json
 import shlex
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, as_words, given, merged
 from core.cli.mistakes import validated
+from core.cli.options_file import read_options
 from core.cli.progress import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
+from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
+from core.jobs.job import LOCAL
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -46,24 +49,29 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "the command line come before them",
     )  # fmt: skip
     add_queue_flags(parser)
+    parser.add_argument(
+        "--ray-workers", type=int, metavar="N",
+        help="train on N workers of Ray Train, on this machine or, with --on, on the cluster's; "
+        "the batch size is that of all of them together",
+    )  # fmt: skip
     add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
 
 
 def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
-    # A wrong path is told, and the run named, before the seconds that torch takes to import.
-    find_label_files(config.dataset)
+    if arguments.on == LOCAL:
+        # A wrong path is told, and the run named, before the seconds that torch takes to import.
+        find_label_files(config.dataset)
     if to_queue(arguments):
         return _queue(arguments, config)
+    refuse_if_elsewhere(config.run)
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
-    from core.training.fit import fit
     from core.training.interrupt import TrainingInterrupted
 
     epoch = 0
     try:
         with bar("Epoch", "steps") as progress:
-            steps = fit(config, arguments.resume, lambda step: progress(step.step, step.steps))
-            for report in steps:
+            for report in _reports(arguments, config, progress):
                 epoch = report.epoch
                 say(_line(report))
     except TrainingInterrupted as error:
@@ -74,11 +82,28 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _reports(
+    arguments: argparse.Namespace, config: TrainConfig, progress: Callable[[int, int], None]
+) -> "Iterator[EpochReport]":
+    """Train in this process, or in workers of Ray Train."""
+    if arguments.ray_workers is not None:
+        from core.cluster.ray_train import train_on_workers
+
+        return train_on_workers(config, arguments.resume, arguments.ray_workers)
+    from core.training.fit import fit
+
+    return fit(config, arguments.resume, lambda step: progress(step.step, step.steps))
+
+
 def _queue(arguments: argparse.Namespace, config: TrainConfig) -> int:
     if arguments.resume:
-        return put_back(config.run)
+        return put_back(config.run, arguments)
     again = ("train", "--run", str(config.run.resolve()), "--resume")
-    return put(arguments, "train", config.run, config, again=again, device=config.device)
+    workers = arguments.ray_workers
+    extra = () if workers is None else ("--ray-workers", str(workers))
+    return put(
+        arguments, "train", config.run, config, again=again, extra=extra, device=config.device
+    )
 
 
 def _config(arguments: argparse.Namespace) -> TrainConfig:
@@ -91,27 +116,16 @@ def _config(arguments: argparse.Namespace) -> TrainConfig:
             raise ConfigError("--resume needs --run: the folder of the run to go on with")
         values = merged(RunFolder(path=Path(values["run"])).config().model_dump(), values)
     elif arguments.config is not None:
-        values = merged(_read_config(arguments.config), values)
+        values = merged(read_options(arguments.config), values)
     if "dataset" not in values:
         raise ConfigError("DATASET is required: the folder with labels and photos")
     config = validated(TrainConfig, values, SHORT)
     if arguments.resume:
         return config
-    return config.model_copy(update={"command": _typed(config)})
+    return config.model_copy(update={"command": typed(config)})
 
 
-def _read_config(name: str) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        content = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--config {name} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"--config {name} must hold a JSON object, as a run's config.json does")
-    return content
-
-
-def _typed(config: TrainConfig) -> str:
+def typed(config: TrainConfig) -> str:
     """Return the command line that gives these options, whoever started the run and how."""
     rest = config.model_copy(update={"command": ""})
     words = as_words(rest, SHORT)

@@ -35,11 +35,15 @@ class Evaluation:
         out: Folder with `report.json`, `predictions.csv` and the plots.
         report: Content of `report.json`.
         table: Content of `predictions.csv`.
+        judgement: Predictions beside the truth, not rounded.
+        baselines: What the baselines say about the same photos.
     """
 
     out: Path
     report: Report
     table: pd.DataFrame
+    judgement: Judgement
+    baselines: tuple[Baseline, ...]
 
 
 def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evaluation:
@@ -75,7 +79,7 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evalua
         write_plots(judgement, baselines, out)
     # Last: a folder with a report is a complete one.
     write_json(out / "report.json", report)
-    return Evaluation(out, report, table)
+    return Evaluation(out, report, table, judgement, baselines)
 
 
 def predict_selection(

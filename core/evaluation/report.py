@@ -1,5 +1,6 @@
 """`report.json`: plain JSON, raw and refined side by side, baselines and leak beside them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from core.dataset.labels import Dataset
 from core.dataset.leak import leak_shares
 from core.evaluation.judgement import Judgement
+from core.evaluation.members import ensemble_report
 from core.evaluation.metrics import precision_recall_f1
 from core.evaluation.rivals import baseline_report, warnings
 from core.evaluation.selection import Selection
@@ -26,24 +28,17 @@ def make_report(
     predictor: Predictor,
 ) -> Report:
     """Put a report together; every value is plain JSON, what is unknown is null."""
-    rivals = {item.name: baseline_report(item, judgement) for item in baselines}
+    found = figures(judgement, baselines, predictor.card.region_names)
     notes = (
         *selection.notes,
-        *warnings(rivals, judgement),
+        *warnings(found["baselines"], judgement),
         *judgement.prediction.notes,
         *_unknown_regions(judgement, len(predictor.regions)),
         *dataset.notes,
     )
     report = {
         "schema_version": SCHEMA_VERSION,
-        "n": len(judgement.truth),
-        "region": asdict(judgement.region) | {"accuracy_raw": judgement.head_accuracy},
-        "position": {name: asdict(found) for name, found in judgement.position.items()},
-        "heading": {name: asdict(found) for name, found in judgement.heading.items()},
-        "joint_10m_15deg": judgement.joint["refined"],
-        "joint_10m_15deg_raw": judgement.joint["raw"],
-        "per_region": _per_region(judgement, predictor),
-        "baselines": rivals,
+        **found,
         "split": selection.split,
         "leak": _leak(selection, predictor),
         "seen_in_training": int(selection.seen.sum()),
@@ -53,7 +48,25 @@ def make_report(
         "dataset": _dataset(dataset),
         "trained_on": _trained_on(predictor),
     }
+    if predictor.card.ensemble is not None:
+        report["ensemble"] = ensemble_report(judgement, predictor.card.ensemble)
     return dict(plain(report))
+
+
+def figures(
+    judgement: Judgement, baselines: tuple[Baseline, ...], region_names: Mapping[str, str]
+) -> Report:
+    """Every figure that follows from predictions and truth alone, baselines beside them."""
+    return {
+        "n": len(judgement.truth),
+        "region": asdict(judgement.region) | {"accuracy_raw": judgement.head_accuracy},
+        "position": {name: asdict(found) for name, found in judgement.position.items()},
+        "heading": {name: asdict(found) for name, found in judgement.heading.items()},
+        "joint_10m_15deg": judgement.joint["refined"],
+        "joint_10m_15deg_raw": judgement.joint["raw"],
+        "per_region": _per_region(judgement, region_names),
+        "baselines": {item.name: baseline_report(item, judgement) for item in baselines},
+    }
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
@@ -69,10 +82,9 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
     return value
 
 
-def _per_region(judgement: Judgement, predictor: Predictor) -> dict[str, Any]:
+def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, Any]:
     confusion = np.asarray(judgement.region.confusion)
     precision, _, f1 = precision_recall_f1(confusion)
-    names = predictor.card.region_names
     return {
         region: {"name": names.get(region, region)}
         | judgement.of_region(index)

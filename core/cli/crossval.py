@@ -1,0 +1,160 @@
+"""`crossval`: train and judge every fold of a dataset, or go on with a cross-validation."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, as_words, given, merged
+from core.cli.mistakes import validated
+from core.cli.options_file import read_options
+from core.cli.progress import say
+from core.cli.queueing import add_queue_flags, put, put_back, to_queue
+from core.cli.train import INTERRUPTED
+from core.cli.train import SHORT as TRAIN_SHORT
+from core.crossval.folder import REPORT, check_free, read_config
+from core.crossval.schema import CrossvalConfig
+from core.dataset.layout import find_label_files
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from core.training.report import EpochReport
+
+SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
+_SHOWN = (
+    ("region accuracy", "region.accuracy", 100.0, "%"),
+    ("median error", "position.raw.median_m", 1.0, " m"),
+    ("median error, refined", "position.refined.median_m", 1.0, " m"),
+    ("heading MAAE", "heading.raw.maae_deg", 1.0, "°"),
+    ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°"),
+    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%"),
+)
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dataset", nargs="?", type=Path, metavar="DATASET",
+        help="folder with labels and photos; a resumed cross-validation knows its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true",
+        help="go on with the one in --out: finished folds are left alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--aggregate", action="store_true",
+        help="train nothing: check the finished folds in --out and write their report again",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help="options as JSON; - reads them from the input; flags on the command line come first",
+    )  # fmt: skip
+    add_queue_flags(parser)
+    add_flags(parser, CrossvalConfig, short=SHORT, without=("dataset", "command", "split.fold"))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = _config(arguments)
+    find_label_files(config.dataset)
+    if to_queue(arguments):
+        return _queue(arguments, config)
+    from core.crossval.run import aggregate_folder, cross_validate
+    from core.training.interrupt import TrainingInterrupted
+
+    if arguments.aggregate:
+        report = aggregate_folder(config)
+    else:
+        say(f"{'Resuming' if arguments.resume else 'Cross-validating'} {config.out}")
+        try:
+            report = cross_validate(config, arguments.resume, _tell)
+        except TrainingInterrupted as error:
+            say(str(error))
+            return INTERRUPTED
+    for line in _lines(report):
+        say(line)
+    sys.stdout.write(f"{config.out / REPORT}\n")
+    return 0
+
+
+def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
+    if arguments.aggregate:
+        raise ConfigError("--aggregate trains nothing: run it here, without --queue and --on")
+    if arguments.resume:
+        return put_back(config.out)
+    check_free(config.out)
+    again = ("crossval", "--out", str(config.out.resolve()), "--resume")
+    return put(arguments, "crossval", config.out, config, again=again, device=config.device)
+
+
+def _config(arguments: argparse.Namespace) -> CrossvalConfig:
+    """Options from the file, or from the one that goes on, with the command line laid over."""
+    values = given(arguments)
+    if arguments.dataset is not None:
+        values["dataset"] = str(arguments.dataset)
+    known = arguments.resume or arguments.aggregate
+    if known:
+        if "run" not in values:
+            raise ConfigError("--resume and --aggregate need --out: the folder to go on with")
+        values = merged(read_config(Path(values["run"])).model_dump(), values)
+    elif arguments.config is not None:
+        values = merged(read_options(arguments.config), values)
+    if "dataset" not in values:
+        raise ConfigError("DATASET is required: the folder with labels and photos")
+    config = validated(CrossvalConfig, values, SHORT)
+    return config if known else config.model_copy(update={"command": _typed(config)})
+
+
+def _typed(config: CrossvalConfig) -> str:
+    """Return the command line that gives these options, whoever began it and how."""
+    words = as_words(config.model_copy(update={"command": ""}), SHORT)
+    place = words.index("--dataset")
+    dataset = words[place + 1]
+    del words[place : place + 2]
+    return "python -m core crossval " + shlex.join([dataset, *words])
+
+
+def _tell(fold: int, report: "EpochReport") -> None:
+    told = report.validation
+    say(
+        f"fold {fold} epoch {report.epoch:>3}/{report.epochs} loss {report.train.total:.3f} | "
+        f"validation: region {told.region_accuracy:.1%}, median {told.median_m:.1f} m, heading "
+        f"{told.maae_deg:.1f}°{'  best so far' if report.best else ''}"
+    )
+
+
+def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Headline figures: mean and spread over folds, and all photos together."""
+    yield f"{report['pooled']['n']} photos, {report['split']['folds']} folds of " + (
+        f"{report['split']['protocol']}: mean ± sd over folds | pooled"
+    )
+    for title, name, factor, unit in _SHOWN:
+        found = report["summary"].get(name)
+        if found is None or found["mean"] is None:
+            continue
+        pooled: Any = report["pooled"]
+        for step in name.split("."):
+            pooled = pooled[step]
+        yield (
+            f"{title:<22} {factor * found['mean']:.1f} ± {factor * found['sd']:.1f}{unit} | "
+            f"{factor * pooled:.1f}{unit}"
+        )
+    yield from (f"note: {note}" for note in report["notes"])
+
+
+COMMAND = Command(
+    "crossval",
+    "DATASET --out DIR [--folds K] [--split PROTOCOL] [options of train]\n"
+    "       python -m core crossval --out DIR --resume",
+    "Cross-validate: train and judge every fold, and report mean, spread and pooled figures.",
+    (
+        "python -m core crossval data/demo --out runs/cv --folds 5 --split spot",
+        "python -m core crossval data/demo --out runs/cv-walks --split visit --epochs 10",
+        "python -m core crossval --out runs/cv --resume",
+        "python -m core crossval --out runs/cv --aggregate   # the report of finished folds again",
+        "python -m core crossval data/demo --out runs/tonight --queue",
+    ),
+    _add,
+    _run,
+)

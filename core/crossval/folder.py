@@ -1,0 +1,123 @@
+"""The folder of a cross-validation: a job folder, with an ordinary run folder per fold.
+
+`crossval-config.json`, `status.json`, `log.txt`, `stop`, `fold-0/`, `fold-1/`, ..., and at the end
+`crossval.json`, `predictions.csv` and `plots/`. No torch here: lists are read by light processes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.crossval.schema import CrossvalConfig, fold_path
+from core.errors import RunError
+from core.files import write_json
+from core.training.run_folder import RunFolder
+
+CONFIG = "crossval-config.json"
+REPORT = "crossval.json"
+PREDICTIONS = "predictions.csv"
+PLOTS = "plots"
+# What may lie in the folder before the first fold: what the queue and a failed start leave there.
+_BEFORE = frozenset(
+    {CONFIG, "exit.json", "job.json", "launch.json", "log.txt", "ray.json", "status.json", "stop"}
+)
+# Options that may differ when it goes on: they change where and how fast, not what is computed.
+_FREE = frozenset({"run", "dataset", "device", "threads", "workers", "wandb", "command", "plots"})
+
+
+def is_crossval(path: Path) -> bool:
+    """Whether a folder holds a cross-validation that was begun."""
+    return (path / CONFIG).is_file()
+
+
+def read_config(out: Path) -> CrossvalConfig:
+    """Read the options of the cross-validation in a folder, which may have been moved.
+
+    Raises:
+        RunError: There is none, or its options are damaged.
+    """
+    path = out / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["config"]["run"] = str(out)
+        return CrossvalConfig.model_validate(content["config"])
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{out} holds no cross-validation (no {CONFIG}): give the path of its folder"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({_first(error)}): begin anew") from error
+
+
+def begin(config: CrossvalConfig) -> None:
+    """Write the options of a new cross-validation; the caller holds the folder.
+
+    Raises:
+        RunError: Something else lies in the folder.
+    """
+    check_free(config.out)
+    write_json(config.out / CONFIG, {"config": config.model_dump(mode="json")})
+
+
+def go_on(config: CrossvalConfig) -> None:
+    """Check that the options are those that the cross-validation was begun with.
+
+    Raises:
+        RunError: They are not, or there is no cross-validation.
+    """
+    saved, wanted = read_config(config.out).model_dump(), config.model_dump()
+    changed = [name for name in saved if name not in _FREE and saved[name] != wanted[name]]
+    if changed:
+        raise RunError(
+            f"{config.out} was begun with other options ({', '.join(sorted(changed))}): resume it "
+            "with its own, or begin a new one"
+        )
+
+
+def same_labels(out: Path, labels_hash: str) -> None:
+    """Remember which labels the folds are made of; RunError where they were others before."""
+    content = json.loads((out / CONFIG).read_text(encoding="utf-8"))
+    if "labels_hash" not in content:
+        write_json(out / CONFIG, content | {"labels_hash": labels_hash})
+    elif content["labels_hash"] != labels_hash:
+        raise RunError(
+            f"the labels are no longer those that {out} was begun with: folds of different data "
+            "cannot be pooled; begin a new cross-validation"
+        )
+
+
+def check_free(out: Path) -> None:
+    """Raise RunError unless a new cross-validation may be written into a folder."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise RunError(f"{out} is a file: choose another --out")
+    if {entry.name for entry in out.iterdir() if not entry.name.startswith(".")} - _BEFORE:
+        raise RunError(
+            f"folder {out} is not empty: choose another --out, continue with --resume, or delete it"
+        )
+
+
+def fold_run(out: Path, number: int) -> RunFolder:
+    """The run of one fold, counted from 0."""
+    return RunFolder(path=fold_path(out, number))
+
+
+def is_trained(run: RunFolder) -> bool:
+    """Whether the run of a fold ended well."""
+    status = run.status()
+    return status is not None and status.state == "finished"
+
+
+def read_report(out: Path) -> dict[str, Any]:
+    """Read `crossval.json`; RunError where it is absent or damaged."""
+    return RunFolder(path=out).read_json(REPORT)
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return str(error) or type(error).__name__

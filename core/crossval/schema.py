@@ -1,0 +1,54 @@
+"""Options of `crossval`: those of every fold's training, and what is done around them; no torch."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from core.training.schema import TrainConfig
+
+
+class CrossvalConfig(TrainConfig):
+    """Everything that decides a cross-validation.
+
+    Every option of `train` is that of every fold; `split.folds` says how many there are, and
+    `split.protocol` what stays together. `run` is the folder of the whole: fold 0 is the ordinary
+    run `RUN/fold-0`, and so on.
+    """
+
+    run: Path = Field(
+        description="Folder to write, for instance runs/cv: a run per fold, and their report"
+    )
+    plots: bool = Field(True, description="Also draw the static plots, of each fold and of all")
+
+    @model_validator(mode="after")
+    def _has_folds(self) -> Self:
+        if self.split.fold is not None:
+            raise ValueError("split.fold must stay empty: every fold is trained in its turn")
+        if self.split.protocol == "official":
+            raise ValueError("the official split has no folds: use spot, visit, random or region")
+        return self
+
+    @property
+    def out(self) -> Path:
+        """The folder of the whole."""
+        return self.run
+
+    @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return self.split.folds
+
+    def of_fold(self, number: int) -> TrainConfig:
+        """Options of the training of one fold, counted from 0."""
+        values = self.model_dump(
+            exclude=set(type(self).model_fields) - set(TrainConfig.model_fields)
+        )
+        values["run"] = fold_path(self.run, number)
+        values["split"] |= {"fold": number}
+        return TrainConfig.model_validate(values)
+
+
+def fold_path(out: Path, number: int) -> Path:
+    """Folder of one fold's run."""
+    return out / f"fold-{number}"

@@ -1,0 +1,118 @@
+"""Planted leaks: a fold that learnt from its test part is refused, and named."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.crossval.answers import ANSWERS, read_answers
+from core.crossval.folder import fold_run, read_config
+from core.crossval.guard import LeakError, report_folder
+from core.crossval.run import aggregate_folder
+from core.dataset.labels import Dataset, read_dataset
+from core.dataset.splits import Split
+from core.files import write_json
+from core.model.card import read_card, write_card
+from core.model.normaliser import Normaliser
+from core.refine.gallery import Gallery
+from core.training.run_folder import RunFolder
+
+PLANTED = 1
+
+
+@pytest.fixture
+def run(finished: Path) -> RunFolder:
+    """The run of the fold that leaks."""
+    return fold_run(finished, PLANTED)
+
+
+@pytest.fixture
+def dataset(shared_campus: Path) -> Dataset:
+    """The labels."""
+    return read_dataset(shared_campus)
+
+
+def refused(finished: Path, why: str) -> None:
+    """Expect the fold to be refused by name, and nothing to be written."""
+    (finished / "crossval.json").unlink()
+    with pytest.raises(LeakError, match=rf"fold {PLANTED} \(.*\) is refused: .*{why}"):
+        aggregate_folder(read_config(finished))
+    assert not (finished / "crossval.json").exists()
+
+
+def test_a_test_photo_in_the_gallery_is_caught(finished: Path, run: RunFolder) -> None:
+    gallery = Gallery.load(run.best)
+    test = run.read_json("split.json")["parts"]["test"]
+    # As one written by another program would be: whole, with the right digest and split.
+    replace(gallery, photo_ids=(test[0], *gallery.photo_ids[1:])).save(run.best)
+    refused(finished, f"gallery holds 1 photos .*first: {test[0]} of the test part")
+
+
+def test_a_test_photo_under_a_training_photos_name_is_caught(
+    finished: Path, run: RunFolder, dataset: Dataset
+) -> None:
+    gallery, card = Gallery.load(run.best), read_card(run.best)
+    test = Split.from_json(run.read_json("split.json")).rows(dataset, "test")
+    position_m = gallery.position_m.copy()
+    position_m[3] = card.local_frame.to_metres(dataset.positions[test[:1]])[0] + [0.5, 0.0]
+    replace(gallery, position_m=position_m).save(run.best)
+    refused(finished, f"do not stand where the labels say .*{gallery.photo_ids[3]}")
+
+
+def test_a_normaliser_fitted_on_all_photos_is_caught(
+    finished: Path, run: RunFolder, dataset: Dataset
+) -> None:
+    card = read_card(run.best)
+    everyone = card.local_frame.to_metres(dataset.positions)
+    centre = Normaliser.fit(everyone)
+    assert centre != card.normaliser
+    write_card(run.best, card.model_copy(update={"normaliser": centre}))
+    refused(finished, "positions are scaled by")
+
+
+def test_a_split_that_is_not_the_labels_is_caught(finished: Path, run: RunFolder) -> None:
+    split = Split.from_json(run.read_json("split.json"))
+    test, train = (
+        next(photo for photo, own in split.parts.items() if own == part)
+        for part in ("test", "train")
+    )
+    swapped = replace(split, parts=split.parts | {test: "train", train: "test"})
+    run.write_json("split.json", swapped.to_json())
+    refused(finished, "its split.json belongs to split")
+
+
+def test_a_whole_fold_of_another_split_is_caught(finished: Path, run: RunFolder) -> None:
+    shutil.rmtree(run.path)
+    shutil.copytree(fold_run(finished, 0).path, run.path)
+    refused(finished, r"trained with other options \(split\)")
+
+
+def test_a_fold_of_other_options_is_caught(finished: Path, run: RunFolder) -> None:
+    config = json.loads((run.path / "config.json").read_text())
+    write_json(run.path / "config.json", config | {"batch_size": 8})
+    refused(finished, r"other options \(batch_size\)")
+
+
+def test_answers_for_other_photos_are_caught(finished: Path, run: RunFolder) -> None:
+    config = read_config(finished)
+    folder = report_folder(config, run)
+    theirs = report_folder(config, fold_run(finished, 0))
+    assert read_answers(folder).photo_ids != read_answers(theirs).photo_ids
+    content = (theirs / ANSWERS).read_bytes()
+    weights = [read_card(fold_run(finished, each).best).weights for each in (0, PLANTED)]
+    assert len(weights[0]) == len(weights[1])
+    hashes = [fold_run(finished, each).read_json("split.json")["hash"] for each in (0, PLANTED)]
+    content = content.replace(weights[0].encode(), weights[1].encode())
+    (folder / ANSWERS).write_bytes(content.replace(hashes[0].encode(), hashes[1].encode()))
+    (finished / "crossval.json").unlink()
+    with pytest.raises(LeakError, match=rf"fold {PLANTED} .*answers for \d+ photos"):
+        aggregate_folder(read_config(finished))
+
+
+def test_an_honest_fold_passes(finished: Path) -> None:
+    report = aggregate_folder(read_config(finished))
+    assert [each["fold"] for each in report["folds"]] == [0, 1, 2]
+    assert all(np.isfinite(each["seconds"]) for each in report["folds"])

@@ -1,0 +1,111 @@
+"""The report of a cross-validation: every photo once, figures that follow from the folds'."""
+
+import json
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.crossval.figures import pooled_shares, spread
+from core.crossval.folder import fold_run, read_config, read_report
+from core.crossval.report import list_crossvals, read_crossval
+from core.crossval.run import aggregate_folder
+from core.dataset.labels import read_dataset
+from core.errors import RunError
+from core.jobs.summary import list_runs
+
+
+def test_every_photo_is_pooled_once_from_a_fold_that_tested_it(
+    shared_crossval: Path, shared_campus: Path
+) -> None:
+    table = pd.read_csv(shared_crossval / "predictions.csv")
+    assert sorted(table["photo_id"]) == sorted(read_dataset(shared_campus).table["photo_id"])
+    for number, rows in table.groupby("fold"):
+        parts = fold_run(shared_crossval, int(number)).read_json("split.json")["parts"]
+        assert sorted(rows["photo_id"]) == parts["test"]
+    assert not table["seen_in_training"].any()
+
+
+def test_pooled_figures_are_those_of_the_pooled_rows(shared_crossval: Path) -> None:
+    table = pd.read_csv(shared_crossval / "predictions.csv")
+    pooled = read_report(shared_crossval)["pooled"]
+    assert pooled["n"] == len(table) == 48
+    hits = table["true_region"] == table["region"]
+    assert pooled["region"]["accuracy"] == pytest.approx(hits.mean())
+    for kind, column in (("raw", "error_m"), ("refined", "error_refined_m")):
+        found = pooled["position"][kind]
+        assert found["median_m"] == pytest.approx(table[column].median(), abs=0.01)
+        assert found["within_25m"] == pytest.approx((table[column] <= 25).mean(), abs=0.03)
+    error = table["heading_error_deg"]
+    assert pooled["heading"]["raw"]["maae_deg"] == pytest.approx(error.mean(), abs=0.02)
+    by_region = table[table["true_region"] == 2]
+    assert pooled["per_region"]["2"]["n"] == len(by_region) == 12
+    assert pooled["per_region"]["1"]["name"] == "Gate"
+    assert set(pooled["baselines"]) >= {"global_mean", "nearest_feature", "metadata_only"}
+
+
+def test_mean_and_sd_are_those_of_the_folds_reports(shared_crossval: Path) -> None:
+    report = read_report(shared_crossval)
+    told = [
+        json.loads(
+            next(fold_run(shared_crossval, number).path.glob("reports/*/report.json")).read_text()
+        )
+        for number in range(3)
+    ]
+    values = [each["position"]["refined"]["median_m"] for each in told]
+    found = report["summary"]["position.refined.median_m"]
+    assert found["values"] == values
+    assert found["mean"] == pytest.approx(mean(values))
+    assert found["sd"] == pytest.approx(np.std(values, ddof=1)) == pytest.approx(stdev(values))
+    rival = report["baselines"]["global_mean"]["position.median_m"]
+    assert rival["values"] == [
+        each["baselines"]["global_mean"]["position"]["median_m"] for each in told
+    ]
+    assert "no confidence interval" in report["notes"][0]
+    assert "region.accuracy" in report["summary"]
+    assert "leak.within_5m" in report["summary"]
+
+
+def test_a_figure_that_a_fold_lacks_has_no_mean() -> None:
+    found = spread([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": None}])
+    assert found["a"] == {"mean": 2.0, "sd": pytest.approx(2**0.5), "values": [1.0, 3.0]}
+    assert found["b"] == {"mean": None, "sd": None, "values": [2.0, None]}
+
+
+def test_pooled_shares_weigh_folds_by_their_photos() -> None:
+    assert pooled_shares([{"a": 1.0}, {"a": 0.0}], [3, 1]) == {"a": 0.75}
+    assert pooled_shares([{"a": 1.0}, None], [3, 1]) is None
+
+
+def test_the_report_can_be_written_again_and_is_the_same(finished: Path) -> None:
+    before = read_report(finished)
+    (finished / "crossval.json").unlink()
+    (finished / "predictions.csv").unlink()
+    after = aggregate_folder(read_config(finished))
+    assert {**after, "created": ""} == {**before, "created": ""}
+    assert (finished / "predictions.csv").exists()
+
+
+def test_missing_folds_are_named(finished: Path) -> None:
+    fold_run(finished, 1).path.rename(finished / "elsewhere")
+    with pytest.raises(RunError, match=r"folds 1 of .* are not finished.*--resume"):
+        aggregate_folder(read_config(finished))
+
+
+def test_a_crossval_is_read_without_tensors(shared_crossval: Path) -> None:
+    found = read_crossval(shared_crossval)
+    assert (found.state, found.done, len(found.folds)) == ("finished", 3, 3)
+    assert found.figure("position.raw.median_m") is not None
+    assert found.figure("no.such") is None
+    assert found.pooled is not None
+    assert [each.path for each in list_crossvals(shared_crossval.parent)] == [shared_crossval]
+    assert [run.state for run in list_runs(shared_crossval)] == ["finished"] * 3
+    with pytest.raises(RunError, match="no cross-validation"):
+        read_crossval(shared_crossval.parent)
+
+
+def test_a_damaged_crossval_is_listed_as_such(finished: Path) -> None:
+    (finished / "crossval-config.json").write_text("{", encoding="utf-8")
+    assert read_crossval(finished).state == "damaged"
