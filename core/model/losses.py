@@ -49,19 +49,40 @@ class Losses:
         return [float(value) for value in scalars.detach().tolist()]
 
 
-def multi_task_loss(
-    outputs: Outputs, targets: Targets, config: LossConfig, place_head: PlaceHead | None = None
-) -> Losses:
-    """Add up the weighted losses of all tasks, each a mean over the batch.
+@dataclass(frozen=True)
+class Share:
+    """Which part of a step a batch is, where several processes share the step's photos.
 
-    Regression errors are taken in float32 whatever the autocast precision: squares of small
-    normalised distances would drown in bfloat16's 8 bits.
+    Attributes:
+        photos: Its photos over the step's.
+        taught: The same of the photos that teach a position.
     """
-    region = F.cross_entropy(
+
+    photos: float = 1.0
+    taught: float = 1.0
+
+
+WHOLE = Share()
+
+
+def multi_task_loss(
+    outputs: Outputs,
+    targets: Targets,
+    config: LossConfig,
+    place_head: PlaceHead | None = None,
+    share: Share = WHOLE,
+) -> Losses:
+    """Add up the weighted losses of all tasks, each a mean over the batch times the batch's share.
+
+    So the losses of all shares of a step add up to the means over the whole step. Regression errors
+    are taken in float32 whatever the autocast precision: squares of small normalised distances
+    would drown in bfloat16's 8 bits.
+    """
+    region = share.photos * F.cross_entropy(
         outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
     )
-    position = _position_loss(outputs.position.float(), targets.position, config)
-    heading = F.mse_loss(outputs.heading.float(), targets.heading)
+    position = share.taught * _position_loss(outputs.position.float(), targets.position, config)
+    heading = share.photos * F.mse_loss(outputs.heading.float(), targets.heading)
     total = (
         config.region_weight * region
         + config.position_weight * position
@@ -69,7 +90,7 @@ def multi_task_loss(
     )
     place = torch.zeros_like(region)
     if place_head is not None and outputs.place_logits is not None:
-        place = _place_loss(outputs.place_logits, targets, config, place_head)
+        place = share.taught * _place_loss(outputs.place_logits, targets, config, place_head)
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
 

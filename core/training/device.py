@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import ConfigError
 from core.model.network import BearingsModel
+from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -21,11 +22,12 @@ _MIXED: dict[Precision, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 @dataclass(frozen=True)
 class Compute:
-    """Device, precision and memory format of a run."""
+    """Device, precision, memory format and processes of a run."""
 
     accelerator: Accelerator
     precision: Precision
     channels_last: bool
+    processes: Processes = ALONE
 
     @property
     def device(self) -> torch.device:
@@ -71,15 +73,16 @@ class Compute:
         return images if self.channels_last else images.contiguous()
 
 
-def choose_compute(config: TrainConfig) -> Compute:
-    """Find the device and precision that `config` asks for.
+def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute:
+    """Find the device and precision that `config` asks for; each process takes a GPU of its own.
 
     Raises:
-        ConfigError: The machine has no such device or precision.
+        ConfigError: The machine has no such device or precision, or too few GPUs.
     """
     # accelerate keeps one state for the whole process; a second run in it may differ.
     AcceleratorState._reset_state(reset_partial_state=True)
-    device = _device(config.device)
+    device = device_kind(config.device)
+    _check_enough(device, processes)
     precision = _precision(config, device)
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision=_MIXED[precision])
     if accelerator.device.type != device:
@@ -87,16 +90,30 @@ def choose_compute(config: TrainConfig) -> Compute:
             f"device {device} was asked for but {accelerator.device.type} would be used: choose "
             "--device auto"
         )
-    return Compute(accelerator, precision, config.channels_last and device != "mps")
+    return Compute(accelerator, precision, config.channels_last and device != "mps", processes)
 
 
-def _device(asked: str) -> str:
+def device_kind(asked: str) -> str:
+    """Which kind of device to compute on: `cuda`, `mps` or `cpu`; ConfigError where absent."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if asked == "auto":
         return next((name for name, there in present.items() if there), "cpu")
     if not present.get(asked, asked == "cpu"):
         raise ConfigError(f"this machine has no {asked}: choose --device cpu or auto")
     return asked
+
+
+def _check_enough(device: str, processes: Processes) -> None:
+    if device == "mps" and processes.count > 1:
+        raise ConfigError("several processes cannot share mps: choose --device cpu, or start one")
+    # Other launchers may show each process its own GPU alone.
+    if device == "cuda" and torch.distributed.is_torchelastic_launched():
+        gpus = torch.cuda.device_count()
+        if processes.local_rank >= gpus:
+            raise ConfigError(
+                f"process {processes.local_rank + 1} of this machine has no GPU, there are {gpus}: "
+                f"choose --nproc-per-node {gpus}"
+            )
 
 
 def _precision(config: TrainConfig, device: str) -> Precision:

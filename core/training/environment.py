@@ -42,7 +42,7 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "changed": bool(_git(here, "status", "--porcelain", "-uno"))}
 
 
-def environment(device: str, precision: str, threads: int) -> dict[str, Any]:
+def environment(device: str, precision: str, threads: int, *, processes: int = 1) -> dict[str, Any]:
     """What the run was made with, for `environment.json`."""
     return {
         "versions": versions(),
@@ -50,6 +50,7 @@ def environment(device: str, precision: str, threads: int) -> dict[str, Any]:
         "device": device,
         "precision": precision,
         "threads": threads,
+        "processes": processes,
         "git": git_state(),
         "command": command_line(),
     }

@@ -5,12 +5,14 @@ import time
 from contextlib import closing
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.errors import RunError
-from core.model.losses import Losses, multi_task_loss
+from core.model.losses import Share, multi_task_loss
 from core.training.batches import steps_per_epoch
 from core.training.feature_cache import plain_features
+from core.training.gradients import add_up_gradients, average_statistics
 from core.training.optimiser import set_rates, train_mode
 from core.training.report import EpochReport, StepReport, TaskLosses, Validation
 from core.training.schedule import plateau_after, rate_factor
@@ -33,6 +35,7 @@ class EpochWork:
         photos = len(session.data.rows["train"])
         self.steps = steps_per_epoch(photos, session.config.batch_size)
         self._frozen_features = self._features() if plan.rates.backbone is None else None
+        self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
         self._started = 0.0
 
     def run(self, trackers: list[Tracker]) -> EpochReport:
@@ -43,15 +46,13 @@ class EpochWork:
         learnt_s = time.monotonic() - self._started
         frozen = self._frozen_features
         features = self._features() if frozen is None else frozen
-        validation = validate(
-            session.judged, session.compute, session.data, features, session.config.loss
-        )
-        report = self._report(validation, lr, learnt_s)
+        report = self._judge(features, lr, learnt_s)
         self._save(report)
-        session.run.append_event(report.to_json())
+        if session.processes.is_main:
+            session.run.append_event(report.to_json())
         for tracker in trackers:
             tracker.add(report)
-        session.run.log(_line(report))
+        session.log(_line(report))
         return report
 
     def _learn_all(self) -> float:
@@ -62,27 +63,61 @@ class EpochWork:
             for lesson in lessons:
                 self._stop_if_asked()
                 lr = set_rates(self.learner.optimiser, self._factor())
-                losses = self._learn(lesson)
-                self._count(losses, len(lesson.batch.rows))
+                self._count(self._learn(lesson), len(lesson.step_rows))
         return lr
 
-    def _learn(self, lesson: Lesson) -> Losses:
+    def _learn(self, lesson: Lesson) -> list[float]:
+        """Learn from one step; returns the losses of the whole step."""
         session, config = self.session, self.session.config
-        targets = session.data.targets(lesson.batch.rows, lesson.batch.heading_deg)
-        targets = targets.to(session.compute.device)
-        region, heading = known_metadata(targets, config.p_known)
-        features = lesson_features(lesson, session.model, session.compute)
-        outputs = session.model.heads(features, region, heading)
-        losses = multi_task_loss(outputs, targets, config.loss, session.model.place_head)
         self.learner.optimiser.zero_grad(set_to_none=True)
+        share = self._share(lesson)
+        # The losses are told before any gradient: a process that failed in its passes says so
+        # here, where the others hear it, and not amid the gradients, where they would wait.
+        losses = session.processes.total(self._pass(lesson, share))
+        self._check_finite(losses[0])
+        add_up_gradients(session.model, session.processes)
+        average_statistics(session.model, share.photos, session.processes)
         accelerator = session.compute.accelerator
-        accelerator.backward(losses.total)
         if config.clip_norm is not None:
             accelerator.clip_grad_norm_(session.model.parameters(), config.clip_norm)
         self.learner.optimiser.step()
         if session.average is not None:
             session.average.update(session.model, session.progress.all_steps)
         return losses
+
+    def _share(self, lesson: Lesson) -> Share:
+        """Which part of the step this process's photos are."""
+        own, step = lesson.batch.rows, lesson.step_rows
+        taught = float(self._taught[own].sum()) / max(1.0, float(self._taught[step].sum()))
+        return Share(len(own) / len(step), taught)
+
+    def _pass(self, lesson: Lesson, share: Share) -> list[float]:
+        """Pass forward and back; returns this process's share of the losses."""
+        session, accelerator = self.session, self.session.compute.accelerator
+        if not len(lesson.batch.rows):
+            if accelerator.scaler is not None:
+                # A scaler that never scaled anything cannot take part in the step.
+                accelerator.scaler.scale(torch.zeros(1, device=session.compute.device))
+            return [0.0] * len(session.progress.sums)
+        targets = session.data.targets(lesson.batch.rows, lesson.batch.heading_deg)
+        targets = targets.to(session.compute.device)
+        region, heading = known_metadata(targets, lesson.draws, session.config.p_known)
+        features = lesson_features(lesson, session.model, session.compute)
+        outputs = session.model.heads(features, region, heading)
+        losses = multi_task_loss(
+            outputs, targets, session.config.loss, session.model.place_head, share
+        )
+        accelerator.backward(losses.total)
+        return losses.values()
+
+    def _check_finite(self, loss: float) -> None:
+        progress = self.session.progress
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss is no number in epoch {progress.all_epochs + 1}, step "
+                f"{progress.step + 1}: lower --stage1.lr, --stage2.lr_heads or "
+                "--stage2.lr_backbone, or use --precision fp32"
+            )
 
     def _factor(self) -> float:
         progress = self.session.progress
@@ -91,16 +126,10 @@ class EpochWork:
         factor = rate_factor(schedule, step, self.plan.epochs * self.steps, self.steps)
         return factor * progress.plateau_factor
 
-    def _count(self, losses: Losses, photos: int) -> None:
+    def _count(self, values: list[float], photos: int) -> None:
         """Add a step to the progress and tell whoever watches."""
         session, progress = self.session, self.session.progress
-        values = losses.values()
         epoch = progress.all_epochs + 1
-        if not math.isfinite(values[0]):
-            raise RunError(
-                f"the loss is no number in epoch {epoch}, step {progress.step + 1}: lower "
-                "--stage1.lr, --stage2.lr_heads or --stage2.lr_backbone, or use --precision fp32"
-            )
         progress.sums = [a + photos * b for a, b in zip(progress.sums, values, strict=True)]
         progress.photos += photos
         progress.step += 1
@@ -114,7 +143,7 @@ class EpochWork:
 
     def _stop_if_asked(self) -> None:
         session = self.session
-        if session.interruption.wanted():
+        if session.stop_wanted():
             session.progress.seconds = time.monotonic() - self._started
             session.save_last(self.learner)
             progress = session.progress
@@ -133,6 +162,17 @@ class EpochWork:
             session.config.batch_size,
             lambda done, total: session.beat(),
         )
+
+    def _judge(self, features: NDArray[np.float32], lr: float, learnt_s: float) -> EpochReport:
+        """The main process's report, for all: whatever is decided by it is decided alike."""
+        session = self.session
+        told = None
+        if session.processes.is_main:
+            validation = validate(
+                session.judged, session.compute, session.data, features, session.config.loss
+            )
+            told = self._report(validation, lr, learnt_s).to_json()
+        return EpochReport.from_json(session.processes.from_main(told))
 
     def _report(self, validation: Validation, lr: float, learnt_s: float) -> EpochReport:
         progress, config = self.session.progress, self.session.config

@@ -13,6 +13,7 @@ from core.training.batches import Batch, augmented, plain
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.schema import TrainConfig
+from core.training.sharing import reunited, shared
 
 Watch = Callable[[int, int], None]
 
@@ -45,17 +46,28 @@ def compute_features(
     load: Callable[[Rows], Batch],
     watch: Watch | None = None,
 ) -> tuple[NDArray[np.float32], Floats]:
-    """Run the backbone in evaluation mode; returns features `(n, width)` and headings `(n,)`."""
+    """Run the backbone in evaluation mode; returns features `(n, width)` and headings `(n,)`.
+
+    Several processes share every batch, and each of them gets the features of all photos. `watch`
+    is called for as many batches on all of them.
+    """
     model.eval()
-    features, headings = [], []
+    processes = compute.processes
+    features, headings = [np.empty((0, model.width), np.float32)], [np.empty(0)]
     with torch.no_grad():
         for done, rows in enumerate(batches):
             if watch is not None:
                 watch(done, len(batches))
-            batch = load(rows)
-            features.append(compute.features(model, batch.photos).cpu().numpy())
-            headings.append(batch.heading_deg)
-    return np.concatenate(features), np.concatenate(headings)
+            own = shared(rows, processes.rank, processes.count)
+            if len(own):
+                batch = load(own)
+                features.append(compute.features(model, batch.photos).cpu().numpy())
+                headings.append(batch.heading_deg)
+    sizes = [len(rows) for rows in batches]
+    return (
+        reunited(processes.gather(np.concatenate(features)), sizes),
+        reunited(processes.gather(np.concatenate(headings)), sizes),
+    )
 
 
 def cache_views(

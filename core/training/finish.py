@@ -63,18 +63,24 @@ def finish_run(
     data: TrainingData,
     compute: Compute,
     watch: Watch | None = None,
-) -> Card:
-    """Give the best checkpoint its gallery, split and refinement; returns its final card.
+) -> Card | None:
+    """Give the best checkpoint its gallery, split and refinement.
 
     Features are computed in float32, as predictions are, from the checkpoint as it was saved.
+    Several processes share that work; the main one alone chooses and writes.
+
+    Returns:
+        The final card, on the main process.
     """
     compute = compute.exact()
     checkpoint = load_checkpoint(run.best)
     model = compute.place(checkpoint.model)
     rows = data.taught_rows("train")
     train = plain_features(model, compute, data, rows, config.batch_size, watch)
-    gallery = _gallery(data, rows, train, config)
     features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)
+    if not compute.processes.is_main:
+        return None
+    gallery = _gallery(data, rows, train, config)
     with torch.no_grad():
         outputs = model.heads(torch.from_numpy(features).to(compute.device))
     raw = _Raw.of(outputs, features, data)

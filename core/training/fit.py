@@ -7,15 +7,23 @@ Stage 1 trains the heads on features of the frozen backbone, computed once per a
 Stage 2 unfreezes the backbone. Whatever stops the process, `fit(config, resume=True)` goes on
 exactly: Ctrl-C, SIGTERM and a stop file save at the very step, anything harder loses at most the
 epoch at work.
+
+Several processes train one network when each of them calls `fit` with the same options: started by
+torchrun or accelerate, which say so in the environment, or by whoever made torch's process group
+before (Ray Train makes it for its workers: call `fit` in the worker's function). The batch size is
+that of all of them together. Every process gets the same reports; the main one alone writes.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+from core.training.device import device_kind
 from core.training.epoch import EpochWork
 from core.training.feature_cache import cache_views
 from core.training.finish import finish_run
 from core.training.interrupt import Interruption
 from core.training.optimiser import freeze, make_optimiser
+from core.training.processes import Processes, open_processes
 from core.training.recorded import recorded
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder, opened_run
@@ -31,21 +39,33 @@ def fit(
 ) -> Iterator[EpochReport]:
     """Train, and report every epoch after it was validated and saved.
 
+    Under a process group that exists already, all of its processes must call this, with
+    `config.run` on a disk that all of them share, and read it to its end: one that leaves ends the
+    run of all. The group is left as it was. A worker of Ray Train needs no more than
+
+        for report in fit(config, resume):
+            ray.train.report(report.to_json())
+
     Args:
         config: Every option; `config.run` names the folder that is written.
         resume: Go on with the run in that folder.
-        on_step: Called after every step, for progress bars.
+        on_step: Called after every step, for progress bars; on every process.
 
     Raises:
         RunError: The run folder is taken, busy, finished or damaged, or the loss diverged.
         TrainingInterrupted: The run was asked to stop; it is saved.
+        PeerFailed: Another process of this run failed; the message says why.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
-    with opened_run(config, resume) as run, recorded(run), Interruption(run) as interruption:
+    with (
+        open_processes(device_kind(config.device)) as processes,
+        processes.shared_fate(),
+        _opened(config, resume, processes) as run,
+        Interruption(run) as interruption,
+    ):
         saved = read_progress(run.last) if resume else None
-        session = open_session(run, config, interruption, on_step, saved)
-        done = session.progress.all_epochs
-        with open_trackers(run, config, done) as trackers:
+        session = open_session(run, config, interruption, on_step, saved, processes)
+        with _trackers(session) as trackers:
             _tell_untold(run, session)
             for index, plan in enumerate(plan_stages(config)):
                 if index >= session.progress.stage:
@@ -53,8 +73,32 @@ def fit(
         _finish(session)
 
 
+@contextmanager
+def _opened(config: TrainConfig, resume: bool, processes: Processes) -> Iterator[RunFolder]:
+    """Hold the run and record how it ends, on the main process; the others wait until it does."""
+    if not processes.is_main:
+        processes.exchange()
+        yield RunFolder(path=config.run)
+        return
+    with opened_run(config, resume) as run, recorded(run):
+        processes.exchange()
+        yield run
+
+
+@contextmanager
+def _trackers(session: Session) -> Iterator[list[Tracker]]:
+    """The run's trackers, on the main process; the others have none."""
+    if not session.processes.is_main:
+        yield []
+        return
+    with open_trackers(session.run, session.config, session.progress.all_epochs) as trackers:
+        yield trackers
+
+
 def _tell_untold(run: RunFolder, session: Session) -> None:
     """Append the epoch whose state was saved just before the process died, if it was."""
+    if not session.processes.is_main:
+        return
     event = session.progress.event
     told = run.events()
     if event is not None and (not told or told[-1]["epoch"] < event["epoch"]):
@@ -71,14 +115,25 @@ def _run_stage(
     scaler = session.compute.accelerator.scaler
     learner = Learner(session.model, optimiser, session.average, scaler)
     if session.restore_due:
-        load_state(session.run.last, learner)
-        session.restore_due = False
+        _restore(session, learner)
     if _goes_on(session, plan):
         # Nothing between here and the first step may draw random numbers from torch.
         epoch = EpochWork(session, plan, learner, _lessons(session, plan), _planned(session))
         while _goes_on(session, plan):
             yield epoch.run(trackers)
     progress.next_stage(index + 1)
+
+
+def _restore(session: Session, learner: Learner) -> None:
+    processes = session.processes
+    before = load_state(session.run.last, learner, processes)
+    session.restore_due = False
+    if before != processes.count:
+        session.log(
+            f"{before} processes saved this run, {processes.count} go on with it: photos and order "
+            "stay the same, dropout and sums do not, so the end differs a little from that of an "
+            "undisturbed run"
+        )
 
 
 def _goes_on(session: Session, plan: StagePlan) -> bool:
@@ -93,13 +148,17 @@ def _planned(session: Session) -> int:
 def _lessons(session: Session, plan: StagePlan) -> Lessons:
     data, config, model = session.data, session.config, session.model
     if plan.rates.backbone is not None:
-        return PhotoLessons(data, model.input_size, config)
-    session.run.log(f"computing features of {config.stage1.views} views of the training photos")
-    return CachedLessons(cache_views(model, session.compute, data, config, session.watch), config)
+        return PhotoLessons(data, model.input_size, config, session.processes)
+    session.log(f"computing features of {config.stage1.views} views of the training photos")
+    views = cache_views(model, session.compute, data, config, session.watch)
+    return CachedLessons(views, config, session.processes)
 
 
 def _finish(session: Session) -> None:
     session.beat(now=True, stage="gallery", eta_s=None)
     card = finish_run(session.run, session.config, session.data, session.compute, session.watch)
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items())
-    session.run.log(f"best checkpoint: {figures}")
+    if card is not None:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items())
+        session.log(f"best checkpoint: {figures}")
+    # The others leave when everything is written: a failure until then is known to all.
+    session.processes.exchange()

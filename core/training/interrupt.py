@@ -10,6 +10,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from core.errors import RunError
+from core.training.launched import train_command
 from core.training.run_folder import RunFolder
 
 
@@ -58,7 +59,7 @@ class Interruption:
         """The error that ends the run: what happened and how to go on."""
         return TrainingInterrupted(
             f"training stopped by {self.reason} {where}; everything is saved in {self.run.path}. "
-            f"Go on with: python -m core train --run {self.run.path} --resume"
+            f"Go on with: {train_command(f'--run {self.run.path} --resume')}"
         )
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 StageName = Literal["heads", "fine-tune"]
 
@@ -76,6 +76,12 @@ class EpochReport:
     def to_json(self) -> dict[str, Any]:
         """As one line of `events.jsonl`."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, event: dict[str, Any]) -> Self:
+        """The report that `to_json` gave."""
+        train, validation = TaskLosses(**event["train"]), Validation(**event["validation"])
+        return cls(**(event | {"train": train, "validation": validation}))
 
 
 @dataclass(frozen=True)

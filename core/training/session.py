@@ -5,29 +5,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 import torch
 
 from core.dataset.splits import Split
-from core.errors import SplitError
+from core.errors import RunError, SplitError
 from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
 from core.training.average import WeightAverage
+from core.training.batches import steps_per_epoch
 from core.training.data import TrainingData, read_training_data
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
 from core.training.finish import check_refinement
+from core.training.gradients import share_weights, synchronise_batchnorm
 from core.training.interrupt import Interruption
+from core.training.processes import ALONE, Processes
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
-from core.training.state import Learner, Progress, save_state
+from core.training.state import Learner, Progress, random_state, save_state
 from core.training.status import RunStatus, own_status
 
 OnStep = Callable[[StepReport], None]
 HEARTBEAT_S = 2.0
+# Keeps this stream of random numbers apart from those of `batches`, `feature_cache` and `stages`.
+_DROPOUT = 5
 
 
 @dataclass
@@ -65,10 +71,27 @@ class Session:
         """The network that is validated and saved: the average where there is one."""
         return self.model if self.average is None else self.average.model
 
+    @property
+    def processes(self) -> Processes:
+        """The processes that share this run; only the main one writes."""
+        return self.compute.processes
+
+    def log(self, text: str) -> None:
+        """Write a line into the run's log, once."""
+        if self.processes.is_main:
+            self.run.log(text)
+
+    def stop_wanted(self) -> bool:
+        """Whether any process was asked to stop; all of them call this at the same step."""
+        self.interruption.wanted()
+        reasons = self.processes.exchange(self.interruption.reason)
+        self.interruption.reason = next((reason for reason in reasons if reason), None)
+        return self.interruption.reason is not None
+
     def watch(self, done: int, total: int) -> None:
         """Keep the heartbeat during work between steps, and notice requests to stop."""
         self.beat(step=done, steps=total)
-        if self.interruption.wanted():
+        if self.stop_wanted():
             raise self.interruption.error(f"during {self.status.stage}")
 
     def beat(self, *, now: bool = False, **changes: object) -> None:
@@ -77,11 +100,13 @@ class Session:
         due = now or clock - self.status.heartbeat >= HEARTBEAT_S
         heartbeat = {"heartbeat": clock} if due else {}
         self.status = self.status.model_copy(update=changes | heartbeat)
-        if due:
+        if due and self.processes.is_main:
             self.run.write_status(self.status)
 
     def save_best(self, report: EpochReport) -> None:
         """Save the judged network as the best checkpoint."""
+        if not self.processes.is_main:
+            return
         figures = {f"val_{name}": value for name, value in vars(report.validation).items()}
         card = make_card(self.config, self.data, self.model)
         card = card.model_copy(update={"metrics": figures | {"epoch": float(report.epoch)}})
@@ -93,9 +118,12 @@ class Session:
 
     def save_last(self, learner: Learner) -> None:
         """Save what a resume needs, and the judged network as the last checkpoint."""
+        random = random_state(self.processes)
+        if not self.processes.is_main:
+            return
         card = make_card(self.config, self.data, self.model)
         save_checkpoint(self.run.last, self.judged.state_dict(), card)
-        save_state(self.run.last, learner, self.progress)
+        save_state(self.run.last, learner, self.progress, random)
 
 
 def open_session(
@@ -104,21 +132,21 @@ def open_session(
     interruption: Interruption,
     on_step: OnStep | None,
     saved: Progress | None,
+    processes: Processes = ALONE,
 ) -> Session:
     """Make the network, read the data, and check that everything fits before the first step."""
+    compute = choose_compute(config, processes)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    compute = choose_compute(config)
-    data = read_training_data(config, preprocess_of(config.model).input_size)
-    model = build_model(config.model, data.dataset.regions)
-    if model.place_head is not None:
-        put_anchors(model.place_head, data, config.seed)
+    data, model = processes.in_turn(lambda: _prepare(config))
+    _check_same_data(run, data, processes)
     model = compute.place(model)
     check_refinement(config, data)
-    _write_beginning(run, config, compute, data, saved)
-    average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
+    if processes.is_main:
+        _write_beginning(run, config, compute, data, saved)
     progress = saved or Progress()
+    _take_part(run, config, compute, data, model, progress)
+    average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
     return Session(
         run=run,
         config=config,
@@ -131,6 +159,52 @@ def open_session(
         progress=progress,
         restore_due=saved is not None,
     )
+
+
+def _prepare(config: TrainConfig) -> tuple[TrainingData, BearingsModel]:
+    torch.manual_seed(config.seed)
+    data = read_training_data(config, preprocess_of(config.model).input_size)
+    model = build_model(config.model, data.dataset.regions)
+    if model.place_head is not None:
+        put_anchors(model.place_head, data, config.seed)
+    return data, model
+
+
+def _check_same_data(run: RunFolder, data: TrainingData, processes: Processes) -> None:
+    """Refuse processes on machines that see another dataset, or not the run folder."""
+    seen = [data.split.hash, len(data.dataset), (run.path / "config.json").exists()]
+    for rank, other in enumerate(processes.exchange(seen)):
+        if other[:2] != seen[:2]:
+            raise SplitError(
+                f"process {rank} reads another dataset ({other[1]} photos, split {other[0][:12]}) "
+                f"than process {processes.rank} ({seen[1]} photos, split {data.split.hash[:12]}): "
+                "give all machines the same one"
+            )
+        if processes.count > 1 and not other[2]:
+            raise RunError(
+                f"process {rank} does not see the run folder {run.path}: put it on a disk that all "
+                "machines share"
+            )
+
+
+def _take_part(
+    run: RunFolder,
+    config: TrainConfig,
+    compute: Compute,
+    data: TrainingData,
+    model: BearingsModel,
+    progress: Progress,
+) -> None:
+    """Make the network one of several that learn together: same weights, dropout of its own."""
+    processes, photos = compute.processes, len(data.rows["train"])
+    share_weights(model, processes)
+    smallest = photos // steps_per_epoch(photos, config.batch_size)
+    said = synchronise_batchnorm(model, compute.device, smallest, processes)
+    if said is not None and processes.is_main:
+        run.log(said)
+    if not processes.is_main:
+        stream = [config.seed, _DROPOUT, processes.rank, progress.all_steps]
+        torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
 
 
 def put_anchors(place_head: PlaceHead, data: TrainingData, seed: int) -> None:
@@ -192,9 +266,14 @@ def _write_beginning(
     run.write_json("split.json", data.split.to_json())
     device = str(compute.device)
     run.write_json(
-        "environment.json", environment(device, compute.precision, torch.get_num_threads())
+        "environment.json",
+        environment(
+            device, compute.precision, torch.get_num_threads(), processes=compute.processes.count
+        ),
     )
     doing = "begins" if saved is None else f"goes on after epoch {saved.all_epochs}"
-    run.log(f"training {doing} on {device} in {compute.precision}: {config.model.backbone}")
+    count = compute.processes.count
+    many = f"{count} processes, the main one " if count > 1 else ""
+    run.log(f"training {doing} {many}on {device} in {compute.precision}: {config.model.backbone}")
     for statement in data.statements(config.farthest_spreads):
         run.log(statement)

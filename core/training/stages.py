@@ -6,17 +6,23 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.batches import Batch, ahead, augmented, epoch_order
-from core.training.data import TrainingData
+from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.feature_cache import FeatureViews
 from core.training.optimiser import Rates
+from core.training.processes import ALONE, Processes
 from core.training.report import StageName
 from core.training.schema import TrainConfig
+from core.training.sharing import shared
+
+# Keeps this stream of random numbers apart from those of `batches` and `feature_cache`.
+_KNOWN = 4
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,19 @@ def plan_stages(config: TrainConfig) -> list[StagePlan]:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One step's photos, ready for the network: pooled features `(b, width)` on demand."""
+    """One step's photos, ready for the network.
+
+    Attributes:
+        batch: This process's photos, perhaps none.
+        features: Their pooled features `(b, width)`, where they were computed before.
+        draws: `(b, 2)` uniform numbers that decide which metadata is known.
+        step_rows: Row numbers of all processes' photos of this step.
+    """
 
     batch: Batch
     features: Tensor | None
+    draws: NDArray[np.float32]
+    step_rows: Rows
 
 
 class Lessons(Protocol):
@@ -72,6 +87,7 @@ class CachedLessons:
 
     views: FeatureViews
     config: TrainConfig
+    processes: Processes = ALONE
 
     def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
         """The steps of an epoch from `first_step` on."""
@@ -79,10 +95,12 @@ class CachedLessons:
         view = self.views.view_of(self.config.seed, epoch)
         nothing = np.empty((0, 0, 0, 3), np.uint8)
         order = epoch_order(places, self.config.batch_size, self.config.seed, epoch)
-        for part in order[first_step:]:
+        for step, whole in enumerate(order[first_step:], first_step):
+            part = shared(whole, self.processes.rank, self.processes.count)
             features = torch.from_numpy(self.views.features[view[part], part])
-            heading_deg = self.views.heading_deg[view[part], part]
-            yield Lesson(Batch(self.views.rows[part], nothing, heading_deg), features)
+            batch = Batch(self.views.rows[part], nothing, self.views.heading_deg[view[part], part])
+            draws = _draws(self.config.seed, epoch, step, len(whole), self.processes)
+            yield Lesson(batch, features, draws, self.views.rows[whole])
 
 
 @dataclass(frozen=True)
@@ -92,17 +110,26 @@ class PhotoLessons:
     data: TrainingData
     input_size: int
     config: TrainConfig
+    processes: Processes = ALONE
 
     def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
         """The steps of an epoch from `first_step` on."""
-        config = self.config
+        config, rank, count = self.config, self.processes.rank, self.processes.count
         order = epoch_order(self.data.rows["train"], config.batch_size, config.seed, epoch)
         batches = (
-            augmented(self.data, rows, config.augment, self.input_size, config.seed, epoch)
-            for rows in order[first_step:]
+            augmented(
+                self.data,
+                shared(whole, rank, count),
+                config.augment,
+                self.input_size,
+                config.seed,
+                epoch,
+            )
+            for whole in order[first_step:]
         )
-        for batch in ahead(batches, config.workers):
-            yield Lesson(batch, None)
+        for step, batch in enumerate(ahead(batches, config.workers), first_step):
+            draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
+            yield Lesson(batch, None, draws, order[step])
 
 
 def lesson_features(lesson: Lesson, model: BearingsModel, compute: Compute) -> Tensor:
@@ -112,13 +139,23 @@ def lesson_features(lesson: Lesson, model: BearingsModel, compute: Compute) -> T
     return compute.features(model, lesson.batch.photos)
 
 
-def known_metadata(targets: Targets, p_known: float) -> tuple[Tensor, Tensor]:
+def _draws(
+    seed: int, epoch: int, step: int, photos: int, processes: Processes
+) -> NDArray[np.float32]:
+    """This process's share `(b, 2)` of a step's draws, which do not depend on the processes."""
+    rng = np.random.default_rng([seed, _KNOWN, epoch, step])
+    return shared(rng.random((photos, 2), np.float32), processes.rank, processes.count)
+
+
+def known_metadata(
+    targets: Targets, draws: NDArray[np.float32], p_known: float
+) -> tuple[Tensor, Tensor]:
     """Choose for each photo what it may know: regions `(n,)` or -1, headings `(n, 2)` or NaN.
 
-    Region and heading are drawn apart, so that the heads meet all four combinations. Drawn on the
-    CPU, so that one seed means one draw whatever the device.
+    Region and heading have draws `(n, 2)` of their own, so that the heads meet all four
+    combinations.
     """
-    draw = torch.rand(len(targets.region), 2).to(targets.region.device)
+    draw = torch.from_numpy(np.ascontiguousarray(draws)).to(targets.region.device)
     region = torch.where(draw[:, 0] < p_known, targets.region, UNKNOWN_REGION)
     heading = torch.where(draw[:, 1:] < p_known, targets.heading, torch.nan)
     return region, heading

@@ -19,6 +19,7 @@ from core.errors import RunError
 from core.files import write_bytes, write_json
 from core.model.network import BearingsModel
 from core.training.average import WeightAverage
+from core.training.processes import Processes
 
 SCHEMA_VERSION = 1
 _FILE = "state.json"
@@ -87,9 +88,24 @@ class Learner:
     scaler: torch.amp.GradScaler | None
 
 
-def save_state(folder: Path, learner: Learner, progress: Progress) -> None:
-    """Write the state of a run between two steps."""
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(learner)})
+def random_state(processes: Processes) -> dict[str, Tensor]:
+    """Torch's random state of every process, by a name that tells whose it is."""
+    own = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        own["cuda"] = torch.cuda.get_rng_state()
+    return {
+        _random_name(kind, rank): torch.from_numpy(state.copy())
+        for kind, tensor in own.items()
+        for rank, state in enumerate(processes.gather(tensor.numpy()))
+    }
+
+
+def save_state(
+    folder: Path, learner: Learner, progress: Progress, random: dict[str, Tensor]
+) -> None:
+    """Write the state of a run between two steps, with the random state of all its processes."""
+    named = [*_tensors(learner), *random.items()]
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in named})
     tensors = f"state-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
     write_bytes(folder / tensors, content)
     about: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "tensors": tensors}
@@ -107,23 +123,29 @@ def read_progress(folder: Path) -> Progress | None:
     return None if about is None else Progress(**about["progress"])
 
 
-def load_state(folder: Path, learner: Learner) -> None:
+def load_state(folder: Path, learner: Learner, processes: Processes) -> int:
     """Put the saved state into a learner made as the saved one was; also torch's random state.
+
+    A process that had no forerunner keeps the random state that it has.
+
+    Returns:
+        How many processes the state is of; 0 where nothing was saved.
 
     Raises:
         RunError: The state is damaged or of another run.
     """
     about = _read(folder)
     if about is None:
-        return
+        return 0
     path = folder / about["tensors"]
     try:
         saved = load_file(path)
-        _restore(learner, saved)
+        _restore(learner, saved, processes.rank)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise RunError(f"state {path} does not fit this run ({error}): begin a new run") from error
     if learner.scaler is not None and about["scaler"]:
         learner.scaler.load_state_dict(about["scaler"])
+    return sum(name.startswith(_random_name("cpu", 0)) for name in saved)
 
 
 def _tensors(learner: Learner) -> list[tuple[str, Tensor]]:
@@ -133,20 +155,23 @@ def _tensors(learner: Learner) -> list[tuple[str, Tensor]]:
         named += [(f"average/{name}", value) for name, value in average.items()]
     for index, slots in learner.optimiser.state_dict()["state"].items():
         named += [(f"optimiser/{index}/{slot}", value) for slot, value in slots.items()]
-    named.append(("random/cpu", torch.get_rng_state()))
-    if torch.cuda.is_available():
-        named.append(("random/cuda", torch.cuda.get_rng_state()))
     return named
 
 
-def _restore(learner: Learner, saved: dict[str, Tensor]) -> None:
+def _random_name(kind: str, rank: int) -> str:
+    return f"random/{kind}" if rank == 0 else f"random/{kind}/{rank}"
+
+
+def _restore(learner: Learner, saved: dict[str, Tensor], rank: int) -> None:
     learner.model.load_state_dict(_under("model/", saved))
     if learner.average is not None:
         learner.average.model.load_state_dict(_under("average/", saved))
     _restore_optimiser(learner.optimiser, _under("optimiser/", saved))
-    torch.set_rng_state(saved["random/cpu"])
-    if torch.cuda.is_available() and "random/cuda" in saved:
-        torch.cuda.set_rng_state(saved["random/cuda"])
+    cpu, cuda = _random_name("cpu", rank), _random_name("cuda", rank)
+    if cpu in saved:
+        torch.set_rng_state(saved[cpu])
+    if torch.cuda.is_available() and cuda in saved:
+        torch.cuda.set_rng_state(saved[cuda])
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, saved: dict[str, Tensor]) -> None:

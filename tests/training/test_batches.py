@@ -94,8 +94,8 @@ def test_an_error_in_the_thread_reaches_the_caller() -> None:
 def test_region_and_heading_become_known_independently() -> None:
     n = 4000
     targets = Targets(torch.arange(n), torch.zeros(n, 2), torch.ones(n, 2))
-    torch.manual_seed(0)
-    region, heading = known_metadata(targets, 0.3)
+    draws = np.random.default_rng(0).random((n, 2), np.float32)
+    region, heading = known_metadata(targets, draws, 0.3)
     told_region, told_heading = region >= 0, ~heading.isnan().any(dim=1)
     assert torch.equal(region[told_region], targets.region[told_region])
     assert float(told_region.float().mean()) == pytest.approx(0.3, abs=0.03)
@@ -107,6 +107,7 @@ def test_region_and_heading_become_known_independently() -> None:
 @pytest.mark.parametrize(("p_known", "told"), [(0.0, False), (1.0, True)])
 def test_nothing_or_everything_can_be_known(p_known: float, told: bool) -> None:
     targets = Targets(torch.arange(5), torch.zeros(5, 2), torch.ones(5, 2))
-    region, heading = known_metadata(targets, p_known)
+    draws = np.random.default_rng(0).random((5, 2), np.float32)
+    region, heading = known_metadata(targets, draws, p_known)
     assert set((region >= 0).tolist()) == {told}
     assert set((~heading.isnan()).flatten().tolist()) == {told}

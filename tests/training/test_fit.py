@@ -78,7 +78,7 @@ def test_refined_validation_is_never_worse_than_raw(finished: Finished) -> None:
 def test_a_tiny_campus_is_learnt(tiny_run: TinyRun, tmp_path: Path) -> None:
     config = tiny_run(
         tmp_path / "run",
-        stage2=Stage2Config(epochs=8, lr_heads=5e-3),
+        stage2=Stage2Config(epochs=12, lr_heads=5e-3),
         stage1=Stage1Config(epochs=0),
         batch_size=8,
         augment=AugmentConfig.off(),
