@@ -10,14 +10,13 @@ import pytest
 
 from core.errors import RunError
 from core.jobs.follow import log_tail, read_events
-from core.jobs.launch import launch, resume
+from core.jobs.queue import cancel
 from core.jobs.record import LaunchRecord
-from core.jobs.state import run_state
-from core.jobs.stop import request_stop, stop
+from core.jobs.state import SILENT_S, run_state
+from core.jobs.stop import stop
 from core.jobs.summary import list_runs, summarise
 from core.locks import hold
 from core.training.run_folder import RunFolder, check_free
-from core.training.schema import TrainConfig
 
 RunMaker = Callable[..., RunFolder]
 ProcessMaker = Callable[[str], "Popen[bytes]"]
@@ -32,7 +31,7 @@ def test_a_run_is_running_while_its_process_lives(make_run: RunMaker) -> None:
     run = make_run()
     assert run_state(run.path).state == "running"
     run.request_stop()
-    assert run_state(run.path).state == "stopping"
+    assert run_state(run.path).state == "cancelling"
 
 
 def test_a_run_whose_process_is_gone_is_lost(make_run: RunMaker) -> None:
@@ -73,14 +72,6 @@ def test_a_launched_run_is_starting_until_it_speaks(tmp_path: Path, spawn: Proce
     assert summarise(tmp_path).message == "error: no folder nowhere"
 
 
-def test_a_resumed_run_is_starting_although_it_ended_before(
-    make_run: RunMaker, spawn: ProcessMaker
-) -> None:
-    run = make_run(state="cancelled", pid=NO_PROCESS, process_start=1.0)
-    LaunchRecord.of(spawn(PATIENT).pid).write(run.path)
-    assert run_state(run.path).state == "starting"
-
-
 def test_the_list_has_what_a_table_shows(make_run: RunMaker, tmp_path: Path) -> None:
     run = make_run(epochs=3)
     run.write_json("split.json", {"hash": "abc"})
@@ -119,6 +110,7 @@ def test_runs_are_listed_newest_first_and_other_folders_are_not(
         ("status.json", '{"state": "asleep"}'),
         ("split.json", "[}"),
         ("launch.json", "{}"),
+        ("job.json", '{"kind": "bake"}'),
     ],
 )
 def test_a_damaged_run_is_listed_as_such(
@@ -151,9 +143,9 @@ def test_the_tail_of_a_log_is_short_whatever_its_length(make_run: RunMaker) -> N
 
 def test_stopping_asks_first(make_run: RunMaker, spawn: ProcessMaker) -> None:
     run = make_run("polite", pid=spawn(PATIENT).pid)
-    request_stop(run.path)
+    cancel(run.path)
     assert run.stop_requested
-    assert run_state(run.path).state == "stopping"
+    assert run_state(run.path).state == "cancelling"
 
 
 def test_a_run_that_does_not_listen_is_told(make_run: RunMaker, spawn: ProcessMaker) -> None:
@@ -186,49 +178,40 @@ def test_a_run_that_shares_its_group_is_signalled_alone(
     assert process.wait(1) == -15
 
 
-def test_a_launch_that_has_not_spoken_is_stopped_at_once(
-    tmp_path: Path, spawn: ProcessMaker
-) -> None:
+def test_a_start_that_never_speaks_is_ended(tmp_path: Path, spawn: ProcessMaker) -> None:
     process = spawn(PATIENT)
     LaunchRecord.of(process.pid).write(tmp_path)
-    assert stop(tmp_path, grace_s=5).state == "failed"
+    assert stop(tmp_path, grace_s=0.2, term_s=5).state == "failed"
     assert process.wait(1) == -15
-    assert "stopped before it began" in summarise(tmp_path).message
-    assert not (tmp_path / "stop").exists()
 
 
-def test_a_second_launch_is_refused(make_run: RunMaker, tmp_path: Path) -> None:
+def test_a_run_on_another_machine_lives_while_its_heart_beats(make_run: RunMaker) -> None:
     run = make_run()
-    with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
-        launch(TrainConfig(dataset=tmp_path, run=run.path))
-    ended = make_run("ended", state="cancelled")
-    with pytest.raises(RunError, match="not empty"):
-        launch(TrainConfig(dataset=tmp_path, run=ended.path))
-    with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
-        resume(run.path)
+    status = run.status()
+    assert status is not None
+    elsewhere = status.model_copy(update={"host": "another", "pid": NO_PROCESS})
+    run.write_status(elsewhere)
+    assert run_state(run.path).state == "running"
+    silent = {"heartbeat": time.time() - SILENT_S - 1}
+    run.write_status(elsewhere.model_copy(update=silent))
+    assert run_state(run.path).state == "lost"
+    run.write_status(status.model_copy(update=silent))
+    # Here, a slow step is no death.
+    assert run_state(run.path).state == "running"
 
 
-def test_two_launches_at_once_are_one(tmp_path: Path, spawn: ProcessMaker) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / ".launching").touch()
-    with pytest.raises(RunError, match="is being launched"):
-        launch(TrainConfig(dataset=tmp_path, run=run))
-    (run / ".launching").unlink()
-    LaunchRecord.of(spawn(PATIENT).pid).write(run)
-    with pytest.raises(RunError, match="starting as process"):
-        launch(TrainConfig(dataset=tmp_path, run=run))
-    assert not (run / ".launching").exists()
+def test_an_end_that_is_written_during_the_judgement_counts(
+    make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    status = run.status()
+    assert status is not None
 
+    def ends_now(pid: int, process_start: float) -> None:
+        run.write_status(status.model_copy(update={"state": "finished"}))
 
-def test_a_file_or_a_finished_run_cannot_be_begun(make_run: RunMaker, tmp_path: Path) -> None:
-    (tmp_path / "taken").touch()
-    with pytest.raises(RunError, match="is a file"):
-        launch(TrainConfig(dataset=tmp_path, run=tmp_path / "taken"))
-    with pytest.raises(RunError, match="finished: there is nothing to resume"):
-        resume(make_run(state="finished").path)
-    with pytest.raises(RunError, match="holds no run"):
-        resume(tmp_path / "nowhere")
+    monkeypatch.setattr("core.jobs.state.living_process", ends_now)
+    assert run_state(run.path).state == "finished"
 
 
 def test_a_folder_is_free_again_where_a_run_failed_before_its_first_epoch(

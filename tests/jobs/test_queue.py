@@ -1,0 +1,306 @@
+"""Jobs wait in order, are moved, cancelled and put back, by one writer at a time."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from subprocess import Popen
+from typing import NoReturn
+
+import pytest
+
+from core.errors import RunError
+from core.jobs.job import Job, read_job
+from core.jobs.queue import cancel, enqueue, enqueue_job, move, queue_of, requeue
+from core.jobs.record import ExitRecord, LaunchRecord
+from core.jobs.runner import run_queue
+from core.jobs.start import QUEUE, ensure_runner
+from core.jobs.state import run_state
+from core.jobs.summary import list_jobs, list_runs, summarise
+from core.locks import LockHeld, hold
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+RunMaker = Callable[..., RunFolder]
+ProcessMaker = Callable[[str], "Popen[bytes]"]
+NO_PROCESS = 2**22 + 1
+PATIENT = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of runs, still to be made."""
+    return tmp_path / "runs"
+
+
+def queued(root: Path, name: str) -> Path:
+    return enqueue(TrainConfig(dataset=root.parent / "campus", run=root / name))
+
+
+def names(root: Path) -> list[str]:
+    return [each.name for each in queue_of(root)]
+
+
+def test_jobs_wait_in_the_order_they_came(root: Path) -> None:
+    assert queue_of(root) == []
+    for name in ("b", "a", "c"):
+        queued(root, name)
+    assert names(root) == ["b", "a", "c"]
+    assert [each.place for each in queue_of(root)] == [1, 2, 3]
+    found = {run.name: run for run in list_runs(root)}
+    assert (found["a"].state, found["a"].place) == ("queued", 2)
+    assert found["a"].backbone == "efficientnet_b0"
+    assert found["a"].epochs == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "places", "order"),
+    [
+        ("c", -1, ["a", "c", "b", "d"]),
+        ("c", -9, ["c", "a", "b", "d"]),
+        ("a", 1, ["b", "a", "c", "d"]),
+        ("a", 9, ["b", "c", "d", "a"]),
+        ("b", 0, ["a", "b", "c", "d"]),
+    ],
+)
+def test_a_job_is_moved(root: Path, name: str, places: int, order: list[str]) -> None:
+    for each in "abcd":
+        queued(root, each)
+    move(root / name, places)
+    assert names(root) == order
+
+
+def test_equal_places_are_told_apart(root: Path) -> None:
+    for name in "abc":
+        job = Job(kind="tune", arguments=("tune",), order=1.0, created=5.0)
+        enqueue_job(root / name, job)
+        job.write(root / name)
+    assert names(root) == ["a", "b", "c"]
+    move(root / "c", -1)
+    assert names(root) == ["a", "c", "b"]
+    for _ in range(80):
+        # Halving runs out of numbers between two neighbours after some fifty moves.
+        move(root / names(root)[2], -1)
+    assert sorted(names(root)) == ["a", "b", "c"]
+    last = names(root)[2]
+    move(root / last, -1)
+    assert names(root)[1] == last
+
+
+def test_only_what_waits_is_moved(root: Path, make_run: RunMaker) -> None:
+    with pytest.raises(RunError, match="does not wait"):
+        move(make_run("ended", state="finished").path, 1)
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_put_back_at_the_end(root: Path) -> None:
+    for name in "ab":
+        queued(root, name)
+    cancel(root / "a")
+    assert run_state(root / "a").state == "cancelled"
+    assert names(root) == ["b"]
+    assert not (root / "a" / "stop").exists()
+    requeue(root / "a")
+    assert names(root) == ["b", "a"]
+    assert run_state(root / "a").state == "queued"
+
+
+def test_a_job_at_work_is_asked_to_stop(make_run: RunMaker) -> None:
+    run = make_run()
+    cancel(run.path)
+    assert run_state(run.path).state == "cancelling"
+
+
+def test_what_has_ended_is_not_asked(make_run: RunMaker) -> None:
+    run = make_run(state="finished")
+    cancel(run.path)
+    assert not run.stop_requested
+
+
+def test_a_job_that_is_being_started_is_asked_to_stop(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(root, "a")
+
+    def started_first(folder: Path) -> NoReturn:
+        job = read_job(run)
+        assert job is not None
+        job.model_copy(update={"state": "started"}).write(run)
+        LaunchRecord.of(os.getpid()).write(run)
+        raise LockHeld("being started")
+
+    monkeypatch.setattr("core.jobs.queue.hold", started_first)
+    cancel(run)
+    assert run_state(run).state == "cancelling"
+
+
+def test_a_taken_folder_is_refused(root: Path, make_run: RunMaker) -> None:
+    at_work = make_run("at-work")
+    with pytest.raises(RunError, match=f"running as process {os.getpid()}"):
+        queued(root, "at-work")
+    with pytest.raises(RunError, match="is running"):
+        requeue(at_work.path)
+    make_run("ended", state="cancelled")
+    with pytest.raises(RunError, match="not empty"):
+        queued(root, "ended")
+    queued(root, "new")
+    with pytest.raises(RunError, match="is queued"):
+        queued(root, "new")
+    with pytest.raises(RunError, match="nothing to resume"):
+        requeue(root / "new")
+    with pytest.raises(RunError, match="finished: there is nothing to resume"):
+        requeue(make_run("done", state="finished").path)
+    with pytest.raises(RunError, match="holds no run"):
+        requeue(root / "nowhere")
+    (root / "file").touch()
+    with pytest.raises(RunError, match="is a file"):
+        queued(root, "file")
+
+
+def _enqueue_one(root: Path, start: Event, answers: "Queue[str]") -> None:
+    start.wait()
+    try:
+        answers.put(str(queued(root, "same")))
+    except RunError as error:
+        answers.put(f"refused: {error}")
+
+
+def test_of_many_who_queue_one_folder_one_succeeds(root: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, answers = context.Event(), context.Queue()
+    crowd = [context.Process(target=_enqueue_one, args=(root, start, answers)) for _ in range(4)]
+    for process in crowd:
+        process.start()
+    start.set()
+    told = [answers.get(timeout=60) for _ in crowd]
+    for process in crowd:
+        process.join(60)
+    assert sorted(answer.startswith("refused") for answer in told) == [False, True, True, True]
+    assert names(root) == ["same"]
+
+
+def test_a_resumed_job_goes_on_with_what_was_saved(root: Path, make_run: RunMaker) -> None:
+    run = make_run("by-hand", state="cancelled").path
+    requeue(run)
+    job = read_job(run)
+    assert job is not None
+    assert run_state(run).state == "queued"
+    assert job.command(run) == (("train", "--run", str(run), "--resume"), {})
+    new = queued(root, "new")
+    job = read_job(new)
+    assert job is not None
+    words, options = job.command(new)
+    assert words == ("train",)
+    assert options["run"] == str(new)
+
+
+def started(run: Path, pid: int | None = None) -> None:
+    """Leave a folder as the runner does when it has started a job."""
+    job = read_job(run)
+    assert job is not None
+    job.model_copy(update={"state": "started", "slot": "cpu"}).write(run)
+    if pid is not None:
+        LaunchRecord.of(pid).write(run)
+
+
+def test_a_start_that_was_killed_in_the_middle_is_lost_and_can_begin_again(root: Path) -> None:
+    run = queued(root, "a")
+    started(run)
+    now = run_state(run)
+    assert now.state == "lost"
+    assert "never said anything" in now.message
+    requeue(run)
+    assert names(root) == ["a"]
+    job = read_job(run)
+    assert job is not None
+    assert job.options["run"] == str(run)
+
+
+def test_a_started_job_is_starting_while_its_process_holds_the_folder(root: Path) -> None:
+    run = queued(root, "a")
+    started(run)
+    with hold(run):
+        assert run_state(run).state == "starting"
+        RunFolder(path=run).request_stop()
+        assert run_state(run).state == "cancelling"
+    assert run_state(run).state == "lost"
+
+
+@pytest.mark.parametrize(
+    ("code", "log", "state", "words"),
+    [
+        (1, "error: no labels.csv in nowhere\n", "failed", "no labels.csv"),
+        (-9, "Training first\n", "lost", "killed (SIGKILL)"),
+        (-11, "Training first\n", "lost", "SIGSEGV"),
+    ],
+)
+def test_how_a_process_ended_before_it_spoke_is_known(
+    root: Path, spawn: ProcessMaker, code: int, log: str, state: str, words: str
+) -> None:
+    run, process = queued(root, "a"), spawn(PATIENT)
+    started(run, process.pid)
+    assert run_state(run).state == "starting"
+    record = LaunchRecord.of(process.pid)
+    process.kill()
+    process.wait()
+    RunFolder(path=run).log_path.write_text(log)
+    ExitRecord(
+        pid=record.pid, process_start=record.process_start, code=code, ended=time.time()
+    ).write(run)
+    now = run_state(run)
+    assert now.state == state
+    assert words in now.message
+
+
+def test_the_end_of_an_earlier_process_is_not_taken_for_the_end_of_this(
+    make_run: RunMaker, spawn: ProcessMaker
+) -> None:
+    run = make_run(pid=NO_PROCESS, process_start=1.0).path
+    process = spawn(PATIENT)
+    LaunchRecord.of(process.pid).write(run)
+    process.kill()
+    process.wait()
+    ExitRecord(pid=7, process_start=1.0, code=-9, ended=time.time()).write(run)
+    assert "SIGKILL" not in run_state(run).message
+
+
+def test_a_resumed_job_waits_although_it_ended_before(make_run: RunMaker) -> None:
+    run = make_run("ended", state="failed").path
+    requeue(run)
+    assert run_state(run).state == "queued"
+    cancel(run)
+    assert run_state(run).state == "cancelled"
+    requeue(run)
+    started(run)
+    with hold(run):
+        assert run_state(run).state == "starting"
+    assert run_state(run).state == "lost"
+
+
+def test_jobs_of_every_kind_are_listed_and_runs_alone_are_runs(root: Path) -> None:
+    queued(root, "a")
+    enqueue_job(root / "b", Job(kind="tune", arguments=("tune", "--out", str(root / "b"))))
+    assert [run.name for run in list_runs(root)] == ["a"]
+    assert {job.name: job.kind for job in list_jobs(root)} == {"a": "train", "b": "tune"}
+    assert summarise(root / "b").state == "queued"
+
+
+def test_no_runner_is_started_for_nothing_nor_beside_another(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "core.jobs.start.subprocess.Popen", lambda *given, **named: pytest.fail("started one")
+    )
+    ensure_runner(root)
+    queued(root, "a")
+    with hold(root / QUEUE):
+        ensure_runner(root)
+
+
+def test_a_second_runner_ends_at_once(root: Path) -> None:
+    queued(root, "a")
+    with hold(root / QUEUE):
+        run_queue(root)
+    assert names(root) == ["a"]
