@@ -1,4 +1,7 @@
-"""Progress on the error stream, so that results alone reach the output stream."""
+"""Progress on the error stream, so that results alone reach the output stream.
+
+Of several processes that train together the main one alone says anything.
+"""
 
 import sys
 import time
@@ -7,12 +10,16 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from core.training.launched import launched_rank
+
 # A log file gets a line now and then instead of a bar that redraws itself.
 _LINE_EVERY_S = 30.0
 
 
 def say(text: str) -> None:
     """Write a line for the reader, above any progress bar."""
+    if launched_rank() != 0:
+        return
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
 
@@ -23,7 +30,7 @@ def bar(label: str, unit: str = "photos") -> Iterator[Callable[[int, int], None]
 
     The count may begin anew, as the steps of an epoch do.
     """
-    if not sys.stderr.isatty():
+    if launched_rank() != 0 or not sys.stderr.isatty():
         yield _lines(label, unit)
         return
     shown: list[tqdm] = []
