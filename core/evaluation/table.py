@@ -36,7 +36,10 @@ COLUMNS = (
 def prediction_table(
     judgement: Judgement, selection: Selection, gallery: Gallery | None
 ) -> pd.DataFrame:
-    """Return one row a photo: `COLUMNS`, then where it stands in metres and what speaks for it."""
+    """Return one row a photo: `COLUMNS`, then where it stands in metres and what speaks for it.
+
+    For an ensemble also how far its members disagree.
+    """
     truth, predicted = judgement.truth, judgement.prediction
     decimals = label_decimals(truth.frame)
     columns = {
@@ -82,6 +85,9 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     heads = predicted.region_head.argmax(axis=1)
     columns["region_head"] = [predicted.regions[index] for index in heads]
     columns["heading_confidence"] = predicted.heading_length.round(SHARE_DECIMALS)
+    if predicted.member_spread_m is not None and predicted.member_spread_deg is not None:
+        columns["member_spread_m"] = predicted.member_spread_m.round(METRE_DECIMALS)
+        columns["member_spread_deg"] = predicted.member_spread_deg.round(ANGLE_DECIMALS)
     columns["seen_in_training"] = selection.seen
     if selection.visits is not None:
         columns["visit"] = selection.visits
