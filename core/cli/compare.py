@@ -10,19 +10,22 @@ from core.cli.command import Command
 from core.cli.flags import add_flags, given
 from core.cli.mistakes import validated
 from core.cli.progress import say
+from core.cli.tables import aligned
+from core.crossval.folder import is_crossval
 from core.errors import ConfigError
 from core.evaluation.schema import CompareConfig
 from core.files import write_json
 
 if TYPE_CHECKING:
     from core.evaluation.comparison import Comparison, Difference
+    from core.evaluation.judged import Judged
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="+", type=Path, metavar="RUN_OR_REPORT",
-        help="runs, checkpoints or reports, two or more; the first is what the others are "
-        "compared with; of a run, its newest report on test photos",
+        help="runs, checkpoints, reports or cross-validations, two or more; the first is what the "
+        "others are compared with; of a run, its newest report on test photos",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write it all as JSON")
     add_flags(parser, CompareConfig)
@@ -34,10 +37,10 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
     # scipy takes a second to import, and every command's module is imported for --help.
     from core.evaluation.compare import compare_all
-    from core.evaluation.judged import find_report, named_apart, read_judged
+    from core.evaluation.judged import named_apart
     from core.evaluation.sentences import as_json
 
-    models = named_apart([read_judged(find_report(path)) for path in arguments.models])
+    models = named_apart([_model(path) for path in arguments.models])
     found = compare_all(models, config)
     if arguments.out is not None:
         write_json(arguments.out, as_json(found))
@@ -47,6 +50,13 @@ def _run(arguments: argparse.Namespace) -> int:
     for reason in found.unranked.values():
         sys.stdout.write(f"not ranked: {reason}\n")
     return 0
+
+
+def _model(path: Path) -> "Judged":
+    from core.crossval.judged import read_pooled
+    from core.evaluation.judged import find_report, read_judged
+
+    return read_pooled(path) if is_crossval(path) else read_judged(find_report(path))
 
 
 def _lines(found: "Comparison") -> Iterator[str]:
@@ -60,9 +70,9 @@ def _lines(found: "Comparison") -> Iterator[str]:
         show, gap = each.measure.shown, each.measure.gap(each.difference)
         figures = [show(each.reference), show(each.candidate), gap, interval(each), each.verdict]
         measures.append([each.measure.title, *figures])
-    yield from _aligned(measures)
+    yield from aligned(measures)
     yield ""
-    yield from _aligned(_regions(found))
+    yield from aligned(_regions(found))
     yield ""
     yield basis(found)
     yield from (f"note: {caution}" for caution in cautions(found))
@@ -80,13 +90,6 @@ def _regions(found: "Comparison") -> list[list[str]]:
 def _cell(found: "Difference") -> str:
     gap = found.measure.gap(found.difference)
     return gap if found.verdict == "not distinguishable" else f"{gap} {found.verdict}"
-
-
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
 
 
 COMMAND = Command(

@@ -127,20 +127,29 @@ def read_judged(folder: Path, name: str = "") -> Judged:
     Raises:
         ConfigError: One of the two is missing or damaged.
     """
-    report, path = read_report(folder), folder / "predictions.csv"
-    kinds = {"region": str, "true_region": str, "region_head": str, "photo_id": str}
-    try:
-        table = pd.read_csv(path, dtype=kinds)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
+    report = read_report(folder)
     return Judged(
         name or home_name(folder),
         folder,
         split_key(report),
         split_words(report),
         report["split"].get("radius_m"),
-        table,
+        read_predictions(folder / "predictions.csv"),
     )
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read `predictions.csv`, region ids and keys as text.
+
+    Raises:
+        ConfigError: It is missing or damaged.
+    """
+    kinds = {"region": str, "true_region": str, "region_head": str, "photo_id": str}
+    try:
+        # A region may be called NA.
+        return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
 
 
 def named_apart(models: Sequence[Judged]) -> list[Judged]:

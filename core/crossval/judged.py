@@ -1,0 +1,29 @@
+"""A cross-validation as comparisons read models: every photo, judged by the fold that tested it."""
+
+import hashlib
+from pathlib import Path
+
+from core.crossval.folder import PREDICTIONS, read_report
+from core.errors import ConfigError, RunError
+from core.evaluation.judged import Judged, read_predictions
+
+
+def read_pooled(folder: Path) -> Judged:
+    """Read the pooled predictions; two cross-validations compare where all folds are the same.
+
+    Raises:
+        ConfigError: It is not finished, or damaged.
+    """
+    try:
+        report = read_report(folder)
+        hashes = [fold["split_hash"] for fold in report["folds"]]
+        protocol, photos = report["split"]["protocol"], report["pooled"]["n"]
+    except (RunError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{folder} has no report that can be read ({error}). Finish it: "
+            f"python -m core crossval --out {folder} --resume"
+        ) from error
+    digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    about = f"{len(hashes)} folds of the {protocol} split {digest[:8]}, {photos} photos"
+    table = read_predictions(folder / PREDICTIONS)
+    return Judged(folder.name, folder, f"folds:{digest}", about, None, table)
