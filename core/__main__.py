@@ -12,8 +12,21 @@ from collections.abc import Sequence
 from typing import ClassVar, NoReturn
 
 from core import __version__
-from core.cli import compare, crossval, demo, ensemble, evaluate, predict, queue, runs, train, tune
+from core.cli import (
+    compare,
+    crossval,
+    demo,
+    ensemble,
+    evaluate,
+    follow,
+    predict,
+    queue,
+    runs,
+    train,
+    tune,
+)
 from core.errors import BearingsError
+from core.training.launched import tells
 
 COMMANDS = (
     demo.COMMAND,
@@ -24,6 +37,7 @@ COMMANDS = (
     predict.COMMAND,
     runs.COMMAND,
     queue.COMMAND,
+    follow.COMMAND,
     compare.COMMAND,
     ensemble.COMMAND,
 )
@@ -81,7 +95,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run_command(arguments)
     except BearingsError as error:
-        sys.stderr.write(f"error: {error}\n")
+        if tells(error):
+            sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

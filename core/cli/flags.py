@@ -225,7 +225,9 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any default
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        # A command that is to give the same run again must not round its options.
+        return short if float(short) == value else repr(value)
     if isinstance(value, dict):
         return json.dumps(value)
     if isinstance(value, tuple | list):

@@ -1,0 +1,212 @@
+"""`tune`: search for better options by many training runs, or go on with a search."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, given, merged
+from core.cli.mistakes import validated
+from core.cli.options_file import read_options
+from core.cli.progress import say
+from core.cli.queueing import add_queue_flags, put, to_queue
+from core.cli.tables import aligned
+from core.cli.train import SHORT as TRAIN_SHORT
+from core.cli.train import typed
+from core.dataset.layout import find_label_files
+from core.errors import ConfigError
+from core.locks import LockHeld
+from core.tuning.distribution import parse_distribution
+from core.tuning.folder import StudyFolder
+from core.tuning.schema import TuneConfig
+
+SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()}
+INTERRUPTED = 130
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dataset", nargs="?", type=Path, metavar="DATASET",
+        help="folder with labels and photos; a study that goes on knows its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--vary", action="append", metavar="OPTION=VALUES", default=[],
+        help='an option to search, by its dotted name, repeated: "stage2.lr_heads=1e-4..1e-2 '
+        'log", "model.region_dropout=0..0.5 step 0.1", "schedule.kind=cosine,plateau"; replaces '
+        "the space that is searched otherwise",
+    )  # fmt: skip
+    parser.add_argument(
+        "--space", type=Path, metavar="FILE",
+        help='the search space as JSON: {"stage2.lr_heads": {"low": 1e-4, "high": 1e-2, "log": '
+        'true}, "model.backbone": {"choices": ["resnet18", "resnet34"]}}',
+    )  # fmt: skip
+    parser.add_argument(
+        "--base", type=Path, metavar="FILE",
+        help="options of a run (its config.json) that all trials start from",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help="options of tune as JSON; - reads them from the input; flags come before them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--worker", action="store_true",
+        help="be one more worker of a study that was begun, on this machine or another that sees "
+        "its folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--show", action="store_true", help="show the trials and the best options; train nothing"
+    )
+    add_queue_flags(parser)
+    without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
+    add_flags(parser, TuneConfig, short=SHORT, without=without)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    values = given(arguments)
+    if arguments.worker or arguments.show:
+        if "study" not in values:
+            raise ConfigError("--worker and --show need --study: the folder of the study")
+        path = Path(values["study"])
+        return _work(path) if arguments.worker else _show(path)
+    config = _config(arguments, values)
+    # A wrong path is told before the seconds that Optuna and torch take to import.
+    find_label_files(config.train.dataset)
+    if to_queue(arguments):
+        again = ("tune", "--study", str(config.study))
+        device = config.train.device
+        return put(arguments, "tune", config.study, config, again=again, device=device)
+    return _conduct(config)
+
+
+def _conduct(config: TuneConfig) -> int:
+    from core.training.interrupt import TrainingInterrupted
+    from core.tuning.conduct import conduct
+
+    say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
+    try:
+        for trial in conduct(config):
+            shown = "-" if trial.value is None else f"{trial.value:.4g}"
+            say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
+    except LockHeld:
+        # The same command on another machine, or in another terminal, joins the search.
+        StudyFolder.of(config).check_same(config)
+        say("Another process conducts this study already; joining it as one more worker")
+        return _work(config.study)
+    except TrainingInterrupted as error:
+        say(str(error))
+        return INTERRUPTED
+    return _show(config.study)
+
+
+def _work(path: Path) -> int:
+    StudyFolder(path=path).read()
+    from core.training.interrupt import TrainingInterrupted
+    from core.tuning.crew import PARENT
+    from core.tuning.worker import work
+
+    parent = os.environ.pop(PARENT, None)
+    try:
+        done = work(path, None if parent is None else int(parent))
+    except TrainingInterrupted as error:
+        say(str(error))
+        return INTERRUPTED
+    say(f"{done} trials ended here; nothing is left to take")
+    return 0
+
+
+def _show(path: Path) -> int:
+    from core.tuning.reading import read_study
+
+    view = read_study(path)
+    table = view.table().astype(object)
+    table = table.sort_values(view.config.monitor, ascending=not view.config.higher_is_better)
+    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    for line in aligned([[str(name) for name in table.columns], *rows]):
+        sys.stdout.write(f"{line}\n")
+    counts = ", ".join(f"{count} {state}" for state, count in view.counts.items()) or "none yet"
+    say(f"{len(view.trials)} of {view.config.planned} trials: {counts}")
+    if view.best is None:
+        return 0
+    say(
+        f"Best: trial {view.best.number}, {view.config.monitor} {view.best.value:.4g} on validation"
+    )
+    run = path.with_name(f"{path.name}-best")
+    sys.stdout.write(typed(view.options(view.best.number, run)) + "\n")
+    return 0
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any option's value
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _config(arguments: argparse.Namespace, values: dict[str, Any]) -> TuneConfig:
+    """Options from the study or the files, with the command line laid over."""
+    base: dict[str, Any] = {}
+    if arguments.config is not None:
+        base = read_options(arguments.config)
+    study = (values if "study" in values else base).get("study")
+    if study is None:
+        raise ConfigError("--study is required: the folder that the study is written to")
+    folder = StudyFolder(path=Path(study).resolve())
+    if folder.exists:
+        base = merged(folder.read().config.model_dump(mode="json"), base)
+    if arguments.base is not None:
+        run = {**read_options(str(arguments.base)), "run": str(folder.path), "command": ""}
+        base = merged(base, {"train": run})
+    values = merged(base, values | {"study": str(folder.path)})
+    train = values.setdefault("train", {})
+    if arguments.dataset is not None:
+        train["dataset"] = str(arguments.dataset)
+    if "dataset" not in train:
+        raise ConfigError("DATASET is required: the folder with labels and photos")
+    train |= {"dataset": str(Path(train["dataset"]).resolve()), "run": str(folder.path)}
+    space = _space(arguments)
+    if space:
+        values["space"] = space
+    return validated(TuneConfig, values, SHORT)
+
+
+def _space(arguments: argparse.Namespace) -> dict[str, Any]:
+    space = {} if arguments.space is None else read_options(str(arguments.space))
+    for text in arguments.vary:
+        path, found, values = text.partition("=")
+        if not found or not values.strip():
+            raise ConfigError(
+                f"--vary {text}: write OPTION=VALUES, as in stage2.lr_heads=1e-4..1e-2"
+            )
+        try:
+            space[path.strip()] = parse_distribution(values).model_dump()
+        except ValueError as error:
+            raise ConfigError(f"--vary {text}: {_words(error)}") from error
+    return space
+
+
+def _words(error: ValueError) -> str:
+    """Pydantic's findings without its decoration; any other error as it is."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(str(item["msg"]).removeprefix("Value error, ") for item in errors())
+
+
+COMMAND = Command(
+    "tune",
+    "DATASET --study STUDY [options]\n       python -m core tune --study STUDY",
+    "Search for better options by many training runs, or go on with a search.",
+    (
+        "python -m core tune data/demo --study runs/tune-1 --trials 20",
+        "python -m core tune data/demo --study runs/tune-2 --epochs 10 "
+        '--vary "stage2.lr_heads=1e-4..1e-2 log" --vary "model.backbone=resnet18,resnet34"',
+        "python -m core tune data/demo --study runs/grid --sampler grid "
+        '--vary "model.position_dropout=0,0.2,0.4" --vary "schedule.kind=cosine,one_cycle"',
+        "python -m core tune --study runs/tune-1            goes on with it",
+        "python -m core tune --study runs/tune-1 --worker   one more worker, here or elsewhere",
+        "python -m core tune --study runs/tune-1 --show     trials so far and the best options",
+    ),
+    _add,
+    _run,
+)

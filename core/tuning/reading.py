@@ -1,0 +1,154 @@
+"""What came of a study, for readers: the table of trials, the best, importances. No torch."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from core.errors import RunError
+from core.training.schema import TrainConfig
+from core.tuning.ending import TrialReport, report_of
+from core.tuning.folder import StudyFolder
+from core.tuning.schema import TuneConfig
+from core.tuning.space import with_values
+from core.tuning.storage import open_study, trials_of
+
+# Fewer trials than this say nothing about which option matters.
+_LEAST = 4
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """A study as it stands now.
+
+    Attributes:
+        path: Its folder.
+        config: Its options.
+        trials: All trials, by number.
+        importances: Share of the figure's variance that each option explains, greatest first;
+            empty while too few trials are finished to tell.
+    """
+
+    path: Path
+    config: TuneConfig
+    trials: tuple[TrialReport, ...]
+    importances: Mapping[str, float]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many trials are in which state."""
+        return dict(Counter(trial.state for trial in self.trials))
+
+    @property
+    def done(self) -> int:
+        """Trials that ended, whatever way they did."""
+        return sum(trial.state != "running" for trial in self.trials)
+
+    @property
+    def best(self) -> TrialReport | None:
+        """The finished trial with the best figure, the earliest of equals; None without any."""
+        sign = -1.0 if self.config.higher_is_better else 1.0
+        ended = [trial for trial in self.trials if trial.state == "finished"]
+        return min(ended, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    def run(self, number: int) -> Path:
+        """The run folder of a trial."""
+        return StudyFolder(path=self.path).run(number).path
+
+    def options(self, number: int, run: Path) -> TrainConfig:
+        """All options of a trial, for a run of its own.
+
+        Args:
+            number: Which trial.
+            run: Folder of that run.
+        """
+        own = {"run": run, "monitor": self.config.monitor, "command": ""}
+        base = self.config.train.model_copy(update=own)
+        return with_values(base, self.config.space, self.trials[number].values)
+
+    def table(self) -> pd.DataFrame:
+        """One row a trial: trial, state, the monitored figure, epochs, options, reason."""
+        rows = [_row(trial, self.config) for trial in self.trials]
+        columns = ["trial", "state", self.config.monitor, "epochs", *self.config.space, "reason"]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def read_study(path: Path) -> StudyView:
+    """Read a study from its folder, while it runs or afterwards; nothing is written.
+
+    Raises:
+        RunError: There is no study, or its record cannot be read.
+    """
+    folder = StudyFolder(path=path)
+    found = folder.read()
+    if not found.config.storage and not folder.journal.is_file():
+        return StudyView(path, found.config, (), {})
+    study = open_study(folder, found)
+    trials = trials_of(study)
+    reports = tuple(report_of(trial, found.config) for trial in trials)
+    return StudyView(path, found.config, reports, _importances(study, found.config, trials))
+
+
+def best_of(view: StudyView) -> TrialReport:
+    """The best trial.
+
+    Raises:
+        RunError: None has finished yet.
+    """
+    if view.best is None:
+        raise RunError(f"no trial of study {view.path} has finished yet: there is no best one")
+    return view.best
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder holds a study."""
+    return StudyFolder(path=path).exists
+
+
+def studies_in(root: Path) -> list[Path]:
+    """The studies in a folder of runs, the one that changed last first."""
+    found = [path for path in root.iterdir() if is_study(path)] if root.is_dir() else []
+    return sorted(found, key=lambda path: -changed(path))
+
+
+def changed(path: Path) -> float:
+    """When a study's record changed last, in seconds since 1970."""
+    folder = StudyFolder(path=path)
+    files = (folder.journal, path / "study.json")
+    return max((each.stat().st_mtime for each in files if each.is_file()), default=0.0)
+
+
+def _importances(
+    study: optuna.Study, config: TuneConfig, trials: list[FrozenTrial]
+) -> dict[str, float]:
+    values = {trial.value for trial in trials if trial.state == TrialState.COMPLETE}
+    ended = sum(trial.state == TrialState.COMPLETE for trial in trials)
+    if ended < _LEAST or len(values) < 2 or not config.space:
+        return {}
+    logging.getLogger("optuna").setLevel(logging.ERROR)
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=_SEED)
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+
+
+def _row(trial: TrialReport, config: TuneConfig) -> dict[str, Any]:
+    shown = {path: _shown(value) for path, value in trial.values.items()}
+    return {
+        "trial": trial.number,
+        "state": trial.state,
+        config.monitor: trial.value,
+        "epochs": trial.epochs,
+        **shown,
+        "reason": trial.reason,
+    }
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - any option's value
+    """Lists and the like as text: a table's column has one kind."""
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,102 @@
+"""Options of `tune`: one schema for the command line, the form and the study's file.
+
+Neither torch nor Optuna here.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
+from core.tuning.distribution import Distribution
+from core.tuning.space import DEFAULT_SPACE, check_space, grid, grid_size
+
+Sampler = Literal["tpe", "random", "grid"]
+Pruner = Literal["median", "halving", "none"]
+DEFAULT_TRIALS = 20
+# Options that change how the loss is measured: a search for the least loss would only move these.
+_LOSS_MAKERS = ("loss.", "model.position_target", "model.place_anchors", "model.place_bearings")
+
+
+class TuneConfig(BaseModel):
+    """Everything that decides a search for better options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: Path = Field(description="Study folder to write, for instance runs/tune-1")
+    trials: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description=f"Training runs in all; empty: {DEFAULT_TRIALS}, or the whole grid",
+    )
+    sampler: Sampler = Field(
+        "tpe",
+        description="tpe: near what was good so far; random: anywhere; grid: every combination "
+        "of the values, each once",
+    )
+    pruner: Pruner = Field(
+        "median",
+        description="Which trials end early. median: those worse than the median of earlier ones "
+        "at the same epoch; halving: all but the best quarter, again and again; none: no trial",
+    )
+    monitor: Monitor = Field(
+        "score", description="Validation figure that is searched for; it also chooses best epochs"
+    )
+    seed: int = Field(0, ge=0, description="Another seed draws other trials")
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that train at the same time on this machine"
+    )
+    storage: str = Field(
+        "",
+        description="Where trials are recorded. Empty: a journal in the study's folder; or an "
+        "SQLAlchemy address such as postgresql://USER@HOST/DB (pip install its driver)",
+    )
+    space: dict[str, Distribution] = Field(
+        default_factory=lambda: dict(DEFAULT_SPACE),
+        description="What to vary: dotted options of a training run, each with low, high, step "
+        "and log, or with choices",
+    )
+    train: TrainConfig = Field(description="Options of every trial that are not searched")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _runs_lie_in_the_study(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was written
+        """Trials have folders of their own: nobody has to name one."""
+        if isinstance(values, dict) and isinstance(values.get("train"), dict):
+            return values | {"train": {"run": values.get("study", "")} | values["train"]}
+        return values
+
+    @field_validator("space")
+    @classmethod
+    def _something_to_vary(cls, space: dict[str, Distribution]) -> dict[str, Distribution]:
+        if not space:
+            raise ValueError("must name at least one option to vary")
+        return space
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_space(self.space, self.train)
+        if self.sampler == "grid":
+            grid(self.space)
+        made = [path for path in self.space if path.startswith(_LOSS_MAKERS)]
+        if self.monitor == "loss" and made:
+            raise ValueError(
+                f"monitor loss cannot judge {', '.join(sorted(made))}: the loss is measured by "
+                "them; search for the score"
+            )
+        return self
+
+    @property
+    def planned(self) -> int:
+        """Trials in all; a grid ends with its last combination."""
+        if self.sampler != "grid":
+            return self.trials or DEFAULT_TRIALS
+        whole = grid_size(self.space)
+        return whole if self.trials is None else min(self.trials, whole)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the search goes up."""
+        return self.monitor in HIGHER_IS_BETTER
