@@ -53,7 +53,7 @@ $(FOR_APP): requirements.txt $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(FOR_TESTS): requirements-test.txt $(FOR_APP)
+$(FOR_TESTS): requirements-test.txt requirements-cluster.txt $(FOR_APP)
 	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-test.txt
 	@touch $@
 

@@ -19,6 +19,8 @@ from core.errors import RunError
 LOCK = ".lock"
 # Names the descriptor that a child was handed, and the folder that it holds.
 _HANDED = "BEARINGS_HELD_FOLDER"
+# Said in place of a descriptor to a process that no descriptor can reach.
+_ELSEWHERE = "elsewhere"
 # Whoever asks `is_held` holds the folder for microseconds; that must not fail a start.
 _PATIENCE_S = 1.0
 _POLL_S = 0.01
@@ -69,6 +71,15 @@ class Lock:
         os.close(self.fd)
 
 
+def held_elsewhere(folder: Path) -> dict[str, str]:
+    """What the environment of a process on a cluster must say of a folder that is held for it.
+
+    Its `hold` then asks nothing of the lock, which whoever follows it keeps, maybe on another
+    machine.
+    """
+    return {_HANDED: f"{_ELSEWHERE}:{folder}"}
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[Lock]:
     """Hold a folder for a block of code; takes over what the starter of this process handed on.
@@ -81,6 +92,11 @@ def hold(folder: Path) -> Iterator[Lock]:
         yield lock
     finally:
         lock.close()
+
+
+def is_handed(folder: Path) -> bool:
+    """Whether the starter of this process holds the folder for it, and it took nothing over yet."""
+    return os.environ.get(_HANDED, "").partition(":")[2] == str(folder.resolve())
 
 
 def is_held(folder: Path) -> bool:
@@ -109,5 +125,7 @@ def _handed(folder: Path) -> Lock | None:
         return None
     # Once: a child of this process must not believe that it was handed anything.
     del os.environ[_HANDED]
+    if fd == _ELSEWHERE:
+        return Lock(folder, os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), handed=True)
     os.set_inheritable(int(fd), False)
     return Lock(folder, int(fd), handed=True)

@@ -87,10 +87,14 @@ def test_text_and_controls_stand_out_from_their_ground(mode: str) -> None:
     assert contrast("#FFFFFF", colours["primaryColor"]) >= 3.0
 
 
+REQUIREMENTS = ["requirements.txt", "requirements-cluster.txt", "requirements-test.txt"]
+
+
 def required(name: str) -> set[str]:
     """The distributions that a requirements file names, in lower case."""
     lines = (ROOT / name).read_text().splitlines()
-    return {re.split(r"[=<>]", line)[0].lower() for line in lines if line and line[0] != "#"}
+    named = [line for line in lines if line and not line.startswith(("#", "-r "))]
+    return {re.split(r"[\[=<>]", line)[0].lower() for line in named}
 
 
 def imported() -> set[str]:
@@ -111,14 +115,16 @@ def imported() -> set[str]:
 
 
 def test_every_imported_package_is_required() -> None:
-    assert imported() - OPTIONAL - PARTS - required("requirements.txt") == set()
+    known = required("requirements.txt") | required("requirements-cluster.txt")
+    assert imported() - OPTIONAL - PARTS - known == set()
 
 
 def test_every_required_package_is_imported() -> None:
     assert required("requirements.txt") - imported() - INDIRECT == set()
+    assert required("requirements-cluster.txt") - imported() == set()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", REQUIREMENTS)
 def test_every_requirement_has_a_floor_and_a_reason(name: str) -> None:
     reason = False
     for line in (ROOT / name).read_text().splitlines():
@@ -126,6 +132,9 @@ def test_every_requirement_has_a_floor_and_a_reason(name: str) -> None:
             reason = False
         elif line.startswith("#"):
             reason = True
+        elif line.startswith("-r "):
+            assert line.removeprefix("-r ") in REQUIREMENTS
+            assert reason, f"{line} has no reason above it"
         else:
             assert re.search(r"(>=|==)\d", line), f"{line} has no floor"
             assert reason, f"{line} has no reason above it"

@@ -14,15 +14,18 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from core.cli.elsewhere import add_cluster_flags, run_there, wishes
 from core.cli.progress import say
-from core.jobs.job import LOCAL, Job, Kind
+from core.cluster.address import check_address
+from core.jobs.job import LOCAL, Job, Kind, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.start import ensure_runner
 from core.jobs.state import run_state
+from core.training.run_folder import RunFolder
 
 
 def add_queue_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a command `--queue` and `--on`."""
+    """Give a command `--queue`, `--on` and what goes with them."""
     parser.add_argument(
         "--queue", action="store_true",
         help="put it into the queue of the folder that it is written to, and return at once; "
@@ -30,9 +33,10 @@ def add_queue_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--on", metavar="ADDRESS", default=LOCAL,
-        help="put it into the queue to run on a Ray cluster: http://HOST:8265 or ray://HOST:10001 "
-        f"(default: {LOCAL}, this machine)",
+        help="run it on a Ray cluster: http://HOST:8265 or ray://HOST:10001, and follow it here; "
+        f"with --queue, later and without this terminal (default: {LOCAL}, this machine)",
     )  # fmt: skip
+    add_cluster_flags(parser)
 
 
 def to_queue(arguments: argparse.Namespace) -> bool:
@@ -47,9 +51,12 @@ def put(
     config: BaseModel,
     *,
     again: tuple[str, ...] = (),
+    extra: tuple[str, ...] = (),
     device: str = "auto",
 ) -> int:
     """Put a command into the queue and see to it that somebody works it off.
+
+    With `--on` and without `--queue` it runs on the cluster now, and is followed here.
 
     Args:
         arguments: As parsed.
@@ -58,6 +65,7 @@ def put(
         config: Every option; given to the command as `--config -`.
         again: What follows `python -m core` to go on with it once it has begun; nothing: the same
             as at first.
+        extra: Flags that are no options, given each time.
         device: What it asks for: auto, cpu, cuda or mps.
 
     Returns:
@@ -66,20 +74,41 @@ def put(
     Raises:
         RunError: The folder is taken.
     """
+    on = _where(arguments)
     job = Job(
         kind=kind,
-        arguments=(kind,),
+        arguments=(kind, *extra),
         options=_absolute(config).model_dump(mode="json"),
-        again=again,
+        again=(*again, *extra) if again else (),
         device=device,
-        on=arguments.on,
+        on=on,
+        wishes=wishes(arguments),
     )
+    if not job.is_local and not arguments.queue:
+        return run_there(folder, job)
     return _told(enqueue_job(folder, job))
 
 
-def put_back(folder: Path) -> int:
-    """Put a cancelled, failed or lost job back into its queue; returns the exit code."""
-    return _told(requeue(folder))
+def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
+    """Put a cancelled, failed or lost job back into its queue; returns the exit code.
+
+    `--on` among the arguments sends it to another place than before; without `--queue`, now.
+    """
+    if arguments is None or arguments.on == LOCAL:
+        return _told(requeue(folder))
+    folder, on = folder.resolve(), _where(arguments)
+    job = read_job(folder) or Job.training(
+        RunFolder(path=folder).config().model_copy(update={"run": folder})
+    )
+    job = job.model_copy(update={"on": on, "wishes": wishes(arguments)})
+    if not arguments.queue:
+        return run_there(folder, job)
+    return _told(requeue(folder, job))
+
+
+def _where(arguments: argparse.Namespace) -> str:
+    given: str = arguments.on
+    return LOCAL if given == LOCAL else check_address(given)
 
 
 def _told(folder: Path) -> int:

@@ -39,6 +39,7 @@ class Job(BaseModel):
         device: What it asks for: auto, cpu, cuda or mps.
         slot: Where it was started: cpu, mps, cuda:0, ...; none for one that runs elsewhere.
         on: `local`, or the address of the cluster that runs it.
+        wishes: What it asks of a cluster: `cpus`, `gpus`, `bring_back`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
     """
 
@@ -56,6 +57,7 @@ class Job(BaseModel):
     device: str = "auto"
     slot: str | None = None
     on: str = LOCAL
+    wishes: dict[str, float | bool] = Field(default_factory=dict)
     cwd: Path = Field(default_factory=Path.cwd)
 
     @classmethod

@@ -138,10 +138,14 @@ def cancel(folder: Path) -> None:
         RunFolder(path=folder).request_stop()
 
 
-def requeue(folder: Path) -> Path:
+def requeue(folder: Path, job: Job | None = None) -> Path:
     """Put a cancelled, failed or lost job back, last in the queue; returns its folder.
 
     It goes on from what it saved last, or begins anew with the same options.
+
+    Args:
+        folder: Its folder.
+        job: What it is from now on, such as the same on another machine; none: what it was.
 
     Raises:
         RunError: There is no job, or it waits, is at work or is finished.
@@ -150,7 +154,7 @@ def requeue(folder: Path) -> Path:
     _require_resumable(folder)
     with hold(folder):
         _require_resumable(folder, holding=True)
-        _put(folder, read_job(folder) or _by_hand(folder))
+        _put(folder, job or read_job(folder) or _by_hand(folder))
     return folder
 
 

@@ -1,0 +1,87 @@
+"""Running a command on a Ray cluster while this process follows it, in place of running it here."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from core.cli.progress import say
+from core.errors import RunError
+from core.jobs.job import Job, moved_on
+from core.jobs.state import ACTIVE, run_state
+from core.locks import hold
+from core.training.run_folder import RunFolder, check_free
+
+INTERRUPTED = 130
+
+
+def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a command the flags that go with `--on ADDRESS`."""
+    parser.add_argument(
+        "--bring-back", action="store_true",
+        help="with --on: work in a folder of the cluster's and bring it here at the end; done "
+        "anyway where the cluster does not see this one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-cpus", type=float, metavar="N",
+        help="with --on: cores to reserve there (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-gpus", type=float, metavar="N",
+        help="with --on: GPUs to reserve there (default: 1 where there is any)",
+    )  # fmt: skip
+
+
+def wishes(arguments: argparse.Namespace) -> dict[str, float | bool]:
+    """What those flags ask of the cluster."""
+    given = {"cpus": arguments.on_cpus, "gpus": arguments.on_gpus}
+    asked: dict[str, float | bool] = {
+        name: value for name, value in given.items() if value is not None
+    }
+    return asked | ({"bring_back": True} if arguments.bring_back else {})
+
+
+def run_there(folder: Path, job: Job) -> int:
+    """Submit a job to its cluster and follow it to its end; returns the exit code.
+
+    Raises:
+        RunError: The folder is taken, or the job failed.
+        ConfigError: Ray is missing here, or the cluster refuses the job.
+        Unreachable: The cluster does not answer.
+    """
+    folder = folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()) and run_state(folder).state in ACTIVE:
+        raise RunError(f"run {folder} is {run_state(folder).state}: cancel it first")
+    if job.kind == "train" and not (folder / "config.json").is_file():
+        check_free(folder)
+    with hold(folder):
+        moved_on(job, folder, "started", started=time.time()).write(folder)
+    say(f"Running {folder} on {job.on}; Ctrl-C saves and stops it there")
+    return follow_here(folder)
+
+
+def follow_here(folder: Path) -> int:
+    """Follow a job on a cluster to its end, showing its log; returns the exit code.
+
+    Raises:
+        RunError: The job failed, with its reason.
+    """
+    from core.cluster.follow import follow
+
+    state = follow(folder, None if _is_own_log(folder) else say)
+    status = RunFolder(path=folder).status()
+    message = "" if status is None else status.message
+    if state == "failed":
+        raise RunError(message)
+    if state == "cancelled":
+        say(message)
+        return INTERRUPTED
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+def _is_own_log(folder: Path) -> bool:
+    """Whether what this process says goes to the log that takes the job's lines anyway."""
+    log = RunFolder(path=folder).log_path
+    return log.exists() and os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())

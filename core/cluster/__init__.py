@@ -1,0 +1,1 @@
+"""A Ray cluster as the place where jobs run; Ray is imported once an address was given."""

@@ -1,0 +1,163 @@
+"""The same `fit` on several workers by Ray Train: on one machine, or over a cluster's.
+
+Ray starts the workers and makes torch's process group; `fit` shares the work among its processes,
+and the first of them writes the run folder. This process only waits, tells, and passes a wish to
+stop on by the run's stop file, as a signal here reaches no worker.
+"""
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.cluster.client import INSTALL
+from core.errors import ConfigError, RunError
+from core.locks import held_elsewhere, hold
+from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.report import EpochReport
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_POLL_S = 0.5
+_OWN = ".ray-train"
+
+
+def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterator[EpochReport]:
+    """Train on several workers of the cluster that this process belongs to, else of this machine.
+
+    Args:
+        config: Every option; the batch size is that of all workers together. Run and dataset must
+            lie where all workers see them.
+        resume: Go on with the run in `config.run`.
+        workers: How many; each takes a GPU where Ray has any and the options allow it.
+
+    Yields:
+        Every epoch, after it was validated and saved.
+
+    Raises:
+        ConfigError: Ray is missing, or this machine has too little for so many workers.
+        RunError: A worker failed; the message is its own.
+        TrainingInterrupted: The run was asked to stop; it is saved.
+    """
+    paths = {"run": config.run.resolve(), "dataset": config.dataset.resolve()}
+    config = config.model_copy(update=paths)
+    run = RunFolder(path=config.run)
+    with hold(run.path) as lock, _connected(), Interruption(run) as asked:
+        if not lock.handed:
+            run.clear_stop()
+        told = len(run.events()) if resume else 0
+        work = _Work(config, resume, workers)
+        work.start()
+        while True:
+            ended = not work.is_alive()
+            if asked.reason is not None and not run.stop_requested and not ended:
+                run.request_stop()
+            events = run.events()
+            yield from map(EpochReport.from_json, events[told:])
+            told = max(told, len(events))
+            if ended:
+                break
+            work.join(_POLL_S)
+        _check(run, work.failure)
+
+
+def _check(run: RunFolder, failure: str) -> None:
+    status = run.status()
+    if status is not None and status.state == "cancelled":
+        raise TrainingInterrupted(status.message)
+    if failure:
+        raise RunError(failure)
+
+
+class _Work(threading.Thread):
+    """Ray Train at work; in a thread, as this process must hear signals meanwhile."""
+
+    def __init__(self, config: TrainConfig, resume: bool, workers: int) -> None:
+        super().__init__(daemon=True)
+        self.failure = ""
+        self._config = config
+        self._task = {
+            "config": config.model_dump_json(),
+            "resume": resume,
+            "environment": json.dumps(held_elsewhere(config.run)),
+        }
+        self._workers = workers
+
+    def run(self) -> None:
+        """Train to the end, or until it fails."""
+        import ray
+        from ray.train import RunConfig, ScalingConfig
+        from ray.train.torch import TorchTrainer
+        from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
+
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        gpus = there.get("GPU", 0.0) >= self._workers
+        own = self._config.run / _OWN
+        trainer = TorchTrainer(
+            _work,
+            train_loop_config=self._task,
+            scaling_config=ScalingConfig(
+                num_workers=self._workers,
+                use_gpu=gpus and self._config.device in ("auto", "cuda"),
+                resources_per_worker={"CPU": self._config.threads or 1},
+            ),
+            run_config=RunConfig(name=self._config.run.name, storage_path=str(own)),
+        )
+        try:
+            trainer.fit()
+        except WorkerGroupError as error:
+            first = next(iter(error.worker_failures.values()), error)
+            self.failure = _plain(str(first))
+        except TrainingFailedError as error:
+            self.failure = _plain(str(error))
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _work(task: dict[str, Any]) -> None:
+    """What every worker does."""
+    os.environ.update(json.loads(task["environment"]))
+    # Torch is imported by those who compute with it.
+    from core.training.fit import fit
+
+    try:
+        for _ in fit(TrainConfig.model_validate_json(task["config"]), task["resume"]):
+            pass
+    except TrainingInterrupted:
+        # Saved, and said so in the status.
+        return
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Paths hold where the user stands, not in a folder of Ray's.
+    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(f"--ray-workers needs Ray: {INSTALL}") from error
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        # The job's own environment holds for its workers.
+        ray.init(address=address)
+    else:
+        path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
+        environment = {"env_vars": {"PYTHONPATH": path}}
+        ray.init(address="local", include_dashboard=False, runtime_env=environment)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _plain(trace: str) -> str:
+    """The last line of a traceback, without the error's module."""
+    lines = [line.strip() for line in trace.splitlines() if line.strip()]
+    name, colon, rest = lines[-1].partition(": ") if lines else ("", "", "")
+    return f"{name.rpartition('.')[2]}{colon}{rest}" or "a worker of Ray Train failed"
