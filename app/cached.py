@@ -13,10 +13,14 @@ import pandas as pd
 import streamlit as st
 
 from app.photo import Photo
+from app.time_left import Likeness, Pace, paces
 from app.workspace import label_files, run_of
 from core.dataset.labels import Dataset, read_dataset
 from core.errors import CheckpointError, SplitError
+from core.jobs.follow import read_events
+from core.jobs.summary import list_runs
 from core.model.card import Card, read_card
+from core.model.ensemble_card import MEMBERS
 
 if TYPE_CHECKING:
     from core.dataset.splits import Split
@@ -76,7 +80,8 @@ def predictor(folder: Path) -> "Predictor":
         CheckpointError: As `load_predictor`.
     """
     settle_imports()
-    return _predictor(folder, stamp(*sorted(folder.glob("*.json")), *folder.glob("*.safetensors")))
+    files = (*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("members/*/*"))
+    return _predictor(folder, stamp(*sorted(files)))
 
 
 def prediction(
@@ -103,9 +108,13 @@ def checkpoint_split(folder: Path) -> "Split | None":
 def gallery(folder: Path) -> "Gallery | None":
     """The training photos of a checkpoint, without its network; None where it has none.
 
+    An ensemble's are those of the member that speaks for it.
+
     Raises:
         CheckpointError: It is damaged.
     """
+    about = card(folder).ensemble
+    folder = folder if about is None else folder / MEMBERS / about.lead
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
@@ -132,10 +141,10 @@ def checkpoint_title(folder: Path) -> str:
     run = run_of(folder)
     name = folder.name if run is None else f"run {run.name}"
     try:
-        card(folder)
+        about = card(folder).ensemble
     except CheckpointError:
         return f"{name} (cannot be read)"
-    return name
+    return name if about is None else f"{name} (ensemble of {len(about.members)})"
 
 
 def thumbnail(path: Path, side: int) -> bytes:
@@ -256,3 +265,10 @@ def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
     from core.dataset.decode import decode_display
 
     return jpeg(decode_display(path, max_side=side))
+
+
+@st.cache_data(show_spinner=False, ttl=60.0, max_entries=4)
+def measured_paces(runs: Path) -> dict[Likeness, Pace]:
+    """Seconds of an epoch of every kind of run in a folder; at most a minute old."""
+    measured = [run for run in list_runs(runs) if run.config is not None and run.epoch]
+    return paces((run.config, read_events(run.path)) for run in measured if run.config)

@@ -22,13 +22,13 @@ def moment(seconds: float | None) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """An estimate as a person says it: `less than a minute`, `12 min`, `3 h 20 min`, `2 days`."""
+    """An estimate as people say it: `less than a minute`, `about 12 min`, `about 3 h 20 min`."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return "less than a minute"
     if minutes < 60:
-        return f"{minutes} min"
+        return f"about {minutes} min"
     hours, rest = divmod(round(minutes / 10) * 10, 60)
     if hours < 48:
-        return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
-    return f"{round(hours / 24)} days"
+        return f"about {hours} h {rest:02d} min" if rest else f"about {hours} h"
+    return f"about {round(hours / 24)} days"

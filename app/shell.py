@@ -4,7 +4,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import controls, first_start, links, states
+from app import controls, first_start, links, queue_line, states
 from app.workspace import PROJECT
 
 
@@ -23,6 +23,7 @@ def show(page: Runnable) -> None:
         controls.pick_dataset()
         controls.pick_checkpoint()
         links.to("train", "Train a model")
+        queue_line.show()
         controls.pick_online_tiles()
     with states.mendable():
         page.run()

@@ -11,6 +11,7 @@ from app.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import PROJECT, Workspace
 from core.cli.flags import as_words
 from core.cli.train import SHORT
+from core.errors import RunError
 from core.training.schema import TrainConfig
 
 START, CHECK = "Start training", "Check and show the command"
@@ -60,7 +61,7 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
     answer = config_form(TrainConfig, plan)
     if answer is None:
         return None
-    run = place.root / answer.config.run.expanduser()
+    run = _in_queue(place, answer.config.run.expanduser())
     return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
 
 
@@ -78,6 +79,17 @@ def propose_another_folder(taken: Path) -> None:
 def free_run(place: Workspace, dataset: Path) -> Path:
     """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
     return _free(place.runs, dataset.name, 1)
+
+
+def _in_queue(place: Workspace, run: Path) -> Path:
+    """The folder of a run as the reader named it: `runs/first`, or `first` alone."""
+    folder = (place.runs if run.parent == Path() else place.root) / run
+    if folder.parent != place.runs:
+        raise RunError(
+            f"the run folder {run} lies elsewhere than the queue: give a name such as "
+            f"{place.label(place.runs / 'first')}"
+        )
+    return folder
 
 
 def _plan(place: Workspace, dataset: Path) -> FormPlan:

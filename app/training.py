@@ -36,7 +36,7 @@ def launch_from_sidebar(place: Workspace) -> None:
         on = where.pick()
         try:
             answer = train_form.ask(place, dataset)
-            if answer is not None:
+            if answer is not None and on is not None:
                 _act(place, answer, on)
         except BearingsError as error:
             # The queue beside the form is no less true for it.
@@ -52,6 +52,7 @@ def pick_run(place: Workspace) -> Path | None:
     if st.session_state.get(_WATCHED) not in runs:
         st.session_state.pop(_WATCHED, None)
     first = next((n for n, run in enumerate(found) if run.state in ACTIVE), 0)
+    st.divider()
     # The address of the page holds what the menu shows: a state in it would soon be another.
     chosen = st.selectbox("Run", runs, first, key=_WATCHED, bind="query-params")
     return place.root / chosen

@@ -2,18 +2,20 @@
 
 import streamlit as st
 
-from app import run_watch, training
+from app import queue_view, run_watch, training
 from app.workspace import workspace
 
 st.title("Train")
 st.caption(
-    "A run is a process of its own: it goes on when this tab, or the app itself, is closed. "
+    "A run is a process of its own: it goes on, and so does the queue, when this tab or the app "
+    "itself is closed. "
     "`pretrained` weights are downloaded once from the internet and learn from few photos; "
     "`random` ones need no network, but thousands of photos and many epochs to be worth anything."
 )
 place = workspace()
 training.launch_from_sidebar(place)
 training.show_checked()
+queue_view.show(place)
 run = training.pick_run(place)
 if run is None:
     st.info("No run yet. Set one up under **New run** in the sidebar, and start it there.")

@@ -84,11 +84,11 @@ def test_the_form_starts_a_run_and_watches_it(
 ) -> None:
     started: list[TrainConfig] = []
 
-    def launch(config: TrainConfig) -> Path:
+    def enqueue(config: TrainConfig, on: str) -> Path:
         started.append(config)
         return write_run(workspace_copy, "tiny-1", "running").path
 
-    monkeypatch.setattr(training, "launch", launch)
+    monkeypatch.setattr(training, "enqueue", enqueue)
     app = open_page(workspace_copy, "train")
     button(app, "Start training").click()
     app.run()
@@ -102,7 +102,7 @@ def test_the_form_starts_a_run_and_watches_it(
 def test_a_wrong_option_is_refused_beside_its_field(
     full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "launch", lambda _config: pytest.fail("it must not start"))
+    monkeypatch.setattr(training, "enqueue", lambda *_, **__: pytest.fail("it must not start"))
     app = open_page(full_workspace, "train")
     app.number_input(key="train_split_fold").set_value(9)
     button(app, "Start training").click()
@@ -111,7 +111,7 @@ def test_a_wrong_option_is_refused_beside_its_field(
     assert "fold 9 does not exist" in app.error[0].value
 
 
-def test_an_active_run_shows_progress_and_stops_after_a_question(
+def test_an_active_run_shows_progress_and_is_cancelled_after_a_question(
     workspace_copy: Path, open_page: OpenPage
 ) -> None:
     run = write_run(workspace_copy, "mine", "running")
@@ -119,19 +119,19 @@ def test_an_active_run_shows_progress_and_stops_after_a_question(
     assert not app.exception
     assert "Running" in said(app)
     text = app.get("progress")[0].proto.text
-    assert "epoch 3 of 3, step 4 of 10, about 1 min 15 s left" in text
+    assert "epoch 3 of 3, step 4 of 10, about 1 min left" in text
     assert len(app.get("plotly_chart")) == 4
     assert "log of mine" in said(app)
-    button(app, "Yes, stop it").click().run()
+    button(app, "Yes, cancel it").click().run()
     assert not app.exception
     assert run.stop_requested
-    assert "Stopping" in said(app)
+    assert "Cancelling" in said(app)
 
 
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
-        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "smaller batch size"),
+        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "--batch-size 16 in place"),
         ("LabelError: labels.csv lacks longitude", "labels.csv lacks longitude"),
         ("LocalEntryNotFoundError: cannot reach huggingface.co", "path of a local weights file"),
     ],

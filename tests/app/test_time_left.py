@@ -70,10 +70,10 @@ def test_only_runs_of_a_kind_lend_their_pace() -> None:
     ("seconds", "words"),
     [
         (20.0, "less than a minute"),
-        (700.0, "12 min"),
-        (3599.0, "1 h"),
-        (11_999.0, "3 h 20 min"),
-        (200_000.0, "2 days"),
+        (700.0, "about 12 min"),
+        (3599.0, "about 1 h"),
+        (11_999.0, "about 3 h 20 min"),
+        (200_000.0, "about 2 days"),
     ],
 )
 def test_estimates_are_said_roughly(seconds: float, words: str) -> None:

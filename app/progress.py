@@ -1,0 +1,69 @@
+"""How far an active job is, as a share and in words, with the time that is left."""
+
+from dataclasses import dataclass
+
+from app.durations import roughly
+from app.learning import Events
+from app.time_left import Pace, epochs_left, seconds_left
+from core.training.schema import TrainConfig
+from core.training.status import RunStatus
+
+_STAGES = {
+    "preparing": "preparing the data",
+    "heads": "stage 1, heads",
+    "fine-tune": "stage 2, fine-tuning",
+    "gallery": "gathering the gallery",
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A share of the whole in [0, 1], and what is being done in words."""
+
+    share: float
+    words: str
+
+
+def progress(
+    config: TrainConfig | None, events: Events, status: RunStatus, measured: Pace
+) -> Progress:
+    """How far a job is.
+
+    Args:
+        config: The options of a training run; None for a job of another kind.
+        events: Its epochs so far.
+        status: What it says of itself.
+        measured: Seconds of an epoch, measured on it or on a run like it.
+    """
+    if config is None:
+        return Progress(_share(status), _words(status) + _in_words(status.eta_s, ""))
+    planned = config.stage1_epochs + config.stage2.epochs
+    heads, tuning = epochs_left(config, events, status)
+    left, of_what = seconds_left(config, events, status, measured), ""
+    if left is None or status.stage not in ("heads", "fine-tune", "gallery"):
+        # Before the first epoch of a stage has ended, its steps alone are measured.
+        left, of_what = status.eta_s, " in this stage" if heads and tuning else ""
+    done = 1.0 - (heads + tuning) / planned
+    return Progress(min(max(done, 0.0), 1.0), _words(status) + _in_words(left, of_what))
+
+
+def _share(status: RunStatus) -> float:
+    within = status.step / status.steps if status.steps else 0.0
+    if not status.epochs:
+        return min(within, 1.0)
+    return min(max(status.epoch - 1 + within, 0.0) / status.epochs, 1.0)
+
+
+def _words(status: RunStatus) -> str:
+    parts = []
+    if status.epochs and status.epoch:
+        parts.append(f"epoch {status.epoch:,} of {status.epochs:,}")
+    if status.steps:
+        parts.append(f"step {status.step} of {status.steps}")
+    stage = _STAGES.get(status.stage, status.stage)
+    stage = stage[:1].upper() + stage[1:]
+    return f"{stage}: {', '.join(parts)}" if parts else stage
+
+
+def _in_words(left: float | None, of_what: str) -> str:
+    return f", {roughly(left)} left{of_what}" if left else ""

@@ -1,0 +1,139 @@
+"""The jobs of a folder of runs in the order that the queue shows: at work, waiting, ended lately.
+
+Read from files alone, and only as much of each folder as tells how it stands: this is looked at
+every two seconds while anything is at work.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.errors import RunError
+from core.jobs.job import JOB, LOCAL
+from core.jobs.queue import queue_of
+from core.jobs.state import ACTIVE, RunState, run_state
+from core.jobs.summary import is_run
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+_LATELY_S = 24 * 3600.0
+_MOST_ENDED = 8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job of the queue.
+
+    Attributes:
+        path: Its folder.
+        now: How it stands.
+        place: Its place among those that wait, from 1; 0 for others.
+    """
+
+    path: Path
+    now: RunState
+    place: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.path.name
+
+    @property
+    def kind(self) -> str:
+        """Which command it is; what was begun by hand is a training run."""
+        return "train" if self.now.job is None else self.now.job.kind
+
+    @property
+    def where(self) -> str:
+        """Where it was started, such as cuda:0; what it asks for while it waits."""
+        job = self.now.job
+        if job is None:
+            return ""
+        if job.on != LOCAL:
+            return job.on
+        return job.slot or ("" if job.device == "auto" else job.device)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Jobs at work, those that wait in their order, and those that ended lately, newest first."""
+
+    active: tuple[Entry, ...] = ()
+    waiting: tuple[Entry, ...] = ()
+    ended: tuple[Entry, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything will change by itself."""
+        return bool(self.active or self.waiting)
+
+    @property
+    def standing(self) -> tuple[tuple[str, str], ...]:
+        """Which job stands how: equal as long as nothing began, ended or was moved."""
+        return tuple(
+            (entry.name, entry.now.state) for entry in (*self.active, *self.waiting, *self.ended)
+        )
+
+    @property
+    def words(self) -> str:
+        """`1 running, 2 waiting`; nothing while nothing is at work."""
+        counts = {"running": len(self.active), "waiting": len(self.waiting)}
+        return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+
+
+def look(root: Path) -> Queue:
+    """Return the jobs in a folder of runs, which need not exist yet."""
+    folders = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
+    states = {path: _state(path) for path in folders}
+    order = [each.path for each in queue_of(root.resolve()) if each.path in states]
+    waiting = [Entry(path, states[path], place) for place, path in enumerate(order, 1)]
+    active = [Entry(path, now) for path, now in states.items() if now.state in ACTIVE]
+    rest = set(folders) - set(order) - {entry.path for entry in active}
+    ended = sorted(((_ended(path, states[path]), path) for path in rest), reverse=True)
+    lately = [path for when, path in ended if time.time() - when < _LATELY_S][:_MOST_ENDED]
+    return Queue(
+        tuple(sorted(active, key=lambda entry: (_begun(entry), entry.name))),
+        tuple(entry for entry in waiting if entry.now.state == "queued"),
+        tuple(Entry(path, states[path]) for path in lately),
+    )
+
+
+def options_of(path: Path, now: RunState) -> TrainConfig | None:
+    """The options of a training run: as it wrote them, or as they wait; None for other jobs.
+
+    Raises:
+        RunError: They are damaged.
+    """
+    if now.job is not None and now.job.kind != "train":
+        return None
+    if (path / "config.json").is_file():
+        return RunFolder(path=path).config()
+    if now.job is None or not now.job.options:
+        return None
+    try:
+        return TrainConfig.model_validate(now.job.options)
+    except ValidationError as error:
+        raise RunError(f"{path / JOB} is damaged ({error}): delete it") from error
+
+
+def _state(path: Path) -> RunState:
+    try:
+        return run_state(path)
+    except RunError as error:
+        return RunState("damaged", str(error), None, None)
+
+
+def _begun(entry: Entry) -> float:
+    return entry.now.job.started or 0.0 if entry.now.job is not None else 0.0
+
+
+def _ended(path: Path, now: RunState) -> float:
+    """About when it ended; what never said anything, when its folder was last changed."""
+    if now.status is not None and now.state != "cancelled":
+        return now.status.heartbeat
+    job = path / JOB
+    changed = job if job.is_file() else path
+    return max(changed.stat().st_mtime, now.status.heartbeat if now.status is not None else 0.0)
