@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice, controls, theme, wording
+from app import cached, choice, controls, members_view, theme, wording
 from app.evidence import strip
 from app.figures.regions import region_probabilities
 from app.legend import legend
@@ -67,6 +67,7 @@ def one(
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
         st.image(picture, caption=photo.name, width="stretch")
         _figures(prediction, row, truth)
+        members_view.one_photo(prediction, row, predictor.card.ensemble)
         st.plotly_chart(
             region_probabilities(prediction.region_probabilities[row], _names(prediction), palette),
             key="predict_regions",
@@ -133,7 +134,8 @@ def _row(count: int, name: str) -> int | None:
 
 def _columns(table: pd.DataFrame) -> list[str]:
     wanted = ("filename", "region_name", "region_probability", "latitude_refined",
-              "longitude_refined", "angle_refined", "heading_confidence")  # fmt: skip
+              "longitude_refined", "angle_refined", "heading_confidence", "member_spread_m",
+              "member_spread_deg")  # fmt: skip
     return [name for name in wanted if name in table]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import outcomes, report_tables
+from app import members_view, outcomes, report_tables
 from app.figures.baselines import baseline_bars
 from app.figures.confusion import confusion_counts, confusion_matrix
 from app.figures.errors import (
@@ -49,6 +49,11 @@ def overview(report: Report, palette: Palette) -> None:
         place.plotly_chart(figure, key=f"evaluate_{measure}")
     shown = table.drop(columns=["kind", "given_truth"])
     st.dataframe(shown, hide_index=True, column_config=_columns(shown))
+    if "ensemble" in report:
+        st.subheader("Beside its members, on the same photos")
+        members = members_view.figures(report, report_tables.COLUMNS)
+        st.dataframe(members, hide_index=True, column_config=_columns(members))
+        st.caption(members_view.disagreement(report))
 
 
 def regions(
@@ -153,7 +158,7 @@ def _columns(table: pd.DataFrame) -> dict[str, Any]:
 
 def _column(name: str, kind: str) -> object:
     label = LABELS.get(name, name.capitalize())
-    if name in (*SHARES, "precision", "recall", "f1"):
+    if name in (*SHARES, "share", "precision", "recall", "f1"):
         return st.column_config.NumberColumn(label, format="percent")
     if kind == "f":
         return st.column_config.NumberColumn(label, format="%.1f")

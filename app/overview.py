@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import audit, cached, choice, controls, states, theme
+from app import audit, cached, choice, controls, members_view, states, theme
 from app.maps.photo_map import campus_deck
 from app.workspace import reports
 from core.errors import BearingsError
@@ -74,8 +74,11 @@ def model_box() -> None:
 
 def describe(card: Card) -> str:
     """A model in a sentence."""
+    network = f"{card.model.backbone} at {card.preprocess.input_size} pixels"
+    if card.ensemble is not None:
+        network = members_view.described(card.ensemble)
     return (
-        f"{card.model.backbone} at {card.preprocess.input_size} pixels, trained on "
+        f"{network}, trained on "
         f"{card.campus} ({card.split.protocol} split), {len(card.regions)} regions, "
         f"{card.created[:10]}."
     )

@@ -29,6 +29,7 @@ SHARES = ("region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m
 LABELS = {
     "name": "Predictor",
     "told": "Told about the photo",
+    "share": "Share of the answer",
     "region_accuracy": "Region right",
     "median_m": "Median error (m)",
     "p90_m": "90 % within (m)",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import comparing, links
+from app import comparing, ensembling, links
 from app.workspace import workspace
 from core.jobs.summary import list_runs
 
@@ -19,6 +19,7 @@ if not chosen:
     st.stop()
 if len(chosen) == 1:
     comparing.next_steps(chosen[0])
+ensembling.offer(chosen)
 st.subheader("Learning curves")
 comparing.curves(chosen)
 st.subheader("On labelled photos")

@@ -1,0 +1,114 @@
+"""Ensembles on the pages: who the members are, what each says, and how far they disagree."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app import wording
+from core.inference.prediction import Prediction
+from core.model.ensemble_card import EnsembleCard
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+
+
+def described(about: EnsembleCard) -> str:
+    """An ensemble in words, with its members and their shares of the answer."""
+    shares = ", ".join(f"{member.name} {member.weight:.0%}" for member in about.members)
+    return f"ensemble of {len(about.members)} ({shares})"
+
+
+def agreement(prediction: Prediction, row: int, about: EnsembleCard) -> str:
+    """Say how far members disagree about one photo; nothing for a single model."""
+    if prediction.member_spread_m is None or prediction.member_spread_deg is None:
+        return ""
+    metres, degrees = prediction.member_spread_m[row], prediction.member_spread_deg[row]
+    turned = f"their headings are within {degrees:.0f}° of the answer"
+    if metres <= about.agree_m:
+        return (
+            f"The {len(prediction.members)} members agree: each is within {metres:.0f} m of the "
+            f"position, which is their mean, and {turned}."
+        )
+    return (
+        f"The {len(prediction.members)} members **disagree**: one is {metres:.0f} m from their "
+        f"mean, so the position is that of the member in the middle of the others; {turned}."
+    )
+
+
+def one_photo(prediction: Prediction, row: int, about: EnsembleCard | None) -> None:
+    """What every member says about a photo, and how far they disagree; nothing for one model."""
+    if about is None:
+        return
+    st.markdown(agreement(prediction, row, about))
+    with st.expander("What each member says"):
+        st.dataframe(answers(prediction, row, about), hide_index=True)
+
+
+def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFrame:
+    """Return one row per member that was asked: its share and its refined answer."""
+    asked = [member for member in about.members if member.weight > 0]
+    rows = []
+    for named, said in zip(asked, prediction.members, strict=True):
+        region = said.region[row]
+        rows.append(
+            {
+                "Member": named.name,
+                "Share": f"{named.weight:.0%}",
+                "Region": said.region_names.get(region, region),
+                "Position": wording.position(said.labels_refined[row], said.local_frame.frame),
+                "Facing": f"{said.heading_refined_deg[row]:.0f}°",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def figures(report: Mapping[str, Any], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return one row per member of a report and one for the ensemble: share and refined figures.
+
+    Args:
+        report: The report of an ensemble.
+        columns: Names of figures, as in the report's own table of predictors.
+    """
+    rows = [{"name": one["name"], "share": one["weight"]} | _known(one, columns)
+            for one in report["ensemble"]["members"]]  # fmt: skip
+    position, heading = report["position"]["refined"], report["heading"]["refined"]
+    own = {"region_accuracy": report["region"]["accuracy"], **position, **heading}
+    own["joint_10m_15deg"] = report["joint_10m_15deg"]
+    return pd.DataFrame([*rows, {"name": "ensemble", "share": 1.0} | _known(own, columns)])
+
+
+def disagreement(report: Mapping[str, Any]) -> str:
+    """Say how far the members of a report disagree."""
+    found = report["ensemble"]
+    return (
+        f"On half of the photos no member is farther than {found['median_spread_m']:.1f} m from "
+        f"the members' mean, nor turned more than {found['median_spread_deg']:.0f}° from the "
+        f"answer. On {found['disagree_share']:.0%} they disagree by more than "
+        f"{found['agree_m']:g} m, and one of them answers for all. Weights: {found['rule']}."
+    )
+
+
+def pick_network(predictor: "Predictor") -> "Predictor":
+    """The model itself, or the member of an ensemble that the reader picks."""
+    about = predictor.card.ensemble
+    if about is None:
+        return predictor
+    place = st.selectbox(
+        "Which member",
+        range(len(about.members)),
+        format_func=lambda index: (
+            f"{about.members[index].name} ({about.members[index].weight:.0%} of the answer)"
+        ),
+        key="explain_member",
+    )
+    st.caption(
+        f"The model is an ensemble of {len(about.members)} networks. A map explains what one of "
+        "them says, not their mean; another member may look elsewhere."
+    )
+    return predictor.members[place]
+
+
+def _known(found: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Any]:
+    return {name: found.get(name) for name in columns}
