@@ -2,15 +2,22 @@
 
 import json
 import os
+import platform
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import psutil
+
+# Names the writer, so that what a kill left behind is told from what is being written.
+_TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.+)\.[a-z0-9_]{8}")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` by `content` at once: a reader, or a kill, sees the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_writer()}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -22,6 +29,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Delete what writers of this machine left behind in and under a folder when they were killed.
+
+    The temporary file of a writer that lives is let alone.
+    """
+    for path in folder.rglob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and found["host"] == platform.node() and not psutil.pid_exists(int(found["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    return f"{os.getpid()}@{platform.node()}"
 
 
 def write_text(path: Path, content: str) -> None:

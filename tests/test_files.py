@@ -1,10 +1,19 @@
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from core.files import append_json_line, read_json_lines, write_bytes, write_json, write_text
+from core.files import (
+    append_json_line,
+    read_json_lines,
+    sweep,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(
@@ -57,3 +66,25 @@ def test_a_line_torn_by_a_kill_costs_no_other_line(tmp_path: Path) -> None:
         stream.write(b'{"note": "Caf' + b"\xc3")
     append_json_line(events, {"epoch": 2})
     assert read_json_lines(events) == [{"epoch": 1}, {"epoch": 2}]
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    killed = (
+        "import os, signal, sys; from pathlib import Path; from core.files import write_text; "
+        "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL); "
+        "write_text(Path(sys.argv[1]) / 'deep' / 'card.json', 'new')"
+    )
+    ended = subprocess.run([sys.executable, "-c", killed, str(tmp_path)], cwd=Path.cwd())
+    assert ended.returncode == -9
+    (left,) = (tmp_path / "deep").iterdir()
+    # As if this very process were writing it.
+    living = left.with_name(
+        left.name.replace(left.name.split("@")[0].split(".")[-1], str(os.getpid()))
+    )
+    living.touch()
+    for name in (".lock", ".hidden", "card.json"):
+        (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert not left.exists()
+    assert living.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", ".hidden", "card.json", "deep"}

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
-from core.files import append_json_line, read_json_lines, write_json, write_text
+from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
 from core.locks import LockHeld, hold, is_held
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus
@@ -140,6 +140,7 @@ def opened_run(config: TrainConfig, resume: bool) -> Iterator[RunFolder]:
         if not lock.handed:
             # A starter forgets earlier requests before it starts a run, and hears of later ones.
             run.clear_stop()
+        sweep(run.path)
         yield run
 
 

@@ -20,18 +20,19 @@ from core.training.batches import steps_per_epoch
 from core.training.data import TrainingData, read_training_data
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
+from core.training.feature_cache import Watch
 from core.training.finish import check_refinement
 from core.training.gradients import share_weights, synchronise_batchnorm
 from core.training.interrupt import Interruption
+from core.training.preparing import watch_preparation
 from core.training.processes import ALONE, Processes
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.state import Learner, Progress, random_state, save_state
-from core.training.status import RunStatus, own_status
+from core.training.status import HEARTBEAT_S, RunStatus, own_status
 
 OnStep = Callable[[StepReport], None]
-HEARTBEAT_S = 2.0
 # Keeps this stream of random numbers apart from those of `batches`, `feature_cache` and `stages`.
 _DROPOUT = 5
 
@@ -138,7 +139,8 @@ def open_session(
     compute = choose_compute(config, processes)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    data, model = processes.in_turn(lambda: _prepare(config))
+    watch = watch_preparation(run, interruption, processes)
+    data, model = processes.in_turn(lambda: _prepare(config, watch))
     _check_same_data(run, data, processes)
     model = compute.place(model)
     check_refinement(config, data)
@@ -161,9 +163,9 @@ def open_session(
     )
 
 
-def _prepare(config: TrainConfig) -> tuple[TrainingData, BearingsModel]:
+def _prepare(config: TrainConfig, watch: Watch) -> tuple[TrainingData, BearingsModel]:
     torch.manual_seed(config.seed)
-    data = read_training_data(config, preprocess_of(config.model).input_size)
+    data = read_training_data(config, preprocess_of(config.model).input_size, watch)
     model = build_model(config.model, data.dataset.regions)
     if model.place_head is not None:
         put_anchors(model.place_head, data, config.seed)
@@ -199,7 +201,7 @@ def _take_part(
     processes, photos = compute.processes, len(data.rows["train"])
     share_weights(model, processes)
     smallest = photos // steps_per_epoch(photos, config.batch_size)
-    said = synchronise_batchnorm(model, compute.device, smallest, processes)
+    said = synchronise_batchnorm(model, compute.device, smallest, processes.count)
     if said is not None and processes.is_main:
         run.log(said)
     if not processes.is_main:

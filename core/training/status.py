@@ -8,6 +8,8 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+# How often a job that lives says so.
+HEARTBEAT_S = 2.0
 State = Literal["running", "finished", "cancelled", "failed"]
 
 
