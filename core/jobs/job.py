@@ -81,9 +81,10 @@ class Job(BaseModel):
         """What to run now, after `python -m core`, and the options to pipe in.
 
         Args:
-            folder: The job's folder: one that has spoken before goes on instead of beginning.
+            folder: The job's folder: one that has spoken before goes on instead of beginning; a
+                training run that saved nothing yet begins anew, as its options may be others now.
         """
-        begun = (folder / "status.json").exists()
+        begun = (folder / ("checkpoints" if self.kind == "train" else "status.json")).exists()
         if self.again and begun:
             return self.again, {}
         return self.arguments, self.options

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import RunError
+from core.files import sweep
 from core.jobs.job import Job, moved_on
 from core.jobs.queue import QueuedJob, queue_of
 from core.jobs.record import EXIT, LAUNCH, ExitRecord, LaunchRecord
@@ -55,6 +56,7 @@ class _Runner:
 
     def work(self) -> None:
         """Start jobs and collect them until there is nothing left to do."""
+        sweep(self.root)
         while True:
             self._collect()
             waiting = queue_of(self.root)
@@ -122,6 +124,7 @@ class _Runner:
         for stale in (LAUNCH, EXIT):
             (folder / stale).unlink(missing_ok=True)
         run.clear_stop()
+        sweep(folder)
         started.write(folder)
         run.log(f"the queue starts it on {slot or job.on}")
         words, options = job.command(folder) if job.is_local else (("follow", str(folder)), {})

@@ -13,23 +13,24 @@ from core.training.status import RunStatus, living_process
 
 
 def taken_slots(root: Path) -> set[str]:
-    """Slots of jobs that live on this machine: those from the queue, and those begun by hand.
-
-    A folder that nobody holds has no living process here, so only held ones are read.
-    """
-    held = [folder for folder in root.iterdir() if folder.is_dir() and is_held(folder)]
-    return {slot for folder in held if (slot := _slot(folder)) is not None}
+    """Slots of jobs that live on this machine: those from the queue, and those begun by hand."""
+    folders = [folder for folder in root.iterdir() if folder.is_dir()]
+    return {slot for folder in folders if (slot := _slot(folder)) is not None}
 
 
 def _slot(folder: Path) -> str | None:
     try:
-        job, record, status = read_job(folder), read_record(folder), RunFolder(path=folder).status()
+        record = read_record(folder)
+        started = record and living_process(record.pid, record.process_start)
+        # A process gives its folder up before it ends, and its device only when it has ended.
+        if not started and not is_held(folder):
+            return None
+        job, status = read_job(folder), RunFolder(path=folder).status()
     except RunError:
         # Damaged: nobody can say what it computes on, and its own list entry says so.
         return None
-    if job is not None and job.state == "started":
-        if record is None or living_process(record.pid, record.process_start) is not None:
-            return job.slot
+    if job is not None and (started or (record is None and job.state == "started")):
+        return job.slot
     return None if status is None or status.state != "running" else _by_hand(folder, status)
 
 
