@@ -42,8 +42,13 @@ def wishes(arguments: argparse.Namespace) -> dict[str, float | bool]:
     return asked | ({"bring_back": True} if arguments.bring_back else {})
 
 
-def run_there(folder: Path, job: Job) -> int:
+def run_there(folder: Path, job: Job, *, resume: bool) -> int:
     """Submit a job to its cluster and follow it to its end; returns the exit code.
+
+    Args:
+        folder: The job's folder.
+        job: What to run, and where.
+        resume: Go on with what lies in the folder.
 
     Raises:
         RunError: The folder is taken, or the job failed.
@@ -51,9 +56,13 @@ def run_there(folder: Path, job: Job) -> int:
         Unreachable: The cluster does not answer.
     """
     folder = folder.resolve()
-    if folder.is_dir() and any(folder.iterdir()) and run_state(folder).state in ACTIVE:
-        raise RunError(f"run {folder} is {run_state(folder).state}: cancel it first")
-    if job.kind == "train" and not (folder / "config.json").is_file():
+    if folder.is_dir() and any(folder.iterdir()):
+        now = run_state(folder).state
+        if now in ("queued", *ACTIVE):
+            raise RunError(f"run {folder} is {now}: cancel it first")
+        if now == "finished" and resume:
+            raise RunError(f"run {folder} is finished: there is nothing to resume")
+    if job.kind == "train" and not resume:
         check_free(folder)
     with hold(folder):
         moved_on(job, folder, "started", started=time.time()).write(folder)

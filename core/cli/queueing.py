@@ -85,7 +85,7 @@ def put(
         wishes=wishes(arguments),
     )
     if not job.is_local and not arguments.queue:
-        return run_there(folder, job)
+        return run_there(folder, job, resume=False)
     return _told(enqueue_job(folder, job))
 
 
@@ -102,7 +102,7 @@ def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
     )
     job = job.model_copy(update={"on": on, "wishes": wishes(arguments)})
     if not arguments.queue:
-        return run_there(folder, job)
+        return run_there(folder, job, resume=True)
     return _told(requeue(folder, job))
 
 

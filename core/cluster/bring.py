@@ -14,9 +14,9 @@ from core.cluster.code import packed
 from core.cluster.collect import WHAT
 from core.cluster.record import RayRecord
 from core.cluster.submit import entrypoint, environment
-from core.cluster.task import read_line, replaced
+from core.cluster.task import read_line
 from core.errors import RunError
-from core.files import write_json
+from core.files import write_text
 from core.training.run_folder import RunFolder
 
 _POLL_S = 0.5
@@ -110,10 +110,12 @@ def _unpack(archive: Path, fresh: Path, run: RunFolder, record: RayRecord) -> No
     """Put the files in place one by one; the status, which ends the waiting, comes last."""
     with tarfile.open(archive) as tar:
         tar.extractall(fresh, filter="data")
-    for path in fresh.glob("*.json"):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        text = json.dumps(replaced(content, str(record.place), str(run.path)))
-        write_json(path, json.loads(text.replace(str(record.place), str(run.path))))
+    for path in fresh.rglob("*.json"):
+        # Also amid a sentence or a command line.
+        text = path.read_text(encoding="utf-8")
+        if str(record.place) in text:
+            here = json.dumps(str(run.path))[1:-1]
+            write_text(path, text.replace(str(record.place), here))
     files = [path for path in fresh.rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda each: (each.name in ("card.json", "status.json"), each)):
         target = run.path / path.relative_to(fresh)

@@ -4,6 +4,7 @@ All of it goes through Ray's job API over one HTTP port. Ray's own errors become
 """
 
 import json
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -155,6 +156,9 @@ def connect(address: str) -> Cluster:
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What Ray says of every upload belongs into no log of a run.
+    for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
+        logging.getLogger(name).addFilter(lambda said: said.levelno >= logging.WARNING)
     try:
         from ray.job_submission import JobSubmissionClient
     except ImportError as error:

@@ -98,7 +98,7 @@ class Follower:
         self.cluster = cluster
         self.record = record
         self.asked = asked
-        self.news = News(self.run, say)
+        self.news = News(self.run, say, record.place)
         self._stopped = False
         self._log_due = 0.0
         self._silent = False

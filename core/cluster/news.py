@@ -1,13 +1,16 @@
 """What the log of a job on a cluster says, taken over into the job's folder."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from core.cluster.task import read_line
+from core.cluster.task import read_line, replaced
 from core.training.run_folder import RunFolder
 from core.training.status import RunStatus
 
 _ERROR = "error: "
+# Ray colours the lines of its workers.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class News:
@@ -17,9 +20,12 @@ class News:
         last_error: The last line of the log by which the command said that it failed.
     """
 
-    def __init__(self, run: RunFolder, say: Callable[[str], None] | None) -> None:
-        """Write into `run`; tell `say` every line."""
+    def __init__(
+        self, run: RunFolder, say: Callable[[str], None] | None, place: str | None = None
+    ) -> None:
+        """Write into `run`, which is `place` on the cluster; tell `say` every line."""
         self._run = run
+        self._place = place
         self._say = say
         self.last_error = ""
 
@@ -33,15 +39,22 @@ class News:
         for line in text.split("\n"):
             news = read_line(line)
             if news is None:
-                shown += [line] if line.strip() else []
+                shown += [self._readable(line)] if line.strip() else []
             elif "event" in news:
                 self._write_event(news["event"])
             elif "status" in news:
-                self._run.write_status(RunStatus.model_validate(news["status"]))
+                status = replaced(news["status"], str(self._place), str(self._run.path))
+                self._run.write_status(RunStatus.model_validate(status))
             else:
                 changes |= news
+                self._place = news["place"]
         self._show(shown)
         return changes
+
+    def _readable(self, line: str) -> str:
+        """A line without colours, and with this side's name of the folder."""
+        line = _COLOUR.sub("", line)
+        return line.replace(self._place, str(self._run.path)) if self._place else line
 
     def _write_event(self, event: dict[str, Any]) -> None:
         told = self._run.events()

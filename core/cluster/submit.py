@@ -43,15 +43,15 @@ def submit(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
     job = read_job(folder)
     if job is None:
         raise RunError(f"{folder} holds no job: begin one with --on {record.address}")
-    begun = (folder / "config.json").is_file() and (folder / "status.json").is_file()
-    again = bool(job.again) and begun
+    arguments, options = job.command(folder)
+    again = bool(job.again) and arguments == job.again
     # Whether the cluster sees the folder is known only over there: what may be needed goes along.
     carried = folder if again and record.bring_back else None
     task = Task(
         folder=str(folder),
         submission_id=record.submission_id,
-        arguments=job.again if again else job.arguments,
-        options={} if again else job.options,
+        arguments=arguments,
+        options=options,
         bring_back=record.bring_back,
         goes_on=again,
         carried=carried is not None,

@@ -1,0 +1,214 @@
+"""Runs on a real Ray: followed, stopped, resumed, followed again, brought back, and by workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.cluster.record import read_ray
+from core.jobs.follow import log_tail, read_events
+from core.jobs.queue import cancel, enqueue
+from core.jobs.start import PROJECT, ensure_runner
+from core.jobs.state import run_state
+from core.model.schema import ModelConfig
+from core.training.run_folder import RunFolder
+from core.training.schema import Stage2Config, TrainConfig
+
+pytestmark = pytest.mark.slow
+# Starting Python with Ray and torch takes many seconds on a machine that others use too.
+PATIENCE_S = 400.0
+TINY = (
+    "--backbone", "test_resnet", "--weights", "random", "--input-size", "32", "--batch-size", "16",
+    "--patience", "0", "--threads", "1", "--workers", "0", "--device", "cpu",
+)  # fmt: skip
+
+Cluster = SimpleNamespace
+Started = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Started]:
+    """Start a command of Bearings; what still runs after the test is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def command(*words: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "core", *words],
+            cwd=PROJECT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield command
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Wait for a command; returns its exit code and what it said."""
+    _, said = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, said
+
+
+def wait_until(true: Callable[[], object], run: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, log_tail(run)
+        time.sleep(0.2)
+
+
+def jobs_of(address: str) -> list[dict[str, Any]]:
+    """The jobs that the cluster was ever given to train."""
+    with urllib.request.urlopen(f"{address}/api/jobs/", timeout=60) as answer:
+        return [job for job in json.load(answer) if job["entrypoint"].endswith("cluster.job")]
+
+
+def shorten(run: Path) -> int:
+    """Let a run of many epochs end after one more; returns how many it has done."""
+    done = len(read_events(run))
+    config = RunFolder(path=run).config()
+    stage2 = config.stage2.model_copy(update={"epochs": done + 1})
+    RunFolder(path=run).write_config(config.model_copy(update={"stage2": stage2}))
+    return done
+
+
+def state_of(run: Path) -> str:
+    status = RunFolder(path=run).status()
+    return "" if status is None else status.state
+
+
+def test_a_run_is_followed_to_its_end(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    run = runs / "first"
+    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "2", *TINY)
+    code, said = ended(start(*words, "--on", ray_cluster.client_address))
+    assert code == 0, said
+    assert "epoch   2/2" in said
+    assert "epoch   2/2" in log_tail(run)
+    assert run_state(run).state == "finished"
+    assert len(read_events(run)) == 2
+    assert (run / "checkpoints" / "best" / "gallery.json").is_file()
+    record = read_ray(run)
+    assert record is not None
+    assert (record.ended, record.place) == ("SUCCEEDED", None)
+    assert record.versions["python"] == sys.version.split()[0]
+
+
+def test_a_queued_run_is_cancelled_there_and_goes_on_here(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    config = TrainConfig(
+        dataset=shared_campus,
+        run=runs / "queued",
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        stage2=Stage2Config(epochs=10_000),
+        batch_size=16, patience=0, threads=1, workers=0, device="cpu",
+    )  # fmt: skip
+    run = enqueue(config, on=ray_cluster.address)
+    ensure_runner(runs)
+    wait_until(lambda: read_events(run), run)
+    assert run_state(run).state == "running"
+    cancel(run)
+    wait_until(lambda: run_state(run).state not in ("running", "cancelling"), run)
+    assert run_state(run).state == "cancelled", log_tail(run)
+    assert (run / "checkpoints" / "last" / "state.json").is_file()
+    wait_until(lambda: (found := read_ray(run)) is not None and not found.open, run)
+    done = shorten(run)
+    code, said = ended(start("train", "--run", str(run), "--resume"))
+    assert code == 0, said
+    assert len(read_events(run)) == done + 1
+
+
+def test_a_killed_follower_is_replaced_and_nothing_runs_twice(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    run = runs / "orphan"
+    before = len(jobs_of(ray_cluster.address))
+    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "10000", *TINY)
+    follower = start(*words, "--on", ray_cluster.address)
+    wait_until(lambda: read_events(run), run)
+    follower.kill()
+    follower.wait()
+    done = len(read_events(run))
+    wait_until(lambda: len(read_events(run)) > done, run)
+    code, said = ended(start("train", "--run", str(run), "--resume"))
+    assert code == 1
+    assert "is being worked on by" in said
+    second = start("follow", str(run))
+    wait_until(lambda: "following bearings-" in log_tail(run, 2000), run)
+    second.send_signal(signal.SIGINT)
+    code, said = ended(second)
+    assert code == 130, said
+    assert state_of(run) == "cancelled"
+    assert len(jobs_of(ray_cluster.address)) == before + 1
+    assert (run / "checkpoints" / "last" / "state.json").is_file()
+
+
+def test_a_folder_that_the_cluster_does_not_see_travels_there_and_back(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    run = runs / "far"
+    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "10000", *TINY)
+    follower = start(*words, "--on", ray_cluster.address, "--bring-back")
+    # While it runs, its epochs are told by the log alone.
+    wait_until(lambda: read_events(run), run)
+    assert not (run / "checkpoints").exists()
+    RunFolder(path=run).request_stop()
+    code, said = ended(follower)
+    assert code == 130, said
+    assert state_of(run) == "cancelled"
+    record = read_ray(run)
+    assert record is not None
+    assert record.place is not None
+    for path in run.rglob("*.json"):
+        assert path.name == "ray.json" or record.place not in path.read_text(), path
+    done = shorten(run)
+    assert done > 0
+    again = ("train", "--run", str(run), "--resume", "--on", ray_cluster.address, "--bring-back")
+    code, said = ended(start(*again))
+    assert code == 0, said
+    assert state_of(run) == "finished"
+    assert [each["epoch"] for each in read_events(run)] == list(range(1, done + 2))
+    assert (run / "checkpoints" / "best" / "gallery.json").is_file()
+    wait_until(lambda: not Path(record.place or "").exists(), run)
+
+
+def test_a_run_that_cannot_begin_says_why(
+    ray_cluster: Cluster, tmp_path: Path, runs: Path, start: Started
+) -> None:
+    run = runs / "nothing"
+    nowhere = tmp_path / "nowhere"
+    words = ("train", str(nowhere), "--run", str(run), *TINY, "--on", ray_cluster.address)
+    code, said = ended(start(*words))
+    assert code == 1
+    assert f"error: {nowhere} does not exist on" in said
+    assert run_state(run).state == "failed"
+    assert str(nowhere) in run_state(run).message
+
+
+def test_two_workers_of_ray_train_make_one_run(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    run = runs / "workers"
+    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "2", *TINY)
+    code, said = ended(start(*words, "--on", ray_cluster.address, "--ray-workers", "2"))
+    assert code == 0, said
+    assert state_of(run) == "finished"
+    assert len(read_events(run)) == 2
+    assert RunFolder(path=run).read_json("environment.json")["processes"] == 2
+    assert not (run / ".ray-train").exists()
