@@ -12,7 +12,7 @@ import streamlit as st
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "": (("home", "Home"), ("predict", "Predict")),
-    "Data and training": (("data", "Data"), ("train", "Train"), ("runs", "Runs")),
+    "Data and training": (("data", "Data"), ("train", "Train"), ("tune", "Tune"), ("runs", "Runs")),
     "Understanding": (("evaluate", "Evaluate"), ("map", "Map"), ("explain", "Explain")),
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.refine.gallery import Gallery
+    from core.tuning.reading import StudyView
 
 REPORT_KEYS = {"n", "region", "position", "heading", "per_region", "baselines", "split", "leak"}
 TABLE_COLUMNS = {
@@ -114,7 +115,7 @@ def gallery(folder: Path) -> "Gallery | None":
         CheckpointError: It is damaged.
     """
     about = card(folder).ensemble
-    folder = folder if about is None else folder / MEMBERS / about.lead
+    folder = folder if True else folder / MEMBERS / about.lead
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
@@ -265,6 +266,29 @@ def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
     from core.dataset.decode import decode_display
 
     return jpeg(decode_display(path, max_side=side))
+
+
+def study(folder: Path) -> "StudyView":
+    """A search and its trials; read again when its journal has grown.
+
+    Raises:
+        RunError: Its files are damaged, or its database cannot be reached.
+    """
+    from core.tuning.folder import StudyFolder
+    from core.tuning.reading import read_study
+
+    files = StudyFolder(path=folder)
+    if not files.journal.is_file() and files.exists and files.read().config.storage:
+        # Nothing here tells when a database changed.
+        return read_study(folder)
+    return _study(folder, stamp(files.journal, folder / "study.json", folder / "job.json"))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _study(folder: Path, key: Stamp) -> "StudyView":
+    from core.tuning.reading import read_study
+
+    return read_study(folder)
 
 
 @st.cache_data(show_spinner=False, ttl=60.0, max_entries=4)

@@ -107,24 +107,6 @@ def best_of(view: StudyView) -> TrialReport:
     return view.best
 
 
-def is_study(path: Path) -> bool:
-    """Whether a folder holds a study."""
-    return StudyFolder(path=path).exists
-
-
-def studies_in(root: Path) -> list[Path]:
-    """The studies in a folder of runs, the one that changed last first."""
-    found = [path for path in root.iterdir() if is_study(path)] if root.is_dir() else []
-    return sorted(found, key=lambda path: -changed(path))
-
-
-def changed(path: Path) -> float:
-    """When a study's record changed last, in seconds since 1970."""
-    folder = StudyFolder(path=path)
-    files = (folder.journal, path / "study.json")
-    return max((each.stat().st_mtime for each in files if each.is_file()), default=0.0)
-
-
 def _importances(
     study: optuna.Study, config: TuneConfig, trials: list[FrozenTrial]
 ) -> dict[str, float]:

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
-PAGES = ("home", "predict", "data", "train", "runs", "evaluate", "map", "explain")
+PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
 # Labels, training and the list of runs need no checkpoint at all.
-NEED_NO_CHECKPOINT = ("data", "train", "runs")
+NEED_NO_CHECKPOINT = ("data", "train", "tune", "runs")
 
 
 @pytest.mark.parametrize("page", PAGES)

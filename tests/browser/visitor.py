@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("home", "predict", "data", "train", "runs", "evaluate", "map", "explain")
+PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
 PATIENCE_MS = 180_000
 _DRAG = """([content, name]) => {
   const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
@@ -88,8 +88,8 @@ def is_foreign(url: str) -> bool:
 
 
 @contextmanager
-def app(workspace: Path) -> Iterator[str]:
-    """Start the app over a workspace on a free port; give its address; end it."""
+def app(workspace: Path, *, kill: bool = False) -> Iterator[str]:
+    """Start the app over a workspace on a free port; give its address; end it, or kill it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -105,7 +105,10 @@ def app(workspace: Path) -> Iterator[str]:
             _wait_for(f"http://localhost:{port}/_stcore/health", server, log_path)
             yield f"http://localhost:{port}"
         finally:
-            server.terminate()
+            if kill:
+                server.kill()
+            else:
+                server.terminate()
             server.wait(timeout=30)
 
 

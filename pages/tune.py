@@ -1,0 +1,20 @@
+"""Tune: search for better options from the sidebar, and watch a search."""
+
+import streamlit as st
+
+from app import tuning_view
+from app.workspace import workspace
+
+st.title("Tune")
+st.caption(
+    "A search trains many short runs with options drawn from ranges, and finds what the validation "
+    "part likes best. The test part decides nothing here, so evaluating the model that you train "
+    "in the end still tells the truth."
+)
+place = workspace()
+tuning_view.start_from_sidebar(place)
+study = tuning_view.pick_study(place)
+if study is None:
+    st.info("No search yet. Set one up under **New search** in the sidebar, and start it there.")
+    st.stop()
+tuning_view.watch(study)
