@@ -8,7 +8,7 @@ import pytest
 from core.ensemble.weigh import score, softmax_of_scores, weigh
 from core.evaluation.judgement import Judgement
 from core.evaluation.truth import Truth
-from core.geo import CoordinateFrame, Floats, LocalFrame, wrap_heading_deg
+from core.geo import CoordinateFrame, Floats, LocalFrame, heading_unit, wrap_heading_deg
 from core.inference.prediction import Prediction
 
 PHOTOS = 200
@@ -110,3 +110,14 @@ def test_few_photos_are_said_to_be_few(truth: Truth) -> None:
         )  # fmt: skip
         judged.append(Judgement(few, part))
     assert "too few" in weigh(judged, "fitted", 80.0, 0.05).notes[0]
+
+
+def test_fitted_weights_bring_headings_nearest_to_the_truth(truth: Truth) -> None:
+    """Of two unit vectors, the point between them that is nearest to the true one."""
+    nowhere = np.zeros((PHOTOS, 2))
+    judged = [member(truth, nowhere, np.full(PHOTOS, turn), 0.8) for turn in (10.0, -40.0)]
+    first, second, true = heading_unit([10.0, -40.0, 0.0])
+    between = first - second
+    share = (true - second) @ between / (between @ between)
+    found = weigh(judged, "fitted", 80.0, 0.05).values
+    np.testing.assert_allclose(found, [share, 1.0 - share], atol=1e-3)
