@@ -24,19 +24,17 @@ class Progress:
     words: str
 
 
-def progress(
-    config: TrainConfig | None, events: Events, status: RunStatus, measured: Pace
+def run_progress(
+    config: TrainConfig, events: Events, status: RunStatus, measured: Pace
 ) -> Progress:
-    """How far a job is.
+    """How far a training run is.
 
     Args:
-        config: The options of a training run; None for a job of another kind.
+        config: Its options.
         events: Its epochs so far.
         status: What it says of itself.
         measured: Seconds of an epoch, measured on it or on a run like it.
     """
-    if config is None:
-        return Progress(_share(status), _words(status) + _in_words(status.eta_s, ""))
     planned = config.stage1_epochs + config.stage2.epochs
     heads, tuning = epochs_left(config, events, status)
     left, of_what = seconds_left(config, events, status, measured), ""
@@ -47,11 +45,13 @@ def progress(
     return Progress(min(max(done, 0.0), 1.0), _words(status) + _in_words(left, of_what))
 
 
-def _share(status: RunStatus) -> float:
-    within = status.step / status.steps if status.steps else 0.0
-    if not status.epochs:
-        return min(within, 1.0)
-    return min(max(status.epoch - 1 + within, 0.0) / status.epochs, 1.0)
+def parts_progress(status: RunStatus, left_s: float | None) -> Progress:
+    """How far a job of several trainings is, from how many of them are done."""
+    share = status.step / status.steps if status.steps else 0.0
+    words = _sentence(status.stage)
+    if status.steps and not any(letter.isdecimal() for letter in words):
+        words += f": {status.step} of {status.steps} done"
+    return Progress(min(share, 1.0), words + _in_words(left_s))
 
 
 def _words(status: RunStatus) -> str:
@@ -60,10 +60,13 @@ def _words(status: RunStatus) -> str:
         parts.append(f"epoch {status.epoch:,} of {status.epochs:,}")
     if status.steps:
         parts.append(f"step {status.step} of {status.steps}")
-    stage = _STAGES.get(status.stage, status.stage)
-    stage = stage[:1].upper() + stage[1:]
+    stage = _sentence(_STAGES.get(status.stage, status.stage))
     return f"{stage}: {', '.join(parts)}" if parts else stage
 
 
-def _in_words(left: float | None, of_what: str) -> str:
-    return f", {roughly(left)} left{of_what}" if left else ""
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _in_words(left_s: float | None, of_what: str = "") -> str:
+    return f", {roughly(left_s)} left{of_what}" if left_s else ""

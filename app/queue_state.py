@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from core.crossval.folder import is_crossval, read_config
+from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
 from core.jobs.job import JOB, LOCAL
 from core.jobs.queue import queue_of
@@ -43,8 +45,13 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Which command it is; what was begun by hand is a training run."""
-        return "train" if self.now.job is None else self.now.job.kind
+        """Which command it is: train, crossval or tune."""
+        if self.now.job is not None:
+            return self.now.job.kind
+        # Begun by hand: what it wrote first tells.
+        if is_crossval(self.path):
+            return "crossval"
+        return "tune" if (self.path / "study.json").is_file() else "train"
 
     @property
     def where(self) -> str:
@@ -86,37 +93,45 @@ class Queue:
 
 def look(root: Path) -> Queue:
     """Return the jobs in a folder of runs, which need not exist yet."""
-    folders = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
+    folders = [path for path in root.iterdir() if _is_job(path)] if root.is_dir() else []
     states = {path: _state(path) for path in folders}
     order = [each.path for each in queue_of(root.resolve()) if each.path in states]
+    order = [path for path in order if states[path].state == "queued"]
     waiting = [Entry(path, states[path], place) for place, path in enumerate(order, 1)]
     active = [Entry(path, now) for path, now in states.items() if now.state in ACTIVE]
-    rest = set(folders) - set(order) - {entry.path for entry in active}
+    rest = set(folders) - {entry.path for entry in (*active, *waiting)}
     ended = sorted(((_ended(path, states[path]), path) for path in rest), reverse=True)
     lately = [path for when, path in ended if time.time() - when < _LATELY_S][:_MOST_ENDED]
     return Queue(
         tuple(sorted(active, key=lambda entry: (_begun(entry), entry.name))),
-        tuple(entry for entry in waiting if entry.now.state == "queued"),
+        tuple(waiting),
         tuple(Entry(path, states[path]) for path in lately),
     )
 
 
-def options_of(path: Path, now: RunState) -> TrainConfig | None:
-    """The options of a training run: as it wrote them, or as they wait; None for other jobs.
+def options_of(entry: Entry) -> TrainConfig | None:
+    """The options of a training run, or of every fold of a cross-validation; None for a search.
 
     Raises:
         RunError: They are damaged.
     """
-    if now.job is not None and now.job.kind != "train":
-        return None
-    if (path / "config.json").is_file():
+    path, job = entry.path, entry.now.job
+    if entry.kind == "crossval" and is_crossval(path):
+        return read_config(path)
+    if entry.kind == "train" and (path / "config.json").is_file():
         return RunFolder(path=path).config()
-    if now.job is None or not now.job.options:
+    if entry.kind == "tune" or job is None or not job.options:
         return None
+    schema = CrossvalConfig if entry.kind == "crossval" else TrainConfig
     try:
-        return TrainConfig.model_validate(now.job.options)
+        return schema.model_validate(job.options)
     except ValidationError as error:
         raise RunError(f"{path / JOB} is damaged ({error}): delete it") from error
+
+
+def _is_job(path: Path) -> bool:
+    """Also what was begun by hand and is no training run."""
+    return is_run(path) or (path / "status.json").is_file()
 
 
 def _state(path: Path) -> RunState:

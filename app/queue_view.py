@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from app import cached, gpu_line, links, run_actions, states, training
+from app import expected, gpu_line, links, run_actions, states, training
 from app.durations import roughly
 from app.learning import best_event
-from app.progress import progress
 from app.queue_state import Entry, Queue, look, options_of
-from app.time_left import Pace, likeness, pace, seconds_left
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.causes import plain_cause
@@ -16,7 +14,7 @@ from core.jobs.start import ensure_runner
 from core.training.schema import TrainConfig
 
 POLL_S = 2.0
-KINDS = {"train": "training", "crossval": "cross-validation", "tune": "tuning"}
+KINDS = {"train": "training run", "crossval": "cross-validation", "tune": "search for options"}
 # Where the results of the other kinds are shown.
 _PAGES = {"crossval": "runs", "tune": "tune"}
 # Colours only underline: the word itself says the state.
@@ -50,20 +48,21 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
             st.rerun()
         # After a restart of the machine nobody else goes on with what waits.
         ensure_runner(place.runs)
-        _draw(place, queue)
+        _draw(queue)
 
 
-def _draw(place: Workspace, queue: Queue) -> None:
+def _draw(queue: Queue) -> None:
     st.subheader(f"Queue: {queue.words}" if queue.busy else "Queue")
     if not queue.busy:
         st.caption("Nothing is running, and nothing waits.")
     gpu_line.show()
     for entry in queue.active:
         with st.container(border=True):
-            _row(entry, _config(entry))
-            _progress(place, entry)
+            config = _config(entry)
+            _row(entry, config)
+            _progress(entry, config)
     for entry in queue.waiting:
-        _row(entry, _config(entry), _duration(place, entry), len(queue.waiting))
+        _row(entry, _config(entry), _duration(entry), len(queue.waiting))
     if queue.ended:
         st.caption("Ended in the last 24 hours")
     for entry in queue.ended:
@@ -77,7 +76,8 @@ def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: i
     badge = f":{_COLOURS[entry.now.state]}-badge[{entry.now.state}]"
     first = f"{entry.place}. {badge}" if entry.place else badge
     facts = " · ".join(filter(None, [_what(entry, config), entry.where, more]))
-    with st.container(horizontal=True, vertical_alignment="center"):
+    key = f"queue_row_{entry.name}"
+    with st.container(key=key, horizontal=True, vertical_alignment="center"):
         st.markdown(f"{first} **{entry.name}** · {facts}", width="stretch")
         run_actions.offer(entry, last_place)
         _show_button(entry)
@@ -97,35 +97,23 @@ def _what(entry: Entry, config: TrainConfig | None) -> str:
     if config is None:
         return KINDS[entry.kind]
     epochs = config.stage1_epochs + config.stage2.epochs
-    return f"{config.model.backbone} at {config.model.input_size} px, {epochs:,} epochs"
+    model = f"{config.model.backbone} at {config.model.input_size} px, {epochs:,} epochs"
+    folds = f"cross-validation, {config.split.folds} folds of "
+    return folds + model if entry.kind == "crossval" else model
 
 
-def _progress(place: Workspace, entry: Entry) -> None:
-    status = entry.now.status
-    if entry.now.state == "starting" or status is None:
+def _progress(entry: Entry, config: TrainConfig | None) -> None:
+    if entry.now.state == "starting" or entry.now.status is None:
         st.caption("The program and its packages are being loaded, which takes a while.")
         return
-    config, events = _config(entry), read_events(entry.path) if entry.kind == "train" else []
-    measured = pace(events).or_else(_known_pace(place, config))
-    now = progress(config, events, status, measured)
+    now = expected.progress_of(entry, config, entry.now.status)
     st.progress(now.share, now.words)
 
 
-def _duration(place: Workspace, entry: Entry) -> str:
-    """About how long a job that waits will take, where runs of its kind were measured."""
-    config = _config(entry)
-    if config is None:
-        return ""
-    events = read_events(entry.path)
-    measured = pace(events).or_else(_known_pace(place, config))
-    left = seconds_left(config, events, None, measured)
-    return "" if left is None else f"takes {roughly(left)}"
-
-
-def _known_pace(place: Workspace, config: TrainConfig | None) -> Pace:
-    if config is None:
-        return Pace()
-    return cached.measured_paces(place.runs).get(likeness(config), Pace())
+def _duration(entry: Entry) -> str:
+    """How long a job that waits will take, where runs of its kind were measured."""
+    seconds = expected.duration_s(entry, _config(entry))
+    return "" if seconds is None else f"takes {roughly(seconds)}"
 
 
 def _outcome(entry: Entry) -> str:
@@ -145,7 +133,7 @@ def _why(entry: Entry) -> None:
 
 def _config(entry: Entry) -> TrainConfig | None:
     try:
-        return options_of(entry.path, entry.now)
+        return options_of(entry)
     except RunError:
         # A damaged one says so itself, and must not take the others from the page.
         return None

@@ -29,13 +29,16 @@ def offer(entry: Entry, last_place: int = 0) -> None:
 
 def ended(entry: Entry, key: str) -> None:
     """Draw the buttons of a job that has ended: go on where it was, or begin with changes."""
-    if entry.now.state in RESUMABLE and st.button("Resume", key=f"{key}_resume_{entry.name}"):
+    # The queue knows how to go on with what it started, and with any training run.
+    known = entry.now.job is not None or entry.kind == "train"
+    resumable = known and entry.now.state in RESUMABLE
+    if resumable and st.button("Resume", key=f"{key}_resume_{entry.name}"):
         requeue(entry.path)
         ensure_runner(entry.path.parent)
         st.rerun()
     if entry.now.state == "damaged":
         return
-    config = options_of(entry.path, entry.now)
+    config = options_of(entry)
     if config is not None and st.button(
         "Retry with changes",
         key=f"{key}_retry_{entry.name}",

@@ -45,7 +45,7 @@ def _show(run: Path, *, polling: bool) -> None:
         if polling and now.state not in _LIVE:
             # The whole page once more: it decides that nobody needs to look any longer.
             st.rerun()
-        config = options_of(run, now)
+        config = options_of(Entry(run, now))
         _headline(run, now, config)
         with st.container(horizontal=True):
             if now.state not in _LIVE:

@@ -14,7 +14,7 @@ from core.cli.train import SHORT
 from core.errors import RunError
 from core.training.schema import TrainConfig
 
-START, CHECK = "Start training", "Check and show the command"
+START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
 FIRST = (
     ("run",),
     ("model", "backbone"),
@@ -96,7 +96,7 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
     return FormPlan(
         key="train",
         first=FIRST,
-        buttons=(START, CHECK),
+        buttons=(START, FOLDS, CHECK),
         labels=LABELS,
         start={
             ("dataset",): dataset,

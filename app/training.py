@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import streamlit as st
+from pydantic import ValidationError
 
 from app import controls, states, train_form, where
-from app.forms import FormAnswer
+from app.forms import FormAnswer, problems
 from app.workspace import Workspace, workspace
-from core.errors import BearingsError
+from core.crossval.enqueue import enqueue_crossval
+from core.crossval.schema import CrossvalConfig
+from core.errors import BearingsError, ConfigError
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
 from core.jobs.slots import fitting, machine_slots
@@ -71,21 +74,32 @@ def show_checked() -> None:
 
 
 def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
-    if answer.button != train_form.START:
+    if answer.button == train_form.CHECK:
         st.session_state[_CHECKED] = train_form.command(answer.config)
         return
     st.session_state.pop(_CHECKED, None)
     before = _jobs_before(place, answer.config.device, on)
-    run = enqueue(answer.config, on=on)
+    run = _enqueue(answer, on)
     ensure_runner(run.parent)
     if before:
         st.toast(f"**{run.name}** waits in the queue: {before} before it.")
     else:
         st.toast(f"**{run.name}** is started.")
-        watch_next(run)
+        if answer.button == train_form.START:
+            watch_next(run)
     train_form.propose_another_folder(answer.config.run)
     # Everything above was drawn before there was a run.
     st.rerun()
+
+
+def _enqueue(answer: FormAnswer[TrainConfig], on: str) -> Path:
+    if answer.button == train_form.START:
+        return enqueue(answer.config, on=on)
+    try:
+        folds = CrossvalConfig.model_validate(answer.config.model_dump())
+    except ValidationError as error:
+        raise ConfigError("; ".join(problems(error).values())) from error
+    return enqueue_crossval(folds, on=on)
 
 
 def _jobs_before(place: Workspace, device: str, on: str) -> int:

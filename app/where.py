@@ -7,15 +7,16 @@ from core.cluster.address import check_address
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 
-_HERE = "This machine"
+_ON, _HERE = "train_on", "This machine"
 
 
 def pick() -> str | None:
     """Ask where; return `local` or a checked address, or None beside what is wrong with it."""
+    typed = st.session_state.get(_ON)
     said = st.selectbox(
         "Run on",
-        (_HERE,),
-        key="train_on",
+        [_HERE] if typed in (None, _HERE) else [_HERE, typed],
+        key=_ON,
         accept_new_options=True,
         persist_state="session",
         help="Or type the address of a Ray cluster, such as `http://host:8265` or "
