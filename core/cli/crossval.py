@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command
+from core.cli.elsewhere import wishes
 from core.cli.flags import add_flags, as_words, given, merged
 from core.cli.mistakes import validated
 from core.cli.options_file import read_options
 from core.cli.progress import say
-from core.cli.queueing import add_queue_flags, put, put_back, to_queue
+from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import INTERRUPTED
 from core.cli.train import SHORT as TRAIN_SHORT
+from core.cluster.address import check_address
 from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
+from core.jobs.job import LOCAL
 
 if TYPE_CHECKING:
+    from core.crossval.conduct import Place
     from core.training.report import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
@@ -48,6 +52,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="train nothing: check the finished folds in --out and write their report again",
     )  # fmt: skip
     parser.add_argument(
+        "--parallel", action="store_true",
+        help="every fold as a job of its own: on all GPUs of this machine at once or, with --on, "
+        "on the cluster's; wait for them here",
+    )  # fmt: skip
+    parser.add_argument(
         "--config", metavar="FILE",
         help="options as JSON; - reads them from the input; flags on the command line come first",
     )  # fmt: skip
@@ -57,9 +66,12 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
-    find_label_files(config.dataset)
-    if to_queue(arguments):
+    if arguments.on == LOCAL or arguments.parallel:
+        find_label_files(config.dataset)
+    if to_queue(arguments) and not arguments.parallel:
         return _queue(arguments, config)
+    if arguments.queue:
+        raise ConfigError("--parallel waits for the folds here: leave --queue away")
     from core.crossval.run import aggregate_folder, cross_validate
     from core.training.interrupt import TrainingInterrupted
 
@@ -68,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         say(f"{'Resuming' if arguments.resume else 'Cross-validating'} {config.out}")
         try:
-            report = cross_validate(config, arguments.resume, _tell)
+            report = cross_validate(config, arguments.resume, _tell, _place(arguments))
         except TrainingInterrupted as error:
             say(str(error))
             return INTERRUPTED
@@ -78,12 +90,20 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _place(arguments: argparse.Namespace) -> "Place | None":
+    if not arguments.parallel:
+        return None
+    from core.crossval.conduct import Place
+
+    on = LOCAL if arguments.on == LOCAL else check_address(arguments.on)
+    return Place(on, wishes(arguments))
+
+
 def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
     if arguments.aggregate:
         raise ConfigError("--aggregate trains nothing: run it here, without --queue and --on")
-    if arguments.resume:
-        return put_back(config.out)
-    check_free(config.out)
+    if not arguments.resume:
+        check_free(config.out)
     again = ("crossval", "--out", str(config.out.resolve()), "--resume")
     return put(arguments, "crossval", config.out, config, again=again, device=config.device)
 
@@ -154,6 +174,8 @@ COMMAND = Command(
         "python -m core crossval --out runs/cv --resume",
         "python -m core crossval --out runs/cv --aggregate   # the report of finished folds again",
         "python -m core crossval data/demo --out runs/tonight --queue",
+        "python -m core crossval data/demo --out runs/cv --parallel   # all GPUs at once",
+        "python -m core crossval data/demo --out runs/cv --on http://head:8265 --parallel",
     ),
     _add,
     _run,

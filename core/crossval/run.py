@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from core.crossval.aggregate import aggregate
 from core.crossval.answers import write_answers
+from core.crossval.conduct import Place, train_side_by_side
 from core.crossval.folder import begin, check_free, fold_run, go_on, is_trained, same_labels
 from core.crossval.guard import fold_split, is_judged
 from core.crossval.overseer import Overseer
@@ -34,7 +35,10 @@ OnEpoch = Callable[[int, EpochReport], None]
 
 
 def cross_validate(
-    config: CrossvalConfig, resume: bool = False, on_epoch: OnEpoch | None = None
+    config: CrossvalConfig,
+    resume: bool = False,
+    on_epoch: OnEpoch | None = None,
+    place: Place | None = None,
 ) -> Report:
     """Train and judge every fold, then write the report; returns it.
 
@@ -42,6 +46,7 @@ def cross_validate(
         config: Every option; `config.out` names the folder.
         resume: Go on with the cross-validation in that folder.
         on_epoch: Called with the fold's number and every epoch's report.
+        place: Train the folds side by side there; none: one after another, in this process.
 
     Raises:
         RunError: The folder is taken, busy or damaged, or a fold failed.
@@ -69,6 +74,8 @@ def cross_validate(
             # A protocol that does not fit says so before hours of training, for every fold.
             for number in range(config.folds):
                 fold_split(config, dataset, number)
+            if place is not None:
+                train_side_by_side(config, place, asked, work.tell_trained)
             for number in range(config.folds):
                 work.fold(number)
             overseer.tell(stage="pooling", step=config.folds, eta_s=None)
@@ -127,6 +134,10 @@ class _Work:
         left = config.folds - number - 1
         if self.seconds:
             self.overseer.tell(eta_s=left * sum(self.seconds) / len(self.seconds))
+
+    def tell_trained(self, folds: int) -> None:
+        """Say how many folds are trained, where they are trained elsewhere."""
+        self.overseer.tell(step=folds, stage="folds side by side")
 
     def stop_if_asked(self, number: int) -> None:
         """Raise TrainingInterrupted where somebody asked the whole to stop."""
