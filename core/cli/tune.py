@@ -17,6 +17,7 @@ from core.cli.train import SHORT as TRAIN_SHORT
 from core.cli.train import typed
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
+from core.jobs.job import LOCAL
 from core.locks import LockHeld
 from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
@@ -59,6 +60,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--show", action="store_true", help="show the trials and the best options; train nothing"
     )
     add_queue_flags(parser)
+    parser.add_argument(
+        "--ray-workers", type=int, default=0, metavar="N",
+        help="N more workers, as tasks of Ray on this machine or, with --on, on the cluster's; the "
+        "study must lie where all of its machines see it",
+    )  # fmt: skip
     without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
     add_flags(parser, TuneConfig, short=SHORT, without=without)
 
@@ -71,24 +77,30 @@ def _run(arguments: argparse.Namespace) -> int:
         path = Path(values["study"])
         return _work(path) if arguments.worker else _show(path)
     config = _config(arguments, values)
-    # A wrong path is told before the seconds that Optuna and torch take to import.
-    find_label_files(config.train.dataset)
+    if arguments.on == LOCAL:
+        # A wrong path is told before the seconds that Optuna and torch take to import.
+        find_label_files(config.train.dataset)
     if to_queue(arguments):
         again = ("tune", "--study", str(config.study))
         device = config.train.device
-        return put(arguments, "tune", config.study, config, again=again, device=device)
-    return _conduct(config)
+        tasks = arguments.ray_workers
+        extra = ("--ray-workers", str(tasks)) if tasks else ()
+        return put(arguments, "tune", config.study, config, again=again, extra=extra, device=device)
+    return _conduct(config, arguments.ray_workers)
 
 
-def _conduct(config: TuneConfig) -> int:
+def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
+    from core.cluster.sweep import ray_tasks
     from core.training.interrupt import TrainingInterrupted
     from core.tuning.conduct import conduct
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
     try:
-        for trial in conduct(config):
-            shown = "-" if trial.value is None else f"{trial.value:.4g}"
-            say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
+        cores = config.train.threads or 1
+        with ray_tasks(config.study, ray_workers, cores=cores, device=config.train.device):
+            for trial in conduct(config):
+                shown = "-" if trial.value is None else f"{trial.value:.4g}"
+                say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
     except LockHeld:
         # The same command on another machine, or in another terminal, joins the search.
         StudyFolder.of(config).check_same(config)

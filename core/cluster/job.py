@@ -89,7 +89,8 @@ def _missing_dataset(task: Task) -> str | None:
     begun = Path(CARRIED if task.carried else task.folder) / "config.json"
     if not options and begun.is_file():
         options = json.loads(begun.read_text(encoding="utf-8"))
-    dataset = options.get("dataset")
+    # A study's is among the options of its runs.
+    dataset = options.get("dataset", options.get("train", {}).get("dataset"))
     return None if dataset is None or Path(dataset).exists() else str(dataset)
 
 

@@ -10,19 +10,16 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from core.cluster.client import INSTALL
-from core.errors import ConfigError, RunError
+from core.cluster.member import connected
+from core.errors import RunError
 from core.locks import held_elsewhere, hold
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _POLL_S = 0.5
 _OWN = ".ray-train"
 
@@ -47,7 +44,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     paths = {"run": config.run.resolve(), "dataset": config.dataset.resolve()}
     config = config.model_copy(update=paths)
     run = RunFolder(path=config.run)
-    with hold(run.path) as lock, _connected(), Interruption(run) as asked:
+    with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as asked:
         if not lock.handed:
             run.clear_stop()
         told = len(run.events()) if resume else 0
@@ -91,6 +88,9 @@ class _Work(threading.Thread):
     def run(self) -> None:
         """Train to the end, or until it fails."""
         import ray
+
+        # Paths hold where the user stands, not in a folder of Ray's.
+        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
         from ray.train import RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
@@ -131,29 +131,6 @@ def _work(task: dict[str, Any]) -> None:
     except TrainingInterrupted:
         # Saved, and said so in the status.
         return
-
-
-@contextmanager
-def _connected() -> Iterator[None]:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Paths hold where the user stands, not in a folder of Ray's.
-    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError(f"--ray-workers needs Ray: {INSTALL}") from error
-    address = os.environ.get("RAY_ADDRESS")
-    if address:
-        # The job's own environment holds for its workers.
-        ray.init(address=address)
-    else:
-        path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
-        environment = {"env_vars": {"PYTHONPATH": path}}
-        ray.init(address="local", include_dashboard=False, runtime_env=environment)
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _plain(trace: str) -> str:

@@ -71,6 +71,8 @@ def submit(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
 
 def _workers(job: Job) -> int:
     """How many workers of Ray Train the command asks for; 0: it computes itself."""
+    if job.kind != "train":
+        return 0
     words = (*job.again, *job.arguments)
     place = words.index("--ray-workers") if "--ray-workers" in words else None
     return 0 if place is None else int(words[place + 1])

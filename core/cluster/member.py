@@ -1,0 +1,40 @@
+"""This process as a member of a Ray cluster: the one that it is a job of, else one of its own."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.cluster.client import INSTALL
+from core.errors import ConfigError
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def connected(flag: str) -> Iterator[None]:
+    """Be a member of a cluster for a block of code.
+
+    Args:
+        flag: What the user asked for, to be named where Ray is missing.
+
+    Raises:
+        ConfigError: Ray is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(f"{flag} needs Ray: {INSTALL}") from error
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        # The environment of the job, its code included, holds for its workers too.
+        ray.init(address=address)
+    else:
+        path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
+        environment = {"env_vars": {"PYTHONPATH": path}}
+        ray.init(address="local", include_dashboard=False, runtime_env=environment)
+    try:
+        yield
+    finally:
+        ray.shutdown()
