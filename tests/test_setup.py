@@ -15,7 +15,12 @@ from app import theme
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
 # Names to import that differ from the names to install.
-DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "pynvml": "nvidia-ml-py",
+    "sklearn": "scikit-learn",
+}
 # Only imported when asked for, with a message that says how to install it.
 OPTIONAL = {"wandb"}
 # Parts of pydantic that it installs itself.

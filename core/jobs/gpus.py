@@ -4,9 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from types import ModuleType
+
+import pynvml
 
 # How a process is shown some of the GPUs only.
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -45,49 +44,38 @@ class Gpu:
 
 def gpus() -> tuple[Gpu, ...]:
     """The GPUs that a job of this process could use; none where there is no driver."""
-    nvml = _nvml()
-    if nvml is None:
-        return ()
-    with _open(nvml) as opened:
-        count = nvml.nvmlDeviceGetCount() if opened else 0
-        found = [_gpu(nvml, index) for index in range(count)]
+    with _driver() as present:
+        count = pynvml.nvmlDeviceGetCount() if present else 0
+        found = [_gpu(index) for index in range(count)]
     shown = _shown()
     return tuple(gpu for gpu in found if shown is None or gpu.index in shown)
 
 
-@cache
-def _nvml() -> ModuleType | None:
-    try:
-        return import_module("pynvml")
-    except ImportError:
-        return None
-
-
 @contextmanager
-def _open(nvml: ModuleType) -> Iterator[bool]:
+def _driver() -> Iterator[bool]:
     """Connect to the driver; says whether there is one."""
     try:
-        nvml.nvmlInit()
-    except nvml.NVMLError:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
         yield False
         return
     try:
         yield True
     finally:
-        nvml.nvmlShutdown()
+        pynvml.nvmlShutdown()
 
 
-def _gpu(nvml: ModuleType, index: int) -> Gpu:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    name = nvml.nvmlDeviceGetName(handle)
+def _gpu(index: int) -> Gpu:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    name = pynvml.nvmlDeviceGetName(handle)
     try:
-        utilisation = nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100.0
-    except nvml.NVMLError:
+        utilisation = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100.0
+    except pynvml.NVMLError:
         utilisation = None
     try:
-        running = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
-    except nvml.NVMLError:
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except pynvml.NVMLError:
         running = []
     return Gpu(
         index=index,

@@ -94,7 +94,8 @@ def raising(error: BaseException) -> tuple[Command, ...]:
     def run(_arguments: argparse.Namespace) -> int:
         raise error
 
-    return (dataclasses.replace(COMMANDS[-1], run=run),)
+    runs = next(command for command in COMMANDS if command.name == "runs")
+    return (dataclasses.replace(runs, run=run),)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,229 @@
+"""Whatever is killed at whatever moment, every run ends as if nothing had happened."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.jobs.follow import log_tail, read_events
+from core.jobs.queue import cancel, enqueue, queue_of
+from core.jobs.start import PROJECT, QUEUE, RUNNER_LOG, ensure_runner
+from core.jobs.state import ACTIVE, run_state
+from core.jobs.stop import stop
+from core.jobs.summary import list_runs
+from core.locks import is_held
+from core.model.schema import ModelConfig
+from core.training.run_folder import RunFolder
+from core.training.schema import Stage2Config, TrainConfig
+
+PATIENCE_S = 600.0
+KILLS = 30
+EPOCHS = 30
+# What an app does while somebody looks at it: put back what was lost, see that somebody works.
+SERVER = """
+import sys, time
+from pathlib import Path
+from core.errors import RunError
+from core.jobs.queue import requeue
+from core.jobs.start import ensure_runner
+from core.jobs.summary import list_runs
+root = Path(sys.argv[1])
+while True:
+    for run in list_runs(root):
+        if run.state in ("lost", "failed", "damaged", "cancelled"):
+            with (root / "told.txt").open("a") as told:
+                told.write(f"{run.state}: {run.message}\\n")
+            try:
+                requeue(run.path)
+            except RunError as error:
+                print(error, flush=True)
+    ensure_runner(root)
+    time.sleep(0.1)
+"""
+
+
+class Stage:
+    """A folder of runs with a server, a runner and a trainer, and what was seen of them."""
+
+    def __init__(self, root: Path, dataset: Path) -> None:
+        self.root, self.dataset = root, dataset
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def add(self, name: str) -> Path:
+        """Queue a run; all of them have the same options, so they end in the same bits."""
+        config = TrainConfig(
+            dataset=self.dataset,
+            run=self.root / name,
+            model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+            stage2=Stage2Config(epochs=EPOCHS),
+            batch_size=16,
+            patience=0,
+            threads=1,
+            workers=0,
+            device="cpu",
+        )
+        return enqueue(config)
+
+    def serve(self) -> None:
+        """Start the server where it does not run."""
+        if self.server is None or self.server.poll() is not None:
+            self.server = subprocess.Popen(
+                [sys.executable, "-c", SERVER, str(self.root)], cwd=PROJECT, start_new_session=True
+            )
+
+    def kill(self, victim: str) -> bool:
+        """Kill one of the three; False where there is none to kill."""
+        if victim == "server":
+            assert self.server is not None
+            self.server.kill()
+            self.server.wait()
+            return True
+        found = self.runners() if victim == "runner" else list(self.trainers())
+        for process in found[:1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+                return True
+        return False
+
+    def runners(self) -> list[psutil.Process]:
+        """Living runners of this folder; one that finds another at work is there for a second."""
+        return [each for each in commands("queue") if str(self.root) in words(each)]
+
+    def trainers(self) -> dict[psutil.Process, str]:
+        """Living trainers of this folder, each with the run that it was handed."""
+        found = {}
+        for process in commands("train"):
+            with suppress(psutil.Error):
+                handed = process.environ().get("BEARINGS_HELD_FOLDER", "").partition(":")[2]
+                if Path(handed).parent == self.root:
+                    found[process] = handed
+        # A look at many processes takes a while: only who lives at its end counts.
+        return {process: run for process, run in found.items() if words(process)}
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so, watching that there is never more than one trainer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not done():
+            at_work = self.trainers()
+            assert len(at_work) <= 1, f"two at once on one processor: {at_work}"
+            assert time.monotonic() < deadline, self.story()
+            time.sleep(0.05)
+
+    def nap(self, seconds: float) -> None:
+        """Let some time pass."""
+        until = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() >= until)
+
+    def unfinished(self) -> list[Path]:
+        """Runs that have not finished yet."""
+        return [run.path for run in list_runs(self.root) if run.state != "finished"]
+
+    def story(self) -> str:
+        """What the logs say."""
+        logs = [path for path in self.root.rglob("*") if path.name in ("log.txt", RUNNER_LOG)]
+        return "\n".join(f"{path}:\n{path.read_text()[-1500:]}" for path in logs)
+
+
+def commands(name: str) -> list[psutil.Process]:
+    """Living processes of a command of this command line."""
+    return [
+        each for each in psutil.process_iter() if words(each)[1:4] == ["-m", "core", name]
+    ]  # fmt: skip
+
+
+def words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else []
+    except psutil.Error:
+        return []
+
+
+@pytest.fixture
+def stage(shared_campus: Path, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path / "runs", shared_campus)
+    yield made
+    if made.server is not None:
+        made.kill("server")
+    for waiting in queue_of(made.root):
+        cancel(waiting.path)
+    for run in list_runs(made.root):
+        stop(run.path, grace_s=0, term_s=5)
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    """Everything that was learnt: both checkpoints and the gallery."""
+    found = sorted((run / "checkpoints").rglob("*.safetensors"))
+    assert found
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in found
+        if not path.name.startswith("state-")
+    }
+
+
+@pytest.mark.slow
+def test_thirty_kills_change_nothing(stage: Stage) -> None:
+    seed = int(os.environ.get("BEARINGS_FAULT_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"BEARINGS_FAULT_SEED={seed}")
+    dice = random.Random(seed)
+    calm = stage.add("calm")
+    ensure_runner(stage.root)
+    stage.wait(lambda: run_state(calm).state not in {"queued", *ACTIVE})
+    assert run_state(calm).state == "finished", log_tail(calm)
+
+    killed: list[str] = []
+    runs = [stage.add(f"run-{number}") for number in range(2)]
+    while len(killed) < KILLS:
+        stage.serve()
+        if len(stage.unfinished()) < 2:
+            # A fast machine: there must be something left to kill.
+            runs.append(stage.add(f"run-{len(runs)}"))
+        victim = dice.choice(("runner", "trainer", "server"))
+        if victim == "trainer" and dice.random() < 0.6:
+            # At work, not still loading its packages, which takes most of the time.
+            stage.wait(lambda: any(run_state(run).state == "running" for run in runs))
+        stage.nap(dice.uniform(0.0, 1.2))
+        if stage.kill(victim):
+            killed.append(victim)
+
+    stage.serve()
+    stage.wait(lambda: not stage.unfinished())
+    stage.kill("server")
+    stage.wait(lambda: not is_held(stage.root / QUEUE) and not stage.runners())
+    assert not stage.trainers()
+    assert {"runner", "trainer", "server"} <= set(killed)
+    told = (stage.root / "told.txt").read_text().splitlines()
+    starts = {run.name: check_run(run, calm) for run in runs}
+    print(f"killed {killed}\nstarts {starts}\n" + "\n".join(told))
+    assert all(re.fullmatch(r"lost: .*(gone|killed|never said anything).*", line) for line in told)
+    check_files(stage.root)
+
+
+def check_run(run: Path, calm: Path) -> int:
+    """Check that a run ended as the undisturbed one did, by one trainer at a time."""
+    assert run_state(run).state == "finished", log_tail(run)
+    assert weights(run) == weights(calm)
+    assert [event["epoch"] for event in read_events(run)] == list(range(1, EPOCHS + 1))
+    log = RunFolder(path=run).log_path.read_text()
+    assert "in use by another process" not in log
+    starts = log.count("the queue starts it")
+    assert log.count("training begins") >= 1
+    assert log.count("training begins") + log.count("training goes on") <= starts
+    return starts
+
+
+def check_files(root: Path) -> None:
+    """Check that no kill left half a file, and nothing lies about."""
+    for path in root.rglob("*.json"):
+        json.loads(path.read_text(encoding="utf-8"))
+    leftover = [path for path in root.rglob(".*") if path.name not in (QUEUE, ".lock")]
+    assert leftover == []
