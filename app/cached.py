@@ -115,7 +115,7 @@ def gallery(folder: Path) -> "Gallery | None":
         CheckpointError: It is damaged.
     """
     about = card(folder).ensemble
-    folder = folder if True else folder / MEMBERS / about.lead
+    folder = folder if about is None else folder / MEMBERS / about.lead
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
