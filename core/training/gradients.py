@@ -79,7 +79,7 @@ def average_statistics(model: nn.Module, share: float, processes: Processes) -> 
 
 
 def synchronise_batchnorm(
-    model: BearingsModel, device: torch.device, smallest_step: int, processes: Processes
+    model: BearingsModel, device: torch.device, smallest_step: int, processes: int
 ) -> str | None:
     """Let BatchNorm see the photos of all processes, on GPUs; returns what the log should say.
 
@@ -89,17 +89,17 @@ def synchronise_batchnorm(
     Raises:
         ConfigError: A step would leave a process without photos, which such a layer cannot bear.
     """
-    if processes.count == 1 or not any(isinstance(m, _BatchNorm) for m in model.modules()):
+    if processes == 1 or not any(isinstance(m, _BatchNorm) for m in model.modules()):
         return None
     if device.type != "cuda":
         return (
-            f"BatchNorm normalises by the photos of each of the {processes.count} processes alone, "
+            f"BatchNorm normalises by the photos of each of the {processes} processes alone, "
             "as torch cannot do better on a CPU; the running statistics are averaged after every "
             "step"
         )
-    if smallest_step < processes.count:
+    if smallest_step < processes:
         raise ConfigError(
-            f"a step of {smallest_step} photos leaves some of {processes.count} processes none, "
+            f"a step of {smallest_step} photos leaves some of {processes} processes none, "
             "which synchronised BatchNorm cannot bear: raise batch_size or start fewer processes"
         )
     # timm's own: torch's would drop the activation inside timm's normalisation layers.

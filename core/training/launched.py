@@ -36,8 +36,11 @@ def tells(error: Exception) -> bool:
 
 
 def train_command(arguments: str) -> str:
-    """The command that starts `train` as this process was started."""
+    """The command that starts `train` as this process was started.
+
+    The lone `--` keeps torchrun from taking `--run` for an abbreviation of its own options.
+    """
     if launched_count() == 1:
         return f"python -m core train {arguments}"
     here = os.environ.get("LOCAL_WORLD_SIZE", str(launched_count()))
-    return f"torchrun --nproc-per-node {here} -m core train {arguments}"
+    return f"torchrun --nproc-per-node {here} -m -- core train {arguments}"

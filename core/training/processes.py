@@ -205,7 +205,7 @@ def _launched() -> bool:
     if missing and launched_count() > 1:
         raise ConfigError(
             f"WORLD_SIZE is {launched_count()} but {', '.join(missing)} is not set: start several "
-            "processes with torchrun, as in: torchrun --nproc-per-node 2 -m core train ..."
+            "processes with torchrun, as in: torchrun --nproc-per-node 2 -m -- core train ..."
         )
     return not missing
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from core.model.losses import Targets, multi_task_loss
+from core.model.losses import Share, Targets, multi_task_loss
 from core.model.network import Outputs
 from core.model.schema import LossConfig
 
@@ -65,3 +65,28 @@ def test_a_batch_without_any_position_teaches_no_position() -> None:
     losses = multi_task_loss(OUTPUTS, targets, LossConfig())
     assert float(losses.position) == 0.0
     assert math.isfinite(float(losses.total))
+
+
+def _rows(which: list[int], n: int) -> tuple[Outputs, Targets]:
+    """Some of `n` photos, of which every third teaches no position."""
+    rng = torch.Generator().manual_seed(0)
+    logits, position = torch.randn(n, 3, generator=rng), torch.randn(n, 2, generator=rng)
+    heading, target = torch.randn(n, 2, generator=rng), torch.randn(n, 2, generator=rng)
+    target[::3] = torch.nan
+    outputs = Outputs(logits[which], position[which], heading[which], torch.zeros(len(which), 4))
+    return outputs, Targets(torch.arange(n)[which] % 3, target[which], -heading[which])
+
+
+@pytest.mark.parametrize("shares", [[[0, 2, 4, 6], [1, 3, 5]], [[0, 3, 6], [1], [2, 4, 5]]])
+def test_the_losses_of_shares_add_up_to_those_of_the_step(shares: list[list[int]]) -> None:
+    config = LossConfig(label_smoothing=0.1, position_weight=2.0)
+    whole = multi_task_loss(*_rows(list(range(7)), 7), config).values()
+    parts = [
+        multi_task_loss(
+            *_rows(which, 7),
+            config,
+            share=Share(len(which) / 7, sum(photo % 3 != 0 for photo in which) / 4),
+        ).values()
+        for which in shares
+    ]
+    assert [sum(each) for each in zip(*parts, strict=True)] == pytest.approx(whole, rel=1e-6)

@@ -1,0 +1,97 @@
+"""How processes agree, wait and fail together, and what a single one makes of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.errors import ConfigError
+from core.model.network import BearingsModel
+from core.model.schema import ModelConfig
+from core.training import launched
+from core.training.gradients import synchronise_batchnorm
+from core.training.launched import PeerFailed, tells, train_command
+from core.training.processes import ALONE, Processes, open_processes
+from tests.training.launch import torchrun
+
+
+@pytest.mark.slow
+def test_three_processes_agree_wait_and_fail_together() -> None:
+    ended = torchrun(3, Path(__file__).with_name("peers.py"))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("all was well") == 2
+
+
+def test_a_single_process_hears_itself() -> None:
+    part = np.arange(6.0).reshape(2, 3)
+    assert ALONE.is_main
+    assert ALONE.exchange({"a": 1}) == [{"a": 1}]
+    assert ALONE.total([1.5]) == [1.5]
+    assert ALONE.gather(part)[0] is part
+    assert ALONE.in_turn(lambda: 7) == 7
+
+
+def test_a_place_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="process 2 of 2"):
+        Processes(2, 2)
+
+
+def test_a_launcher_that_says_too_little_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="RANK, MASTER_ADDR, MASTER_PORT is not set"):
+        open_processes("cpu").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("rank", "local", "own", "peers"),
+    [(0, 0, True, True), (1, 1, False, False), (2, 0, True, False)],
+)
+def test_an_error_is_told_once_on_the_machine_where_it_can_be_mended(
+    monkeypatch: pytest.MonkeyPatch, rank: int, local: int, own: bool, peers: bool
+) -> None:
+    monkeypatch.setenv("RANK", str(rank))
+    monkeypatch.setenv("LOCAL_RANK", str(local))
+    assert tells(ConfigError("a wrong option")) is own
+    assert tells(PeerFailed("process 1 failed")) is peers
+
+
+def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train_command("--run r --resume") == "python -m core train --run r --resume"
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    expected = "torchrun --nproc-per-node 4 -m -- core train --run r --resume"
+    assert train_command("--run r --resume") == expected
+    assert launched.launched_count() == 8
+
+
+def _model() -> BearingsModel:
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    return BearingsModel(config, 3)
+
+
+def test_batchnorm_sees_all_photos_on_gpus_and_answers_as_before() -> None:
+    model, images = _model().eval(), torch.randn(2, 3, 32, 32)
+    before, names = model(images), list(model.state_dict())
+    said = synchronise_batchnorm(model, torch.device("cuda"), 8, 8)
+    assert said == "BatchNorm normalises by the photos of all processes"
+    kinds = {type(module) for module in model.modules()}
+    assert not any(issubclass(kind, nn.BatchNorm2d) for kind in kinds)
+    assert any(issubclass(kind, nn.SyncBatchNorm) for kind in kinds)
+    assert list(model.state_dict()) == names
+    # timm's layers hold their activation; losing it would show here.
+    torch.testing.assert_close(model(images).position, before.position)
+
+
+def test_batchnorm_on_a_cpu_is_owned_up_to() -> None:
+    said = synchronise_batchnorm(_model(), torch.device("cpu"), 8, 8)
+    assert said is not None
+    assert "each of the 8 processes alone" in said
+
+
+def test_synchronised_batchnorm_refuses_steps_that_leave_a_process_out() -> None:
+    with pytest.raises(ConfigError, match="a step of 7 photos"):
+        synchronise_batchnorm(_model(), torch.device("cuda"), 7, 8)
