@@ -304,3 +304,22 @@ def test_a_second_runner_ends_at_once(root: Path) -> None:
     with hold(root / QUEUE):
         run_queue(root)
     assert names(root) == ["a"]
+
+
+def test_a_job_that_comes_while_the_runner_leaves_is_not_left_behind(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[list[str]] = []
+
+    def work(runner: object) -> None:
+        rounds.append(names(root))
+        if len(rounds) == 1:
+            # Nothing waited when the runner looked last; whoever queues this sees it at work.
+            queued(root, "late")
+            ensure_runner(root)
+        else:
+            cancel(root / "late")
+
+    monkeypatch.setattr("core.jobs.runner._Runner.work", work)
+    run_queue(root)
+    assert rounds == [[], ["late"]]
