@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import comparing
+from app import cached, comparing
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.evaluation.evaluate import evaluate
@@ -19,7 +20,7 @@ from tests.app.page_text import said
 from tests.tiny_checkpoint import make_checkpoint
 
 OpenPage = Callable[..., AppTest]
-PAGES = ("home", "predict", "data", "train", "runs", "evaluate", "map", "explain")
+PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,12 @@ def test_runs_that_do_not_fit_are_told_so(
     app = open_page(with_two_runs, "runs")
     assert "These runs cannot answer together: member" in said(app)
     assert "Make it" not in {each.label for each in app.button}
+
+
+def test_its_training_photos_are_its_leads(joined_workspace: Path) -> None:
+    found = cached.gallery(joined_workspace / "checkpoints" / "both")
+    own = cached.gallery(joined_workspace / "checkpoints" / "both" / "members" / "left")
+    assert found is not None
+    assert own is not None
+    assert found.photo_ids == own.photo_ids
+    np.testing.assert_array_equal(found.features, own.features)
