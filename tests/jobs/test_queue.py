@@ -187,6 +187,9 @@ def test_a_resumed_job_goes_on_with_what_was_saved(root: Path, make_run: RunMake
     job = read_job(run)
     assert job is not None
     assert run_state(run).state == "queued"
+    # It saved nothing: it begins anew, with the options that it has now.
+    assert job.command(run)[0] == ("train",)
+    (run / "checkpoints").mkdir()
     assert job.command(run) == (("train", "--run", str(run), "--resume"), {})
     new = queued(root, "new")
     job = read_job(new)
