@@ -212,3 +212,29 @@ def test_two_workers_of_ray_train_make_one_run(
     assert len(read_events(run)) == 2
     assert RunFolder(path=run).read_json("environment.json")["processes"] == 2
     assert not (run / ".ray-train").exists()
+
+
+def test_a_sweep_of_four_trials_is_shared_by_two_workers(
+    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
+) -> None:
+    study = runs / "study"
+    own = {"--batch-size", "--patience", "--threads", "--workers", "--device"}
+    tiny = [f"--train.{word[2:]}" if word in own else word for word in TINY]
+    code, said = ended(
+        start(
+            "tune", str(shared_campus), "--study", str(study), "--trials", "4",
+            "--sampler", "random", "--vary", "stage2.lr_heads=1e-4..1e-2 log", "--epochs", "2",
+            *tiny, "--on", ray_cluster.address, "--ray-workers", "1",
+        )
+    )  # fmt: skip
+    assert code == 0, said
+    assert state_of(study) == "finished"
+    # Every trial is a run of its own, and all were trained to their end.
+    trials = sorted((study / "trials").iterdir())
+    assert [trial.name for trial in trials] == ["0000", "0001", "0002", "0003"]
+    assert {state_of(trial) for trial in trials} == {"finished"}
+    rates = {RunFolder(path=trial).config().stage2.lr_heads for trial in trials}
+    assert len(rates) == 4
+    # One worker belongs to the job, the other is a task of Ray.
+    logs = sorted(path.name.partition("-")[0] for path in (study / "workers").iterdir())
+    assert logs == ["0.log", "ray"]
