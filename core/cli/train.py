@@ -17,6 +17,7 @@ from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
+from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -78,7 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
         say(str(error))
         return INTERRUPTED
     say(f"Finished after {epoch} epochs. Next: python -m core evaluate {config.run}")
-    sys.stdout.write(f"{RunFolder(path=config.run).best}\n")
+    if launched_rank() == 0:
+        sys.stdout.write(f"{RunFolder(path=config.run).best}\n")
     return 0
 
 
