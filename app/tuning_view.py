@@ -174,9 +174,10 @@ def _trials(view: StudyView) -> None:
     table = view.table().sort_values(
         monitor, ascending=not view.config.higher_is_better, na_position="last"
     )
+    numbers = table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     event = st.dataframe(
         table, key="study_trials", hide_index=True, on_select="rerun", selection_mode="single-row",
-        column_config={monitor: st.column_config.NumberColumn(format="%.4f")},
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in numbers},
     )  # fmt: skip
     rows = [row for row in event["selection"]["rows"] if row < len(table)]
     if not rows:

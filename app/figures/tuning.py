@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.axes import titled
-from app.theme import RAMP, Palette, css
+from app.theme import Palette, css
 from core.tuning.distribution import Distribution
 
 # More axes than this cannot be told apart on a laptop's screen.
@@ -50,7 +50,8 @@ def history(
             line={"color": palette.prediction, "shape": "hv", "width": 2},
         )  # fmt: skip
     titled(figure, x="trial", y=monitor.replace("_", " "), height=320)
-    figure.update_xaxes(dtick=1 if len(table) <= 20 else None, rangemode="tozero")
+    dtick = 1 if len(table) <= 20 else None
+    figure.update_xaxes(dtick=dtick, range=[-0.5, max(len(table), 2) - 0.5])
     return figure.update_layout(uirevision="history", hovermode="closest")
 
 
@@ -101,7 +102,7 @@ def parallel(
             dimensions=axes,
             line={
                 "color": figures,
-                "colorscale": RAMP,
+                "colorscale": [[0, palette.faint], [1, palette.prediction]],
                 "reversescale": not higher_is_better,
                 "showscale": True,
                 "colorbar": {"title": monitor.replace("_", " ")},
@@ -123,19 +124,26 @@ def _axis(path: str, values: list[Any], distribution: Distribution) -> dict[str,
     if distribution.choices:
         names = [_named(choice) for choice in distribution.choices]
         places = [names.index(_named(value)) for value in values]
-        ticks = {"tickvals": list(range(len(names))), "ticktext": names}
-        return {"label": label, "values": places, "range": [-0.2, len(names) - 0.8], **ticks}
+        return {
+            "label": label,
+            "values": places,
+            "range": [-0.2, len(names) - 0.8],
+            "tickvals": list(range(len(names))),
+            "ticktext": names,
+        }
     numbers = [float(value) for value in values]
     low, high = distribution.low or 0.0, distribution.high or 0.0
     if not distribution.log:
         return {"label": label, "values": numbers, "range": [low, high]}
     decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    # Less than two powers of ten say too little of where the axis begins and ends.
+    ticks = list(decades) if len(decades) > 1 else [math.log10(low), *decades, math.log10(high)]
     return {
         "label": label,
         "values": [math.log10(value) for value in numbers],
         "range": [math.log10(low), math.log10(high)],
-        "tickvals": list(decades) or [math.log10(low), math.log10(high)],
-        "ticktext": [f"{10.0**each:g}" for each in decades] or [f"{low:g}", f"{high:g}"],
+        "tickvals": ticks,
+        "ticktext": [f"{10.0**each:g}" for each in ticks],
     }
 
 

@@ -48,8 +48,9 @@ class TuneConfig(BaseModel):
     workers: int = Field(
         1, ge=1, le=256, description="Processes that train at the same time on this machine"
     )
-    storage: str = Field(
-        "",
+    storage: str | None = Field(
+        None,
+        min_length=1,
         description="Where trials are recorded. Empty: a journal in the study's folder; or an "
         "SQLAlchemy address such as postgresql://USER@HOST/DB (pip install its driver)",
     )

@@ -124,7 +124,7 @@ def _distribution(path: str, one: Distribution) -> BaseDistribution:
     return FloatDistribution(one.low, one.high, log=one.log, step=one.step)
 
 
-def _storage(folder: StudyFolder, address: str) -> BaseStorage:
+def _storage(folder: StudyFolder, address: str | None) -> BaseStorage:
     if not address:
         folder.path.mkdir(parents=True, exist_ok=True)
         return optuna.storages.JournalStorage(open_journal(folder.journal))

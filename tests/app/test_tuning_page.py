@@ -1,0 +1,158 @@
+"""The Tune page over a study that was searched without training, and its figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from streamlit.testing.v1 import AppTest
+
+from app.figures import tuning as figures
+from app.theme import DARK, LIGHT, Palette
+from app.tune_form import as_text, read_space
+from core.errors import ConfigError
+from core.jobs.job import read_job
+from core.model.schema import ModelConfig
+from core.training.schema import TrainConfig
+from core.tuning.distribution import Distribution
+from core.tuning.ending import fail_trial
+from core.tuning.folder import StudyFolder
+from core.tuning.reading import StudyView, read_study
+from core.tuning.schema import TuneConfig
+from core.tuning.space import DEFAULT_SPACE
+from core.tuning.storage import add_trial, handle, open_study
+
+OpenPage = Callable[..., AppTest]
+SPACE = {
+    "stage2.lr_heads": Distribution(low=1e-4, high=1e-2, log=True),
+    "model.region_dropout": Distribution(low=0.0, high=0.5),
+    "augment.crop_scale": Distribution(choices=([0.8, 1.0], [0.6, 1.0])),
+    "schedule.kind": Distribution(choices=("cosine", "plateau")),
+}
+
+
+def _searched(root: Path, dataset: Path, trials: int = 8) -> Path:
+    """A study whose trials were told: one pruned, one failed, the rest better and better."""
+    path = root / "runs" / "tune-1"
+    model = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    train = TrainConfig(dataset=dataset, run=path, model=model)
+    config = TuneConfig(study=path, trials=trials, space=SPACE, train=train)
+    folder = StudyFolder.of(config)
+    folder.begin(config)
+    study = open_study(folder, folder.read())
+    for number in range(trials):
+        add_trial(study, config, {})
+        handle(study, number).report(0.9 - 0.05 * number, 1)
+        if number == 1:
+            study.tell(number, state=TrialState.PRUNED)
+        elif number == 2:
+            fail_trial(study, folder, number, "RuntimeError: CUDA out of memory")
+        else:
+            study.tell(number, 0.9 - 0.05 * number)
+    return path
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory, shared_campus: Path) -> StudyView:
+    return read_study(_searched(tmp_path_factory.mktemp("study"), shared_campus))
+
+
+@pytest.fixture
+def opened(workspace_copy: Path, open_page: OpenPage) -> AppTest:
+    _searched(workspace_copy, workspace_copy / "data" / "tiny")
+    return open_page(workspace_copy, "tune")
+
+
+def test_the_page_shows_the_search(opened: AppTest) -> None:
+    assert not opened.exception
+    assert not [error for error in opened.error if "tune-1" not in error.value]
+    shown = {metric.label: metric.value for metric in opened.metric}
+    assert shown["Best score, validation"] == "0.55"
+    assert (shown["Best trial"], shown["Pruned"], shown["Failed"]) == ("7", "1", "1")
+    assert len(opened.get("plotly_chart")) == 3
+    table = opened.dataframe[0].value
+    assert table["trial"].tolist()[0] == 7
+    assert "CUDA out of memory" in table[table["trial"] == 2]["reason"].item()
+
+
+def test_one_click_hands_the_best_options_to_the_train_page(
+    opened: AppTest, workspace_copy: Path
+) -> None:
+    best = read_study(workspace_copy / "runs" / "tune-1").best
+    assert best is not None
+    button = next(each for each in opened.button if each.label == "Train with the best options")
+    app = button.click().run()
+    app = app.switch_page("../pages/train.py").run()
+    assert not app.exception
+    held = app.session_state
+    assert held["train_stage2_lr_heads"] == pytest.approx(best.values["stage2.lr_heads"])
+    assert held["train_schedule_kind"] == best.values["schedule.kind"]
+    assert held["train_model_backbone"] == "test_resnet"
+
+
+def test_a_search_is_put_into_the_queue(
+    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tuning_view.ensure_runner", lambda root: None)
+    app = open_page(workspace_copy, "tune")
+    app.text_area[0].set_value("stage2.lr_heads = 1e-4..1e-2 log").run()
+    button = next(each for each in app.button if each.label == "Start the search")
+    app = button.click().run()
+    assert not app.exception
+    assert not app.error, app.error[0].value
+    folder = workspace_copy / "runs" / "tune-1"
+    job = read_job(folder)
+    assert job is not None
+    assert (job.kind, job.arguments, job.again[:1]) == ("tune", ("tune",), ("tune",))
+    config = TuneConfig.model_validate(job.options)
+    assert list(config.space) == ["stage2.lr_heads"]
+    assert config.train.dataset == workspace_copy / "data" / "tiny"
+    assert config.study == folder
+    assert any("Queued" in info.value for info in app.info)
+
+
+def test_a_wrong_line_of_the_space_is_named(workspace_copy: Path, open_page: OpenPage) -> None:
+    app = open_page(workspace_copy, "tune")
+    app.text_area[0].set_value("# rates\nstage2.lr_heads = 1..0").run()
+    assert not app.exception
+    assert "Line 2" in app.error[0].value
+    assert "low must be less than high" in app.error[0].value
+
+
+def test_a_space_survives_being_written_as_text() -> None:
+    assert read_space(as_text(DEFAULT_SPACE)) == DEFAULT_SPACE
+    with pytest.raises(ConfigError, match=r"Line 1 .*OPTION = VALUES"):
+        read_space("stage2.lr_heads")
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_history_marks_states_and_the_best_so_far(view: StudyView, palette: Palette) -> None:
+    figure = figures.history(view.table(), "score", False, palette)
+    traces = {trace.name: trace for trace in figure.data}
+    assert list(traces) == ["finished", "pruned", "best so far"]
+    assert list(traces["pruned"].x) == [1]
+    assert list(traces["best so far"].x) == [0, 3, 4, 5, 6, 7]
+    best = list(traces["best so far"].y)
+    assert best == sorted(best, reverse=True)
+    upwards = figures.history(view.table(), "score", True, palette)
+    assert set(upwards.data[-1].y) == {0.9}
+    assert figure.layout.yaxis.title.text == "score"
+
+
+def test_importances_stand_in_order() -> None:
+    bar = figures.importances({"a": 0.1, "b": 0.7, "c": 0.2}, LIGHT).data[0]
+    assert list(bar.y) == ["a", "c", "b"]
+    assert list(bar.text) == ["10%", "20%", "70%"]
+
+
+def test_parallel_axes_are_logs_steps_and_numbers(view: StudyView) -> None:
+    figure = figures.parallel(view.table(), "score", SPACE, list(SPACE), False, LIGHT)
+    rate, dropout, crop, kind, score = figure.data[0].dimensions
+    assert list(rate.ticktext) == ["0.0001", "0.001", "0.01"]
+    assert list(rate.range) == pytest.approx([-4.0, -2.0])
+    assert all(-4.0 <= value <= -2.0 for value in rate.values)
+    assert list(dropout.range) == [0.0, 0.5]
+    assert list(crop.ticktext) == ["[0.8, 1.0]", "[0.6, 1.0]"]
+    assert set(kind.values) <= {0, 1}
+    assert len(score.values) == 6, "only finished trials are drawn"
+    assert figure.data[0].line.reversescale, "the least score is the good end"
