@@ -75,7 +75,9 @@ def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: i
     """One line: state, name, what it is, and the buttons; it wraps on a narrow screen."""
     badge = f":{_COLOURS[entry.now.state]}-badge[{entry.now.state}]"
     first = f"{entry.place}. {badge}" if entry.place else badge
-    facts = " · ".join(filter(None, [_what(entry, config), entry.where, more]))
+    # As code, or an address would become a link to a page that nobody meant.
+    where = f"`{entry.where}`" if entry.where else ""
+    facts = " · ".join(filter(None, [_what(entry, config), where, more]))
     key = f"queue_row_{entry.name}"
     with st.container(key=key, horizontal=True, vertical_alignment="center"):
         st.markdown(f"{first} **{entry.name}** · {facts}", width="stretch")

@@ -28,7 +28,7 @@ def show(run: Path, config: TrainConfig) -> None:
             return
         st.caption("Made with")
         st.table(facts(made_with))
-        st.caption("From an empty folder environment to the same run, under another name")
+        st.caption("The same run again, in an environment of its own and a folder beside the first")
         st.code(recipe(config, made_with), language="bash", wrap_lines=True)
         if dict(made_with.get("git", {})).get("changed"):
             st.warning("The code had changes that no commit holds: the commit is not all of it.")

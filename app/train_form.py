@@ -23,6 +23,7 @@ FIRST = (
     ("stage2", "epochs"),
     ("batch_size",),
     ("split", "protocol"),
+    ("device",),
 )
 LABELS = {
     ("run",): "Run folder",

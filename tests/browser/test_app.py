@@ -126,7 +126,7 @@ def fresh(demo: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         stop(run, grace_s=5.0)
 
 
-def test_a_run_is_started_from_the_sidebar_watched_and_stopped(
+def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     fresh: tuple[str, Path], visit: Visit
 ) -> None:
     url, run = fresh
@@ -155,9 +155,9 @@ def test_a_run_is_started_from_the_sidebar_watched_and_stopped(
     page.reload()
     visitor.rest()
     assert run_state(run).state == "running"
-    page.get_by_role("button", name="Stop this run").click()
-    page.get_by_role("button", name="Yes, stop it").click()
-    cancelled = page.get_by_text("Cancelled: everything is saved")
+    page.locator(".st-key-queue_row_mine").get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Yes, cancel it").click()
+    cancelled = page.get_by_text("Cancelled: what it did is saved")
     expect(cancelled).to_be_visible(timeout=PATIENCE_MS)
     assert run_state(run).state == "cancelled"
     assert visitor.exceptions == []
