@@ -1,50 +1,46 @@
-"""The parts of the Runs page: the list, and the chosen runs side by side."""
+"""The parts of the Runs page: the list, and the chosen models side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app import cached, controls, links, runs_table, training
+from app import comparison_view, controls, judged_models, links, run_notes, runs_table, training
 from app.figures.curves import curve
+from app.judged_models import Model
 from app.learning import MEASURES, overlaid_table
-from app.report_tables import Report
-from app.workspace import reports
-from core.errors import BearingsError
+from app.workspace import Workspace
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail, read_events
+from core.jobs.notes import Notes
 from core.jobs.summary import RunSummary
 from core.training.run_folder import RunFolder
 
-_TABLE = "runs_table"
-_SHARES = ("Val region", "Region")
+FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
+SECTIONS = (FIGURES, CURVES, OPTIONS)
+_TABLE, _BESIDE = "runs_table", "runs_beside"
 
 
-def newest_reports(runs: Sequence[RunSummary]) -> dict[str, Report]:
-    """Read every run's newest report, by the run's name; damaged ones are told and left out."""
-    found: dict[str, Report] = {}
-    for run in runs:
-        folders = reports(RunFolder(path=run.path).best)
-        try:
-            if folders:
-                found[run.name] = cached.report(folders[0])
-        except BearingsError as error:
-            st.warning(str(error))
-    return found
-
-
-def pick_runs(runs: Sequence[RunSummary], found: dict[str, Report]) -> list[RunSummary]:
+def pick_runs(
+    runs: Sequence[RunSummary], models: Mapping[str, Model], notes: Mapping[str, Notes]
+) -> list[RunSummary]:
     """Show the list; return the runs whose boxes are ticked, the newest one at first."""
-    table = runs_table.listing(runs, found)
-    formats: dict[str, Any] = {
-        name: st.column_config.NumberColumn(format="percent" if name in _SHARES else "%.1f")
+    for fault in (fault for model in models.values() for fault in model.faults):
+        st.warning(fault)
+    shown = {name: model.reports[model.shown] for name, model in models.items() if model.shown}
+    table = runs_table.listing(runs, shown, notes)
+    columns: dict[str, Any] = {
+        name: st.column_config.NumberColumn(
+            format="percent" if name in runs_table.SHARES else "%.1f"
+        )
         for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     }
     event = st.dataframe(
         table,
-        key=_TABLE,
+        # Rows mean other runs where others are listed.
+        key=f"{_TABLE}_{'/'.join(table['Run'])}",
         hide_index=True,
-        column_config=formats,
+        column_config=columns | {"Run": st.column_config.TextColumn(pinned=True)},
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [0]}},
@@ -52,10 +48,25 @@ def pick_runs(runs: Sequence[RunSummary], found: dict[str, Report]) -> list[RunS
     return [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
 
 
-def next_steps(run: RunSummary) -> None:
-    """What can be done with one run."""
+def pick_beside(place: Workspace) -> list[Model]:
+    """Checkpoints that are no runs, ensembles among them, to stand beside the ticked runs."""
+    found = judged_models.of_checkpoints(place)
+    if not found:
+        return []
+    wanted = st.multiselect(
+        "Beside them", list(found), key=_BESIDE, placeholder="Checkpoints and ensembles",
+        help="Models under `checkpoints/` that have been evaluated.", persist_state="session",
+    )  # fmt: skip
+    return [found[name] for name in wanted if name in found]
+
+
+def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
+    """What can be done with one run, and what was written about it."""
     if run.state in ("failed", "damaged", "lost"):
-        st.error(f"**{run.name}** {run.state}: {plain_cause(run.message, log_tail(run.path))}")
+        cause = plain_cause(run.message, log_tail(run.path), run.config)
+        st.error(f"**{run.name}** {run.state}: {cause}")
+    if notes[run.name].text:
+        st.markdown(f"> {notes[run.name].text}")
     best = RunFolder(path=run.path).best
     with st.container(horizontal=True):
         if st.button("Watch", key="runs_watch", help="Curves, log, stop and resume"):
@@ -66,6 +77,7 @@ def next_steps(run: RunSummary) -> None:
                 if st.button(page.capitalize(), key=f"runs_{page}"):
                     controls.hand_over_checkpoint(best)
                     links.go(page)
+        run_notes.edit(run, notes)
 
 
 def curves(chosen: Sequence[RunSummary]) -> None:
@@ -78,20 +90,23 @@ def curves(chosen: Sequence[RunSummary]) -> None:
             place.plotly_chart(figure, key=f"runs_{measure.title}")
 
 
-def figures(chosen: Sequence[RunSummary], found: dict[str, Report]) -> None:
-    """Figures of the chosen runs' reports side by side, ranked only on the same photos."""
-    judged = {run.name: found[run.name] for run in chosen if run.name in found}
-    missing = [run.name for run in chosen if run.name not in found]
+def figures(place: Workspace, models: Sequence[Model]) -> None:
+    """The models' figures on labelled photos, ranked only where the photos are the same."""
+    missing = [model for model in models if not model.reports]
     if missing:
-        st.info(f"Not evaluated yet: {', '.join(missing)}. Choose one alone, then Evaluate.")
-    if not judged:
-        return
-    if len({runs_table.judged_on(report) for report in judged.values()}) > 1:
+        names = ", ".join(model.name for model in missing)
+        st.info(f"Not evaluated yet: {names}. Choose one alone, then **Evaluate**; or run")
+        commands = [f"python -m core evaluate {place.label(model.home)}" for model in missing]
+        st.code("\n".join(commands), language="bash")
+    found = judged_models.groups(models)
+    if len(found) > 1:
         st.warning(
-            "These reports are about different photos: their figures are shown, but not ranked, "
-            "because a smaller error may only mean easier photos."
+            "These models were judged on different photos: their figures are shown, but not "
+            "ranked, because a smaller error may only mean easier photos. Models are compared "
+            "within a group only."
         )
-    st.dataframe(runs_table.side_by_side(judged))
+    for number, group in enumerate(found):
+        comparison_view.show_group(group, number)
 
 
 def options(chosen: Sequence[RunSummary]) -> None:

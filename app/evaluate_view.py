@@ -48,11 +48,11 @@ def overview(report: Report, palette: Palette) -> None:
         figure = baseline_bars(table, measure, LABELS[measure], palette)
         place.plotly_chart(figure, key=f"evaluate_{measure}")
     shown = table.drop(columns=["kind", "given_truth"])
-    st.dataframe(shown, hide_index=True, column_config=_columns(shown))
+    st.dataframe(shown, hide_index=True, column_config=column_config(shown))
     if "ensemble" in report:
         st.subheader("Beside its members, on the same photos")
         members = members_view.figures(report, report_tables.COLUMNS)
-        st.dataframe(members, hide_index=True, column_config=_columns(members))
+        st.dataframe(members, hide_index=True, column_config=column_config(members))
         st.caption(members_view.disagreement(report))
 
 
@@ -78,7 +78,7 @@ def regions(
             st.info("Click a cell of the matrix to see its photos.")
     st.subheader("Precision and recall")
     shown = report_tables.regions(report)
-    st.dataframe(shown, hide_index=True, column_config=_columns(shown))
+    st.dataframe(shown, hide_index=True, column_config=column_config(shown))
 
 
 def positions(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
@@ -152,7 +152,8 @@ def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     return ordered.assign(true_region=ordered["true_region"].map(names))
 
 
-def _columns(table: pd.DataFrame) -> dict[str, Any]:
+def column_config(table: pd.DataFrame) -> dict[str, Any]:
+    """Titles and formats of the columns of a report's table."""
     return {name: _column(name, table[name].dtype.kind) for name in table.columns}
 
 

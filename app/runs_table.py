@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from app import report_tables
 from app.durations import moment, spoken
 from app.report_tables import LABELS, Report
+from core.evaluation.judged import split_key
+from core.jobs.notes import Notes
 from core.jobs.summary import RunSummary
 
 # Larger is better for these; for all others, smaller.
@@ -16,11 +18,32 @@ _HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15",
 _COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "joint_10m_15deg")
 # Every run has its own folder and command: differences that explain nothing.
 _OWN = frozenset({"run", "command"})
+SHARES = ("Region", "Val region")
 
 
-def listing(runs: Sequence[RunSummary], reports: Mapping[str, Report]) -> pd.DataFrame:
-    """Return one row per run, in the given order; `reports` holds the newest report by run name."""
-    return pd.DataFrame([_row(run, reports.get(run.name)) for run in runs])
+def listing(
+    runs: Sequence[RunSummary], reports: Mapping[str, Report], notes: Mapping[str, Notes]
+) -> pd.DataFrame:
+    """Return one row per run, in the given order.
+
+    Of the options only those are columns in which the runs differ; of tags, notes and splits only
+    those are shown that some run has, or that differ.
+
+    Args:
+        runs: The runs.
+        reports: The report that stands for a run, by its name.
+        notes: What people wrote about it, by its name.
+    """
+    rows = [_row(run, reports.get(run.name), notes.get(run.name, Notes())) for run in runs]
+    table = pd.DataFrame(rows)
+    idle = [name for name in ("Tags", "Note", "Report on") if (table[name] == "").all()]
+    if table["Split"].nunique() < 2:
+        idle.append("Split")
+    options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
+    options.columns = options.columns.map(str)
+    later = table.columns.get_loc("Val region")
+    parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
+    return pd.concat(parts, axis=1).drop(columns=idle)
 
 
 def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
@@ -34,7 +57,7 @@ def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
 
 
 def judged_on(report: Report) -> str:
-    """Key of the photos that a report is about: figures compare only where it is the same."""
+    """The photos that a report is about, short: figures compare only where they are the same."""
     return f"{report['split']['part']} {report['split']['hash'][:8]}"
 
 
@@ -44,15 +67,14 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
     The best of each row is marked where, and only where, all reports are about the same photos.
     """
     figures = {name: report_tables.predictors(report).iloc[1] for name, report in reports.items()}
-    ranked = len(figures) > 1 and len({judged_on(report) for report in reports.values()}) == 1
+    ranked = len(figures) > 1 and len({split_key(report) for report in reports.values()}) == 1
     rows = {
         LABELS[measure]: _cells(
             measure, {name: row[measure] for name, row in figures.items()}, ranked
         )
         for measure in _COMPARED
     }
-    about = {name: judged_on(report) for name, report in reports.items()}
-    return pd.DataFrame({"Judged on": about, **rows}).T
+    return pd.DataFrame(rows).T
 
 
 def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str, str]:
@@ -65,24 +87,24 @@ def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str,
     }
 
 
-def _row(run: RunSummary, report: Report | None) -> dict[str, Any]:
+def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]:
     best = run.best or {}
     tested = None if report is None else report_tables.predictors(report).iloc[1]
     split = run.config.split.protocol if run.config else ""
     return {
         "Run": run.name,
         "State": run.state,
-        "Data set": run.dataset.name if run.dataset else "",
-        "Split": f"{split} {run.split_hash[:8]}".strip(),
-        "Backbone": run.backbone,
-        "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
+        "Tags": ", ".join(notes.tags),
+        "Region": None if tested is None else tested["region_accuracy"],
+        "Median (m)": None if tested is None else tested["median_m"],
+        "Heading (°)": None if tested is None else tested["maae_deg"],
         "Val region": best.get("region_accuracy"),
         "Val median (m)": best.get("median_m"),
         "Val heading (°)": best.get("maae_deg"),
+        "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
+        "Split": f"{split} {run.split_hash[:8]}".strip(),
         "Report on": "" if report is None else judged_on(report),
-        "Region": None if tested is None else tested["region_accuracy"],
-        "Median, refined (m)": None if tested is None else tested["median_m"],
-        "Heading, refined (°)": None if tested is None else tested["maae_deg"],
+        "Note": " ".join(notes.text.split()),
         "Started": moment(run.started),
         "Took": spoken(run.duration_s),
     }

@@ -38,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
     # scipy takes a second to import, and every command's module is imported for --help.
     from core.evaluation.compare import compare_all
     from core.evaluation.judged import named_apart
-    from core.evaluation.sentences import as_json
+    from core.evaluation.sentences import as_json, basis
 
     models = named_apart([_model(path) for path in arguments.models])
     found = compare_all(models, config)
@@ -47,6 +47,8 @@ def _run(arguments: argparse.Namespace) -> int:
         say(f"written to {arguments.out}")
     for pair in found.pairs:
         sys.stdout.write("\n".join(_lines(pair)) + "\n\n")
+    if found.pairs:
+        sys.stdout.write(f"{basis(found.pairs)}\n")
     for reason in found.unranked.values():
         sys.stdout.write(f"not ranked: {reason}\n")
     return 0
@@ -61,7 +63,7 @@ def _model(path: Path) -> "Judged":
 
 def _lines(found: "Comparison") -> Iterator[str]:
     """A comparison as text: the sentence, the measures, the regions, and what it rests on."""
-    from core.evaluation.sentences import basis, cautions, interval, overall
+    from core.evaluation.sentences import cautions, interval, overall
 
     yield overall(found)
     yield ""
@@ -73,8 +75,6 @@ def _lines(found: "Comparison") -> Iterator[str]:
     yield from aligned(measures)
     yield ""
     yield from aligned(_regions(found))
-    yield ""
-    yield basis(found)
     yield from (f"note: {caution}" for caution in cautions(found))
 
 

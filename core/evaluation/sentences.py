@@ -1,5 +1,6 @@
 """Comparisons in plain sentences, and as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from core.evaluation.comparison import FEWEST_CLUSTERS, Compared, Comparison, Difference
@@ -42,14 +43,20 @@ def interval(found: Difference) -> str:
     return f"({show(found.low)} to {show(found.high)})"
 
 
-def basis(found: Comparison) -> str:
-    """What the intervals rest on."""
-    groups = _groups(found)
+def basis(pairs: Sequence[Comparison]) -> str:
+    """What the intervals of comparisons with one reference rest on."""
+    first = pairs[0]
+    sizes = {f"{pair.photos} photos in {_groups(pair)}": pair.candidate for pair in pairs}
+    photos = next(iter(sizes)) if len(sizes) == 1 else "; ".join(
+        f"{name}: {size}" for size, name in sizes.items()
+    )  # fmt: skip
+    together = 1.0 - len(pairs) * (1.0 - first.confidence)
+    models = "" if len(pairs) == 1 else f" and for all {len(pairs)} models"
     return (
-        f"{found.photos} photos in {groups}; {found.kind} predictions. Difference: "
-        f"{found.candidate} minus {found.reference}. The intervals come from {found.draws} draws "
-        f"of whole {found.by}s; with {found.confidence:.3g} probability they hold for all measures "
-        "at the same time."
+        f"{photos}; {first.kind} predictions. Differences are a model's figure minus that of "
+        f"{first.reference}. Intervals: {first.draws} draws of whole {first.by}s; with "
+        f"{100 * together:.3g} % confidence they hold for all measures{models} at the same time. "
+        "Intervals of a measure by region hold for all regions at the same time."
     )
 
 

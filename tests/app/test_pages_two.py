@@ -1,67 +1,21 @@
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from app import comparing, training
-from core.files import write_json
-from core.training.run_folder import RunFolder
+from app import training
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, own_status
 from tests.app.page_text import said
+from tests.app.run_folders import write_run
 
 OpenPage = Callable[..., AppTest]
-FIGURES = {"loss": 2.0, "region_accuracy": 0.4, "median_m": 50.0, "mean_m": 60.0, "maae_deg": 70.0}
 
 
 def button(app: AppTest, words: str) -> Button:
     return next(one for one in app.button if words in one.label)
-
-
-def event(epoch: int, stage: str = "fine-tune", **figures: float) -> dict[str, Any]:
-    losses = {"total": 3.0 / epoch, "region": 1.0, "position": 1.0, "heading": 1.0}
-    validation = FIGURES | {"score": 1.0} | figures
-    return {
-        "stage": stage,
-        "epoch": epoch,
-        "epochs": 3,
-        "step": epoch,
-        "lr": 0.001,
-        "train": losses,
-        "validation": validation,
-        "best": True,
-        "seconds": 2.0,
-        "photos_per_s": 9.0,
-    }
-
-
-def write_run(root: Path, name: str, state: str = "finished", **options: object) -> RunFolder:
-    """A run folder as training leaves it, without a tensor."""
-    run = RunFolder(path=root / "runs" / name)
-    run.path.mkdir(parents=True)
-    config = {"dataset": root / "data" / "tiny", "run": run.path} | options
-    run.write_config(TrainConfig.model_validate(config))
-    run.write_json("split.json", {"hash": "abcdef0123456789"})
-    for epoch in (1, 2):
-        run.append_event(event(epoch, median_m=90.0 / epoch))
-    run.log(f"log of {name}")
-    status = own_status().model_dump() | {"state": state, "epoch": 3, "epochs": 3}
-    run.write_status(RunStatus.model_validate(status | {"stage": "fine-tune", "step": 4,
-                                                        "steps": 10, "eta_s": 75.0}))  # fmt: skip
-    return run
-
-
-@pytest.fixture
-def with_runs(workspace_copy: Path) -> Path:
-    write_run(workspace_copy, "first")
-    write_run(workspace_copy, "second", batch_size=16, model={"backbone": "resnet10t"})
-    os.utime(workspace_copy / "runs" / "first" / "config.json", (1, 1))
-    return workspace_copy
 
 
 def test_the_form_shows_the_command_that_does_the_same(
@@ -157,35 +111,6 @@ def test_a_damaged_run_is_named_on_both_pages(workspace_copy: Path, open_page: O
         app = open_page(workspace_copy, page)
         assert not app.exception
         assert "status.json" in app.error[0].value
-
-
-def test_runs_are_listed_with_the_newest_chosen(with_runs: Path, open_page: OpenPage) -> None:
-    app = open_page(with_runs, "runs")
-    assert not app.exception
-    table = app.dataframe[0].value
-    assert table["Run"].tolist() == ["second", "first"]
-    assert table["Split"].tolist() == ["spot abcdef01"] * 2
-    assert table["Val median (m)"].tolist() == [45.0, 45.0]
-    assert button(app, "Watch")
-
-
-@pytest.mark.parametrize("same_photos", [True, False])
-def test_chosen_runs_stand_side_by_side_and_are_ranked_on_the_same_photos_only(
-    with_runs: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, same_photos: bool
-) -> None:
-    monkeypatch.setattr(comparing, "pick_runs", lambda runs, _found: list(runs))
-    source = with_runs / "checkpoints" / "tiny" / "report" / "report.json"
-    for name in ("first", "second"):
-        report = json.loads(source.read_text(encoding="utf-8"))
-        report["split"]["hash"] = "a" * 64 if same_photos else name * 8
-        write_json(with_runs / "runs" / name / "reports" / "test" / "report.json", report)
-    app = open_page(with_runs, "runs")
-    assert not app.exception
-    assert len(app.get("plotly_chart")) == 4
-    figures, options = (frame.value for frame in app.dataframe)
-    assert ("★" in "".join(figures.to_numpy().ravel())) == same_photos
-    assert ("not ranked" in said(app)) == (not same_photos)
-    assert options.index.tolist() == ["model.backbone", "batch_size"]
 
 
 def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
