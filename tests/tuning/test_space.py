@@ -111,9 +111,7 @@ def test_a_grid_of_a_continuous_range_is_refused(tiny_study: TinyStudy, tmp_path
         tiny_study(tmp_path, sampler="grid")
 
 
-def test_drawn_values_land_in_the_options_of_the_run(
-    tiny_study: TinyStudy, tmp_path: Path
-) -> None:
+def test_drawn_values_land_in_the_options_of_the_run(tiny_study: TinyStudy, tmp_path: Path) -> None:
     config = tiny_study(tmp_path)
     values = {"stage2.lr_heads": 0.002, "augment.crop_scale": stored([0.6, 1.0])}
     options = with_values(config.train, config.space, values)

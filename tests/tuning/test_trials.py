@@ -49,7 +49,10 @@ def test_every_trial_is_an_ordinary_finished_run(searched: StudyView) -> None:
         best = [event for event in run.events() if event["best"]][-1]
         assert trial.value == best["validation"]["score"]
         assert trial.epochs == len(run.events()) == 2
-    assert len({RunFolder(path=searched.run(n)).read_json("split.json")["hash"] for n in range(4)}) == 1
+    assert (
+        len({RunFolder(path=searched.run(n)).read_json("split.json")["hash"] for n in range(4)})
+        == 1
+    )
 
 
 def test_the_view_names_the_best_and_what_mattered(searched: StudyView, tmp_path: Path) -> None:
@@ -124,7 +127,7 @@ def test_a_study_refuses_another_split_and_other_labels(
     labels = pd.read_csv(small_campus / "labels.csv")
     turned = labels.assign(angle=(labels["angle"] + 1.0) % 360.0)
     turned.to_csv(small_campus / "labels.csv", index=False)
-    with pytest.raises(RunError, match="labels of study .* have changed"):
+    with pytest.raises(RunError, match=r"labels of study .* have changed"):
         check_data(folder, config, _ignore)
     labels.iloc[4:].to_csv(small_campus / "labels.csv", index=False)
     with pytest.raises(RunError, match="begun with another split"):
@@ -202,7 +205,7 @@ def test_a_search_without_hope_is_given_up(
 
     monkeypatch.setattr(trial_module, "fit", never)
     config = tiny_study(tmp_path / "study", trials=20)
-    with pytest.raises(RunError, match="3 trials in a row failed alike: .*out of memory"):
+    with pytest.raises(RunError, match=r"3 trials in a row failed alike: .*out of memory"):
         work(_begin(config).path)
     assert read_study(config.study).counts == {"failed": 3}
 
