@@ -19,6 +19,8 @@ from core.errors import RunError
 from core.files import write_text
 from core.training.run_folder import RunFolder
 
+# Larger pieces are fewer jobs; each passes through the memory of the cluster's head as text.
+PIECE = 32 * 1024**2
 _POLL_S = 0.5
 _PATIENCE_S = 600.0
 _TIMES = 3
@@ -63,7 +65,7 @@ def _fetch(archive: Path, cluster: Cluster, record: RayRecord) -> bool:
 def _piece(cluster: Cluster, record: RayRecord, offset: int) -> tuple[int, bytes]:
     """One piece of the archive, and the size of all of it; 0 where there is nothing."""
     for _ in range(_TIMES):
-        number = _ask(cluster, record, {"offset": offset})
+        number = _ask(cluster, record, {"offset": offset, "most": PIECE})
         look = _ended(cluster, number)
         for line in cluster.log(number).split("\n"):
             news = read_line(line)

@@ -17,8 +17,6 @@ from core.cluster.job import place_of
 from core.cluster.task import marked
 
 WHAT = "BEARINGS_COLLECT"
-# Larger pieces are fewer jobs; each passes through the memory of the cluster's head as text.
-PIECE = 32 * 1024**2
 _LEFT_THERE = frozenset({".lock", "log.txt", "stop", "job.json", "launch.json", "exit.json"})
 
 
@@ -38,7 +36,7 @@ def main() -> int:
         _pack(place, archive)
     with archive.open("rb") as stream:
         stream.seek(asked["offset"])
-        piece = stream.read(PIECE)
+        piece = stream.read(asked["most"])
     about = {"bytes": archive.stat().st_size, "sha256": hashlib.sha256(piece).hexdigest()}
     _say(about | {"piece": base64.b64encode(piece).decode()})
     return 0
