@@ -19,11 +19,13 @@ _NOT_PINNED = ("bearings", "python")
 def show(run: Path, config: TrainConfig) -> None:
     """Show both, each with its button to copy; nothing is computed that the run did not record."""
     with st.expander("Reproduce"):
-        st.caption("The exact command")
-        st.code(command(config), language="bash", wrap_lines=True)
         try:
             made_with = RunFolder(path=run).read_json("environment.json")
         except RunError:
+            made_with = {}
+        st.caption("The exact command")
+        st.code(typed(config, made_with), language="bash", wrap_lines=True)
+        if not made_with:
             st.caption("What it is made with is written down when it has started.")
             return
         st.caption("Made with")
@@ -34,6 +36,15 @@ def show(run: Path, config: TrainConfig) -> None:
             st.warning("The code had changes that no commit holds: the commit is not all of it.")
 
 
+def typed(config: TrainConfig, made_with: Mapping[str, Any]) -> str:
+    """The command of a run; one that several processes trained together starts as many."""
+    processes = int(made_with.get("processes", 1))
+    words = command(config)
+    if processes == 1:
+        return words
+    return words.replace("python -m", f"torchrun --nproc-per-node {processes} -m", 1)
+
+
 def facts(made_with: Mapping[str, Any]) -> dict[str, str]:
     """What a run was made with, in words."""
     git = dict(made_with.get("git", {}))
@@ -41,6 +52,7 @@ def facts(made_with: Mapping[str, Any]) -> dict[str, str]:
         "Device": made_with.get("device"),
         "Precision": made_with.get("precision"),
         "CPU threads": made_with.get("threads"),
+        "Processes": made_with.get("processes"),
         "System": made_with.get("platform"),
         "Commit": git.get("commit"),
     }
@@ -65,7 +77,7 @@ def recipe(config: TrainConfig, made_with: Mapping[str, Any]) -> str:
     if pins:
         lines.append(f"pip install {shlex.join(pins)}")
     lines.append("pip install -r requirements.txt")
-    lines.append(command(_again(config, made_with)))
+    lines.append(typed(_again(config, made_with), made_with))
     return "\n".join(lines)
 
 

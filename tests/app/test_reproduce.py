@@ -38,6 +38,11 @@ def test_the_recipe_pins_versions_and_the_arithmetic_that_was_used() -> None:
     assert words[words.index("--threads") + 1] == "2"
 
 
+def test_what_several_processes_trained_is_done_by_as_many_again() -> None:
+    done = recipe(config(), MADE_WITH | {"processes": 2}).splitlines()[-1]
+    assert done.startswith("torchrun --nproc-per-node 2 -m core train 'data/a b' --run")
+
+
 def test_without_a_repository_there_is_no_commit_to_go_to() -> None:
     made_with = MADE_WITH | {"git": {}}
     assert "git" not in recipe(config(), made_with)
