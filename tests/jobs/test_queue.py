@@ -181,6 +181,19 @@ def test_of_many_who_queue_one_folder_one_succeeds(root: Path) -> None:
     assert names(root) == ["same"]
 
 
+def test_one_who_comes_between_a_look_and_the_hold_is_seen(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another_is_first(folder: Path) -> None:
+        monkeypatch.undo()
+        queued(root, "same")
+
+    monkeypatch.setattr("core.jobs.queue.check_free", another_is_first)
+    with pytest.raises(RunError, match="is queued"):
+        queued(root, "same")
+    assert names(root) == ["same"]
+
+
 def test_a_resumed_job_goes_on_with_what_was_saved(root: Path, make_run: RunMaker) -> None:
     run = make_run("by-hand", state="cancelled").path
     requeue(run)
