@@ -153,6 +153,6 @@ class Crew:
 
 def threads_each(config: TuneConfig) -> int | None:
     """CPU threads of a worker, so that several share the cores; None leaves it to torch."""
-    if config.train.threads is not None or config.workers == 1:
+    if config.train.threads is not None or config.workers <= 1:
         return None
     return max(1, (os.cpu_count() or 1) // config.workers)

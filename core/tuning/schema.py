@@ -46,7 +46,11 @@ class TuneConfig(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Another seed draws other trials")
     workers: int = Field(
-        1, ge=1, le=256, description="Processes that train at the same time on this machine"
+        1,
+        ge=0,
+        le=256,
+        description="Processes that train at the same time on this machine; 0: none here, workers "
+        "join from elsewhere (--worker)",
     )
     storage: str | None = Field(
         None,

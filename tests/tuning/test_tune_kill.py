@@ -212,10 +212,11 @@ def test_workers_end_with_the_process_that_started_them(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("own_workers", [0, 1])
 def test_the_same_command_joins_a_study_that_is_conducted_elsewhere(
-    tiny_study: TinyStudy, started: Started, tmp_path: Path
+    tiny_study: TinyStudy, started: Started, tmp_path: Path, own_workers: int
 ) -> None:
-    config = tiny_study(tmp_path / "study", trials=6)
+    config = tiny_study(tmp_path / "study", trials=6, workers=own_workers)
     first = started(config.study, config=config)
     folder = StudyFolder.of(config)
     _wait(lambda: folder.exists and is_held(folder.path), "it did not begin")
