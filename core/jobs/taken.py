@@ -1,11 +1,12 @@
 """Which devices of this machine are at work for a folder of runs, whoever started what."""
 
 import json
+import platform
 from pathlib import Path
 
 from core.errors import RunError
 from core.jobs.job import read_job
-from core.jobs.record import read_record
+from core.jobs.record import LaunchRecord, read_record
 from core.jobs.slots import fitting, machine_slots, slot_of
 from core.locks import is_held
 from core.training.run_folder import RunFolder
@@ -20,18 +21,25 @@ def taken_slots(root: Path) -> set[str]:
 
 def _slot(folder: Path) -> str | None:
     try:
-        record = read_record(folder)
-        started = record and living_process(record.pid, record.process_start)
+        record, status = read_record(folder), RunFolder(path=folder).status()
+        started = record is not None and _lives(record)
         # A process gives its folder up before it ends, and its device only when it has ended.
-        if not started and not is_held(folder):
+        if not started and not _lives(status) and not is_held(folder):
             return None
-        job, status = read_job(folder), RunFolder(path=folder).status()
+        job = read_job(folder)
     except RunError:
         # Damaged: nobody can say what it computes on, and its own list entry says so.
         return None
+    # A runner that was killed in the middle of a start left no record of its process.
     if job is not None and (started or (record is None and job.state == "started")):
         return job.slot
-    return None if status is None or status.state != "running" else _by_hand(folder, status)
+    return None if status is None or not _lives(status) else _by_hand(folder, status)
+
+
+def _lives(told: LaunchRecord | RunStatus | None) -> bool:
+    if told is None or told.host not in ("", platform.node()):
+        return False
+    return living_process(told.pid, told.process_start) is not None
 
 
 def _by_hand(folder: Path, status: RunStatus) -> str:

@@ -22,6 +22,7 @@ from core.jobs.slots import fitting, machine_slots, slot_environment, slot_of
 from core.jobs.taken import taken_slots
 from core.locks import Lock, hold
 from core.training.run_folder import RunFolder
+from core.training.status import own_status
 
 RunMaker = Callable[..., RunFolder]
 GIB = 2**30
@@ -133,7 +134,6 @@ def test_a_run_begun_by_hand_takes_its_device(
 ) -> None:
     driver(2, pids=(os.getpid(),))
     run = make_run()
-    assert taken_slots(run.path.parent) == set()
     with hold(run.path):
         # Not chosen yet: what the next one would choose.
         assert taken_slots(run.path.parent) == {"cuda:0"}
@@ -143,7 +143,10 @@ def test_a_run_begun_by_hand_takes_its_device(
         assert taken_slots(run.path.parent) == {"cpu"}
 
 
-def test_a_process_that_gave_its_folder_up_still_has_its_device(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_process_that_gave_its_folder_up_still_has_its_device(
+    tmp_path: Path, recorded: bool
+) -> None:
     folder = enqueue_job(tmp_path / "a", Job(kind="tune", arguments=("tune",)))
     job = read_job(folder)
     assert job is not None
@@ -151,7 +154,11 @@ def test_a_process_that_gave_its_folder_up_still_has_its_device(tmp_path: Path) 
     assert taken_slots(tmp_path) == set()
     with hold(folder):
         assert taken_slots(tmp_path) == {"cpu"}
-    LaunchRecord.of(os.getpid()).write(folder)
+    if recorded:
+        LaunchRecord.of(os.getpid()).write(folder)
+    else:
+        # The runner was killed before it could say which process it started.
+        RunFolder(path=folder).write_status(own_status("finished"))
     assert taken_slots(tmp_path) == {"cpu"}
 
 
