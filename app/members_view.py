@@ -33,7 +33,7 @@ def agreement(prediction: Prediction, row: int, about: EnsembleCard) -> str:
         )
     return (
         f"The {len(prediction.members)} members **disagree**: one is {metres:.0f} m from their "
-        f"mean, so the position is that of the member in the middle of the others; {turned}."
+        f"mean, so the position is one member's, the nearest to all of them by weight; {turned}."
     )
 
 
@@ -57,8 +57,8 @@ def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFra
                 "Member": named.name,
                 "Share": f"{named.weight:.0%}",
                 "Region": said.region_names.get(region, region),
-                "Position": wording.position(said.labels_refined[row], said.local_frame.frame),
                 "Facing": f"{said.heading_refined_deg[row]:.0f}°",
+                "Position": wording.position(said.labels_refined[row], said.local_frame.frame),
             }
         )
     return pd.DataFrame(rows)

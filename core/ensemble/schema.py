@@ -37,7 +37,7 @@ class EnsembleConfig(BaseModel):
         ge=0,
         le=1e6,
         description="Positions are averaged where every member is within so many metres of their "
-        "mean; else the member in the middle of the others answers",
+        "mean; else the one that is nearest to all of them by weight answers",
     )
     device: str = Field("auto", description="auto, cpu, cuda or mps")
     batch_size: int = Field(64, ge=1, le=1024, description="Photos that a network sees at once")
