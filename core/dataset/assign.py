@@ -43,6 +43,31 @@ def teach_regions(parts: np.ndarray, groups: np.ndarray, regions: np.ndarray) ->
         parts[groups == names[sizes.argmax()]] = 0
 
 
+def spare_groups(
+    groups: np.ndarray, regions: np.ndarray, wanted: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose groups that can be spared: what is left still knows every region.
+
+    Args:
+        groups: Group of each photo `(n,)`.
+        regions: Region index of each photo `(n,)`.
+        wanted: How many photos to choose, about.
+        rng: Decides the order in which groups are tried.
+
+    Returns:
+        `(n,)` whether each photo is chosen; none where no group can be spared.
+    """
+    chosen = np.zeros(len(groups), bool)
+    for group in rng.permutation(np.unique(groups)):
+        own = groups == group
+        left = ~(chosen | own)
+        if np.isin(regions[own], regions[left]).all() and own.sum() <= 1.5 * wanted:
+            chosen |= own
+        if chosen.sum() >= wanted:
+            break
+    return chosen
+
+
 def _deal(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put each group where the squared overshoot, by region and in all, grows least.
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from core.dataset.assign import assign_groups, teach_regions
+from core.dataset.assign import assign_groups, spare_groups, teach_regions
 from core.dataset.labels import Dataset
 from core.dataset.spots import spots_below
 from core.dataset.visits import GAP_MINUTES, find_visits
@@ -153,7 +153,8 @@ def make_split(
 
     Without a fold, 80 % train, 10 % val and 10 % test, as near as groups and regions allow. With
     one, fold `fold` of `folds` is the test part and val, 10 % of all, is carved from the rest by
-    the same rule. A region that one group holds alone is trained in every fold, tested in none.
+    the same rule; where no visit can be spared for val, by `spot`. A region that one group holds
+    alone is trained in every fold, tested in none.
 
     `region` exists as folds only; its val part is carved from the trained regions by `spot`.
     `official` takes the parts of the folder: without a test file, the official val part is the
@@ -179,7 +180,10 @@ def make_split(
         numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
         parts = np.where(numbers == fold, 2, 0)
         # Whole regions for val would leave even fewer trained; their spots serve as well.
-        _carve_val(parts, small, regions, np.random.default_rng([seed, fold]))
+        rng = np.random.default_rng([seed, fold])
+        _carve_val(parts, small, regions, rng)
+        if protocol == "visit" and not (parts == 1).any():
+            rule["notes"] += (_carve_spots(parts, dataset, order, regions, rng),)
     if protocol in ("random", "spot", "visit"):
         teach_regions(parts, groups, regions)
     photo_ids = dataset.table["photo_id"].to_numpy()[order]
@@ -246,7 +250,27 @@ def _carve_val(
     share = min(VAL_SHARE * len(parts) / max(len(train), 1), 0.5)
     carved = assign_groups(groups[train], regions[train], np.array([1.0 - share, share]), rng)
     teach_regions(carved, groups[train], regions[train])
+    if not carved.any():
+        # Few, large groups: every one that was dealt to val was needed to teach a region.
+        spare = spare_groups(groups[train], regions[train], share * len(train), rng)
+        carved[spare] = 1
     parts[train] = carved
+
+
+def _carve_spots(
+    parts: np.ndarray,
+    dataset: Dataset,
+    order: np.ndarray,
+    regions: np.ndarray,
+    rng: np.random.Generator,
+) -> str:
+    """Move spots from train to val, in place, where no visit can be spared; returns the note."""
+    spots, _ = spots_below(dataset.local_frame().to_metres(dataset.positions[order]))
+    _carve_val(parts, spots, regions, rng)
+    return (
+        "no trained visit can be spared for validation without leaving a region untaught: "
+        "validation photos are spots of trained visits"
+    )
 
 
 def _check_regions(split: Split, dataset: Dataset, parts: np.ndarray, regions: np.ndarray) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dataset.assign import assign_groups, teach_regions
+from core.dataset.assign import assign_groups, spare_groups, teach_regions
 
 SHARES = np.array([0.8, 0.1, 0.1])
 
@@ -56,3 +56,14 @@ def test_a_region_of_one_photo_or_one_spot_is_trained() -> None:
     parts = assign_groups(groups, regions, SHARES, np.random.default_rng(0))
     teach_regions(parts, groups, regions)
     assert (parts[regions > 0] == 0).all()
+
+
+def test_spare_groups_leave_every_region_taught() -> None:
+    # Group 0 alone knows region 0; of groups 1 to 3 any two may go.
+    groups = np.repeat([0, 1, 2, 3], 4)
+    regions = np.array([0, 0, 1, 1] + [1, 2, 1, 2] * 3)
+    for seed in range(8):
+        chosen = spare_groups(groups, regions, 8.0, np.random.default_rng(seed))
+        assert set(regions[~chosen]) == {0, 1, 2}
+        assert len(set(groups[chosen])) == 2
+    assert not spare_groups(groups, groups, 8.0, np.random.default_rng(0)).any()

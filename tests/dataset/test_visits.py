@@ -80,6 +80,40 @@ def test_folds_test_every_photo_once() -> None:
     assert sorted(np.concatenate(tested)) == list(range(180))
 
 
+def test_where_few_visits_teach_each_region_val_takes_what_can_be_spared() -> None:
+    # Regions come in pairs of walks: dealt to val, a walk is at once needed back in train.
+    dataset, walk = strolls(8, 6)
+    regions = pd.Series(walk // 2 + 1).astype(str)
+    held = replace(
+        dataset, table=dataset.table.assign(region=regions), regions=("1", "2", "3", "4")
+    )
+    split = make_split(held, "visit", 0, fold=0, folds=4)
+    assert len(split.rows(held, "val"))
+    assert set(held.region_index[split.rows(held, "train")]) == {0, 1, 2, 3}
+    spared = "spots of trained visits" not in " ".join(split.notes)
+    assert _never_parted(_parts(split, held), walk) == spared
+    assert not set(walk[split.rows(held, "test")]) & set(walk[split.rows(held, "train")])
+
+
+def test_where_no_visit_can_be_spared_val_takes_spots_of_trained_visits_and_says_so() -> None:
+    dataset, walk = strolls(6, 12)
+    regions = pd.Series(np.where(walk < 5, walk, 0) + 1).astype(str)
+    held = replace(
+        dataset, table=dataset.table.assign(region=regions), regions=("1", "2", "3", "4", "5")
+    )
+    for fold in range(5):
+        try:
+            split = make_split(held, "visit", 0, fold=fold, folds=5)
+        except SplitError as error:
+            assert "no photo for test" in str(error)  # noqa: PT017 - other folds are tested
+            continue
+        assert not set(walk[split.rows(held, "test")]) & set(walk[split.rows(held, "train")])
+        assert "spots of trained visits" in " ".join(split.notes)
+        break
+    else:
+        pytest.fail("one fold must test one of the two walks of region 1")
+
+
 def test_times_without_a_date_join_days_and_say_so() -> None:
     dataset, walk = strolls(12, 8, dated=False)
     table = dataset.table.assign(minute=dataset.table["minute"] + 60.0 * (walk // 4))
