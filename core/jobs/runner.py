@@ -84,7 +84,8 @@ class _Runner:
             return
         slots = machine_slots()
         taken = taken_slots(self.root) | set(self.slots.values())
-        for each in waiting:
+        # One that was put back while its process was leaving waits until that has ended.
+        for each in (each for each in waiting if each.path not in self.started):
             fits = fitting(each.job.device, slots) if each.job.is_local else ()
             slot = next((slot for slot in fits if slot not in taken), None)
             if each.job.is_local and slot is None:

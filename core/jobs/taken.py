@@ -31,7 +31,9 @@ def _slot(folder: Path) -> str | None:
         # Damaged: nobody can say what it computes on, and its own list entry says so.
         return None
     # A runner that was killed in the middle of a start left no record of its process.
-    if job is not None and (started or (record is None and job.state == "started")):
+    by_queue = job is not None and (started or (record is None and job.state == "started"))
+    # One that was put back while its process was leaving has no slot any more.
+    if job is not None and by_queue and (job.slot is not None or not job.is_local):
         return job.slot
     return None if status is None or not _lives(status) else _by_hand(folder, status)
 

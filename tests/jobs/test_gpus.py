@@ -15,7 +15,7 @@ import pytest
 from core.jobs import gpus as gpus_module
 from core.jobs.gpus import Gpu, gpus
 from core.jobs.job import Job, read_job
-from core.jobs.queue import enqueue_job, queue_of
+from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.record import LaunchRecord
 from core.jobs.runner import run_queue
 from core.jobs.slots import fitting, machine_slots, slot_environment, slot_of
@@ -160,6 +160,17 @@ def test_a_process_that_gave_its_folder_up_still_has_its_device(
         # The runner was killed before it could say which process it started.
         RunFolder(path=folder).write_status(own_status("finished"))
     assert taken_slots(tmp_path) == {"cpu"}
+
+
+def test_one_that_was_put_back_while_it_left_still_has_its_device(
+    make_run: RunMaker, driver: Callable[..., None]
+) -> None:
+    driver(2)
+    run = make_run(state="cancelled")
+    LaunchRecord.of(os.getpid()).write(run.path)
+    run.write_json("environment.json", {"device": "cuda"})
+    requeue(run.path)
+    assert taken_slots(run.path.parent) == {"cuda:0"}
 
 
 def test_each_gpu_gets_one_job_and_the_cpu_another(
