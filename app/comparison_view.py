@@ -5,10 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cached_comparison, runs_table, theme
+from app import cached_comparison, runs_table, states, theme
 from app.comparison_tables import TITLES, figures_table, forest_table, region_table, wins
 from app.figures.forest import forest
 from app.judged_models import Group
+from core.errors import BearingsError
 from core.evaluation.comparison import Comparison
 from core.evaluation.schema import CompareConfig
 from core.evaluation.sentences import basis, cautions, overall
@@ -58,7 +59,12 @@ def show_differences(
         )  # fmt: skip
     config = CompareConfig.model_validate({"by": by, "kind": kind})
     ordered = {first: models[first]} | dict(models)
-    found = cached_comparison.comparison(ordered, config, pooled=pooled)
+    try:
+        found = cached_comparison.comparison(ordered, config, pooled=pooled)
+    except BearingsError as error:
+        # What else the page has to show does not depend on it.
+        states.show_error(error)
+        return
     for pair in found.pairs:
         _say(pair)
     if found.pairs:

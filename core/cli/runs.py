@@ -11,6 +11,7 @@ from core.cli.tables import aligned
 from core.errors import RunError
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail
+from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.summary import RunSummary, list_runs
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
@@ -21,6 +22,10 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER",
         help="folder that holds one folder per run (default: runs)",
     )  # fmt: skip
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="TAG",
+        help="only runs with this tag; may be given again: runs with all of them",
+    )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -30,7 +35,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if not found:
         say(f"{arguments.folder} holds no runs. Begin one: python -m core train --help")
         return 0
-    rows = [_COLUMNS, *(_row(run) for run in found)]
+    notes = {run.name: _notes(run) for run in found}
+    found = [run for run in found if has_tags(notes[run.name], arguments.tag)]
+    if not found:
+        say(f"{arguments.folder} holds no run with the tag {' and '.join(arguments.tag)}")
+        return 0
+    rows = [(*_COLUMNS, "tags"), *((*_row(run), _listed(notes[run.name])) for run in found)]
     for line in aligned(rows):
         sys.stdout.write(f"{line}\n")
     for run in found:
@@ -38,6 +48,18 @@ def _run(arguments: argparse.Namespace) -> int:
             cause = plain_cause(run.message, log_tail(run.path), run.config)
             say(f"{run.name} {run.state}: {cause}")
     return 0
+
+
+def _notes(run: RunSummary) -> Notes:
+    try:
+        return read_notes(run.path)
+    except RunError as error:
+        say(str(error))
+        return Notes()
+
+
+def _listed(notes: Notes) -> str:
+    return ", ".join(notes.tags) or "-"
 
 
 def _row(run: RunSummary) -> tuple[str, ...]:
@@ -65,9 +87,9 @@ def _took(seconds: float | None) -> str:
 
 COMMAND = Command(
     "runs",
-    "[FOLDER]",
-    "List training runs: state, epochs and the best figures on validation.",
-    ("python -m core runs", "python -m core runs /data/runs"),
+    "[FOLDER] [--tag TAG]",
+    "List training runs: state, epochs, the best figures on validation, and tags.",
+    ("python -m core runs", "python -m core runs /data/runs --tag baseline"),
     _add,
     _run,
 )

@@ -49,13 +49,13 @@ class Measure:
 
 
 MEASURES = (
-    Measure("region_accuracy", "Region right", "share", higher_is_better=True),
+    Measure("region_accuracy", "Region accuracy", "share", higher_is_better=True),
     Measure("median_m", "Median position error", "m", median=True),
     Measure("mean_m", "Mean position error", "m"),
-    Measure("within_10m", "Within 10 m", "share", higher_is_better=True),
-    Measure("within_25m", "Within 25 m", "share", higher_is_better=True),
+    Measure("within_10m", "Share within 10 m", "share", higher_is_better=True),
+    Measure("within_25m", "Share within 25 m", "share", higher_is_better=True),
     Measure("maae_deg", "Mean heading error", "deg"),
-    Measure("joint_10m_15deg", "Within 10 m and 15°", "share", higher_is_better=True),
+    Measure("joint_10m_15deg", "Share within 10 m and 15°", "share", higher_is_better=True),
 )
 PER_REGION = ("region_accuracy", "median_m", "maae_deg")
 """Measures that are also compared region by region."""
