@@ -41,7 +41,8 @@ def fit(
 
     Under a process group that exists already, all of its processes must call this, with
     `config.run` on a disk that all of them share, and read it to its end: one that leaves ends the
-    run of all. The group is left as it was. A worker of Ray Train needs no more than
+    run of all. Where there are GPUs, LOCAL_RANK says whose is which, as launchers and Ray do. The
+    group is left as it was. A worker of Ray Train needs no more than
 
         for report in fit(config, resume):
             ray.train.report(report.to_json())

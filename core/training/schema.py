@@ -135,7 +135,12 @@ class TrainConfig(BaseModel):
         le=4096,
         description="Compress the gallery's features to this many dimensions; empty: keep all",
     )
-    batch_size: int = Field(32, ge=1, le=1024, description="Photos per step; 16 to 64 is usual")
+    batch_size: int = Field(
+        32,
+        ge=1,
+        le=8192,
+        description="Photos per step, of all processes together; 16 to 64 is usual",
+    )
     p_known: float = Field(
         0.5,
         ge=0,
