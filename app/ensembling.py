@@ -40,7 +40,7 @@ def offer(chosen: Sequence[RunSummary]) -> None:
 def _form(members: tuple[Path, ...]) -> None:
     place = workspace()
     st.caption(
-        f"{len(members)} networks answer as one: better as a rule, and {len(members)} times as "
+        f"{len(members)} networks answer as one: often better, always {len(members)} times as "
         "slow. They are weighed on the validation part of their split; the test part stays unseen. "
         "They are copied, so that runs may be deleted later."
     )
