@@ -20,6 +20,8 @@ from core.tuning.storage import add_trial, handle, trials_of
 
 # Drawing a trial takes up to a second after hundreds of trials, and as many workers may queue.
 _PATIENCE_S = 600.0
+# Whoever only looks whether a trial is claimed holds it for microseconds.
+_GLANCE_S = 0.05
 WORKER = "worker"
 
 
@@ -78,7 +80,7 @@ def _deciding(folder: StudyFolder) -> Iterator[None]:
 
 def _take(folder: StudyFolder, number: int) -> Lock | None:
     try:
-        lock = Lock.take(folder.claim(number), patience_s=0.0)
+        lock = Lock.take(folder.claim(number), _GLANCE_S)
     except LockHeld:
         return None
     if is_held(folder.run(number).path):

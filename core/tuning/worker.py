@@ -8,6 +8,7 @@ from pathlib import Path
 from optuna.trial import TrialState
 
 from core.errors import RunError
+from core.locks import LockHeld
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.tuning.claim import Claim, claim_trial
 from core.tuning.ending import REASON
@@ -60,6 +61,9 @@ class _Worker:
         while (claim := self._claim()) is not None:
             try:
                 state = self._do(claim)
+            except LockHeld:
+                # Somebody trains that run by hand; what comes of it is told when they are done.
+                continue
             finally:
                 claim.lock.close()
             self._give_up_if_hopeless(claim, state)

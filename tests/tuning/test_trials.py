@@ -11,6 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from core.errors import LabelError, RunError
+from core.locks import hold
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.tuning import trial as trial_module
@@ -259,3 +260,25 @@ def test_a_stopped_trial_goes_on_to_the_same_figure(
 
 def _ignore(done: int, total: int) -> None:
     """Nobody waits."""
+
+
+def test_a_trial_that_somebody_trains_by_hand_is_told_when_they_are_done(
+    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_study(tmp_path / "study", trials=2)
+    folder = _begin(config)
+    real = trial_module.fit
+    by_hand = hold(folder.run(0).path)
+
+    def taken(config: object, resume: bool = False) -> Iterator[object]:
+        if str(getattr(config, "run", "")).endswith("0000"):
+            by_hand.__enter__()
+        return real(config, resume)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial_module, "fit", taken)
+    assert work(folder.path) == 1
+    assert [trial.state for trial in read_study(config.study).trials] == ["running", "finished"]
+    by_hand.__exit__(None, None, None)
+    monkeypatch.undo()
+    assert work(folder.path) == 1
+    assert read_study(config.study).counts == {"finished": 2}
