@@ -49,25 +49,24 @@ def _work() -> tuple[float, float]:
 def steps(processes: Processes) -> None:
     """Shares of 3, 2 and 0 photos give the gradient, and BatchNorm's mean, of all five."""
     torch.manual_seed(processes.rank)
-    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1), nn.Linear(1, 1))
+    linear, norm, unused = nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)
+    model = nn.Sequential(linear, norm, unused)
     share_weights(model, processes)
     photos = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
-    linear, unused = model[0], model[3]
     own = photos[shared(np.arange(5), processes.rank, 2)] if processes.rank < 2 else photos[:0]
     share = len(own) / len(photos)
     if len(own):
         (linear(own).square().mean() * share).backward()
-        model[1](linear(own))
+        norm(linear(own))
     add_up_gradients(model, processes)
     average_statistics(model, share, processes)
     assert unused.weight.grad is None
-    summed = linear.weight.grad.clone()
-    linear.zero_grad()
+    summed, linear.weight.grad = linear.weight.grad, None
     linear(photos).square().mean().backward()
     torch.testing.assert_close(summed, linear.weight.grad)
     mean = linear(photos).mean(dim=0).detach()
-    torch.testing.assert_close(model[1].running_mean, 0.1 * mean)
-    assert int(model[1].num_batches_tracked) == 1
+    torch.testing.assert_close(norm.running_mean, 0.1 * mean)
+    assert norm.num_batches_tracked == torch.tensor(1)
 
 
 def failures(processes: Processes) -> None:

@@ -1,6 +1,5 @@
 """Whatever stops a run, going on gives the very same weights and reports, bit for bit."""
 
-import json
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from core.training.interrupt import TrainingInterrupted
 from core.training.report import StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import ScheduleConfig, Stage1Config, Stage2Config, TrainConfig
+from tests.training.launch import ending
 
 TinyRun = Callable[..., TrainConfig]
 Ending = dict[str, Any]
@@ -32,20 +32,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def _ending(config: TrainConfig) -> Ending:
-    """Everything that two equal runs share: files by content, reports less the clock."""
-    run = RunFolder(path=config.run)
-    events = run.events()
-    for event in events:
-        del event["seconds"], event["photos_per_s"]
-    read = {
-        "last": json.loads((run.last / "card.json").read_text())["weights"],
-        "best": json.loads((run.best / "card.json").read_text()),
-        "gallery": json.loads((run.best / "gallery.json").read_text())["sha256"],
-        "state": json.loads((run.last / "state.json").read_text())["tensors"],
-        "events": events,
-    }
-    del read["best"]["created"]
-    return read
+    return ending(config.run)
 
 
 @pytest.fixture(scope="module")
