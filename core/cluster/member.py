@@ -33,7 +33,14 @@ def connected(flag: str) -> Iterator[None]:
     else:
         path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
         environment = {"env_vars": {"PYTHONPATH": path}}
-        ray.init(address="local", include_dashboard=False, runtime_env=environment)
+        # Errors of workers come back as errors; what else Ray's own processes say, which miss the
+        # dashboard, is nobody's business.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            runtime_env=environment,
+        )
     try:
         yield
     finally:

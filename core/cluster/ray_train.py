@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.cluster.member import connected
-from core.errors import RunError
+from core.errors import ConfigError, RunError
 from core.locks import held_elsewhere, hold
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.report import EpochReport
@@ -44,16 +44,22 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     paths = {"run": config.run.resolve(), "dataset": config.dataset.resolve()}
     config = config.model_copy(update=paths)
     run = RunFolder(path=config.run)
+    if workers < 1:
+        raise ConfigError(f"--ray-workers must be at least 1, got {workers}")
     with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as asked:
         if not lock.handed:
             run.clear_stop()
         told = len(run.events()) if resume else 0
+        _check_room(workers, config.threads or 1)
         work = _Work(config, resume, workers)
         work.start()
+        passed_on = False
         while True:
             ended = not work.is_alive()
-            if asked.reason is not None and not run.stop_requested and not ended:
+            if asked.reason is not None and not passed_on:
+                # Once: at its end the run forgets the request.
                 run.request_stop()
+                passed_on = True
             events = run.events()
             yield from map(EpochReport.from_json, events[told:])
             told = max(told, len(events))
@@ -61,6 +67,18 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
                 break
             work.join(_POLL_S)
         _check(run, work.failure)
+
+
+def _check_room(workers: int, cores: int) -> None:
+    """Refuse what would wait for ever: this machine gets no more cores, a cluster may."""
+    import ray
+
+    there = int(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]
+    if "RAY_ADDRESS" not in os.environ and there < workers * cores:
+        raise ConfigError(
+            f"{workers} workers of {cores} CPU threads need {workers * cores} cores, and this "
+            f"machine has {there}: choose fewer --ray-workers or --threads"
+        )
 
 
 def _check(run: RunFolder, failure: str) -> None:

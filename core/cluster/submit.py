@@ -81,6 +81,8 @@ def _workers(job: Job) -> int:
 def _cpus(job: Job, record: RayRecord) -> float:
     if record.cpus is not None:
         return record.cpus
+    if job.kind == "tune":
+        return float(job.options.get("workers", 1))
     # Ray Train's workers reserve their own; a core kept by the one who waits for them may be the
     # one that they wait for.
     return 0.0 if _workers(job) else 1.0

@@ -173,7 +173,7 @@ def test_an_end_without_a_word_of_the_run_is_told_in_plain_words(
 def test_the_runs_own_word_counts(cluster: FakeCluster, folder: Path) -> None:
     cluster.looks = [JobLook("FAILED", "exit code 130", "node")]
     run = RunFolder(path=folder)
-    old = own_status("failed").model_copy(update={"heartbeat": time.time() - 100})
+    old = own_status("finished").model_copy(update={"heartbeat": time.time() - 100})
     run.write_status(old)
     RayRecord.new("http://fake:8265", {}).changed(folder, heard=old.heartbeat)
     # What lies there from before is not the word of this submission.
