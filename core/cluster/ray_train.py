@@ -56,7 +56,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
         passed_on = False
         while True:
             ended = not work.is_alive()
-            if asked.reason is not None and not passed_on:
+            if asked.reason is not None and not passed_on and not ended:
                 # Once: at its end the run forgets the request.
                 run.request_stop()
                 passed_on = True
