@@ -46,7 +46,8 @@ elif section == "Labels":
 else:
     with st.container(horizontal=True):
         protocol, seed = controls.pick_split(), controls.pick_seed()
-    facts = audit.split_facts(data, cached.split(data, protocol, seed))
+    split = cached.split(data, protocol, seed)
+    facts = audit.split_facts(data, split)
     with st.container(horizontal=True):
         for part, size in facts.sizes.items():
             st.metric(part, f"{size:,} photos", border=True)
@@ -56,4 +57,6 @@ else:
         "A test photo with a training photo beside it measures memory of a standing point, not "
         "the finding of a place."
     )
+    for note in split.notes:
+        st.caption(f"Assumed: {note}.")
     st.plotly_chart(region_counts(facts.counts), key="data_parts")

@@ -118,6 +118,14 @@ def test_data_sections(full_workspace: Path, open_page: OpenPage) -> None:
     assert "test within 5 m of train" in {metric.label for metric in app.metric}
 
 
+def test_a_split_by_visits_says_what_it_assumed(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "data")
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    app.selectbox(key="split").set_value("visit").run()
+    assert not app.error
+    assert any("hold no date" in caption.value for caption in app.caption)
+
+
 def test_a_split_that_does_not_fit_is_a_sentence(full_workspace: Path, open_page: OpenPage) -> None:
     app = open_page(full_workspace, "data")
     app.segmented_control(key="data_section").set_value("Split and leak").run()
