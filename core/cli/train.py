@@ -159,6 +159,7 @@ COMMAND = Command(
         "python -m core train data/campus --run runs/own --weights weights/resnet34.safetensors "
         "--backbone resnet34",
         "python -m core train --run runs/first --resume",
+        "python -m core train /shared/campus --run /shared/runs/first --on http://head:8265",
         "python -m core train data/demo --run runs/again --config runs/first/config.json",
         "python -m core train data/demo --run runs/later --queue",
     ),

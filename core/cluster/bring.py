@@ -68,11 +68,12 @@ def _piece(cluster: Cluster, record: RayRecord, offset: int) -> tuple[int, bytes
         number = _ask(cluster, record, {"offset": offset, "most": PIECE})
         look = _ended(cluster, number)
         for line in cluster.log(number).split("\n"):
-            news = read_line(line)
-            if news is not None and not news["bytes"]:
+            # A line that was torn by the end of its writer tells nothing.
+            news = read_line(line) or {}
+            if news.get("bytes") == 0:
                 return 0, b""
-            piece = b"" if news is None else base64.b64decode(news["piece"])
-            if news is not None and hashlib.sha256(piece).hexdigest() == news["sha256"]:
+            piece = base64.b64decode(news.get("piece", ""))
+            if news and hashlib.sha256(piece).hexdigest() == news["sha256"]:
                 return int(news["bytes"]), piece
     said = "" if look is None else look.message.strip().rpartition("\n")[2]
     raise RunError(

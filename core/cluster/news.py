@@ -9,6 +9,8 @@ from core.training.run_folder import RunFolder
 from core.training.status import RunStatus
 
 _ERROR = "error: "
+# What the job says of itself first.
+_INTRODUCTION = ("place", "host", "versions")
 # Ray colours the lines of its workers.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -45,8 +47,8 @@ class News:
             elif "status" in news:
                 status = replaced(news["status"], str(self._place), str(self._run.path))
                 self._run.write_status(RunStatus.model_validate(status))
-            else:
-                changes |= news
+            elif "place" in news:
+                changes |= {name: news[name] for name in _INTRODUCTION}
                 self._place = news["place"]
         self._show(shown)
         return changes

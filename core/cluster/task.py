@@ -61,8 +61,14 @@ def marked(news: dict[str, Any]) -> str:
 
 
 def read_line(line: str) -> dict[str, Any] | None:
-    """What a line of the log tells the follower; None for a line for readers."""
+    """What a line of the log tells the follower; None for a line for readers.
+
+    Nothing where the line was torn by the end of its writer.
+    """
     if not line.startswith(_MARK):
         return None
-    news: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    try:
+        news: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    except ValueError:
+        return {}
     return news
