@@ -269,19 +269,8 @@ def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
 
 
 def study(folder: Path) -> "StudyView":
-    """A search and its trials; read again when its journal has grown.
-
-    Raises:
-        RunError: Its files are damaged, or its database cannot be reached.
-    """
-    from core.tuning.folder import StudyFolder
-    from core.tuning.reading import read_study
-
-    files = StudyFolder(path=folder)
-    if not files.journal.is_file() and files.exists and files.read().config.storage:
-        # Nothing here tells when a database changed.
-        return read_study(folder)
-    return _study(folder, stamp(files.journal, folder / "study.json", folder / "job.json"))
+    """A search and its trials; read again with every trial, and every heartbeat of the search."""
+    return _study(folder, stamp(*(folder / name for name in ("journal.log", "status.json"))))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -289,6 +278,14 @@ def _study(folder: Path, key: Stamp) -> "StudyView":
     from core.tuning.reading import read_study
 
     return read_study(folder)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def importances(folder: Path, finished: int) -> dict[str, float]:
+    """How much each option of a search matters, after that many finished trials."""
+    from core.tuning import reading
+
+    return reading.importances(folder)
 
 
 @st.cache_data(show_spinner=False, ttl=60.0, max_entries=4)

@@ -44,7 +44,17 @@ def view_of(study: Path) -> StudyView:
     """
     if StudyFolder(path=study).exists:
         return cached.study(study)
-    return StudyView(study, options_of(study), (), {})
+    return StudyView(study, options_of(study), ())
+
+
+def importances_of(view: StudyView, live: bool) -> dict[str, float]:
+    """How much each option matters; while the search goes on, told anew by every tenth trial.
+
+    Raises:
+        RunError: The study cannot be read.
+    """
+    finished = view.counts.get("finished", 0)
+    return cached.importances(view.path, finished - finished % 10 * (live and finished > 10))
 
 
 def _begun(path: Path) -> float:

@@ -83,7 +83,7 @@ def _show(study: Path, *, polling: bool) -> None:
         _headline(study, now, view)
         _buttons(study, now, view)
         if view.trials:
-            _figures(view)
+            _figures(view, studies.importances_of(view, live=polling))
             _trials(view)
         with st.expander("Log"):
             st.code(log_tail(study) or "Nothing was logged yet.", language=None)
@@ -138,7 +138,7 @@ def _resume(study: Path) -> None:
     ensure_runner(study.parent)
 
 
-def _figures(view: StudyView) -> None:
+def _figures(view: StudyView, shares: dict[str, float]) -> None:
     config, table, colours = view.config, view.table(), palette()
     left, right = st.columns([3, 2])
     with left:
@@ -147,8 +147,8 @@ def _figures(view: StudyView) -> None:
         st.plotly_chart(figure, key="study_history")
     with right:
         st.subheader("What mattered")
-        if view.importances:
-            st.plotly_chart(figures.importances(view.importances, colours), key="study_importances")
+        if shares:
+            st.plotly_chart(figures.importances(shares, colours), key="study_importances")
         else:
             st.caption("Four finished trials are needed to tell.")
     if view.counts.get("finished", 0) > 1:
@@ -156,12 +156,12 @@ def _figures(view: StudyView) -> None:
         st.caption(
             "A line is a finished trial; drag along an axis to keep only the lines through there."
         )
-        rest = [path for path in config.space if path not in view.importances]
+        rest = [path for path in config.space if path not in shares]
         figure = figures.parallel(
             table,
             config.monitor,
             config.space,
-            [*view.importances, *rest],
+            [*shares, *rest],
             config.higher_is_better,
             colours,
         )

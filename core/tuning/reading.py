@@ -1,15 +1,13 @@
 """What came of a study, for readers: the table of trials, the best, importances. No torch."""
 
-import logging
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from core.errors import RunError
 from core.training.schema import TrainConfig
@@ -32,14 +30,11 @@ class StudyView:
         path: Its folder.
         config: Its options.
         trials: All trials, by number.
-        importances: Share of the figure's variance that each option explains, greatest first;
-            empty while too few trials are finished to tell.
     """
 
     path: Path
     config: TuneConfig
     trials: tuple[TrialReport, ...]
-    importances: Mapping[str, float]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -89,11 +84,9 @@ def read_study(path: Path) -> StudyView:
     folder = StudyFolder(path=path)
     found = folder.read()
     if not found.config.storage and not folder.journal.is_file():
-        return StudyView(path, found.config, (), {})
-    study = open_study(folder, found)
-    trials = trials_of(study)
-    reports = tuple(report_of(trial, found.config) for trial in trials)
-    return StudyView(path, found.config, reports, _importances(study, found.config, trials))
+        return StudyView(path, found.config, ())
+    trials = trials_of(open_study(folder, found))
+    return StudyView(path, found.config, tuple(report_of(each, found.config) for each in trials))
 
 
 def best_of(view: StudyView) -> TrialReport:
@@ -107,14 +100,19 @@ def best_of(view: StudyView) -> TrialReport:
     return view.best
 
 
-def _importances(
-    study: optuna.Study, config: TuneConfig, trials: list[FrozenTrial]
-) -> dict[str, float]:
-    values = {trial.value for trial in trials if trial.state == TrialState.COMPLETE}
-    ended = sum(trial.state == TrialState.COMPLETE for trial in trials)
-    if ended < _LEAST or len(values) < 2 or not config.space:
+def importances(path: Path) -> dict[str, float]:
+    """Share of the figure's variance that each option explains (fANOVA), greatest first.
+
+    Empty while too few trials are finished to tell. Takes seconds after hundreds of trials.
+
+    Raises:
+        RunError: There is no study, or its record cannot be read.
+    """
+    folder = StudyFolder(path=path)
+    study = open_study(folder, folder.read())
+    values = [trial.value for trial in trials_of(study) if trial.state == TrialState.COMPLETE]
+    if len(values) < _LEAST or len(set(values)) < 2:
         return {}
-    logging.getLogger("optuna").setLevel(logging.ERROR)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=_SEED)
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 

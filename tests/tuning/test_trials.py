@@ -17,7 +17,7 @@ from core.training.run_folder import RunFolder
 from core.tuning import trial as trial_module
 from core.tuning.folder import StudyFolder
 from core.tuning.identity import check_data
-from core.tuning.reading import StudyView, read_study
+from core.tuning.reading import StudyView, importances, read_study
 from core.tuning.schema import TuneConfig
 from core.tuning.storage import open_study, trials_of
 from core.tuning.worker import work
@@ -62,8 +62,9 @@ def test_the_view_names_the_best_and_what_mattered(searched: StudyView, tmp_path
     assert best.value == min(trial.value or 9 for trial in searched.trials)
     assert searched.counts == {"finished": 4}
     assert searched.done == 4
-    assert set(searched.importances) == set(searched.config.space)
-    assert sum(searched.importances.values()) == pytest.approx(1.0)
+    shares = importances(searched.path)
+    assert set(shares) == set(searched.config.space)
+    assert sum(shares.values()) == pytest.approx(1.0)
     options = searched.options(best.number, tmp_path / "own")
     trained = RunFolder(path=searched.run(best.number)).config()
     assert options == trained.model_copy(update={"run": tmp_path / "own", "command": ""})
