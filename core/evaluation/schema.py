@@ -48,7 +48,7 @@ class CompareConfig(BaseModel):
     kind: Kind = Field(
         "refined", description="Predictions refined by training photos, or the network's own"
     )
-    draws: int = Field(5000, ge=200, le=100_000, description="Resamples of the bootstrap")
+    draws: int = Field(10_000, ge=200, le=100_000, description="Resamples of the bootstrap")
     confidence: float = Field(
         0.95, gt=0.5, lt=1.0,
         description="How sure all intervals of the comparison hold at the same time",

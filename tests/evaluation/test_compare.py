@@ -86,10 +86,10 @@ def test_better_here_and_worse_there_is_neither(model: Judged) -> None:
 @pytest.mark.slow
 def test_two_equal_models_are_told_apart_by_luck_in_one_comparison_of_twenty_at_most() -> None:
     rng = np.random.default_rng(7)
-    trials, fooled = 200, 0
+    trials, fooled, config = 200, 0, CompareConfig(draws=2000)
     for _ in range(trials):
         first, second = (simulated(name, rng, photos=4) for name in ("first", "second"))
-        found = compare(first, second, QUICK)
+        found = compare(first, second, config)
         fooled += len(found.measures("not distinguishable")) < len(MEASURES)
     # 5 % of 200 is 10; three standard deviations of a binomial above it are 19.
     assert fooled <= 19
