@@ -149,6 +149,8 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
         st.subheader("What mattered")
         if shares:
             st.plotly_chart(figures.importances(shares, colours), key="study_importances")
+            finished = view.counts["finished"]
+            st.caption(f"fANOVA over {finished} finished trials: a hint, the less the fewer.")
         else:
             st.caption("Four finished trials are needed to tell.")
     if view.counts.get("finished", 0) > 1:

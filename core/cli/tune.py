@@ -215,9 +215,9 @@ COMMAND = Command(
         '--vary "stage2.lr_heads=1e-4..1e-2 log" --vary "model.backbone=resnet18,resnet34"',
         "python -m core tune data/demo --study runs/grid --sampler grid "
         '--vary "model.position_dropout=0,0.2,0.4" --vary "schedule.kind=cosine,one_cycle"',
-        "python -m core tune --study runs/tune-1            goes on with it",
-        "python -m core tune --study runs/tune-1 --worker   one more worker, here or elsewhere",
-        "python -m core tune --study runs/tune-1 --show     trials so far and the best options",
+        "python -m core tune --study runs/tune-1   # goes on with it",
+        "python -m core tune --study runs/tune-1 --worker   # one more, here or elsewhere",
+        "python -m core tune --study runs/tune-1 --show   # trials so far, and the best",
     ),
     _add,
     _run,
