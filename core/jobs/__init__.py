@@ -1,1 +1,1 @@
-"""Training runs as processes of their own: list, launch, follow and stop them."""
+"""Jobs as processes of their own: queue, start, list, follow and stop them."""
