@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import train_form
+from app import notices, train_form
 from app.queue_state import Entry, options_of
 from core.jobs.queue import cancel, move, requeue
 from core.jobs.start import ensure_runner
@@ -45,7 +45,7 @@ def ended(entry: Entry, key: str) -> None:
         help="Puts its options into the form in the sidebar, with a new run folder",
     ):
         train_form.prefill(config)
-        st.toast("Its options are in the form in the sidebar.")
+        notices.later(f"The options of **{entry.name}** are in the form in the sidebar.")
         st.rerun()
 
 

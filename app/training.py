@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from pydantic import ValidationError
 
-from app import controls, states, train_form, where
+from app import controls, notices, states, train_form, where
 from app.forms import FormAnswer, problems
 from app.workspace import Workspace, workspace
 from core.crossval.enqueue import enqueue_crossval
@@ -67,7 +67,8 @@ def watch_next(run: Path) -> None:
 
 
 def show_checked() -> None:
-    """Show the command of the options that were checked last, until a run is started."""
+    """Show what was just done, and the command of the options that were checked last."""
+    notices.show()
     if _CHECKED in st.session_state:
         st.success("These options are valid. The same from the command line:")
         st.code(st.session_state[_CHECKED], language="bash", wrap_lines=True)
@@ -82,9 +83,9 @@ def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
     run = _enqueue(answer, on)
     ensure_runner(run.parent)
     if before:
-        st.toast(f"**{run.name}** waits in the queue: {before} before it.")
+        notices.later(f"**{run.name}** waits in the queue: {before} before it.")
     else:
-        st.toast(f"**{run.name}** is started.")
+        notices.later(f"**{run.name}** is started.")
         if answer.button == train_form.START:
             watch_next(run)
     train_form.propose_another_folder(answer.config.run)
