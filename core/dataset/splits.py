@@ -25,6 +25,7 @@ Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 VAL_SHARE = 0.1
 TEST_SHARE = 0.1
+_SHARES = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,7 @@ def make_split(
     if protocol == "official":
         parts = _official(official, regions, small, seed)
     elif fold is None:
-        shares = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
-        parts = assign_groups(groups, regions, shares, np.random.default_rng([seed]))
+        parts = assign_groups(groups, regions, _SHARES, np.random.default_rng([seed]))
     else:
         equal = np.full(folds, 1.0 / folds)
         numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
@@ -182,12 +182,12 @@ def make_split(
         # Whole regions for val would leave even fewer trained; their spots serve as well.
         rng = np.random.default_rng([seed, fold])
         _carve_val(parts, small, regions, rng)
-        if protocol == "visit" and not (parts == 1).any():
-            rule["notes"] += (_carve_spots(parts, dataset, order, regions, rng),)
+        if protocol == "visit":
+            rule["notes"] += _carve_spots(parts, dataset, order, regions, rng)
     if protocol in ("random", "spot", "visit"):
         teach_regions(parts, groups, regions)
-    photo_ids = dataset.table["photo_id"].to_numpy()[order]
-    named = {str(photo): PARTS[part] for photo, part in zip(photo_ids, parts, strict=True)}
+    photo_ids = dataset.table["photo_id"].to_numpy()[order].astype(str).tolist()
+    named = {photo: PARTS[part] for photo, part in zip(photo_ids, parts, strict=True)}
     split = Split(protocol, seed, fold, folds if fold is not None else None, named, **rule)
     _check_regions(split, dataset, parts, regions)
     return split
@@ -263,13 +263,15 @@ def _carve_spots(
     order: np.ndarray,
     regions: np.ndarray,
     rng: np.random.Generator,
-) -> str:
-    """Move spots from train to val, in place, where no visit can be spared; returns the note."""
+) -> tuple[str, ...]:
+    """Move spots from train to val, in place, where no visit was spared; returns the note."""
+    if (parts == 1).any():
+        return ()
     spots, _ = spots_below(dataset.local_frame().to_metres(dataset.positions[order]))
     _carve_val(parts, spots, regions, rng)
     return (
         "no trained visit can be spared for validation without leaving a region untaught: "
-        "validation photos are spots of trained visits"
+        "validation photos are spots of trained visits",
     )
 
 

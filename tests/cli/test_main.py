@@ -41,7 +41,7 @@ def test_help_shows_every_example(command: Command, capsys: pytest.CaptureFixtur
         ([], "required: COMMAND"),
         (["trane"], "did you mean train?"),
         (["train", "x", "--run", "y", "--epoch", "3"], "did you mean --epochs?"),
-        (["train", "x", "--run", "y", "--split", "fair"], "choose from spot, random"),
+        (["train", "x", "--run", "y", "--split", "fair"], "choose from spot, visit"),
         (["predict", "x"], "required: PHOTO_OR_FOLDER"),
     ],
 )
