@@ -16,6 +16,7 @@ from core.cluster.member import connected
 from core.errors import ConfigError, RunError
 from core.locks import held_elsewhere, hold
 from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.launched import RAY_WORKERS
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -99,7 +100,7 @@ class _Work(threading.Thread):
         self._task = {
             "config": config.model_dump_json(),
             "resume": resume,
-            "environment": json.dumps(held_elsewhere(config.run)),
+            "environment": json.dumps(held_elsewhere(config.run) | {RAY_WORKERS: str(workers)}),
         }
         self._workers = workers
 

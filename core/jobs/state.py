@@ -102,8 +102,7 @@ def _held(path: Path, holding: bool) -> bool:
 
 
 def _process(status: RunStatus) -> psutil.Process | None:
-    here = status.host == platform.node()
-    return living_process(status.pid, status.process_start) if here else None
+    return living_process(status.pid, status.process_start) if status.is_here else None
 
 
 def _launched(record: LaunchRecord | None) -> psutil.Process | None:
@@ -114,7 +113,7 @@ def _launched(record: LaunchRecord | None) -> psutil.Process | None:
 
 def _beats(status: RunStatus) -> bool:
     """Whether a job on another machine was heard of lately."""
-    return status.host != platform.node() and time.time() - status.heartbeat < SILENT_S
+    return not status.is_here and time.time() - status.heartbeat < SILENT_S
 
 
 def _gone(path: Path) -> tuple[State, str]:

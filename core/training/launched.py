@@ -4,6 +4,9 @@ import os
 
 from core.errors import RunError
 
+# Says how many workers of Ray Train there are, to each of them.
+RAY_WORKERS = "BEARINGS_RAY_WORKERS"
+
 
 class PeerFailed(RunError):  # noqa: N818 - the failure is another process's
     """Another process of this run failed, so this one cannot go on."""
@@ -40,6 +43,8 @@ def train_command(arguments: str) -> str:
 
     The lone `--` keeps torchrun from taking `--run` for an abbreviation of its own options.
     """
+    if workers := os.environ.get(RAY_WORKERS):
+        return f"python -m core train {arguments} --ray-workers {workers}"
     if launched_count() == 1:
         return f"python -m core train {arguments}"
     here = os.environ.get("LOCAL_WORLD_SIZE", str(launched_count()))

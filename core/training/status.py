@@ -25,7 +25,7 @@ class RunStatus(BaseModel):
     state: State
     pid: int
     process_start: float
-    host: str
+    host: str = ""
     heartbeat: float
     stage: str = "preparing"
     epoch: int = 0
@@ -34,6 +34,11 @@ class RunStatus(BaseModel):
     steps: int = 0
     eta_s: float | None = None
     message: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process is one of this machine; so is one that names no machine."""
+        return self.host in ("", platform.node())
 
 
 def own_status(state: State = "running") -> RunStatus:

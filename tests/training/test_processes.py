@@ -66,6 +66,9 @@ def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.Monke
     expected = "torchrun --nproc-per-node 4 -m -- core train --run r --resume"
     assert train_command("--run r --resume") == expected
     assert launched.launched_count() == 8
+    monkeypatch.setenv(launched.RAY_WORKERS, "8")
+    expected = "python -m core train --run r --resume --ray-workers 8"
+    assert train_command("--run r --resume") == expected
 
 
 def _model() -> BearingsModel:
