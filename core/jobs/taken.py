@@ -2,7 +2,10 @@
 
 import json
 import platform
+from itertools import pairwise
 from pathlib import Path
+
+import psutil
 
 from core.errors import RunError
 from core.jobs.job import read_job
@@ -22,9 +25,9 @@ def taken_slots(root: Path) -> set[str]:
 def _slot(folder: Path) -> str | None:
     try:
         record, status = read_record(folder), RunFolder(path=folder).status()
-        started = record is not None and _lives(record)
+        started = record is not None and _process(record) is not None
         # A process gives its folder up before it ends, and its device only when it has ended.
-        if not started and not _lives(status) and not is_held(folder):
+        if not started and not _is_leaving(status) and not is_held(folder):
             return None
         job = read_job(folder)
     except RunError:
@@ -35,13 +38,31 @@ def _slot(folder: Path) -> str | None:
     # One that was put back while its process was leaving has no slot any more.
     if job is not None and by_queue and (job.slot is not None or not job.is_local):
         return job.slot
-    return None if status is None or not _lives(status) else _by_hand(folder, status)
+    return None if status is None or _process(status) is None else _by_hand(folder, status)
 
 
-def _lives(told: LaunchRecord | RunStatus | None) -> bool:
-    if told is None or told.host not in ("", platform.node()):
+def _is_leaving(status: RunStatus | None) -> bool:
+    """Whether the process that wrote a status lives, and only for the job of that folder."""
+    process = None if status is None else _process(status)
+    return process is not None and is_command(process)
+
+
+def is_command(process: psutil.Process) -> bool:
+    """Whether a process is a command of this command line, which ends soon after its job.
+
+    A notebook that trained goes on for days, and has its device only while it holds a folder.
+    """
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        # It has just ended.
         return False
-    return living_process(told.pid, told.process_start) is not None
+    return ("-m", "core") in pairwise(words)
+
+
+def _process(told: LaunchRecord | RunStatus) -> psutil.Process | None:
+    here = told.host in ("", platform.node())
+    return living_process(told.pid, told.process_start) if here else None
 
 
 def _by_hand(folder: Path, status: RunStatus) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+import psutil
 import pytest
 
 from core.jobs import gpus as gpus_module
@@ -143,6 +144,10 @@ def test_a_run_begun_by_hand_takes_its_device(
         assert taken_slots(run.path.parent) == {"cpu"}
 
 
+# Lives until its input ends, and looks like a command of the command line.
+COMMAND = [sys.executable, "-c", "import sys; sys.stdin.read()", "-m", "core"]
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_process_that_gave_its_folder_up_still_has_its_device(
     tmp_path: Path, recorded: bool
@@ -158,8 +163,27 @@ def test_a_process_that_gave_its_folder_up_still_has_its_device(
         LaunchRecord.of(os.getpid()).write(folder)
     else:
         # The runner was killed before it could say which process it started.
-        RunFolder(path=folder).write_status(own_status("finished"))
+        process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE)
+        began = psutil.Process(process.pid).create_time()
+        told = {"pid": process.pid, "process_start": began}
+        RunFolder(path=folder).write_status(own_status("finished").model_copy(update=told))
     assert taken_slots(tmp_path) == {"cpu"}
+    if not recorded:
+        process.communicate()
+        assert taken_slots(tmp_path) == set()
+
+
+def test_a_notebook_that_trained_has_its_device_while_it_trains(
+    make_run: RunMaker, driver: Callable[..., None]
+) -> None:
+    driver(0)
+    run = make_run(state="cancelled")
+    run.write_json("environment.json", {"device": "cpu"})
+    with hold(run.path):
+        assert taken_slots(run.path.parent) == {"cpu"}
+    assert taken_slots(run.path.parent) == set()
+    requeue(run.path)
+    assert taken_slots(run.path.parent) == set(), "it would wait for the notebook for ever"
 
 
 def test_one_that_was_put_back_while_it_left_still_has_its_device(
