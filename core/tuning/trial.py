@@ -66,25 +66,21 @@ def _trained(
     trial = handle(study, number)
     begun = (run.path / "config.json").is_file()
     # What a dead worker saved but did not report.
-    for event in run.events():
-        _report(trial, int(event["epoch"]), float(event["validation"][options.monitor]))
+    worse = _is_worse(trial, run, options)
     if begun and run.events():
         _check_split(folder, run)
     status = run.status()
     if status is None or status.state != "finished":
-        if trial.should_prune():
+        if worse or trial.should_prune():
             return _prune(study, folder, number)
         with closing(_epochs(options, begun)) as epochs:
-            for report in epochs:
+            for _ in epochs:
                 _check_split(folder, run)
-                value = float(getattr(report.validation, options.monitor))
-                _report(trial, report.epoch, value)
-                if trial.should_prune():
-                    break
-            else:
-                return _complete(study, folder, number, options)
-        return _prune(study, folder, number)
-    return _complete(study, folder, number, options)
+                if _is_worse(trial, run, options):
+                    return _prune(study, folder, number)
+        # A run that went on tells an epoch that was saved, and not told before, in its events only.
+        worse = _is_worse(trial, run, options)
+    return _prune(study, folder, number) if worse else _complete(study, folder, number, options)
 
 
 def _epochs(options: TrainConfig, resume: bool) -> Generator[EpochReport]:
@@ -92,10 +88,16 @@ def _epochs(options: TrainConfig, resume: bool) -> Generator[EpochReport]:
     yield from fit(options, resume)
 
 
-def _report(trial: optuna.Trial, epoch: int, value: float) -> None:
+def _is_worse(trial: optuna.Trial, run: RunFolder, options: TrainConfig) -> bool:
+    """Report the epochs that were not reported yet, until others were better at one of them."""
     known = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
-    if epoch not in known:
-        trial.report(value, epoch)
+    for event in run.events():
+        epoch = int(event["epoch"])
+        if epoch not in known:
+            trial.report(float(event["validation"][options.monitor]), epoch)
+            if trial.should_prune():
+                return True
+    return False
 
 
 def _complete(

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -256,6 +257,28 @@ def test_a_stopped_trial_goes_on_to_the_same_figure(
     again = read_study(config.study)
     assert [(t.number, t.value, dict(t.values)) for t in again.trials] == [
         (t.number, t.value, dict(t.values)) for t in searched.trials
+    ]
+
+
+def test_an_epoch_that_was_saved_but_not_told_is_reported(
+    tiny_study: TinyStudy, searched: StudyView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_study(tmp_path / "study", sampler="tpe", trials=4)
+    folder = _begin(config)
+    real = RunFolder.append_event
+
+    def killed(run: RunFolder, event: dict[str, Any]) -> None:
+        if event["epoch"] == 2:
+            raise KeyboardInterrupt
+        real(run, event)
+
+    monkeypatch.setattr(RunFolder, "append_event", killed)
+    with pytest.raises(KeyboardInterrupt):
+        work(folder.path)
+    monkeypatch.undo()
+    assert work(folder.path) == 4
+    assert [(t.number, t.value, t.epochs) for t in read_study(config.study).trials] == [
+        (t.number, t.value, t.epochs) for t in searched.trials
     ]
 
 
