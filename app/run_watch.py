@@ -14,12 +14,11 @@ from app.learning import MEASURES, Events, best_event, curve_table, fine_tuning_
 from app.queue_state import Entry, options_of
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail, read_events
-from core.jobs.state import ACTIVE, RunState, run_state
+from core.jobs.state import ACTIVE, UNFINISHED, RunState, run_state
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
 POLL_S = 2.0
-_LIVE = frozenset({"queued", *ACTIVE})
 _WORDS = {
     "queued": "Queued: it starts when its turn comes and a device is free.",
     "starting": "Starting: the program and its packages are being loaded, which takes a while.",
@@ -35,20 +34,20 @@ _WORDS = {
 
 def watch(run: Path) -> None:
     """Show a run; while it is alive, look again every two seconds, and stop looking at its end."""
-    alive = run_state(run).state in _LIVE
+    alive = run_state(run).state in UNFINISHED
     st.fragment(_show, run_every=POLL_S if alive else None)(run, polling=alive)
 
 
 def _show(run: Path, *, polling: bool) -> None:
     with states.mendable():
         now = run_state(run)
-        if polling and now.state not in _LIVE:
+        if polling and now.state not in UNFINISHED:
             # The whole page once more: it decides that nobody needs to look any longer.
             st.rerun()
         config = options_of(Entry(run, now))
         _headline(run, now, config)
         with st.container(horizontal=True):
-            if now.state not in _LIVE:
+            if now.state not in UNFINISHED:
                 run_actions.ended(Entry(run, now), "watch")
             if (RunFolder(path=run).best / "card.json").is_file():
                 _next(run)

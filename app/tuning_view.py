@@ -14,11 +14,10 @@ from core.jobs.follow import log_tail
 from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue_job, requeue
 from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, RESUMABLE, RunState, run_state
+from core.jobs.state import RESUMABLE, UNFINISHED, RunState, run_state
 from core.tuning.reading import StudyView
 
 POLL_S = 2.0
-_LIVE = frozenset({"queued", *ACTIVE})
 _WATCHED = "study_watched"
 _WORDS = {
     "queued": "Queued: it starts when its turn comes and a device is free.",
@@ -69,14 +68,14 @@ def pick_study(place: Workspace) -> Path | None:
 
 def watch(study: Path) -> None:
     """Show a study; while it is alive, look again every two seconds, and stop at its end."""
-    alive = run_state(study).state in _LIVE
+    alive = run_state(study).state in UNFINISHED
     st.fragment(_show, run_every=POLL_S if alive else None)(study, polling=alive)
 
 
 def _show(study: Path, *, polling: bool) -> None:
     with states.mendable():
         now = run_state(study)
-        if polling and now.state not in _LIVE:
+        if polling and now.state not in UNFINISHED:
             # The whole page once more: it decides that nobody needs to look any longer.
             st.rerun()
         view = studies.view_of(study)
@@ -116,7 +115,7 @@ def _buttons(study: Path, now: RunState, view: StudyView) -> None:
             help="Puts them into the form of the Train page",
         ):
             _train_with(view, view.best.number)
-        if now.state in _LIVE and now.state != "cancelling" and st.button("Cancel the search"):
+        if now.state in UNFINISHED and now.state != "cancelling" and st.button("Cancel the search"):
             cancel(study)
             st.rerun()
         if now.state in RESUMABLE and st.button("Resume the search"):

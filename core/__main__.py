@@ -26,6 +26,7 @@ from core.cli import (
     tune,
 )
 from core.errors import BearingsError
+from core.training.interrupt import INTERRUPTED
 from core.training.launched import tells
 
 COMMANDS = (
@@ -41,7 +42,6 @@ COMMANDS = (
     compare.COMMAND,
     ensemble.COMMAND,
 )
-INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):

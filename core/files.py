@@ -6,9 +6,14 @@ import platform
 import re
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import psutil
+from pydantic import BaseModel, ValidationError
+
+from core.errors import RunError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # Names the writer, so that what a kill left behind is told from what is being written.
 _TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.+)\.[a-z0-9_]{8}")
@@ -54,6 +59,20 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Replace `path` by `value` as indented JSON at once; NaN is refused, as JSON has none."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_stored(path: Path, kind: type[Model], mend: str = "delete it") -> Model | None:
+    """Read a file that holds one object as JSON; None where there is no such file.
+
+    Raises:
+        RunError: It is damaged; says how, and what to do.
+    """
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValidationError) as error:
+        raise RunError(f"{path} is damaged ({error}): {mend}") from error
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:

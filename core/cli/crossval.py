@@ -14,7 +14,6 @@ from core.cli.mistakes import validated
 from core.cli.options_file import read_options
 from core.cli.progress import say
 from core.cli.queueing import add_queue_flags, put, to_queue
-from core.cli.train import INTERRUPTED
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.cluster.address import check_address
 from core.crossval.folder import REPORT, check_free, read_config
@@ -22,6 +21,7 @@ from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
+from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
     from core.crossval.conduct import Place
@@ -73,7 +73,6 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.queue:
         raise ConfigError("--parallel waits for the folds here: leave --queue away")
     from core.crossval.run import aggregate_folder, cross_validate
-    from core.training.interrupt import TrainingInterrupted
 
     if arguments.aggregate:
         report = aggregate_folder(config)

@@ -9,11 +9,10 @@ from pathlib import Path
 from core.cli.progress import say
 from core.errors import RunError
 from core.jobs.job import Job, moved_on
-from core.jobs.state import ACTIVE, run_state
+from core.jobs.state import UNFINISHED, run_state
 from core.locks import hold
+from core.training.interrupt import INTERRUPTED
 from core.training.run_folder import RunFolder, check_free
-
-INTERRUPTED = 130
 
 
 def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +57,7 @@ def run_there(folder: Path, job: Job, *, resume: bool) -> int:
     folder = folder.resolve()
     if folder.is_dir() and any(folder.iterdir()):
         now = run_state(folder).state
-        if now in ("queued", *ACTIVE):
+        if now in UNFINISHED:
             raise RunError(f"run {folder} is {now}: cancel it first")
         if now == "finished" and resume:
             raise RunError(f"run {folder} is finished: there is nothing to resume")

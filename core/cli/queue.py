@@ -16,7 +16,7 @@ from core.jobs.gpus import gpus
 from core.jobs.queue import cancel, move
 from core.jobs.runner import run_queue
 from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, run_state
+from core.jobs.state import ACTIVE, UNFINISHED, run_state
 from core.jobs.summary import RunSummary, is_run, list_jobs
 
 _COLUMNS = ("place", "job", "state", "command", "device", "epoch", "why")
@@ -83,7 +83,7 @@ def _cancel(words: list[str]) -> int:
     before = run_state(run).state
     cancel(run)
     now = run_state(run).state
-    if before not in ("queued", *ACTIVE):
+    if before not in UNFINISHED:
         say(f"{run} is {before}: there is nothing to cancel")
     elif now == "cancelled":
         say(f"{run} is cancelled")

@@ -17,6 +17,7 @@ from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
+from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -33,7 +34,6 @@ SHORT = {
     "--fold": "split.fold",
     "--folds": "split.folds",
 }
-INTERRUPTED = 130
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -67,8 +67,6 @@ def _run(arguments: argparse.Namespace) -> int:
         return _queue(arguments, config)
     refuse_if_elsewhere(config.run)
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
-    from core.training.interrupt import TrainingInterrupted
-
     epoch = 0
     try:
         with bar("Epoch", "steps") as progress:

@@ -19,12 +19,12 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 from core.locks import LockHeld
+from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 
 SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()}
-INTERRUPTED = 130
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +91,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
     from core.cluster.sweep import ray_tasks
-    from core.training.interrupt import TrainingInterrupted
     from core.tuning.conduct import conduct
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
@@ -114,7 +113,6 @@ def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
 
 def _work(path: Path) -> int:
     StudyFolder(path=path).read()
-    from core.training.interrupt import TrainingInterrupted
     from core.tuning.crew import PARENT
     from core.tuning.worker import work
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ConfigError
+from core.project import PROJECT
 
-_PROJECT = Path(__file__).resolve().parents[2]
 # What a resumed job takes along lies here.
 CARRIED = "carried"
 # Ray's own limit is 500 MiB; what nears it belongs on storage that both sides see.
@@ -28,7 +28,7 @@ def packed(carried: Path | None = None) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="bearings-") as name:
         root = Path(name)
-        shutil.copytree(_PROJECT / "core", root / "core", ignore=_LEFT_HERE)
+        shutil.copytree(PROJECT / "core", root / "core", ignore=_LEFT_HERE)
         if carried is not None:
             shutil.copytree(carried, root / CARRIED, ignore=_LEFT_HERE)
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())

@@ -49,8 +49,8 @@ def follow(folder: Path, say: Say | None = None) -> State:
     folder = folder.resolve()
     with hold(folder) as lock, Interruption(RunFolder(path=folder)) as asked:
         record = _record(folder)
-        if not record.submitted and not lock.handed:
-            RunFolder(path=folder).clear_stop()
+        if not record.submitted:
+            RunFolder(path=folder).forget_stop(lock)
         cluster = connect(record.address)
         follower = Follower(folder, cluster, _submitted(folder, cluster, record), asked, say)
         return follower.to_the_end()

@@ -3,12 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from core.cluster.client import INSTALL
 from core.errors import ConfigError
-
-_PROJECT = Path(__file__).resolve().parents[2]
+from core.project import python_path
 
 
 @contextmanager
@@ -31,8 +29,7 @@ def connected(flag: str) -> Iterator[None]:
         # The environment of the job, its code included, holds for its workers too.
         ray.init(address=address)
     else:
-        path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
-        environment = {"env_vars": {"PYTHONPATH": path}}
+        environment = {"env_vars": python_path()}
         # Errors of workers come back as errors; what else Ray's own processes say, which miss the
         # dashboard, is nobody's business.
         ray.init(

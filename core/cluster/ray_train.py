@@ -48,8 +48,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     if workers < 1:
         raise ConfigError(f"--ray-workers must be at least 1, got {workers}")
     with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as asked:
-        if not lock.handed:
-            run.clear_stop()
+        run.forget_stop(lock)
         told = len(run.events()) if resume else 0
         _check_room(workers, config.threads or 1)
         work = _Work(config, resume, workers)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import ConfigError, RunError
-from core.files import write_json
+from core.files import read_stored, write_json
 from core.locks import is_handed
 
 RAY = "ray.json"
@@ -92,15 +92,7 @@ def read_ray(folder: Path) -> RayRecord | None:
     Raises:
         RunError: The record is damaged.
     """
-    path = folder / RAY
-    try:
-        return RayRecord.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValidationError) as error:
-        raise RunError(
-            f"{path} is damaged ({error}): delete it, and see what runs there"
-        ) from error
+    return read_stored(folder / RAY, RayRecord, "delete it, and see what runs there")
 
 
 def refuse_if_elsewhere(folder: Path) -> None:

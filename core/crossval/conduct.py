@@ -14,12 +14,11 @@ from core.errors import RunError
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import cancel, enqueue_job, requeue
 from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, RESUMABLE
+from core.jobs.state import RESUMABLE, UNFINISHED
 from core.jobs.summary import RunSummary, is_run, summarise
 from core.training.interrupt import Interruption
 
 _POLL_S = 0.5
-_BUSY = frozenset({"queued", *ACTIVE})
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def train_side_by_side(
     for number in waiting:
         _queue(config, number, place)
     stopped = False
-    while busy := [fold for fold in _folds(config, waiting) if fold.state in _BUSY]:
+    while busy := [fold for fold in _folds(config, waiting) if fold.state in UNFINISHED]:
         if asked.wanted() and not stopped:
             for fold in busy:
                 cancel(fold.path)
@@ -80,7 +79,7 @@ def _queue(config: CrossvalConfig, number: int, place: Place) -> None:
     state = summarise(folder).state if is_run(folder) else None
     if state in RESUMABLE:
         requeue(folder, job)
-    elif state not in _BUSY:
+    elif state not in UNFINISHED:
         enqueue_job(folder, job)
 
 

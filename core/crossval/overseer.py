@@ -6,10 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from core.training.run_folder import RunFolder
-from core.training.status import RunStatus, own_status
+from core.training.status import HEARTBEAT_S, RunStatus, own_status
 
 _LOOK_S = 0.25
-_BEAT_S = 2.0
 
 
 class Overseer:
@@ -64,6 +63,6 @@ class Overseer:
             with self._lock:
                 if self._fold is not None and self._fold.path.is_dir() and self._job.stop_requested:
                     self._fold.request_stop()
-            if time.monotonic() - beaten >= _BEAT_S:
+            if time.monotonic() - beaten >= HEARTBEAT_S:
                 beaten = time.monotonic()
                 self.tell()

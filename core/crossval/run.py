@@ -4,7 +4,6 @@ Whatever stops the process, `cross_validate(config, resume=True)` goes on: finis
 alone, the fold at work goes on as exactly as a training run does.
 """
 
-import os
 import time
 from collections.abc import Callable
 
@@ -27,6 +26,7 @@ from core.model.backbone import preprocess_of
 from core.model.card import read_card
 from core.training.fit import fit
 from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.launched import launched_count
 from core.training.recorded import recorded
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
@@ -54,7 +54,7 @@ def cross_validate(
         TrainingInterrupted: It was asked to stop; everything is saved.
         BearingsError: Data, model or options do not fit; see the other rooms.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if launched_count() > 1:
         raise ConfigError(
             "a cross-validation is one process: start it without torchrun, or train its folds with "
             "torchrun -m core train ... --fold N"
@@ -64,9 +64,7 @@ def cross_validate(
         check_free(config.out)
     with hold(config.out) as lock:
         go_on(config) if resume else begin(config)
-        if not lock.handed:
-            # A starter forgets earlier requests before it starts a job, and hears of later ones.
-            job.clear_stop()
+        job.forget_stop(lock)
         with recorded(job), Interruption(job) as asked, Overseer(job, config.folds) as overseer:
             dataset = read_labels(config)
             work = _Work(config, job, asked, overseer, on_epoch)

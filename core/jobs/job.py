@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from core.errors import RunError
-from core.files import write_json
+from core.files import read_stored, write_json
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -100,13 +99,7 @@ def read_job(folder: Path) -> Job | None:
     Raises:
         RunError: The file is damaged.
     """
-    path = folder / JOB
-    try:
-        return Job.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it") from error
+    return read_stored(folder / JOB, Job)
 
 
 def moved_on(job: Job, folder: Path, state: Standing, **changes: object) -> Job:

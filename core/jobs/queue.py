@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.jobs.job import LOCAL, Job, moved_on, read_job
-from core.jobs.state import ACTIVE, RESUMABLE, run_state
+from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, run_state
 from core.locks import LockHeld, hold
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
@@ -63,11 +63,11 @@ def enqueue_job(folder: Path, job: Job) -> Path:
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file: choose another name for the run")
-    _refuse(folder, frozenset({"queued", *ACTIVE}))
+    _refuse_unfinished(folder)
     if job.kind == "train":
         check_free(folder)
     with hold(folder):
-        _refuse(folder, frozenset({"queued", *ACTIVE}), holding=True)
+        _refuse_unfinished(folder, holding=True)
         _put(folder, job)
     return folder
 
@@ -165,11 +165,11 @@ def _put(folder: Path, job: Job) -> None:
     moved_on(job, folder, "queued", **changes).write(folder)
 
 
-def _refuse(folder: Path, states: frozenset[str], *, holding: bool = False) -> None:
+def _refuse_unfinished(folder: Path, *, holding: bool = False) -> None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     now = run_state(folder, holding=holding)
-    if now.state in states:
+    if now.state in UNFINISHED:
         number = f" as process {now.process.pid}" if now.process is not None else ""
         raise RunError(
             f"run {folder} is {now.state}{number}: cancel it first, or choose another name"

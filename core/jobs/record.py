@@ -7,17 +7,16 @@ import platform
 import signal
 import time
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from core.errors import RunError
-from core.files import write_json
+from core.files import read_stored, write_json
+from core.training.status import RunStatus, living_process
 
 LAUNCH = "launch.json"
 EXIT = "exit.json"
-Record = TypeVar("Record", bound=BaseModel)
 
 
 class LaunchRecord(BaseModel):
@@ -81,7 +80,7 @@ def read_record(run: Path) -> LaunchRecord | None:
     Raises:
         RunError: The record is damaged.
     """
-    return _read(run / LAUNCH, LaunchRecord)
+    return read_stored(run / LAUNCH, LaunchRecord)
 
 
 def read_exit(run: Path) -> ExitRecord | None:
@@ -90,20 +89,17 @@ def read_exit(run: Path) -> ExitRecord | None:
     Raises:
         RunError: A record is damaged.
     """
-    launch, ended = read_record(run), _read(run / EXIT, ExitRecord)
+    launch, ended = read_record(run), read_stored(run / EXIT, ExitRecord)
     if launch is None or ended is None:
         return None
     same = (launch.pid, launch.process_start) == (ended.pid, ended.process_start)
     return ended if same else None
 
 
-def _read(path: Path, kind: type[Record]) -> Record | None:
-    try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it") from error
+def own_process(told: LaunchRecord | RunStatus) -> psutil.Process | None:
+    """The process that a record or a status names, where it lives on this machine; else None."""
+    here = told.host in ("", platform.node())
+    return living_process(told.pid, told.process_start) if here else None
 
 
 def _signal_name(number: int) -> str:

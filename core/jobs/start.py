@@ -18,8 +18,8 @@ import psutil
 
 from core.jobs.queue import queue_of
 from core.locks import Lock, is_held
+from core.project import PROJECT, python_path
 
-PROJECT = Path(__file__).resolve().parents[2]
 QUEUE = ".queue"
 RUNNER_LOG = "runner.log"
 # The app must stay quick on a machine whose cores a job uses up.
@@ -88,8 +88,7 @@ def _command(
     cwd: Path = PROJECT,
 ) -> Process:
     inherited = os.environ | {
-        # `-m core` must find the project from whatever folder the server was started in.
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
+        **python_path(),
         "PYTHONUNBUFFERED": "1",
         # Waiting threads must not spin on the cores that the app answers with.
         "OMP_WAIT_POLICY": "PASSIVE",

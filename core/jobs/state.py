@@ -11,10 +11,10 @@ import psutil
 
 from core.jobs.follow import log_tail
 from core.jobs.job import Job, read_job
-from core.jobs.record import LaunchRecord, read_exit, read_record
+from core.jobs.record import own_process, read_exit, read_record
 from core.locks import is_held
 from core.training.run_folder import RunFolder
-from core.training.status import RunStatus, living_process
+from core.training.status import RunStatus
 
 State = Literal[
     "queued",
@@ -28,6 +28,7 @@ State = Literal[
     "damaged",
 ]
 ACTIVE: frozenset[State] = frozenset({"starting", "running", "cancelling"})
+UNFINISHED: frozenset[State] = ACTIVE | {"queued"}
 RESUMABLE: frozenset[State] = frozenset({"cancelled", "failed", "lost"})
 # Of a process on another machine only the heartbeat is seen, which is due every 2 seconds.
 SILENT_S = 60.0
@@ -82,7 +83,8 @@ def _judged(path: Path, holding: bool) -> RunState:
         # Somebody may have gone on with it by hand while it waited.
         again = waits and told.state != "finished"
         return RunState("queued" if again else told.state, told.message, None, status, job)
-    process = (_process(told) if told is not None else None) or _launched(record)
+    words = (each for each in (told, record) if each is not None)
+    process = next(filter(None, map(own_process, words)), None)
     if told is not None and (process is not None or _beats(told)):
         state: State = "cancelling" if run.stop_requested else "running"
         return RunState(state, told.message, process, status, job)
@@ -101,19 +103,9 @@ def _held(path: Path, holding: bool) -> bool:
     return not holding and is_held(path)
 
 
-def _process(status: RunStatus) -> psutil.Process | None:
-    return living_process(status.pid, status.process_start) if status.is_here else None
-
-
-def _launched(record: LaunchRecord | None) -> psutil.Process | None:
-    if record is None or record.host not in ("", platform.node()):
-        return None
-    return living_process(record.pid, record.process_start)
-
-
 def _beats(status: RunStatus) -> bool:
     """Whether a job on another machine was heard of lately."""
-    return not status.is_here and time.time() - status.heartbeat < SILENT_S
+    return status.host not in ("", platform.node()) and time.time() - status.heartbeat < SILENT_S
 
 
 def _gone(path: Path) -> tuple[State, str]:

@@ -1,7 +1,6 @@
 """Which devices of this machine are at work for a folder of runs, whoever started what."""
 
 import json
-import platform
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import psutil
 
 from core.errors import RunError
 from core.jobs.job import read_job
-from core.jobs.record import LaunchRecord, read_record
+from core.jobs.record import own_process, read_record
 from core.jobs.slots import fitting, machine_slots, slot_of
 from core.locks import is_held
 from core.training.run_folder import RunFolder
-from core.training.status import RunStatus, living_process
+from core.training.status import RunStatus
 
 
 def taken_slots(root: Path) -> set[str]:
@@ -25,7 +24,7 @@ def taken_slots(root: Path) -> set[str]:
 def _slot(folder: Path) -> str | None:
     try:
         record, status = read_record(folder), RunFolder(path=folder).status()
-        started = record is not None and _process(record) is not None
+        started = record is not None and own_process(record) is not None
         # A process gives its folder up before it ends, and its device only when it has ended.
         if not started and not _is_leaving(status) and not is_held(folder):
             return None
@@ -38,12 +37,12 @@ def _slot(folder: Path) -> str | None:
     # One that was put back while its process was leaving has no slot any more.
     if job is not None and by_queue and (job.slot is not None or not job.is_local):
         return job.slot
-    return None if status is None or _process(status) is None else _by_hand(folder, status)
+    return None if status is None or own_process(status) is None else _by_hand(folder, status)
 
 
 def _is_leaving(status: RunStatus | None) -> bool:
     """Whether the process that wrote a status lives, and only for the job of that folder."""
-    process = None if status is None else _process(status)
+    process = None if status is None else own_process(status)
     return process is not None and is_command(process)
 
 
@@ -58,11 +57,6 @@ def is_command(process: psutil.Process) -> bool:
         # It has just ended.
         return False
     return ("-m", "core") in pairwise(words)
-
-
-def _process(told: LaunchRecord | RunStatus) -> psutil.Process | None:
-    here = told.host in ("", platform.node())
-    return living_process(told.pid, told.process_start) if here else None
 
 
 def _by_hand(folder: Path, status: RunStatus) -> str:

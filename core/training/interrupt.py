@@ -13,6 +13,9 @@ from core.errors import RunError
 from core.training.launched import train_command
 from core.training.run_folder import RunFolder
 
+# What a command that was asked to stop ends with: 128 and the number of SIGINT, as shells have it.
+INTERRUPTED = 130
+
 
 class TrainingInterrupted(RunError):  # noqa: N818 - to be asked to stop is no error
     """Training was asked to stop; everything is saved and the message says how to go on."""

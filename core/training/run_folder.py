@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
-from core.locks import LockHeld, hold, is_held
+from core.locks import Lock, LockHeld, hold, is_held
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus
 
@@ -121,6 +121,14 @@ class RunFolder(BaseModel):
         """Forget a request to stop."""
         (self.path / "stop").unlink(missing_ok=True)
 
+    def forget_stop(self, lock: Lock) -> None:
+        """Forget requests from before a job begins, under the hold that it has on its folder.
+
+        A starter that handed the hold on has forgotten them itself, and hears of later ones.
+        """
+        if not lock.handed:
+            self.clear_stop()
+
 
 @contextmanager
 def opened_run(config: TrainConfig, resume: bool) -> Iterator[RunFolder]:
@@ -137,9 +145,7 @@ def opened_run(config: TrainConfig, resume: bool) -> Iterator[RunFolder]:
         _check_empty(config.run)
     with hold(config.run) as lock:
         run = _existing_run(config) if resume else _new_run(config)
-        if not lock.handed:
-            # A starter forgets earlier requests before it starts a run, and hears of later ones.
-            run.clear_stop()
+        run.forget_stop(lock)
         sweep(run.path)
         yield run
 

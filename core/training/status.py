@@ -35,11 +35,6 @@ class RunStatus(BaseModel):
     eta_s: float | None = None
     message: str = ""
 
-    @property
-    def is_here(self) -> bool:
-        """Whether its process is one of this machine; so is one that names no machine."""
-        return self.host in ("", platform.node())
-
 
 def own_status(state: State = "running") -> RunStatus:
     """The status of this very process."""

@@ -15,7 +15,7 @@ from core.errors import RunError
 from core.locks import Lock, LockHeld, hold
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.recorded import recorded
-from core.training.status import own_status
+from core.training.status import HEARTBEAT_S, own_status
 from core.tuning.claim import WORKER, is_left
 from core.tuning.crew import Crew, threads_each
 from core.tuning.ending import TrialReport, fail_trial, report_of
@@ -24,7 +24,6 @@ from core.tuning.schema import TuneConfig
 from core.tuning.storage import handle, open_study, trials_of
 
 _POLL_S = 0.5
-_HEARTBEAT_S = 2.0
 _KILLED = "killed"
 # A second time is no accident: memory that did not suffice will not suffice again.
 _DEADLY = 2
@@ -42,8 +41,7 @@ def conduct(config: TuneConfig) -> Iterator[TrialReport]:
     folder = StudyFolder.of(config)
     with hold(folder.path) as lock:
         found = folder.begin(config)
-        if not lock.handed:
-            folder.job.clear_stop()
+        folder.job.forget_stop(lock)
         with recorded(folder.job), Interruption(folder.job) as interruption:
             study = open_study(folder, found)
             yield from _Conductor(folder, config, study, interruption).conduct()
@@ -132,7 +130,7 @@ class _Conductor:
 
     def _beat(self, done: int) -> None:
         now = time.time()
-        if now - self.status.heartbeat < _HEARTBEAT_S and done == self.status.step:
+        if now - self.status.heartbeat < HEARTBEAT_S and done == self.status.step:
             return
         planned = self.config.planned
         fresh = done - self.before

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import RunError
+from core.project import python_path
+from core.training.interrupt import INTERRUPTED
 from core.tuning.claim import worker_name
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 
-PROJECT = Path(__file__).resolve().parents[2]
-INTERRUPTED = 130
 PARENT = "BEARINGS_TUNE_PARENT"
 # A worker saves within a step of being asked; the longest step is a validation.
 _GRACE_S = 60.0
@@ -128,8 +128,7 @@ class Crew:
     def _environment(self, place: int) -> dict[str, str]:
         given = os.environ
         own = {
-            # `-m core` must find the project from whatever folder this process was started in.
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), given.get("PYTHONPATH")])),
+            **python_path(),
             PARENT: str(os.getpid()),
         }
         devices = given.get("CUDA_VISIBLE_DEVICES", "").split(",")

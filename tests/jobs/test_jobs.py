@@ -210,7 +210,7 @@ def test_an_end_that_is_written_during_the_judgement_counts(
     def ends_now(pid: int, process_start: float) -> None:
         run.write_status(status.model_copy(update={"state": "finished"}))
 
-    monkeypatch.setattr("core.jobs.state.living_process", ends_now)
+    monkeypatch.setattr("core.jobs.record.living_process", ends_now)
     assert run_state(run.path).state == "finished"
 
 
