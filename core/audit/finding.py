@@ -11,6 +11,8 @@ Column = Literal[
 """What a finding is about: a column under the course's name, `position` for latitude and longitude
 together, or nothing where it is about the photo as a whole."""
 
+NOTATION_SCORE = 0.3
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -22,9 +24,11 @@ class Finding:
         column: Which value is meant.
         value: The value as the file has it; `latitude longitude` for a position.
         proposal: What it should be, in the same form; empty where nothing can be proposed.
-        score: How sure the finding is, in `[0, 1]`; 1 is certain.
+        score: How sure it is that the value, as Bearings reads it, is wrong, in `[0, 1]`; an odd
+            notation that is read right all the same scores at most `NOTATION_SCORE`.
         evidence: One sentence that a person can check.
-        photo_id: Key of the photo in its dataset.
+        photo_id: Key of the photo in its dataset; empty where the finding is about a whole label
+            file, whose name is then in `filename`.
     """
 
     filename: str

@@ -23,9 +23,10 @@ ALIASES = {
 _MEANING = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 
 
-def read_columns(path: Path) -> pd.DataFrame:
+def read_columns(path: Path, *, strip: bool = True) -> pd.DataFrame:
     """Read a label file as text, every value stripped, under the columns `NEEDED` + `OPTIONAL`.
 
+    With `strip=False` values keep their outer blanks, for whoever judges how the file is written.
     Optional columns that the file lacks are empty strings; other columns are left out.
 
     Raises:
@@ -48,11 +49,15 @@ def read_columns(path: Path) -> pd.DataFrame:
         raise LabelError(f"{path} has a header but no rows")
     return pd.DataFrame(
         {
-            name: table[names[name]].str.strip() if name in names else ""
+            name: _column(table[names[name]], strip) if name in names else ""
             for name in (*NEEDED, *OPTIONAL)
         },
         index=table.index,
     )
+
+
+def _column(text: pd.Series, strip: bool) -> pd.Series:
+    return text.str.strip() if strip else text
 
 
 def _read_text(path: Path) -> tuple[list[str], pd.DataFrame]:

@@ -1,0 +1,101 @@
+"""The audit: every registered check over the rows of a label file; nothing is changed."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.audit.check import Check
+from core.audit.finding import CSV_COLUMNS, Finding
+from core.audit.registry import CHECKS
+from core.audit.rows import LabelRows, read_rows
+from core.audit.schema import AuditConfig
+from core.files import write_text
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A check that could not be made, and why."""
+
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the checks found.
+
+    Attributes:
+        root: The dataset folder.
+        rows: How many label rows were read.
+        findings: The surest first.
+        skipped: Checks that could not be made.
+    """
+
+    root: Path
+    rows: int
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """How many findings there are of each kind, the most frequent first."""
+        return dict(Counter(found.finding for found in self.findings).most_common())
+
+
+def audit(
+    config: AuditConfig,
+    checks: Sequence[Check] = CHECKS,
+    progress: Progress | None = None,
+) -> Audit:
+    """Read the labels, make every check that can be made, and write `config.out` where it is given.
+
+    Args:
+        config: What to audit.
+        checks: The checks to make.
+        progress: Called with `(checks done, checks in all)`.
+
+    Raises:
+        LabelError: The labels cannot be read as a table at all.
+    """
+    rows = read_rows(config.dataset)
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for number, check in enumerate(checks, start=1):
+        if reason := check.needs(rows, config):
+            skipped.append(Skipped(check.name, reason))
+        else:
+            findings += _checked(check, rows, config)
+        if progress:
+            progress(number, len(checks))
+    kept = [found for found in findings if found.score >= config.min_score]
+    kept.sort(key=lambda found: -found.score)
+    result = Audit(rows.root, len(rows), tuple(kept), tuple(skipped))
+    if config.out is not None:
+        write_findings(config.out, result.findings)
+    return result
+
+
+def _checked(check: Check, rows: LabelRows, config: AuditConfig) -> list[Finding]:
+    found = list(check.find(rows, config))
+    unknown = {each.finding for each in found} - set(check.kinds)
+    if unknown:
+        raise ValueError(f"check {check.name} does not declare the kinds {sorted(unknown)}")
+    return found
+
+
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
+    """Replace a `findings.csv`: columns `CSV_COLUMNS`, one row a finding."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for found in findings:
+        writer.writerow(
+            [f"{found.score:.3f}" if name == "score" else getattr(found, name)
+             for name in CSV_COLUMNS]
+        )  # fmt: skip
+    write_text(path, text.getvalue())

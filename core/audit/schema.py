@@ -1,0 +1,27 @@
+"""Options of `audit`; read by the command line and by forms, so nothing heavy here."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AuditConfig(BaseModel):
+    """What to audit, and from where on something counts as odd."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Path = Field(description="Dataset folder, or one CSV file of labels")
+    out: Path | None = Field(None, description="CSV file to write the findings to")
+    photos: bool = Field(True, description="Also look at the photos, where there are any")
+    neighbours: int = Field(
+        30, ge=3, le=1000, description="Rows nearest in space that vote on a row's region"
+    )
+    first_hour: float = Field(
+        6.0, ge=0.0, le=24.0, description="Photos before this hour of the day are implausible"
+    )
+    last_hour: float = Field(
+        20.0, ge=0.0, le=24.0, description="Photos after this hour of the day are implausible"
+    )
+    min_score: float = Field(
+        0.0, ge=0.0, le=1.0, description="Leave out findings that are less sure than this"
+    )
