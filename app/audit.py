@@ -50,7 +50,8 @@ def facts(data: Dataset) -> dict[str, str]:
 
 def split_facts(data: Dataset, split: Split) -> SplitFacts:
     """Count a split's parts and measure how near its test photos are to training photos."""
-    rows = {part: split.rows(data, part) for part in PARTS}
+    every = {part: split.rows(data, part) for part in PARTS}
+    rows = {part: own for part, own in every.items() if len(own)}
     names = region_names(data)
     named = data.table["region"].map(names)
     counts = {

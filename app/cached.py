@@ -185,7 +185,7 @@ def _dataset(folder: Path, key: Stamp) -> Dataset:
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
 def _split(_data: Dataset, root: str, key: Stamp, protocol: str, seed: int) -> "Split":
-    from core.dataset.splits import make_split
+    from core.dataset.protocols import make_split
 
     if protocol == "region":
         return make_split(_data, "region", seed, fold=0, folds=min(5, len(_data.regions)))

@@ -12,6 +12,7 @@ from core.evaluation.schema import EvaluateConfig, Part
 _PARTS: dict[Part, str] = {
     "test": "test: photos kept for this",
     "val": "val: photos that chose the best epoch",
+    "calibrate": "calibrate: photos that its certainty was fitted to",
     "train": "train: how well it remembers",
     "all": "all: a data set that the model never saw",
 }

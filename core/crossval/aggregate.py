@@ -11,6 +11,7 @@ from core.crossval.pooled import Pooled, pool, pooled_table
 from core.crossval.schema import CrossvalConfig
 from core.dataset.fingerprint import labels_hash
 from core.dataset.labels import Dataset
+from core.dataset.splits import PARTS
 from core.errors import RunError
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, figures, plain
@@ -102,7 +103,7 @@ def _described(fold: Fold) -> dict[str, Any]:
         "fold": fold.number,
         "run": fold.run.path.name,
         "split_hash": fold.split.hash,
-        "photos": {part: parts.count(part) for part in ("train", "val", "test")},
+        "photos": {part: parts.count(part) for part in PARTS},
         "epochs": len(events),
         "best_epoch": int(fold.card.metrics["epoch"]),
         "seconds": round(sum(float(event["seconds"]) for event in events), 1),

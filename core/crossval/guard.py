@@ -15,7 +15,8 @@ from core.crossval.answers import Answers, read_answers
 from core.crossval.folder import fold_run, is_trained
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset
-from core.dataset.splits import Split, make_split
+from core.dataset.protocols import split_by
+from core.dataset.splits import Split, as_begun
 from core.errors import CheckpointError, RunError
 from core.evaluation.report import Report
 from core.inference.loading import load_split
@@ -57,15 +58,7 @@ class Fold:
 
 def fold_split(config: CrossvalConfig, dataset: Dataset, number: int) -> Split:
     """The split of one fold, made from the labels."""
-    chosen = config.split
-    return make_split(
-        dataset,
-        chosen.protocol,
-        chosen.seed,
-        fold=number,
-        folds=chosen.folds,
-        gap_minutes=chosen.gap_minutes,
-    )
+    return split_by(dataset, config.split.model_copy(update={"fold": number}))
 
 
 def report_folder(config: CrossvalConfig, run: RunFolder) -> Path:
@@ -88,9 +81,11 @@ def read_fold(config: CrossvalConfig, dataset: Dataset, number: int) -> Fold:
         RunError: It is not finished or damaged.
         LeakError: Something in it does not follow from its training part.
     """
-    run, split = fold_run(config.out, number), fold_split(config, dataset, number)
+    run = fold_run(config.out, number)
     if not is_trained(run):
         raise RunError(f"fold {number} ({run.path}) is not finished")
+    begun = Split.from_json(run.read_json("split.json"))
+    split = as_begun(fold_split(config, dataset, number), begun)
     folder = report_folder(config, run)
     fold = Fold(
         number,

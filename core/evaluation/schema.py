@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Part = Literal["test", "val", "train", "all"]
+Part = Literal["test", "val", "calibrate", "train", "all"]
 Clusters = Literal["spot", "visit"]
 Kind = Literal["refined", "raw"]
 

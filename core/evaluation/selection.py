@@ -67,6 +67,11 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     split = load_split(predictor.folder)
     _check_same_campus(dataset, predictor.card)
     rows = split.rows(dataset, part)
+    if part == "calibrate" and part not in split.parts.values():
+        raise SplitError(
+            "the stored split has no calibrate part (too few validation photos, or a checkpoint "
+            "from before there was one): use --split val"
+        )
     if len(rows) == 0:
         raise SplitError(
             f"none of the {part} photos of the stored {split.protocol} split is in {dataset.root}: "

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core.dataset.labels import Dataset
 from core.dataset.prepare import prepare_dataset
-from core.dataset.splits import PARTS, Part, Split, make_split
+from core.dataset.protocols import split_by
+from core.dataset.splits import PARTS, Part, Split, as_begun
 from core.dataset.store import PhotoStore
 from core.geo import Floats, LocalFrame, heading_unit
 from core.model.losses import Targets
@@ -33,7 +34,7 @@ class TrainingData:
         region: `(n,)` indices into `dataset.regions`.
         normaliser: Fitted to the training part.
         target: `(n, 2)` float32 normalised positions; NaN where training teaches none.
-        rows: Row numbers of each part.
+        rows: Row numbers of each part; none for `calibrate` where the split has no such part.
     """
 
     dataset: Dataset
@@ -69,7 +70,9 @@ class TrainingData:
 
     def statements(self, farthest_spreads: float) -> list[str]:
         """What the run should say before it starts: parts, rows left out, oddities."""
-        sizes = ", ".join(f"{len(self.rows[part])} {part}" for part in PARTS)
+        sizes = ", ".join(
+            f"{len(self.rows[part])} {part}" for part in PARTS if len(self.rows[part])
+        )
         said = [
             f"{len(self.dataset)} photos of {self.dataset.campus.name} in "
             f"{len(self.dataset.regions)} regions; {self.split.protocol} split: {sizes}",
@@ -93,8 +96,15 @@ def read_training_data(
     config: TrainConfig,
     input_size: int,
     progress: Callable[[int, int], None] | None = None,
+    begun: Split | None = None,
 ) -> TrainingData:
     """Read labels, decode photos into the store, split, and fit the normaliser.
+
+    Args:
+        config: Every option.
+        input_size: Pixels of a side of what the network sees.
+        progress: Called with photos decoded and photos in all.
+        begun: The split that a resumed run was begun with; see `as_begun`.
 
     Raises:
         LabelError, FrameError, ImageError, SplitError: As the dataset room says.
@@ -103,14 +113,9 @@ def read_training_data(
     dataset, store = prepare_dataset(
         config.dataset, size, allow_missing=config.allow_missing, progress=progress
     )
-    split = make_split(
-        dataset,
-        config.split.protocol,
-        config.split.seed,
-        fold=config.split.fold,
-        folds=config.split.folds,
-        gap_minutes=config.split.gap_minutes,
-    )
+    split = split_by(dataset, config.split)
+    if begun is not None:
+        split = as_begun(split, begun)
     rows = {part: split.rows(dataset, part) for part in PARTS}
     frame = dataset.local_frame()
     position_m = frame.to_metres(dataset.positions)

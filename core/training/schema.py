@@ -6,44 +6,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
+from core.dataset.split_schema import SplitConfig
 from core.model.schema import LossConfig, ModelConfig
 from core.refine.schema import RefineConfig
 
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
-
-
-class SplitConfig(BaseModel):
-    """Which photos train, which select, which are kept for the test."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    protocol: Literal["spot", "visit", "random", "official", "region"] = Field(
-        "spot",
-        description="spot: photos within a few metres stay together; visit: photos of one walk "
-        "stay together; random: as most published figures; official: the folder's own; region: "
-        "whole regions unseen",
-    )
-    seed: int = Field(0, ge=0, description="Another seed is another split")
-    fold: int | None = Field(
-        None, ge=0, description="Which fold is the test part; empty: one split, no folds"
-    )
-    folds: int = Field(5, ge=2, le=50, description="How many folds there are")
-    gap_minutes: float = Field(
-        10.0,
-        gt=0,
-        le=1440,
-        description="visit: a walk ends where no photo was taken for longer; of no account where "
-        "the labels name walks",
-    )
-
-    @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
-        if self.fold is not None and self.fold >= self.folds:
-            raise ValueError(
-                f"fold {self.fold} does not exist: folds run from 0 to {self.folds - 1}"
-            )
-        return self
 
 
 class Stage1Config(BaseModel):

@@ -140,7 +140,7 @@ def open_session(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     watch = watch_preparation(run, interruption, processes)
-    data, model = processes.in_turn(lambda: _prepare(config, watch))
+    data, model = processes.in_turn(lambda: _prepare(run, config, watch))
     _check_same_data(run, data, processes)
     model = compute.place(model)
     check_refinement(config, data)
@@ -163,9 +163,12 @@ def open_session(
     )
 
 
-def _prepare(config: TrainConfig, watch: Watch) -> tuple[TrainingData, BearingsModel]:
+def _prepare(
+    run: RunFolder, config: TrainConfig, watch: Watch
+) -> tuple[TrainingData, BearingsModel]:
     torch.manual_seed(config.seed)
-    data = read_training_data(config, preprocess_of(config.model).input_size, watch)
+    begun = _begun_split(run)
+    data = read_training_data(config, preprocess_of(config.model).input_size, watch, begun)
     model = build_model(config.model, data.dataset.regions)
     if model.place_head is not None:
         put_anchors(model.place_head, data, config.seed)
@@ -249,6 +252,12 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
     )
 
 
+def _begun_split(run: RunFolder) -> Split | None:
+    if not (run.path / "split.json").exists():
+        return None
+    return Split.from_json(run.read_json("split.json"))
+
+
 def _write_beginning(
     run: RunFolder,
     config: TrainConfig,
@@ -257,14 +266,12 @@ def _write_beginning(
     saved: Progress | None,
 ) -> None:
     """Write split and environment of a new run; check that a resumed one still has its split."""
-    path = run.path / "split.json"
-    if path.exists():
-        begun = Split.from_json(run.read_json("split.json"))
-        if begun.hash != data.split.hash:
-            raise SplitError(
-                f"{config.dataset} is no longer the dataset that {run.path} was begun with (split "
-                f"{data.split.hash[:12]} instead of {begun.hash[:12]}): begin a new run"
-            )
+    begun = _begun_split(run)
+    if begun is not None and begun.hash != data.split.hash:
+        raise SplitError(
+            f"{config.dataset} is no longer the dataset that {run.path} was begun with (split "
+            f"{data.split.hash[:12]} instead of {begun.hash[:12]}): begin a new run"
+        )
     run.write_json("split.json", data.split.to_json())
     device = str(compute.device)
     run.write_json(

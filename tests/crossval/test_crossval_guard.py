@@ -12,6 +12,7 @@ from core.crossval.answers import ANSWERS, read_answers
 from core.crossval.folder import fold_run, read_config
 from core.crossval.guard import LeakError, report_folder
 from core.crossval.run import aggregate_folder
+from core.dataset import halving
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.splits import Split
 from core.files import write_json
@@ -82,6 +83,17 @@ def test_a_split_that_is_not_the_labels_is_caught(finished: Path, run: RunFolder
     swapped = replace(split, parts=split.parts | {test: "train", train: "test"})
     run.write_json("split.json", swapped.to_json())
     refused(finished, "its split.json belongs to split")
+
+
+def test_folds_begun_before_splits_had_calibrate_are_pooled(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halving, "FEWEST_PHOTOS", 1)
+    monkeypatch.setattr(halving, "FEWEST_GROUPS", 1)
+    (finished / "crossval.json").unlink()
+    report = aggregate_folder(read_config(finished))
+    assert report["pooled"]["n"] == 48
+    assert all(fold["photos"]["calibrate"] == 0 for fold in report["folds"])
 
 
 def test_a_whole_fold_of_another_split_is_caught(finished: Path, run: RunFolder) -> None:

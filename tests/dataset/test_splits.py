@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.splits import PARTS, Split, make_split
+from core.dataset.protocols import make_split
+from core.dataset.splits import PARTS, Split, as_begun, calibration_part
 from core.dataset.spots import spot_groups
 from core.errors import SplitError
 from tests.dataset.plane import dataset_of
@@ -29,6 +30,7 @@ def test_every_photo_is_in_one_part_and_no_part_is_empty(
 ) -> None:
     split = make_split(town, protocol, 0, fold=fold)
     rows = [split.rows(town, part) for part in PARTS]
+    assert PARTS == ("train", "val", "calibrate", "test")
     assert sorted(np.concatenate(rows)) == list(range(900))
     assert all(len(part) for part in rows)
 
@@ -36,10 +38,11 @@ def test_every_photo_is_in_one_part_and_no_part_is_empty(
 @pytest.mark.parametrize("protocol", ["random", "spot"])
 def test_shares_are_eighty_ten_ten_in_every_region(town: Dataset, protocol: str) -> None:
     split = make_split(town, protocol, 0)
-    for part, share in zip(PARTS, (0.8, 0.1, 0.1), strict=True):
+    for part, share in zip(PARTS, (0.8, 0.05, 0.05, 0.1), strict=True):
         rows = split.rows(town, part)
         assert len(rows) / 900 == pytest.approx(share, abs=0.015)
-        by_region = np.bincount(town.region_index[rows]) / np.bincount(town.region_index)
+        counts = np.bincount(town.region_index[rows], minlength=len(town.regions))
+        by_region = counts / np.bincount(town.region_index)
         np.testing.assert_allclose(by_region, share, atol=0.06)
 
 
@@ -49,6 +52,42 @@ def test_spots_are_never_divided(town: Dataset, fold: int | None) -> None:
     groups = spot_groups(town.local_frame().to_metres(town.positions), split.radius_m)
     parts = np.array([split.parts[photo] for photo in town.table["photo_id"]])
     assert all(len(set(parts[groups == group])) == 1 for group in range(groups.max() + 1))
+
+
+@pytest.mark.parametrize("fold", [None, 0, 4])
+def test_val_and_calibrate_share_no_spot(town: Dataset, fold: int | None) -> None:
+    for protocol in ("spot", "region"):
+        split = make_split(town, protocol, 0, fold=1 if protocol == "region" else fold)
+        groups = spot_groups(town.local_frame().to_metres(town.positions), split.radius_m)
+        val, aside = (set(groups[split.rows(town, part)]) for part in ("val", "calibrate"))
+        assert len(val) >= 5
+        assert len(aside) >= 5
+        assert val.isdisjoint(aside)
+        assert calibration_part(split) == "calibrate"
+
+
+@pytest.mark.parametrize(("points", "each"), [(60, 3), (36, 12)], ids=["photos", "spots"])
+def test_too_few_photos_or_spots_for_two_halves_stay_together(points: int, each: int) -> None:
+    where = np.repeat(np.random.default_rng(1).uniform(0, 900, (points, 2)), each, axis=0)
+    few = dataset_of(where, ["1"] * len(where))
+    split = make_split(few, "spot", 0)
+    assert len(split.rows(few, "calibrate")) == 0
+    assert len(split.rows(few, "val")) / len(few) == pytest.approx(0.1, abs=0.05)
+    assert calibration_part(split) == "val"
+    assert any("must serve for calibration too" in note for note in split.notes)
+
+
+def test_a_split_of_old_without_calibrate_is_read_and_goes_on(town: Dataset) -> None:
+    split = make_split(town, "spot", 0)
+    together = {p: "val" if part == "calibrate" else part for p, part in split.parts.items()}
+    stored = replace(split, parts=together).to_json()
+    del stored["parts"]["calibrate"]
+    old = Split.from_json(stored)
+    assert calibration_part(old) == "val"
+    assert as_begun(split, old) == old
+    moved = old.parts | {next(p for p, part in old.parts.items() if part == "test"): "train"}
+    assert as_begun(split, replace(old, parts=moved)) == split
+    assert as_begun(split, split) == split
 
 
 def test_random_divides_spots_which_is_its_leak(town: Dataset) -> None:
@@ -67,17 +106,21 @@ def test_folds_test_every_photo_once(town: Dataset, protocol: str) -> None:
     assert max(map(len, tested)) - min(map(len, tested)) < (250 if protocol == "region" else 40)
 
 
-def test_val_of_a_fold_is_a_tenth_of_all(town: Dataset) -> None:
+def test_val_and_calibrate_of_a_fold_are_a_tenth_of_all(town: Dataset) -> None:
     for protocol in ("random", "spot", "region"):
-        rows = make_split(town, protocol, 0, fold=0).rows(town, "val")
-        assert len(rows) / 900 == pytest.approx(0.1, abs=0.02)
+        split = make_split(town, protocol, 0, fold=0)
+        val, aside = (len(split.rows(town, part)) for part in ("val", "calibrate"))
+        assert (val + aside) / 900 == pytest.approx(0.1, abs=0.02)
+        assert val == pytest.approx(aside, rel=0.2)
 
 
 def test_every_region_held_out_is_trained_except_in_region_folds(town: Dataset) -> None:
     for protocol, fold in PROTOCOLS:
         split = make_split(town, protocol, 0, fold=fold)
-        trained, val, tested = (set(town.region_index[split.rows(town, part)]) for part in PARTS)
-        assert val <= trained
+        trained, val, aside, tested = (
+            set(town.region_index[split.rows(town, part)]) for part in PARTS
+        )
+        assert val | aside <= trained
         assert tested.isdisjoint(trained) if protocol == "region" else tested <= trained
 
 
@@ -144,15 +187,22 @@ def test_without_a_test_file_the_official_val_part_is_tested(town: Dataset) -> N
         dataset_of(town.positions, town.table["region"].tolist(), official), "official", 0
     )
     assert list(split.rows(town, "test")) == list(range(800, 900))
-    assert len(split.rows(town, "val")) == pytest.approx(90, abs=10)
+    carved = [len(split.rows(town, part)) for part in ("val", "calibrate")]
+    assert sum(carved) == pytest.approx(90, abs=10)
+    assert min(carved) > 35
 
 
-def test_all_three_official_parts_are_taken_as_they_are(town: Dataset) -> None:
+def test_all_three_official_parts_are_taken_as_they_are_but_for_half_of_val(town: Dataset) -> None:
+    # Four photos a point, so that val begins and ends with a whole one.
+    points = np.repeat(town.positions[::3], 4, axis=0)[:900]
     official = ["train"] * 700 + ["val"] * 100 + ["test"] * 100
-    split = make_split(
-        dataset_of(town.positions, town.table["region"].tolist(), official), "official", 0
-    )
-    assert [len(split.rows(town, part)) for part in PARTS] == [700, 100, 100]
+    held = dataset_of(points, town.table["region"].tolist(), official)
+    split = make_split(held, "official", 0)
+    train, val, aside, test = (split.rows(held, part) for part in PARTS)
+    assert (len(train), len(test)) == (700, 100)
+    assert sorted([*val, *aside]) == list(range(700, 800))
+    assert len(aside) == pytest.approx(50, abs=8)
+    assert set(val // 4).isdisjoint(aside // 4)
 
 
 def test_parts_that_need_no_spots_are_made_where_walks_chain() -> None:
@@ -201,4 +251,5 @@ def test_the_tiny_campus_of_the_tests_can_be_split(shared_campus: Path) -> None:
     dataset = read_dataset(shared_campus)
     for protocol in ("random", "spot"):
         split = make_split(dataset, protocol, 0)
-        assert min(len(split.rows(dataset, part)) for part in PARTS) >= 4
+        assert min(len(split.rows(dataset, part)) for part in ("train", "val", "test")) >= 4
+        assert calibration_part(split) == "val"

@@ -106,6 +106,13 @@ def test_only_the_test_photos_are_judged(found: Evaluation, checkpoint: Path) ->
     assert found.report["trained_on"]["photos"] == list(split.parts.values()).count("train")
 
 
+def test_a_part_that_the_split_does_not_have_is_refused(
+    checkpoint: Path, shared_campus: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SplitError, match=r"no calibrate part .*--split val"):
+        judge(checkpoint, shared_campus, tmp_path, "calibrate")
+
+
 def test_plots_are_pictures(found: Evaluation) -> None:
     for name in PLOTS:
         with Image.open(found.out / f"{name}.png") as picture:

@@ -50,8 +50,9 @@ def test_a_photo_finds_itself_through_the_projection() -> None:
     np.testing.assert_allclose(similarity.max(axis=1), 1.0, atol=2e-3)
 
 
-def test_only_training_photos_may_enter() -> None:
-    parts = dict.fromkeys(IDS, "train") | {IDS[5]: "val"}
+@pytest.mark.parametrize("part", ["val", "calibrate", "test", "buffer"])
+def test_only_training_photos_may_enter(part: str) -> None:
+    parts = dict.fromkeys(IDS, "train") | {IDS[5]: part}
     with pytest.raises(SplitError, match=r"images/5\.jpg"):
         make_gallery(parts=parts)
     del parts[IDS[5]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.dataset import halving
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
 from core.training.fit import fit
@@ -114,6 +115,16 @@ def test_a_process_that_dies_loses_only_the_epoch_at_work(
         list(fit(config, on_step=die))
     assert [r.epoch for r in fit(config, resume=True)] == [3, 4]
     assert _ending(config) == uninterrupted
+
+
+def test_a_run_begun_before_splits_had_calibrate_goes_on_with_its_own(
+    uninterrupted: Ending, left: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From here on the same labels would give half of the validation photos to calibrate.
+    monkeypatch.setattr(halving, "FEWEST_PHOTOS", 1)
+    monkeypatch.setattr(halving, "FEWEST_GROUPS", 1)
+    list(fit(left, resume=True))
+    assert _ending(left) == uninterrupted
 
 
 def test_an_epoch_saved_but_not_told_is_told_once(uninterrupted: Ending, left: TrainConfig) -> None:

@@ -1,0 +1,208 @@
+"""The named, seeded rules by which photos get their parts.
+
+`random` compares with published figures; `spot` keeps photos of one standing point together, so
+that a test photo is not known from its neighbour; `visit` keeps photos of one walk together, for a
+known place on another day; `region` holds whole regions out; `official` is the folder's own.
+Assignment sees photos in the order of their ids, never in that of the file.
+"""
+
+from typing import Any, get_args
+
+import numpy as np
+
+from core.dataset.assign import assign_groups, spare_groups, teach_regions
+from core.dataset.halving import halve_val
+from core.dataset.labels import Dataset
+from core.dataset.split_schema import Protocol, SplitConfig
+from core.dataset.splits import Part, Split
+from core.dataset.spots import RADII_M, spot_groups, spots_below
+from core.dataset.visits import GAP_MINUTES, find_visits
+from core.errors import SplitError
+
+VAL_SHARE = 0.1
+TEST_SHARE = 0.1
+_SHARES = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
+_CODES: tuple[Part, ...] = ("train", "val", "test", "calibrate")
+"""Part by the number that it has while photos are dealt."""
+_NO_VISIT_SPARED = (
+    "no trained visit can be spared for validation without leaving a region untaught: "
+    "validation photos are spots of trained visits"
+)
+
+
+def split_by(dataset: Dataset, config: SplitConfig) -> Split:
+    """Split a dataset as the options of a run say; see `make_split`."""
+    return make_split(
+        dataset,
+        config.protocol,
+        config.seed,
+        fold=config.fold,
+        folds=config.folds,
+        gap_minutes=config.gap_minutes,
+    )
+
+
+def make_split(
+    dataset: Dataset,
+    protocol: Protocol,
+    seed: int,
+    *,
+    fold: int | None = None,
+    folds: int = 5,
+    gap_minutes: float = GAP_MINUTES,
+) -> Split:
+    """Split a dataset by a named protocol.
+
+    Without a fold, 80 % train, 10 % val and 10 % test, as near as groups and regions allow. With
+    one, fold `fold` of `folds` is the test part and val, 10 % of all, is carved from the rest by
+    the same rule; where no visit can be spared, by `spot`. A region that one group holds alone is
+    trained in every fold. Last, half of val becomes calibrate, by whole groups (`halve_val`).
+
+    `region` exists as folds only; its val part is carved from the trained regions by `spot`.
+    `official` takes the parts of the folder: without a test file, the official val part is the
+    test part; a missing val part is carved from train by `spot`.
+
+    Raises:
+        SplitError: The protocol does not fit the dataset, a part would be empty, or a val or test
+            region would not be trained (`region` apart, whose test regions must not be).
+    """
+    _check_request(dataset, protocol, fold, folds)
+    order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
+    regions = dataset.region_index[order]
+    official = dataset.table["official"].to_numpy()[order]
+    small, rule = _groups(dataset, order, protocol, gap_minutes)
+    groups = regions if protocol == "region" else small
+    if protocol == "official":
+        parts = _official(official, regions, small, seed)
+    elif fold is None:
+        parts = assign_groups(groups, regions, _SHARES, np.random.default_rng([seed]))
+    else:
+        parts = _tested(groups, regions, fold, folds, seed)
+        # Whole regions for val would leave even fewer trained; their spots serve as well.
+        rng = np.random.default_rng([seed, fold])
+        _carve_val(parts, small, regions, rng)
+        if protocol == "visit" and not (parts == 1).any():
+            small = spots_below(_metres(dataset, order))[0]
+            _carve_val(parts, small, regions, rng)
+            rule["notes"] += (_NO_VISIT_SPARED,)
+    if protocol in ("random", "spot", "visit"):
+        teach_regions(parts, groups, regions)
+    rule["notes"] = (*rule.get("notes", ()), *_set_aside(parts, small, regions, seed, fold))
+    named = _named(dataset, order, parts)
+    split = Split(protocol, seed, fold, folds if fold is not None else None, named, **rule)
+    _check_regions(split, dataset, parts, regions)
+    return split
+
+
+def _groups(
+    dataset: Dataset, order: np.ndarray, protocol: str, gap_minutes: float
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Photos that must not be parted, `(n,)` in the order given, and the rule that found them."""
+    if protocol == "random":
+        return np.arange(len(order)), {}
+    position_m = _metres(dataset, order)
+    if protocol == "official" and set(dataset.table["official"]) == {"train", "val", "test"}:
+        # The parts are there; only the halves of val have spots to keep together, where walks
+        # do not chain all photos into one.
+        return spot_groups(position_m, RADII_M[-1]), {}
+    if protocol == "visit":
+        table = dataset.table.iloc[order].reset_index(drop=True)
+        visits = find_visits(table, position_m, gap_minutes)
+        return visits.groups, {"gap_minutes": visits.gap_minutes, "notes": visits.notes}
+    spots, radius_m = spots_below(position_m)
+    return spots, {"radius_m": radius_m}
+
+
+def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int) -> None:
+    if protocol not in get_args(Protocol):
+        raise SplitError(f"unknown split {protocol!r}: choose {', '.join(get_args(Protocol))}")
+    if fold is not None and not (2 <= folds and 0 <= fold < folds):
+        raise SplitError(f"fold {fold} of {folds} does not exist: folds count from 0, at least 2")
+    if protocol == "official":
+        if fold is not None:
+            raise SplitError("the official split has no folds: use random, spot, visit or region")
+        if set(dataset.table["official"]) <= {"", "train"}:
+            raise SplitError(
+                f"{dataset.root} has no official split (labels_train.csv with labels_val.csv or "
+                "labels_test.csv): use spot or random"
+            )
+    if protocol == "region":
+        if fold is None:
+            raise SplitError("the region split exists as folds only: give --fold and --folds")
+        if len(dataset.regions) < folds:
+            raise SplitError(
+                f"{len(dataset.regions)} regions cannot be {folds} folds of regions: ask for fewer"
+            )
+
+
+def _official(
+    official: np.ndarray, regions: np.ndarray, spots: np.ndarray, seed: int
+) -> np.ndarray:
+    parts = np.select([official == "train", official == "val"], [0, 1], 2)
+    if not (parts == 2).any():
+        parts[parts == 1] = 2
+    if not (parts == 1).any():
+        _carve_val(parts, spots, regions, np.random.default_rng([seed]))
+    return parts
+
+
+def _carve_val(
+    parts: np.ndarray, groups: np.ndarray, regions: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Move groups worth 10 % of all photos from train to val, in place."""
+    train = np.flatnonzero(parts == 0)
+    share = min(VAL_SHARE * len(parts) / max(len(train), 1), 0.5)
+    carved = assign_groups(groups[train], regions[train], np.array([1.0 - share, share]), rng)
+    teach_regions(carved, groups[train], regions[train])
+    if not carved.any():
+        # Few, large groups: every one that was dealt to val was needed to teach a region.
+        spare = spare_groups(groups[train], regions[train], share * len(train), rng)
+        carved[spare] = 1
+    parts[train] = carved
+
+
+def _tested(
+    groups: np.ndarray, regions: np.ndarray, fold: int, folds: int, seed: int
+) -> np.ndarray:
+    """Deal groups into folds; the photos of one are the test part, all others train."""
+    equal = np.full(folds, 1.0 / folds)
+    numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
+    return np.where(numbers == fold, 2, 0)
+
+
+def _set_aside(
+    parts: np.ndarray, groups: np.ndarray, regions: np.ndarray, seed: int, fold: int | None
+) -> tuple[str, ...]:
+    """Move half of val to calibrate, in place, or return the note that says why not."""
+    val = np.flatnonzero(parts == 1)
+    if len(val) == 0:
+        return ()
+    rng = np.random.default_rng([seed, 0 if fold is None else fold, 3])
+    aside, note = halve_val(groups[val], regions[val], rng)
+    parts[val[aside]] = 3
+    return () if note is None else (note,)
+
+
+def _named(dataset: Dataset, order: np.ndarray, parts: np.ndarray) -> dict[str, Part]:
+    photo_ids = dataset.table["photo_id"].to_numpy()[order].astype(str).tolist()
+    return {photo: _CODES[part] for photo, part in zip(photo_ids, parts, strict=True)}
+
+
+def _metres(dataset: Dataset, order: np.ndarray) -> np.ndarray:
+    return dataset.local_frame().to_metres(dataset.positions[order])
+
+
+def _check_regions(split: Split, dataset: Dataset, parts: np.ndarray, regions: np.ndarray) -> None:
+    trained = set(regions[parts == 0])
+    held = {part: set(regions[parts == code]) for code, part in enumerate(_CODES) if code}
+    if split.protocol == "region":
+        held["test"] &= trained
+        if held["test"]:
+            raise SplitError("a region of the region split is both trained and tested")
+    for part, present in held.items():
+        lost = [dataset.regions[region] for region in sorted(present - trained)]
+        if lost and not (split.protocol == "region" and part == "test"):
+            raise SplitError(
+                f"regions {', '.join(lost)} are in the {part} part but not in train: give them "
+                "more photos, merge them with a neighbour, or choose another split"
+            )
