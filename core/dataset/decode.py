@@ -8,6 +8,8 @@ import io
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,26 @@ def decode_display(
     return np.asarray(upright)
 
 
+@contextmanager
+def open_header(
+    source: Path | str | bytes, *, name: str | None = None
+) -> Iterator[tuple[tuple[int, int], Image.Exif]]:
+    """Open a photo for its stored `(width, height)` and its EXIF; its pixels stay packed.
+
+    Raises:
+        ImageError: The photo is missing, too large, of another format, or its EXIF is damaged, as
+            far as it is read within the block.
+    """
+    label = name or ("upload" if isinstance(source, bytes) else str(source))
+    try:
+        with _open(source) as opened:
+            # Before EXIF: that of a PNG may lie behind its pixels.
+            _check_size(opened, label)
+            yield opened.size, opened.getexif()
+    except _DAMAGE as error:
+        raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
+
+
 def square_hfov_deg(hfov_deg: ArrayLike, kept_width: ArrayLike) -> Floats:
     """Horizontal field of view in degrees of the middle `kept_width` of a photo's width."""
     half = np.deg2rad(np.asarray(hfov_deg, np.float64)) / 2.0
@@ -129,12 +151,8 @@ def _open(source: Path | str | bytes) -> Image.Image:
 
 def _upright(image: Image.Image, label: str, size: int) -> Image.Image:
     """Load an opened photo, no larger than useful, and turn it as its EXIF says."""
+    _check_size(image, label)
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{label} has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million: "
-            "save it smaller"
-        )
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"{label} has {width} x {height} pixels, too few to show a place")
     # JPEG decodes straight to 1/2, 1/4 or 1/8; twice the wanted size leaves antialiasing its due.
@@ -142,6 +160,15 @@ def _upright(image: Image.Image, label: str, size: int) -> Image.Image:
     image.draft(None, (int(width * shrink) + 1, int(height * shrink) + 1))
     image.load()
     return ImageOps.exif_transpose(image)
+
+
+def _check_size(image: Image.Image, label: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{label} has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million: "
+            "save it smaller"
+        )
 
 
 def _rgb(image: Image.Image) -> Image.Image:

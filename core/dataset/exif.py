@@ -1,0 +1,174 @@
+"""What a photo's EXIF says about place, direction and lens; nothing is guessed and nothing trusted.
+
+Every value is optional: an absent, malformed or impossible one is None (Exif 3.0, CIPA DC-008).
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import ExifTags, Image
+
+from core.dataset.decode import open_header
+
+Reference = Literal["", "true", "magnetic"]
+
+# Diagonal of a 36 x 24 mm film frame, on which the 35 mm equivalent is based (CIPA DCG-001).
+FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+_TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
+_REFERENCES: dict[str, Reference] = {"T": "true", "M": "magnetic"}
+
+
+@dataclass(frozen=True)
+class PhotoExif:
+    """What one photo says about itself.
+
+    Attributes:
+        width: Pixels across the upright photo.
+        height: Pixels down the upright photo.
+        orientation: Exif orientation, 1 to 8; 1 where it says none.
+        latitude: WGS 84 degrees, or None.
+        longitude: WGS 84 degrees, or None.
+        accuracy_m: GPSHPositioningError in metres, or None.
+        direction_deg: GPSImgDirection in `[0, 360)`, or None.
+        reference: What the direction counts from; empty where the photo does not say.
+        focal35_mm: FocalLengthIn35mmFilm, or None.
+        taken: DateTimeOriginal as `YYYY-MM-DD HH:MM:SS`, or empty.
+    """
+
+    width: int
+    height: int
+    orientation: int = 1
+    latitude: float | None = None
+    longitude: float | None = None
+    accuracy_m: float | None = None
+    direction_deg: float | None = None
+    reference: Reference = ""
+    focal35_mm: float | None = None
+    taken: str = ""
+
+    @property
+    def has_position(self) -> bool:
+        """Whether it says where it was taken."""
+        return self.latitude is not None and self.longitude is not None
+
+    @property
+    def hfov_deg(self) -> float | None:
+        """Horizontal field of view in degrees of the whole upright photo, or None.
+
+        `2 atan(D w / sqrt(w^2 + h^2) / (2 f))` with film diagonal D and 35 mm equivalent f: the
+        equivalent is one of diagonals, so that 36 mm would be wrong for the 4:3 photos of phones.
+        """
+        if self.focal35_mm is None:
+            return None
+        across_mm = FILM_DIAGONAL_MM * self.width / math.hypot(self.width, self.height)
+        hfov = math.degrees(2.0 * math.atan(across_mm / (2.0 * self.focal35_mm)))
+        # Outside this the lens tag of a panorama, a fisheye or a fault speaks.
+        return hfov if 10.0 < hfov < 170.0 else None
+
+    def true_direction_deg(self, declination_deg: float | None) -> float | None:
+        """Direction from true north, or None where that is unknown.
+
+        Args:
+            declination_deg: Degrees that magnetic north lies east of true north; None: unknown, so
+                that a magnetic direction cannot be turned into a true one.
+        """
+        if self.direction_deg is None or not self.reference:
+            return None
+        if self.reference == "true":
+            return self.direction_deg
+        return None if declination_deg is None else (self.direction_deg + declination_deg) % 360.0
+
+
+def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
+    """Read size and EXIF of a photo without decoding it.
+
+    Raises:
+        ImageError: It is no photo, or too large.
+    """
+    with open_header(source, name=name) as (size, exif):
+        main = dict(exif)
+        lens = _directory(exif, ExifTags.IFD.Exif)
+        gps = _directory(exif, ExifTags.IFD.GPSInfo)
+    orientation = main.get(ExifTags.Base.Orientation)
+    orientation = orientation if orientation in range(1, 9) else 1
+    width, height = size[::-1] if orientation in _TURNED else size
+    latitude, longitude = _position(gps)
+    focal = _number(lens.get(ExifTags.Base.FocalLengthIn35mmFilm))
+    reference = _text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper()[:1]
+    return PhotoExif(
+        width,
+        height,
+        int(orientation),
+        latitude,
+        longitude,
+        _within(_number(gps.get(ExifTags.GPS.GPSHPositioningError)), 0.0, 1e6),
+        _direction(gps.get(ExifTags.GPS.GPSImgDirection)),
+        _REFERENCES.get(reference, ""),
+        focal if focal and focal > 0.0 else None,
+        _taken(lens.get(ExifTags.Base.DateTimeOriginal)),
+    )
+
+
+def _directory(exif: Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
+    return dict(exif.get_ifd(which))
+
+
+def _position(gps: dict[int, Any]) -> tuple[float | None, float | None]:
+    tags = ExifTags.GPS
+    latitude = _degrees(gps.get(tags.GPSLatitude), gps.get(tags.GPSLatitudeRef), "N", "S", 90.0)
+    longitude = _degrees(gps.get(tags.GPSLongitude), gps.get(tags.GPSLongitudeRef), "E", "W", 180.0)
+    # Cameras without a fix write zeros.
+    if latitude is None or longitude is None or (latitude == 0.0 and longitude == 0.0):
+        return None, None
+    return latitude, longitude
+
+
+def _degrees(value: Any, ref: Any, plus: str, minus: str, most: float) -> float | None:  # noqa: ANN401 - as the file has it
+    """Degrees, minutes and seconds with their hemisphere; None without one of them."""
+    side = _text(ref).upper()[:1]
+    if not isinstance(value, tuple) or len(value) != 3 or side not in (plus, minus):
+        return None
+    parts = [_number(part) for part in value]
+    if any(part is None or part < 0.0 for part in parts):
+        return None
+    degrees, minutes, seconds = (float(part or 0.0) for part in parts)
+    whole = _within(degrees + minutes / 60.0 + seconds / 3600.0, 0.0, most)
+    return whole if whole is None or side == plus else -whole
+
+
+def _direction(value: Any) -> float | None:  # noqa: ANN401 - as the file has it
+    direction = _within(_number(value), 0.0, 360.0)
+    return None if direction is None else direction % 360.0
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - as the file has it
+    """A finite number; a rational of denominator 0 is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _within(number: float | None, low: float, high: float) -> float | None:
+    return number if number is not None and low <= number <= high else None
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - as the file has it
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    return str(value).strip("\0 ") if isinstance(value, str) else ""
+
+
+def _taken(value: Any) -> str:  # noqa: ANN401 - as the file has it
+    """`2024:03:05 15:03:20` with dashes in its date; empty where it is no such thing."""
+    date, _, clock = _text(value).partition(" ")
+    parts, times = date.split(":"), clock.split(":")
+    if [len(part) for part in parts] != [4, 2, 2] or [len(part) for part in times] != [2, 2, 2]:
+        return ""
+    if not all(part.isascii() and part.isdigit() for part in (*parts, *times)):
+        return ""
+    # A camera whose clock was never set writes zeros.
+    return "" if "00" in parts[1:] else f"{'-'.join(parts)} {clock}"

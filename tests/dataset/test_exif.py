@@ -1,0 +1,107 @@
+import io
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from core.dataset.exif import read_exif
+from core.errors import ImageError
+from tests.phone_photos import phone_photo
+
+Rational = TiffImagePlugin.IFDRational
+
+
+def test_position_direction_and_lens_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(
+        phone_photo(
+            latitude=-17.4451234,
+            longitude=-78.3498765,
+            direction=271.25,
+            accuracy=4.75,
+            focal35=26,
+            taken="2024:03:05 15:03:20",
+        )
+    )
+    exif = read_exif(path)
+    assert exif.latitude == pytest.approx(-17.4451234, abs=1e-8)
+    assert exif.longitude == pytest.approx(-78.3498765, abs=1e-8)
+    assert (exif.direction_deg, exif.reference, exif.accuracy_m) == (271.25, "true", 4.75)
+    assert exif.taken == "2024-03-05 15:03:20"
+
+
+def test_field_of_view_follows_from_the_diagonal_and_the_upright_width() -> None:
+    # 26 mm on a 4:3 sensor of 43.27 mm diagonal: 34.61 mm across, 25.96 mm down.
+    wide = read_exif(phone_photo(size=(160, 120), focal35=26))
+    turned = read_exif(phone_photo(size=(160, 120), focal35=26, orientation=6))
+    assert wide.hfov_deg == pytest.approx(2 * math.degrees(math.atan(34.6133 / 52)), abs=1e-3)
+    assert turned.hfov_deg == pytest.approx(2 * math.degrees(math.atan(25.96 / 52)), abs=1e-3)
+    assert (turned.width, turned.height) == (120, 160)
+    film = read_exif(phone_photo(size=(180, 120), focal35=50))
+    assert film.hfov_deg == pytest.approx(2 * math.degrees(math.atan(36 / 100)), abs=1e-6)
+
+
+def test_a_magnetic_direction_is_true_only_with_a_declination() -> None:
+    magnetic = read_exif(phone_photo(direction=359.0, reference="M"))
+    assert magnetic.reference == "magnetic"
+    assert magnetic.true_direction_deg(None) is None
+    assert magnetic.true_direction_deg(2.5) == pytest.approx(1.5)
+    true = read_exif(phone_photo(direction=359.0, reference="T"))
+    assert true.true_direction_deg(2.5) == 359.0
+    unsaid = read_exif(phone_photo(direction=359.0, reference=None))
+    assert unsaid.direction_deg == 359.0
+    assert unsaid.true_direction_deg(2.5) is None
+
+
+def test_what_is_absent_or_impossible_is_none() -> None:
+    plain = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(plain, "JPEG")
+    bare = read_exif(plain.getvalue())
+    assert (bare.has_position, bare.direction_deg, bare.hfov_deg, bare.taken) == (
+        False, None, None, ""
+    )  # fmt: skip
+    assert not read_exif(phone_photo(latitude=0.0, longitude=0.0)).has_position
+    assert not read_exif(phone_photo(latitude=95.0)).has_position
+    assert read_exif(phone_photo(direction=361.0)).direction_deg is None
+    assert read_exif(phone_photo(direction=360.0)).direction_deg == 0.0
+    assert read_exif(phone_photo(direction=Rational(7, 0))).direction_deg is None
+    assert read_exif(phone_photo(taken="0000:00:00 00:00:00")).taken == ""
+
+
+def test_a_position_without_hemisphere_is_none() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(
+        {ExifTags.GPS.GPSLatitude: (17.0, 2.0, 3.0), ExifTags.GPS.GPSLongitude: (78.0, 1.0, 1.0)}
+    )
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(stream, "JPEG", exif=exif)
+    assert not read_exif(stream.getvalue()).has_position
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_exif_is_an_image_error_or_nothing_but_never_a_crash() -> None:
+    sound = phone_photo(direction=12.0)
+    start = sound.index(b"Exif\0\0") + 6
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        torn = bytearray(sound)
+        for place in rng.integers(start, start + 400, 6):
+            torn[place] = rng.integers(256)
+        try:
+            read_exif(bytes(torn))
+        except ImageError:
+            continue
+
+
+def test_a_png_too_large_is_refused_before_its_pixels_are_read() -> None:
+    stream = io.BytesIO()
+    Image.new("L", (64, 48)).save(stream, "PNG")
+    png = bytearray(stream.getvalue())
+    png[16:24] = struct.pack(">II", 8000, 8000)
+    png[29:33] = struct.pack(">I", zlib.crc32(bytes(png[12:29])))
+    with pytest.raises(ImageError, match="50 million"):
+        read_exif(bytes(png))
