@@ -19,6 +19,7 @@ from core.cli import (
     ensemble,
     evaluate,
     follow,
+    ingest,
     predict,
     queue,
     runs,
@@ -31,6 +32,7 @@ from core.training.launched import tells
 
 COMMANDS = (
     demo.COMMAND,
+    ingest.COMMAND,
     train.COMMAND,
     tune.COMMAND,
     evaluate.COMMAND,

@@ -92,7 +92,7 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
         lens = _directory(exif, ExifTags.IFD.Exif)
         gps = _directory(exif, ExifTags.IFD.GPSInfo)
     orientation = main.get(ExifTags.Base.Orientation)
-    orientation = orientation if orientation in range(1, 9) else 1
+    orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     width, height = size[::-1] if orientation in _TURNED else size
     latitude, longitude = _position(gps)
     focal = _number(lens.get(ExifTags.Base.FocalLengthIn35mmFilm))
@@ -100,7 +100,7 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
     return PhotoExif(
         width,
         height,
-        int(orientation),
+        orientation,
         latitude,
         longitude,
         _within(_number(gps.get(ExifTags.GPS.GPSHPositioningError)), 0.0, 1e6),

@@ -1,0 +1,51 @@
+"""`ingest`: a plain folder of phone photos becomes a dataset."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core.cli.command import Command
+from core.cli.flags import add_flags, given
+from core.cli.mistakes import validated
+from core.cli.progress import bar, say
+from core.ingest.schema import IngestConfig
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "photos", type=Path, metavar="PHOTO_FOLDER",
+        help="folder of photos as they came from phones; subfolders are read too",
+    )  # fmt: skip
+    add_flags(parser, IngestConfig, without=("photos",))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from core.ingest.build import ingest
+    from core.ingest.gather import reasons
+
+    config = validated(IngestConfig, given(arguments) | {"photos": arguments.photos})
+    with bar("Reading EXIF", "files") as reading, bar("Copying") as copying:
+        bars: dict[str, Callable[[int, int], None]] = {"Reading EXIF": reading, "Copying": copying}
+        made = ingest(config, lambda label, done, total: bars[label](done, total))
+    say(f"{made.photos} photos in {made.regions} regions; {len(made.left_out)} files left out")
+    for reason, count in reasons(made.left_out).items():
+        say(f"  {count} x {reason}")
+    if made.left_out:
+        say(f"Their names and reasons are in {made.folder / 'left_out.csv'}")
+    sys.stdout.write(f"{made.folder}\n")
+    return 0
+
+
+COMMAND = Command(
+    "ingest",
+    "PHOTO_FOLDER --out DATASET [--regions K | --region-from-folders] [options]",
+    "Make a dataset of a plain folder of phone photos: labels from EXIF, copies without EXIF.",
+    (
+        "python -m core ingest photos --out data/campus --regions 8",
+        "python -m core ingest photos --out data/campus --region-from-folders --size 1024",
+        "python -m core ingest photos --out data/campus --declination -0.9   # magnetic compasses",
+    ),
+    _add,
+    _run,
+)

@@ -1,0 +1,1 @@
+"""A plain folder of phone photos becomes a dataset: labels from EXIF, copies without EXIF."""

@@ -1,0 +1,122 @@
+"""Look through a folder of photos: which can become labelled photos, and why the others cannot."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.dataset.exif import PhotoExif, read_exif
+from core.dataset.layout import PHOTO_SUFFIXES
+from core.errors import ImageError
+
+Progress = Callable[[int, int], None]
+
+NO_POSITION = "it has no GPS position"
+NO_DIRECTION = "it has no GPS direction"
+UNSAID = "its direction does not say whether it counts from true or from magnetic north"
+MAGNETIC = "its direction is magnetic: give the declination of the place (--declination DEG)"
+_SUFFIXES = ", ".join(suffix[1:] for suffix in PHOTO_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One photo that says where it was taken and which way it looks.
+
+    Attributes:
+        path: The original.
+        relative: Its path below the folder, with `/`.
+        exif: What it says.
+        heading_deg: Degrees clockwise from true north, in `[0, 360)`.
+    """
+
+    path: Path
+    relative: str
+    exif: PhotoExif
+    heading_deg: float
+
+    def __post_init__(self) -> None:
+        """Refuse a photo without a position."""
+        if not self.exif.has_position:
+            raise ValueError(f"{self.relative} has no position")
+
+    @property
+    def position_deg(self) -> tuple[float, float]:
+        """WGS 84 latitude and longitude."""
+        assert self.exif.latitude is not None
+        assert self.exif.longitude is not None
+        return self.exif.latitude, self.exif.longitude
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One file that does not become a labelled photo, and why."""
+
+    relative: str
+    reason: str
+
+
+def gather(
+    folder: Path, declination_deg: float | None, progress: Progress | None = None
+) -> tuple[list[Source], list[LeftOut]]:
+    """Read the EXIF of every file below a folder, in the order of their names.
+
+    Args:
+        folder: The folder; files and folders whose name begins with a point are passed over.
+        declination_deg: What turns magnetic directions into true ones; None where unknown.
+        progress: Called with `(files done, files in all)`.
+    """
+    paths = _files(folder)
+    sources: list[Source] = []
+    left_out: list[LeftOut] = []
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        read = pool.map(lambda path: _judge(folder, path, declination_deg), paths)
+        for done, found in enumerate(read, start=1):
+            if isinstance(found, Source):
+                sources.append(found)
+            else:
+                left_out.append(found)
+            if progress:
+                progress(done, len(paths))
+    return sources, left_out
+
+
+def reasons(left_out: Sequence[LeftOut]) -> dict[str, int]:
+    """How many files were left out for which reason, the most frequent first."""
+    counts: dict[str, int] = {}
+    for each in left_out:
+        kind = each.reason.partition(": ")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _files(folder: Path) -> list[Path]:
+    found = []
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            found.append(path)
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _judge(folder: Path, path: Path, declination_deg: float | None) -> Source | LeftOut:
+    relative = path.relative_to(folder).as_posix()
+    writable = relative.encode(errors="replace").decode()
+    if writable != relative:
+        return LeftOut(writable, "its name is no UTF-8: rename it")
+    if path.suffix.lower() in (".heic", ".heif"):
+        return LeftOut(relative, "it is HEIC: export it as JPEG with its location, then again")
+    if path.suffix.lower() not in PHOTO_SUFFIXES:
+        return LeftOut(relative, f"it is none of {_SUFFIXES}")
+    try:
+        exif = read_exif(path, name="it")
+    except ImageError as error:
+        return LeftOut(relative, str(error))
+    if not exif.has_position:
+        return LeftOut(relative, NO_POSITION)
+    if exif.direction_deg is None:
+        return LeftOut(relative, NO_DIRECTION)
+    heading_deg = exif.true_direction_deg(declination_deg)
+    if heading_deg is None:
+        return LeftOut(relative, MAGNETIC if exif.reference else UNSAID)
+    return Source(path, relative, exif, heading_deg)

@@ -1,0 +1,39 @@
+"""Options of `ingest`; read by the command line and by forms, so nothing heavy here."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class IngestConfig(BaseModel):
+    """Which photos become which dataset, and how its regions are made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    photos: Path = Field(description="Folder of photos as they came from phones; only read")
+    out: Path = Field(description="Dataset folder to make; must be new or empty")
+    name: str | None = Field(None, description="Name of the campus; none: the name of the folder")
+    regions: int | None = Field(
+        None, ge=1, le=500,
+        description="How many regions k-means makes of the positions; none: one per 50 photos",
+    )  # fmt: skip
+    region_from_folders: bool = Field(
+        False, description="Let the subfolder that a photo lies in be its region instead"
+    )
+    declination: float | None = Field(
+        None, ge=-180.0, le=180.0,
+        description="Degrees that magnetic north lies east of true north there; without it photos "
+        "with a magnetic direction are left out",
+    )  # fmt: skip
+    size: int | None = Field(
+        None, ge=64, le=8192,
+        description="Longest side of the copies in pixels; none: as large as the originals",
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of k-means")
+
+    @model_validator(mode="after")
+    def _one_source_of_regions(self) -> Self:
+        if self.regions is not None and self.region_from_folders:
+            raise ValueError("regions and region_from_folders exclude each other: give one")
+        return self

@@ -1,0 +1,207 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from core.__main__ import main
+from core.dataset.decode import decode_display
+from core.dataset.labels import read_dataset
+from core.errors import ConfigError
+from core.ingest.build import ingest
+from core.ingest.copies import copy_names
+from core.ingest.gather import MAGNETIC, NO_DIRECTION, NO_POSITION, UNSAID
+from core.ingest.regions import regions_by_place, usual_count
+from core.ingest.schema import IngestConfig
+from tests.phone_photos import phone_photo
+
+LATITUDE, LONGITUDE = 17.44512345, -78.34998765
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Path:
+    """Six photos in two places, in folders named by them."""
+    folder = tmp_path / "phone"
+    for number in range(6):
+        place = ("gate", "lake")[number % 2]
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        (folder / place / f"IMG_{number // 2}.jpg").write_bytes(
+            phone_photo(
+                latitude=LATITUDE + 0.004 * (number % 2) + 1e-5 * number,
+                longitude=LONGITUDE,
+                direction=30.125 + number,
+                orientation=6 if number == 2 else 1,
+                seed=number,
+            )
+        )
+    return folder
+
+
+def made(phone: Path, **options: object) -> Path:
+    out = phone.parent / "dataset"
+    ingest(IngestConfig.model_validate({"photos": phone, "out": out, **options}))
+    return out
+
+
+def test_the_dataset_says_what_the_photos_say(phone: Path) -> None:
+    dataset = read_dataset(made(phone, regions=2))
+    assert len(dataset) == 6
+    assert dataset.excluded.empty
+    assert dataset.notes == ()
+    table = dataset.table.set_index("filename")
+    for number in range(6):
+        row = table.loc[f"{('gate', 'lake')[number % 2]}_IMG_{number // 2}.jpg"]
+        wanted = LATITUDE + 0.004 * (number % 2) + 1e-5 * number
+        assert row["latitude"] == pytest.approx(wanted, abs=1e-7)
+        assert row["longitude"] == pytest.approx(LONGITUDE, abs=1e-7)
+        assert row["heading_deg"] == pytest.approx(30.125 + number, abs=1e-3)
+        assert row["minute"] == pytest.approx(15 * 60 + 3 + 20 / 60)
+        # North of the other; numbered from the north.
+        assert row["region"] == ("2", "1")[number % 2]
+    # 4:3 at 26 mm, and the same camera on end.
+    assert table.loc["lake_IMG_0.jpg", "hfov_deg"] == pytest.approx(67.3, abs=0.05)
+    assert table.loc["gate_IMG_1.jpg", "hfov_deg"] == pytest.approx(53.06, abs=0.05)
+
+
+def test_copies_hold_upright_pixels_and_nothing_else(phone: Path) -> None:
+    originals = {path: path.read_bytes() for path in phone.rglob("*.jpg")}
+    out = made(phone, region_from_folders=True)
+    for copy in (out / "images").iterdir():
+        content = copy.read_bytes()
+        for trace in (b"Exif", b"secret", b"xmp", b"http", b"ICC_PROFILE", b"MPF", b"Photoshop"):
+            assert trace not in content
+        with Image.open(io.BytesIO(content)) as opened:
+            assert dict(opened.getexif()) == {}
+            assert set(opened.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    turned = phone / "gate" / "IMG_1.jpg"
+    wanted = decode_display(turned).astype(int)
+    assert wanted.shape == (96, 72, 3)
+    got = decode_display(out / "images" / "gate_IMG_1.jpg").astype(int)
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).mean() < 12  # noise, encoded twice
+    assert {path: path.read_bytes() for path in phone.rglob("*.jpg")} == originals
+
+
+def test_folders_become_named_regions(phone: Path) -> None:
+    dataset = read_dataset(made(phone, region_from_folders=True))
+    assert dataset.campus.region_names == {"1": "gate", "2": "lake"}
+    assert set(dataset.table.loc[dataset.table["region"] == "1", "filename"]) == {
+        "gate_IMG_0.jpg", "gate_IMG_1.jpg", "gate_IMG_2.jpg"
+    }  # fmt: skip
+
+
+def test_a_folder_may_be_called_anything(phone: Path) -> None:
+    (phone / "gate").rename(phone / 'the "old" gate 🚪\\')
+    dataset = read_dataset(made(phone, region_from_folders=True))
+    assert dataset.campus.region_names["2"] == 'the "old" gate 🚪\\'
+
+
+def test_what_lacks_something_is_left_out_by_name(phone: Path) -> None:
+    (phone / "nowhere.jpg").write_bytes(phone_photo(latitude=None))
+    (phone / "aimless.jpg").write_bytes(phone_photo(direction=None))
+    (phone / "unsaid.jpg").write_bytes(phone_photo(reference=None))
+    (phone / "magnetic.jpg").write_bytes(phone_photo(reference="M"))
+    (phone / "torn.jpg").write_bytes(phone_photo(size=(400, 300))[:9000])
+    (phone / "notes.txt").write_text("hello")
+    (phone / "new.HEIC").write_bytes(b"ftypheic")
+    (phone / ".thumbs").mkdir()
+    (phone / ".thumbs" / "x.jpg").write_bytes(phone_photo())
+    out = made(phone, regions=1)
+    left = pd.read_csv(out / "left_out.csv").set_index("source")["reason"]
+    assert len(left) == 7
+    assert left["nowhere.jpg"] == NO_POSITION
+    assert left["aimless.jpg"] == NO_DIRECTION
+    assert left["unsaid.jpg"] == UNSAID
+    assert left["magnetic.jpg"] == MAGNETIC
+    assert "cannot be read" in left["torn.jpg"]
+    assert "HEIC" in left["new.HEIC"]
+    assert "none of" in left["notes.txt"]
+    assert len(read_dataset(out)) == 6
+    assert len(list((out / "images").iterdir())) == 6
+
+
+def test_declination_turns_magnetic_directions_alone(phone: Path) -> None:
+    (phone / "magnetic.jpg").write_bytes(phone_photo(reference="M", direction=1.0))
+    out = made(phone, declination=-2.5)
+    labels = pd.read_csv(out / "labels.csv").set_index("filename")
+    assert labels.loc["magnetic.jpg", "angle"] == 358.5
+    assert labels.loc["magnetic.jpg", "heading_reference"] == "magnetic"
+    assert labels.loc["gate_IMG_0.jpg", "angle"] == 30.125
+    assert labels.loc["gate_IMG_0.jpg", "heading_reference"] == "true"
+
+
+def test_size_bounds_the_longest_side(phone: Path) -> None:
+    out = made(phone, size=64)
+    with Image.open(out / "images" / "lake_IMG_0.jpg") as copy:
+        assert copy.size == (64, 48)
+
+
+def test_nothing_is_overwritten(phone: Path) -> None:
+    out = phone.parent / "dataset"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not empty"):
+        made(phone)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("place", ["phone/dataset", "."])
+def test_a_dataset_inside_the_originals_is_refused(phone: Path, place: str) -> None:
+    with pytest.raises(ConfigError, match=r"one another|not empty"):
+        ingest(IngestConfig(photos=phone, out=phone.parent / place))
+    assert not (phone / "dataset").exists()
+
+
+def test_a_failure_leaves_nothing(phone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("core.ingest.build.write_tables", fail)
+    with pytest.raises(OSError, match="disk full"):
+        made(phone)
+    assert [path.name for path in phone.parent.iterdir()] == ["phone"]
+
+
+def test_photos_without_any_exif_are_refused_with_the_reasons(tmp_path: Path) -> None:
+    folder = tmp_path / "sent"
+    folder.mkdir()
+    Image.new("RGB", (64, 48)).save(folder / "a.jpg")
+    with pytest.raises(ConfigError, match=f"1 x {NO_POSITION}"):
+        ingest(IngestConfig(photos=folder, out=tmp_path / "out"))
+
+
+def test_regions_do_not_depend_on_the_order_of_photos() -> None:
+    rng = np.random.default_rng(3)
+    position = np.array([17.445, 78.349]) + rng.normal(0.0, 0.002, (200, 2))
+    region = regions_by_place(position, 6, 0)
+    order = rng.permutation(200)
+    assert np.array_equal(regions_by_place(position[order], 6, 0), region[order])
+    assert set(region) == set(range(1, 7))
+    north = [position[region == number, 0].mean() for number in range(1, 7)]
+    assert north == sorted(north, reverse=True)
+    assert set(regions_by_place(position[[0, 0, 1]], 5, 0)) == {1, 2}
+
+
+def test_there_is_a_region_for_fifty_photos() -> None:
+    assert [usual_count(photos) for photos in (1, 100, 5000)] == [1, 2, 15]
+
+
+def test_copies_of_equal_names_are_told_apart() -> None:
+    names = copy_names(["a/b.jpg", "a_b.png", "A/b.jpeg", "c.jpg"])
+    assert list(names.values()) == ["a_b.jpg", "a_b-2.jpg", "A_b-3.jpg", "c.jpg"]
+
+
+def test_the_command_says_what_it_did(phone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (phone / "notes.txt").write_text("hello")
+    out = phone.parent / "dataset"
+    assert main(["ingest", str(phone), "--out", str(out), "--regions", "2"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{out}\n"
+    assert "6 photos in 2 regions; 1 files left out" in told.err
+    assert main(["ingest", str(phone), "--out", str(out)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    both = ["ingest", str(phone), "--out", "x", "--regions", "2", "--region-from-folders"]
+    assert main(both) == 1
+    assert "exclude" in capsys.readouterr().err
