@@ -1,0 +1,59 @@
+"""`python -m benchmarks.reference_recipe DATASET --out DIR [options]`.
+
+    python -m benchmarks.reference_recipe data/demo --out runs/reference \
+        --backbone mobilenetv2_100 --weights mobilenetv2_100.safetensors --input-size 96 --epochs 20
+    python -m core compare runs/reference runs/ours
+
+Trains and judges the student teams' recipe on the photos, split, pixels, backbone and epochs that a
+training run with the same options has. DIR holds what a report folder holds.
+"""
+
+import argparse
+import sys
+
+from benchmarks.reference_recipe.run import run_reference
+from core.cli.flags import add_flags, given
+from core.cli.mistakes import validated
+from core.cli.progress import say
+from core.cli.train import SHORT
+from core.errors import BearingsError
+from core.training.schema import TrainConfig
+
+# What is the reference's own, or says nothing here.
+WITHOUT = (
+    "dataset", "run", "command", "augment", "loss", "refine", "gallery_dimensions", "p_known",
+    "patience", "monitor", "clip_norm", "ema_decay", "device", "precision", "channels_last",
+    "workers", "checkpoint_dtype", "wandb",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Train, judge, and print the figures in a line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reference_recipe",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dataset", help="folder with labels and photos")
+    parser.add_argument("--out", required=True, help="folder of the report")
+    present = tuple(name for name in WITHOUT if name in TrainConfig.model_fields)
+    add_flags(parser, TrainConfig, short=SHORT, without=present)
+    arguments = parser.parse_args()
+    values = given(arguments) | {"dataset": arguments.dataset, "run": arguments.out}
+    try:
+        report = run_reference(validated(TrainConfig, values, SHORT), say)
+    except BearingsError as error:
+        say(f"Error: {error}")
+        return 2
+    place, told = report["position"], report["oracle"]["position"]
+    sys.stdout.write(
+        f"region {report['region']['accuracy']:.3f}, median {place['raw']['median_m']:.1f} m, "
+        f"refined {place['refined']['median_m']:.1f} m (told the truth "
+        f"{told['refined']['median_m']:.1f} m), MAAE {report['heading']['raw']['maae_deg']:.1f} "
+        f"degrees, {report['cpu_seconds']:.0f} processor seconds\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

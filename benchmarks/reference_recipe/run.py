@@ -1,0 +1,76 @@
+"""One run of the reference recipe, from a dataset to a report."""
+
+import resource
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from benchmarks.reference_recipe.answers import Answers, answer
+from benchmarks.reference_recipe.learn import Say
+from benchmarks.reference_recipe.lessons import read_lessons
+from benchmarks.rival_report import Rival, judgement, write_report
+from core.geo import Floats
+from core.training.data import TrainingData
+from core.training.schema import TrainConfig
+
+NEIGHBOURS = 5
+
+
+def run_reference(config: TrainConfig, say: Say) -> dict[str, Any]:
+    """Train and judge the reference recipe; `config.run` gets the report.
+
+    Of the options, those count that say on what and how long: dataset, split, backbone, weights,
+    input, epochs of both stages, schedule, batch size, seed. The rest is the reference's own. A
+    run that was killed goes on with the network at work.
+
+    Raises:
+        BearingsError: As the rooms say.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    config.run.mkdir(parents=True, exist_ok=True)
+    began, used = time.monotonic(), processor_seconds()
+    lessons = read_lessons(config)
+    answers = answer(lessons, config.run, say)
+    data = lessons.data
+    return write_report(
+        data,
+        _rival(data, answers.probabilities, answers.heading, answers.position_m),
+        config.run,
+        oracle=_oracle(data, answers),
+        recipe={"kind": "reference", "options": config.model_dump(mode="json")},
+        seconds=round(time.monotonic() - began, 1),
+        cpu_seconds=round(processor_seconds() - used, 1),
+    )
+
+
+def nearest_mean(data: TrainingData, position_m: Floats) -> Floats:
+    """Mean of the five training positions nearest to each position `(n, 2)`."""
+    taught = data.position_m[data.taught_rows("train")]
+    _, near = cKDTree(taught).query(position_m, k=np.arange(1, min(NEIGHBOURS, len(taught)) + 1))
+    return np.asarray(taught[near].mean(axis=1))
+
+
+def _rival(data: TrainingData, probabilities: Floats, heading: Floats, position_m: Floats) -> Rival:
+    return Rival(probabilities, position_m, nearest_mean(data, position_m), heading)
+
+
+def _oracle(data: TrainingData, answers: Answers) -> dict[str, Any]:
+    """Figures as the teams printed them."""
+    rival = _rival(data, answers.probabilities, answers.heading_oracle, answers.position_oracle_m)
+    judged = judgement(data, rival)
+    return {
+        "told": "the true region, and for the position also the true heading",
+        "position": {name: asdict(found) for name, found in judged.position.items()},
+        "heading": {name: asdict(found) for name, found in judged.heading.items()},
+    }
+
+
+def processor_seconds() -> float:
+    """Seconds that this process has computed so far, on all its threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,120 @@
+"""A rival's answers judged as our own are, so that `core compare` sets them side by side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset.leak import leak_shares
+from core.dataset.visits import GAP_MINUTES, find_visits
+from core.errors import SplitError
+from core.evaluation.judgement import Judgement
+from core.evaluation.report import Report, figures, plain
+from core.evaluation.selection import Selection
+from core.evaluation.table import prediction_table, write_table
+from core.evaluation.truth import Truth
+from core.files import write_json
+from core.geo import Floats, heading_from_unit
+from core.inference.prediction import Prediction
+from core.training.data import TrainingData
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What a rival says of the n test photos.
+
+    Attributes:
+        probabilities: `(n, R)` of the regions.
+        position_m: `(n, 2)` raw.
+        refined_m: `(n, 2)` after whatever refinement it has.
+        heading: `(n, 2)` `(cos, sin)` of any length.
+    """
+
+    probabilities: Floats
+    position_m: Floats
+    refined_m: Floats
+    heading: Floats
+
+
+def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) -> Report:
+    """Write `predictions.csv` and, last, `report.json`, which `more` joins."""
+    judged = judgement(data, rival)
+    selection = _selection(data)
+    trained_m = data.position_m[data.taught_rows("train")]
+    report: Report = {
+        "schema_version": 1,
+        **figures(judged, (), data.dataset.campus.region_names),
+        "split": selection.split,
+        "leak": leak_shares(selection.truth.position_m, trained_m),
+        **more,
+    }
+    write_table(prediction_table(judged, selection, None), out / "predictions.csv")
+    write_json(out / "report.json", plain(report))
+    return report
+
+
+def judgement(data: TrainingData, rival: Rival) -> Judgement:
+    """The rival's answers beside the truth."""
+    table = data.dataset.table.iloc[data.rows["test"]]
+    heading_deg, nobody = heading_from_unit(rival.heading), np.empty((len(table), 0))
+    prediction = Prediction(
+        photo_ids=tuple(table["photo_id"]),
+        filenames=tuple(table["filename"]),
+        regions=data.dataset.regions,
+        region_names=dict(data.dataset.campus.region_names),
+        local_frame=data.frame,
+        region_probabilities=rival.probabilities,
+        region_head=rival.probabilities,
+        position_m=rival.position_m,
+        position_refined_m=rival.refined_m,
+        heading_deg=heading_deg,
+        heading_refined_deg=heading_deg,
+        heading_length=np.hypot(rival.heading[:, 0], rival.heading[:, 1]),
+        neighbours=nobody.astype(np.int64),
+        similarity=nobody,
+        weight=nobody,
+        features=nobody.astype(np.float32),
+    )
+    return Judgement(_truth(data), prediction)
+
+
+def _truth(data: TrainingData) -> Truth:
+    rows, dataset = data.rows["test"], data.dataset
+    table = dataset.table.iloc[rows]
+    return Truth(
+        photo_ids=tuple(table["photo_id"]),
+        filenames=tuple(table["filename"]),
+        regions=dataset.regions,
+        region=data.region[rows],
+        labels=dataset.positions[rows],
+        position_m=data.position_m[rows],
+        heading_deg=data.heading_deg[rows],
+        minute=table["minute"].to_numpy(np.float64),
+        frame=dataset.campus.frame,
+        local_frame=data.frame,
+    )
+
+
+def _selection(data: TrainingData) -> Selection:
+    rows, split = data.rows["test"], data.split
+    about: dict[str, object] = {
+        "name": split.protocol,
+        "hash": split.hash,
+        "part": "test",
+        "seed": split.seed,
+        "fold": split.fold,
+        "folds": split.folds,
+        "radius_m": split.radius_m,
+        "photos_present": len(rows),
+        "photos_in_part": len(rows),
+    }
+    return Selection(rows, _truth(data), np.zeros(len(rows), bool), about, (), _visits(data))
+
+
+def _visits(data: TrainingData) -> np.ndarray | None:
+    gap = data.split.gap_minutes or GAP_MINUTES
+    try:
+        found = find_visits(data.dataset.table, data.position_m, gap)
+    except SplitError:
+        return None
+    return np.asarray(found.groups[data.rows["test"]])
