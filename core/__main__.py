@@ -13,6 +13,7 @@ from typing import ClassVar, NoReturn
 
 from core import __version__
 from core.cli import (
+    audit,
     compare,
     crossval,
     demo,
@@ -33,6 +34,7 @@ from core.training.launched import tells
 COMMANDS = (
     demo.COMMAND,
     ingest.COMMAND,
+    audit.COMMAND,
     train.COMMAND,
     tune.COMMAND,
     evaluate.COMMAND,

@@ -1,0 +1,36 @@
+"""Rows that label one photo more than once."""
+
+from collections.abc import Iterator
+
+from core.audit.finding import Finding
+from core.audit.naming import row_finding
+from core.audit.rows import LabelRows
+from core.audit.schema import AuditConfig
+
+KINDS = {
+    "duplicate_row": "a row that repeats another",
+    "contradiction": "rows that label one photo differently",
+}
+_SAID = ["latitude", "longitude", "heading_deg", "region"]
+
+
+def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
+    """Find photos with several rows: repeats but the first, and every row of a contradiction."""
+    del config
+    again = rows.text["photo_id"].duplicated(keep=False)
+    for _, group in rows.text[again].groupby("photo_id", sort=False):
+        said = group[_SAID].apply(lambda column: column.str.strip())
+        numbers = [int(row) for row in group.index]
+        if len(said.drop_duplicates()) == 1:
+            for row in numbers[1:]:
+                evidence = f"{len(group)} rows say the same of this photo; the first is kept"
+                yield row_finding(rows, row, "duplicate_row", "filename", "", 0.3, evidence)
+            continue
+        differing = [name for name in _SAID if said[name].nunique() > 1]
+        shown = ", ".join(name.replace("heading_deg", "angle") for name in differing)
+        for row in numbers:
+            evidence = (
+                f"{len(group)} rows label this photo and differ in {shown}; Bearings leaves all "
+                "of them out"
+            )
+            yield row_finding(rows, row, "contradiction", "position", "", 1.0, evidence)

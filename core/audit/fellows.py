@@ -1,0 +1,62 @@
+"""The fellows of a row: rows of the same walk within a few minutes, which stand where it stood."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.audit.rows import LabelRows
+from core.geo import Floats
+
+# Nobody walks far in three minutes; fewer fellows than three may be wrong themselves.
+WITHIN_MINUTES = 3.0
+FEWEST = 3
+# Steps between fellows that count as a leap, in the file's usual longest step and in reaches.
+LEAP_STEPS = 2.0
+LEAP_REACHES = 1.5
+LONG_STEP = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Fellows:
+    """For each of n rows, how far its nearest fellow stands.
+
+    Attributes:
+        of: Row numbers of each row's fellows; empty arrays where there are too few.
+        step: `(n,)` distance to the nearest fellow, in the unit of the ground; NaN where unknown.
+        leap: A step that is longer than this is no step.
+    """
+
+    of: tuple[np.ndarray, ...]
+    step: Floats
+    leap: float
+
+
+def find_fellows(rows: LabelRows) -> Fellows:
+    """Find each row's fellows among the rows on the campus; a row off it may have fellows too."""
+    ground = rows.ground
+    timed = np.isfinite(rows.minute)
+    of = [np.empty(0, np.int64)] * len(rows)
+    step = np.full(len(rows), np.nan)
+    on = timed & np.isfinite(ground.gap) & ~ground.on_island
+    order = np.argsort(rows.walk, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(rows.walk[order])) + 1):
+        sound = members[on[members]]
+        for row in members[timed[members]]:
+            near = sound[np.abs(rows.minute[sound] - rows.minute[row]) <= WITHIN_MINUTES]
+            near = near[near != row]
+            if len(near) < FEWEST:
+                continue
+            of[row] = near
+            away = ground.position[near] - ground.position[row]
+            step[row] = np.hypot(*away.T).min()
+    sound_steps = step[on & np.isfinite(step)]
+    long = float(np.quantile(sound_steps, LONG_STEP)) if len(sound_steps) else np.inf
+    return Fellows(tuple(of), step, max(LEAP_REACHES * ground.reach, LEAP_STEPS * long))
+
+
+def nearest_fellow(rows: LabelRows, fellows: np.ndarray, places: Floats) -> Floats:
+    """Distance `(m,)` from places `(m, 2)` to the nearest of some rows; infinite without any."""
+    if not len(fellows):
+        return np.full(len(places), np.inf)
+    return np.asarray(cKDTree(rows.ground.position[fellows]).query(places)[0], np.float64)

@@ -1,0 +1,62 @@
+"""Region labels that the photos around contradict."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from core.audit.finding import Finding
+from core.audit.naming import row_finding
+from core.audit.rows import LabelRows
+from core.audit.schema import AuditConfig
+
+KINDS = {
+    "region_neighbours": "a region that hardly any photo around has",
+    "region_empty": "a row without a region",
+}
+# At the border of two regions neighbours are of both; only rows deep in another region are odd.
+OWN_AT_MOST = 0.05
+OTHER_AT_LEAST = 0.8
+FEWEST_VOTES = 3
+
+
+def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
+    """Let the nearest rows in space vote on the region of each row."""
+    empty = rows.region == ""
+    for row in np.flatnonzero(empty):
+        evidence = "the row names no region, so Bearings leaves it out"
+        yield row_finding(rows, int(row), "region_empty", "Region_ID", "", 1.0, evidence)
+    ground = rows.ground
+    on = np.flatnonzero(np.isfinite(ground.gap) & ~ground.on_island & ~empty)
+    # A small file has no thirty neighbours that still speak of one place.
+    votes = min(config.neighbours, len(on) // 20)
+    if votes < FEWEST_VOTES:
+        return
+    away, near = cKDTree(ground.position[on]).query(ground.position[on], k=votes + 1)
+    names, region = np.unique(rows.region[on].astype(str), return_inverse=True)
+    # The row itself is not always first: photos of one spot lie at one point.
+    voters = _without_self(near)
+    count = np.zeros((len(on), len(names)))
+    np.add.at(count, (np.arange(len(on))[:, None], region[voters]), 1.0 / votes)
+    own = count[np.arange(len(on)), region]
+    other = count.argmax(axis=1)
+    share = count.max(axis=1)
+    for index in np.flatnonzero((own <= OWN_AT_MOST) & (share >= OTHER_AT_LEAST)):
+        meant = str(names[other[index]])
+        evidence = (
+            f"{share[index]:.0%} of the {votes} nearest photos, within "
+            f"{ground.length(float(away[index, -1]))}, are of region {meant} and "
+            f"{own[index]:.0%} of region {names[region[index]]}"
+        )
+        score = share[index] * (1.0 - 5.0 * own[index])
+        yield row_finding(
+            rows, int(on[index]), "region_neighbours", "Region_ID", meant, score, evidence
+        )
+
+
+def _without_self(near: np.ndarray) -> np.ndarray:
+    """Neighbours `(n, k)` of `(n, k + 1)` found ones, the row itself or else the last left out."""
+    rows = np.arange(len(near))
+    drop = near == rows[:, None]
+    drop[~drop.any(axis=1), -1] = True
+    return np.asarray(near[~drop].reshape(len(near), -1))

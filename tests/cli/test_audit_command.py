@@ -1,0 +1,40 @@
+"""`python -m core audit`."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.__main__ import main
+
+
+def test_findings_are_summed_up_and_written(
+    small_campus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = small_campus / "labels.csv"
+    table = pd.read_csv(labels, dtype=str)
+    table.loc[2, "angle"] = "372"
+    table.to_csv(labels, index=False)
+    before = labels.read_bytes()
+    out = tmp_path / "findings.csv"
+    assert main(["audit", str(small_campus), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "heading_out_of_range  1" in shown
+    assert "1 findings about 1 photos in 48 rows" in shown
+    assert pd.read_csv(out)["finding"].tolist() == ["heading_out_of_range"]
+    assert labels.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["nowhere"], "there is no dataset folder"),
+        (["nowhere", "--min-score", "2"], "--min-score must be at most 1"),
+        (["nowhere", "--out", "."], "is a folder"),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", *words]) == 1
+    assert error in capsys.readouterr().err
