@@ -1,6 +1,17 @@
 """All checks of the audit, in the order in which they are made. A new check is one entry here."""
 
-from core.audit import clocks, duplicates, headings, positions, presence, regions, values
+from core.audit import (
+    clocks,
+    duplicates,
+    exif,
+    headings,
+    photo_looks,
+    photo_twins,
+    positions,
+    presence,
+    regions,
+    values,
+)
 from core.audit.check import Check, photos
 
 CHECKS: tuple[Check, ...] = (
@@ -11,6 +22,9 @@ CHECKS: tuple[Check, ...] = (
     Check("timestamps", clocks.KINDS, clocks.find),
     Check("duplicate rows", duplicates.KINDS, duplicates.find),
     Check("missing photos", presence.KINDS, presence.find, photos),
+    Check("looks of photos", photo_looks.KINDS, photo_looks.find, photos),
+    Check("photos that are there twice", photo_twins.KINDS, photo_twins.find, photos),
+    Check("EXIF", exif.KINDS, exif.find, photos),
 )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.audit.check import Check
+from core.audit.check import Check, photos
 from core.audit.finding import CSV_COLUMNS, Finding
+from core.audit.photo_scan import photo_facts
 from core.audit.registry import CHECKS
 from core.audit.rows import LabelRows, read_rows
 from core.audit.schema import AuditConfig
@@ -51,6 +52,7 @@ def audit(
     config: AuditConfig,
     checks: Sequence[Check] = CHECKS,
     progress: Progress | None = None,
+    photo_progress: Progress | None = None,
 ) -> Audit:
     """Read the labels, make every check that can be made, and write `config.out` where it is given.
 
@@ -58,11 +60,15 @@ def audit(
         config: What to audit.
         checks: The checks to make.
         progress: Called with `(checks done, checks in all)`.
+        photo_progress: Called with `(photos done, photos in all)` while photos are read, once for
+            all checks that need them.
 
     Raises:
         LabelError: The labels cannot be read as a table at all.
     """
     rows = read_rows(config.dataset)
+    if any(check.needs is photos for check in checks) and not photos(rows, config):
+        photo_facts(rows, photo_progress)
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     for number, check in enumerate(checks, start=1):

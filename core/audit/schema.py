@@ -13,6 +13,11 @@ class AuditConfig(BaseModel):
     dataset: Path = Field(description="Dataset folder, or one CSV file of labels")
     out: Path | None = Field(None, description="CSV file to write the findings to")
     photos: bool = Field(True, description="Also look at the photos, where there are any")
+    declination: float | None = Field(
+        None, ge=-180.0, le=180.0,
+        description="Degrees that magnetic north lies east of true north there, to compare "
+        "magnetic directions in EXIF",
+    )  # fmt: skip
     neighbours: int = Field(
         30, ge=3, le=1000, description="Rows nearest in space that vote on a row's region"
     )

@@ -1,0 +1,145 @@
+"""Photos that show little: unreadable, tiny, oddly shaped, dark, overexposed or blurred.
+
+Dark, bright and blurred are measured against the other photos of the dataset: a campus at night or
+a soft lens is no fault of one photo. Robust z is `(x - median) / (1.4826 MAD)`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from core.audit.finding import Finding
+from core.audit.naming import row_finding
+from core.audit.photo_scan import PhotoFacts, photo_facts
+from core.audit.rows import LabelRows
+from core.audit.schema import AuditConfig
+from core.geo import Floats
+
+KINDS = {
+    "unreadable_photo": "a photo that cannot be decoded whole",
+    "tiny_photo": "a photo with few pixels, or far fewer than the rest",
+    "odd_shape": "a photo whose shape hardly another one has",
+    "dark_photo": "a photo too dark to show a place, or far darker than the rest",
+    "overexposed_photo": "a photo with nothing but white, or far brighter than the rest",
+    "blurred_photo": "a photo far less sharp than the rest",
+}
+FEWEST_PIXELS = 64
+TINY_SHARE = 0.25
+RARE_SHARE = 0.02
+SAME_SHAPE = 0.03  # shapes this close, relatively, are one: 4:3 is saved as 1023 x 768 too
+EXTREME_SHAPE = 2.6
+FAR = 4.0
+SOFT = 4.5  # plain walls and lawns come to 4.3 below
+# Of 275 real photos none is darker or brighter than the middle two; a black one is always wrong.
+BLACK, DIM, BRIGHT, BURNT = 0.2, 0.3, 0.75, 0.4
+# A dataset of equal photos has no spread; finer differences than these are none.
+_LEAST_SPREAD = {"brightness": 0.03, "sharpness": 0.25}
+_FEW, _ENOUGH = 8, 20
+
+
+def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
+    """Find photos that show little."""
+    del config
+    facts = photo_facts(rows)
+    yield from _unreadable(rows, facts)
+    good = [(row, fact) for row, fact in enumerate(facts) if fact and not fact.fault]
+    if not good:
+        return
+    number = np.array([row for row, _ in good])
+    seen = [fact for _, fact in good]
+    yield from _sizes(rows, number, seen)
+    yield from _light(rows, number, seen)
+    yield from _blur(rows, number, seen)
+
+
+def robust_z(values: Floats, least_spread: float) -> Floats:
+    """Robust z of values `(n,)`; zeros where there are too few to compare."""
+    if len(values) < _FEW:
+        return np.zeros(len(values))
+    middle = np.median(values)
+    spread = max(1.4826 * float(np.median(np.abs(values - middle))), least_spread)
+    return np.asarray((values - middle) / spread)
+
+
+def beyond(amount: float, limit: float) -> float:
+    """Score of something that lies beyond a limit: a half on it, 0.95 at twice of it and more."""
+    return float(np.clip(0.5 + 0.45 * (amount / limit - 1.0), 0.5, 0.95))
+
+
+def _unreadable(rows: LabelRows, facts: Sequence[PhotoFacts | None]) -> Iterator[Finding]:
+    for row, fact in enumerate(facts):
+        if fact is None:
+            continue
+        small = fact.exif is not None and _side(fact) < FEWEST_PIXELS
+        if fact.fault and not small:
+            yield row_finding(rows, row, "unreadable_photo", "", "", 1.0, fact.fault)
+        elif small and fact.exif:
+            yield row_finding(
+                rows, row, "tiny_photo", "", "", 1.0,
+                f"{fact.exif.width} x {fact.exif.height} pixels are too few to show a place",
+            )  # fmt: skip
+
+
+def _side(fact: PhotoFacts) -> int:
+    assert fact.exif is not None
+    return min(fact.exif.width, fact.exif.height)
+
+
+def _sizes(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> Iterator[Finding]:
+    sizes = np.array(
+        [(fact.exif.width, fact.exif.height) for fact in seen if fact.exif], np.float64
+    )
+    side = sizes.min(axis=1)
+    usual = float(np.median(side))
+    for place in np.flatnonzero((side >= FEWEST_PIXELS) & (side < TINY_SHARE * usual)):
+        yield row_finding(
+            rows, int(number[place]), "tiny_photo", "", "",
+            float(np.clip(1.0 - side[place] / usual, 0.0, 1.0)) * 0.7,
+            f"its shorter side has {side[place]:.0f} pixels, those of the rest {usual:.0f}",
+        )  # fmt: skip
+    shape = np.log(sizes.max(axis=1) / side)  # a photo on end has the shape of one that is not
+    ordered = np.sort(shape)
+    within = np.searchsorted(ordered, shape + SAME_SHAPE, "right") - np.searchsorted(
+        ordered, shape - SAME_SHAPE, "left"
+    )
+    share = within / len(shape)
+    rare = (within <= max(RARE_SHARE * len(shape), 1.0)) & (len(shape) >= _ENOUGH)
+    for place in np.flatnonzero(rare | (shape > np.log(EXTREME_SHAPE))):
+        extreme = shape[place] > np.log(EXTREME_SHAPE)
+        width, height = sizes[place]
+        yield row_finding(
+            rows, int(number[place]), "odd_shape", "", "", 0.7 if extreme else 0.2,
+            f"{width:.0f} x {height:.0f} pixels: {share[place]:.1%} of the photos have this shape",
+        )  # fmt: skip
+
+
+def _light(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> Iterator[Finding]:
+    bright = np.array([fact.brightness for fact in seen])
+    z = robust_z(bright, _LEAST_SPREAD["brightness"])
+    for place, fact in enumerate(seen):
+        row = int(number[place])
+        words = f"mean brightness {fact.brightness:.2f}, of the rest {np.median(bright):.2f}"
+        if fact.lit < BLACK:
+            yield row_finding(
+                rows, row, "dark_photo", "", "", 0.95,
+                f"95 % of it are darker than {fact.lit:.2f}; {words}",
+            )  # fmt: skip
+        elif z[place] < -FAR and fact.brightness < DIM:
+            yield row_finding(rows, row, "dark_photo", "", "", beyond(-z[place], FAR), words)
+        elif fact.burnt > BURNT or (z[place] > FAR and fact.brightness > BRIGHT):
+            score = max(fact.burnt, beyond(z[place], FAR) if z[place] > FAR else 0.5)
+            yield row_finding(
+                rows, row, "overexposed_photo", "", "", min(score, 0.95),
+                f"{fact.burnt:.0%} of it are white; {words}",
+            )  # fmt: skip
+
+
+def _blur(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> Iterator[Finding]:
+    # A black or white photo has no edges either; it is named for that.
+    shown = [n for n, fact in enumerate(seen) if fact.lit >= BLACK and fact.burnt <= BURNT]
+    z = robust_z(np.array([seen[n].sharpness for n in shown]), _LEAST_SPREAD["sharpness"])
+    for place in np.flatnonzero(z < -SOFT):
+        yield row_finding(
+            rows, int(number[shown[place]]), "blurred_photo", "", "", beyond(-z[place], SOFT),
+            f"its sharpest parts lie {-z[place]:.1f} robust deviations below those of the rest",
+        )  # fmt: skip
