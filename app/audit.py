@@ -15,7 +15,7 @@ class SplitFacts:
 
     Attributes:
         counts: Part -> region (display name) -> photos.
-        sizes: Part -> photos.
+        sizes: Part -> photos; with the buffer, where the split has one.
         leak: Radius in words -> share of test photos with a training photo that near.
     """
 
@@ -61,7 +61,9 @@ def split_facts(data: Dataset, split: Split) -> SplitFacts:
     metres = data.local_frame().to_metres(data.positions)
     shares = leak_shares(metres[rows["test"]], metres[rows["train"]])
     leak = {key.removeprefix("within_").replace("m", " m"): share for key, share in shares.items()}
-    return SplitFacts(counts, {str(part): len(own) for part, own in rows.items()}, leak)
+    sizes = {str(part): len(own) for part, own in rows.items()}
+    left_out = len(split.rows(data, "buffer"))
+    return SplitFacts(counts, sizes | ({"left out": left_out} if left_out else {}), leak)
 
 
 def photo_rows(data: Dataset, region: str | None, words: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ _REGION, _HEADING, _METHOD = "known_region", "known_heading", "method"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
     "visit": "visit: photos of one walk stay together",
+    "block": "block: cells of ground are held out, with a buffer around",
     "random": "random: stratified by region",
     "official": "official: as the folder says",
     "region": "region: one fold of whole regions never seen",

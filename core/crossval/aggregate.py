@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from core.crossval.figures import SPREAD_NOTE, baseline_spreads, headlines, pooled_shares, spread
 from core.crossval.folder import PLOTS, PREDICTIONS, REPORT, fold_run, is_trained
@@ -11,7 +11,7 @@ from core.crossval.pooled import Pooled, pool, pooled_table
 from core.crossval.schema import CrossvalConfig
 from core.dataset.fingerprint import labels_hash
 from core.dataset.labels import Dataset
-from core.dataset.splits import PARTS
+from core.dataset.splits import Place
 from core.errors import RunError
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, figures, plain
@@ -103,7 +103,7 @@ def _described(fold: Fold) -> dict[str, Any]:
         "fold": fold.number,
         "run": fold.run.path.name,
         "split_hash": fold.split.hash,
-        "photos": {part: parts.count(part) for part in PARTS},
+        "photos": {part: parts.count(part) for part in get_args(Place)},
         "epochs": len(events),
         "best_epoch": int(fold.card.metrics["epoch"]),
         "seconds": round(sum(float(event["seconds"]) for event in events), 1),

@@ -2,19 +2,21 @@
 
 `random` compares with published figures; `spot` keeps photos of one standing point together, so
 that a test photo is not known from its neighbour; `visit` keeps photos of one walk together, for a
-known place on another day; `region` holds whole regions out; `official` is the folder's own.
+known place on another day; `block` holds cells of ground out, with a buffer, for a place between
+the photographed ones; `region` holds whole regions out; `official` is the folder's own.
 Assignment sees photos in the order of their ids, never in that of the file.
 """
 
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
 from core.dataset.assign import assign_groups, spare_groups, teach_regions
+from core.dataset.blocks import BUFFER, cells_of, keep_apart
 from core.dataset.halving import halve_val
 from core.dataset.labels import Dataset
 from core.dataset.split_schema import Protocol, SplitConfig
-from core.dataset.splits import Part, Split
+from core.dataset.splits import Place, Split
 from core.dataset.spots import RADII_M, spot_groups, spots_below
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
@@ -22,7 +24,9 @@ from core.errors import SplitError
 VAL_SHARE = 0.1
 TEST_SHARE = 0.1
 _SHARES = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
-_CODES: tuple[Part, ...] = ("train", "val", "test", "calibrate")
+CELL_M: float = SplitConfig.model_fields["cell_m"].default
+BUFFER_M: float = SplitConfig.model_fields["buffer_m"].default
+_CODES: tuple[Place, ...] = ("train", "val", "test", "calibrate", "buffer")
 """Part by the number that it has while photos are dealt."""
 _NO_VISIT_SPARED = (
     "no trained visit can be spared for validation without leaving a region untaught: "
@@ -39,6 +43,8 @@ def split_by(dataset: Dataset, config: SplitConfig) -> Split:
         fold=config.fold,
         folds=config.folds,
         gap_minutes=config.gap_minutes,
+        cell_m=config.cell_m,
+        buffer_m=config.buffer_m,
     )
 
 
@@ -50,6 +56,8 @@ def make_split(
     fold: int | None = None,
     folds: int = 5,
     gap_minutes: float = GAP_MINUTES,
+    cell_m: float = CELL_M,
+    buffer_m: float = BUFFER_M,
 ) -> Split:
     """Split a dataset by a named protocol.
 
@@ -60,7 +68,8 @@ def make_split(
 
     `region` exists as folds only; its val part is carved from the trained regions by `spot`.
     `official` takes the parts of the folder: without a test file, the official val part is the
-    test part; a missing val part is carved from train by `spot`.
+    test part; a missing val part is carved from train by `spot`. `block` holds out square cells of
+    `cell_m`, and leaves photos within `buffer_m` of a held-out one out of training (`keep_apart`).
 
     Raises:
         SplitError: The protocol does not fit the dataset, a part would be empty, or a val or test
@@ -70,7 +79,10 @@ def make_split(
     order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
     regions = dataset.region_index[order]
     official = dataset.table["official"].to_numpy()[order]
-    small, rule = _groups(dataset, order, protocol, gap_minutes)
+    small, rule, notes = _groups(dataset, order, protocol, gap_minutes)
+    if protocol == "block":
+        small = cells_of(_metres(dataset, order), cell_m, np.random.default_rng([seed, 5]))
+        rule = {"cell_m": cell_m, "buffer_m": buffer_m}
     groups = regions if protocol == "region" else small
     if protocol == "official":
         parts = _official(official, regions, small, seed)
@@ -84,33 +96,37 @@ def make_split(
         if protocol == "visit" and not (parts == 1).any():
             small = spots_below(_metres(dataset, order))[0]
             _carve_val(parts, small, regions, rng)
-            rule["notes"] += (_NO_VISIT_SPARED,)
-    if protocol in ("random", "spot", "visit"):
+            notes += (_NO_VISIT_SPARED,)
+    if protocol in ("random", "spot", "visit", "block"):
         teach_regions(parts, groups, regions)
-    rule["notes"] = (*rule.get("notes", ()), *_set_aside(parts, small, regions, seed, fold))
+    if protocol == "block":
+        parts, said = _apart(parts, small, dataset, order, buffer_m)
+        notes += said
+    notes += _set_aside(parts, small, regions, seed, fold)
     named = _named(dataset, order, parts)
-    split = Split(protocol, seed, fold, folds if fold is not None else None, named, **rule)
+    number = folds if fold is not None else None
+    split = Split(protocol, seed, fold, number, named, **rule, notes=notes)
     _check_regions(split, dataset, parts, regions)
     return split
 
 
 def _groups(
     dataset: Dataset, order: np.ndarray, protocol: str, gap_minutes: float
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Photos that must not be parted, `(n,)` in the order given, and the rule that found them."""
-    if protocol == "random":
-        return np.arange(len(order)), {}
+) -> tuple[np.ndarray, dict[str, float | None], tuple[str, ...]]:
+    """Photos that must not be parted, `(n,)` in the order given, the rule's figures, its notes."""
+    if protocol in ("random", "block"):
+        return np.arange(len(order)), {}, ()
     position_m = _metres(dataset, order)
     if protocol == "official" and set(dataset.table["official"]) == {"train", "val", "test"}:
         # The parts are there; only the halves of val have spots to keep together, where walks
         # do not chain all photos into one.
-        return spot_groups(position_m, RADII_M[-1]), {}
+        return spot_groups(position_m, RADII_M[-1]), {}, ()
     if protocol == "visit":
         table = dataset.table.iloc[order].reset_index(drop=True)
         visits = find_visits(table, position_m, gap_minutes)
-        return visits.groups, {"gap_minutes": visits.gap_minutes, "notes": visits.notes}
+        return visits.groups, {"gap_minutes": visits.gap_minutes}, visits.notes
     spots, radius_m = spots_below(position_m)
-    return spots, {"radius_m": radius_m}
+    return spots, {"radius_m": radius_m}, ()
 
 
 def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int) -> None:
@@ -170,6 +186,25 @@ def _tested(
     return np.where(numbers == fold, 2, 0)
 
 
+def _apart(
+    dealt: np.ndarray, cells: np.ndarray, dataset: Dataset, order: np.ndarray, buffer_m: float
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Put the buffer between held-out cells and the others; the parts, and what to say."""
+    regions = dataset.region_index[order]
+    parts, given = keep_apart(dealt, cells, regions, _metres(dataset, order), buffer_m)
+    notes: tuple[str, ...] = (
+        f"{int((parts == BUFFER).sum())} of {len(parts)} photos stand within {buffer_m:g} m of a "
+        "test or validation photo of another part and are left out",
+    )
+    if given.any():
+        names = ", ".join(dataset.regions[region] for region in np.unique(regions[given]))
+        notes += (
+            f"{int(given.sum())} photos that were to be held out are trained, because without "
+            f"their cells no photo would teach some region (they are of {names})",
+        )
+    return parts, notes
+
+
 def _set_aside(
     parts: np.ndarray, groups: np.ndarray, regions: np.ndarray, seed: int, fold: int | None
 ) -> tuple[str, ...]:
@@ -183,7 +218,7 @@ def _set_aside(
     return () if note is None else (note,)
 
 
-def _named(dataset: Dataset, order: np.ndarray, parts: np.ndarray) -> dict[str, Part]:
+def _named(dataset: Dataset, order: np.ndarray, parts: np.ndarray) -> dict[str, Place]:
     photo_ids = dataset.table["photo_id"].to_numpy()[order].astype(str).tolist()
     return {photo: _CODES[part] for photo, part in zip(photo_ids, parts, strict=True)}
 
@@ -195,6 +230,7 @@ def _metres(dataset: Dataset, order: np.ndarray) -> np.ndarray:
 def _check_regions(split: Split, dataset: Dataset, parts: np.ndarray, regions: np.ndarray) -> None:
     trained = set(regions[parts == 0])
     held = {part: set(regions[parts == code]) for code, part in enumerate(_CODES) if code}
+    del held["buffer"]
     if split.protocol == "region":
         held["test"] &= trained
         if held["test"]:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Protocol = Literal["spot", "visit", "random", "official", "region"]
+Protocol = Literal["spot", "visit", "block", "random", "official", "region"]
 
 
 class SplitConfig(BaseModel):
@@ -15,8 +15,8 @@ class SplitConfig(BaseModel):
     protocol: Protocol = Field(
         "spot",
         description="spot: photos within a few metres stay together; visit: photos of one walk "
-        "stay together; random: as most published figures; official: the folder's own; region: "
-        "whole regions unseen",
+        "stay together; block: whole cells of ground, with a buffer around them; random: as most "
+        "published figures; official: the folder's own; region: whole regions unseen",
     )
     seed: int = Field(0, ge=0, description="Another seed is another split")
     fold: int | None = Field(
@@ -29,6 +29,15 @@ class SplitConfig(BaseModel):
         le=1440,
         description="visit: a walk ends where no photo was taken for longer; of no account where "
         "the labels name walks",
+    )
+    cell_m: float = Field(
+        50.0, ge=1, le=10_000, description="block: side of the cells that are held out whole"
+    )
+    buffer_m: float = Field(
+        10.0,
+        ge=0,
+        le=1000,
+        description="block: photos this near to a held-out photo are left out of training",
     )
 
     @model_validator(mode="after")

@@ -13,12 +13,14 @@ from core.errors import SplitError
 
 Part = Literal["train", "val", "calibrate", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+Place = Literal[Part, "buffer"]
+"""Where a photo may be: in a part, or in the buffer, which is in none."""
 _NEEDED: tuple[Part, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Every photo of a dataset in exactly one part.
+    """Every photo of a dataset in exactly one part, or in the buffer between them.
 
     Attributes:
         protocol: The rule that made it.
@@ -27,8 +29,11 @@ class Split:
         folds: How many folds, or None.
         parts: Part by photo_id: `train` teaches, `val` selects epoch and refinement, `calibrate`
             says how far answers can be believed, `test` judges. There may be no `calibrate` part.
+            `buffer` photos stand too near to held-out ones: nothing learns or is judged by them.
         radius_m: Photos this close share a part, where the protocol keeps spots together.
         gap_minutes: Photos this soon after one another share a part, where the clock tells visits.
+        cell_m: Side of the cells that share a part, where the protocol holds out blocks.
+        buffer_m: Held-out photos are farther than this from training photos, where it does.
         notes: What the rule had to assume, with counts.
     """
 
@@ -36,22 +41,29 @@ class Split:
     seed: int
     fold: int | None
     folds: int | None
-    parts: dict[str, Part]
+    parts: dict[str, Place]
     radius_m: float | None = None
     gap_minutes: float | None = None
+    cell_m: float | None = None
+    buffer_m: float | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject unknown and empty parts."""
         sizes = Counter(self.parts.values())
-        if set(sizes) - set(PARTS):
+        if set(sizes) - {*PARTS, "buffer"}:
             raise SplitError(f"a split has parts {', '.join(PARTS)}, not {sorted(sizes)}")
         empty = [part for part in _NEEDED if not sizes[part]]
         if empty:
             raise SplitError(
                 f"the {self.protocol} split of {len(self.parts)} photos leaves no photo for "
-                f"{' and '.join(empty)}: bring more photos, or choose the random protocol"
+                f"{' and '.join(empty)}: bring more photos, {self._otherwise()}"
             )
+
+    def _otherwise(self) -> str:
+        if self.protocol == "block":
+            return "give smaller split.cell_m and split.buffer_m, or choose the spot protocol"
+        return "or choose the random protocol"
 
     @cached_property
     def hash(self) -> str:
@@ -77,23 +89,23 @@ class Split:
         """How many photos of the split the dataset lacks (a demo rendered in part, say)."""
         return len(self.parts.keys() - set(dataset.table["photo_id"]))
 
-    def rows(self, dataset: Dataset, part: Part) -> np.ndarray:
-        """Row numbers `(k,)`, int64, of the photos of a part, in the order of the table.
+    def rows(self, dataset: Dataset, part: Place) -> np.ndarray:
+        """Row numbers `(k,)`, int64, of a part's (or the buffer's) photos, in table order.
 
         Raises:
             SplitError: The dataset has photos that the split does not know.
         """
-        if part not in PARTS:
+        if part not in (*PARTS, "buffer"):
             raise SplitError(f"a split has parts {', '.join(PARTS)}, not {part!r}")
         self.check(dataset)
         chosen = [self.parts[photo] == part for photo in dataset.table["photo_id"]]
         return np.flatnonzero(chosen)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the split as JSON, photos listed by part."""
+        """Return the split as JSON, photos listed by part, and the buffer where there is one."""
         listed: dict[str, list[str]] = {part: [] for part in PARTS}
         for photo in sorted(self.parts):
-            listed[self.parts[photo]].append(photo)
+            listed.setdefault(self.parts[photo], []).append(photo)
         return {
             "protocol": self.protocol,
             "seed": self.seed,
@@ -101,6 +113,8 @@ class Split:
             "folds": self.folds,
             "radius_m": self.radius_m,
             "gap_minutes": self.gap_minutes,
+            "cell_m": self.cell_m,
+            "buffer_m": self.buffer_m,
             "notes": list(self.notes),
             "hash": self.hash,
             "parts": listed,
@@ -122,7 +136,8 @@ class Split:
             raise SplitError(f"the stored split is damaged: {error!r}") from error
         if len(parts) != sum(len(photos) for photos in listed.values()):
             raise SplitError("the stored split is damaged: a photo is in it twice")
-        known |= {name: value.get(name) for name in ("radius_m", "gap_minutes")}
+        rules = ("radius_m", "gap_minutes", "cell_m", "buffer_m")
+        known |= {name: value.get(name) for name in rules}
         split = cls(**known, parts=parts, notes=tuple(value.get("notes", ())))
         if split.hash != stored:
             raise SplitError(
@@ -145,6 +160,8 @@ def as_begun(split: Split, begun: Split) -> Split:
 
     Splits used to leave all validation photos together; what was begun so goes on so.
     """
-    together = {p: "val" if part == "calibrate" else part for p, part in split.parts.items()}
+    together: dict[str, Place] = {
+        p: "val" if part == "calibrate" else part for p, part in split.parts.items()
+    }
     same = begun.parts == together and begun.protocol == split.protocol
     return begun if same else split

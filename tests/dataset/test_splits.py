@@ -231,6 +231,7 @@ def test_an_official_region_that_is_not_trained_is_refused() -> None:
         ("region", {"fold": 0, "folds": 7}, "6 regions cannot be 7 folds"),
         ("spot", {"fold": 5}, "fold 5 of 5"),
         ("random", {"fold": 0, "folds": 1}, "at least 2"),
+        ("block", {"cell_m": 5000.0}, "no photo for val and test: .*smaller split.cell_m"),
         ("session", {}, "unknown split 'session'"),
     ],
 )
