@@ -78,15 +78,35 @@ def make_split(
     _check_request(dataset, protocol, fold, folds)
     order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
     regions = dataset.region_index[order]
-    official = dataset.table["official"].to_numpy()[order]
-    small, rule, notes = _groups(dataset, order, protocol, gap_minutes)
+    grid = (cell_m, buffer_m, seed)
+    small, rule, notes = _groups(dataset, order, protocol, gap_minutes, grid)
+    parts, small, said = _deal(dataset, order, protocol, small, seed, fold, folds)
     if protocol == "block":
-        small = cells_of(_metres(dataset, order), cell_m, np.random.default_rng([seed, 5]))
-        rule = {"cell_m": cell_m, "buffer_m": buffer_m}
-    groups = regions if protocol == "region" else small
+        parts, said = _apart(parts, small, dataset, order, buffer_m)
+    notes = (*notes, *said, *_set_aside(parts, small, regions, seed, fold))
+    of = folds if fold is not None else None
+    named = _named(dataset, order, parts)
+    split = Split(protocol, seed, fold, of, named, **rule, notes=notes)
+    _check_regions(split, dataset, parts, regions)
+    return split
+
+
+def _deal(
+    dataset: Dataset,
+    order: np.ndarray,
+    protocol: str,
+    small: np.ndarray,
+    seed: int,
+    fold: int | None,
+    folds: int,
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Deal groups into train (0), val (1) and test (2); also the groups of val, and what to say."""
+    regions = dataset.region_index[order]
     if protocol == "official":
-        parts = _official(official, regions, small, seed)
-    elif fold is None:
+        official = dataset.table["official"].to_numpy()[order]
+        return _official(official, regions, small, seed), small, ()
+    groups, of_val, notes = regions if protocol == "region" else small, small, tuple[str, ...]()
+    if fold is None:
         parts = assign_groups(groups, regions, _SHARES, np.random.default_rng([seed]))
     else:
         parts = _tested(groups, regions, fold, folds, seed)
@@ -94,29 +114,28 @@ def make_split(
         rng = np.random.default_rng([seed, fold])
         _carve_val(parts, small, regions, rng)
         if protocol == "visit" and not (parts == 1).any():
-            small = spots_below(_metres(dataset, order))[0]
-            _carve_val(parts, small, regions, rng)
-            notes += (_NO_VISIT_SPARED,)
-    if protocol in ("random", "spot", "visit", "block"):
+            of_val, notes = spots_below(_metres(dataset, order))[0], (_NO_VISIT_SPARED,)
+            _carve_val(parts, of_val, regions, rng)
+    if protocol != "region":
         teach_regions(parts, groups, regions)
-    if protocol == "block":
-        parts, said = _apart(parts, small, dataset, order, buffer_m)
-        notes += said
-    notes += _set_aside(parts, small, regions, seed, fold)
-    named = _named(dataset, order, parts)
-    number = folds if fold is not None else None
-    split = Split(protocol, seed, fold, number, named, **rule, notes=notes)
-    _check_regions(split, dataset, parts, regions)
-    return split
+    return parts, of_val, notes
 
 
 def _groups(
-    dataset: Dataset, order: np.ndarray, protocol: str, gap_minutes: float
+    dataset: Dataset,
+    order: np.ndarray,
+    protocol: str,
+    gap_minutes: float,
+    grid: tuple[float, float, int],
 ) -> tuple[np.ndarray, dict[str, float | None], tuple[str, ...]]:
     """Photos that must not be parted, `(n,)` in the order given, the rule's figures, its notes."""
-    if protocol in ("random", "block"):
+    if protocol == "random":
         return np.arange(len(order)), {}, ()
     position_m = _metres(dataset, order)
+    if protocol == "block":
+        cell_m, buffer_m, seed = grid
+        cells = cells_of(position_m, cell_m, np.random.default_rng([seed, 5]))
+        return cells, {"cell_m": cell_m, "buffer_m": buffer_m}, ()
     if protocol == "official" and set(dataset.table["official"]) == {"train", "val", "test"}:
         # The parts are there; only the halves of val have spots to keep together, where walks
         # do not chain all photos into one.
