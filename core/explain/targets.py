@@ -15,6 +15,7 @@ from core.explain.schema import TARGETS, TargetName
 from core.geo import heading_from_unit
 from core.model.card import Card
 from core.model.network import BearingsModel, Outputs
+from core.model.place_answers import Modes
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ class TargetScore(nn.Module):
         self.target: TargetName = "region"
         self.region = 0
         self.direction = torch.zeros(2, device=device)
+        self.modes: Modes | None = None
         self.label = ""
 
     def ask(self, question: Question, image: Tensor) -> None:
         """Fix the number: which region, which direction, from what the network says of the photo.
+
+        Where the network chooses between places or headings, the choice is fixed too: a number that
+        leaps from place to place on the way from the baseline would add up to nothing.
 
         Args:
             question: The target.
@@ -65,7 +70,7 @@ class TargetScore(nn.Module):
         """
         with torch.no_grad():
             outputs: Outputs = self.model(image)
-        self.target = question.target
+        self.target, self.modes = question.target, outputs.modes
         self.label = TARGETS[question.target].label
         if question.target == "region":
             self.region = self._region_index(question.region, outputs)
@@ -79,7 +84,10 @@ class TargetScore(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the number `(n,)` for normalised images `(n, 3, s, s)`."""
-        outputs: Outputs = self.model(images)
+        if self.modes is None:
+            outputs: Outputs = self.model(images)
+        else:
+            outputs = self.model(images, modes=self.modes.repeated(len(images)))
         if self.target == "region":
             return outputs.region_logits[:, self.region].float()
         if self.target == "heading":

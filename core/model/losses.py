@@ -7,8 +7,12 @@ import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor
 
 from core.model.network import Outputs
+from core.model.place_answers import heading_near, position_near
 from core.model.places import PlaceHead
 from core.model.schema import LossConfig
+
+# Degrees of freedom of the Student t: few, for tails as heavy as those of mistyped positions.
+_FREEDOM = 3.0
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,30 @@ def multi_task_loss(
     config: LossConfig,
     place_head: PlaceHead | None = None,
     share: Share = WHOLE,
+    spread_m: tuple[float, float] = (1.0, 1.0),
 ) -> Losses:
     """Add up the weighted losses of all tasks, each a mean over the batch times the batch's share.
 
     So the losses of all shares of a step add up to the means over the whole step. Regression errors
     are taken in float32 whatever the autocast precision: squares of small normalised distances
     would drown in bfloat16's 8 bits.
+
+    What is read off the place head is taught as the answer of the mode at the truth: choosing the
+    mode is the place loss's business.
+
+    Args:
+        outputs: What the network says.
+        targets: The truth.
+        config: Weights and kinds.
+        place_head: The network's, where there is one.
+        share: See `Share`.
+        spread_m: Metres per normalised unit, north and east, for the losses in metres.
     """
     region = share.photos * F.cross_entropy(
         outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
     )
-    position = share.taught * _position_loss(outputs.position.float(), targets.position, config)
-    heading = share.photos * F.mse_loss(outputs.heading.float(), targets.heading)
+    position = share.taught * _position_loss(outputs, targets, config, place_head, spread_m)
+    heading = share.photos * _heading_loss(outputs, targets, place_head)
     total = (
         config.region_weight * region
         + config.position_weight * position
@@ -110,11 +126,45 @@ def _place_loss(
     return place_head.loss(logits[taught], soft)
 
 
-def _position_loss(position: Tensor, target: Tensor, config: LossConfig) -> Tensor:
-    taught = target.isfinite().all(dim=1)
+def _position_loss(
+    outputs: Outputs,
+    targets: Targets,
+    config: LossConfig,
+    place_head: PlaceHead | None,
+    spread_m: tuple[float, float],
+) -> Tensor:
+    taught = targets.position.isfinite().all(dim=1)
     if not bool(taught.any()):
-        return position.sum() * 0.0
-    position, target = position[taught], target[taught]
+        return outputs.position.sum() * 0.0
+    target = targets.position[taught]
+    position = outputs.position[taught].float()
+    logits, offset = outputs.place_logits, outputs.place_offset
+    if place_head is not None and logits is not None and offset is not None:
+        position = position_near(place_head, logits[taught], offset[taught], target)
+    return _position_error(position, target, config, spread_m)
+
+
+def _position_error(
+    position: Tensor, target: Tensor, config: LossConfig, spread_m: tuple[float, float]
+) -> Tensor:
+    """Mean error of normalised positions `(n, 2)`."""
+    if config.position_loss == "mse":
+        return F.mse_loss(position, target)
     if config.position_loss == "huber":
         return F.huber_loss(position, target, delta=config.huber_delta)
-    return F.mse_loss(position, target)
+    error = (position - target) * position.new_tensor(spread_m) / config.position_scale_m
+    squared = error.square().sum(dim=1)  # (n,) in units of the scale
+    if config.position_loss == "student_t":
+        # Of two dimensions, without its constant: (v + 2) / 2 log(1 + d^2 / v).
+        return (_FREEDOM + 2.0) / 2.0 * torch.log1p(squared / _FREEDOM).mean()
+    far = (squared + 1e-12).sqrt() - 0.5
+    return torch.where(squared <= 1.0, 0.5 * squared, far).mean()
+
+
+def _heading_loss(outputs: Outputs, targets: Targets, place_head: PlaceHead | None) -> Tensor:
+    logits = outputs.place_logits
+    if place_head is None or logits is None or outputs.bearings is None:
+        return F.mse_loss(outputs.heading.float(), targets.heading)
+    heading = heading_near(place_head, logits, targets.position, targets.heading)
+    # For unit vectors this is one minus the cosine of the angle between them.
+    return F.mse_loss(heading, targets.heading)

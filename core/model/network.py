@@ -7,8 +7,12 @@ the very quantity it predicts.
 Nobody knows the true region or heading of a new photo, so each sample is fed the model's own
 estimates unless the truth is given as known metadata. Training mixes both (see
 `core.training.stages`), so that neither is foreign to the heads.
+
+Position and heading may instead be read off the place head's distribution over views
+(`core.model.place_answers`), which needs no training with known metadata: they are conditions.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor, nn
 
 from core.model.backbone import create_backbone
+from core.model.place_answers import Modes, PlaceAnswer, PlaceAnswers
 from core.model.places import PlaceHead
 from core.model.schema import ModelConfig
 from core.model.weights import initialise_backbone
@@ -33,6 +38,12 @@ class Outputs:
         heading: `(n, 2)` `(cos, sin)` of any length; the length tells how sure the head is.
         features: `(n, width)` pooled features of the backbone.
         place_logits: `(n, anchors, bearings)` where the network has a place head.
+        places: `(n, anchors)` shares of the anchors, given what is known, where answers are read
+            off the place head.
+        place_offset: `(n, anchors, 2)` normalised offsets, where the position is read off them.
+        bearings: `(n, bearings)` shares of the bearings at the predicted place, where the heading
+            is read off them.
+        modes: Which modes were answered with, where anything is.
     """
 
     region_logits: Tensor
@@ -40,6 +51,10 @@ class Outputs:
     heading: Tensor
     features: Tensor
     place_logits: Tensor | None = None
+    places: Tensor | None = None
+    place_offset: Tensor | None = None
+    bearings: Tensor | None = None
+    modes: Modes | None = None
 
 
 class BearingsModel(nn.Module):
@@ -49,7 +64,13 @@ class BearingsModel(nn.Module):
         preprocess: How photos become images of the right size and scale.
         width: Width of the pooled features.
         place_head: The place head, where there is one.
+        place_answers: What reads answers off the place head, where it is asked for any.
     """
+
+    # Only where the answers are regressed.
+    latitude_head: nn.Sequential
+    longitude_head: nn.Sequential
+    heading_head: nn.Sequential
 
     def __init__(self, config: ModelConfig, region_count: int) -> None:
         """Make the layers for `region_count` regions; nothing is read or downloaded here."""
@@ -69,12 +90,23 @@ class BearingsModel(nn.Module):
             nn.Linear(config.region_hidden, region_count),
         )
         fused = self.width + config.region_embedding
-        position = (fused + 2, config.position_hidden, config.position_dropout)
-        self.latitude_head = _regression_head(*position, outputs=1)
-        self.longitude_head = _regression_head(*position, outputs=1)
-        self.heading_head = _regression_head(
-            fused, config.heading_hidden, config.heading_dropout, outputs=2
-        )
+        if config.position_head == "regression":
+            position = (fused + 2, config.position_hidden, config.position_dropout)
+            self.latitude_head = _regression_head(*position, outputs=1)
+            self.longitude_head = _regression_head(*position, outputs=1)
+        if config.heading_head == "vector":
+            self.heading_head = _regression_head(
+                fused, config.heading_hidden, config.heading_dropout, outputs=2
+            )
+        self.place_answers: PlaceAnswers | None = None
+        if config.reads_places:
+            self.place_answers = PlaceAnswers(
+                self.width,
+                config.place_anchors,
+                region_count,
+                config.position_hidden if config.position_head == "anchors" else None,
+                config.position_dropout,
+            )
 
     @property
     def input_size(self) -> int:
@@ -96,6 +128,7 @@ class BearingsModel(nn.Module):
         images: Tensor,
         known_region: Tensor | None = None,
         known_heading: Tensor | None = None,
+        modes: Modes | None = None,
     ) -> Outputs:
         """Run backbone and heads.
 
@@ -104,8 +137,10 @@ class BearingsModel(nn.Module):
             known_region: `(n,)` integer; -1 where unknown. Absent: all unknown.
             known_heading: `(n, 2)` unit vectors `(cos, sin)`; NaN where unknown. Absent: all
                 unknown.
+            modes: Where several places or headings are possible, answer with these, so that the
+                answer is a smooth function of the images. Absent: the strongest.
         """
-        return self.heads(self.features(images), known_region, known_heading)
+        return self.heads(self.features(images), known_region, known_heading, modes)
 
     def features(self, images: Tensor) -> Tensor:
         """Pooled features `(n, width)` of images `(n, 3, s, s)`."""
@@ -121,19 +156,69 @@ class BearingsModel(nn.Module):
         features: Tensor,
         known_region: Tensor | None = None,
         known_heading: Tensor | None = None,
+        modes: Modes | None = None,
     ) -> Outputs:
         """Run the heads on pooled features `(n, width)`; arguments as in `forward`."""
         region_logits = self.region_head(features)  # (n, regions)
+        place_logits = None if self.place_head is None else self.place_head(features)
+        read = self._read_places(features, place_logits, known_region, known_heading, modes)
         region = self._region_vector(region_logits, known_region)  # (n, region_embedding)
         fused = torch.cat([features, region], dim=1)  # (n, width + region_embedding)
-        heading = self.heading_head(fused)  # (n, 2)
-        direction = self._direction(heading, known_heading)  # (n, 2)
+        if read is not None and self.config.heading_head == "bearings":
+            heading = read.heading  # (n, 2)
+        else:
+            heading = self.heading_head(fused)
+        if read is not None and self.config.position_head == "anchors":
+            position = read.position  # (n, 2)
+        else:
+            position = self._regressed(fused, self._direction(heading, known_heading))
+        if read is None:
+            return Outputs(region_logits, position, heading, features, place_logits)
+        return Outputs(
+            self._with_places(region_logits, read.region),
+            position,
+            heading,
+            features,
+            place_logits,
+            read.places,
+            read.offset,
+            read.bearings if self.config.heading_head == "bearings" else None,
+            read.modes,
+        )
+
+    def _read_places(
+        self,
+        features: Tensor,
+        logits: Tensor | None,
+        known_region: Tensor | None,
+        known_heading: Tensor | None,
+        modes: Modes | None,
+    ) -> PlaceAnswer | None:
+        """Answers read off the place head, where they are asked for."""
+        if self.place_head is None or self.place_answers is None or logits is None:
+            return None
+        answer: PlaceAnswer = self.place_answers(
+            self.place_head, features, logits, known_region, known_heading, modes
+        )
+        return answer
+
+    def _regressed(self, fused: Tensor, direction: Tensor) -> Tensor:
+        """Positions `(n, 2)` by regression."""
         placed = torch.cat([fused, direction], dim=1)  # (n, width + region_embedding + 2)
-        latitude = self.latitude_head(placed)  # (n, 1)
-        longitude = self.longitude_head(placed)  # (n, 1)
-        place = None if self.place_head is None else self.place_head(features)
-        position = torch.cat([latitude, longitude], dim=1)  # (n, 2)
-        return Outputs(region_logits, position, heading, features, place)
+        return torch.cat([self.latitude_head(placed), self.longitude_head(placed)], dim=1)
+
+    def _with_places(self, logits: Tensor, places: Tensor) -> Tensor:
+        """Mix the region head's shares with those of the places', both `(n, regions)` logarithms.
+
+        Only to answer with: in training each head answers to its own loss.
+        """
+        share = self.config.region_from_places
+        if self.training or share == 0.0:
+            return logits
+        if share == 1.0:
+            return places
+        own = logits.log_softmax(dim=1) + math.log1p(-share)
+        return torch.logaddexp(own, places + math.log(share))
 
     def _region_vector(self, logits: Tensor, known: Tensor | None) -> Tensor:
         """Mean embedding `(n, region_embedding)` under the own estimate, or the known one's."""

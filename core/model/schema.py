@@ -1,8 +1,8 @@
 """Options of the model; read by forms, cards and the command line, so nothing heavy here."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ModelConfig(BaseModel):
@@ -57,8 +57,9 @@ class ModelConfig(BaseModel):
         0,
         ge=0,
         le=4096,
-        description="Places of the place head, a further head that only sharpens the features for "
-        "retrieval by telling views apart; 0: none",
+        description="Most places of the place head, a further head that tells views apart, which "
+        "sharpens the features for retrieval and may answer itself (position_head, heading_head, "
+        "region_from_places); 0: none",
     )
     place_bearings: int = Field(
         12, ge=1, le=72, description="Compass bearings that the place head tells apart at a place"
@@ -68,6 +69,42 @@ class ModelConfig(BaseModel):
         description="What the position heads learn: metres from the training part's median over "
         "its robust spread, or [0, 1] between its smallest and largest values",
     )
+
+    position_head: Literal["regression", "anchors"] = Field(
+        "regression",
+        description="regression: two numbers; anchors: the strongest mode of the place head's "
+        "distribution, with a learnt offset of each anchor, so that two places that look alike are "
+        "never averaged",
+    )
+    heading_head: Literal["vector", "bearings"] = Field(
+        "vector",
+        description="vector: regressed cosine and sine; bearings: the strongest mode of the place "
+        "head's bearings at the predicted place, so that opposite views are never averaged",
+    )
+    region_from_places: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the region's answer that is read off the place head, by the regions "
+        "of training photos around its anchors; the rest is the region head's",
+    )
+
+    @property
+    def reads_places(self) -> bool:
+        """Whether any answer is read off the place head."""
+        regressed = self.position_head == "regression" and self.heading_head == "vector"
+        return not regressed or self.region_from_places > 0
+
+    @model_validator(mode="after")
+    def _places_to_read(self) -> Self:
+        if self.reads_places and self.place_anchors == 0:
+            raise ValueError(
+                "position_head anchors, heading_head bearings and region_from_places are read off "
+                "the place head: set place_anchors too, to 128 for instance"
+            )
+        if self.heading_head == "bearings" and self.place_bearings < 4:
+            raise ValueError("heading_head bearings needs at least 4 place_bearings: 12 are usual")
+        return self
 
 
 class LossConfig(BaseModel):
@@ -85,8 +122,16 @@ class LossConfig(BaseModel):
     place_concentration: float = Field(
         4.0, gt=0, description="How sharply a photo speaks for the bearings around its heading"
     )
-    position_loss: Literal["mse", "huber"] = Field(
-        "mse", description="Squared error, or Huber's, which a few wrong labels disturb less"
+    position_loss: Literal["mse", "huber", "huber_m", "student_t"] = Field(
+        "mse",
+        description="mse: squared error; huber: Huber's, which a few wrong labels disturb less; "
+        "huber_m: the same of the distance in metres; student_t: minus the log likelihood of a "
+        "Student t in metres, which gross errors hardly disturb at all",
+    )
+    position_scale_m: float = Field(
+        5.0,
+        gt=0,
+        description="Distance up to which huber_m and student_t take an error as noise, in metres",
     )
     huber_delta: float = Field(
         0.5,

@@ -105,7 +105,12 @@ class EpochWork:
         features = lesson_features(lesson, session.model, session.compute)
         outputs = session.model.heads(features, region, heading)
         losses = multi_task_loss(
-            outputs, targets, session.config.loss, session.model.place_head, share
+            outputs,
+            targets,
+            session.config.loss,
+            session.model.place_head,
+            share,
+            session.data.normaliser.spread,
         )
         accelerator.backward(losses.total)
         return losses.values()

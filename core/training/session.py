@@ -14,7 +14,7 @@ from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
-from core.model.places import PlaceHead, find_anchors
+from core.training.anchoring import put_anchors
 from core.training.average import WeightAverage
 from core.training.batches import steps_per_epoch
 from core.training.data import TrainingData, read_training_data
@@ -170,8 +170,7 @@ def _prepare(
     begun = _begun_split(run)
     data = read_training_data(config, preprocess_of(config.model).input_size, watch, begun)
     model = build_model(config.model, data.dataset.regions)
-    if model.place_head is not None:
-        put_anchors(model.place_head, data, config.seed)
+    put_anchors(model, data, config)
     return data, model
 
 
@@ -210,13 +209,6 @@ def _take_part(
     if not processes.is_main:
         stream = [config.seed, _DROPOUT, processes.rank, progress.all_steps]
         torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
-
-
-def put_anchors(place_head: PlaceHead, data: TrainingData, seed: int) -> None:
-    """Place the anchors where the training part's believed photos stand."""
-    taught = data.taught_rows("train")
-    found = find_anchors(data.position_m[taught], place_head.shape[0], seed)
-    place_head.put_anchors(data.normaliser.normalise(found), data.normaliser.spread)
 
 
 def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> Card:

@@ -16,7 +16,14 @@ Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["median", "halving", "none"]
 DEFAULT_TRIALS = 20
 # Options that change how the loss is measured: a search for the least loss would only move these.
-_LOSS_MAKERS = ("loss.", "model.position_target", "model.place_anchors", "model.place_bearings")
+_LOSS_MAKERS = (
+    "loss.",
+    "model.position_target",
+    "model.position_head",
+    "model.heading_head",
+    "model.place_anchors",
+    "model.place_bearings",
+)
 
 
 class TuneConfig(BaseModel):

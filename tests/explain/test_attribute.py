@@ -25,7 +25,7 @@ from core.explain.schema import (
 )
 from core.geo import heading_from_unit
 from core.model.checkpoint import Checkpoint
-from core.model.network import Outputs
+from core.model.network import Outputs, build_model
 
 PhotoMaker = Callable[[int], NDArray[np.uint8]]
 QUICK: dict[str, Any] = {
@@ -33,6 +33,20 @@ QUICK: dict[str, Any] = {
     "occlusion": OcclusionKnobs(window_percent=50, stride_percent=50),
     "smooth_grad": SmoothGradKnobs(samples=2),
 }
+
+
+def places_network(vit: Checkpoint) -> Checkpoint:
+    """A network whose position and heading are read off a place head of few, far anchors."""
+    torch.manual_seed(3)
+    changes = {"place_anchors": 5, "position_head": "anchors", "heading_head": "bearings"}
+    config = vit.card.model.model_copy(update=changes)
+    model = build_model(config, vit.card.regions).eval()
+    assert model.place_head is not None
+    corners = np.array([[0, 0], [1, 0], [0, 1], [-1, -1], [1, 1]], np.float32)
+    model.place_head.put_anchors(corners, vit.card.normaliser.spread)
+    with torch.no_grad():
+        model.place_head.classify.weight.mul_(20.0)
+    return Checkpoint(vit.card.model_copy(update={"model": config}), model)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -70,6 +84,19 @@ def test_integrated_gradients_add_up(
     )
     assert found.relative_delta is not None
     assert found.relative_delta < 0.05
+
+
+def test_answers_read_off_places_can_be_explained_and_add_up(
+    vit: Checkpoint, make_photo: PhotoMaker
+) -> None:
+    told = places_network(vit)
+    knobs = IntegratedGradientsKnobs(n_steps=64)
+    targets: tuple[TargetName, ...] = ("position", "heading")
+    for target in targets:
+        found = attribute(told, make_photo(160), "integrated_gradients", target, knobs)
+        assert np.abs(found.map).max() > 0
+        assert found.relative_delta is not None
+        assert found.relative_delta < 0.05
 
 
 def test_scores_are_what_the_network_says(resnet: Checkpoint, make_photo: PhotoMaker) -> None:

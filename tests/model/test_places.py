@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import ConfigError
 from core.model.losses import Targets, multi_task_loss
 from core.model.network import BearingsModel
 from core.model.places import PlaceHead, find_anchors
@@ -54,9 +53,20 @@ def test_anchors_are_saved_with_the_weights() -> None:
     assert {"anchors", "spread_m"} <= set(_head().state_dict())
 
 
-def test_more_anchors_than_places_are_refused() -> None:
+def test_more_anchors_than_places_leave_some_without_a_place() -> None:
     positions = np.repeat([[0.0, 0.0], [5.0, 5.0]], 10, axis=0)
-
     assert sorted(find_anchors(positions, 2, seed=0)[:, 0]) == pytest.approx([0.0, 5.0])
-    with pytest.raises(ConfigError, match="3, but the training photos stand on 2"):
-        find_anchors(positions, 3, seed=0)
+    found = find_anchors(positions, 3, seed=0)
+    assert found.shape == (2, 2)
+
+    head = PlaceHead(width=3, anchors=3, bearings=4)
+    head.put_anchors(found.astype(np.float32), (1.0, 1.0))
+    assert head.placed.tolist() == [True, True, False]
+    targets = head.targets(torch.zeros(1, 2), EAST, 2.0, 4.0)
+    assert targets[0, 2].tolist() == [0.0] * 4
+    loss = head.loss(head(torch.rand(1, 3)), targets)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.isfinite()
+    assert head.classify.weight.grad is not None
+    assert head.classify.weight.grad.isfinite().all()
+    assert head(torch.rand(5, 3)).softmax(1)[:, 2].max() == 0.0

@@ -12,6 +12,7 @@ import pytest
 from core.dataset import halving
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
+from core.model.schema import ModelConfig
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.report import StepReport
@@ -148,6 +149,26 @@ def test_a_stop_file_stops_the_run_and_is_gone_afterwards(
 def test_bfloat16_and_channels_last_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
     def config(name: str) -> TrainConfig:
         return tiny_run(tmp_path / name, precision="bf16", command="train")
+
+    list(fit(config("whole")))
+    with pytest.raises(TrainingInterrupted):
+        list(fit(config("cut"), on_step=_stop_at(2, 2, signal.SIGINT)))
+    list(fit(config("cut"), resume=True))
+    assert _ending(config("cut")) == _ending(config("whole"))
+
+
+def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
+    def config(name: str) -> TrainConfig:
+        model = ModelConfig(
+            backbone="test_resnet",
+            weights="random",
+            input_size=32,
+            place_anchors=6,
+            position_head="anchors",
+            heading_head="bearings",
+            region_from_places=0.5,
+        )
+        return tiny_run(tmp_path / name, model=model, command="train")
 
     list(fit(config("whole")))
     with pytest.raises(TrainingInterrupted):
