@@ -16,6 +16,7 @@ from app.photo import Photo
 from app.time_left import Likeness, Pace, paces
 from app.workspace import label_files, run_of
 from core.dataset.labels import Dataset, read_dataset
+from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, SplitError
 from core.jobs.follow import read_events
 from core.jobs.summary import list_runs
@@ -52,6 +53,7 @@ def dataset(folder: Path) -> Dataset:
         LabelError, FrameError: As `read_dataset`.
     """
     watched = [*label_files(folder), folder / "campus.toml", folder / "images"]
+    watched.append(folder / REPAIRS_FILE)
     return _dataset(folder, stamp(*watched))
 
 
@@ -61,7 +63,7 @@ def split(data: Dataset, protocol: str, seed: int) -> "Split":
     Raises:
         SplitError: The protocol does not fit the data set.
     """
-    key = stamp(*label_files(data.root), data.root / "images")
+    key = stamp(*label_files(data.root), data.root / "images", data.root / REPAIRS_FILE)
     return _split(data, str(data.root), key, protocol, seed)
 
 

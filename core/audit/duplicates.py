@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from core.audit.finding import Finding
+from core.audit.finding import Column, Finding
 from core.audit.naming import row_finding
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
@@ -11,7 +11,13 @@ KINDS = {
     "duplicate_row": "a row that repeats another",
     "contradiction": "rows that label one photo differently",
 }
-_SAID = ["latitude", "longitude", "heading_deg", "region"]
+_COLUMN: dict[str, Column] = {
+    "latitude": "latitude",
+    "longitude": "longitude",
+    "heading_deg": "angle",
+    "region": "Region_ID",
+}
+_SAID = list(_COLUMN)
 
 
 def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
@@ -27,10 +33,11 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
                 yield row_finding(rows, row, "duplicate_row", "filename", "", 0.3, evidence)
             continue
         differing = [name for name in _SAID if said[name].nunique() > 1]
-        shown = ", ".join(name.replace("heading_deg", "angle") for name in differing)
+        column = _COLUMN[differing[0]]
+        shown = ", ".join(_COLUMN[name] for name in differing)
         for row in numbers:
             evidence = (
                 f"{len(group)} rows label this photo and differ in {shown}; Bearings leaves all "
                 "of them out"
             )
-            yield row_finding(rows, row, "contradiction", "position", "", 1.0, evidence)
+            yield row_finding(rows, row, "contradiction", column, "", 1.0, evidence)

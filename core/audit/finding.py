@@ -29,6 +29,8 @@ class Finding:
         evidence: One sentence that a person can check.
         photo_id: Key of the photo in its dataset; empty where the finding is about a whole label
             file, whose name is then in `filename`.
+        labels: The label file that has the row, relative to the dataset folder; empty where no row
+            is meant, and in findings that were read back from a file.
     """
 
     filename: str
@@ -39,6 +41,7 @@ class Finding:
     score: float
     evidence: str
     photo_id: str = ""
+    labels: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a finding without a name, evidence or a usable score."""

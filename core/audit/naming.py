@@ -2,16 +2,7 @@
 
 from core.audit.finding import Column, Finding
 from core.audit.rows import LabelRows
-
-TEXT_OF: dict[Column, str] = {
-    "filename": "filename",
-    "timestamp": "timestamp",
-    "latitude": "latitude",
-    "longitude": "longitude",
-    "angle": "heading_deg",
-    "Region_ID": "region",
-}
-"""Columns of a finding and what the table of rows calls them."""
+from core.dataset.repairs import TEXT_OF
 
 
 def row_finding(
@@ -37,6 +28,7 @@ def row_finding(
         score=round(float(score), 3),
         evidence=evidence,
         photo_id=str(rows.text["photo_id"].iat[row]),
+        labels=str(rows.text["file"].iat[row]),
     )
 
 

@@ -11,7 +11,7 @@ from core.audit.ground import Ground, find_ground
 from core.dataset.campus import read_campus
 from core.dataset.clean import minute_of_day, numbers, region_ids
 from core.dataset.columns import NEEDED, OPTIONAL, read_columns
-from core.dataset.layout import LabelFile, find_label_files
+from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photos import FoundPhotos, find_photos
 from core.errors import FrameError
 from core.geo import CoordinateFrame, Floats
@@ -27,8 +27,8 @@ class LabelRows:
         root: The dataset folder.
         files: Its label files, in the order of their rows.
         text: `TEXT_COLUMNS` exactly as the files have them, blanks included, one line a row,
-            numbered from 0; further `file` (name of the label file), `photo_id`, `path` (of the
-            photo, empty where there is none) and `photo_fault` (why there is none).
+            numbered from 0; further `file` (the label file, relative to the root), `photo_id`,
+            `path` (of the photo, empty where there is none) and `photo_fault` (why there is none).
         found: What the search for photos gave, by label file.
         frame: What the coordinates mean; None where nobody says.
         frame_fault: Why the frame is unknown; empty where it is known.
@@ -107,7 +107,7 @@ def read_rows(source: Path | str) -> LabelRows:
     """
     given = Path(source)
     files, _ = find_label_files(given)
-    root = given.parent if given.is_file() else given
+    root = dataset_folder(given)
     found: list[FoundPhotos] = []
     tables = []
     for file in files:
@@ -120,7 +120,7 @@ def read_rows(source: Path | str) -> LabelRows:
         ]
         tables.append(
             text.assign(
-                file=file.path.name,
+                file=file.name_in(root),
                 photo_id=photos.photo_ids,
                 path=paths,
                 photo_fault=photos.faults,

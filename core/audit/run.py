@@ -1,19 +1,17 @@
 """The audit: every registered check over the rows of a label file; nothing is changed."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.audit.check import Check, photos
-from core.audit.finding import CSV_COLUMNS, Finding
+from core.audit.finding import Finding
+from core.audit.findings_file import write_findings
 from core.audit.photo_scan import photo_facts
 from core.audit.registry import CHECKS
 from core.audit.rows import LabelRows, read_rows
 from core.audit.schema import AuditConfig
-from core.files import write_text
 
 Progress = Callable[[int, int], None]
 
@@ -92,16 +90,3 @@ def _checked(check: Check, rows: LabelRows, config: AuditConfig) -> list[Finding
     if unknown:
         raise ValueError(f"check {check.name} does not declare the kinds {sorted(unknown)}")
     return found
-
-
-def write_findings(path: Path, findings: Sequence[Finding]) -> None:
-    """Replace a `findings.csv`: columns `CSV_COLUMNS`, one row a finding."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for found in findings:
-        writer.writerow(
-            [f"{found.score:.3f}" if name == "score" else getattr(found, name)
-             for name in CSV_COLUMNS]
-        )  # fmt: skip
-    write_text(path, text.getvalue())

@@ -30,3 +30,11 @@ class AuditConfig(BaseModel):
     min_score: float = Field(
         0.0, ge=0.0, le=1.0, description="Leave out findings that are less sure than this"
     )
+    accept: tuple[str, ...] = Field(
+        (), description="Kinds of finding to accept by rule: those of at least --min-score, 0.9 "
+        "unless it is given; written to repairs.csv beside the labels",
+    )  # fmt: skip
+    undo: tuple[str, ...] = Field(
+        (), description="Kinds whose decisions by rule to take back; all: of every kind; last: the "
+        "last decision, whoever made it",
+    )  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.audit.finding import Column, Finding
-from core.audit.naming import TEXT_OF, row_finding
+from core.audit.naming import row_finding
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.dataset.clean import numbers
+from core.dataset.repairs import TEXT_OF
 
 KINDS = {"not_a_number": "a coordinate or heading that is no number"}
 _COLUMNS: tuple[Column, ...] = ("latitude", "longitude", "angle")

@@ -14,6 +14,8 @@ from core.cli.progress import say
 from core.cli.tables import aligned
 from core.errors import ConfigError
 
+ACCEPT_SCORE = 0.9
+
 if TYPE_CHECKING:
     from core.audit.run import Audit
 
@@ -32,12 +34,47 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--out {config.out} is a folder: name a file in it")
     # scipy takes a second to import, and every command's module is imported for --help.
     from core.audit.run import audit
+    from core.dataset.layout import dataset_folder
 
+    folder = dataset_folder(config.dataset)
+    if config.undo:
+        _undo(folder, config)
     result = audit(config)
     if config.out is not None:
         say(f"written to {config.out}")
-    sys.stdout.write("\n".join(_summary(result)) + "\n")
+    if config.accept:
+        _accept(result, config)
+    sys.stdout.write("\n".join([*_summary(result), *_decisions(result)]) + "\n")
     return 0
+
+
+def _undo(folder: Path, config: AuditConfig) -> None:
+    from core.audit.review import undo_by_rule
+
+    gone = undo_by_rule(folder, config.undo)
+    say(f"{len(gone)} decisions taken back")
+
+
+def _accept(result: "Audit", config: AuditConfig) -> None:
+    from core.audit.review import accept_by_rule
+
+    least = config.min_score if "min_score" in config.model_fields_set else ACCEPT_SCORE
+    made = accept_by_rule(result.root, result.findings, config.accept, least)
+    say(f"{len(made)} repairs accepted by rule, of findings of at least {least:g}")
+
+
+def _decisions(result: "Audit") -> Iterator[str]:
+    """What was decided so far, by rule and by people."""
+    from core.dataset.repairs import REPAIRS_FILE, read_repairs, standing
+
+    repairs = standing(read_repairs(result.root)).values()
+    if repairs:
+        accepted = sum(repair.decision == "accepted" for repair in repairs)
+        rule = sum(repair.by == "rule" for repair in repairs)
+        yield (
+            f"{REPAIRS_FILE}: {accepted} accepted and {len(repairs) - accepted} rejected, {rule} "
+            "of them by rule; they count whenever the dataset is read"
+        )
 
 
 def _summary(result: "Audit") -> Iterator[str]:
@@ -56,19 +93,21 @@ def _summary(result: "Audit") -> Iterator[str]:
     photos = {found.photo_id for found in result.findings if found.photo_id}
     yield (
         f"{len(result.findings)} findings about {len(photos)} photos in {result.rows} rows; "
-        "nothing was changed"
+        "the label files stay as they are"
     )
     yield from (f"skipped: {each.check}: {each.reason}" for each in result.skipped)
 
 
 COMMAND = Command(
     "audit",
-    "DATASET_OR_LABELS_CSV [--out FILE]",
+    "DATASET_OR_LABELS_CSV [--out FILE] [--accept KINDS] [--undo KINDS]",
     "Find what looks wrong in labels and photos, with the evidence and what would mend it.",
     (
         "python -m core audit data/campus --out findings.csv",
         "python -m core audit labels_train.csv --out findings.csv   # photos may be absent",
         "python -m core audit data/campus --min-score 0.5 --no-photos",
+        "python -m core audit data/campus --accept sexagesimal,swapped   # by rule, from 0.9 on",
+        "python -m core audit data/campus --undo sexagesimal",
     ),
     _add,
     _run,

@@ -1,6 +1,7 @@
 """Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from core.dataset.clean import (
 )
 from core.dataset.columns import read_columns
 from core.dataset.exclusions import check_excluded, duplicate_faults, off_earth_faults
-from core.dataset.layout import LabelFile, find_label_files
+from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.outliers import outlier_note
 from core.dataset.photos import FoundPhotos, find_photos
 from core.dataset.regions import natural_order
+from core.dataset.repaired import Repaired, apply_repairs, repair_notes
+from core.dataset.repairs import Repair, read_repairs
+from core.errors import LabelError
 from core.geo import Floats, LocalFrame
 
 PHOTO_COLUMNS = (
@@ -51,6 +55,7 @@ class Dataset:
         excluded: Rows left out: `photo_id`, `reason`.
         notes: What was normalised or looks wrong, with counts.
         regions: Region ids in their stable order.
+        repairs: Decisions of `repairs.csv` that changed a label or left a row out.
     """
 
     root: Path
@@ -59,6 +64,7 @@ class Dataset:
     excluded: pd.DataFrame
     notes: tuple[str, ...]
     regions: tuple[str, ...]
+    repairs: tuple[Repair, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject a table that the other rooms could misread."""
@@ -107,11 +113,13 @@ class Dataset:
         table = self.table[~gone].reset_index(drop=True)
         excluded = pd.concat([self.excluded, left_out], ignore_index=True)
         regions = natural_order(table["region"])
-        return Dataset(self.root, self.campus, table, excluded, self.notes, regions)
+        return replace(self, table=table, excluded=excluded, regions=regions)
 
 
 def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     """Read the labels of a dataset folder, or of one CSV file, and find their photos.
+
+    The accepted repairs of `repairs.csv` are applied; the label files stay as they are.
 
     Args:
         root: A folder with label files and photos, or the path of one CSV file beside its photos.
@@ -123,10 +131,16 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     """
     given = Path(root)
     files, passed_over = find_label_files(given)
-    folder = given.parent if given.is_file() else given
+    folder = dataset_folder(given)
     notes = list(passed_over)
     found: list[FoundPhotos] = []
-    rows = pd.concat([_read_rows(folder, file, notes, found) for file in files], ignore_index=True)
+    repairs, repaired = read_repairs(folder), list[Repaired]()
+    rows = pd.concat(
+        [_read_rows(folder, file, notes, found, repairs, repaired) for file in files],
+        ignore_index=True,
+    )
+    notes += repair_notes(folder, repairs, repaired)
+    rows, decided = _without_repaired_away(given, rows)
     faults = rows.pop("fault")
     faults = faults.where(faults != "", duplicate_faults(rows))
     folders = [photos.folder for photos in found]
@@ -135,28 +149,57 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     campus = read_campus(folder, rows)
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
-    keep = faults == ""
-    table = rows[keep].reset_index(drop=True)
+    table = _finished(rows[faults == ""].reset_index(drop=True), campus, notes)
+    return Dataset(
+        root=folder,
+        campus=campus,
+        table=table,
+        excluded=pd.concat([excluded, decided], ignore_index=True) if len(decided) else excluded,
+        notes=tuple(notes),
+        regions=natural_order(table["region"]),
+        repairs=tuple(repair for each in repaired for repair in each.applied),
+    )
+
+
+def _without_repaired_away(given: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set aside the rows that a repair leaves out: nobody has to allow what was decided."""
+    reason = rows.pop("left_out")
+    out = reason != ""
+    if out.all():
+        raise LabelError(f"{given}: repairs leave out every row: take some of them back")
+    decided = pd.DataFrame({"photo_id": rows.loc[out, "photo_id"], "reason": reason[out]})
+    return rows[~out].reset_index(drop=True), decided
+
+
+def _finished(table: pd.DataFrame, campus: Campus, notes: list[str]) -> pd.DataFrame:
+    """Bring the rows that are kept into their final form, and note what was normalised."""
     table["heading_deg"] = wrapped_headings(table, notes)
     table["hfov_deg"] = fields_of_view(table, notes)
     table["minute"] = minute_of_day(table["timestamp"])
     notes += _time_notes(table)
     notes += outlier_note(table, campus)
-    table = table[list(PHOTO_COLUMNS)]
-    return Dataset(folder, campus, table, excluded, tuple(notes), natural_order(table["region"]))
+    return table[list(PHOTO_COLUMNS)]
 
 
 def _read_rows(
-    root: Path, file: LabelFile, notes: list[str], found: list[FoundPhotos]
+    root: Path,
+    file: LabelFile,
+    notes: list[str],
+    found: list[FoundPhotos],
+    repairs: Sequence[Repair],
+    repaired: list[Repaired],
 ) -> pd.DataFrame:
-    """Read one label file; column `fault` says why a row cannot be used."""
-    text = read_columns(file.path)
+    """Read one label file; `fault` says why a row cannot be used, `left_out` that it must not."""
+    done = apply_repairs(read_columns(file.path), file.name_in(root), repairs)
+    repaired.append(done)
+    text = done.text
     rows = text.assign(
         latitude=numbers(text["latitude"]),
         longitude=numbers(text["longitude"]),
         heading_deg=numbers(text["heading_deg"]),
         region=region_ids(text["region"]),
         official=file.part,
+        left_out=done.left_out,
     )
     photos = find_photos(root, file, text["filename"])
     found.append(photos)

@@ -28,6 +28,15 @@ class LabelFile:
     part: str
     folders: tuple[Path, ...]
 
+    def name_in(self, root: Path) -> str:
+        """Its path relative to the dataset folder, as in `train/labels.csv`."""
+        return self.path.relative_to(root).as_posix()
+
+
+def dataset_folder(source: Path) -> Path:
+    """The folder of a dataset that is given as a folder or as one CSV file."""
+    return source.parent if source.is_file() else source
+
 
 def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:
     """Find the label files of a dataset: a folder, or one CSV file with its photos beside it.

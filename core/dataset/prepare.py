@@ -6,6 +6,7 @@ import pandas as pd
 
 from core.dataset.exclusions import check_excluded
 from core.dataset.labels import Dataset, read_dataset
+from core.dataset.repairs import LEFT_OUT
 from core.dataset.store import PhotoStore, build_store
 from core.dataset.store_update import Progress
 from core.errors import ImageError
@@ -42,6 +43,7 @@ def prepare_dataset(
     if not faults:
         return dataset, store
     readable = dataset.without(faults)
-    rows = pd.concat([readable.table[["photo_id"]], readable.excluded], ignore_index=True)
+    decided = readable.excluded["reason"].str.startswith(LEFT_OUT)
+    rows = pd.concat([readable.table[["photo_id"]], readable.excluded[~decided]], ignore_index=True)
     check_excluded(Path(root), rows, rows["reason"].fillna(""), allow_missing)
     return readable, store

@@ -17,7 +17,7 @@ def test_findings_are_summed_up_and_written(
     table.to_csv(labels, index=False)
     before = labels.read_bytes()
     out = tmp_path / "findings.csv"
-    assert main(["audit", str(small_campus), "--out", str(out)]) == 0
+    assert main(["audit", str(small_campus), "--no-photos", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "heading_out_of_range  1" in shown
     assert "1 findings about 1 photos in 48 rows" in shown
@@ -38,3 +38,24 @@ def test_mistakes_are_told_without_a_traceback(
 ) -> None:
     assert main(["audit", *words]) == 1
     assert error in capsys.readouterr().err
+
+
+def test_accept_by_rule_and_undo(small_campus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = small_campus / "labels.csv"
+    table = pd.read_csv(labels, dtype=str)
+    table.loc[2, "angle"] = "372"
+    table.loc[3, "angle"] = "360"
+    table.to_csv(labels, index=False)
+    command = ["audit", str(small_campus), "--no-photos"]
+    assert main([*command, "--accept", "heading_out_of_range,heading_360"]) == 0
+    shown = capsys.readouterr()
+    assert "1 repairs accepted by rule, of findings of at least 0.9" in shown.err
+    assert "repairs.csv: 1 accepted and 0 rejected, 1 of them by rule" in shown.out
+    assert main([*command, "--accept", "heading_360", "--min-score", "0.3"]) == 0
+    assert len(pd.read_csv(small_campus / "repairs.csv")) == 2
+    assert main([*command, "--undo", "heading_360"]) == 0
+    assert len(pd.read_csv(small_campus / "repairs.csv")) == 1
+    assert main([*command, "--undo", "last"]) == 0
+    assert not (small_campus / "repairs.csv").exists()
+    assert main([*command, "--accept", "nothing_such"]) == 1
+    assert "there is no kind of finding nothing_such" in capsys.readouterr().err

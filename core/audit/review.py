@@ -1,0 +1,149 @@
+"""Deciding about findings: what was decided, accept, reject, undo; by a person or by a rule.
+
+Decisions go to `repairs.csv` (`core.dataset.repairs`); the label files are never written to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.audit.finding import Finding
+from core.audit.registry import all_kinds
+from core.dataset.repairs import (
+    Decider,
+    Decision,
+    Key,
+    Repair,
+    now,
+    read_repairs,
+    standing,
+    write_repairs,
+)
+from core.errors import ConfigError
+
+EVERY = "all"
+LAST = "last"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A finding and the decision about it that counts; None while nobody has decided."""
+
+    finding: Finding
+    repair: Repair | None
+
+    @property
+    def decision(self) -> Decision | None:
+        """Accepted, rejected, or None: undecided."""
+        return self.repair.decision if self.repair else None
+
+
+def review(folder: Path, findings: Sequence[Finding]) -> tuple[Reviewed, ...]:
+    """Put the decisions of a dataset folder beside its findings, in the order of the findings."""
+    decided = standing(read_repairs(folder))
+    return tuple(Reviewed(found, decided.get(key_of(found))) for found in findings)
+
+
+def decide(
+    folder: Path,
+    finding: Finding,
+    decision: Decision,
+    *,
+    new: str | None = None,
+    by: Decider = "person",
+) -> Repair:
+    """Write a decision about a finding; a later one about the same finding replaces it.
+
+    Args:
+        folder: The dataset folder.
+        finding: What is decided about, from `audit`.
+        decision: An accepted repair replaces the value when the dataset is read, or leaves the row
+            out where there is no new value; a rejected one changes nothing.
+        new: Another value than the proposal.
+        by: Who decides.
+
+    Raises:
+        ConfigError: There is no row that could be repaired.
+        LabelError: repairs.csv cannot be read or written.
+    """
+    repair = _repair(finding, decision, finding.proposal if new is None else new.strip(), by)
+    write_repairs(folder, [*read_repairs(folder), repair])
+    return repair
+
+
+def undo_last(folder: Path) -> Repair | None:
+    """Take the last decision back, so that the one before counts again; None where there is none.
+
+    Raises:
+        LabelError: repairs.csv cannot be read or written.
+    """
+    repairs = read_repairs(folder)
+    if not repairs:
+        return None
+    write_repairs(folder, repairs[:-1])
+    return repairs[-1]
+
+
+def accept_by_rule(
+    folder: Path, findings: Sequence[Finding], kinds: Sequence[str], min_score: float = 0.9
+) -> tuple[Repair, ...]:
+    """Accept every finding of some kinds that is sure enough; what is decided already stays so.
+
+    Findings about whole files are passed over. A finding without a proposal leaves its row out.
+
+    Raises:
+        ConfigError: A kind does not exist.
+        LabelError: repairs.csv cannot be read or written.
+    """
+    _check_kinds(kinds)
+    repairs = read_repairs(folder)
+    decided = standing(repairs)
+    made: list[Repair] = []
+    for found in findings:
+        wanted = found.finding in kinds and found.score >= min_score and found.labels
+        if wanted and key_of(found) not in decided:
+            made.append(_repair(found, "accepted", found.proposal, "rule"))
+    if made:
+        write_repairs(folder, [*repairs, *made])
+    return tuple(made)
+
+
+def undo_by_rule(folder: Path, kinds: Sequence[str]) -> tuple[Repair, ...]:
+    """Take back what rules decided about some kinds, or about `all`; `last` is the last decision.
+
+    Raises:
+        ConfigError: A kind does not exist.
+        LabelError: repairs.csv cannot be read or written.
+    """
+    if tuple(kinds) == (LAST,):
+        last = undo_last(folder)
+        return (last,) if last else ()
+    _check_kinds([kind for kind in kinds if kind != EVERY])
+    repairs = read_repairs(folder)
+    gone = [r for r in repairs if r.by == "rule" and (EVERY in kinds or r.finding in kinds)]
+    if gone:
+        write_repairs(folder, [repair for repair in repairs if repair not in gone])
+    return tuple(gone)
+
+
+def key_of(finding: Finding) -> Key:
+    """What a decision about this finding is about."""
+    value = finding.value.strip()
+    return (finding.labels, finding.filename, finding.finding, finding.column, value)
+
+
+def _repair(finding: Finding, decision: Decision, new: str, by: Decider) -> Repair:
+    if decision == "accepted" and not finding.labels:
+        raise ConfigError(
+            f"{finding.finding} is about no single label row, so there is nothing to repair: "
+            "reject it, or mend the files"
+        )
+    labels, filename, kind, column, old = key_of(finding)
+    return Repair(labels, filename, kind, column, old, new, decision, by, now())
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    unknown = sorted(set(kinds) - set(all_kinds()))
+    if unknown:
+        known = ", ".join(all_kinds())
+        raise ConfigError(f"there is no kind of finding {', '.join(unknown)}; there are: {known}")
