@@ -34,6 +34,11 @@ _UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
     f"explain_{name}" for name in ("upload", "chosen", "target", "region", "result")
 )
 PREDICTED = "the predicted region"
+UNTRAINED = (
+    "This checkpoint was not trained: its answers come from the training photos that look most "
+    "alike, which the Predict page shows. No trained head looked at the photo, so there is nothing "
+    "to map."
+)
 _COMPARE = "explain_compare"
 
 

@@ -35,13 +35,13 @@ def run_progress(
         status: What it says of itself.
         measured: Seconds of an epoch, measured on it or on a run like it.
     """
-    planned = config.stage1_epochs + config.stage2.epochs
     heads, tuning = epochs_left(config, events, status)
     left, of_what = seconds_left(config, events, status, measured), ""
     if left is None or status.stage not in ("heads", "fine-tune", "gallery"):
         # Before the first epoch of a stage has ended, its steps alone are measured.
         left, of_what = status.eta_s, " in this stage" if heads and tuning else ""
-    done = 1.0 - (heads + tuning) / planned
+    # Without training there are no epochs, and only the gallery to gather.
+    done = 1.0 - (heads + tuning) / config.planned_epochs if config.planned_epochs else 0.0
     return Progress(min(max(done, 0.0), 1.0), _words(status) + _in_words(left, of_what))
 
 

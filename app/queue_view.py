@@ -98,8 +98,8 @@ def _show_button(entry: Entry) -> None:
 def _what(entry: Entry, config: TrainConfig | None) -> str:
     if config is None:
         return KINDS[entry.kind]
-    epochs = config.stage1_epochs + config.stage2.epochs
-    model = f"{config.model.backbone} at {config.model.input_size} px, {epochs:,} epochs"
+    epochs = f"{config.planned_epochs:,} epochs" if config.planned_epochs else "no training"
+    model = f"{config.model.backbone} at {config.model.input_size} px, {epochs}"
     folds = f"cross-validation, {config.split.folds} folds of "
     return folds + model if entry.kind == "crossval" else model
 

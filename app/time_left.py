@@ -66,7 +66,7 @@ def epochs_left(
     stages = [str(event["stage"]) for event in events]
     now = status.stage if status is not None else ""
     heads = float(config.stage1_epochs - stages.count("heads"))
-    tuning = float(config.stage2.epochs - stages.count("fine-tune"))
+    tuning = float(config.stage2_epochs - stages.count("fine-tune"))
     if now == "gallery":
         return 0.0, 0.0
     if now == "fine-tune" or "fine-tune" in stages:

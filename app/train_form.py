@@ -5,16 +5,18 @@ import shlex
 from pathlib import Path
 
 import streamlit as st
+from pydantic import ValidationError
 
 from app import controls
-from app.forms import FormAnswer, FormPlan, config_form, fill
+from app.forms import FormAnswer, FormPlan, config_form, fill, problems
 from app.workspace import PROJECT, Workspace
 from core.cli.flags import as_words
 from core.cli.train import SHORT
-from core.errors import RunError
+from core.errors import ConfigError, RunError
 from core.training.schema import TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
+INSTANT = "First answer without training"
 FIRST = (
     ("run",),
     ("model", "backbone"),
@@ -42,8 +44,9 @@ BACKBONES = (
 )
 WEIGHTS = ("random", "pretrained")
 _TAKEN, _BEGUN, _REFINE = "train_folder_taken", "train_begun_with", "train_refine"
-# The refinement is chosen on validation, and the data set stands in the sidebar.
-HIDDEN = (("dataset",), ("command",), ("refine",))
+# The refinement is chosen on validation, the data set stands in the sidebar, and no training has a
+# button of its own.
+HIDDEN = (("dataset",), ("command",), ("refine",), ("zero_training",))
 
 
 def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
@@ -64,6 +67,18 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
         return None
     run = _in_queue(place, answer.config.run.expanduser())
     return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
+
+
+def untrained(config: TrainConfig) -> TrainConfig:
+    """The same options with nothing trained.
+
+    Raises:
+        ConfigError: The backbone would be a random one, whose features say nothing.
+    """
+    try:
+        return TrainConfig.model_validate(config.model_dump() | {"zero_training": True})
+    except ValidationError as error:
+        raise ConfigError("; ".join(problems(error).values())) from error
 
 
 def prefill(config: TrainConfig) -> None:
@@ -97,7 +112,7 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
     return FormPlan(
         key="train",
         first=FIRST,
-        buttons=(START, FOLDS, CHECK),
+        buttons=(START, INSTANT, FOLDS, CHECK),
         labels=LABELS,
         start={
             ("dataset",): dataset,

@@ -86,7 +86,7 @@ def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
         notices.later(f"**{run.name}** waits in the queue: {before} before it.")
     else:
         notices.later(f"**{run.name}** is started.")
-        if answer.button == train_form.START:
+        if answer.button != train_form.FOLDS:
             watch_next(run)
     train_form.propose_another_folder(answer.config.run)
     # Everything above was drawn before there was a run.
@@ -96,6 +96,8 @@ def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
 def _enqueue(answer: FormAnswer[TrainConfig], on: str) -> Path:
     if answer.button == train_form.START:
         return enqueue(answer.config, on=on)
+    if answer.button == train_form.INSTANT:
+        return enqueue(train_form.untrained(answer.config), on=on)
     try:
         folds = CrossvalConfig.model_validate(answer.config.model_dump())
     except ValidationError as error:

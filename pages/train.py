@@ -10,7 +10,9 @@ st.caption(
     "A run is a process of its own: it goes on, and so does the queue, when this tab or the app "
     "itself is closed. "
     "`pretrained` weights are downloaded once from the internet and learn from few photos; "
-    "`random` ones need no network, but thousands of photos and many epochs to be worth anything."
+    "`random` ones need no network, but thousands of photos and many epochs to be worth anything. "
+    "A first answer without training takes a minute: the training photos that look most alike to a "
+    "pretrained backbone answer."
 )
 place = workspace()
 training.launch_from_sidebar(place)

@@ -76,7 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
     except TrainingInterrupted as error:
         say(str(error))
         return INTERRUPTED
-    say(f"Finished after {epoch} epochs. Next: python -m core evaluate {config.run}")
+    done = "Nothing was trained" if config.zero_training else f"Finished after {epoch} epochs"
+    say(f"{done}. Next: python -m core evaluate {config.run}")
     if launched_rank() == 0:
         sys.stdout.write(f"{RunFolder(path=config.run).best}\n")
     return 0
@@ -160,6 +161,7 @@ COMMAND = Command(
         "python -m core train /shared/campus --run /shared/runs/first --on http://head:8265",
         "python -m core train data/demo --run runs/again --config runs/first/config.json",
         "python -m core train data/demo --run runs/later --queue",
+        "python -m core train data/demo --run runs/instant --zero-training",
     ),
     _add,
     _run,

@@ -18,6 +18,12 @@ from core.explain.targets import Question, TargetScore
 from core.model.card import Card
 from core.model.network import BearingsModel
 
+UNTRAINED = (
+    "the heads of this checkpoint were never trained: training photos that look alike answer in "
+    "their place, so a map of what the heads looked at would mean nothing. The Predict page shows "
+    "those photos; train a model to see maps"
+)
+
 
 class Explained(Protocol):
     """What is needed of a predictor, or of a loaded checkpoint: its card and its network."""
@@ -88,6 +94,8 @@ def _one_network(predictor: Explained) -> BearingsModel:
         raise ConfigError(
             "an ensemble is several networks, and a map explains one: explain one of its members"
         )
+    if not predictor.card.trained:
+        raise ConfigError(UNTRAINED)
     return predictor.model
 
 

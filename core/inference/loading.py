@@ -66,6 +66,11 @@ def load_parts(path: Path, device: str = "cpu") -> Loaded:
     if has_gallery(folder) or checkpoint.card.refine is not None:
         gallery = Gallery.load(folder)
         _check_gallery(gallery, checkpoint.card, checkpoint.model.width, folder)
+    elif not checkpoint.card.trained:
+        raise CheckpointError(
+            f"{folder} was not trained and has no gallery yet, so nothing in it can answer: wait "
+            "until its run has finished, or go on with the run by --resume"
+        )
     return Loaded(folder, checkpoint.card, checkpoint.model, gallery)
 
 

@@ -16,6 +16,7 @@ from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers, ask_network
 from core.inference.prediction import Prediction
+from core.inference.untrained import by_neighbours
 from core.model.card import Card, read_card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
@@ -166,6 +167,7 @@ class Predictor:
         exclude_ids: Sequence[str | None] | None,
     ) -> Prediction:
         """Put metres, degrees and the gallery's evidence to what the network says."""
+        answers = by_neighbours(answers, self.loaded, exclude_ids)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
         refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids)
@@ -186,8 +188,13 @@ class Predictor:
             similarity=refined.similarity,
             weight=refined.weight,
             features=answers.features,
-            notes=() if self.gallery is not None else (NO_GALLERY,),
+            notes=self._notes_on_answers(),
         )
+
+    def _notes_on_answers(self) -> tuple[str, ...]:
+        if self.gallery is None:
+            return (NO_GALLERY,)
+        return () if self.card.trained else self.card.notes
 
     def _refine(
         self,

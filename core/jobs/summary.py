@@ -159,7 +159,7 @@ def _options(path: Path, job: Job | None) -> TrainConfig | None:
 def _planned(config: TrainConfig | None, events: list[dict[str, Any]]) -> int:
     if events:
         return int(events[-1]["epochs"])
-    return config.stage1_epochs + config.stage2.epochs if config else 0
+    return config.planned_epochs if config else 0
 
 
 def _split_hash(run: RunFolder) -> str:

@@ -50,6 +50,9 @@ class SplitCard(BaseModel):
 class Card(BaseModel):
     """What a checkpoint says about itself; `weights` names the file it belongs to.
 
+    `trained` is False for a first answer without training: the heads mean nothing then, and the
+    gallery's photos answer in their place.
+
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
     normaliser are those of its lead, the member whose gallery speaks for it.
     """
@@ -76,6 +79,7 @@ class Card(BaseModel):
     notes: tuple[str, ...] = ()
     weights: str = ""
     weights_dtype: Literal["float32", "float16"] = "float32"
+    trained: bool = True
     ensemble: EnsembleCard | None = None
 
     @model_validator(mode="after")
@@ -92,8 +96,9 @@ class Card(BaseModel):
 
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
-    # A single network's card stays readable by programs that know no ensembles.
+    # A usual card stays readable by programs that know neither ensembles nor untrained heads.
     unsaid = {"ensemble"} if card.ensemble is None else set()
+    unsaid |= {"trained"} if card.trained else set()
     write_json(folder / CARD, card.model_dump(mode="json", exclude=unsaid))
 
 

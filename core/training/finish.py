@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.files import write_json
-from core.geo import Floats, distance_m, heading_error_deg
+from core.geo import Floats, distance_m, heading_error_deg, heading_from_unit
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import Outputs
@@ -17,12 +17,14 @@ from core.refine.build import build_gallery
 from core.refine.choose import choose_refinement
 from core.refine.gallery import Gallery
 from core.refine.neighbours import refine
+from core.refine.retrieve import retrieve
 from core.refine.schema import RefineConfig
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.feature_cache import Watch, plain_features
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from core.training.untrained import Space, describe, spaces, untrained_figures
 from core.training.validate import answers
 
 Features = NDArray[np.float32]
@@ -80,10 +82,16 @@ def finish_run(
     features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)
     if not compute.processes.is_main:
         return None
-    gallery = _gallery(data, rows, train, config)
-    with torch.no_grad():
-        outputs = model.heads(torch.from_numpy(features).to(compute.device))
-    raw = _Raw.of(outputs, features, data)
+    if config.zero_training:
+        galleries = [_gallery(data, rows, train, config, space) for space in spaces(config)]
+        gallery, raw, told = _retrieved(galleries, features, data)
+        run.log(f"nothing is trained; chosen on validation: {describe(gallery)}")
+    else:
+        (space,) = spaces(config)
+        gallery = _gallery(data, rows, train, config, space)
+        with torch.no_grad():
+            outputs = model.heads(torch.from_numpy(features).to(compute.device))
+        raw, told = _Raw.of(outputs, features, data), {}
     chosen = config.refine or _choose(raw, data, gallery)
     metrics = _refined_metrics(raw, data, gallery, chosen)
     gallery.save(run.best)
@@ -91,14 +99,30 @@ def finish_run(
     card = checkpoint.card.model_copy(
         update={
             "refine": chosen.model_dump(mode="json"),
-            "metrics": checkpoint.card.metrics | metrics,
+            "metrics": checkpoint.card.metrics | told | metrics,
         }
     )
     write_card(run.best, card)
     return card
 
 
-def _gallery(data: TrainingData, rows: Rows, features: Features, config: TrainConfig) -> Gallery:
+def _retrieved(
+    galleries: list[Gallery], features: Features, data: TrainingData
+) -> tuple[Gallery, _Raw, dict[str, float]]:
+    """The gallery whose photos answer best on validation, what they say, and its figures."""
+    regions = len(data.dataset.regions)
+    found = [retrieve(features, gallery, regions) for gallery in galleries]
+    figures = [untrained_figures(one, data) for one in found]
+    place = min(range(len(found)), key=lambda index: figures[index]["score"])
+    best = found[place]
+    share = np.asarray(best.probabilities, np.float32)
+    raw = _Raw(best.position_m, heading_from_unit(best.heading), share, features)
+    return galleries[place], raw, {f"val_{name}": value for name, value in figures[place].items()}
+
+
+def _gallery(
+    data: TrainingData, rows: Rows, features: Features, config: TrainConfig, space: Space
+) -> Gallery:
     table = data.dataset.table.iloc[rows]
     return build_gallery(
         table["photo_id"].tolist(),
@@ -110,8 +134,14 @@ def _gallery(data: TrainingData, rows: Rows, features: Features, config: TrainCo
         split_hash=data.split.hash,
         parts=data.split.parts,
         minute=table["minute"].to_numpy(np.float64),
-        dimensions=config.gallery_dimensions,
+        dimensions=_dimensions(space, features.shape[1]),
+        whiten=space[1],
     )
+
+
+def _dimensions(space: Space, width: int) -> int | None:
+    """Whitening needs a projection, if only onto all directions there are."""
+    return width - 1 if space[0] is None and space[1] else space[0]
 
 
 def _choose(raw: _Raw, data: TrainingData, gallery: Gallery) -> RefineConfig:

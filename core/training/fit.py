@@ -3,6 +3,7 @@
     for report in fit(config):
         print(report.epoch, report.validation.median_m)
 
+Without training (`config.zero_training`) there is no epoch: the untouched backbone gets a gallery.
 Stage 1 trains the heads on features of the frozen backbone, computed once per augmented view.
 Stage 2 unfreezes the backbone. Whatever stops the process, `fit(config, resume=True)` goes on
 exactly: Ctrl-C, SIGTERM and a stop file save at the very step, anything harder loses at most the
@@ -17,6 +18,7 @@ that of all of them together. Every process gets the same reports; the main one 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core.model.checkpoint import save_checkpoint
 from core.training.device import device_kind
 from core.training.epoch import EpochWork
 from core.training.feature_cache import cache_views
@@ -28,10 +30,11 @@ from core.training.recorded import recorded
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder, opened_run
 from core.training.schema import TrainConfig
-from core.training.session import OnStep, Session, open_session
+from core.training.session import OnStep, Session, make_card, open_session
 from core.training.stages import CachedLessons, Lessons, PhotoLessons, StagePlan, plan_stages
 from core.training.state import Learner, load_state, read_progress
 from core.training.trackers import Tracker, open_trackers
+from core.training.untrained import NOTE
 
 
 def fit(
@@ -64,10 +67,13 @@ def fit(
         _opened(config, resume, processes) as run,
         Interruption(run) as interruption,
     ):
-        saved = read_progress(run.last) if resume else None
+        # Without training nothing is half done: it begins again.
+        saved = read_progress(run.last) if resume and not config.zero_training else None
         session = open_session(run, config, interruption, on_step, saved, processes)
         with _trackers(session) as trackers:
             _tell_untold(run, session)
+            if config.zero_training:
+                _save_untrained(session)
             for index, plan in enumerate(plan_stages(config)):
                 if index >= session.progress.stage:
                     yield from _run_stage(session, index, plan, trackers)
@@ -94,6 +100,16 @@ def _trackers(session: Session) -> Iterator[list[Tracker]]:
         return
     with open_trackers(session.run, session.config, session.progress.all_epochs) as trackers:
         yield trackers
+
+
+def _save_untrained(session: Session) -> None:
+    """Save the network as it was made as the best checkpoint, with a card that says so."""
+    if not session.processes.is_main:
+        return
+    card = make_card(session.config, session.data, session.model)
+    card = card.model_copy(update={"trained": False, "metrics": {"epoch": 0.0}, "notes": (NOTE,)})
+    state = session.model.state_dict()
+    save_checkpoint(session.run.best, state, card, dtype=session.config.checkpoint_dtype)
 
 
 def _tell_untold(run: RunFolder, session: Session) -> None:

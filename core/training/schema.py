@@ -87,6 +87,11 @@ class TrainConfig(BaseModel):
     dataset: Path = Field(description="Dataset folder: labels and photos")
     run: Path = Field(description="Run folder to write, for instance runs/first")
     seed: int = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
+    zero_training: bool = Field(
+        False,
+        description="Train nothing: the training photos that look most alike to the untouched "
+        "backbone answer, a first answer in a minute",
+    )
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -101,7 +106,14 @@ class TrainConfig(BaseModel):
         None,
         ge=2,
         le=4096,
-        description="Compress the gallery's features to this many dimensions; empty: keep all",
+        description="Compress the gallery's features to this many dimensions; empty: keep all, or "
+        "without training what validation chooses",
+    )
+    gallery_whiten: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How far the gallery's compressed features are whitened: 0 not, 1 fully",
     )
     batch_size: int = Field(
         32,
@@ -170,16 +182,34 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
-        if self.stage1_epochs + self.stage2.epochs == 0:
+        if self.zero_training:
+            if self.model.weights == "random":
+                raise ValueError(
+                    "zero_training needs a backbone that has learnt something, and model.weights "
+                    "is random: choose pretrained or a file of weights"
+                )
+        elif self.planned_epochs == 0:
             raise ValueError("stage1.epochs and stage2.epochs are both 0: nothing would be trained")
         return self
 
     @property
     def stage1_epochs(self) -> int:
         """Epochs of stage 1, after the rule for random weights."""
+        if self.zero_training:
+            return 0
         if self.stage1.epochs is not None:
             return self.stage1.epochs
         return 0 if self.model.weights == "random" else 10
+
+    @property
+    def stage2_epochs(self) -> int:
+        """Epochs of stage 2."""
+        return 0 if self.zero_training else self.stage2.epochs
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs of both stages."""
+        return self.stage1_epochs + self.stage2_epochs
 
     @property
     def lr_backbone(self) -> float:

@@ -50,7 +50,7 @@ def plan_stages(config: TrainConfig) -> list[StagePlan]:
     )
     whole = StagePlan(
         "fine-tune",
-        second.epochs,
+        config.stage2_epochs,
         Rates(second.lr_heads, config.lr_backbone, second.weight_decay),
         second.unfreeze,
     )

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from app import training
+from core.model.card import read_card, write_card
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
 from tests.app.run_folders import write_run
@@ -51,6 +52,29 @@ def test_the_form_starts_a_run_and_watches_it(
     assert started[0].dataset == workspace_copy / "data" / "tiny"
     assert app.selectbox(key="train_watched").value == "runs/tiny-1"
     assert app.text_input(key="train_run").value == "runs/tiny-2", "the taken name is not offered"
+
+
+def test_a_first_answer_without_training_is_queued_like_any_run(
+    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[TrainConfig] = []
+
+    def enqueue(config: TrainConfig, on: str) -> Path:
+        started.append(config)
+        return write_run(workspace_copy, "tiny-1", "running").path
+
+    monkeypatch.setattr(training, "enqueue", enqueue)
+    app = open_page(workspace_copy, "train")
+    button(app, "First answer without training").click()
+    app.run()
+    assert "has learnt something" in app.error[0].value, "the form begins with random weights"
+    assert started == []
+    app.selectbox(key="train_model_weights").set_value("pretrained")
+    button(app, "First answer without training").click()
+    app.run()
+    assert not app.exception
+    assert [(config.zero_training, config.planned_epochs) for config in started] == [(True, 0)]
+    assert app.selectbox(key="train_watched").value == "runs/tiny-1"
 
 
 def test_a_wrong_option_is_refused_beside_its_field(
@@ -153,6 +177,17 @@ def test_sections_of_evaluate(
     assert not app.error
     assert len(app.get("plotly_chart")) == charts
     assert len(app.get("download_button")) == (4 if section == "Files" else 0)
+
+
+def test_explain_says_why_an_untrained_checkpoint_has_no_maps(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    folder = workspace_copy / "checkpoints" / "tiny"
+    write_card(folder, read_card(folder).model_copy(update={"trained": False}))
+    app = open_page(workspace_copy, "explain")
+    assert not app.exception
+    assert "was not trained" in said(app)
+    assert not [one for one in app.selectbox if one.label == "Explain its"]
 
 
 def test_a_photo_of_the_data_set_is_explained_and_compared(

@@ -1,0 +1,127 @@
+"""A first answer without training: an ordinary run whose gallery answers in the heads' place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from core.errors import CheckpointError, ConfigError
+from core.evaluation.evaluate import Evaluation, evaluate
+from core.evaluation.schema import EvaluateConfig
+from core.explain.attribute import attribute
+from core.inference.predictor import load_predictor
+from core.model.backbone import create_backbone
+from core.model.card import read_card
+from core.model.schema import ModelConfig
+from core.refine.retrieve import retrieve
+from core.training.fit import fit
+from core.training.interrupt import TrainingInterrupted
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+TinyRun = Callable[..., TrainConfig]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A weights file of the smallest backbone."""
+    torch.manual_seed(0)
+    backbone, _, _ = create_backbone(ModelConfig(backbone="test_resnet", input_size=64))
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_file(backbone.state_dict(), str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def instant(tiny_run: TinyRun, weights: str) -> TinyRun:
+    """Options of a run that trains nothing."""
+
+    def make(run: Path) -> TrainConfig:
+        model = ModelConfig(backbone="test_resnet", weights=weights, input_size=64)
+        return tiny_run(run, model=model, zero_training=True)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def judged(instant: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """A finished run, judged on its test part."""
+    config = instant(tmp_path_factory.mktemp("zero") / "run")
+    assert list(fit(config)) == []
+    return evaluate(EvaluateConfig(run=config.run, plots=False))
+
+
+def test_the_card_says_that_nothing_was_trained(judged: Evaluation) -> None:
+    run = judged.out.parents[1]
+    card = read_card(RunFolder(path=run).best)
+    assert not card.trained
+    assert card.metrics["epoch"] == 0.0
+    assert card.metrics["val_region_accuracy"] > 0.25
+    assert "Not trained" in card.notes[0]
+    assert any("Not trained" in note for note in judged.report["notes"])
+    status = RunFolder(path=run).status()
+    assert status is not None
+    assert status.state == "finished"
+
+
+def test_it_answers_better_than_chance(judged: Evaluation) -> None:
+    assert judged.report["region"]["accuracy_raw"] > 0.6  # of four regions
+    everyone = judged.report["baselines"]["global_mean"]["position"]["median_m"]
+    assert judged.report["position"]["raw"]["median_m"] < everyone
+
+
+def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
+    judged: Evaluation, weights: str
+) -> None:
+    predictor = load_predictor(judged.out.parents[1])
+    assert predictor.gallery is not None
+    found = retrieve(judged.judgement.prediction.features, predictor.gallery, 4)
+    assert np.allclose(judged.judgement.prediction.position_m, found.position_m, atol=0.01)
+    assert np.array_equal(judged.judgement.prediction.region_head, found.probabilities)
+    state = predictor.model.backbone.state_dict()
+    torch.manual_seed(0)
+    fresh, _, _ = create_backbone(ModelConfig(backbone="test_resnet", input_size=64))
+    assert all(torch.equal(state[name], value) for name, value in fresh.state_dict().items())
+
+
+def test_training_photos_are_not_answered_by_themselves(judged: Evaluation, tmp_path: Path) -> None:
+    run = judged.out.parents[1]
+    config = EvaluateConfig(run=run, split="train", out=tmp_path / "train", plots=False)
+    assert evaluate(config).report["position"]["raw"]["within_5m"] < 0.9
+
+
+def test_maps_of_untrained_heads_are_refused(judged: Evaluation) -> None:
+    predictor = load_predictor(judged.out.parents[1])
+    with pytest.raises(ConfigError, match="never trained"):
+        attribute(predictor, np.zeros((64, 64, 3), np.uint8), "grad_cam", "region")
+
+
+def test_a_killed_one_answers_nothing_and_goes_on(instant: TinyRun, tmp_path: Path) -> None:
+    config = instant(tmp_path / "run")
+    run = RunFolder(path=config.run)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("core.training.fit.finish_run", _stopped)
+        with pytest.raises(TrainingInterrupted):
+            list(fit(config))
+    assert (run.best / "card.json").is_file()
+    with pytest.raises(CheckpointError, match="no gallery yet"):
+        load_predictor(config.run)
+    assert list(fit(config, resume=True)) == []
+    assert load_predictor(config.run).gallery is not None
+
+
+def _stopped(*_: object) -> None:
+    raise TrainingInterrupted("stopped while the gallery was gathered")
+
+
+def test_random_weights_are_refused(tiny_run: TinyRun, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has learnt something"):
+        tiny_run(tmp_path / "run", zero_training=True)
+
+
+def test_a_trained_card_does_not_speak_of_it(checkpoint: Path) -> None:
+    assert '"trained"' not in (checkpoint / "card.json").read_text(encoding="utf-8")
+    assert read_card(checkpoint).trained
