@@ -5,11 +5,13 @@ from core.audit import (
     duplicates,
     exif,
     headings,
+    look_alikes,
     photo_looks,
     photo_twins,
     positions,
     presence,
     regions,
+    unlikely,
     values,
 )
 from core.audit.check import Check, photos
@@ -24,7 +26,9 @@ CHECKS: tuple[Check, ...] = (
     Check("missing photos", presence.KINDS, presence.find, photos),
     Check("looks of photos", photo_looks.KINDS, photo_looks.find, photos),
     Check("photos that are there twice", photo_twins.KINDS, photo_twins.find, photos),
+    Check("look-alikes", look_alikes.KINDS, look_alikes.find, look_alikes.needs),
     Check("EXIF", exif.KINDS, exif.find, photos),
+    Check("unlikely labels", unlikely.KINDS, unlikely.find, unlikely.needs),
 )
 
 

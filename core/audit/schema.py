@@ -18,6 +18,16 @@ class AuditConfig(BaseModel):
         description="Degrees that magnetic north lies east of true north there, to compare "
         "magnetic directions in EXIF",
     )  # fmt: skip
+    checkpoint: Path | None = Field(
+        None,
+        description="Trained model (a run or checkpoint): also name photos that it takes for one "
+        "another though their labels contradict",
+    )
+    crossval: Path | None = Field(
+        None,
+        description="Folder of a finished cross-validation of this dataset: also name rows whose "
+        "label models that never saw them find unlikely",
+    )
     neighbours: int = Field(
         30, ge=3, le=1000, description="Rows nearest in space that vote on a row's region"
     )

@@ -10,7 +10,7 @@ from core.audit.schema import AuditConfig
 from core.cli.command import Command
 from core.cli.flags import add_flags, given
 from core.cli.mistakes import validated
-from core.cli.progress import say
+from core.cli.progress import bar, say
 from core.cli.tables import aligned
 from core.errors import ConfigError
 
@@ -39,7 +39,8 @@ def _run(arguments: argparse.Namespace) -> int:
     folder = dataset_folder(config.dataset)
     if config.undo:
         _undo(folder, config)
-    result = audit(config)
+    with bar("Reading photos") as reading:
+        result = audit(config, photo_progress=reading)
     if config.out is not None:
         say(f"written to {config.out}")
     if config.accept:
@@ -108,6 +109,7 @@ COMMAND = Command(
         "python -m core audit data/campus --min-score 0.5 --no-photos",
         "python -m core audit data/campus --accept sexagesimal,swapped   # by rule, from 0.9 on",
         "python -m core audit data/campus --undo sexagesimal",
+        "python -m core audit data/campus --crossval runs/cv   # what models find unlikely",
     ),
     _add,
     _run,

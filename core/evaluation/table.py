@@ -8,6 +8,7 @@ import pandas as pd
 from core.evaluation.judgement import Judgement
 from core.evaluation.selection import Selection
 from core.files import write_text
+from core.geo import Floats
 from core.inference.records import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
 from core.refine.gallery import Gallery
 
@@ -70,9 +71,20 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
+def _of_true_region(judgement: Judgement) -> Floats:
+    """Probability `(n,)` of the labelled region; 0 for one that the model does not know."""
+    probabilities, region = judgement.prediction.region_probabilities, judgement.truth.region
+    unknown = region >= probabilities.shape[1]
+    found = probabilities[np.arange(len(region)), np.where(unknown, 0, region)]
+    return np.where(unknown, 0.0, found)
+
+
 def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -> pd.DataFrame:
     truth, predicted = judgement.truth, judgement.prediction
-    columns: dict[str, object] = {"photo_id": truth.photo_ids}
+    columns: dict[str, object] = {
+        "photo_id": truth.photo_ids,
+        "true_region_probability": _of_true_region(judgement).round(SHARE_DECIMALS),
+    }
     places = {
         "true_{}_m": truth.position_m,
         "{}_m": predicted.position_m,

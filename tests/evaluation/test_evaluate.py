@@ -73,6 +73,11 @@ def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None
     assert report["region"]["accuracy"] == pytest.approx(
         (table["true_region"] == table["region"]).mean()
     )
+    right = table["true_region"] == table["region"]
+    surest, of_truth = table["region_probability"], table["true_region_probability"]
+    assert (of_truth[right] == surest[right]).all()
+    assert (of_truth[~right] <= surest[~right]).all()
+    assert (of_truth + surest)[~right].max() <= 1.0 + 1e-5
     for kind, suffix in (("raw", ""), ("refined", "_refined")):
         errors = table[f"error{suffix}_m"]
         assert report["position"][kind]["median_m"] == pytest.approx(errors.median(), abs=1e-3)
