@@ -23,15 +23,19 @@ class Targets:
         region: `(n,)` integer.
         position: `(n, 2)` normalised `(north, east)`; a row of NaN teaches no position.
         heading: `(n, 2)` unit vectors `(cos, sin)`.
+        region_share: `(n, regions)` shares of each label, adding up to 1; absent: the region's.
     """
 
     region: Tensor
     position: Tensor
     heading: Tensor
+    region_share: Tensor | None = None
 
     def to(self, device: torch.device) -> "Targets":
         """Copy to a device."""
-        return Targets(self.region.to(device), self.position.to(device), self.heading.to(device))
+        share = None if self.region_share is None else self.region_share.to(device)
+        whole = (self.region.to(device), self.position.to(device), self.heading.to(device))
+        return Targets(*whole, share)
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ def multi_task_loss(
         share: See `Share`.
         spread_m: Metres per normalised unit, north and east, for the losses in metres.
     """
+    label = targets.region if targets.region_share is None else targets.region_share
     region = share.photos * F.cross_entropy(
-        outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
+        outputs.region_logits.float(), label, label_smoothing=config.label_smoothing
     )
     position = share.taught * _position_loss(outputs, targets, config, place_head, spread_m)
     heading = share.photos * _heading_loss(outputs, targets, place_head)

@@ -141,3 +141,9 @@ class LossConfig(BaseModel):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of each region label spread over all regions"
     )
+    region_sigma_m: float = Field(
+        0.0,
+        ge=0,
+        description="How far a region's label reaches into the regions beside it, in metres: a "
+        "photo shares its label with those whose training photos stand near; 0: not at all",
+    )

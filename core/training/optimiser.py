@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from timm.models import group_parameters
@@ -13,11 +14,16 @@ from core.model.network import BearingsModel
 
 @dataclass(frozen=True)
 class Rates:
-    """Highest learning rates and the decay of a stage; no backbone rate keeps it frozen."""
+    """Highest learning rates and the decay of a stage; no backbone rate keeps it frozen.
+
+    The backbone's rate is its last block's; every block below has `layer_decay` times the rate of
+    the one above it.
+    """
 
     heads: float
     backbone: float | None
     weight_decay: float
+    layer_decay: float = 1.0
 
 
 def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
@@ -59,15 +65,28 @@ def train_mode(model: BearingsModel) -> None:
 
 def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
     """AdamW over everything that learns; each group keeps its highest rate as `peak`."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for part, peak in (("heads", rates.heads), ("backbone", rates.backbone)):
-        for decays in (True, False):
-            parameters = [p for p, d in _parameters(model, part) if d == decays]
-            if parameters and peak is not None:
-                decay = rates.weight_decay if decays else 0.0
-                groups.append(
-                    {"params": parameters, "peak": peak, "lr": peak, "weight_decay": decay}
-                )
+        if peak is None:
+            continue
+        scales = _scales(model, part, rates.layer_decay)
+        for scale in sorted(set(scales.values()), reverse=True):
+            for decays in (True, False):
+                parameters = [
+                    p for name, p, d in _parameters(model, part)
+                    if d == decays and scales[name] == scale
+                ]  # fmt: skip
+                if parameters:
+                    decay = rates.weight_decay if decays else 0.0
+                    highest = peak * scale
+                    groups.append(
+                        {
+                            "params": parameters,
+                            "peak": highest,
+                            "lr": highest,
+                            "weight_decay": decay,
+                        }
+                    )
     return torch.optim.AdamW(groups)
 
 
@@ -78,15 +97,30 @@ def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
     return float(optimiser.param_groups[0]["lr"])
 
 
-def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[nn.Parameter, bool]]:
-    """Learning parameters of heads or backbone, and whether each decays."""
+def _scales(model: BearingsModel, part: str, layer_decay: float) -> dict[str, float]:
+    """What the part's rate is multiplied with, by the name of the parameter.
+
+    Layer-wise decay as in BEiT's fine-tuning (Bao et al. 2022): early layers see edges and
+    colours, which a new campus hardly changes.
+    """
+    names = [name for name, _, _ in _parameters(model, part)]
+    if part == "heads" or layer_decay == 1.0:
+        return dict.fromkeys(names, 1.0)
+    block_of = _block_of_parameter(model.backbone)
+    last = max(block_of.values())
+    blocks = {name: block_of[name.removeprefix("backbone.")] for name in names}
+    return {name: layer_decay ** (last - block) for name, block in blocks.items()}
+
+
+def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[str, nn.Parameter, bool]]:
+    """Learning parameters of heads or backbone by name, and whether each decays."""
     spared: set[str] = getattr(model.backbone, "no_weight_decay", set)()
     for name, parameter in model.named_parameters():
         in_backbone = name.startswith("backbone.")
         if parameter.requires_grad and in_backbone == (part == "backbone"):
             # Norms and biases are vectors; transformers name tokens and position embeddings.
             decays = parameter.ndim > 1 and name.removeprefix("backbone.") not in spared
-            yield parameter, decays
+            yield name, parameter, decays
 
 
 def _block_of_parameter(backbone: nn.Module) -> dict[str, int]:

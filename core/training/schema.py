@@ -56,6 +56,13 @@ class Stage2Config(BaseModel):
     weight_decay: float = Field(
         1e-4, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
     )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Each block of the backbone learns at this times the rate of the block above "
+        "it; 1: all alike, 0.9 is usual for a network of some 17 blocks",
+    )
 
 
 class ScheduleConfig(BaseModel):

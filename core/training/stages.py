@@ -51,7 +51,7 @@ def plan_stages(config: TrainConfig) -> list[StagePlan]:
     whole = StagePlan(
         "fine-tune",
         config.stage2_epochs,
-        Rates(second.lr_heads, config.lr_backbone, second.weight_decay),
+        Rates(second.lr_heads, config.lr_backbone, second.weight_decay, second.layer_decay),
         second.unfreeze,
     )
     return [plan for plan in (heads, whole) if plan.epochs > 0]

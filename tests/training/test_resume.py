@@ -12,7 +12,7 @@ import pytest
 from core.dataset import halving
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
-from core.model.schema import ModelConfig
+from core.model.schema import LossConfig, ModelConfig
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.report import StepReport
@@ -168,7 +168,10 @@ def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path
             heading_head="bearings",
             region_from_places=0.5,
         )
-        return tiny_run(tmp_path / name, model=model, command="train")
+        loss = LossConfig(region_sigma_m=100.0, position_loss="student_t")
+        stage2 = Stage2Config(epochs=1, layer_decay=0.7)
+        options = {"model": model, "loss": loss, "stage2": stage2}
+        return tiny_run(tmp_path / name, command="train", **options)
 
     list(fit(config("whole")))
     with pytest.raises(TrainingInterrupted):
