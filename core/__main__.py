@@ -14,6 +14,7 @@ from typing import ClassVar, NoReturn
 from core import __version__
 from core.cli import (
     audit,
+    calibrate,
     compare,
     crossval,
     demo,
@@ -38,6 +39,7 @@ COMMANDS = (
     train.COMMAND,
     tune.COMMAND,
     evaluate.COMMAND,
+    calibrate.COMMAND,
     crossval.COMMAND,
     predict.COMMAND,
     runs.COMMAND,

@@ -30,6 +30,10 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--heading", type=float, metavar="DEGREES",
         help="known heading, degrees clockwise from north: fed to the position heads",
     )  # fmt: skip
+    parser.add_argument(
+        "--keep-refused", "--no-refusal", action="store_true", dest="keep_refused",
+        help="also say where refused photos would have been taken, if they were of this campus",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
 
 
@@ -54,7 +58,12 @@ def _run(arguments: argparse.Namespace) -> int:
         say(f"note: {note}")
     for failure in found.failures:
         say(f"error: {failure.reason}")
-    text = written(found.prediction, predictor.gallery, arguments.format)
+    keep = arguments.keep_refused
+    refused = int(found.prediction.refused.sum())
+    if refused:
+        told = "" if keep else "; --keep-refused tells the answers anyway"
+        say(f"note: {refused} of {len(found.prediction)} photos are not of this campus{told}")
+    text = written(found.prediction, predictor.gallery, arguments.format, keep_refused=keep)
     if arguments.out is None:
         sys.stdout.write(text)
     else:
@@ -71,6 +80,7 @@ COMMAND = Command(
         "python -m core predict checkpoints/demo-campus photo.jpg",
         "python -m core predict runs/first data/demo/images --format csv --out places.csv",
         "python -m core predict runs/first photo.jpg --region 7   # the region is known",
+        "python -m core predict runs/first others/ --keep-refused   # answers about refused photos",
         "python -m core predict runs/first walk/ --format geojson --out walk.geojson",
     ),
     _add,

@@ -12,6 +12,7 @@ from core.locks import LOCK, hold
 from core.model.card import CARD, Card, read_card, write_card
 from core.model.ensemble_card import MEMBERS
 from core.refine.gallery_files import ARRAYS, NAMES, has_gallery
+from core.trust.files import FILE as CALIBRATION
 
 
 def check_free(out: Path) -> None:
@@ -65,6 +66,7 @@ def write_ensemble(out: Path, card: Card, members: Sequence[Predictor], split: S
 def _copy(member: Predictor, to: Path) -> None:
     source = member.folder
     files = [member.card.weights, *((NAMES, ARRAYS) if has_gallery(source) else ())]
+    files += [CALIBRATION] if (source / CALIBRATION).exists() else []
     try:
         for name in files:
             write_bytes(to / name, (source / name).read_bytes())

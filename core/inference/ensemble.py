@@ -23,9 +23,11 @@ from core.inference.combine import (
 from core.inference.kinship import check_kinship
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction
-from core.inference.predictor import NO_GALLERY, Predictor, Progress, load_predictor
+from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress, load_predictor
 from core.model.card import read_card
 from core.model.ensemble_card import MEMBERS, EnsembleCard
+from core.trust.files import read_calibration
+from core.trust.support import Support
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Ensemble(Predictor):
         ]
         weights = np.array([share for _, share in asked])
         # The lead has a weight, and members of none stand last: its place is the same here.
-        return combine(answers, weights, self.about.agree_m, self.lead, self._notes())
+        together = combine(answers, weights, self.about.agree_m, self.lead, self._notes())
+        return self.trusted(together)
 
     @property
     def about(self) -> EnsembleCard:
@@ -91,9 +94,11 @@ class Ensemble(Predictor):
         return np.array([resize_photo(photo, side) for photo in photos]).reshape(-1, side, side, 3)
 
     def _notes(self) -> tuple[str, ...]:
+        missing = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
         if self.gallery is None:
-            return (NO_GALLERY,)
+            return (NO_GALLERY, *missing)
         return (
+            *missing,
             f"An ensemble of {len(self.members)}; the training photos shown as evidence, and the "
             f"baselines of reports, are those of its member {self.about.lead}.",
         )
@@ -133,6 +138,9 @@ def combine(
         heading_deg=combine_headings(stacked["heading_deg"], weights)[0],
         heading_refined_deg=refined_deg,
         heading_length=combine_lengths(stacked["heading_deg"], stacked["heading_length"], weights),
+        support=_supports(answers, weights),
+        # The members' trust is in their own answers.
+        trust=None,
         notes=notes,
         members=tuple(_without_features(answer) for answer in answers),
         member_spread_m=spread_m,
@@ -140,8 +148,8 @@ def combine(
     )
 
 
-def load_ensemble(folder: Path, device: str) -> Ensemble:
-    """Load an ensemble folder.
+def load_ensemble(folder: Path, device: str, *, calibrated: bool = True) -> Ensemble:
+    """Load an ensemble folder; `calibrated` as for `load_predictor`.
 
     Raises:
         CheckpointError: A member is missing, damaged, another one than the card names, or does not
@@ -153,7 +161,7 @@ def load_ensemble(folder: Path, device: str) -> Ensemble:
         raise ValueError(f"{folder} is no ensemble")
     members = []
     for named in about.members:
-        member = load_predictor(folder / MEMBERS / named.name, device)
+        member = load_predictor(folder / MEMBERS / named.name, device, calibrated=calibrated)
         if member.card.weights != named.weights:
             raise CheckpointError(
                 f"{member.folder} is not the member that {folder} names (weights "
@@ -165,9 +173,14 @@ def load_ensemble(folder: Path, device: str) -> Ensemble:
     except ConfigError as error:
         raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
     lead = next(member for member in members if member.folder.name == about.lead)
-    return Ensemble(
-        replace(lead.loaded, folder=folder, card=card), device, tuple(members), lead.lock
-    )
+    calibration = read_calibration(folder, card) if calibrated else None
+    loaded = replace(lead.loaded, folder=folder, card=card, calibration=calibration)
+    return Ensemble(loaded, device, tuple(members), lead.lock)
+
+
+def _supports(answers: Sequence[Prediction], weights: Floats) -> Support | None:
+    found = [answer.support for answer in answers if answer.support is not None]
+    return Support.of_members(found, weights) if len(found) == len(answers) else None
 
 
 def _without_features(answer: Prediction) -> Prediction:

@@ -13,6 +13,8 @@ from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
 from core.refine.gallery_files import has_gallery
+from core.trust.files import read_calibration
+from core.trust.schema import Calibration
 
 SPLIT = "split.json"
 
@@ -26,12 +28,14 @@ class Loaded:
         card: What it says about itself.
         model: The network in evaluation mode.
         gallery: Training photos, or None for a checkpoint that never had any.
+        calibration: How far its answers can be believed, where that was measured.
     """
 
     folder: Path
     card: Card
     model: BearingsModel
     gallery: Gallery | None
+    calibration: Calibration | None = None
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -51,11 +55,11 @@ def find_checkpoint(path: Path) -> Path:
     )
 
 
-def load_parts(path: Path, device: str = "cpu") -> Loaded:
-    """Load a run's or a checkpoint's network and gallery.
+def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> Loaded:
+    """Load a run's or a checkpoint's network, gallery and, if asked, calibration.
 
     A gallery is missed only where the card says how to use it: a checkpoint saved without
-    refinement is whole without one.
+    refinement is whole without one. A calibration is never missed.
 
     Raises:
         CheckpointError: Something is missing, damaged, or belongs to another checkpoint.
@@ -71,7 +75,8 @@ def load_parts(path: Path, device: str = "cpu") -> Loaded:
             f"{folder} was not trained and has no gallery yet, so nothing in it can answer: wait "
             "until its run has finished, or go on with the run by --resume"
         )
-    return Loaded(folder, checkpoint.card, checkpoint.model, gallery)
+    calibration = read_calibration(folder, checkpoint.card) if calibrated else None
+    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, calibration)
 
 
 def load_split(folder: Path) -> Split:

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from core.dataset.augment import normalise
 from core.dataset.decode import Pixels
@@ -23,23 +24,26 @@ class Answers:
         position: `(n, 2)` normalised, as the heads give it.
         heading: `(n, 2)` `(cos, sin)`, of any length.
         features: `(n, D)` float32 pooled features.
+        views: `(n, anchors * bearings)` float64 logits of the place head; no column without one.
     """
 
     probabilities: Floats
     position: Floats
     heading: Floats
     features: NDArray[np.float32]
+    views: Floats
 
     @classmethod
-    def joined(cls, parts: list[Self], regions: int, width: int) -> Self:
+    def joined(cls, parts: list[Self], regions: int, width: int, views: int) -> Self:
         """Put batches together; no batch gives arrays of 0 photos."""
         empty = cls(
             np.empty((0, regions)),
             np.empty((0, 2)),
             np.empty((0, 2)),
             np.empty((0, width), np.float32),
+            np.empty((0, views)),
         )
-        names = ("probabilities", "position", "heading", "features")
+        names = ("probabilities", "position", "heading", "features", "views")
         found = [
             np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
         ]
@@ -61,4 +65,11 @@ def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str)
         outputs.position.double().cpu().numpy(),
         outputs.heading.double().cpu().numpy(),
         outputs.features.float().cpu().numpy(),
+        _views(outputs.place_logits, len(photos)),
     )
+
+
+def _views(logits: Tensor | None, n: int) -> Floats:
+    if logits is None:
+        return np.empty((n, 0))
+    return np.asarray(logits.double().flatten(1).cpu().numpy())

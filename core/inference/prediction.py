@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geo import Floats, LocalFrame
+from core.geo import Floats, LocalFrame, distance_m
+from core.trust.applied import Trust
+from core.trust.support import Support
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Prediction:
         similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position.
         features: `(n, D)` pooled features of the network.
+        support: The training photos most alike on the whole campus, and what tells strange photos.
+        trust: How far the answers can be believed; None where the checkpoint is not calibrated.
         notes: What a reader should know, such as that nothing could be refined.
         members: Only for an ensemble: what each of its members says, without features.
         member_spread_m: Only for an ensemble: `(n,)` metres from the weighted mean of the members'
@@ -57,6 +61,8 @@ class Prediction:
     similarity: Floats
     weight: Floats
     features: NDArray[np.float32]
+    support: Support | None = None
+    trust: Trust | None = None
     notes: tuple[str, ...] = ()
     members: tuple["Prediction", ...] = ()
     member_spread_m: Floats | None = None
@@ -82,6 +88,8 @@ class Prediction:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {getattr(self, name).shape}")
+        if self.trust is not None and len(self.trust.refused) != n:
+            raise ValueError(f"trust must be in {n} answers")
         if len(self.filenames) != n or len(self.features) != n:
             raise ValueError(f"filenames and features must hold {n} photos")
         if any(member.photo_ids != self.photo_ids for member in self.members):
@@ -110,6 +118,16 @@ class Prediction:
     def region_probability(self) -> Floats:
         """`(n,)` probability of the most probable region."""
         return np.asarray(self.region_probabilities.max(axis=1))
+
+    @property
+    def refused(self) -> NDArray[np.bool_]:
+        """`(n,)` whether the photo is none of this campus; never without a calibration."""
+        return np.zeros(len(self), bool) if self.trust is None else self.trust.refused
+
+    @property
+    def moved_m(self) -> Floats:
+        """`(n,)` how far the refinement moved the pin."""
+        return distance_m(self.position_m, self.position_refined_m)
 
     @cached_property
     def labels(self) -> Floats:
@@ -140,8 +158,12 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
         for item in fields(first)
         if isinstance(getattr(first, item.name), np.ndarray)
     }
+    supports = [part.support for part in parts if part.support is not None]
+    trusts = [part.trust for part in parts if part.trust is not None]
     return replace(
         first,
+        support=Support.joined(supports) if supports else None,
+        trust=Trust.joined(trusts) if trusts else None,
         photo_ids=tuple(name for part in parts for name in part.photo_ids),
         filenames=tuple(name for part in parts for name in part.filenames),
         members=tuple(joined(same) for same in zip(*(part.members for part in parts), strict=True)),

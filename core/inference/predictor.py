@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +16,24 @@ from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers, ask_network
 from core.inference.prediction import Prediction
+from core.inference.supporting import make_support
 from core.inference.untrained import by_neighbours
 from core.model.card import Card, read_card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
 from core.refine.neighbours import Refined, refine
 from core.refine.schema import RefineConfig
+from core.trust.applied import apply
 
 Progress = Callable[[int, int], None]
 
 SHOWN_NEIGHBOURS = 8
 """Training photos listed as evidence, even where fewer refine."""
 NO_GALLERY = "This checkpoint has no gallery: refined values equal raw ones, without neighbours."
+NOT_CALIBRATED = (
+    "This checkpoint is not calibrated: how far an answer can be believed is unknown, and no photo "
+    "is refused (python -m core calibrate)."
+)
 # Strong enough that every photo of the known region comes before any other.
 _KNOWN_REGION_WEIGHT = 1.0
 _NEIGHBOUR_COUNTS = ("k", "heading_k", "region_k")
@@ -156,7 +162,9 @@ class Predictor:
                 parts.append(ask_network(self.model, seen, known.rows(part), self.device))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
-        return Answers.joined(parts, len(self.regions), self.model.width)
+        config = self.card.model
+        views = config.place_anchors * config.place_bearings
+        return Answers.joined(parts, len(self.regions), self.model.width, views)
 
     def _prediction(
         self,
@@ -171,7 +179,7 @@ class Predictor:
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
         refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids)
-        return Prediction(
+        found = Prediction(
             photo_ids=photo_ids,
             filenames=filenames,
             regions=self.regions,
@@ -188,13 +196,21 @@ class Predictor:
             similarity=refined.similarity,
             weight=refined.weight,
             features=answers.features,
+            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids),
             notes=self._notes_on_answers(),
         )
+        return self.trusted(found)
+
+    def trusted(self, found: Prediction) -> Prediction:
+        """Say how far answers can be believed, where this model is calibrated."""
+        calibration = self.loaded.calibration
+        return found if calibration is None else replace(found, trust=apply(calibration, found))
 
     def _notes_on_answers(self) -> tuple[str, ...]:
+        told = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
         if self.gallery is None:
-            return (NO_GALLERY,)
-        return () if self.card.trained else self.card.notes
+            return (NO_GALLERY, *told)
+        return told if self.card.trained else (*self.card.notes, *told)
 
     def _refine(
         self,
@@ -241,8 +257,13 @@ def _own_regions(answers: Answers, refined: Refined, known: Known) -> Floats:
     return np.where(told, answers.probabilities, refined.region_probabilities)
 
 
-def load_predictor(path: Path | str, device: str = "cpu") -> Predictor:
+def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
     """Load the predictor of a checkpoint or ensemble folder, or of a run's best checkpoint.
+
+    Args:
+        path: The folder.
+        device: Where the network computes.
+        calibrated: Whether to read its calibration; not, to fit a new one.
 
     Raises:
         CheckpointError: Nothing there, damaged, or parts of different checkpoints.
@@ -254,8 +275,8 @@ def load_predictor(path: Path | str, device: str = "cpu") -> Predictor:
         # An ensemble is made of predictors, so its module needs this one.
         from core.inference.ensemble import load_ensemble
 
-        return load_ensemble(folder, chosen)
-    loaded = load_parts(folder, chosen)
+        return load_ensemble(folder, chosen, calibrated=calibrated)
+    loaded = load_parts(folder, chosen, calibrated=calibrated)
     # Convolutions on CPUs run 1.2 to 1.9 times faster on channels-last float32.
     loaded.model.to(memory_format=torch.channels_last)
     return Predictor(loaded, chosen)

@@ -7,6 +7,7 @@ import numpy as np
 from core.dataset.regions import written_regions
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
+from core.inference.trusted_records import add_trust, concealed
 from core.refine.gallery import Gallery
 
 Record = dict[str, Any]
@@ -34,7 +35,9 @@ def feature_distance(similarity: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(0.0, 2.0 - 2.0 * similarity)))
 
 
-def records(prediction: Prediction, gallery: Gallery | None = None) -> list[Record]:
+def records(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> list[Record]:
     """Return one record a photo; positions in label units, and in degrees where there are any.
 
     Records of an ensemble also say how far its members disagree (`member_spread_m`, `_deg`).
@@ -42,6 +45,7 @@ def records(prediction: Prediction, gallery: Gallery | None = None) -> list[Reco
     Args:
         prediction: What to write.
         gallery: The predictor's gallery, for the neighbours; without it they are left out.
+        keep_refused: Whether to tell what the model would have said about refused photos.
     """
     frame = prediction.local_frame.frame
     raw, refined = prediction.labels, prediction.labels_refined
@@ -67,7 +71,10 @@ def records(prediction: Prediction, gallery: Gallery | None = None) -> list[Reco
             prediction.position_refined_m[row]
         )
         record["neighbours"] = [] if gallery is None else neighbours(prediction, gallery, row)
-    return found
+    add_trust(found, prediction, gallery)
+    if keep_refused:
+        return found
+    return [concealed(record) if record["refused"] else record for record in found]
 
 
 def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Record]:

@@ -12,16 +12,27 @@ from core.inference.records import Record, records
 from core.refine.gallery import Gallery
 
 Format = Literal["json", "csv", "geojson"]
+_NESTED = (
+    "region_probabilities", "region_probabilities_calibrated", "neighbours", "moved_by",
+    "region_50", "region_90",
+)  # fmt: skip
 
 
-def to_json(prediction: Prediction, gallery: Gallery | None = None) -> str:
+def to_json(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
     """Return a JSON list, one object a photo; latitude and longitude in label units."""
-    return _dumped(records(prediction, gallery))
+    return _dumped(records(prediction, gallery, keep_refused=keep_refused))
 
 
-def to_csv(prediction: Prediction, gallery: Gallery | None = None) -> str:
+def to_csv(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
     """Return a table, one row a photo; region probabilities in columns, neighbours by name."""
-    rows = [_flat(record, prediction.regions) for record in records(prediction, gallery)]
+    rows = [
+        _flat(record, prediction.regions)
+        for record in records(prediction, gallery, keep_refused=keep_refused)
+    ]
     text = io.StringIO()
     header = list(rows[0]) if rows else ["filename"]
     writer = csv.DictWriter(text, header, lineterminator="\n")
@@ -30,47 +41,54 @@ def to_csv(prediction: Prediction, gallery: Gallery | None = None) -> str:
     return text.getvalue()
 
 
-def to_geojson(prediction: Prediction, gallery: Gallery | None = None) -> str:
+def to_geojson(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
     """Return a FeatureCollection (RFC 7946): refined positions, `[longitude, latitude]` degrees.
 
     Raises:
         FrameError: Positions are planar metres, which GeoJSON cannot hold.
     """
-    degrees = prediction.degrees_refined
+    found = records(prediction, gallery, keep_refused=keep_refused)
     features = [
         {
             "type": "Feature",
-            "geometry": {
-                "type": "Point",
-                "coordinates": [round(float(longitude), 8), round(float(latitude), 8)],
-            },
+            "geometry": _point(*place) if keep_refused or not record["refused"] else None,
             "properties": record,
         }
-        for (latitude, longitude), record in zip(degrees, records(prediction, gallery), strict=True)
+        for place, record in zip(prediction.degrees_refined, found, strict=True)
     ]
     return _dumped({"type": "FeatureCollection", "features": features})
 
 
-def written(prediction: Prediction, gallery: Gallery | None, form: str) -> str:
+def written(
+    prediction: Prediction, gallery: Gallery | None, form: str, *, keep_refused: bool = False
+) -> str:
     """Return the text of a named format; ConfigError for any other name."""
-    writers: dict[str, Callable[[Prediction, Gallery | None], str]] = {
+    writers: dict[str, Callable[..., str]] = {
         "json": to_json,
         "csv": to_csv,
         "geojson": to_geojson,
     }
     if form not in writers:
         raise ConfigError(f"format {form!r} is unknown: choose {', '.join(get_args(Format))}")
-    return writers[form](prediction, gallery)
+    return writers[form](prediction, gallery, keep_refused=keep_refused)
+
+
+def _point(latitude: float, longitude: float) -> dict[str, Any]:
+    return {
+        "type": "Point", "coordinates": [round(float(longitude), 8), round(float(latitude), 8)],
+    }  # fmt: skip
 
 
 def _flat(record: Record, regions: tuple[str, ...]) -> Record:
-    shares = record["region_probabilities"]
-    flat = {
-        key: value
-        for key, value in record.items()
-        if key not in ("region_probabilities", "neighbours")
-    }
-    flat |= {f"probability_{region}": shares[region] for region in regions}
+    flat = {key: value for key, value in record.items() if key not in _NESTED}
+    for prefix in ("", "_calibrated"):
+        key = f"region_probabilities{prefix}"
+        if key in record:
+            shares = record[key] or {}
+            flat |= {f"probability{prefix}_{name}": shares.get(name) for name in regions}
+    flat["moved_by"] = ";".join(record["moved_by"] or [])
     flat["neighbours"] = ";".join(neighbour["filename"] for neighbour in record["neighbours"])
     return flat
 

@@ -1,0 +1,1 @@
+"""Fitting what trust applies: on held-out photos with known truth, never on test photos."""

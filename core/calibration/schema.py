@@ -1,0 +1,28 @@
+"""Options of `calibrate`; read by the command line, so this module imports nothing heavy."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CalibrateConfig(BaseModel):
+    """Which checkpoint to calibrate, and on which photos."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: Path = Field(description="Run folder, checkpoint folder or ensemble folder")
+    dataset: Path | None = Field(
+        None, description="Dataset folder; empty: the one that the run was trained on"
+    )
+    # The test part judges the calibration, so it is no choice.
+    split: Literal["calibrate", "val"] | None = Field(
+        None,
+        description="Part of the stored split to fit on; empty: calibrate, or val where the split "
+        "has no such part",
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    batch_size: int = Field(64, ge=1, le=1024, description="Photos that the network sees at once")
+    allow_missing: bool = Field(
+        False, description="Go on when more than 1 % of the rows have to be left out"
+    )

@@ -1,0 +1,149 @@
+"""What `calibration.json` holds; read by lists and pages, so this module imports nothing heavy."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+LEVELS = (0.5, 0.9)
+"""How often a radius, a region and a wedge hold the truth."""
+Pair = tuple[float | None, float | None]
+"""One value a level of `LEVELS`; None where too few photos were there to promise it."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RegionFit(_Part):
+    """Region probabilities are raised to `1 / temperature` and brought to a sum of 1.
+
+    `before` and `after` hold `nll`, `ece` and `brier` on the calibration photos; `after` by
+    cross-fitting: each photo under a temperature that was fitted without its spot.
+    """
+
+    temperature: float = Field(gt=0)
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class DensityFit(_Part):
+    """Where a photo may be: a mixture of bells about retrieved positions and the network's own.
+
+    Attributes:
+        softness: Retrieved positions weigh as exp(similarity / softness).
+        retrieved_m: Standard deviation of the bell about a retrieved position.
+        own_share: Share of the bell about the answer's own position.
+        own_m: Its standard deviation.
+        campus_share: Share of one wide bell over the campus, for photos that mislead altogether.
+        campus_centre_m: Its centre, `[north_m, east_m]`.
+        campus_m: Its standard deviation.
+    """
+
+    softness: float = Field(gt=0)
+    retrieved_m: float = Field(gt=0)
+    own_share: float = Field(ge=0, le=1)
+    own_m: float = Field(gt=0)
+    campus_share: float = Field(ge=0, le=1)
+    campus_centre_m: tuple[float, float]
+    campus_m: float = Field(gt=0)
+
+
+class ScaleFit(_Part):
+    """Expected size of an error: `exp(intercept + slopes . clues)`."""
+
+    intercept: float
+    slopes: tuple[float, ...]
+
+
+class PositionFit(_Part):
+    """The density, the mass of its highest part that holds the truth, and the radius.
+
+    `mass` is what share of a photo's own density a region must hold at each level; the radius at a
+    level is `ratio` times the expected error.
+    """
+
+    density: DensityFit
+    mass: Pair
+    scale: ScaleFit
+    ratio: Pair
+
+
+class HeadingFit(_Part):
+    """The half-width of the wedge at a level is `ratio` times the expected error, 180 at most."""
+
+    scale: ScaleFit
+    ratio: Pair
+
+
+class RefusalFit(_Part):
+    """How unlike the campus a photo is: `intercept - weights . z`, z the signals made comparable.
+
+    Attributes:
+        signals: Names of what is looked at.
+        low: Signals are not followed below this; what lies there is known to be odd already.
+        high: The same, above.
+        mean: Of the genuine calibration photos.
+        std: Of the genuine calibration photos.
+        weights: Greater: more like the campus.
+        intercept: Added.
+        threshold: Photos with a greater score are refused.
+        accepted: Share of genuine photos that the threshold accepts.
+        negatives: How many photos of each kind were made up to fit the weights.
+    """
+
+    signals: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    threshold: float
+    accepted: float
+    negatives: dict[str, int]
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        rows = (self.low, self.high, self.mean, self.std, self.weights)
+        if any(len(row) != len(self.signals) for row in rows):
+            raise ValueError("every signal needs its bounds, mean, std and weight")
+        return self
+
+
+class Calibration(_Part):
+    """What was learnt from photos with known truth about how far answers can be believed.
+
+    Attributes:
+        schema_version: Of this file.
+        answers: Names the network (or members) and refinement whose answers were judged.
+        split_hash: Of the split whose part was used.
+        protocol: Of that split: promises hold for photos that are held out like these.
+        part: Part of the split.
+        photos: How many photos.
+        groups: How many spots or visits they are of.
+        region: Region probabilities.
+        position: Density, region and radius.
+        heading: Wedge.
+        refusal: Score and threshold; None where too few photos were there to set one.
+        notes: What a reader should know.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    answers: str
+    split_hash: str
+    protocol: str
+    part: str
+    photos: int
+    groups: int
+    region: RegionFit
+    position: PositionFit
+    heading: HeadingFit
+    refusal: RefusalFit | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """On what it was fitted, for reports and pages."""
+        names = ("protocol", "part", "photos", "groups", "split_hash")
+        return {name: getattr(self, name) for name in names}

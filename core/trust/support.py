@@ -1,0 +1,128 @@
+"""What speaks for an answer: the training photos most like a photo, and signals of its strangeness.
+
+The neighbours here are the most alike on the whole campus, whatever the refinement looks at: a
+second place that looks the same must show, even where the refinement rightly chose the first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.geo import Floats
+from core.refine.candidates import best, row_parts
+from core.refine.gallery import Gallery
+
+NEIGHBOURS = 32
+_SIDE = ("position_m", "heading_deg", "region", "similarity")
+
+
+@dataclass(frozen=True)
+class Support:
+    """Neighbours and signals of n photos.
+
+    Attributes:
+        position_m: `(n, m, 2)` where the neighbours stood; m is 0 without a gallery.
+        heading_deg: `(n, m)` where they faced.
+        region: `(n, m)` their regions, as indices.
+        similarity: `(n, m)` cosines.
+        source: `(m,)` which network found each neighbour: an ensemble's members have their own,
+            whose cosines do not compare.
+        share: `(networks,)` what each network's neighbours weigh together; they add up to 1.
+        signals: `(n, s)`, greater: more like the campus.
+        names: What the signals are called.
+    """
+
+    position_m: Floats
+    heading_deg: Floats
+    region: NDArray[np.int64]
+    similarity: Floats
+    source: NDArray[np.int64]
+    share: Floats
+    signals: Floats
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check every shape."""
+        n, m = self.heading_deg.shape
+        shapes = (
+            self.position_m.shape, self.region.shape, self.similarity.shape, self.source.shape,
+            self.signals.shape,
+        )  # fmt: skip
+        if shapes != ((n, m, 2), (n, m), (n, m), (m,), (n, len(self.names))):
+            raise ValueError(f"support of {n} photos and {m} neighbours does not fit: {shapes}")
+
+    def weights(self, softness: float) -> Floats:
+        """Weights `(n, m)`, adding up to 1: exp(similarity / softness) within each network."""
+        weight = np.zeros(self.similarity.shape)
+        for network, share in enumerate(self.share):
+            own = self.source == network
+            lifted = self.similarity[:, own]
+            lifted = np.exp((lifted - lifted.max(axis=1, keepdims=True)) / softness)
+            weight[:, own] = share * lifted / lifted.sum(axis=1, keepdims=True)
+        return weight
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The support of some of the photos."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in (*_SIDE, "signals")}
+        return replace(self, **arrays)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put the photos of several calls of one predictor together."""
+        first = parts[0]
+        grown = (*_SIDE, "signals")
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in grown
+        }
+        return replace(first, **arrays)
+
+    @classmethod
+    def of_members(cls, members: Sequence[Self], weights: Floats) -> Self:
+        """Neighbours of all members side by side; signals that all have, averaged by weight."""
+        first = members[0]
+        names = tuple(
+            name for name in first.names if all(name in member.names for member in members)
+        )
+        signals = [one.signals[:, [one.names.index(name) for name in names]] for one in members]
+        having = [
+            (one, weight) for one, weight in zip(members, weights, strict=True) if len(one.source)
+        ]
+        source = [np.full(len(one.source), turn) for turn, (one, _) in enumerate(having)]
+        share = np.array([weight for _, weight in having])
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in members], axis=1) for name in _SIDE
+        }
+        return replace(
+            first,
+            **arrays,
+            source=np.concatenate([np.empty(0, np.int64), *source]),
+            share=share / max(share.sum(), 1e-12),
+            signals=np.einsum("m,mns->ns", weights, np.stack(signals)),
+            names=names,
+        )
+
+
+def most_alike(
+    features: ArrayLike, gallery: Gallery, excluded: NDArray[np.int64], k: int = NEIGHBOURS
+) -> tuple[NDArray[np.int64], Floats]:
+    """Gallery rows `(n, k)` of the photos most alike, best first, and their cosines.
+
+    Args:
+        features: `(n, D)` as the network gives them.
+        gallery: Training photos.
+        excluded: `(n,)` gallery row that each photo must not find (itself), or -1.
+        k: How many; at most the size of the gallery, less one where anything is excluded.
+    """
+    embedded = gallery.embed(features)
+    k = min(k, len(gallery) - int((excluded >= 0).any()))
+    rows = np.empty((len(embedded), k), np.int64)
+    found = np.empty((len(embedded), k))
+    for part in row_parts(len(embedded)):
+        similarity = embedded[part] @ gallery.features.T
+        own = excluded[part]
+        similarity[np.arange(len(own)), own] -= np.where(own >= 0, np.float32(1e3), np.float32(0))
+        rows[part], found[part] = best(similarity, k)
+    return rows, found
