@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from core.crossval.figures import SPREAD_NOTE, baseline_spreads, headlines, pooled_shares, spread
+from core.crossval.figures import SPREAD_NOTE, baseline_spreads, headlines, spread
 from core.crossval.folder import PLOTS, PREDICTIONS, REPORT, fold_run, is_trained
 from core.crossval.guard import Fold, is_judged, read_fold
 from core.crossval.pooled import Pooled, pool, pooled_table
@@ -13,6 +13,8 @@ from core.dataset.fingerprint import labels_hash
 from core.dataset.labels import Dataset
 from core.dataset.splits import Place
 from core.errors import RunError
+from core.evaluation.grounds import Grounds, grounds_notes, grounds_report
+from core.evaluation.intervals import group_photos
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, figures, plain
 from core.evaluation.rivals import warnings
@@ -64,11 +66,10 @@ def _report(
     config: CrossvalConfig, dataset: Dataset, folds: Sequence[Fold], pooled: Pooled
 ) -> dict[str, Any]:
     reports = [_judged(fold.report, config) for fold in folds]
-    whole = _judged(
-        figures(pooled.judgement, pooled.baselines, dataset.campus.region_names), config
-    )
-    counts = [len(fold.answers.photo_ids) for fold in folds]
-    whole["leak"] = pooled_shares([report["leak"] for report in reports], counts)
+    found = figures(pooled.judgement, pooled.baselines, dataset.campus.region_names)
+    grounds = _grounds(config, folds, pooled)
+    found |= grounds_report(pooled.judgement, pooled.baselines, found, grounds)
+    whole = _judged(found, config)
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -84,8 +85,16 @@ def _report(
         "baselines": baseline_spreads(reports),
         "folds": [_described(fold) for fold in folds],
         "untested": pooled.untested,
-        "notes": _notes(config, dataset, folds, pooled, whole["baselines"]),
+        "notes": _notes(config, dataset, folds, pooled, whole["baselines"])
+        + grounds_notes(grounds),
     }
+
+
+def _grounds(config: CrossvalConfig, folds: Sequence[Fold], pooled: Pooled) -> Grounds:
+    position_m = pooled.judgement.truth.position_m
+    grouping = group_photos(position_m, pooled.visits, folds[0].split.radius_m, None)
+    regions = config.split.protocol != "region"
+    return Grounds(pooled.nearest_m, grouping, None, regions)
 
 
 def _judged(report: Report, config: CrossvalConfig) -> Report:

@@ -16,7 +16,7 @@ def headlines(report: Mapping[str, Any]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name in _HEADLINES:
         found |= dict(_leaves(report.get(name), name))
-    return found
+    return {name: value for name, value in found.items() if not name.startswith("leak.away.")}
 
 
 def spread(reports: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
@@ -42,19 +42,6 @@ def baseline_spreads(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         name: spread([headlines(report["baselines"][name]) for report in reports])
         for name in reports[0]["baselines"]
-    }
-
-
-def pooled_shares(
-    shares: Sequence[Mapping[str, float] | None], counts: Sequence[int]
-) -> dict[str, float] | None:
-    """Shares of all photos from the shares of k folds of `counts` photos; None where unknown."""
-    known = [share for share in shares if share is not None]
-    if len(known) < len(counts) or not known:
-        return None
-    return {
-        name: sum(share[name] * n for share, n in zip(known, counts, strict=True)) / sum(counts)
-        for name in known[0]
     }
 
 

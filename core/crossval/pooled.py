@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 from core.crossval.guard import Fold, LeakError
 from core.dataset.labels import Dataset
+from core.dataset.leak import nearest_training_m
+from core.dataset.visits import GAP_MINUTES
 from core.errors import RunError
 from core.evaluation.judgement import Judgement
+from core.evaluation.selection import visits_of
 from core.evaluation.truth import Truth, read_truth
+from core.geo import Floats
 from core.inference.prediction import Prediction, joined
 from core.refine.baselines import Baseline
+from core.refine.gallery import Gallery
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,15 @@ class Pooled:
         judgement: Predictions of every tested photo beside the truth.
         baselines: Baselines on the same photos, each fitted on its fold's training part.
         untested: Photos that no fold tests, with their region.
+        nearest_m: Distance of every tested photo `(n,)` to the nearest one that its fold learnt.
+        visits: Visit of every tested photo `(n,)`, where visits are known.
     """
 
     judgement: Judgement
     baselines: tuple[Baseline, ...]
     untested: dict[str, str]
+    nearest_m: Floats
+    visits: NDArray[np.int64] | None
 
 
 def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
@@ -39,7 +48,7 @@ def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
         LeakError: A photo is tested twice.
         RunError: The folds do not speak of the same campus.
     """
-    first = folds[0].card
+    first, first_gap = folds[0].card, folds[0].split.gap_minutes
     for fold in folds:
         if (fold.card.regions, fold.card.local_frame) != (first.regions, first.local_frame):
             raise RunError(f"fold {fold.number} has other regions or another frame than fold 0")
@@ -54,6 +63,8 @@ def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
         Judgement(truth, prediction),
         tuple(_baselines(folds)),
         _untested(folds, dataset, counted),
+        _nearest_m(folds, truth.position_m),
+        visits_of(dataset, _rows(dataset, truth.photo_ids), first_gap or GAP_MINUTES),
     )
 
 
@@ -90,6 +101,15 @@ def _prediction(fold: Fold, dataset: Dataset) -> Prediction:
     rows = _rows(dataset, fold.answers.photo_ids)
     names = tuple(dataset.table["filename"].iloc[rows])
     return fold.answers.prediction(names, fold.card)
+
+
+def _nearest_m(folds: Sequence[Fold], position_m: Floats) -> Floats:
+    ends = np.cumsum([len(fold.answers.photo_ids) for fold in folds])[:-1]
+    found = [
+        nearest_training_m(own, Gallery.load(fold.run.best).position_m)
+        for fold, own in zip(folds, np.split(position_m, ends), strict=True)
+    ]
+    return np.concatenate(found)
 
 
 def _baselines(folds: Sequence[Fold]) -> list[Baseline]:

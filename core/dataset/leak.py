@@ -18,5 +18,15 @@ def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
     Returns:
         `{"within_1m": share, "within_5m": share, "within_10m": share}`, shares in `[0, 1]`.
     """
+    return shares_within(nearest_training_m(test_m, train_m))
+
+
+def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
+    """Distance of every test photo to the nearest training photo, `(n,)` metres."""
     nearest_m, _ = cKDTree(np.asarray(train_m)).query(np.asarray(test_m))
+    return np.asarray(nearest_m, np.float64)
+
+
+def shares_within(nearest_m: Floats) -> dict[str, float]:
+    """Share of photos whose nearest training photo is within 1, 5 and 10 m; see `leak_shares`."""
     return {f"within_{radius:g}m": float(np.mean(nearest_m <= radius)) for radius in LEAK_RADII_M}

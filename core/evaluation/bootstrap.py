@@ -4,6 +4,8 @@ Photos of one spot are right or wrong together, so photos drawn one by one would
 evidence than there is; whole clusters are drawn instead (Davison & Hinkley 1997, section 3.8).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -43,15 +45,23 @@ def resampled_means(values: Floats, clusters: Counts, drawn: Counts) -> Floats:
 
 
 def resampled_medians(values: Floats, clusters: Counts, drawn: Counts) -> Floats:
-    """Median over the photos of every draw, as `numpy.median` of the repeated photos.
+    """Median over the photos of every draw `(draws,)`, as `numpy.median` of repeated photos."""
+    return np.asarray(resampled_quantiles(values, clusters, drawn, (0.5,))[:, 0])
+
+
+def resampled_quantiles(
+    values: Floats, clusters: Counts, drawn: Counts, shares: Sequence[float]
+) -> Floats:
+    """Quantiles over the photos of every draw, as `numpy.quantile` of the repeated photos.
 
     Args:
         values: `(n,)`.
         clusters: `(n,)` cluster of each photo.
         drawn: `(draws, clusters)`.
+        shares: Which quantiles, k of them.
 
     Returns:
-        `(draws,)`.
+        `(draws, k)`.
     """
     order = np.argsort(values, kind="stable")
     ranked, column = values[order], clusters[order]
@@ -59,10 +69,15 @@ def resampled_medians(values: Floats, clusters: Counts, drawn: Counts) -> Floats
     parts = []
     for start in range(0, len(drawn), step):
         photos = np.cumsum(drawn[start : start + step, column], axis=1)
-        total = photos[:, -1:]
-        below = (2 * photos >= total).argmax(axis=1)
-        above = (2 * photos > total).argmax(axis=1)
-        parts.append((ranked[below] + ranked[above]) / 2.0)
+        last = photos[:, -1:] - 1
+        found = []
+        for share in shares:
+            place = share * last
+            below, above = np.floor(place), np.ceil(place)
+            low = ranked[(photos > below).argmax(axis=1)]
+            high = ranked[(photos > above).argmax(axis=1)]
+            found.append(low + (place - below)[:, 0] * (high - low))
+        parts.append(np.stack(found, axis=1))
     return np.concatenate(parts)
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.dataset.leak import nearest_training_m
 from core.dataset.prepare import prepare_dataset
 from core.dataset.store import PhotoStore
+from core.evaluation.flagged import Flagged
+from core.evaluation.grounds import Grounds
+from core.evaluation.intervals import group_photos
 from core.evaluation.judgement import Judgement
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, make_report
-from core.evaluation.schema import EvaluateConfig
+from core.evaluation.schema import Clusters, EvaluateConfig
 from core.evaluation.selection import Selection, select
 from core.evaluation.table import prediction_table, write_table
 from core.evaluation.trained import run_of, trained_dataset
@@ -46,7 +50,9 @@ class Evaluation:
     baselines: tuple[Baseline, ...]
 
 
-def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evaluation:
+def evaluate(
+    config: EvaluateConfig, progress: Progress | None = None, flagged: Flagged | None = None
+) -> Evaluation:
     """Judge a checkpoint and write the report.
 
     The network is given pixels only. Photos that it was trained on are judged with themselves
@@ -56,6 +62,7 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evalua
         config: What to judge on what.
         progress: Called with `(photos done, photos in all)`, first while photos are decoded, then
             while they are predicted.
+        flagged: Photos whose labels are doubted: figures are also given without them.
 
     Raises:
         CheckpointError, LabelError, FrameError, ImageError, SplitError, ConfigError: As their
@@ -70,7 +77,8 @@ def evaluate(config: EvaluateConfig, progress: Progress | None = None) -> Evalua
     prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
     judgement = Judgement(selection.truth, prediction)
     baselines = _baselines(predictor, judgement, selection)
-    report = make_report(judgement, baselines, selection, dataset, predictor)
+    grounds = _grounds(predictor, selection, config.by, flagged)
+    report = make_report(judgement, baselines, selection, dataset, predictor, grounds)
     table = prediction_table(judgement, selection, predictor.gallery)
     name = f"{dataset.root.resolve().name}-{config.split}"
     out = config.out or run_of(predictor.folder) / "reports" / name
@@ -110,6 +118,15 @@ def predict_selection(
 
 def _shifted(progress: Progress, start: int, total: int) -> Progress:
     return lambda done, _: progress(start + done, total)
+
+
+def _grounds(
+    predictor: Predictor, selection: Selection, by: Clusters | None, flagged: Flagged | None
+) -> Grounds:
+    position_m, gallery = selection.truth.position_m, predictor.gallery
+    nearest_m = None if gallery is None else nearest_training_m(position_m, gallery.position_m)
+    grouping = group_photos(position_m, selection.visits, selection.radius_m, by)
+    return Grounds(nearest_m, grouping, flagged)
 
 
 def _baselines(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.dataset.labels import Dataset
-from core.dataset.leak import leak_shares
+from core.evaluation.grounds import Grounds, grounds_notes, grounds_report
 from core.evaluation.judgement import Judgement
 from core.evaluation.members import ensemble_report
 from core.evaluation.metrics import precision_recall_f1
@@ -26,6 +26,7 @@ def make_report(
     selection: Selection,
     dataset: Dataset,
     predictor: Predictor,
+    grounds: Grounds,
 ) -> Report:
     """Put a report together; every value is plain JSON, what is unknown is null."""
     found = figures(judgement, baselines, predictor.card.region_names)
@@ -34,13 +35,14 @@ def make_report(
         *warnings(found["baselines"], judgement),
         *judgement.prediction.notes,
         *_unknown_regions(judgement, len(predictor.regions)),
+        *grounds_notes(grounds),
         *dataset.notes,
     )
     report = {
         "schema_version": SCHEMA_VERSION,
         **found,
+        **grounds_report(judgement, baselines, found, grounds),
         "split": selection.split,
-        "leak": _leak(selection, predictor),
         "seen_in_training": int(selection.seen.sum()),
         "excluded": _excluded(dataset),
         "notes": list(notes),
@@ -92,13 +94,6 @@ def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, Any
         for index, region in enumerate(judgement.truth.regions)
         if (judgement.truth.region == index).any()
     }
-
-
-def _leak(selection: Selection, predictor: Predictor) -> dict[str, float] | None:
-    """How near judged photos stand to training photos; unknown without a gallery."""
-    if predictor.gallery is None:
-        return None
-    return leak_shares(selection.truth.position_m, predictor.gallery.position_m)
 
 
 def _unknown_regions(judgement: Judgement, known: int) -> list[str]:

@@ -32,6 +32,11 @@ class EvaluateConfig(BaseModel):
     allow_missing: bool = Field(
         False, description="Go on when more than 1 % of the rows have to be left out"
     )
+    by: Clusters | None = Field(
+        None,
+        description="What the confidence intervals draw as a whole: photos of one spot, or of one "
+        "visit; none: visits, where ten or more are known, else spots",
+    )
     plots: bool = Field(True, description="Also draw the static plots")
 
 

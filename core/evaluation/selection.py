@@ -35,6 +35,7 @@ class Selection:
         notes: What a reader of the report must know.
         visits: `(n,)` number of the walk on which each photo was taken; None where neither the
             label file nor the clock tells.
+        radius_m: Photos this close share a spot of the split; None where it has no such rule.
     """
 
     rows: NDArray[np.int64]
@@ -43,6 +44,7 @@ class Selection:
     split: dict[str, object]
     notes: tuple[str, ...]
     visits: NDArray[np.int64] | None = None
+    radius_m: float | None = None
 
     @property
     def own_ids(self) -> list[str | None]:
@@ -62,7 +64,7 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
         every = np.arange(len(dataset))
         truth = read_truth(dataset, every, predictor.card)
         seen = _in_gallery(truth, predictor.gallery)
-        visits = _visits(dataset, every, GAP_MINUTES)
+        visits = visits_of(dataset, every, GAP_MINUTES)
         return Selection(every, truth, seen, _whole(truth), _seen_notes(seen), visits)
     split = load_split(predictor.folder)
     _check_same_campus(dataset, predictor.card)
@@ -82,15 +84,18 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     seen = np.full(len(rows), part == "train")
     size = sum(1 for name in split.parts.values() if name == part)
     notes = _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
-    visits = _visits(dataset, rows, split.gap_minutes or GAP_MINUTES)
+    visits = visits_of(dataset, rows, split.gap_minutes or GAP_MINUTES)
     about = _described(split, part, len(rows), size)
-    return Selection(rows, truth, seen, about, notes, visits)
+    return Selection(rows, truth, seen, about, notes, visits, split.radius_m)
 
 
-def _visits(
+def visits_of(
     dataset: Dataset, rows: NDArray[np.int64], gap_minutes: float
 ) -> NDArray[np.int64] | None:
-    """Visits are found among all photos: those of one part alone would fall apart at its gaps."""
+    """Visit of each of some photos `(k,)`; None where neither labels nor the clock tell.
+
+    Visits are found among all photos: those of one part alone would fall apart at its gaps.
+    """
     position_m = dataset.local_frame().to_metres(dataset.positions)
     try:
         return np.asarray(find_visits(dataset.table, position_m, gap_minutes).groups[rows])

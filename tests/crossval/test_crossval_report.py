@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.crossval.figures import pooled_shares, spread
+from core.crossval.figures import spread
 from core.crossval.folder import fold_run, read_config, read_report
 from core.crossval.report import list_crossvals, read_crossval
 from core.crossval.run import aggregate_folder
@@ -74,9 +74,21 @@ def test_a_figure_that_a_fold_lacks_has_no_mean() -> None:
     assert found["b"] == {"mean": None, "sd": None, "values": [2.0, None]}
 
 
-def test_pooled_shares_weigh_folds_by_their_photos() -> None:
-    assert pooled_shares([{"a": 1.0}, {"a": 0.0}], [3, 1]) == {"a": 0.75}
-    assert pooled_shares([{"a": 1.0}, None], [3, 1]) is None
+def test_pooled_leak_and_intervals_are_of_all_photos(shared_crossval: Path) -> None:
+    table = pd.read_csv(shared_crossval / "predictions.csv")
+    report = read_report(shared_crossval)
+    leak, intervals = report["pooled"]["leak"], report["pooled"]["intervals"]
+    nearest = table["nearest_training_m"]
+    for radius in (1, 5, 10):
+        assert leak[f"within_{radius}m"] == pytest.approx((nearest <= radius).mean())
+    assert leak["nearest_training_m"] == pytest.approx(nearest.median(), abs=0.01)
+    away = table[nearest > 10]
+    assert leak["away"]["beyond_10m"]["n"] == len(away)
+    assert (intervals["by"], intervals["clusters"]) == ("spot", 24)
+    low, high = intervals["refined"]["median_m"]
+    assert low <= report["pooled"]["position"]["refined"]["median_m"] <= high
+    assert "leak.nearest_training_m" in report["summary"]
+    assert not [name for name in report["summary"] if "away" in name]
 
 
 def test_the_report_can_be_written_again_and_is_the_same(finished: Path) -> None:

@@ -8,6 +8,7 @@ from core.evaluation.bootstrap import (
     joint_intervals,
     resampled_means,
     resampled_medians,
+    resampled_quantiles,
 )
 
 
@@ -25,10 +26,13 @@ def test_resampled_statistics_are_those_of_the_photos_written_out() -> None:
     assert (drawn.sum(axis=1) == 9).all()
     means = resampled_means(values, clusters, drawn)
     medians = resampled_medians(values[:, 0], clusters, drawn)
+    quantiles = resampled_quantiles(values[:, 1], clusters, drawn, (0.0, 0.5, 0.9, 1.0))
     for index, counts in enumerate(drawn):
         photos = replicated(values, clusters, counts)
         np.testing.assert_allclose(means[index], photos.mean(axis=0), atol=1e-12)
         assert medians[index] == pytest.approx(np.median(photos[:, 0]))
+        expected = np.quantile(photos[:, 1], (0.0, 0.5, 0.9, 1.0))
+        np.testing.assert_allclose(quantiles[index], expected, atol=1e-12)
 
 
 def test_medians_of_many_photos_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.errors import ConfigError, FrameError, SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
+from core.evaluation.flagged import Flagged
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.table import COLUMNS
 from core.inference.loading import load_split
@@ -60,7 +61,13 @@ def test_the_report_has_every_promised_key(found: Evaluation) -> None:
         assert set(baseline["position"]) == POSITION
         assert set(baseline["heading"]) == HEADING
         assert isinstance(baseline["given_truth"], bool)
-    assert set(report["leak"]) == {"within_1m", "within_5m", "within_10m"}
+    assert set(report["leak"]) == {
+        "within_1m", "within_5m", "within_10m", "nearest_training_m", "away",
+    }  # fmt: skip
+    assert report["flagged"] is None
+    assert set(report["intervals"]) == {
+        "raw", "refined", "confidence", "by", "clusters", "radius_m", "draws", "reliable",
+    }  # fmt: skip
     assert {"n", "joint_10m_15deg", "per_region", "excluded", "notes", "checkpoint", "dataset",
             "trained_on", "seen_in_training"} <= set(report)  # fmt: skip
 
@@ -91,6 +98,70 @@ def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None
     )
     np.testing.assert_allclose(error, table["error_m"], atol=2e-3)
     assert sum(item["n"] for item in report["per_region"].values()) == report["n"]
+
+
+def test_leak_and_figures_away_from_training_are_those_of_the_table(
+    checkpoint: Path, shared_campus: Path, tmp_path: Path
+) -> None:
+    found = judge(checkpoint, shared_campus, tmp_path, "all")
+    table, leak = found.table, found.report["leak"]
+    nearest = table["nearest_training_m"]
+    assert leak["nearest_training_m"] == pytest.approx(nearest.median())
+    for radius in (1, 5, 10):
+        away = leak["away"][f"beyond_{radius}m"]
+        own = table[nearest > radius]
+        assert leak[f"within_{radius}m"] == pytest.approx(1 - len(own) / len(table))
+        assert away["n"] == len(own) >= 10
+        assert away["reason"] is None
+        refined = away["refined"]
+        assert refined["median_m"] == pytest.approx(own["error_refined_m"].median(), abs=1e-2)
+        assert refined["p90_m"] == pytest.approx(own["error_refined_m"].quantile(0.9), abs=1e-2)
+        right = own["true_region"] == own["region"]
+        assert refined["region_accuracy"] == pytest.approx(right.mean())
+        assert away["raw"]["within_25m"] == pytest.approx((own["error_m"] <= 25).mean())
+        assert away["raw"]["maae_deg"] == pytest.approx(own["heading_error_deg"].mean(), abs=1e-2)
+
+
+def test_doubted_photos_stay_in_the_main_figure_and_are_left_out_beside_it(
+    checkpoint: Path, shared_campus: Path, found: Evaluation, tmp_path: Path
+) -> None:
+    every = judge(checkpoint, shared_campus, tmp_path / "all", "all")
+    doubted = every.table["photo_id"].iloc[[3, 7]].tolist()
+    kinds = {doubted[0]: ("heading_range", "sexagesimal"), doubted[1]: ("heading_range",)}
+    flagged = Flagged("findings.csv", kinds | {"images/not_judged.jpg": ("dark",)})
+    config = EvaluateConfig(
+        run=checkpoint, dataset=shared_campus, out=tmp_path / "out", split="all", plots=False
+    )
+    again = evaluate(config, flagged=flagged)
+    told = again.report["flagged"]
+    assert again.report["position"] == every.report["position"]
+    assert (told["n"], told["photo_ids"]) == (2, doubted)
+    assert told["kinds"] == {"heading_range": 2, "sexagesimal": 1}
+    assert told["all"]["n"] == 48
+    assert told["all"]["refined"]["median_m"] == every.report["position"]["refined"]["median_m"]
+    rest = every.table[~every.table["photo_id"].isin(doubted)]
+    assert told["without"]["n"] == len(rest) == 46
+    median = rest["error_refined_m"].median()
+    assert told["without"]["refined"]["median_m"] == pytest.approx(median, abs=1e-2)
+
+
+def test_intervals_are_by_spot_or_by_visit_as_asked(
+    checkpoint: Path, shared_campus: Path, found: Evaluation, tmp_path: Path
+) -> None:
+    # Six visits of the small campus are too few to be chosen without being asked for.
+    assert found.report["intervals"]["by"] == "spot"
+    config = EvaluateConfig(
+        run=checkpoint, dataset=shared_campus, out=tmp_path, split="all", plots=False, by="visit"
+    )
+    report = evaluate(config).report
+    assert report["intervals"]["by"] == "visit"
+    assert report["intervals"]["clusters"] < 10
+    assert not report["intervals"]["reliable"]
+    assert any("fewer than 10 are unreliable" in note for note in report["notes"])
+    for kind in ("raw", "refined"):
+        low, high = report["intervals"][kind]["mean_m"]
+        assert low < report["position"][kind]["mean_m"] < high
+    assert report["baselines"]["global_mean"]["intervals"]["median_m"][0] > 0
 
 
 def test_the_columns_are_the_promised_ones() -> None:
