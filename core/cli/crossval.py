@@ -20,6 +20,7 @@ from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
+from core.evaluation import told
 from core.jobs.job import LOCAL
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from core.training.report import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
+# Title, name in the report, factor, unit, and which interval belongs to it.
 _SHOWN = (
-    ("region accuracy", "region.accuracy", 100.0, "%"),
-    ("median error", "position.raw.median_m", 1.0, " m"),
-    ("median error, refined", "position.refined.median_m", 1.0, " m"),
-    ("heading MAAE", "heading.raw.maae_deg", 1.0, "°"),
-    ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°"),
-    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%"),
+    ("region accuracy", "region.accuracy", 100.0, "%", ("refined", "region_accuracy")),
+    ("median error", "position.raw.median_m", 1.0, " m", ("raw", "median_m")),
+    ("median error, refined", "position.refined.median_m", 1.0, " m", ("refined", "median_m")),
+    ("heading MAAE", "heading.raw.maae_deg", 1.0, "°", ("raw", "maae_deg")),
+    ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°", ("refined", "maae_deg")),
+    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%", ("refined", "joint_10m_15deg")),
 )
 
 
@@ -148,7 +150,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{report['pooled']['n']} photos, {report['split']['folds']} folds of " + (
         f"{report['split']['protocol']}: mean ± sd over folds | pooled"
     )
-    for title, name, factor, unit in _SHOWN:
+    for title, name, factor, unit, which in _SHOWN:
         found = report["summary"].get(name)
         if found is None or found["mean"] is None:
             continue
@@ -157,9 +159,20 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
             pooled = pooled[step]
         yield (
             f"{title:<22} {factor * found['mean']:.1f} ± {factor * found['sd']:.1f}{unit} | "
-            f"{factor * pooled:.1f}{unit}"
+            f"{factor * pooled:.1f}{unit}{_interval(report, *which)}"
         )
+    whole = report["pooled"]
+    yield f"{'leak':<22} {told.leak_sentence(whole)}"
+    if doubted := told.flagged_sentence(whole):
+        yield f"{'doubts':<22} {doubted}"
+    if resting := told.intervals_rest_on(whole):
+        yield resting
     yield from (f"note: {note}" for note in report["notes"])
+
+
+def _interval(report: Mapping[str, Any], kind: str, figure: str) -> str:
+    ends = told.interval(report["pooled"], kind, figure)
+    return f" ({ends})" if ends else ""
 
 
 COMMAND = Command(

@@ -11,7 +11,9 @@ from core.cli.flags import add_flags, given
 from core.cli.mistakes import validated
 from core.cli.progress import bar, say
 from core.dataset.layout import find_label_files
+from core.evaluation import told
 from core.evaluation.schema import EvaluateConfig
+from core.evaluation.trained import trained_dataset
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +21,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", type=Path, metavar="DATASET",
         help="folder with labels and photos; absent: the one that the run was trained on",
+    )  # fmt: skip
+    parser.add_argument(
+        "--findings", type=Path, metavar="FILE",
+        help="findings.csv of an audit: figures also without the photos whose labels it doubts "
+        "(default: the label checks of the audit are made anew)",
     )  # fmt: skip
     add_flags(parser, EvaluateConfig, without=("run", "dataset"))
 
@@ -29,10 +36,13 @@ def _run(arguments: argparse.Namespace) -> int:
     # A wrong path is told before the seconds that torch takes to import.
     if config.dataset is not None:
         find_label_files(config.dataset)
+    from core.audit.flagged import doubts
     from core.evaluation.evaluate import evaluate
 
+    # Before hours on a CPU: a file of findings that cannot be read is told at once.
+    doubted = doubts(config.dataset or trained_dataset(config.run), arguments.findings)
     with bar("Evaluating") as progress:
-        found = evaluate(config, progress)
+        found = evaluate(config, progress, doubted)
     for line in _lines(found.report):
         say(line)
     sys.stdout.write(f"{found.out}\n")
@@ -40,22 +50,31 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Headline figures; everything else is in the report."""
-    yield f"{report['n']} photos, {report['split']['name']}"
-    yield f"region    accuracy {report['region']['accuracy']:.1%}"
-    for name in ("raw", "refined"):
-        position, heading = report["position"][name], report["heading"][name]
+    """Headline figures and what stands beside them; everything else is in the report."""
+    yield f"{report['n']} photos, {report['split']['name']}; {told.intervals_rest_on(report)}"
+    accuracy = report["region"]["accuracy"]
+    yield f"region    accuracy {_figure(report, 'refined', 'region_accuracy', accuracy)}"
+    for kind in ("raw", "refined"):
+        position, heading = report["position"][kind], report["heading"][kind]
         yield (
-            f"{name:<9} median {position['median_m']:.1f} m, mean {position['mean_m']:.1f} m, "
-            f"within 10 m {position['within_10m']:.1%}, heading MAAE {heading['maae_deg']:.1f}°"
+            f"{kind:<9} median {_figure(report, kind, 'median_m', position['median_m'])}, "
+            f"mean {_figure(report, kind, 'mean_m', position['mean_m'])}, "
+            f"within 10 m {_figure(report, kind, 'within_10m', position['within_10m'])}, "
+            f"heading MAAE {_figure(report, kind, 'maae_deg', heading['maae_deg'])}"
         )
+    yield f"leak      {told.leak_sentence(report)}"
+    if doubted := told.flagged_sentence(report):
+        yield f"doubts    {doubted}"
     # Remembered photos, missing ones, baselines that do better: not to be found out later.
     yield from (f"note: {note}" for note in report["notes"])
 
 
+_figure = told.with_interval
+
+
 COMMAND = Command(
     "evaluate",
-    "RUN [DATASET] [--split PART] [--out DIR]",
+    "RUN [DATASET] [--split PART] [--by spot|visit] [--out DIR]",
     "Judge a run or a checkpoint on labelled photos: report.json, predictions.csv and plots.",
     (
         "python -m core evaluate runs/first",

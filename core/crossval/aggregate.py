@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from core.audit.flagged import doubts
 from core.crossval.figures import SPREAD_NOTE, baseline_spreads, headlines, spread
 from core.crossval.folder import PLOTS, PREDICTIONS, REPORT, fold_run, is_trained
 from core.crossval.guard import Fold, is_judged, read_fold
@@ -94,7 +95,7 @@ def _grounds(config: CrossvalConfig, folds: Sequence[Fold], pooled: Pooled) -> G
     position_m = pooled.judgement.truth.position_m
     grouping = group_photos(position_m, pooled.visits, folds[0].split.radius_m, None)
     regions = config.split.protocol != "region"
-    return Grounds(pooled.nearest_m, grouping, None, regions)
+    return Grounds(pooled.nearest_m, grouping, doubts(config.dataset), regions)
 
 
 def _judged(report: Report, config: CrossvalConfig) -> Report:

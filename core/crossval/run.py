@@ -7,6 +7,7 @@ alone, the fold at work goes on as exactly as a training run does.
 import time
 from collections.abc import Callable
 
+from core.audit.flagged import doubts
 from core.crossval.aggregate import aggregate
 from core.crossval.answers import write_answers
 from core.crossval.conduct import Place, train_side_by_side
@@ -166,7 +167,8 @@ class _Work:
             allow_missing=config.allow_missing,
             plots=config.plots,
         )
-        found = evaluate(asked, lambda done, total: self.stop_if_asked(number))
+        doubted = doubts(config.dataset)
+        found = evaluate(asked, lambda done, total: self.stop_if_asked(number), doubted)
         card = read_card(run.best)
         write_answers(found.out, found.judgement.prediction, found.baselines, card)
 

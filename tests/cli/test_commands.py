@@ -81,9 +81,33 @@ def test_evaluate_writes_a_report(
     assert told.out == f"{out}\n"
     report = json.loads((out / "report.json").read_text())
     assert f"{report['n']} photos" in told.err
-    assert f"median {report['position']['refined']['median_m']:.1f} m" in told.err
+    low, high = report["intervals"]["refined"]["median_m"]
+    median = f"median {report['position']['refined']['median_m']:.1f} m ({low:.1f} to {high:.1f})"
+    assert median in told.err
+    assert f"{report['leak']['within_5m']:.0%} of these photos stand within 5 m" in told.err
+    assert report["flagged"]["n"] == 0
     with (out / "predictions.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == report["n"]
+
+
+def test_evaluate_leaves_doubted_photos_out_beside_the_main_figure(
+    run: Path, shared_campus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings, out = tmp_path / "findings.csv", tmp_path / "report"
+    findings.write_text(
+        "filename,finding,column,value,proposal,score,evidence\n"
+        + "".join(f"img_{n:04d}.jpg,far,position,1 2,,0.9,far away\n" for n in range(0, 48, 2))
+        + "img_0001.jpg,notation,angle,360,0,0.3,means 0\n"
+    )
+    words = ["evaluate", str(run), str(shared_campus), "--split", "all", "--no-plots"]
+    assert main([*words, "--out", str(out), "--findings", str(findings), "--by", "visit"]) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert (report["n"], report["flagged"]["n"], report["intervals"]["by"]) == (48, 24, "visit")
+    assert report["flagged"]["without"]["n"] == 24
+    assert "doubted by findings.csv (far 24)" in capsys.readouterr().err
+    findings.write_text("no,table\n")
+    assert main([*words, "--out", str(out), "--findings", str(findings)]) == 1
+    assert "run the audit again" in capsys.readouterr().err
 
 
 def test_predict_writes_json_alone_to_the_output(

@@ -87,6 +87,8 @@ def test_pooled_leak_and_intervals_are_of_all_photos(shared_crossval: Path) -> N
     assert (intervals["by"], intervals["clusters"]) == ("spot", 24)
     low, high = intervals["refined"]["median_m"]
     assert low <= report["pooled"]["position"]["refined"]["median_m"] <= high
+    assert report["pooled"]["flagged"]["n"] == 0
+    assert report["pooled"]["flagged"]["without"]["n"] == 48
     assert "leak.nearest_training_m" in report["summary"]
     assert not [name for name in report["summary"] if "away" in name]
 
