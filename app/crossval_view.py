@@ -11,16 +11,17 @@ from app.durations import moment
 from app.evaluate_view import column_config
 from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary
+from core.evaluation import told
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail
 
-# Title, name of the figure in a report, factor, format.
+# Title, name of the figure in a report, factor, name of its interval.
 _FIGURES = (
-    ("Region right (%)", "region.accuracy", 100.0),
-    ("Median error (m)", "position.refined.median_m", 1.0),
-    ("Within 10 m (%)", "position.refined.within_10m", 100.0),
-    ("Heading error (°)", "heading.refined.maae_deg", 1.0),
-    ("Within 10 m and 15° (%)", "joint_10m_15deg", 100.0),
+    ("Region right (%)", "region.accuracy", 100.0, "region_accuracy"),
+    ("Median error (m)", "position.refined.median_m", 1.0, "median_m"),
+    ("Within 10 m (%)", "position.refined.within_10m", 100.0, "within_10m"),
+    ("Heading error (°)", "heading.refined.maae_deg", 1.0, "maae_deg"),
+    ("Within 10 m and 15° (%)", "joint_10m_15deg", 100.0, "joint_10m_15deg"),
 )
 
 
@@ -30,7 +31,7 @@ def show(place: Workspace, found: Sequence[CrossvalSummary]) -> None:
     st.caption(
         "Mean ± standard deviation over the folds: how much folds differ, not a confidence "
         "interval. Beside it in brackets the figure of all photos together, each judged by the "
-        "fold that never saw it."
+        "fold that never saw it, and its confidence interval."
     )
     chosen = pick(found)
     for one in chosen:
@@ -69,15 +70,19 @@ def _row(one: CrossvalSummary) -> dict[str, Any]:
         "Split": config.split.protocol if config else "",
         "Backbone": config.model.backbone if config else "",
     }
-    row |= {title: _spread(one, name, factor) for title, name, factor in _FIGURES}
+    row |= {title: _spread(one, name, factor, of) for title, name, factor, of in _FIGURES}
+    share = None if one.pooled is None else report_tables.leak_share(one.pooled)
+    row["Leak in 5 m (%)"] = "–" if share is None else f"{100.0 * share:.0f}"
     return row | {"Started": moment(one.started)}
 
 
-def _spread(one: CrossvalSummary, name: str, factor: float) -> str:
+def _spread(one: CrossvalSummary, name: str, factor: float, interval: str) -> str:
     found, whole = one.figure(name), _inside(one.pooled, name)
     if found is None or whole is None:
         return "–"
-    return f"{factor * found[0]:.1f} ± {factor * found[1]:.1f} ({factor * whole:.1f})"
+    ends = told.interval(one.pooled or {}, "refined", interval)
+    pooled = f"{factor * whole:.1f}: {ends}" if ends else f"{factor * whole:.1f}"
+    return f"{factor * found[0]:.1f} ± {factor * found[1]:.1f} ({pooled})"
 
 
 def _inside(report: Any, name: str) -> float | None:  # noqa: ANN401 - nested JSON
@@ -97,6 +102,8 @@ def _one(place: Workspace, one: CrossvalSummary) -> None:
         st.code(f"python -m core crossval --out {place.label(one.path)} --resume", language="bash")
         return
     with st.expander(f"{one.name}: all {one.report['pooled']['n']} photos, region by region"):
+        for words in (told.leak_sentence, told.flagged_sentence, told.intervals_rest_on):
+            st.caption(words(one.report["pooled"]))
         shown = regions(one)
         st.dataframe(shown, hide_index=True, column_config=column_config(shown))
         for note in one.report["notes"]:

@@ -18,6 +18,7 @@ from app.figures.errors import (
 from app.report_tables import LABELS, SHARES, Report
 from app.shelf import Shelf
 from app.theme import Palette
+from core.evaluation import told
 
 _PHOTOS_SHOWN = 12
 _ACROSS = 3
@@ -38,6 +39,7 @@ def overview(report: Report, palette: Palette) -> None:
                 "Leak: training photo within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
+    _grounds(report)
     for note in report["notes"]:
         st.warning(note)
     table = report_tables.predictors(report)
@@ -48,12 +50,31 @@ def overview(report: Report, palette: Palette) -> None:
         figure = baseline_bars(table, measure, LABELS[measure], palette)
         place.plotly_chart(figure, key=f"evaluate_{measure}")
     shown = table.drop(columns=["kind", "given_truth"])
+    shown.insert(4, "interval", report_tables.median_intervals(report))
     st.dataframe(shown, hide_index=True, column_config=column_config(shown))
     if "ensemble" in report:
         st.subheader("Beside its members, on the same photos")
         members = members_view.figures(report, report_tables.COLUMNS)
         st.dataframe(members, hide_index=True, column_config=column_config(members))
         st.caption(members_view.disagreement(report))
+
+
+def _grounds(report: Report) -> None:
+    """What the figures rest on, and the same figures on photos that make them less flattering."""
+    if resting := told.intervals_rest_on(report):
+        st.caption(f"Under each figure {resting.removeprefix('in brackets ')}.")
+    st.subheader("How much of it is memory")
+    st.markdown(
+        f"{_sentence(told.leak_sentence(report))} {_sentence(told.flagged_sentence(report))}"
+    )
+    table = report_tables.other_photos(report)
+    if not table.empty:
+        st.dataframe(table, hide_index=True, column_config=column_config(table))
+        st.caption("Refined. Doubted labels count in all other figures.")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def regions(

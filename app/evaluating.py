@@ -48,12 +48,13 @@ def _form(place: Workspace, checkpoint: Path) -> None:
     )
     st.code(command, language="bash", wrap_lines=True)
     if st.button("Evaluate now", type="primary", key="judge_go"):
-        _evaluate(EvaluateConfig(run=checkpoint, dataset=folder, split=part))
+        _evaluate(EvaluateConfig(run=checkpoint, dataset=folder, split=part), folder)
         st.rerun()
 
 
-def _evaluate(config: EvaluateConfig) -> None:
+def _evaluate(config: EvaluateConfig, dataset: Path) -> None:
     cached.settle_imports()
+    from core.audit.flagged import doubts
     from core.evaluation.evaluate import evaluate
 
     bar = st.progress(0.0, "Reading labels and photos …")
@@ -61,4 +62,4 @@ def _evaluate(config: EvaluateConfig) -> None:
     def show(done: int, of: int) -> None:
         bar.progress(done / max(of, 1), f"{done} of {of} photos")
 
-    evaluate(config, show)
+    evaluate(config, show, doubts(dataset))

@@ -8,6 +8,7 @@ from app import audit, cached, choice, controls, members_view, states, theme
 from app.maps.photo_map import campus_deck
 from app.workspace import reports
 from core.errors import BearingsError
+from core.evaluation import told
 from core.model.card import Card
 
 
@@ -96,6 +97,8 @@ def headline(report: dict[str, Any]) -> dict[str, str]:
 
 
 def _judged(report: dict[str, Any]) -> str:
-    leak = (report.get("leak") or {}).get("within_5m")
-    near = "" if leak is None else f" {leak:.0%} of them have a training photo within 5 m."
-    return f"Judged on {report['n']:,} photos, {report['split']['name']} split.{near}"
+    near = told.leak_sentence(report)
+    return (
+        f"Judged on {report['n']:,} photos, {report['split']['name']} split. "
+        f"{near[0].upper()}{near[1:]}."
+    )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from core.evaluation import told
+
 Report = Mapping[str, Any]
 
 MODEL, REFINED = "model", "model, refined by training photos"
@@ -25,6 +27,7 @@ COLUMNS = (
     "within_15",
     "joint_10m_15deg",
 )
+FIGURES = frozenset(COLUMNS) - {"within_15"}
 SHARES = ("region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg")
 LABELS = {
     "name": "Predictor",
@@ -32,6 +35,10 @@ LABELS = {
     "share": "Share of the answer",
     "region_accuracy": "Region right",
     "median_m": "Median error (m)",
+    "interval": "Median error, interval (m)",
+    "photos": "Photos judged",
+    "median_raw_m": "Median error, raw (m)",
+    "mean_m": "Mean error (m)",
     "p90_m": "90 % within (m)",
     "within_10m": "Within 10 m",
     "within_25m": "Within 25 m",
@@ -107,15 +114,22 @@ def region_names(report: Report, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def headline(report: Report) -> dict[str, tuple[str, str]]:
-    """Return the first figures: name -> value of the refined model, and the raw one beside it."""
+    """Return the first figures: name -> value of the refined model; its interval and the raw one.
+
+    Each is the figure, and in words what stands under it.
+    """
     position, heading = report["position"], report["heading"]
     raw_m, refined_m = position["raw"]["median_m"], position["refined"]["median_m"]
     raw_deg, refined_deg = heading["raw"]["maae_deg"], heading["refined"]["maae_deg"]
+    found = {
+        "Region right": ("region_accuracy", report["region"]["accuracy"], f"{report['n']} photos"),
+        "Median error, refined": ("median_m", refined_m, f"{raw_m:.1f} m raw"),
+        "Mean heading error, refined": ("maae_deg", refined_deg, f"{raw_deg:.1f}° raw"),
+        "Within 10 m and 15°": ("joint_10m_15deg", report["joint_10m_15deg"], "refined"),
+    }
     return {
-        "Region right": (f"{report['region']['accuracy']:.1%}", f"of {report['n']} photos"),
-        "Median error, refined": (f"{refined_m:.1f} m", f"{raw_m:.1f} m raw"),
-        "Mean heading error, refined": (f"{refined_deg:.1f}°", f"{raw_deg:.1f}° raw"),
-        "Within 10 m and 15°": (f"{report['joint_10m_15deg']:.1%}", "refined"),
+        title: (told.shown(name, value), _beside(told.interval(report, "refined", name), rest))
+        for title, (name, value, rest) in found.items()
     }
 
 
@@ -130,6 +144,52 @@ def leak(report: Report) -> tuple[str, str] | None:
     )
 
 
+def leak_share(report: Report) -> float | None:
+    """Share of judged photos within 5 m of a training photo; None where it is unknown."""
+    found = (report["leak"] or {}).get("within_5m")
+    return None if found is None else float(found)
+
+
+def median_away_m(report: Report) -> float | None:
+    """Median refined error of the photos beyond 5 m of any training photo, where it is known."""
+    away = ((report["leak"] or {}).get("away") or {}).get("beyond_5m") or {}
+    return None if not away.get("refined") else float(away["refined"]["median_m"])
+
+
+def other_photos(report: Report) -> pd.DataFrame:
+    """The refined model's figures on all photos, on those away from training, and without doubts.
+
+    Returns:
+        One row per choice of photos, with the columns `photos`, `n`, `median_raw_m` and `COLUMNS`
+        but for `within_15`; figures of too few photos are NaN. Empty for a report of old.
+    """
+    away = (report["leak"] or {}).get("away") or {}
+    choices = {
+        f"farther than {name.removeprefix('beyond_').replace('m', ' m')} from training": each
+        for name, each in away.items()
+    }
+    if report.get("flagged"):
+        choices = {"all": report["flagged"]["all"]} | choices
+        choices["without doubted labels"] = report["flagged"]["without"]
+    rows = [
+        {"photos": name, "n": each["n"]}
+        | {"median_raw_m": (each["raw"] or {}).get("median_m")}
+        | {figure: (each["refined"] or {}).get(figure) for figure in COLUMNS if figure in FIGURES}
+        for name, each in choices.items()
+    ]
+    table = pd.DataFrame(rows)
+    return table.astype({name: "float64" for name in table.columns if name not in ("photos", "n")})
+
+
+def median_intervals(report: Report) -> list[str]:
+    """Intervals of the median error in the order of `predictors`; empty where there are none."""
+    baselines = [
+        told.interval({"intervals": {"refined": found.get("intervals")}}, "refined", "median_m")
+        for found in report["baselines"].values()
+    ]
+    return [told.interval(report, kind, "median_m") for kind in ("raw", "refined")] + baselines
+
+
 def judged_on(report: Report) -> str:
     """Say on which photos the report was made: only figures on the same photos compare."""
     split, dataset = report["split"], report["dataset"]
@@ -141,6 +201,10 @@ def judged_on(report: Report) -> str:
         f"{report['n']} photos of {dataset['campus']}: the {part}{fold} "
         f"(hash `{split['hash'][:8]}`)."
     )
+
+
+def _beside(interval: str, rest: str) -> str:
+    return f"{interval} · {rest}" if interval else rest
 
 
 def _row(

@@ -18,7 +18,8 @@ _HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15",
 _COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "joint_10m_15deg")
 # Every run has its own folder and command: differences that explain nothing.
 _OWN = frozenset({"run", "command"})
-SHARES = ("Region", "Val region")
+LEAK = "Leak in 5 m"
+SHARES = ("Region", "Val region", LEAK)
 
 
 def listing(
@@ -74,6 +75,15 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
         )
         for measure in _COMPARED
     }
+    # What a figure is worth: how many photos have a training photo near, and the others' error.
+    near = {name: report_tables.leak_share(report) for name, report in reports.items()}
+    away = {name: report_tables.median_away_m(report) for name, report in reports.items()}
+    rows["Training photo within 5 m"] = {
+        name: "–" if share is None else f"{share:.0%}" for name, share in near.items()
+    }
+    rows["Median error of the others (m)"] = {
+        name: "–" if metres is None else f"{metres:.1f}" for name, metres in away.items()
+    }
     return pd.DataFrame(rows).T
 
 
@@ -98,6 +108,7 @@ def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]
         "Region": None if tested is None else tested["region_accuracy"],
         "Median (m)": None if tested is None else tested["median_m"],
         "Heading (°)": None if tested is None else tested["maae_deg"],
+        LEAK: None if report is None else report_tables.leak_share(report),
         "Val region": best.get("region_accuracy"),
         "Val median (m)": best.get("median_m"),
         "Val heading (°)": best.get("maae_deg"),

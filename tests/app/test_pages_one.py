@@ -126,6 +126,18 @@ def test_a_split_by_visits_says_what_it_assumed(full_workspace: Path, open_page:
     assert any("hold no date" in caption.value for caption in app.caption)
 
 
+def test_a_split_by_blocks_shows_its_buffer_and_no_leak(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "data")
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    app.selectbox(key="split").set_value("block").run()
+    assert not app.error
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["test within 10 m of train"] == "0%"
+    assert any("test or validation photo of another part" in each.value for each in app.caption)
+
+
 def test_a_split_that_does_not_fit_is_a_sentence(full_workspace: Path, open_page: OpenPage) -> None:
     app = open_page(full_workspace, "data")
     app.segmented_control(key="data_section").set_value("Split and leak").run()

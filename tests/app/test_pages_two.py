@@ -152,7 +152,11 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     shown = {metric.label: metric for metric in app.metric}
     raw, refined = (report["position"][name]["median_m"] for name in ("raw", "refined"))
     assert shown["Median error, refined"].value == f"{refined:.1f} m"
-    assert shown["Median error, refined"].delta == f"{raw:.1f} m raw"
+    low, high = report["intervals"]["refined"]["median_m"]
+    beside = f"{low:.1f} to {high:.1f} · {raw:.1f} m raw"
+    assert shown["Median error, refined"].delta == beside
+    assert "of a training photo; of the others there are too few" in said(app)
+    assert "No label of these photos is doubted by the label checks." in said(app)
     assert shown["Leak: training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
 
 
@@ -160,7 +164,7 @@ def test_the_overview_marks_who_was_told_the_truth(
     full_workspace: Path, open_page: OpenPage
 ) -> None:
     app = open_page(full_workspace, "evaluate")
-    table = app.dataframe[0].value.set_index("name")
+    table = app.dataframe[1].value.set_index("name")
     assert table.loc["middle of the true region", "told"] == "a part of the truth"
     assert table.loc["true region and time of day, no pixels", "told"] == "a part of the truth"
     assert table.loc["model", "told"] == "nothing"

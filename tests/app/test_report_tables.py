@@ -48,6 +48,56 @@ def test_the_leak_stands_beside_the_score_or_is_unknown() -> None:
     assert report_tables.leak(content | {"leak": None}) is None
 
 
+def honest() -> dict[str, Any]:
+    """A report with what stands beside its figures."""
+    names = ("region_accuracy", "median_m", "p90_m", "within_10m", "within_25m", "maae_deg",
+             "joint_10m_15deg", "mean_m")  # fmt: skip
+    some = {"n": 40, "raw": dict.fromkeys(names, 0.2), "refined": dict.fromkeys(names, 0.5),
+            "reason": None}  # fmt: skip
+    few = {"n": 3, "raw": None, "refined": None, "reason": "3 photos are fewer than 10"}
+    content = report(0.8, 10.0)
+    content["leak"] |= {
+        "nearest_training_m": 4.0,
+        "away": {"beyond_1m": some, "beyond_5m": some, "beyond_10m": few},
+    }
+    content["flagged"] = {"source": "the label checks", "n": 2, "kinds": {"far": 2},
+                          "all": some, "without": some}  # fmt: skip
+    ends = {"median_m": [8.0, 12.0], "region_accuracy": [0.7, 0.9]}
+    content["intervals"] = {"raw": ends, "refined": ends}
+    content["baselines"]["metadata_only"]["intervals"] = {"median_m": [1.0, 2.0]}
+    return content
+
+
+def test_headline_figures_have_their_intervals_under_them() -> None:
+    shown = report_tables.headline(honest())
+    assert shown["Median error, refined"] == ("10.0 m", "8.0 to 12.0 · 30.0 m raw")
+    assert shown["Region right"] == ("80.0%", "70.0 to 90.0 · 12 photos")
+    assert shown["Within 10 m and 15°"] == ("10.0%", "refined")
+    old = report_tables.headline(report(0.8, 10.0))
+    assert old["Median error, refined"] == ("10.0 m", "30.0 m raw")
+    assert report_tables.median_intervals(honest()) == ["8.0 to 12.0", "8.0 to 12.0", "1.0 to 2.0"]
+    assert report_tables.median_intervals(report(0.8, 10.0)) == ["", "", ""]
+
+
+def test_photos_away_from_training_and_without_doubts_have_their_figures() -> None:
+    table = report_tables.other_photos(honest())
+    assert table["photos"].tolist() == [
+        "all", "farther than 1 m from training", "farther than 5 m from training",
+        "farther than 10 m from training", "without doubted labels",
+    ]  # fmt: skip
+    assert table["n"].tolist() == [40, 40, 40, 3, 40]
+    assert table["median_m"].isna().tolist() == [False, False, False, True, False]
+    assert table["median_raw_m"].iloc[0] == 0.2
+    assert report_tables.other_photos(report(0.8, 10.0)).empty
+    assert report_tables.other_photos(report(0.8, 10.0) | {"leak": None}).empty
+
+
+def test_the_leak_stands_beside_compared_runs() -> None:
+    table = runs_table.side_by_side({"a": honest(), "b": report(0.9, 15.0)})
+    assert table.loc["Training photo within 5 m"].tolist() == ["25%", "25%"]
+    assert table.loc["Median error of the others (m)"].tolist() == ["0.5", "–"]
+
+
 def test_the_best_is_marked_only_on_the_same_photos() -> None:
     same = runs_table.side_by_side({"a": report(0.8, 12.0), "b": report(0.9, 15.0)})
     assert same.loc["Region right"].tolist() == ["80.0%", "90.0% ★"]
