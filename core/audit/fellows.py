@@ -15,6 +15,9 @@ FEWEST = 3
 LEAP_STEPS = 2.0
 LEAP_REACHES = 1.5
 LONG_STEP = 0.99
+# A row that is put back must stand beside its fellows, not just within their reach: among the many
+# readings of a number, some land within reach by chance.
+BESIDE_REACHES = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +28,18 @@ class Fellows:
         of: Row numbers of each row's fellows; empty arrays where there are too few.
         step: `(n,)` distance to the nearest fellow, in the unit of the ground; NaN where unknown.
         leap: A step that is longer than this is no step.
+        beside: A row this close to a fellow stands beside it.
     """
 
     of: tuple[np.ndarray, ...]
     step: Floats
     leap: float
+    beside: float
+
+    @property
+    def leapt(self) -> np.ndarray:
+        """`(n,)` whether a row stands farther from its fellows than anybody steps."""
+        return np.asarray(np.nan_to_num(self.step) > self.leap)
 
 
 def find_fellows(rows: LabelRows) -> Fellows:
@@ -52,7 +62,9 @@ def find_fellows(rows: LabelRows) -> Fellows:
             step[row] = np.hypot(*away.T).min()
     sound_steps = step[on & np.isfinite(step)]
     long = float(np.quantile(sound_steps, LONG_STEP)) if len(sound_steps) else np.inf
-    return Fellows(tuple(of), step, max(LEAP_REACHES * ground.reach, LEAP_STEPS * long))
+    leap = max(LEAP_REACHES * ground.reach, LEAP_STEPS * long)
+    beside = max(BESIDE_REACHES * ground.reach, min(long, ground.reach))
+    return Fellows(tuple(of), step, leap, beside)
 
 
 def nearest_fellow(rows: LabelRows, fellows: np.ndarray, places: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
 from core.audit.fellows import nearest_fellow
@@ -14,6 +15,9 @@ from core.geo import Floats
 # A row that is put back where its region is not is put back by chance more often.
 STRANGE_REGION = 0.7
 SEVERAL_PLACES = 0.8
+ON_CAMPUS = 0.75
+# From this share on, the number of digits is a habit of the file.
+SAME_DIGITS = 0.95
 _NOWHERE = 1e12
 
 
@@ -41,9 +45,9 @@ class Meant:
 class Home:
     """The rows that stand where they should, which say where another row may belong."""
 
-    def __init__(self, rows: LabelRows, leapt: np.ndarray) -> None:
+    def __init__(self, rows: LabelRows, leapt: np.ndarray, beside: float) -> None:
         """Learn from rows on the campus but those that `leapt` `(n,)` from their walk."""
-        self.rows, self.ground = rows, rows.ground
+        self.rows, self.ground, self._beside = rows, rows.ground, beside
         on = np.isfinite(self.ground.gap) & ~self.ground.on_island & ~leapt
         self._campus = cKDTree(self.ground.position[on])
         self._of_region = {
@@ -52,6 +56,9 @@ class Home:
         }
         texts = rows.text["latitude"][on].head(200)
         self._decimals = max((len(text.strip().partition(".")[2]) for text in texts), default=0)
+        self.usual_digits = tuple(
+            _usual_digits(rows.text[name][on]) for name in ("latitude", "longitude")
+        )
 
     def best(
         self, row: int, fellows: np.ndarray, candidates: list[Meant], sure: float
@@ -71,9 +78,11 @@ class Home:
         places[~np.isfinite(places).all(axis=1)] = _NOWHERE
         trust = np.array([candidate.trust for candidate in candidates])
         away = nearest_fellow(self.rows, fellows, places)
-        beside = bool((away <= self.ground.reach).any())
+        beside = bool((away <= self._beside).any())
         if beside:
-            trust[away > self.ground.reach] = 0.0
+            trust[away > self._beside] = 0.0
+            # From a step that is too long, some reading leads back by chance.
+            trust *= 1.0 if self.ground.on_island[row] else ON_CAMPUS
         elif len(fellows) and not self.ground.on_island[row]:
             # Any reading puts a row on the campus that is on it already.
             return None
@@ -116,3 +125,9 @@ class Home:
         )
         evidence = f"{stands} as it is written; {meant.how} it lies {lies}"
         return row_finding(self.rows, row, meant.kind, meant.column, proposal, score, evidence)
+
+
+def _usual_digits(texts: pd.Series) -> int | None:
+    """How many digits the values of a column have; None where they differ in that."""
+    counts = texts.str.count(r"\d").value_counts(normalize=True)
+    return int(counts.index[0]) if len(counts) and counts.iloc[0] >= SAME_DIGITS else None

@@ -35,26 +35,27 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     """Explain every row that stands off the campus, or far from its walk."""
     del config
     ground, fellows = rows.ground, find_fellows(rows)
-    leapt = ~ground.on_island & (np.nan_to_num(fellows.step) > fellows.leap)
+    leapt = ~ground.on_island & fellows.leapt
     odd = np.flatnonzero(ground.on_island | leapt)
     if not len(odd):
         return
-    home = Home(rows, leapt)
+    home = Home(rows, leapt, fellows.beside)
     for row in odd:
         own = fellows.of[row]
         sure = _leap_sure(fellows, int(row)) if leapt[row] else _off_sure(ground, int(row))
-        best = home.best(int(row), own[~leapt[own]], _candidates(rows, int(row)), sure)
+        best = home.best(int(row), own[~leapt[own]], _candidates(rows, int(row), home), sure)
         if best is None and leapt[row]:
             best = _off_walk(rows, fellows, int(row), sure)
         yield best or _unexplained(rows, ground, int(row))
 
 
-def _candidates(rows: LabelRows, row: int) -> list[Meant]:
+def _candidates(rows: LabelRows, row: int, home: Home) -> list[Meant]:
     """Every reading of one coordinate or of both alike, and the two exchanged."""
     north, east = float(rows.latitude[row]), float(rows.longitude[row])
     latitude, longitude = _axes(rows)
-    norths = list(readings(rows.text["latitude"].iat[row].strip(), north, latitude))
-    easts = list(readings(rows.text["longitude"].iat[row].strip(), east, longitude))
+    texts = [rows.text[name].iat[row].strip() for name in ("latitude", "longitude")]
+    norths = list(readings(texts[0], north, latitude, home.usual_digits[0]))
+    easts = list(readings(texts[1], east, longitude, home.usual_digits[1]))
     found = [Meant("swapped", "position", east, north, "with the two exchanged", 0.97)]
     found += [Meant(r.kind, "latitude", r.value, east, f"with {r.how}", r.trust) for r in norths]
     found += [Meant(r.kind, "longitude", north, r.value, f"with {r.how}", r.trust) for r in easts]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import cKDTree
 
+from core.audit.fellows import find_fellows
 from core.audit.finding import Finding
 from core.audit.naming import row_finding
 from core.audit.rows import LabelRows
@@ -27,7 +28,9 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         evidence = "the row names no region, so Bearings leaves it out"
         yield row_finding(rows, int(row), "region_empty", "Region_ID", "", 1.0, evidence)
     ground = rows.ground
-    on = np.flatnonzero(np.isfinite(ground.gap) & ~ground.on_island & ~empty)
+    # Of a row far from its walk the position is wrong, and says nothing about its region.
+    placed = np.isfinite(ground.gap) & ~ground.on_island & ~find_fellows(rows).leapt
+    on = np.flatnonzero(placed & ~empty)
     # A small file has no thirty neighbours that still speak of one place.
     votes = min(config.neighbours, len(on) // 20)
     if votes < FEWEST_VOTES:

@@ -49,12 +49,15 @@ class Reading:
     trust: float
 
 
-def readings(text: str, value: float, axis: Axis) -> Iterator[Reading]:
-    """Every reading of a coordinate `text`, which is the number `value` in label units."""
+def readings(text: str, value: float, axis: Axis, usual: int | None) -> Iterator[Reading]:
+    """Every reading of a coordinate `text`, which is the number `value` in label units.
+
+    `usual` is how many digits the column's values have, where nearly all have as many.
+    """
     if axis.scale:
         yield from sexagesimal(value, axis)
     yield from scaled(value, axis)
-    yield from digits(text)
+    yield from digits(text, usual)
 
 
 def sexagesimal(value: float, axis: Axis) -> Iterator[Reading]:
@@ -96,26 +99,43 @@ def scaled(value: float, axis: Axis) -> Iterator[Reading]:
         yield Reading("wrong_scale", axis.label(value), f"{value:g} read as degrees", 0.93)
 
 
-def digits(text: str) -> Iterator[Reading]:
-    """One digit too many, too few or wrong, or two neighbours exchanged."""
+def digits(text: str, usual: int | None) -> Iterator[Reading]:
+    """One digit too many, too few or wrong, or two neighbours exchanged.
+
+    Where nearly all values have the same number of digits, a value that has as many lost none.
+    """
+    count = sum(sign.isdigit() for sign in text)
+    if usual is None or count > usual:
+        yield from _shorter(text)
+    if usual is None or count == usual:
+        yield from _altered(text)
+    if usual is None or count < usual:
+        yield from _longer(text)
+
+
+def _shorter(text: str) -> Iterator[Reading]:
+    for place, sign in enumerate(text):
+        if sign.isdigit():
+            yield from _reading("added_digit", text[:place] + text[place + 1 :], text, 0.85)
+
+
+def _altered(text: str) -> Iterator[Reading]:
     for place, sign in enumerate(text):
         before, after = text[:place], text[place + 1 :]
-        if sign.isdigit():
-            yield from _reading("added_digit", before + after, text, 0.85)
-            for digit in "0123456789":
-                if digit != sign:
-                    yield from _reading("wrong_digit", before + digit + after, text, 0.8)
-            if after[:1].isdigit() and after[0] != sign:
-                swapped = before + after[0] + sign + after[1:]
-                yield from _reading("swapped_digits", swapped, text, 0.8)
-        elif sign in ".,":
-            continue
-    for place in range(len(text) + 1):
-        if text[:place] not in ("-", "+") and (place == 0 and text[:1] in ("-", "+")):
+        if not sign.isdigit():
             continue
         for digit in "0123456789":
-            longer = text[:place] + digit + text[place:]
-            yield from _reading("dropped_digit", longer, text, 0.85)
+            if digit != sign:
+                yield from _reading("wrong_digit", before + digit + after, text, 0.8)
+        if after[:1].isdigit() and after[0] != sign:
+            exchanged = before + after[0] + sign + after[1:]
+            yield from _reading("swapped_digits", exchanged, text, 0.8)
+
+
+def _longer(text: str) -> Iterator[Reading]:
+    for place in range(len(text) - len(text.lstrip("+-")), len(text) + 1):
+        for digit in "0123456789":
+            yield from _reading("dropped_digit", text[:place] + digit + text[place:], text, 0.85)
 
 
 def _reading(kind: str, meant: str, text: str, trust: float) -> Iterator[Reading]:

@@ -26,11 +26,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 COMMAND = Command(
     "demo",
-    "--out DIR [--photos N] [--seed S]",
+    "--out DIR [--photos N] [--seed S] [--faults RATE]",
     "Render the demo campus: labelled photos of an invented place.",
     (
         "python -m core demo --out data/demo --photos 6500 --seed 7",
         "python -m core demo --out data/elsewhere --photos 500 --seed 8   # another campus",
+        "python -m core demo --out data/spoiled --photos 2000 --faults 0.1   # answers: faults.csv",
+        "python -m core demo --out data/odd --photos 500 --fault-kinds swapped=0.02,region=0.02",
     ),
     _add,
     _run,

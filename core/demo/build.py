@@ -7,16 +7,19 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from core.demo.errors import DemoError
+from core.demo.fault_kinds import parsed_kinds
 from core.demo.names import PHOTOS_PER_WALK, photo_name
 from core.files import write_json
 
 WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels
 _MARK = "demo.json"
 _FINISHED = "campus.toml"
+_ANSWERS = "faults.csv"
 
 
 class DemoConfig(BaseModel):
@@ -30,6 +33,28 @@ class DemoConfig(BaseModel):
     photos: int = Field(6500, ge=1, le=1_000_000, description="how many photos")
     seed: int = Field(7, ge=0, lt=2**32, description="which campus: another seed is another")
     workers: int | None = Field(None, ge=1, description="processes; none for all cores")
+    faults: float = Field(
+        0.0, ge=0.0, le=0.5, description="share of the photos to plant a fault in, label or photo; "
+        "the answers are written to faults.csv",
+    )  # fmt: skip
+    fault_kinds: tuple[str, ...] = Field(
+        (), description="which faults; kind=share gives one a share of its own; none for all"
+    )
+    fault_seed: int = Field(0, ge=0, lt=2**32, description="which photos get which fault")
+
+    @field_validator("fault_kinds")
+    @classmethod
+    def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        parsed_kinds(kinds)
+        return kinds
+
+    @property
+    def planted(self) -> dict[str, Any] | None:
+        """What tells planted faults apart; None where none are asked."""
+        shares = parsed_kinds(self.fault_kinds) if self.fault_kinds else {}
+        if not self.faults and not any(shares.values()):
+            return None
+        return {"rate": self.faults, "kinds": list(self.fault_kinds), "seed": self.fault_seed}
 
 
 @dataclass(frozen=True)
@@ -79,11 +104,16 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
 
     poses = [photo_pose(config.seed, index) for index in range(config.photos)]
     write_tables(out, build_world(config.seed), poses, WORLD_VERSION)
+    if config.planted:
+        from core.demo.faults import plant_faults
+
+        plant_faults(out, config.seed, config.faults, config.fault_kinds, config.fault_seed)
     return out
 
 
-def _identity(config: DemoConfig) -> dict[str, int]:
-    return {"seed": config.seed, "photos": config.photos, "version": WORLD_VERSION}
+def _identity(config: DemoConfig) -> dict[str, Any]:
+    faults = {"faults": config.planted} if config.planted else {}
+    return {"seed": config.seed, "photos": config.photos, "version": WORLD_VERSION, **faults}
 
 
 def _is_finished(config: DemoConfig) -> bool:
@@ -99,7 +129,7 @@ def _is_finished(config: DemoConfig) -> bool:
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
         same = found["seed"] == asked["seed"] and found["version"] == asked["version"]
-        photos = int(found["photos"])
+        photos, faults = int(found["photos"]), found.get("faults")
     except (ValueError, KeyError, TypeError) as error:
         raise DemoError(f"{mark} cannot be read ({error}): choose another --out") from error
     if not same or photos > asked["photos"]:
@@ -108,12 +138,19 @@ def _is_finished(config: DemoConfig) -> bool:
             f"{found['version']}; asked: seed {asked['seed']}, {asked['photos']} photos, version "
             f"{asked['version']}): choose another --out, or delete that folder"
         )
-    return photos == asked["photos"] and (out / _FINISHED).is_file()
+    # Spoiled photos stay spoiled, so faults are planted in a folder once.
+    if faults != asked.get("faults") or (faults and photos != asked["photos"]):
+        raise DemoError(
+            f"{out} holds a demo campus with other planted faults ({faults or 'none'}; asked: "
+            f"{asked.get('faults') or 'none'}): choose another --out, or delete that folder"
+        )
+    last = out / (_ANSWERS if faults else _FINISHED)
+    return photos == asked["photos"] and (out / _FINISHED).is_file() and last.is_file()
 
 
 def _remove_tables(out: Path) -> None:
     """Take back the label files first, so that a half-built folder never looks complete."""
-    for name in (_FINISHED, "labels.csv", "truth.csv"):
+    for name in (_FINISHED, "labels.csv", "truth.csv", _ANSWERS):
         (out / name).unlink(missing_ok=True)
 
 

@@ -1,0 +1,143 @@
+"""Planting faults in a demo campus, with the answers in a file that no audit reads."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from core.demo.fault_kinds import LABEL_FAULTS, fault_counts
+from core.demo.names import photo_index
+from core.demo.photo_faults import copy_photo, spoil_photo, tell_place
+from core.demo.seeds import stream
+from core.demo.slips import MOVING, SLIPS, Changes, Row, metres_moved
+from core.files import write_text
+
+FAULTS_FILE = "faults.csv"
+COLUMNS = ("filename", "fault", "column", "true", "written", "moved_m")
+"""What was planted where; of a photo that was replaced by another's, `written` is the other."""
+# Less than this is within the noise of the labels, and nobody could call it a fault.
+LEAST_MOVED_M = 30.0
+TWIN = "twin"
+"""The fault under which the answers name a photo whose file was copied: itself it is sound."""
+
+
+@dataclass
+class _Field:
+    """The label rows of a demo campus, and what was planted in them."""
+
+    out: Path
+    seed: int
+    rows: list[Row]
+    truth: dict[str, Row]
+    answers: list[tuple[str, ...]] = field(default_factory=list)
+    more: list[tuple[int, Row]] = field(default_factory=list)
+
+    def answer(self, row: int, kind: str, changes: Changes) -> None:
+        """Note what was planted in a row."""
+        old = self.rows[row]
+        for column in changes or {"": ""}:
+            moved = metres_moved(old, changes) if column in ("latitude", "longitude") else 0.0
+            self.answers.append(
+                (old["filename"], kind, column, old.get(column, ""), changes.get(column, ""),
+                 f"{moved:.1f}")
+            )  # fmt: skip
+
+
+def plant_faults(
+    out: Path, seed: int, rate: float, kinds: tuple[str, ...], fault_seed: int
+) -> None:
+    """Spoil labels and photos of a finished demo folder and write `faults.csv` last.
+
+    A photo gets one fault at most. The same arguments plant the same faults.
+
+    Args:
+        out: Folder with `labels.csv`, `truth.csv` and `images/`, all still sound.
+        seed: Seed of the campus.
+        rate: Share of the photos that get a fault, over all kinds without a share of their own.
+        kinds: `kind` or `kind=share`; none: all.
+        fault_seed: Seeds what is planted where.
+    """
+    rows = _read(out / "labels.csv")
+    truth = {row["filename"]: row for row in _read(out / "truth.csv")}
+    planted = _Field(out, seed, rows, truth)
+    free = list(stream(seed, "faults", fault_seed).permutation(len(rows)))
+    for kind, count in fault_counts(rate, kinds, len(rows)).items():
+        rng = stream(seed, f"fault {kind}", fault_seed)
+        for _ in range(count):
+            if not _plant(planted, kind, free, rng):
+                break
+    for row, again in sorted(planted.more, key=lambda entry: -entry[0]):
+        rows.insert(row + 1, again)
+    _write(out / "labels.csv", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    _write(out / FAULTS_FILE, COLUMNS, planted.answers)
+
+
+def _plant(planted: _Field, kind: str, free: list[int], rng: np.random.Generator) -> bool:
+    """Plant one fault in the first free row that can have it; False where none can."""
+    for place, row in enumerate(free):
+        slip = SLIPS.get(kind)
+        changes = slip(planted.rows[row], rng) if slip else {}
+        if changes is None:
+            continue
+        if kind in MOVING and metres_moved(planted.rows[row], changes) < LEAST_MOVED_M:
+            continue
+        del free[place]
+        if kind in LABEL_FAULTS:
+            _spoil_label(planted, kind, int(row), changes, rng)
+        else:
+            _spoil_photo(planted, kind, int(row), changes, free)
+        return True
+    return False
+
+
+def _spoil_label(
+    planted: _Field, kind: str, row: int, changes: Changes, rng: np.random.Generator
+) -> None:
+    if kind == "duplicate_row":
+        planted.more.append((row, dict(planted.rows[row])))
+    elif kind == "contradiction":
+        changes = {
+            "angle": str((int(planted.rows[row]["angle"]) + int(rng.integers(20, 340))) % 360)
+        }
+        planted.more.append((row, planted.rows[row] | changes))
+    planted.answer(row, kind, changes)
+    if kind in SLIPS:
+        planted.rows[row] |= changes
+
+
+def _spoil_photo(planted: _Field, kind: str, row: int, changes: Changes, free: list[int]) -> None:
+    images, seed, rows = planted.out / "images", planted.seed, planted.rows
+    index = photo_index(rows[row]["filename"])
+    if kind == "duplicate_photo":
+        original = int(free.pop())
+        changes = {"": rows[original]["filename"]}
+        copy_photo(images, seed, index, photo_index(rows[original]["filename"]))
+        planted.answer(original, TWIN, {})
+    elif kind in SLIPS:
+        # A sound photo with EXIF beside it, so that EXIF alone gives nothing away.
+        for each in (row, int(free.pop())):
+            name = rows[each]["filename"]
+            true = planted.truth[name]
+            tell_place(
+                images, seed, photo_index(name), float(true["latitude"]),
+                float(true["longitude"]), float(true["heading_deg"]),
+            )  # fmt: skip
+    else:
+        spoil_photo(images, seed, index, kind)
+    planted.answer(row, kind, changes)
+    if kind in SLIPS:
+        rows[row] |= changes
+
+
+def _read(path: Path) -> list[Row]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def _write(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,163 @@
+"""Slips of the pen on one label row: what a careless hand would have written instead.
+
+Each slip takes a row (column to text) and random numbers and returns the columns that it changes,
+or None where it would leave this row as it is, or next to.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Row = dict[str, str]
+Changes = dict[str, str]
+Slip = Callable[[Row, np.random.Generator], Changes | None]
+
+METRES_PER_DEGREE = 111_195.0
+_REGION = "Region_ID"
+
+
+def metres_moved(row: Row, changes: Changes) -> float:
+    """How far a row's label is moved by changes; 0 where its position stays, NaN for no number."""
+    moved = row | changes
+    try:
+        north = float(moved["latitude"]) - float(row["latitude"])
+        east = float(moved["longitude"]) - float(row["longitude"])
+    except ValueError:
+        return float("nan")
+    shrink = np.cos(np.deg2rad(float(row["latitude"])))
+    return float(METRES_PER_DEGREE * np.hypot(north, shrink * east))
+
+
+def shifted(row: Row, low_m: float, high_m: float, rng: np.random.Generator) -> Changes:
+    """The position moved by a distance between two bounds, in any direction."""
+    away, turn = rng.uniform(low_m, high_m), rng.uniform(0.0, 2.0 * np.pi)
+    latitude = float(row["latitude"])
+    north = latitude + away * np.cos(turn) / METRES_PER_DEGREE
+    east_degree = METRES_PER_DEGREE * np.cos(np.deg2rad(latitude))
+    east = float(row["longitude"]) + away * np.sin(turn) / east_degree
+    return {"latitude": f"{north:.7f}", "longitude": f"{east:.7f}"}
+
+
+def _sexagesimal(row: Row, rng: np.random.Generator) -> Changes:
+    del rng
+    return {name: _as_digits(row[name]) for name in ("latitude", "longitude")}
+
+
+def _as_digits(text: str) -> str:
+    """12.0021492 is 12 degrees 0 minutes 7.737 seconds, typed 12.0007737."""
+    thousandths = round(abs(float(text)) * 3_600_000)
+    degrees, rest = divmod(thousandths, 3_600_000)
+    minutes, seconds = divmod(rest, 60_000)
+    return f"{'-' if float(text) < 0 else ''}{degrees}.{minutes:02d}{seconds:05d}"
+
+
+def _swapped(row: Row, rng: np.random.Generator) -> Changes:
+    del rng
+    return {"latitude": row["longitude"], "longitude": row["latitude"]}
+
+
+def _scaled(row: Row, rng: np.random.Generator) -> Changes:
+    name = _coordinate(rng)
+    power = int(rng.choice([-3, -2, -1, 1, 2, 3, 6]))
+    return {name: f"{float(row[name]) * 10.0**power:.7f}"}
+
+
+def _signed(row: Row, rng: np.random.Generator) -> Changes:
+    name = _coordinate(rng)
+    return {name: f"-{row[name]}".replace("--", "")}
+
+
+def _dropped(row: Row, rng: np.random.Generator) -> Changes:
+    name, place = _digit(row, rng)
+    return {name: row[name][:place] + row[name][place + 1 :]}
+
+
+def _added(row: Row, rng: np.random.Generator) -> Changes:
+    name, place = _digit(row, rng)
+    return {name: row[name][:place] + str(rng.integers(0, 10)) + row[name][place:]}
+
+
+def _wrong(row: Row, rng: np.random.Generator) -> Changes:
+    name, place = _digit(row, rng)
+    digit = str((int(row[name][place]) + int(rng.integers(1, 10))) % 10)
+    return {name: row[name][:place] + digit + row[name][place + 1 :]}
+
+
+def _zero(row: Row, rng: np.random.Generator) -> Changes:
+    del row
+    both = {"latitude": "0", "longitude": "0"}
+    return both if rng.random() < 0.5 else {_coordinate(rng): "0"}
+
+
+def _region(row: Row, rng: np.random.Generator) -> Changes:
+    other = int(rng.integers(0, 14))
+    return {_REGION: str(other + (other >= int(row[_REGION])))}
+
+
+def _heading(row: Row, rng: np.random.Generator) -> Changes:
+    return {"angle": str(int(row["angle"]) + int(rng.choice([-360, 360])))}
+
+
+def _turned(row: Row, rng: np.random.Generator) -> Changes:
+    return {"angle": str((int(row["angle"]) + int(rng.integers(100, 261))) % 360)}
+
+
+def _no_number(row: Row, rng: np.random.Generator) -> Changes:
+    name = str(rng.choice(["angle", "latitude", "longitude"]))
+    forms = (row[name].replace(".", ","), f"{row[name]}°", "n/a", "", f"~{row[name]}")
+    text = forms[int(rng.integers(0 if "." in row[name] else 1, len(forms)))]
+    return {name: text}
+
+
+def _format(row: Row, rng: np.random.Generator) -> Changes:
+    text = row["timestamp"]
+    forms = (f" {text}", f"{text}:{rng.integers(0, 60):02d}", f"{text} ", f"2026-03-05 {text}")
+    return {"timestamp": forms[int(rng.integers(0, len(forms)))]}
+
+
+def _no_time(row: Row, rng: np.random.Generator) -> Changes:
+    forms = ("noon", row["timestamp"].replace(":", "h"), "2026-03-05", "25:70")
+    return {"timestamp": forms[int(rng.integers(0, len(forms)))]}
+
+
+def _half_day(row: Row, rng: np.random.Generator) -> Changes | None:
+    del rng
+    hour, _, rest = row["timestamp"].partition(":")
+    return {"timestamp": f"{int(hour) - 12:02d}:{rest}"} if 13 <= int(hour) < 18 else None
+
+
+def _coordinate(rng: np.random.Generator) -> str:
+    return str(rng.choice(["latitude", "longitude"]))
+
+
+def _digit(row: Row, rng: np.random.Generator) -> tuple[str, int]:
+    name = _coordinate(rng)
+    places = [place for place, sign in enumerate(row[name]) if sign.isdigit()]
+    return name, int(rng.choice(places))
+
+
+SLIPS: dict[str, Slip] = {
+    "sexagesimal": _sexagesimal,
+    "swapped": _swapped,
+    "wrong_scale": _scaled,
+    "wrong_sign": _signed,
+    "dropped_digit": _dropped,
+    "added_digit": _added,
+    "wrong_digit": _wrong,
+    "zero": _zero,
+    "outside_campus": lambda row, rng: shifted(row, 1_000.0, 50_000.0, rng),
+    "off_walk": lambda row, rng: shifted(row, 80.0, 250.0, rng),
+    "exif_position": lambda row, rng: shifted(row, 100.0, 300.0, rng),
+    "exif_heading": _turned,
+    "region": _region,
+    "heading_out_of_range": _heading,
+    "not_a_number": _no_number,
+    "timestamp_format": _format,
+    "timestamp_unreadable": _no_time,
+    "implausible_hour": _half_day,
+}
+MOVING = frozenset(
+    ("sexagesimal", "swapped", "wrong_scale", "wrong_sign", "dropped_digit", "added_digit",
+     "wrong_digit", "zero")
+)  # fmt: skip
+"""Slips that may move a label by less than its own noise; those are drawn again."""
