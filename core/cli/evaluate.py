@@ -65,8 +65,22 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"leak      {told.leak_sentence(report)}"
     if doubted := told.flagged_sentence(report):
         yield f"doubts    {doubted}"
+    if "coverage" in report:
+        yield from _promises(report["coverage"])
     # Remembered photos, missing ones, baselines that do better: not to be found out later.
     yield from (f"note: {note}" for note in report["notes"])
+
+
+def _promises(coverage: Mapping[str, Any]) -> Iterator[str]:
+    """Coverage against promise, and how many genuine photos were refused."""
+    for name in ("radius", "region", "wedge"):
+        shown = ", ".join(
+            f"{entry['promised']:.0%} promised, "
+            + ("unknown" if entry["measured"] is None else f"{entry['measured']:.1%} held")
+            for entry in coverage["overall"][name]
+        )
+        yield f"{name:<9} {shown}"
+    yield f"refused   {coverage['refused']['share']:.1%} of these photos"
 
 
 _figure = told.with_interval

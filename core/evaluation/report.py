@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.dataset.labels import Dataset
+from core.evaluation.coverage import coverage_report
 from core.evaluation.grounds import Grounds, grounds_notes, grounds_report
 from core.evaluation.judgement import Judgement
 from core.evaluation.members import ensemble_report
@@ -36,6 +37,7 @@ def make_report(
         *judgement.prediction.notes,
         *_unknown_regions(judgement, len(predictor.regions)),
         *grounds_notes(grounds),
+        *_refused_notes(judgement),
         *dataset.notes,
     )
     report = {
@@ -50,6 +52,9 @@ def make_report(
         "dataset": _dataset(dataset),
         "trained_on": _trained_on(predictor),
     }
+    promised = coverage_report(judgement, predictor.card.region_names)
+    if promised is not None:
+        report["coverage"] = promised
     if predictor.card.ensemble is not None:
         report["ensemble"] = ensemble_report(judgement, predictor.card.ensemble)
     return dict(plain(report))
@@ -102,6 +107,16 @@ def _unknown_regions(judgement: Judgement, known: int) -> list[str]:
         return []
     return [
         f"{strange} photos are of regions that the model was never taught; they count as wrong."
+    ]
+
+
+def _refused_notes(judgement: Judgement) -> list[str]:
+    count = int(judgement.prediction.refused.sum())
+    if not count:
+        return []
+    return [
+        f"{count} of {len(judgement.truth)} photos would be refused as not of this campus; the "
+        "main figures count them with the answers that the model gives when it is made to."
     ]
 
 

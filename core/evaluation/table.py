@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.evaluation.coverage import held_truths
 from core.evaluation.judgement import Judgement
 from core.evaluation.selection import Selection
 from core.files import write_text
 from core.geo import Floats
 from core.inference.records import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
 from core.refine.gallery import Gallery
+from core.trust.schema import LEVELS
 
 COLUMNS = (
     "filename",
@@ -100,6 +102,7 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     if predicted.member_spread_m is not None and predicted.member_spread_deg is not None:
         columns["member_spread_m"] = predicted.member_spread_m.round(METRE_DECIMALS)
         columns["member_spread_deg"] = predicted.member_spread_deg.round(ANGLE_DECIMALS)
+    columns |= _trust(judgement)
     columns["seen_in_training"] = selection.seen
     if selection.visits is not None:
         columns["visit"] = selection.visits
@@ -110,3 +113,23 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
             ";".join(gallery.photo_ids[index] for index in rows) for rows in predicted.neighbours
         ]
     return pd.DataFrame(columns)
+
+
+def _trust(judgement: Judgement) -> dict[str, object]:
+    """Radius, wedge and refusal of every photo, where the model is calibrated."""
+    trust = judgement.prediction.trust
+    if trust is None:
+        return {}
+    shares = trust.region_probabilities
+    columns: dict[str, object] = {
+        "region_probability_calibrated": shares.max(axis=1).round(SHARE_DECIMALS)
+    }
+    held = held_truths(judgement, trust)
+    for index, level in enumerate(LEVELS):
+        name = f"{level * 100:.0f}"
+        columns[f"radius_{name}_m"] = trust.radius_m[:, index].round(METRE_DECIMALS)
+        columns[f"wedge_{name}_deg"] = trust.wedge_deg[:, index].round(ANGLE_DECIMALS)
+        columns[f"in_region_{name}"] = held["region"][:, index]
+    columns["refusal_score"] = trust.refusal_score.round(METRE_DECIMALS)
+    columns["refused"] = trust.refused
+    return columns

@@ -1,4 +1,4 @@
-"""The end of a run: gallery and refinement for the best checkpoint, chosen on validation only."""
+"""The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -19,6 +19,7 @@ from core.refine.gallery import Gallery
 from core.refine.neighbours import refine
 from core.refine.retrieve import retrieve
 from core.refine.schema import RefineConfig
+from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.feature_cache import Watch, plain_features
@@ -103,6 +104,7 @@ def finish_run(
         }
     )
     write_card(run.best, card)
+    calibrate_run(run, config, data, str(compute.device))
     return card
 
 

@@ -1,0 +1,164 @@
+"""Promises against what was measured: coverage, honesty of probabilities, refusals, confidence.
+
+Intervals are binomial (Wilson 1927) and take photos one by one; photos of one spot are right or
+wrong together, so the truth is somewhat less sure than they say.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from core.evaluation.judgement import Judgement
+from core.evaluation.metrics import joint_share
+from core.geo import Floats
+from core.trust.applied import Trust
+from core.trust.honesty import honesty
+from core.trust.schema import LEVELS
+
+CONFIDENCE = 0.95
+Section = dict[str, Any]
+
+
+def coverage_report(judgement: Judgement, names: Mapping[str, str]) -> Section | None:
+    """What `report.json` says under `coverage`; None where the model is not calibrated.
+
+    All judged photos count, refused ones too; `accepted` holds the main figures without those.
+    """
+    trust = judgement.prediction.trust
+    if trust is None:
+        return None
+    held = held_truths(judgement, trust)
+    truth = judgement.truth
+    every = np.ones(len(truth), bool)
+    present = [index for index in range(len(truth.regions)) if (truth.region == index).any()]
+    return {
+        "calibrated_on": trust.calibration.about,
+        "levels": list(LEVELS),
+        "overall": _covered(held, trust, every),
+        "per_region": {
+            truth.regions[index]: {"name": names.get(truth.regions[index], truth.regions[index])}
+            | _covered(held, trust, truth.region == index)
+            for index in present
+        },
+        "region_probabilities": {
+            "temperature": trust.calibration.region.temperature,
+            "before": honesty(judgement.prediction.region_probabilities, truth.region),
+            "after": honesty(trust.region_probabilities, truth.region),
+        },
+        "refused": refusals(trust),
+        "confidence": risk_coverage(judgement.error_refined_m, trust.radius_m[:, 0]),
+        "accepted": _accepted(judgement, ~trust.refused),
+    }
+
+
+def held_truths(judgement: Judgement, trust: Trust) -> dict[str, NDArray[np.float64]]:
+    """Whether radius, region and wedge hold each photo's truth: `(n, levels)`, NaN where unknown.
+
+    Returns:
+        Keys `radius`, `region` and `wedge`; 1 where held, 0 where not.
+    """
+    here = trust.density.at(judgement.truth.position_m[:, None])[:, 0]
+    regions = [
+        np.full(len(here), np.nan) if height is None else (here >= height).astype(np.float64)
+        for height in trust.heights
+    ]
+    return {
+        "radius": _within(judgement.error_refined_m, trust.radius_m),
+        "region": np.stack(regions, axis=1),
+        "wedge": _within(judgement.error_refined_deg, trust.wedge_deg),
+    }
+
+
+def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Interval of a share of `n` photos, n > 0."""
+    z = float(norm.ppf(0.5 + confidence / 2.0))
+    share = hits / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+
+
+def refusals(trust: Trust) -> Section:
+    """How many of the judged photos, which are genuine, were refused."""
+    count, n = int(trust.refused.sum()), len(trust.refused)
+    fit = trust.calibration.refusal
+    return {
+        "n": n,
+        "count": count,
+        "share": count / n,
+        "interval": list(wilson(count, n)),
+        "promised": None if fit is None else round(1.0 - fit.accepted, 6),
+    }
+
+
+def risk_coverage(error: Floats, doubt: Floats) -> Section | None:
+    """How well doubt sorts errors (Geifman & El-Yaniv 2017): mean error of the surest photos.
+
+    Args:
+        error: `(n,)`.
+        doubt: `(n,)`, greater: less sure.
+
+    Returns:
+        `area` under the curve of mean error over the share of photos answered, beside that of the
+        best possible order (`best`) and of none (`random`), all in metres, and the curve at
+        every tenth. None where doubt is unknown.
+    """
+    if not np.isfinite(doubt).all():
+        return None
+    count = np.arange(1, len(error) + 1)
+    curve = np.cumsum(error[np.argsort(doubt, kind="stable")]) / count
+    best = np.cumsum(np.sort(error)) / count
+    at = np.maximum(np.ceil(np.arange(0.1, 1.01, 0.1) * len(error) - 1e-9).astype(int), 1) - 1
+    return {
+        "area_m": float(curve.mean()),
+        "best_m": float(best.mean()),
+        "random_m": float(error.mean()),
+        "answered": [round(share, 1) for share in np.arange(0.1, 1.01, 0.1).tolist()],
+        "mean_m": curve[at].tolist(),
+    }
+
+
+def _within(error: Floats, bound: Floats) -> Floats:
+    return np.where(np.isfinite(bound), error[:, None] <= bound, np.nan)
+
+
+def _covered(held: dict[str, Floats], trust: Trust, rows: NDArray[np.bool_]) -> Section:
+    found: Section = {"n": int(rows.sum())}
+    sizes = {"radius": ("mean_radius_m", trust.radius_m), "wedge": ("mean_deg", trust.wedge_deg)}
+    for name, truths in held.items():
+        found[name] = []
+        for index, level in enumerate(LEVELS):
+            inside = truths[rows, index]
+            if np.isnan(inside).any():
+                found[name].append({"promised": level, "measured": None, "interval": None})
+                continue
+            hits = int(inside.sum())
+            entry: Section = {
+                "promised": level,
+                "measured": hits / len(inside),
+                "interval": list(wilson(hits, len(inside))),
+            }
+            if name in sizes:
+                key, size = sizes[name]
+                entry[key] = float(size[rows, index].mean())
+            found[name].append(entry)
+    return found
+
+
+def _accepted(judgement: Judgement, rows: NDArray[np.bool_]) -> Section | None:
+    """The main figures on the photos that were not refused."""
+    if not rows.any():
+        return None
+    error_m, error_deg = judgement.error_refined_m[rows], judgement.error_refined_deg[rows]
+    hits = judgement.prediction.region_index[rows] == judgement.truth.region[rows]
+    return {
+        "n": int(rows.sum()),
+        "region_accuracy": float(hits.mean()),
+        "median_m": float(np.median(error_m)),
+        "mean_m": float(error_m.mean()),
+        "maae_deg": float(error_deg.mean()),
+        "joint_10m_15deg": joint_share(error_m, error_deg),
+    }
