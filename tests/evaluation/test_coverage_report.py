@@ -1,0 +1,88 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.calibration.calibrate import fit_calibration
+from core.dataset.prepare import prepare_dataset
+from core.evaluation.coverage import coverage_report, risk_coverage, wilson
+from core.evaluation.evaluate import predict_selection
+from core.evaluation.judgement import Judgement
+from core.evaluation.selection import select
+from core.inference.predictor import load_predictor
+from core.trust.applied import Trust
+
+
+@pytest.fixture(scope="module")
+def judgement(checkpoint: Path, shared_campus: Path) -> Judgement:
+    """All photos of the tiny campus, by a model that was calibrated on some that it was taught."""
+    plain = load_predictor(checkpoint, calibrated=False)
+    dataset, store = prepare_dataset(shared_campus, plain.store_size)
+    found = fit_calibration(plain, dataset, store, "train")
+    predictor = replace(plain, loaded=replace(plain.loaded, calibration=found))
+    selection = select(dataset, predictor, "all")
+    return Judgement(selection.truth, predict_selection(predictor, store, selection, 64))
+
+
+@pytest.fixture
+def trust(judgement: Judgement) -> Trust:
+    assert judgement.prediction.trust is not None
+    return judgement.prediction.trust
+
+
+def test_coverage_is_the_share_of_truths_that_are_held(judgement: Judgement, trust: Trust) -> None:
+    found = coverage_report(judgement, {"1": "Gate"})
+    assert found is not None
+    radius = found["overall"]["radius"][1]
+    inside = judgement.error_refined_m <= trust.radius_m[:, 1]
+    assert radius["measured"] == pytest.approx(inside.mean())
+    assert radius["interval"][0] <= radius["measured"] <= radius["interval"][1]
+    assert radius["mean_radius_m"] == pytest.approx(trust.radius_m[:, 1].mean())
+    regions = found["per_region"]
+    assert regions["1"]["name"] == "Gate"
+    assert sum(part["n"] for part in regions.values()) == found["overall"]["n"] == 48
+    mean = sum(part["n"] * part["wedge"][0]["measured"] for part in regions.values()) / 48
+    assert mean == pytest.approx(found["overall"]["wedge"][0]["measured"])
+
+
+def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Trust) -> None:
+    some = np.arange(48) < 10
+    told = replace(judgement.prediction, trust=replace(trust, refused=some))
+    found = coverage_report(Judgement(judgement.truth, told), {})
+    assert found is not None
+    assert found["overall"]["n"] == 48
+    assert found["accepted"]["n"] == 38
+    assert found["refused"]["share"] == pytest.approx(10 / 48)
+    assert found["accepted"]["median_m"] == pytest.approx(np.median(judgement.error_refined_m[10:]))
+
+
+def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Trust) -> None:
+    radius = trust.radius_m.copy()
+    radius[:, 1] = np.nan
+    told = replace(judgement.prediction, trust=replace(trust, radius_m=radius))
+    found = coverage_report(Judgement(judgement.truth, told), {})
+    assert found is not None
+    assert found["overall"]["radius"][1]["measured"] is None
+    assert found["overall"]["radius"][0]["measured"] is not None
+
+
+def test_without_calibration_there_is_no_section(judgement: Judgement) -> None:
+    told = replace(judgement.prediction, trust=None)
+    assert coverage_report(Judgement(judgement.truth, told), {}) is None
+
+
+def test_wilson_interval_of_a_known_case() -> None:
+    # Newcombe 1998, table I: 81 of 263.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=2e-4)
+    assert wilson(0, 20)[0] == 0.0
+
+
+def test_risk_coverage_orders_by_doubt() -> None:
+    error = np.array([1.0, 2.0, 3.0, 4.0])
+    best, worst = risk_coverage(error, error), risk_coverage(error, -error)
+    assert best is not None
+    assert worst is not None
+    assert best["area_m"] == best["best_m"] < best["random_m"] < worst["area_m"]
+    assert best["mean_m"][-1] == pytest.approx(2.5)
+    assert risk_coverage(error, np.full(4, np.nan)) is None
