@@ -69,7 +69,7 @@ def leak_sentence(report: Report, radius: str = LEAK_RADIUS) -> str:
         return near
     if away["reason"]:
         return f"{near}; of the others there are too few for a figure ({away['n']})"
-    return f"{near}; on the others {shown('median_m', away['refined']['median_m'])}"
+    return f"{near}; the median of the others is {shown('median_m', away['refined']['median_m'])}"
 
 
 def flagged_sentence(report: Report) -> str:

@@ -99,11 +99,11 @@ def test_a_killed_crossval_goes_on_exactly(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("protocol", ["visit", "region", "random"])
+@pytest.mark.parametrize("protocol", ["visit", "region", "random", "block"])
 def test_other_protocols_pool_every_photo(
     shared_campus: Path, tmp_path: Path, protocol: str
 ) -> None:
-    split = {"protocol": protocol, "folds": 2}
+    split = {"protocol": protocol, "folds": 2, "cell_m": 20, "buffer_m": 5}
     config = tiny_crossval(shared_campus, tmp_path / "cv", split=split, stage2={"epochs": 1})
     report = cross_validate(config)
     assert report["pooled"]["n"] == 48

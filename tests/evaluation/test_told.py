@@ -41,7 +41,8 @@ def test_a_figure_has_its_interval_behind_it() -> None:
 
 def test_the_leak_is_told_with_the_score_of_the_photos_that_are_not_near() -> None:
     assert told.leak_sentence(report()) == (
-        "68% of these photos stand within 5 m of a training photo; on the others 14.2 m"
+        "68% of these photos stand within 5 m of a training photo; the median of the others is "
+        "14.2 m"
     )
     assert told.leak_sentence(report(), "10m") == (
         "90% of these photos stand within 10 m of a training photo; of the others there are too "
