@@ -91,7 +91,7 @@ def _near(
     for later, earlier in _close_pairs(hashes):
         best: tuple[float, bool, int] | None = None
         for other in earlier:
-            found = _likeness(thumbs[later], thumbs[other], hashes[later], hashes[other])
+            found = likeness(thumbs[later], thumbs[other], hashes[later], hashes[other])
             if found and (best is None or found > best[:2]):
                 best = (*found, int(other))
         if best:
@@ -111,7 +111,7 @@ def _close_pairs(hashes: NDArray[np.uint64]) -> Iterator[tuple[int, NDArray[np.i
                 yield later, earlier
 
 
-def _likeness(
+def likeness(
     one: NDArray[np.float32], other: NDArray[np.float32], bits: np.uint64, others: np.uint64
 ) -> tuple[float, bool] | None:
     """How alike two photos are, and whether as plain copies; None where not enough."""

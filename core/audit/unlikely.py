@@ -1,7 +1,9 @@
 """Rows whose label a model that never saw them finds unlikely, where it has reason to be sure.
 
-A wrong model must not accuse right labels: it speaks only where the training photos that look most
-alike agree among themselves and with it. They are of other folds, so they never saw the label.
+A poor model must not accuse right labels, however sure it says it is. So it is measured: of the
+photos of which it is as sure, it must agree with nearly all labels, as most labels are right. The
+training photos that look most alike must agree with one another and with it; they are of other
+folds, so they never saw the label.
 """
 
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from core.audit.finding import Finding
 from core.audit.naming import row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
-from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
+from core.geo import Floats, distance_m, heading_difference_deg
 from core.inference.records import label_decimals
 
 KINDS = {
@@ -26,9 +28,12 @@ KINDS = {
 FEWEST = 3
 FAR_Z = 4.0
 LEAST_M, LEAST_DEG = 30.0, 45.0
-# Look-alikes agree where the middle half of them lie within these of their median.
+# Most look-alikes stand within so much of the answer; the mean cosine of their headings to it.
 TOGETHER_M, TOGETHER = 25.0, 0.85
 SURE = 0.5
+# A model that contradicts more of the labels of which it is so sure is wrong itself.
+MOST_DISPUTED = 0.1
+_FEWEST_AS_SURE = 30
 
 
 def needs(rows: LabelRows, config: AuditConfig) -> str:
@@ -54,21 +59,24 @@ def _regions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     """
     mean = pd.Series(answers.given_probability).groupby(answers.given).mean()
     usual = pd.Series(answers.said).map(mean).to_numpy(np.float64)
-    suspect = (answers.said != answers.given) & (answers.said_probability >= usual)
+    support = np.array(
+        [_share(answers.given[near] == said)
+         for near, said in zip(answers.neighbours, answers.said, strict=True)]
+    )  # fmt: skip
+    other = answers.said != answers.given
+    doubt = disputed(answers.said_probability * support, other)
+    suspect = other & (answers.said_probability >= usual) & (doubt < MOST_DISPUTED)
     for place in np.flatnonzero(suspect & unchanged(answers, rows, "region")):
-        near = answers.neighbours[place]
-        if len(near) < FEWEST:
-            continue
         said, given = str(answers.said[place]), str(answers.given[place])
-        support = float((answers.given[near] == said).mean())
         margin = float(answers.said_probability[place] - answers.given_probability[place])
-        evidence = max(margin, 0.0) * support
+        evidence = max(margin, 0.0) * float(support[place])
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_region", "Region_ID",
-            said if evidence >= SURE else "", 0.3 + 0.65 * evidence,
+            said if evidence >= SURE else "", _score(evidence, doubt[place]),
             f"the model says region {said} with {answers.said_probability[place]:.0%} and "
-            f"{given} with {answers.given_probability[place]:.0%}; of the {len(near)} training "
-            f"photos most alike {support:.0%} are in {said}",
+            f"{given} with {answers.given_probability[place]:.0%}; of the "
+            f"{len(answers.neighbours[place])} training photos most alike {support[place]:.0%} "
+            f"are in {said}; {_in_words(doubt[place])}",
         )  # fmt: skip
 
 
@@ -76,48 +84,91 @@ def _positions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     error = answers.column("error_refined_m")
     z, limit = _far(error, LEAST_M)
     predicted = np.column_stack([answers.column(f"{side}_refined_m") for side in ("north", "east")])
+    apart = np.array(
+        [_scatter(answers.position_m[near], said)
+         for near, said in zip(answers.neighbours, predicted, strict=True)]
+    )  # fmt: skip
+    doubt = disputed(-apart, error > limit)
+    suspect = (error > limit) & (apart < TOGETHER_M) & (doubt < MOST_DISPUTED)
     decimals = label_decimals(rows.frame) if rows.frame else None
-    for place in np.flatnonzero((error > limit) & unchanged(answers, rows, "position")):
-        near = answers.neighbours[place]
-        if len(near) < FEWEST:
-            continue
-        middle = np.median(answers.position_m[near], axis=0)
-        spread = float(np.median(distance_m(answers.position_m[near], middle)))
-        off = float(distance_m(predicted[place], middle))
-        if max(spread, off) > TOGETHER_M:
-            continue
-        agreement = 1.0 - max(spread, off) / (2.0 * TOGETHER_M)
-        evidence = agreement * (1.0 - limit / (error[place] + limit))
+    for place in np.flatnonzero(suspect & unchanged(answers, rows, "position")):
+        agreement = 1.0 - 0.5 * apart[place] / TOGETHER_M
+        evidence = agreement * error[place] / (error[place] + limit)
         answer = [answers.column(f"{name}_refined")[place] for name in ("latitude", "longitude")]
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_position", "position",
-            " ".join(written(float(value), decimals) for value in answer), 0.3 + 0.65 * evidence,
-            f"the model places it {error[place]:.0f} m away ({z[place]:.1f} robust deviations "
-            f"beyond its usual error); half of the {len(near)} training photos most alike stand "
-            f"within {spread:.0f} m of one point, {off:.0f} m from there",
+            " ".join(written(float(value), decimals) for value in answer),
+            _score(evidence, doubt[place]),
+            f"the model places it {error[place]:.0f} m away, {z[place]:.1f} robust deviations "
+            f"beyond its usual error; most of the {len(answers.neighbours[place])} training "
+            f"photos most alike stand within {apart[place]:.0f} m of there; "
+            f"{_in_words(doubt[place])}",
         )  # fmt: skip
 
 
 def _headings(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     error = answers.column("heading_error_refined_deg")
     z, limit = _far(error, LEAST_DEG)
-    given, said = answers.column("true_angle"), answers.column("angle_refined")
-    for place in np.flatnonzero((error > limit) & unchanged(answers, rows, "heading")):
-        near = answers.neighbours[place]
-        if len(near) < FEWEST:
-            continue
-        mean, length = circular_mean_deg(given[near])
-        off = float(heading_error_deg(mean, said[place]))
-        if length < TOGETHER or off > LEAST_DEG:
-            continue
-        evidence = float(length) * (1.0 - off / 90.0) * (1.0 - limit / (error[place] + limit))
+    said = answers.column("angle_refined")
+    given = answers.column("true_angle")
+    accord = np.array(
+        [_accord(given[near], each) for near, each in zip(answers.neighbours, said, strict=True)]
+    )
+    doubt = disputed(accord, error > limit)
+    suspect = (error > limit) & (accord >= TOGETHER) & (doubt < MOST_DISPUTED)
+    for place in np.flatnonzero(suspect & unchanged(answers, rows, "heading")):
+        evidence = accord[place] * error[place] / (error[place] + limit)
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_heading", "angle",
-            written(round(float(said[place])) % 360), 0.3 + 0.65 * evidence,
-            f"the model says {said[place]:.0f}°, {error[place]:.0f}° away ({z[place]:.1f} robust "
-            f"deviations beyond its usual error); the {len(near)} training photos most alike look "
-            f"to {float(mean):.0f}° on average",
+            written(round(float(said[place])) % 360), _score(evidence, doubt[place]),
+            f"the model says {said[place]:.0f}°, {error[place]:.0f}° away, {z[place]:.1f} robust "
+            f"deviations beyond its usual error; the {len(answers.neighbours[place])} training "
+            f"photos most alike look there too; {_in_words(doubt[place])}",
         )  # fmt: skip
+
+
+def disputed(sureness: Floats, contradicts: np.ndarray) -> Floats:
+    """Share of labels that a model contradicts among the photos of which it is as sure or surer.
+
+    Args:
+        sureness: `(n,)`, greater is surer.
+        contradicts: `(n,)` whether its answer is another than the label.
+
+    Returns:
+        `(n,)` shares, each over at least 30 photos where there are as many.
+    """
+    order = np.argsort(-sureness, kind="stable")
+    n = len(order)
+    as_sure = np.searchsorted(-sureness[order], -sureness, side="right")
+    as_sure = np.minimum(np.maximum(as_sure, _FEWEST_AS_SURE), n)
+    return np.asarray(np.cumsum(contradicts[order])[as_sure - 1] / as_sure)
+
+
+def _score(evidence: float, doubt: float) -> float:
+    return 0.3 + 0.65 * float(evidence) * (1.0 - float(doubt) / MOST_DISPUTED)
+
+
+def _in_words(doubt: float) -> str:
+    return f"where it is as sure it contradicts {doubt:.1%} of the labels"
+
+
+def _share(flags: np.ndarray) -> float:
+    return float(flags.mean()) if len(flags) >= FEWEST else 0.0
+
+
+def _scatter(place_m: Floats, said_m: Floats) -> float:
+    """Within how many metres of the answer most look-alikes stand: how sure the position is."""
+    if len(place_m) < FEWEST:
+        return np.inf
+    return float(np.quantile(distance_m(place_m, said_m), 0.6))
+
+
+def _accord(heading_deg: Floats, said_deg: float) -> float:
+    """Mean cosine of the look-alikes' headings to the answer: how sure the heading is."""
+    if len(heading_deg) < FEWEST:
+        return -1.0
+    turned = np.deg2rad(heading_difference_deg(heading_deg, said_deg))
+    return float(np.cos(turned).mean())
 
 
 def _far(error: Floats, least: float) -> tuple[Floats, float]:

@@ -10,7 +10,7 @@ import pytest
 from core.audit.finding import Finding
 from core.audit.run import Audit, audit
 from core.audit.schema import AuditConfig
-from core.audit.unlikely import KINDS
+from core.audit.unlikely import KINDS, disputed
 from core.errors import ConfigError
 from core.geo import CoordinateFrame, LocalFrame
 
@@ -187,3 +187,27 @@ def test_without_a_cross_validation_it_is_skipped_and_said(folds: Folds) -> None
     assert any(each.check == "unlikely labels" and "--crossval" in each.reason for each in skipped)
     with pytest.raises(ConfigError, match=r"no predictions.csv"):
         audit(AuditConfig(dataset=folds.root, crossval=folds.root))
+
+
+def test_a_model_that_is_sure_and_mostly_wrong_accuses_nobody(folds: Folds) -> None:
+    """Another region for every fourth photo, with probability and look-alikes behind it."""
+    folds.table["region_probability"] = 0.95
+    for row in range(0, PHOTOS, 4):
+        folds.table.loc[row, "region"] = folds.table.loc[row, "region"] % REGIONS + 1
+        elsewhere = (row + PHOTOS // REGIONS) % PHOTOS
+        folds.table.loc[row, "neighbours"] = folds.table.loc[elsewhere, "neighbours"]
+        for column in ("north_refined_m", "east_refined_m", "angle_refined"):
+            folds.table.loc[row, column] = folds.table.loc[elsewhere, column]
+    assert folds.unlikely() == []
+
+
+def test_disputes_are_counted_among_the_photos_that_are_as_sure() -> None:
+    sureness = np.repeat([0.9, 0.5], 50)
+    contradicts = np.zeros(100, bool)
+    contradicts[[3, 60, 61, 62, 63]] = True
+    share = disputed(sureness, contradicts)
+    assert share[:50].tolist() == [1 / 50] * 50
+    assert share[50:].tolist() == [5 / 100] * 50
+    # The surest of all is not judged by itself alone.
+    first = disputed(np.linspace(1.0, 0.0, 100), np.arange(100) == 0)
+    assert first[0] == pytest.approx(1 / 30)

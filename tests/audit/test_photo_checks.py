@@ -70,7 +70,7 @@ def test_exact_duplicates_are_named_and_contradictions_score_higher(campus: Phot
     assert found["duplicate_photo", 10].score == pytest.approx(0.3)
     assert found["duplicate_photo", 20].score > 0.9
     assert found["duplicate_photo", 47].score > 0.9
-    assert "img_04.jpg" in found["duplicate_photo", 20].evidence
+    assert "the same file as images/img_04.jpg" in found["duplicate_photo", 20].evidence
     assert "headings 100° apart" in found["duplicate_photo", 20].evidence
     assert "126 m apart" in found["duplicate_photo", 47].evidence
 
@@ -171,3 +171,13 @@ def test_what_is_no_photo_is_a_fault_and_no_error(tmp_path: Path) -> None:
     assert scan_photo(tmp_path / "a.jpg").fault.startswith("it cannot be read")
     assert "cannot be opened" in scan_photo(tmp_path / "absent.jpg").fault
     assert scan_photos([""]) == [None]
+
+
+def test_equal_hashes_alone_make_no_copy() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0.0, 1.0 / 32.0, (2, 1024)).astype(np.float32)
+    assert photo_twins.likeness(one, one, np.uint64(5), np.uint64(5)) is not None
+    assert photo_twins.likeness(one, other, np.uint64(5), np.uint64(5)) is None
+    assert photo_twins.likeness(one, one, np.uint64(0), np.uint64(2**20 - 1)) == (
+        pytest.approx(1.0, abs=0.1), False
+    )  # fmt: skip
