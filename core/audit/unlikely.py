@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from core.audit.answers import Answers, read_answers, unchanged
 from core.audit.finding import Finding
@@ -31,6 +32,7 @@ LEAST_M, LEAST_DEG = 30.0, 45.0
 # Most look-alikes stand within so much of the answer; the mean cosine of their headings to it.
 TOGETHER_M, TOGETHER = 25.0, 0.85
 SURE = 0.5
+NEAREST, AMONG = 10, 0.5
 # A model that contradicts more of the labels of which it is so sure is wrong itself.
 MOST_DISPUTED = 0.1
 _FEWEST_AS_SURE = 30
@@ -63,21 +65,34 @@ def _regions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
         [_share(answers.given[near] == said)
          for near, said in zip(answers.neighbours, answers.said, strict=True)]
     )  # fmt: skip
+    around = _around(answers)
     other = answers.said != answers.given
     doubt = disputed(answers.said_probability * support, other)
-    suspect = other & (answers.said_probability >= usual) & (doubt < MOST_DISPUTED)
+    # A photo across a border shows the other region: it must also stand among its photos.
+    suspect = other & (answers.said_probability >= usual) & (around >= AMONG)
+    suspect &= doubt < MOST_DISPUTED
     for place in np.flatnonzero(suspect & unchanged(answers, rows, "region")):
         said, given = str(answers.said[place]), str(answers.given[place])
         margin = float(answers.said_probability[place] - answers.given_probability[place])
-        evidence = max(margin, 0.0) * float(support[place])
+        evidence = max(margin, 0.0) * float(support[place]) * float(around[place])
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_region", "Region_ID",
             said if evidence >= SURE else "", _score(evidence, doubt[place]),
             f"the model says region {said} with {answers.said_probability[place]:.0%} and "
             f"{given} with {answers.given_probability[place]:.0%}; of the "
             f"{len(answers.neighbours[place])} training photos most alike {support[place]:.0%} "
-            f"are in {said}; {_in_words(doubt[place])}",
+            f"are in {said}, and {around[place]:.0%} of the nearest in space; "
+            f"{_in_words(doubt[place])}",
         )  # fmt: skip
+
+
+def _around(answers: Answers) -> Floats:
+    """Share of the photos nearest in space that are labelled with the region the model names."""
+    k = min(NEAREST + 1, len(answers))
+    near = cKDTree(answers.position_m).query(answers.position_m, k=k)[1].reshape(len(answers), k)
+    itself = near == np.arange(len(answers))[:, None]
+    same = (answers.given[near] == answers.said[:, None]) & ~itself
+    return np.asarray(same.sum(axis=1) / np.maximum((~itself).sum(axis=1), 1))
 
 
 def _positions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:

@@ -211,3 +211,10 @@ def test_disputes_are_counted_among_the_photos_that_are_as_sure() -> None:
     # The surest of all is not judged by itself alone.
     first = disputed(np.linspace(1.0, 0.0, 100), np.arange(100) == 0)
     assert first[0] == pytest.approx(1 / 30)
+
+
+def test_a_photo_that_stands_in_its_region_may_show_another(folds: Folds) -> None:
+    """All of it says region 3, yet the photos around it are of its own region."""
+    folds.table.loc[4, ["region", "region_probability"]] = (3, 0.95)
+    folds.table.loc[4, "neighbours"] = folds.table.loc[64, "neighbours"]
+    assert "unlikely_region" not in {found.finding for found in folds.unlikely()}
