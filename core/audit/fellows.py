@@ -11,10 +11,11 @@ from core.geo import Floats
 # Nobody walks far in three minutes; fewer fellows than three may be wrong themselves.
 WITHIN_MINUTES = 3.0
 FEWEST = 3
-# Steps between fellows that count as a leap, in the file's usual longest step and in reaches.
-LEAP_STEPS = 2.0
+# What counts as a leap, in long steps of the file and in reaches. A long step is one of the longest
+# twentieth: where one row in a hundred is wrong, the longest hundredth would be the faults.
+LEAP_STEPS = 4.0
 LEAP_REACHES = 1.5
-LONG_STEP = 0.99
+LONG_STEP = 0.95
 # A row that is put back must stand beside its fellows, not just within their reach: among the many
 # readings of a number, some land within reach by chance.
 BESIDE_REACHES = 0.25
