@@ -12,12 +12,14 @@ class Piece:
         on: Options of `train` that switch it on.
         off: Options that switch it off, where the default has it.
         full: Whether the full recipe has it; else it is only added to the base.
+        needs: Pieces that it is nothing without: they come with it, and it goes with them.
     """
 
     name: str
     on: str
     off: str = ""
     full: bool = True
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

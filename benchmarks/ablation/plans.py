@@ -2,21 +2,46 @@
 
 from benchmarks.ablation.pieces import Piece, Plan
 
+PLACES = ("place head",)
+
 PIECES = (
     Piece("place head", "--model.place-anchors 128", "--model.place-anchors 0"),
+    Piece(
+        "anchors answer",
+        "--model.position-head anchors",
+        "--model.position-head regression",
+        needs=PLACES,
+    ),
+    Piece(
+        "bearings answer",
+        "--model.heading-head bearings",
+        "--model.heading-head vector",
+        needs=PLACES,
+    ),
+    Piece(
+        "regions from places",
+        "--model.region-from-places 0.5",
+        "--model.region-from-places 0",
+        needs=PLACES,
+    ),
     Piece("ema", "--ema-decay 0.99", "--ema-decay 0"),
     Piece("label smoothing", "--loss.label-smoothing 0.1", "--loss.label-smoothing 0"),
-    Piece("huber", "--loss.position-loss huber", "--loss.position-loss mse"),
+    Piece("huber in metres", "--loss.position-loss huber_m", "--loss.position-loss mse"),
+    Piece("student t", "--loss.position-loss student_t", full=False),
     Piece("crops", "--augment.crop-probability 1", "--augment.crop-probability 0"),
-    Piece("own metadata", "--p-known 0", "--p-known 1"),
-    Piece("half known", "--p-known 0.5", "--p-known 1", full=False),
+    Piece("own estimates", "--p-known 0.5", "--p-known 1"),
+    Piece("no truth fed", "--p-known 0", full=False),
     Piece(
-        "mirror",
+        "whitened gallery",
+        "--gallery-dimensions 256 --gallery-whiten 0.5",
+        "--gallery-dimensions none --gallery-whiten 0",
+    ),
+    Piece(
+        "mirror rule",
         "--augment.mirror-probability 0.5 --augment.mirror-rule reference",
         full=False,
     ),
     Piece("rotation rule", "--augment.rotation-rule add_angle", full=False),
-    Piece("erasing", "--augment.erasing-probability 0.2", "--augment.erasing-probability 0"),
 )
 
 BACKBONE = "--backbone mobilenetv2_100 --weights {weights} --patience 0 "

@@ -90,7 +90,7 @@ def _learn_epoch(
             group["lr"] = stage.rate * factor
         optimiser.zero_grad(set_to_none=True)
         loss = network.loss(network(images, targets.region, targets.heading), targets)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         total += loss.item()
     return total / steps

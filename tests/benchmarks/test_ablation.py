@@ -37,6 +37,21 @@ def test_every_piece_is_added_to_the_base_and_taken_from_the_full_recipe() -> No
     assert found["long"].against is None
 
 
+def test_a_piece_comes_with_what_it_needs_and_goes_with_it() -> None:
+    pieces = (
+        Piece("places", "--model.place-anchors 8", "--model.place-anchors 0"),
+        Piece("answer", "--model.position-head anchors", needs=("places",)),
+    )
+    found = variants(Plan("", pieces))
+    both = ("--model.place-anchors", "8", "--model.position-head", "anchors")
+    assert found["base + answer"].words == found["full"].words == both
+    assert found["base + answer"].against == "base + places"
+    assert found["full - places"].words == ("--model.place-anchors", "0")
+    assert found["full - answer"].words == ("--model.place-anchors", "8")
+    with pytest.raises(ConfigError, match="put that piece before it"):
+        variants(Plan("", pieces[::-1]))
+
+
 @pytest.mark.parametrize("name", list(PLANS))
 def test_every_variant_of_the_plans_is_a_legal_run(name: str) -> None:
     every = list(variants(PLANS[name]).values())
