@@ -12,7 +12,7 @@ from core.dataset.augment import normalise
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_unit
 from core.inference.known import Known
-from core.model.network import BearingsModel
+from core.model.network import BearingsModel, Outputs
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,18 @@ def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str)
         heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
     with torch.inference_mode():
         outputs = model(images.contiguous(memory_format=torch.channels_last), region, heading)
-        probabilities = outputs.region_logits.double().softmax(dim=1)
+    return answers_of(outputs)
+
+
+@torch.inference_mode()
+def answers_of(outputs: Outputs) -> Answers:
+    """What the network says, as arrays on the CPU."""
     return Answers(
-        probabilities.cpu().numpy(),
+        outputs.region_logits.double().softmax(dim=1).cpu().numpy(),
         outputs.position.double().cpu().numpy(),
         outputs.heading.double().cpu().numpy(),
         outputs.features.float().cpu().numpy(),
-        _views(outputs.place_logits, len(photos)),
+        _views(outputs.place_logits, len(outputs.features)),
     )
 
 

@@ -11,10 +11,11 @@ import torch
 from core.dataset.decode import Pixels, decode_photo
 from core.dataset.view import resize_photo
 from core.geo import Floats, heading_from_unit
+from core.inference.crops import ask_in_crops
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
-from core.inference.network import Answers, ask_network
+from core.inference.network import Answers
 from core.inference.prediction import Prediction
 from core.inference.supporting import make_support
 from core.inference.untrained import by_neighbours
@@ -157,9 +158,11 @@ class Predictor:
         parts = []
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
-            seen = self.view(np.asarray(photos[part]))
+            some = np.asarray(photos[part])
             with self.lock:
-                parts.append(ask_network(self.model, seen, known.rows(part), self.device))
+                parts.append(
+                    ask_in_crops(self.card, self.model, some, known.rows(part), self.device)
+                )
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model

@@ -11,7 +11,7 @@ from core.files import write_json
 from core.geo import CoordinateFrame, LocalFrame
 from core.model.ensemble_card import EnsembleCard
 from core.model.normaliser import Normaliser
-from core.model.schema import ModelConfig
+from core.model.schema import ModelConfig, TtaConfig
 
 SCHEMA_VERSION = 1
 # Programs that know no ensembles say "newer: update", instead of missing the weights.
@@ -35,6 +35,16 @@ class PreprocessCard(BaseModel):
     store_size: int | None = None
 
 
+class TtaCard(TtaConfig):
+    """How a photo is asked in several crops: as in training, with the field of view they assume.
+
+    `hfov_deg` is the median of the training photos' squares. An uploaded photo's own is unknown;
+    one figure for all makes evaluation and prediction alike.
+    """
+
+    hfov_deg: float
+
+
 class SplitCard(BaseModel):
     """Which split the checkpoint was trained and selected on."""
 
@@ -51,7 +61,7 @@ class Card(BaseModel):
     """What a checkpoint says about itself; `weights` names the file it belongs to.
 
     `trained` is False for a first answer without training: the heads mean nothing then, and the
-    gallery's photos answer in their place.
+    gallery's photos answer in their place. `tta` is there where a photo is asked in several crops.
 
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
     normaliser are those of its lead, the member whose gallery speaks for it.
@@ -80,6 +90,7 @@ class Card(BaseModel):
     weights: str = ""
     weights_dtype: Literal["float32", "float16"] = "float32"
     trained: bool = True
+    tta: TtaCard | None = None
     ensemble: EnsembleCard | None = None
 
     @model_validator(mode="after")
@@ -96,8 +107,8 @@ class Card(BaseModel):
 
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
-    # A usual card stays readable by programs that know neither ensembles nor untrained heads.
-    unsaid = {"ensemble"} if card.ensemble is None else set()
+    # A usual card stays readable by programs that know no ensembles, untrained heads or crops.
+    unsaid = {name for name in ("ensemble", "tta") if getattr(card, name) is None}
     unsaid |= {"trained"} if card.trained else set()
     write_json(folder / CARD, card.model_dump(mode="json", exclude=unsaid))
 

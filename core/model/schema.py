@@ -147,3 +147,28 @@ class LossConfig(BaseModel):
         description="How far a region's label reaches into the regions beside it, in metres: a "
         "photo shares its label with those whose training photos stand near; 0: not at all",
     )
+
+
+class TtaConfig(BaseModel):
+    """Test-time averaging: a photo is asked in several crops, whose headings are turned back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    views: int = Field(
+        1,
+        ge=1,
+        le=9,
+        description="Views of every photo that are averaged: 1 is the photo alone, 3 adds a crop "
+        "to the left and one to the right; so many times the time of a prediction",
+    )
+    side: float = Field(
+        0.9, ge=0.5, lt=1, description="Side of a crop as a share of the photo's side"
+    )
+
+    @model_validator(mode="after")
+    def _in_pairs(self) -> Self:
+        if self.views % 2 == 0:
+            raise ValueError(
+                f"views must be odd, the photo and pairs of crops beside it: {self.views} is not"
+            )
+        return self

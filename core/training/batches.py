@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset.augment import AugmentConfig, augment_photo, resize_photo
+from core.dataset.augment import AugmentConfig, augment_photo
+from core.dataset.view import View
 from core.geo import Floats
+from core.inference.crops import WHOLE, see
 from core.training.data import Rows, TrainingData
 
 # Keeps the streams of order and augmentation apart.
@@ -63,9 +65,9 @@ def augmented(
     return Batch(rows, photos, heading_deg)
 
 
-def plain(data: TrainingData, rows: Rows, size: int) -> Batch:
-    """Photos as evaluation and prediction see them."""
-    photos = np.stack([resize_photo(data.store.photos[row], size) for row in rows])
+def plain(data: TrainingData, rows: Rows, size: int, crop: View = WHOLE) -> Batch:
+    """Photos, or a crop of each, as evaluation and prediction see them."""
+    photos = np.stack([see(data.store.photos[row], crop, size) for row in rows])
     return Batch(rows, photos, data.heading_deg[rows])
 
 

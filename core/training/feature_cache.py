@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.dataset.view import View
 from core.geo import Floats
+from core.inference.crops import WHOLE
 from core.model.network import BearingsModel
 from core.training.batches import Batch, augmented, plain
 from core.training.data import Rows, TrainingData
@@ -102,13 +104,14 @@ def plain_features(
     rows: Rows,
     batch_size: int,
     watch: Watch | None = None,
+    crop: View = WHOLE,
 ) -> NDArray[np.float32]:
-    """Features `(n, width)` of photos as evaluation sees them."""
+    """Features `(n, width)` of photos, or of a crop of each, as evaluation sees them."""
     features, _ = compute_features(
         model,
         compute,
         in_batches(rows, batch_size),
-        lambda part: plain(data, part, model.input_size),
+        lambda part: plain(data, part, model.input_size, crop),
         watch,
     )
     return features

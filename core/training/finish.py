@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.files import write_json
 from core.geo import Floats, distance_m, heading_error_deg, heading_from_unit
+from core.inference.crops import crops_of, merge, shifts_deg
+from core.inference.network import Answers, answers_of
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
-from core.model.network import Outputs
+from core.model.network import BearingsModel
 from core.refine.build import build_gallery
 from core.refine.choose import choose_refinement
 from core.refine.gallery import Gallery
@@ -26,7 +28,6 @@ from core.training.feature_cache import Watch, plain_features
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.untrained import Space, describe, spaces, untrained_figures
-from core.training.validate import answers
 
 Features = NDArray[np.float32]
 
@@ -41,10 +42,10 @@ class _Raw:
     features: Features
 
     @classmethod
-    def of(cls, outputs: Outputs, features: Features, data: TrainingData) -> Self:
-        position_m, heading_deg, _ = answers(outputs, data)
-        share = outputs.region_logits.softmax(dim=1).cpu().numpy()
-        return cls(position_m, heading_deg, np.asarray(share, np.float32), features)
+    def of(cls, answers: Answers, data: TrainingData) -> Self:
+        position_m = data.normaliser.to_metres(answers.position)
+        share = np.asarray(answers.probabilities, np.float32)
+        return cls(position_m, heading_from_unit(answers.heading), share, answers.features)
 
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
@@ -79,10 +80,10 @@ def finish_run(
     checkpoint = load_checkpoint(run.best)
     model = compute.place(checkpoint.model)
     rows = data.taught_rows("train")
-    train = plain_features(model, compute, data, rows, config.batch_size, watch)
-    features = plain_features(model, compute, data, data.rows["val"], config.batch_size, watch)
+    seen = _seen(model, compute, checkpoint.card, data, config.batch_size, watch)
     if not compute.processes.is_main:
         return None
+    train, features = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
     if config.zero_training:
         galleries = [_gallery(data, rows, train, config, space) for space in spaces(config)]
         gallery, raw, told = _retrieved(galleries, features, data)
@@ -90,9 +91,8 @@ def finish_run(
     else:
         (space,) = spaces(config)
         gallery = _gallery(data, rows, train, config, space)
-        with torch.no_grad():
-            outputs = model.heads(torch.from_numpy(features).to(compute.device))
-        raw, told = _Raw.of(outputs, features, data), {}
+        raw = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
+        told = _raw_metrics(raw, data) if len(seen) > 1 else {}
     chosen = config.refine or _choose(raw, data, gallery)
     metrics = _refined_metrics(raw, data, gallery, chosen)
     gallery.save(run.best)
@@ -106,6 +106,52 @@ def finish_run(
     write_card(run.best, card)
     calibrate_run(run, config, data, str(compute.device))
     return card
+
+
+def _seen(
+    model: BearingsModel,
+    compute: Compute,
+    card: Card,
+    data: TrainingData,
+    batch_size: int,
+    watch: Watch | None,
+) -> list[tuple[Features, Features]]:
+    """Features of the believed training photos and of the validation photos, by crop."""
+    rows, val = data.taught_rows("train"), data.rows["val"]
+    return [
+        (
+            plain_features(model, compute, data, rows, batch_size, watch, crop),
+            plain_features(model, compute, data, val, batch_size, watch, crop),
+        )
+        for crop in crops_of(card.tta)
+    ]
+
+
+def _answered(
+    model: BearingsModel, compute: Compute, card: Card, seen: list[Features], data: TrainingData
+) -> _Raw:
+    """What the heads say of the validation photos, whose features in each crop are given."""
+    with torch.no_grad():
+        answers = [
+            answers_of(model.heads(torch.from_numpy(features).to(compute.device)))
+            for features in seen
+        ]
+    turns = shifts_deg(crops_of(card.tta), 0.0 if card.tta is None else card.tta.hfov_deg)
+    return _Raw.of(merge(answers, turns, np.asarray(data.normaliser.spread)), data)
+
+
+def _raw_metrics(raw: _Raw, data: TrainingData) -> dict[str, float]:
+    """Validation figures of answers in several crops; those of the epochs were of one."""
+    rows = data.rows["val"]
+    error_m = distance_m(raw.position_m, data.position_m[rows])
+    error_deg = heading_error_deg(raw.heading_deg, data.heading_deg[rows])
+    right = raw.region_probabilities.argmax(axis=1) == data.region[rows]
+    return {
+        "val_region_accuracy": float(right.mean()),
+        "val_median_m": float(np.median(error_m)),
+        "val_mean_m": float(error_m.mean()),
+        "val_maae_deg": float(error_deg.mean()),
+    }
 
 
 def _retrieved(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
-from core.model.schema import LossConfig, ModelConfig
+from core.model.schema import LossConfig, ModelConfig, TtaConfig
 from core.refine.schema import RefineConfig
 
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
@@ -109,6 +109,7 @@ class TrainConfig(BaseModel):
     refine: RefineConfig | None = Field(
         None, description="Refinement by training photos; empty: chosen on validation"
     )
+    tta: TtaConfig = TtaConfig()
     gallery_dimensions: int | None = Field(
         None,
         ge=2,

@@ -11,7 +11,7 @@ import torch
 from core.dataset.splits import Split
 from core.errors import RunError, SplitError
 from core.model.backbone import preprocess_of
-from core.model.card import Card, PreprocessCard, SplitCard
+from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
 from core.training.anchoring import put_anchors
@@ -239,6 +239,7 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
             folds=split.folds,
             hash=split.hash,
         ),
+        tta=_tta(config, data),
         command=config.command or command_line(),
         versions=versions(),
     )
@@ -248,6 +249,13 @@ def _begun_split(run: RunFolder) -> Split | None:
     if not (run.path / "split.json").exists():
         return None
     return Split.from_json(run.read_json("split.json"))
+
+
+def _tta(config: TrainConfig, data: TrainingData) -> TtaCard | None:
+    if config.tta.views == 1:
+        return None
+    hfov_deg = float(np.median(data.store.hfov_deg[data.rows["train"]]))
+    return TtaCard(**config.tta.model_dump(), hfov_deg=hfov_deg)
 
 
 def _write_beginning(

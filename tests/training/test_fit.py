@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.dataset.augment_schema import AugmentConfig
+from core.dataset.prepare import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
+from core.inference.loading import load_split
+from core.inference.predictor import load_predictor
 from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
-from core.model.schema import ModelConfig
+from core.model.schema import ModelConfig, TtaConfig
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
 from core.training.fit import fit
@@ -131,3 +136,26 @@ def test_a_refinement_that_asks_too_much_is_refused_before_training(
     with pytest.raises(ConfigError, match=r"refine\.k"):
         list(fit(config))
     assert RunFolder(path=config.run).events() == []
+
+
+def test_a_run_with_crops_makes_its_gallery_of_crops_too(tiny_run: TinyRun, tmp_path: Path) -> None:
+    config = tiny_run(tmp_path / "run", tta=TtaConfig(views=3, side=0.8))
+    list(fit(config))
+    predictor = load_predictor(config.run)
+    assert predictor.card.tta is not None
+    assert 30.0 < predictor.card.tta.hfov_deg < 90.0
+    assert predictor.gallery is not None
+    dataset, store = prepare_dataset(config.dataset, predictor.store_size)
+    split = load_split(predictor.folder)
+    rows = split.rows(dataset, "train")[:3]
+    found = predictor.predict_photos(np.asarray(store.photos[rows]))
+    # Each training photo lies in the gallery as it is seen now, and not as a single view shows it.
+    own = dataset.table["photo_id"].iloc[rows].tolist()
+    kept = predictor.gallery.features[[predictor.gallery.row_of[name] for name in own]]
+    assert predictor.gallery.embed(found.features) == pytest.approx(kept, abs=1e-3)
+    card = predictor.card.model_copy(update={"tta": None})
+    single = replace(predictor, loaded=replace(predictor.loaded, card=card))
+    alone = single.predict_photos(np.asarray(store.photos[rows])).features
+    assert predictor.gallery.embed(alone) != pytest.approx(kept, abs=1e-3)
+    figures = predictor.card.metrics
+    assert figures["val_median_refined_m"] <= figures["val_median_m"] + 1e-3
