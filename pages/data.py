@@ -2,17 +2,22 @@
 
 import streamlit as st
 
-from app import audit, browse, cached, choice, controls, theme
+from app import audit, browse, cached, choice, controls, review_view, theme
 from app.figures.regions import region_counts
 from app.figures.roses import heading_rose
 from app.maps.photo_map import photo_deck
 
 st.title("Data")
-data, palette = controls.need_dataset(), theme.palette()
+path = controls.need_dataset_path()
+section = controls.pick_section("data", ("Photos", "Labels", review_view.SECTION, "Split and leak"))
+if section == review_view.SECTION:
+    review_view.show(path)
+    st.stop()
+
+data, palette = review_view.need_dataset(), theme.palette()
 with st.container(horizontal=True):
     for name, value in audit.facts(data).items():
         st.metric(name, value, border=True)
-section = controls.pick_section("data", ("Photos", "Labels", "Split and leak"))
 
 if section == "Photos":
     with st.container(horizontal=True):

@@ -3,7 +3,7 @@
 Decisions go to `repairs.csv` (`core.dataset.repairs`); the label files are never written to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,22 @@ def undo_last(folder: Path) -> Repair | None:
         return None
     write_repairs(folder, repairs[:-1])
     return repairs[-1]
+
+
+def take_back(folder: Path, keys: Collection[Key]) -> int:
+    """Take back every decision about some things, whoever made it: they are undecided again.
+
+    Returns:
+        How many lines of repairs.csv are gone.
+
+    Raises:
+        LabelError: repairs.csv cannot be read or written.
+    """
+    repairs = read_repairs(folder)
+    kept = [repair for repair in repairs if repair.key not in keys]
+    if len(kept) < len(repairs):
+        write_repairs(folder, kept)
+    return len(repairs) - len(kept)
 
 
 def accept_by_rule(

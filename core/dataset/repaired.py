@@ -74,7 +74,9 @@ def repair_notes(folder: Path, repairs: Sequence[Repair], done: Sequence[Repaire
             f"{len(stale)} accepted repairs were not applied, for the label file no longer has the "
             f"values that they replace: {_shown(stale)}"
         )
-    lost = [r for r in standing(repairs).values() if not (folder / r.labels).is_file()]
+    # A rejected finding about a photo without a row, or about a whole file, names no label file.
+    about_rows = [repair for repair in standing(repairs).values() if repair.labels]
+    lost = [repair for repair in about_rows if not (folder / repair.labels).is_file()]
     if lost:
         notes.append(
             f"{len(lost)} repairs are about label files that are not there: {_shown(lost)}"

@@ -8,7 +8,15 @@ import pytest
 
 from core.audit.finding import Finding
 from core.audit.flagged import flagged_photo_ids
-from core.audit.review import accept_by_rule, decide, review, undo_by_rule, undo_last
+from core.audit.review import (
+    accept_by_rule,
+    decide,
+    key_of,
+    review,
+    take_back,
+    undo_by_rule,
+    undo_last,
+)
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from core.dataset.labels import read_dataset
@@ -48,6 +56,22 @@ def test_decide_and_undo(spoiled: Spoiled, small_campus: Path) -> None:
     undo_last(small_campus)
     assert undo_last(small_campus) is None
     assert read_repairs(small_campus) == ()
+
+
+def test_any_decision_is_taken_back_for_good(spoiled: Spoiled, small_campus: Path) -> None:
+    findings = spoiled()
+    decide(small_campus, findings[0], "rejected")
+    decide(small_campus, findings[1], "accepted")
+    decide(small_campus, findings[0], "accepted")
+    assert take_back(small_campus, {key_of(findings[0])}) == 2
+    assert [each.decision for each in review(small_campus, findings)][:2] == [None, "accepted"]
+    assert take_back(small_campus, {key_of(findings[0])}) == 0
+
+
+def test_a_rejected_finding_about_no_row_is_no_lost_repair(small_campus: Path) -> None:
+    about = Finding("stray.jpg", "unlabelled_photo", "filename", "", "", 0.3, "no row names it")
+    decide(small_campus, about, "rejected")
+    assert not [note for note in read_dataset(small_campus).notes if "repairs" in note]
 
 
 def test_what_is_accepted_is_what_is_read(spoiled: Spoiled, small_campus: Path) -> None:

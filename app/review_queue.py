@@ -1,0 +1,121 @@
+"""What waits for a decision and what was decided, as tables and in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.audit.registry import all_kinds
+from core.audit.review import Reviewed, key_of
+from core.dataset.repairs import Key, Repair, standing
+
+WHOLE_PHOTO = ("", "filename")
+"""Columns whose value nobody corrects here: the photo as a whole, or which photo it is."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which findings the reader wants to see: kinds (none: all) and the least score."""
+
+    kinds: tuple[str, ...] = ()
+    least: float = 0.0
+
+    def fits(self, each: Reviewed) -> bool:
+        """Whether a finding is wanted."""
+        found = each.finding
+        return (not self.kinds or found.finding in self.kinds) and found.score >= self.least
+
+
+def summary(reviewed: Sequence[Reviewed]) -> pd.DataFrame:
+    """Findings by kind: how many, how many undecided, with a proposal, the surest, in words.
+
+    Kinds with undecided findings come first, the surest first.
+    """
+    meaning, table = all_kinds(), []
+    for kind in {each.finding.finding: None for each in reviewed}:
+        own = [each for each in reviewed if each.finding.finding == kind]
+        table.append(
+            {
+                "Finding": kind,
+                "Undecided": sum(each.decision is None for each in own),
+                "Found": len(own),
+                "With a proposal": sum(bool(each.finding.proposal) for each in own),
+                "Surest": max(each.finding.score for each in own),
+                "What it is": meaning.get(kind, ""),
+            }
+        )
+    table.sort(key=lambda row: (not row["Undecided"], -row["Surest"]))
+    return pd.DataFrame(table)
+
+
+def waiting(reviewed: Sequence[Reviewed], wanted: Wanted) -> list[Reviewed]:
+    """Wanted findings that nobody has decided about, in their order, each thing once."""
+    found: dict[Key, Reviewed] = {}
+    for each in reviewed:
+        if each.decision is None and wanted.fits(each):
+            found.setdefault(key_of(each.finding), each)
+    return list(found.values())
+
+
+def place_of(queue: Sequence[Reviewed], key: Key | None) -> int:
+    """Place in the queue of what was shown last; its head where that is gone."""
+    keys = [key_of(each.finding) for each in queue]
+    return keys.index(key) if key in keys else 0
+
+
+def after(queue: Sequence[Reviewed], place: int) -> Key | None:
+    """What comes next, from the end to the head again; None where nothing else waits."""
+    return key_of(queue[(place + 1) % len(queue)].finding) if len(queue) > 1 else None
+
+
+def by_rule(reviewed: Sequence[Reviewed], kind: str, least: float) -> list[Reviewed]:
+    """Findings that `accept_by_rule` would accept."""
+    queue = waiting(reviewed, Wanted((kind,), least))
+    return [each for each in queue if each.finding.labels]
+
+
+def decided(repairs: Sequence[Repair]) -> list[Repair]:
+    """The decisions that stand, the newest first."""
+    return list(standing(repairs).values())[::-1]
+
+
+def decided_table(decisions: Sequence[Repair]) -> pd.DataFrame:
+    """One row a decision: photo, finding, column, values, who and when."""
+    return pd.DataFrame(
+        {
+            "Photo": [each.filename for each in decisions],
+            "Finding": [each.finding for each in decisions],
+            "Decision": [each.decision for each in decisions],
+            "Column": [each.column for each in decisions],
+            "Old": [each.old for each in decisions],
+            "New": [_new(each) for each in decisions],
+            "By": [each.by for each in decisions],
+            "When": pd.to_datetime([each.at for each in decisions], utc=True, errors="coerce"),
+        }
+    )
+
+
+def in_words(repair: Repair) -> str:
+    """A decision on one line."""
+    if repair.decision == "rejected":
+        return f"{repair.filename}: {repair.finding} rejected"
+    if repair.leaves_out:
+        return f"{repair.filename}: left out ({repair.finding})"
+    return f"{repair.filename}: {repair.column} {repair.old} → {repair.new}"
+
+
+def counted(decisions: Sequence[Repair]) -> str:
+    """How many decisions there are, and what they do."""
+    accepted = [each for each in decisions if each.decision == "accepted"]
+    out = sum(each.leaves_out for each in accepted)
+    rule = sum(each.by == "rule" for each in decisions)
+    return (
+        f"{len(accepted):,} accepted ({len(accepted) - out:,} values replaced, {out:,} photos left "
+        f"out) and {len(decisions) - len(accepted):,} rejected; {rule:,} of all by rule"
+    )
+
+
+def _new(repair: Repair) -> str:
+    if repair.decision == "rejected":
+        return ""
+    return repair.new or "left out"

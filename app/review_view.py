@@ -1,0 +1,149 @@
+"""The review of labels: check them, see what was found, decide one by one or by rule."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cached_audit, controls, notices, review_actions, review_card, review_decided, states
+from app.review_queue import Wanted, by_rule, decided, place_of, summary, waiting
+from core.audit.review import Reviewed, review
+from core.dataset.labels import Dataset
+from core.dataset.layout import dataset_folder
+from core.dataset.repairs import read_repairs
+from core.errors import LabelError
+
+if TYPE_CHECKING:
+    from core.audit.run import Audit
+
+SECTION = "Review"
+SURE = 0.9
+_SCORE = {"min_value": 0.0, "max_value": 1.0, "step": 0.05}
+
+
+def need_dataset() -> Dataset:
+    """The picked data set; where it cannot be read, also say that its labels can be reviewed."""
+    try:
+        return controls.need_dataset()
+    except LabelError as error:
+        states.show_error(error)
+        st.caption(
+            f"The section {SECTION} above checks labels that cannot be used yet, and labels whose "
+            "photos are not here."
+        )
+        st.stop()
+
+
+def show(source: Path) -> None:
+    """Draw the section for a data set: a folder, or one CSV file of labels.
+
+    Raises:
+        LabelError: The labels cannot be read as a table, or repairs.csv is broken.
+    """
+    notices.show()
+    made = _check(source)
+    folder = dataset_folder(source)
+    repairs = read_repairs(folder)
+    if made is not None:
+        _found(source, made, undoable=bool(repairs))
+    review_decided.show(folder, decided(repairs))
+
+
+def _check(source: Path) -> "Audit | None":
+    """The button, and the audit of the labels as they are now, where it was made."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.button("Check the labels", key="review_check", type="primary")
+        photos = st.toggle(
+            "Look at the photos too", key="review_photos",
+            help="Finds unreadable, dark and blurred photos, duplicates, and labels that EXIF "
+            "contradicts. It reads every photo.",
+        )  # fmt: skip
+    st.caption(
+        "Labels alone take some seconds per ten thousand rows. Photos take longer: half a "
+        "minute per thousand small ones, several minutes per thousand fresh from a phone."
+    )
+    made = cached_audit.known(source, photos)
+    if asked and made is None:
+        with st.status("Checking …") as status:
+            bar = st.progress(0.0)
+            made = cached_audit.audit(
+                source,
+                photos,
+                lambda done, of: bar.progress(done / of, f"{done} of {of} checks"),
+                lambda done, of: bar.progress(done / of, f"{done:,} of {of:,} photos read"),
+            )
+            status.update(label="Checked", state="complete")
+    if made is None:
+        st.info("These labels, as they are now, have not been checked so.")
+    return made
+
+
+def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
+    reviewed = review(made.root, made.findings)
+    if not reviewed:
+        st.success(f"Nothing looks wrong in {made.rows:,} rows.")
+        _skipped(made)
+        return
+    st.subheader("What looks wrong")
+    table = summary(reviewed)
+    st.dataframe(table, hide_index=True, column_config={"Surest": _two_digits()})
+    _skipped(made)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = _filter(list(table["Finding"]))
+        _accept_many(made, reviewed, wanted)
+    review_actions.show_fault()
+    queue = waiting(reviewed, wanted)
+    if not queue:
+        st.success("Nothing waits for a decision here.")
+        review_card.undo_button(made.root, undoable)
+        return
+    place = place_of(queue, review_actions.at())
+    review_card.show(queue, place, cached_audit.rows(source), undoable=undoable)
+
+
+def _filter(kinds: list[str]) -> Wanted:
+    # A kind that is no longer found can no longer be chosen.
+    if "review_kinds" in st.session_state:
+        st.session_state["review_kinds"] = [
+            kind for kind in st.session_state["review_kinds"] if kind in kinds
+        ]
+    chosen = st.multiselect("Kinds", kinds, key="review_kinds", placeholder="All kinds")
+    least = st.number_input("Score of at least", value=0.0, key="review_least", **_SCORE)
+    return Wanted(tuple(chosen), float(least))
+
+
+def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) -> None:
+    """Accept a kind by rule, once the reader has seen how many that are."""
+    with st.popover("Accept many …", key="review_many"):
+        kinds = [k for k in made.by_kind if by_rule(reviewed, k, 0.0)]
+        if not kinds:
+            st.write("Nothing undecided could be accepted by rule.")
+            return
+        first = kinds.index(wanted.kinds[0]) if wanted.kinds and wanted.kinds[0] in kinds else 0
+        kind = st.selectbox("Of the kind", kinds, first, key="review_rule_kind")
+        least = st.number_input(
+            "With a score of at least", value=SURE, key="review_rule_least", **_SCORE
+        )
+        own = by_rule(reviewed, kind, least)
+        out = sum(not each.finding.proposal for each in own)
+        st.write(
+            f"{len(own) - out:,} values would be replaced by what is proposed, and {out:,} photos "
+            "without a proposal left out. It can be taken back."
+        )
+        st.button(
+            f"Yes, accept all {len(own):,}", key="review_rule_yes", type="primary",
+            disabled=not own, on_click=review_actions.accept_kind,
+            args=(made.root, made.findings, kind, least),
+        )  # fmt: skip
+
+
+def _skipped(made: "Audit") -> None:
+    if made.skipped:
+        with st.expander(f"{len(made.skipped)} checks were not made"):
+            for each in made.skipped:
+                st.markdown(f"- {each.check}: {each.reason}")
+
+
+def _two_digits() -> object:
+    return st.column_config.NumberColumn(format="%.2f")
