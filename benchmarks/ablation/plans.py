@@ -28,6 +28,7 @@ PIECES = (
     Piece("near regions", "--loss.region-sigma-m 25", "--loss.region-sigma-m 0"),
     Piece("layer decay", "--stage2.layer-decay 0.9", "--stage2.layer-decay 1"),
     Piece("label smoothing", "--loss.label-smoothing 0.1", "--loss.label-smoothing 0"),
+    Piece("mixup", "--mixup-alpha 0.2", "--mixup-alpha 0"),
     Piece("huber in metres", "--loss.position-loss huber_m", "--loss.position-loss mse"),
     Piece("student t", "--loss.position-loss student_t", full=False),
     Piece("crops", "--augment.crop-probability 1", "--augment.crop-probability 0"),

@@ -1,11 +1,13 @@
 """The multi-task loss: cross-entropy for the region, squared errors for position and heading."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor
 
+from core.model.mixup import Mix
 from core.model.network import Outputs
 from core.model.place_answers import heading_near, position_near
 from core.model.places import PlaceHead
@@ -24,18 +26,27 @@ class Targets:
         position: `(n, 2)` normalised `(north, east)`; a row of NaN teaches no position.
         heading: `(n, 2)` unit vectors `(cos, sin)`.
         region_share: `(n, regions)` shares of each label, adding up to 1; absent: the region's.
+        mix: How the photos were mixed with each other; absent: they were not. Targets stay those
+            of the own photo, the one seen best.
     """
 
     region: Tensor
     position: Tensor
     heading: Tensor
     region_share: Tensor | None = None
+    mix: Mix | None = None
 
     def to(self, device: torch.device) -> "Targets":
         """Copy to a device."""
         share = None if self.region_share is None else self.region_share.to(device)
         whole = (self.region.to(device), self.position.to(device), self.heading.to(device))
-        return Targets(*whole, share)
+        return Targets(*whole, share, self.mix)
+
+    def partners(self, mix: Mix) -> "Targets":
+        """Targets of the photos that `mix` mixes these with."""
+        share = None if self.region_share is None else mix.partners_of(self.region_share)
+        region, heading = mix.partners_of(self.region), mix.partners_of(self.heading)
+        return Targets(region, mix.partners_of(self.position), heading, share)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,10 @@ def multi_task_loss(
     What is read off the place head is taught as the answer of the mode at the truth: choosing the
     mode is the place loss's business.
 
+    Where photos were mixed (see `core.model.mixup`), both cross-entropies are weighted means of
+    the own photo's and the partner's; errors of position and heading are the own photo's alone.
+    Partners are a permutation of the batch, so a share's weights hold for them too.
+
     Args:
         outputs: What the network says.
         targets: The truth.
@@ -98,10 +113,8 @@ def multi_task_loss(
         share: See `Share`.
         spread_m: Metres per normalised unit, north and east, for the losses in metres.
     """
-    label = targets.region if targets.region_share is None else targets.region_share
-    region = share.photos * F.cross_entropy(
-        outputs.region_logits.float(), label, label_smoothing=config.label_smoothing
-    )
+    region_logits, place_logits = outputs.region_logits, outputs.place_logits
+    region = share.photos * _mixed(targets, lambda of: _region_loss(region_logits, of, config))
     position = share.taught * _position_loss(outputs, targets, config, place_head, spread_m)
     heading = share.photos * _heading_loss(outputs, targets, place_head)
     total = (
@@ -110,10 +123,24 @@ def multi_task_loss(
         + config.heading_weight * heading
     )
     place = torch.zeros_like(region)
-    if place_head is not None and outputs.place_logits is not None:
-        place = share.taught * _place_loss(outputs.place_logits, targets, config, place_head)
+    if place_head is not None and place_logits is not None:
+        place = share.taught * _mixed(
+            targets, lambda of: _place_loss(place_logits, of, config, place_head)
+        )
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
+
+
+def _mixed(targets: Targets, loss: Callable[[Targets], Tensor]) -> Tensor:
+    """A loss of targets; where photos were mixed, the weighted mean with the partners'."""
+    if targets.mix is None:
+        return loss(targets)
+    return targets.mix.blend(loss(targets), loss(targets.partners(targets.mix)))
+
+
+def _region_loss(logits: Tensor, targets: Targets, config: LossConfig) -> Tensor:
+    label = targets.region if targets.region_share is None else targets.region_share
+    return F.cross_entropy(logits.float(), label, label_smoothing=config.label_smoothing)
 
 
 def _place_loss(

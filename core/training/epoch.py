@@ -3,6 +3,7 @@
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ class EpochWork:
                 accelerator.scaler.scale(torch.zeros(1, device=session.compute.device))
             return [0.0] * len(session.progress.sums)
         targets = session.data.targets(lesson.batch.rows, lesson.batch.heading_deg)
-        targets = targets.to(session.compute.device)
+        targets = replace(targets, mix=lesson.mix).to(session.compute.device)
         region, heading = known_metadata(targets, lesson.draws, session.config.p_known)
         features = lesson_features(lesson, session.model, session.compute)
         outputs = session.model.heads(features, region, heading)

@@ -136,6 +136,14 @@ class TrainConfig(BaseModel):
         description="Probability that a training photo's true region, and independently its true "
         "heading, is fed to the other heads in place of the model's own estimate",
     )
+    mixup_alpha: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Mix each training photo with another of its step, by a share drawn from "
+        "Beta(alpha, alpha): regions and places are taught by their shares, position and heading "
+        "as those of the photo seen best; 0: off, 0.2 is usual",
+    )
     patience: int = Field(
         10, ge=0, le=100, description="Epochs without improvement that end a stage; 0: never"
     )

@@ -146,13 +146,19 @@ def test_a_stop_file_stops_the_run_and_is_gone_afterwards(
     assert [report.epoch for report in fit(config, resume=True)] == [1, 2]
 
 
-def test_bfloat16_and_channels_last_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "epoch"),
+    [({"precision": "bf16"}, 2), ({"mixup_alpha": 0.4}, 1), ({"mixup_alpha": 0.4}, 2)],
+)
+def test_bfloat16_and_mixed_photos_go_on_exactly(
+    tiny_run: TinyRun, tmp_path: Path, options: dict[str, Any], epoch: int
+) -> None:
     def config(name: str) -> TrainConfig:
-        return tiny_run(tmp_path / name, precision="bf16", command="train")
+        return tiny_run(tmp_path / name, command="train", **options)
 
     list(fit(config("whole")))
     with pytest.raises(TrainingInterrupted):
-        list(fit(config("cut"), on_step=_stop_at(2, 2, signal.SIGINT)))
+        list(fit(config("cut"), on_step=_stop_at(epoch, 2, signal.SIGINT)))
     list(fit(config("cut"), resume=True))
     assert _ending(config("cut")) == _ending(config("whole"))
 
