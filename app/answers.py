@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice, controls, members_view, theme, wording
+from app import cached, choice, controls, members_view, sureness, theme, wording
 from app.evidence import strip
 from app.figures.regions import region_probabilities
 from app.legend import legend
@@ -21,6 +21,7 @@ from core.geo import distance_m, heading_error_deg
 from core.inference.prediction import Prediction, joined
 from core.inference.records import records
 from core.inference.writers import written
+from core.trust.applied import Trust
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -59,7 +60,10 @@ def one(
     shelf: Shelf,
     truth: Truth | None,
 ) -> None:
-    """Show one photo with its pin, heading, regions and evidence."""
+    """Show one photo with its pin, heading, regions and evidence; or that it is refused."""
+    trust = prediction.trust
+    if trust is not None and trust.refused[row] and not _anyway(trust, row, photo):
+        return
     palette, gallery = theme.palette(), predictor.gallery
     most = controls.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
     left, right = st.columns([2, 3])
@@ -67,10 +71,11 @@ def one(
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
         st.image(picture, caption=photo.name, width="stretch")
         _figures(prediction, row, truth)
+        sureness.figures(prediction, row)
         members_view.one_photo(prediction, row, predictor.card.ensemble)
+        shares = prediction.region_probabilities if trust is None else trust.region_probabilities
         st.plotly_chart(
-            region_probabilities(prediction.region_probabilities[row], _names(prediction), palette),
-            key="predict_regions",
+            region_probabilities(shares[row], _names(prediction), palette), key="predict_regions"
         )
     with right:
         deck = evidence_deck(
@@ -82,6 +87,8 @@ def one(
                     "training photos": palette.evidence}  # fmt: skip
         legend(meanings | ({"truth": palette.truth} if truth else {}))
     if gallery:
+        if (moved := sureness.moved(prediction, row, gallery)) is not None:
+            st.markdown(moved)
         strip(prediction, row, gallery, shelf, photo, most)
     for note in prediction.notes:
         st.caption(note)
@@ -96,6 +103,7 @@ def many(
     with left:
         table = pd.DataFrame(records(prediction))
         st.dataframe(table[_columns(table)], hide_index=True, height=choice.MAP_HEIGHT_PX - 60)
+        _refused(prediction)
         _downloads(predictor, prediction)
     with right:
         deck = pins_deck(
@@ -107,6 +115,21 @@ def many(
         st.info("Click a pin to see its photo and evidence.")
     else:
         one(predictor, prediction, chosen, photos[chosen], shelf, None)
+
+
+def _anyway(trust: Trust, row: int, photo: Photo) -> bool:
+    """Show a refused photo without a pin; return whether its answer is wanted anyway."""
+    left, right = st.columns([2, 3])
+    left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),
+               caption=photo.name, width="stretch")  # fmt: skip
+    with right:
+        return sureness.refused(trust, row, photo.name)
+
+
+def _refused(prediction: Prediction) -> None:
+    names = [prediction.filenames[row] for row in prediction.refused.nonzero()[0]]
+    if names:
+        st.warning(f"Not this campus, so without a pin: {', '.join(names)}")
 
 
 def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
@@ -134,7 +157,8 @@ def _row(count: int, name: str) -> int | None:
 
 def _columns(table: pd.DataFrame) -> list[str]:
     wanted = ("filename", "region_name", "region_probability", "latitude_refined",
-              "longitude_refined", "angle_refined", "heading_confidence", "member_spread_m",
+              "longitude_refined", "angle_refined", "refused", "radius_90_m", "wedge_90_deg",
+              "heading_confidence", "member_spread_m",
               "member_spread_deg")  # fmt: skip
     return [name for name in wanted if name in table]
 

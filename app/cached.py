@@ -99,7 +99,7 @@ def prediction(
         ImageError: The photo cannot be read.
         CheckpointError: As `predictor`.
     """
-    key = (*stamp(folder / "card.json"), (photo.name, photo.digest))
+    key = (*stamp(folder / "card.json", folder / "calibration.json"), (photo.name, photo.digest))
     return _prediction(predictor(folder), photo, key, known_region, known_heading_deg)
 
 

@@ -1,5 +1,6 @@
 """The training photos that speak for an answer: what, where, which way, how alike."""
 
+import numpy as np
 import streamlit as st
 
 from app import choice
@@ -15,6 +16,7 @@ from core.refine.gallery import Gallery
 COLUMNS = 6
 # A cosine of 1 but for rounding: the same photo, or a copy of it.
 SAME_PHOTO = 0.9995
+AGREE_M = 20.0
 
 
 def strip(
@@ -35,6 +37,9 @@ def strip(
     if prediction.similarity[row][0] >= SAME_PHOTO:
         st.warning("The first one is this very photo: the model was trained on it.")
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
+    near = int((away <= AGREE_M).sum())
+    walks = _walks(shelf, gallery, rows)
+    st.caption(f"{near} of these {len(rows)} stand within {AGREE_M:.0f} m of the pin.{walks}")
     unlike = feature_distance(prediction.similarity[row])
     chosen = choice.chosen("predict", lambda name: _rank(name, len(rows)), linked=False)
     for start in range(0, len(rows), COLUMNS):
@@ -54,6 +59,18 @@ def strip(
                 )
     if chosen is not None:
         _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+
+
+def _walks(shelf: Shelf, gallery: Gallery, rows: np.ndarray) -> str:
+    """On how many walks they were taken, where the loaded data set tells: one may be one visit."""
+    found = [shelf.row(gallery.filenames[row], gallery.position_m[row]) for row in rows]
+    if shelf.dataset is None or None in found:
+        return ""
+    table = shelf.dataset.table.loc[[row for row in found if row is not None]]
+    walks = {(visit, walk) for visit, walk in zip(table["visit"], table["walk"], strict=True)}
+    if ("", "") in walks:
+        return ""
+    return f" They are of {len(walks)} walk{'s' if len(walks) > 1 else ''}."
 
 
 def _compare(shelf: Shelf, gallery: Gallery, index: int, rank: int, photo: Photo) -> None:

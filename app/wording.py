@@ -11,3 +11,8 @@ def position(labels: Floats, frame: CoordinateFrame) -> str:
     unit = "" if frame.kind == "scaled_degrees" else frame.unit
     gap = " " if unit == "m" else ""
     return ", ".join(f"{value:.{_DECIMALS[frame.kind]}f}{gap}{unit}" for value in labels)
+
+
+def within(size: float, unit: str) -> str:
+    """A radius or a half-width; unknown where too few photos were there to promise one."""
+    return "unknown" if size != size else f"{size:.0f}{unit}"

@@ -2,7 +2,16 @@
 
 import streamlit as st
 
-from app import cached, controls, evaluate_view, evaluating, report_tables, theme, workspace
+from app import (
+    cached,
+    controls,
+    evaluate_view,
+    evaluating,
+    report_tables,
+    theme,
+    trust_view,
+    workspace,
+)
 from app.shelf import Shelf
 
 st.title("Evaluate")
@@ -17,7 +26,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 report, table = cached.report(folder), cached.predictions(folder)
 names, palette = report_tables.region_names(report, card.region_names), theme.palette()
 st.caption(report_tables.judged_on(report))
-sections = ("Overview", "Regions", "Positions", "Headings", "Files")
+sections = ("Overview", "Regions", "Positions", "Headings", "Trust", "Files")
 section = controls.pick_section("evaluate", sections)
 
 if section == "Overview":
@@ -29,5 +38,7 @@ elif section == "Positions":
     evaluate_view.positions(table, names, palette)
 elif section == "Headings":
     evaluate_view.headings(table, names, palette)
+elif section == "Trust":
+    trust_view.trust(report, names, palette)
 else:
     evaluate_view.downloads(folder, report)

@@ -5,7 +5,7 @@ import streamlit as st
 from app import cached, choice, controls, outcomes, theme
 from app.figures.regions import region_errors
 from app.legend import legend
-from app.maps.outcome_map import outcome_backdrop, outcome_deck, region_error_deck
+from app.maps.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
 from app.outcome_card import outcome_card
 from app.shelf import Shelf
 
@@ -20,12 +20,14 @@ section = controls.pick_section("map", ("Photos", "Regions"))
 if section == "Photos":
     wanted = controls.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
+    sure = RADIUS in table and st.toggle("Show how sure each answer is", key="map_radii")
     chosen = choice.chosen("outcomes", lambda name: outcomes.row_of(table, name))
     left, right = st.columns([3, 2])
     with left:
         deck = outcome_deck(
-            campus, table, found, palette, method=wanted.method, chosen=chosen, online=online
-        )
+            campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
+            radii=sure,
+        )  # fmt: skip
         choice.clickable_map(
             "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
         )
@@ -37,6 +39,10 @@ if section == "Photos":
         else:
             shelf = Shelf.judged(card, cached.report(place), controls.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
+    if "refused" in table and table["refused"].any():
+        refused = table.loc[table["refused"], "filename"]
+        with st.expander(f"{len(refused)} photos would be refused as not of this campus"):
+            st.dataframe(refused, hide_index=True)
     st.caption(f"{len(found)} of {len(table)} photos, the worst first")
     choice.clickable_table(
         "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()

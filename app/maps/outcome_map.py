@@ -9,6 +9,7 @@ from app.maps import layers
 from app.maps.backdrop import Backdrop
 from app.maps.decks import deck
 from app.maps.ground import Ground
+from app.maps.trust_layers import radius_layer
 from app.outcomes import Method
 from app.theme import Palette
 from core.model.card import Card
@@ -16,6 +17,7 @@ from core.refine.gallery import Gallery
 
 LAYER = "outcomes"
 ARROW_M = 26.0
+RADIUS = "radius_90_m"
 # So many dots of the usual size would hide one another.
 CROWD = 400
 
@@ -41,6 +43,7 @@ def outcome_deck(
     method: Method,
     chosen: int | None,
     online: bool,
+    radii: bool = False,
 ) -> pdk.Deck:
     """Truth and prediction of the shown photos, joined by lines; a click reports the row as `i`.
 
@@ -52,6 +55,8 @@ def outcome_deck(
         method: Which prediction is drawn.
         chosen: Row of the chosen photo, which gets arrows of both headings, or None.
         online: Whether a background is fetched from another host.
+        radii: Whether to draw the radius that holds the truth 90 % of the time about each
+            refined position, where the table has one.
     """
     ground = campus.ground()
     colour = palette.refined if method == "refined" else palette.prediction
@@ -62,6 +67,7 @@ def outcome_deck(
     radius = 4.0 if len(rows) < CROWD else 2.4
     drawn = [
         *campus.below(palette),
+        *_radii(ground, shown, palette, radii),
         layers.segments(ground, "errors", truth, predicted, palette.faint, opacity=0.7),
         layers.points(ground, f"{LAYER}-truth", truth, palette.truth, texts=texts, rows=rows,
                       radius_px=radius),
@@ -71,6 +77,13 @@ def outcome_deck(
     if chosen is not None:
         drawn += _chosen(ground, everything.loc[[chosen]], method, colour, palette)
     return deck(ground, drawn, palette, online=online)
+
+
+def _radii(ground: Ground, shown: pd.DataFrame, palette: Palette, wanted: bool) -> list[pdk.Layer]:
+    if not wanted or RADIUS not in shown:
+        return []
+    radius_m = shown[RADIUS].to_numpy(np.float64)
+    return [radius_layer(ground, outcomes.predicted_m(shown, "refined"), radius_m, palette)]
 
 
 def region_error_deck(

@@ -9,10 +9,12 @@ from app.maps import layers
 from app.maps.backdrop import Backdrop
 from app.maps.decks import deck
 from app.maps.ground import Ground
+from app.maps.trust_layers import region_layers, wedge_layer
 from app.theme import Palette
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.refine.gallery import Gallery
+from core.trust.applied import Trust
 
 ARROW_M = 34.0
 EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"
@@ -51,6 +53,8 @@ def evidence_deck(
     campus = backdrop(prediction, gallery)
     ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
     drawn.append(campus.names_layer(palette))
+    if prediction.trust is not None:
+        drawn += _sureness(ground, prediction, prediction.trust, row, palette)
     if gallery is not None:
         rows = prediction.neighbours[row][:most]
         drawn += _evidence(ground, gallery, rows, pin, palette)
@@ -74,18 +78,22 @@ def pins_deck(
     chosen: int | None,
     online: bool,
 ) -> pdk.Deck:
-    """Several photos: a pin with an arrow each; a click reports its row as `i`."""
+    """Several photos: a pin with an arrow each; a click reports its row as `i`.
+
+    Refused photos have no pin.
+    """
     campus = backdrop(prediction, gallery)
     ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
     drawn.append(campus.names_layer(palette))
-    pins = prediction.position_refined_m
+    pins, rows = prediction.position_refined_m, np.flatnonzero(~prediction.refused)
+    texts = [prediction.filenames[row] for row in rows]
     drawn += [
-        layers.arrows(ground, "headings", pins, prediction.heading_refined_deg, palette.refined,
-                      length_m=ARROW_M * 0.7, opacity=0.6),
-        layers.points(ground, PINS_LAYER, pins, palette.refined, radius_px=6,
-                      texts=prediction.filenames, ring=palette.background),
+        layers.arrows(ground, "headings", pins[rows], prediction.heading_refined_deg[rows],
+                      palette.refined, length_m=ARROW_M * 0.7, opacity=0.6),
+        layers.points(ground, PINS_LAYER, pins[rows], palette.refined, radius_px=6,
+                      texts=texts, rows=rows.tolist(), ring=palette.background),
     ]  # fmt: skip
-    if chosen is not None:
+    if chosen is not None and chosen in rows:
         drawn.append(layers.points(ground, "chosen", pins[[chosen]], palette.refined, radius_px=9,
                                    ring=palette.text))  # fmt: skip
     return deck(ground, drawn, palette, online=online)
@@ -104,6 +112,17 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
         regions,
         names,
     )
+
+
+def _sureness(
+    ground: Ground, prediction: Prediction, trust: Trust, row: int, palette: Palette
+) -> list[pdk.Layer]:
+    drawn = region_layers(ground, trust, row, palette)
+    half_deg = float(trust.wedge_deg[row, -1])
+    if np.isfinite(half_deg):
+        pin, heading = prediction.position_refined_m[row], prediction.heading_refined_deg[row]
+        drawn.append(wedge_layer(ground, pin, float(heading), half_deg, palette))
+    return drawn
 
 
 def _evidence(

@@ -1,6 +1,6 @@
 """One batch through the network: pixels in, plain arrays out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.dataset.decode import Pixels
 from core.geo import Floats, heading_unit
 from core.inference.known import Known
 from core.model.network import BearingsModel, Outputs
+from core.trust.appearance import SIZE, appearance
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Answers:
         heading: `(n, 2)` `(cos, sin)`, of any length.
         features: `(n, D)` float32 pooled features.
         views: `(n, anchors * bearings)` float64 logits of the place head; no column without one.
+        appearance: `(n, SIZE)` see `core.trust.appearance`; of the pixels, not of the network.
     """
 
     probabilities: Floats
@@ -32,6 +34,7 @@ class Answers:
     heading: Floats
     features: NDArray[np.float32]
     views: Floats
+    appearance: Floats
 
     @classmethod
     def joined(cls, parts: list[Self], regions: int, width: int, views: int) -> Self:
@@ -42,8 +45,9 @@ class Answers:
             np.empty((0, 2)),
             np.empty((0, width), np.float32),
             np.empty((0, views)),
+            np.empty((0, SIZE)),
         )
-        names = ("probabilities", "position", "heading", "features", "views")
+        names = ("probabilities", "position", "heading", "features", "views", "appearance")
         found = [
             np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
         ]
@@ -59,18 +63,19 @@ def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str)
         heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
     with torch.inference_mode():
         outputs = model(images.contiguous(memory_format=torch.channels_last), region, heading)
-    return answers_of(outputs)
+    return replace(answers_of(outputs), appearance=appearance(photos))
 
 
 @torch.inference_mode()
 def answers_of(outputs: Outputs) -> Answers:
-    """What the network says, as arrays on the CPU."""
+    """What the network says, as arrays on the CPU; appearance is NaN, as no pixels are here."""
     return Answers(
         outputs.region_logits.double().softmax(dim=1).cpu().numpy(),
         outputs.position.double().cpu().numpy(),
         outputs.heading.double().cpu().numpy(),
         outputs.features.float().cpu().numpy(),
         _views(outputs.place_logits, len(outputs.features)),
+        np.full((len(outputs.features), SIZE), np.nan),
     )
 
 

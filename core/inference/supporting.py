@@ -44,10 +44,10 @@ def _neighbours(
     if gallery is None:
         return Support(
             np.empty((n, 0, 2)), np.empty((n, 0)), np.empty((n, 0), np.int64), np.empty((n, 0)),
-            np.empty(0, np.int64), np.empty(0), np.empty((n, 0)), (),
+            np.empty(0, np.int64), np.empty(0), answers.appearance, np.empty((n, 0)), (),
         )  # fmt: skip
     rows, similarity = most_alike(answers.features, gallery, gallery.rows_of(exclude_ids, n))
     return Support(
         gallery.position_m[rows], gallery.heading_deg[rows], gallery.region[rows], similarity,
-        np.zeros(rows.shape[1], np.int64), np.ones(1), np.empty((n, 0)), (),
+        np.zeros(rows.shape[1], np.int64), np.ones(1), answers.appearance, np.empty((n, 0)), (),
     )  # fmt: skip

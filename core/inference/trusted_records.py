@@ -26,7 +26,7 @@ def add_trust(found: list[Record], prediction: Prediction, gallery: Gallery | No
     moved = prediction.moved_m
     for row, record in enumerate(found):
         record["moved_m"] = round(float(moved[row]), _METRES)
-        record["moved_by"] = [] if gallery is None else _moved_by(prediction, gallery, row)
+        record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
         record["calibrated"] = prediction.trust is not None
         record["refused"] = bool(prediction.refused[row])
         if prediction.trust is not None:
@@ -86,7 +86,7 @@ def _ring(prediction: Prediction, ring: Floats) -> list[list[float]]:
     return [[round(float(e), decimals), round(float(n), decimals)] for n, e in place]
 
 
-def _moved_by(prediction: Prediction, gallery: Gallery, row: int) -> list[str]:
+def moved_by(prediction: Prediction, gallery: Gallery, row: int) -> list[str]:
     """Names of the training photos with a share in the refined position, the greatest first."""
     weight = prediction.weight[row]
     order = np.argsort(-weight, kind="stable")

@@ -12,7 +12,8 @@ from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
 from core.trust.answered import Answered
 from core.trust.density import Density, make_density
 from core.trust.outline import Polygon, outline
-from core.trust.schema import LEVELS, Calibration, Pair, RefusalFit, ScaleFit
+from core.trust.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
+from core.trust.support import Support
 
 LEAST_SHARE = 1e-6
 """Probabilities are never less: a sure network that errs would have an infinite loss."""
@@ -149,17 +150,28 @@ def refuse(fit: RefusalFit | None, answers: Answered) -> tuple[Floats, NDArray[n
     n = len(answers.position_m)
     if fit is None or answers.support is None:
         return np.full(n, np.nan), np.zeros(n, bool)
-    names = answers.support.names
-    signals = answers.support.signals[:, [names.index(name) for name in fit.signals]]
-    score = strangeness(fit, signals)
+    score = strangeness(fit, answers.support)
     return score, score > fit.threshold
 
 
-def strangeness(fit: RefusalFit, signals: Floats) -> Floats:
-    """Scores `(n,)` of signals `(n, s)` in the order of the fit; what is not finite is strange."""
+def strangeness(fit: RefusalFit, support: Support) -> Floats:
+    """Scores `(n,)` of n photos; greater: less like the campus. What is not finite is strange."""
+    chosen = [support.names.index(name) for name in fit.signals[:-1]]
+    glance = familiarity(fit.appearance, support.appearance)
+    signals = np.concatenate([support.signals[:, chosen], glance[:, None]], axis=1)
     signals = np.where(np.isfinite(signals), signals, -np.inf)
     comparable = (np.clip(signals, fit.low, fit.high) - np.asarray(fit.mean)) / np.asarray(fit.std)
     return np.asarray(fit.intercept - comparable @ np.asarray(fit.weights))
+
+
+def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
+    """How near `(n,)` photos look to genuine ones: minus the logarithm of their distance.
+
+    The distance is Mahalanobis's, of numbers `(n, a)`.
+    """
+    apart = (appearance - np.asarray(fit.mean)) / np.asarray(fit.std)
+    squared = np.einsum("ni,ij,nj->n", apart, np.asarray(fit.precision), apart)
+    return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))
 
 
 def _times(size: Floats, ratio: Pair) -> Floats:

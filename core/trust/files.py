@@ -16,7 +16,7 @@ _MEND = "make it again with `python -m core calibrate"
 
 
 def answers_key(card: Card) -> str:
-    """Name whatever decides a checkpoint's answers: its weights, or its members', and refinement.
+    """Name whatever decides answers: weights (a checkpoint's or its members'), crops, refinement.
 
     A calibration is about answers; with other weights or another refinement it means nothing.
     """
@@ -25,6 +25,8 @@ def answers_key(card: Card) -> str:
     ]  # fmt: skip
     agree = None if card.ensemble is None else card.ensemble.agree_m
     content = [card.weights, card.refine, members, agree]
+    if card.tta is not None:
+        content.append(card.tta.model_dump(mode="json"))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

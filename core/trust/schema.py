@@ -76,10 +76,26 @@ class HeadingFit(_Part):
     ratio: Pair
 
 
+class AppearanceFit(_Part):
+    """What genuine photos look like at a glance: a normal distribution of standardised numbers."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    precision: tuple[tuple[float, ...], ...]
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        lengths = {len(self.std), len(self.precision), *map(len, self.precision)}
+        if lengths != {len(self.mean)}:
+            raise ValueError("mean, std and precision of the appearance must have one length")
+        return self
+
+
 class RefusalFit(_Part):
     """How unlike the campus a photo is: `intercept - weights . z`, z the signals made comparable.
 
     Attributes:
+        appearance: What gives the last signal.
         signals: Names of what is looked at.
         low: Signals are not followed below this; what lies there is known to be odd already.
         high: The same, above.
@@ -92,6 +108,7 @@ class RefusalFit(_Part):
         negatives: How many photos of each kind were made up to fit the weights.
     """
 
+    appearance: AppearanceFit
     signals: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]

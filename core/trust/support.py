@@ -17,6 +17,7 @@ from core.refine.gallery import Gallery
 
 NEIGHBOURS = 32
 _SIDE = ("position_m", "heading_deg", "region", "similarity")
+_OWN = ("appearance", "signals")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Support:
         source: `(m,)` which network found each neighbour: an ensemble's members have their own,
             whose cosines do not compare.
         share: `(networks,)` what each network's neighbours weigh together; they add up to 1.
+        appearance: `(n, a)` what the photos look like at a glance.
         signals: `(n, s)`, greater: more like the campus.
         names: What the signals are called.
     """
@@ -41,6 +43,7 @@ class Support:
     similarity: Floats
     source: NDArray[np.int64]
     share: Floats
+    appearance: Floats
     signals: Floats
     names: tuple[str, ...]
 
@@ -51,7 +54,13 @@ class Support:
             self.position_m.shape, self.region.shape, self.similarity.shape, self.source.shape,
             self.signals.shape,
         )  # fmt: skip
-        if shapes != ((n, m, 2), (n, m), (n, m), (m,), (n, len(self.names))):
+        if len(self.appearance) != n or shapes != (
+            (n, m, 2),
+            (n, m),
+            (n, m),
+            (m,),
+            (n, len(self.names)),
+        ):
             raise ValueError(f"support of {n} photos and {m} neighbours does not fit: {shapes}")
 
     def weights(self, softness: float) -> Floats:
@@ -66,14 +75,14 @@ class Support:
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
         """The support of some of the photos."""
-        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in (*_SIDE, "signals")}
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in (*_SIDE, *_OWN)}
         return replace(self, **arrays)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Put the photos of several calls of one predictor together."""
         first = parts[0]
-        grown = (*_SIDE, "signals")
+        grown = (*_SIDE, *_OWN)
         arrays: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts]) for name in grown
         }

@@ -5,6 +5,7 @@ import pytest
 
 from core.calibration.negatives import KINDS, make_negatives, shuffled
 from core.calibration.refusals import ACCEPTED, fit_refusal
+from core.trust.appearance import SIZE, appearance
 from core.trust.applied import strangeness
 from core.trust.support import Support
 from tests.trust.worlds import world
@@ -26,13 +27,14 @@ def strange(n: int, seed: int) -> Support:
 def test_the_threshold_accepts_what_was_promised_and_refuses_strangers() -> None:
     fit = fit_refusal(genuine(600, 1), {"a": strange(100, 2)}, np.arange(600) // 2)
     assert fit is not None
-    fresh, odd = genuine(2000, 3).signals, strange(2000, 4).signals
+    fresh, odd = genuine(2000, 3), strange(2000, 4)
     accepted = (strangeness(fit, fresh) <= fit.threshold).mean()
     assert accepted == pytest.approx(ACCEPTED, abs=0.025)
     assert (strangeness(fit, odd) > fit.threshold).mean() > 0.8
     assert fit.weights[0] > 5 * abs(fit.weights[2])
     # What no photo ever was is strange, however odd.
-    assert strangeness(fit, np.array([[np.nan, -1e9, -1e9]]))[0] > fit.threshold
+    lost = replace(fresh, signals=np.full(fresh.signals.shape, np.nan))
+    assert (strangeness(fit, lost) > fit.threshold).all()
 
 
 def test_negatives_have_no_say_in_how_many_genuine_photos_are_refused() -> None:
@@ -40,7 +42,7 @@ def test_negatives_have_no_say_in_how_many_genuine_photos_are_refused() -> None:
     for negatives in ({"a": strange(50, 2)}, {"a": strange(900, 5), "b": genuine(300, 6)}):
         fit = fit_refusal(genuine(400, 1), negatives, groups)
         assert fit is not None
-        fresh = genuine(4000, 7).signals
+        fresh = genuine(4000, 7)
         assert (strangeness(fit, fresh) <= fit.threshold).mean() > 0.92
 
 
@@ -69,3 +71,23 @@ def test_tiles_change_places_and_keep_their_pixels() -> None:
     first = moved[0, :16, :16]
     tiles = [photos[0, a : a + 16, b : b + 16] for a in range(0, 64, 16) for b in range(0, 64, 16)]
     assert any((first == tile).all() for tile in tiles)
+
+
+def test_what_looks_unlike_any_genuine_photo_is_refused_whatever_the_network_says() -> None:
+    pages = replace(strange(200, 2), appearance=genuine(200, 2).appearance * 6.0)
+    fit = fit_refusal(genuine(600, 1), {"pages": pages}, np.arange(600) // 2)
+    assert fit is not None
+    fresh = genuine(500, 8)
+    drawn = replace(fresh, appearance=fresh.appearance * 6.0, signals=fresh.signals - 1.0)
+    assert (strangeness(fit, drawn) > fit.threshold).mean() > 0.8
+
+
+def test_appearance_tells_a_page_from_a_scene() -> None:
+    rng = np.random.default_rng(0)
+    scene = rng.integers(0, 256, (1, 80, 80, 3), np.uint8)
+    page = np.full((1, 80, 80, 3), 240, np.uint8)
+    found = appearance(np.concatenate([scene, page]))
+    assert found.shape == (2, SIZE)
+    assert np.isfinite(found).all()
+    assert np.abs(found[0] - found[1]).max() > 1.0
+    assert appearance(scene[:0]).shape == (0, SIZE)

@@ -43,6 +43,8 @@ def world(
         np.sort(rng.uniform(0.5, 0.99, (n, neighbours)), axis=1)[:, ::-1],
         np.zeros(neighbours, np.int64),
         np.ones(1),
+        rng.normal(size=(n, 4))
+        @ np.array([[1, 0.5, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
         rng.normal(2.0, 1.0, (n, len(names))),
         names,
     )

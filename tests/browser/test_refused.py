@@ -1,0 +1,48 @@
+"""A photo of somewhere else, as its visitor meets it: refused without a pin, answered if asked."""
+
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.visitor import ROOT, Visitor, app
+
+pytestmark = pytest.mark.browser
+SHIPPED = ROOT / "checkpoints" / "demo-campus"
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app over a workspace with the calibrated checkpoint and nothing else."""
+    root = tmp_path_factory.mktemp("shipped")
+    shutil.copytree(SHIPPED, root / "checkpoints" / "demo-campus")
+    with app(root) as url:
+        yield url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_photo_of_nowhere_gets_no_pin_until_it_is_asked_for(
+    shipped: str, visit: Callable[..., Visitor], scheme: str, tmp_path: Path
+) -> None:
+    visitor = visit(shipped, scheme)
+    page = visitor.open("predict")
+    picture = io.BytesIO()
+    Image.fromarray(np.full((200, 200, 3), (240, 238, 230), np.uint8)).save(picture, "PNG")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        [{"name": "page.png", "mimeType": "image/png", "buffer": picture.getvalue()}]
+    )
+    visitor.rest()
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text("Not this campus")
+    assert page.get_by_test_id("stDeckGlJsonChart").count() == 0
+    expect(main).not_to_contain_text("Facing")
+    page.get_by_text("Show the answer anyway").click()
+    visitor.rest()
+    expect(page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first).to_be_visible()
+    expect(main).to_contain_text("Facing")
+    assert visitor.exceptions == []
