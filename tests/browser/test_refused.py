@@ -1,6 +1,5 @@
 """A photo of somewhere else, as its visitor meets it: refused without a pin, answered if asked."""
 
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,12 +30,9 @@ def test_a_photo_of_nowhere_gets_no_pin_until_it_is_asked_for(
 ) -> None:
     visitor = visit(shipped, scheme)
     page = visitor.open("predict")
-    picture = io.BytesIO()
-    Image.fromarray(np.full((200, 200, 3), (240, 238, 230), np.uint8)).save(picture, "PNG")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
-        [{"name": "page.png", "mimeType": "image/png", "buffer": picture.getvalue()}]
-    )
-    visitor.rest()
+    photo = tmp_path / "page.jpg"
+    Image.fromarray(np.full((200, 200, 3), (240, 238, 230), np.uint8)).save(photo)
+    visitor.drop(photo)
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("Not this campus")
     assert page.get_by_test_id("stDeckGlJsonChart").count() == 0
