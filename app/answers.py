@@ -85,6 +85,8 @@ def one(
         choice.clickable_map("predict", deck, str, "Predicted position, heading and evidence")
         meanings = {"refined position": palette.refined, "as the network says": palette.prediction,
                     "training photos": palette.evidence}  # fmt: skip
+        if trust is not None:
+            st.caption("Shaded: areas that hold the true place half and nine tenths of the time.")
         legend(meanings | ({"truth": palette.truth} if truth else {}))
     if gallery:
         if (moved := sureness.moved(prediction, row, gallery)) is not None:

@@ -64,7 +64,8 @@ def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
 
 def refused(trust: Trust, row: int, name: str) -> bool:
     """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
-    st.error(f"**Not this campus.** `{name}`: {reason(trust, row)}.", icon=":material/block:")
+    why = str(reason(trust, row)).removeprefix("not this campus: ")
+    st.error(f"**Not this campus.** `{name}` is {why}.", icon=":material/block:")
     with st.expander(
         "Show the answer anyway", key=f"predict_anyway_{row}", on_change="rerun"
     ) as box:

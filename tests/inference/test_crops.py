@@ -24,7 +24,7 @@ ALL = np.array([1.0, 1.0])
 def _answers(position: list[list[float]], heading_deg: list[float]) -> Answers:
     n = len(position)
     given = np.full((n, 2), 0.5), np.array(position, np.float64), heading_unit(heading_deg)
-    return Answers(*given, np.ones((n, 3), np.float32), np.empty((n, 0)))
+    return Answers(*given, np.ones((n, 3), np.float32), np.empty((n, 0)), np.empty((n, 0)))
 
 
 def test_crops_come_in_pairs_and_lie_inside_the_photo() -> None:
