@@ -5,6 +5,11 @@ from benchmarks.ablation.pieces import Piece, Plan
 PLACES = ("place head",)
 
 PIECES = (
+    Piece(
+        "fast rates",
+        "--stage2.lr-backbone 0.001 --stage2.lr-heads 0.002 --stage2.weight-decay 0.02",
+        "--stage2.lr-backbone 0.0001 --stage2.lr-heads 0.001 --stage2.weight-decay 0.0001",
+    ),
     Piece("place head", "--model.place-anchors 128", "--model.place-anchors 0"),
     Piece(
         "anchors answer",
@@ -25,11 +30,13 @@ PIECES = (
         needs=PLACES,
     ),
     Piece("ema", "--ema-decay 0.99", "--ema-decay 0"),
-    Piece("near regions", "--loss.region-sigma-m 25", "--loss.region-sigma-m 0"),
-    Piece("layer decay", "--stage2.layer-decay 0.9", "--stage2.layer-decay 1"),
+    Piece("near regions", "--loss.region-sigma-m 10", "--loss.region-sigma-m 0", full=False),
+    Piece("layer decay", "--stage2.layer-decay 0.9", "--stage2.layer-decay 1", full=False),
     Piece("label smoothing", "--loss.label-smoothing 0.1", "--loss.label-smoothing 0"),
-    Piece("mixup", "--mixup-alpha 0.2", "--mixup-alpha 0"),
-    Piece("huber in metres", "--loss.position-loss huber_m", "--loss.position-loss mse"),
+    Piece("mixup", "--mixup-alpha 0.2", "--mixup-alpha 0", full=False),
+    Piece(
+        "huber in metres", "--loss.position-loss huber_m", "--loss.position-loss mse", full=False
+    ),
     Piece("student t", "--loss.position-loss student_t", full=False),
     Piece("crops", "--augment.crop-probability 1", "--augment.crop-probability 0"),
     Piece("own estimates", "--p-known 0.5", "--p-known 1"),
@@ -39,6 +46,7 @@ PIECES = (
         "--gallery-dimensions 256 --gallery-whiten 0.5",
         "--gallery-dimensions none --gallery-whiten 0",
     ),
+    Piece("test crops", "--tta.views 3", "--tta.views 1"),
     Piece(
         "mirror rule",
         "--augment.mirror-probability 0.5 --augment.mirror-rule reference",
@@ -50,9 +58,9 @@ PIECES = (
 BACKBONE = "--backbone mobilenetv2_100 --weights {weights} --patience 0 "
 
 PLANS = {
-    "demo": Plan(BACKBONE + "--input-size 64 --epochs 15 --stage1.epochs 10", PIECES),
+    "demo": Plan(BACKBONE + "--input-size 64 --epochs 8 --stage1.epochs 5", PIECES),
     "real": Plan(
-        BACKBONE + "--input-size 128 --epochs 12 --stage1.epochs 10",
+        BACKBONE + "--input-size 96 --epochs 12 --stage1.epochs 10",
         PIECES,
         (("heads only", "--epochs 0 --stage1.epochs 60 --stage1.views 8"),),
     ),

@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors.numpy import load_file
 
 from core.dataset.prepare import prepare_dataset
-from core.dataset.splits import make_split
+from core.dataset.protocols import make_split
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 
