@@ -32,7 +32,7 @@ def make_checkpoint(
 ) -> Path:
     """Write a checkpoint for the dataset `root`; without `refine` it has no gallery."""
     torch.manual_seed(seed)
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=64)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=64, place_anchors=0)
     dataset, store = prepare_dataset(root, STORE_SIZE)
     split = make_split(dataset, "spot", 0)
     model = build_model(config, dataset.regions)

@@ -4,14 +4,21 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import BearingsError, CheckpointError
 from core.files import write_json
 from core.geo import CoordinateFrame, LocalFrame
 from core.model.ensemble_card import EnsembleCard
 from core.model.normaliser import Normaliser
-from core.model.schema import ModelConfig, TtaConfig
+from core.model.schema import ModelConfig, TtaConfig, as_made
 
 SCHEMA_VERSION = 1
 # Programs that know no ensembles say "newer: update", instead of missing the weights.
@@ -92,6 +99,11 @@ class Card(BaseModel):
     trained: bool = True
     tta: TtaCard | None = None
     ensemble: EnsembleCard | None = None
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _as_made(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return as_made(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:

@@ -1,12 +1,33 @@
 """Options of the model; read by forms, cards and the command line, so nothing heavy here."""
 
+import re
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_TRANSFORMERS = re.compile(r"vit|deit|swin|former|beit|eva|cait|volo|dino")
+BEFORE_PLACES = {
+    "place_anchors": 0,
+    "position_head": "regression",
+    "heading_head": "vector",
+    "region_from_places": 0.0,
+}
+"""What a network is that says nothing of these: it was made before they could be chosen."""
+
+
+def as_made(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a network that is stored somewhere, completed by what they meant when written."""
+    return BEFORE_PLACES | dict(content)
+
+
+def is_transformer(backbone: str) -> bool:
+    """Whether a backbone is a transformer, by the names that timm gives them."""
+    return _TRANSFORMERS.search(backbone) is not None
+
 
 class ModelConfig(BaseModel):
-    """What the network is made of. Defaults are the specification's."""
+    """What the network is made of. Defaults are what the ablation supports."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +75,7 @@ class ModelConfig(BaseModel):
         description="Width of the learnt region embedding that position and heading heads receive",
     )
     place_anchors: int = Field(
-        0,
+        128,
         ge=0,
         le=4096,
         description="Most places of the place head, a further head that tells views apart, which "
@@ -71,18 +92,18 @@ class ModelConfig(BaseModel):
     )
 
     position_head: Literal["regression", "anchors"] = Field(
-        "regression",
+        "anchors",
         description="regression: two numbers; anchors: the strongest mode of the place head's "
         "distribution, with a learnt offset of each anchor, so that two places that look alike are "
         "never averaged",
     )
     heading_head: Literal["vector", "bearings"] = Field(
-        "vector",
+        "bearings",
         description="vector: regressed cosine and sine; bearings: the strongest mode of the place "
         "head's bearings at the predicted place, so that opposite views are never averaged",
     )
     region_from_places: float = Field(
-        0.0,
+        0.5,
         ge=0,
         le=1,
         description="Share of the region's answer that is read off the place head, by the regions "
@@ -94,6 +115,13 @@ class ModelConfig(BaseModel):
         """Whether any answer is read off the place head."""
         regressed = self.position_head == "regression" and self.heading_head == "vector"
         return not regressed or self.region_from_places > 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_to_read(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Without places the other heads answer, unless something else was asked for."""
+        without = isinstance(values, dict) and values.get("place_anchors") in (0, "0")
+        return BEFORE_PLACES | values if without else values
 
     @model_validator(mode="after")
     def _places_to_read(self) -> Self:
@@ -155,7 +183,7 @@ class TtaConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     views: int = Field(
-        1,
+        3,
         ge=1,
         le=9,
         description="Views of every photo that are averaged: 1 is the photo alone, 3 adds a crop "

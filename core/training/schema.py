@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
-from core.model.schema import LossConfig, ModelConfig, TtaConfig
+from core.model.schema import LossConfig, ModelConfig, TtaConfig, is_transformer
 from core.refine.schema import RefineConfig
 
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
@@ -23,7 +23,7 @@ class Stage1Config(BaseModel):
         None,
         ge=0,
         le=10_000,
-        description="Epochs with a frozen backbone; empty: 10, or 0 for random weights, whose "
+        description="Epochs with a frozen backbone; empty: 2, or 0 for random weights, whose "
         "features are worth nothing yet",
     )
     lr: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of the heads")
@@ -49,12 +49,12 @@ class Stage2Config(BaseModel):
         None,
         gt=0,
         le=1,
-        description="Highest learning rate of the backbone; empty: 1e-4, or lr_heads for random "
-        "weights",
+        description="Highest learning rate of the backbone; empty: half of lr_heads, a twentieth "
+        "of it for transformers, all of it for random weights",
     )
-    lr_heads: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of the heads")
+    lr_heads: float = Field(2e-3, gt=0, le=1, description="Highest learning rate of the heads")
     weight_decay: float = Field(
-        1e-4, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
+        0.02, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
     )
     layer_decay: float = Field(
         1.0,
@@ -114,14 +114,15 @@ class TrainConfig(BaseModel):
         None,
         ge=2,
         le=4096,
-        description="Compress the gallery's features to this many dimensions; empty: keep all, or "
+        description="Compress the gallery's features to this many dimensions; empty: 256, or "
         "without training what validation chooses",
     )
-    gallery_whiten: float = Field(
-        0.0,
+    gallery_whiten: float | None = Field(
+        None,
         ge=0,
         le=1,
-        description="How far the gallery's compressed features are whitened: 0 not, 1 fully",
+        description="How far the gallery's compressed features are whitened: 0 not, 1 fully; "
+        "empty: 0.5 where gallery_dimensions is empty too, else not",
     )
     batch_size: int = Field(
         32,
@@ -156,7 +157,7 @@ class TrainConfig(BaseModel):
         5.0, gt=0, description="Longest gradient of a step; empty: unlimited"
     )
     ema_decay: float = Field(
-        0.0,
+        0.99,
         ge=0,
         lt=1,
         description="Decay of the weights' running average that is validated and saved; 0: off",
@@ -215,7 +216,7 @@ class TrainConfig(BaseModel):
             return 0
         if self.stage1.epochs is not None:
             return self.stage1.epochs
-        return 0 if self.model.weights == "random" else 10
+        return 0 if self.model.weights == "random" else 2
 
     @property
     def stage2_epochs(self) -> int:
@@ -232,4 +233,6 @@ class TrainConfig(BaseModel):
         """Learning rate of the backbone in stage 2, after the rule for random weights."""
         if self.stage2.lr_backbone is not None:
             return self.stage2.lr_backbone
-        return self.stage2.lr_heads if self.model.weights == "random" else 1e-4
+        if self.model.weights == "random":
+            return self.stage2.lr_heads
+        return self.stage2.lr_heads * (0.05 if is_transformer(self.model.backbone) else 0.5)

@@ -17,17 +17,25 @@ NOTE = (
 
 Space = tuple[int | None, float]
 SPACES: tuple[Space, ...] = ((None, 0.0), (128, 0.5), (256, 0.5), (512, 0.5), (128, 1.0))
-"""Dimensions and whitening of the features that are tried, the plainest first.
+"""Dimensions and whitening of features that are tried without training, the plainest first.
 
 A backbone made for another task has a few directions that vary most and say least; dividing by
 (a root of) the spread lets the others speak (Jégou & Chum 2012).
 """
+TRAINED_SPACE: Space = (256, 0.5)
+"""What is taken where a network was trained for the place: half-whitened, as the ablation supports;
+features of no more than so many dimensions stay as they are."""
 
 
 def spaces(config: TrainConfig) -> Iterator[Space]:
     """The spaces to choose from: all of them, or the one that the options name."""
-    given = (config.gallery_dimensions, config.gallery_whiten)
-    yield from SPACES if config.zero_training and given == (None, 0.0) else (given,)
+    dimensions, whiten = config.gallery_dimensions, config.gallery_whiten
+    if dimensions is not None or whiten is not None:
+        yield dimensions, whiten or 0.0
+    elif config.zero_training:
+        yield from SPACES
+    else:
+        yield TRAINED_SPACE
 
 
 def untrained_figures(found: Retrieved, data: TrainingData) -> dict[str, float]:

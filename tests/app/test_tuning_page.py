@@ -34,7 +34,7 @@ SPACE = {
 def _searched(root: Path, dataset: Path, trials: int = 8) -> Path:
     """A study whose trials were told: one pruned, one failed, the rest better and better."""
     path = root / "runs" / "tune-1"
-    model = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    model = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     train = TrainConfig(dataset=dataset, run=path, model=model)
     config = TuneConfig(study=path, trials=trials, space=SPACE, train=train)
     folder = StudyFolder.of(config)

@@ -22,7 +22,7 @@ def options(dataset: Path, run: Path) -> TrainConfig:
     return TrainConfig(
         dataset=dataset,
         run=run,
-        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0),
         stage1=Stage1Config(epochs=1),
         stage2=Stage2Config(epochs=1),
         split=SplitConfig(protocol="spot"),
@@ -85,7 +85,7 @@ def test_positions_are_scaled_to_the_training_part(
 
 def test_each_network_hears_only_what_the_reference_feeds_it() -> None:
     images = torch.rand(2, 3, 32, 32)
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     fed = torch.tensor([0, 1]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     other = torch.tensor([2, 0]), torch.tensor([[0.0, -1.0], [-1.0, 0.0]])
     heard = {"region": (False, False), "heading": (True, False), "position": (True, True)}

@@ -115,7 +115,7 @@ def test_a_queued_run_is_cancelled_there_and_goes_on_here(
     config = TrainConfig(
         dataset=shared_campus,
         run=runs / "queued",
-        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0),
         stage2=Stage2Config(epochs=10_000),
         batch_size=16, patience=0, threads=1, workers=0, device="cpu",
     )  # fmt: skip

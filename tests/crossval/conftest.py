@@ -16,7 +16,9 @@ def tiny_crossval(dataset: Path, out: Path, **changes: object) -> CrossvalConfig
         "dataset": dataset,
         "run": out,
         "split": SplitConfig(folds=3),
-        "model": ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        "model": ModelConfig(
+            backbone="test_resnet", weights="random", input_size=32, place_anchors=0
+        ),
         "stage2": Stage2Config(epochs=2),
         "batch_size": 16,
         "patience": 0,

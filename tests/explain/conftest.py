@@ -49,7 +49,9 @@ def _photo(side: int) -> NDArray[np.uint8]:
 
 def _network(backbone: str, input_size: int, seed: int) -> Checkpoint:
     torch.manual_seed(seed)
-    config = ModelConfig(backbone=backbone, input_size=input_size, weights="random")
+    config = ModelConfig(
+        backbone=backbone, input_size=input_size, weights="random", place_anchors=0
+    )
     model = build_model(config, REGIONS).eval()
     card = Card(
         created="2026-01-01T00:00:00+00:00",

@@ -64,7 +64,9 @@ class Stage:
         config = TrainConfig(
             dataset=self.dataset,
             run=self.root / name,
-            model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+            model=ModelConfig(
+                backbone="test_resnet", weights="random", input_size=32, place_anchors=0
+            ),
             stage2=Stage2Config(epochs=EPOCHS),
             batch_size=16,
             patience=0,

@@ -33,7 +33,7 @@ def tiny(dataset: Path, run: Path, epochs: int) -> TrainConfig:
     return TrainConfig(
         dataset=dataset,
         run=run,
-        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0),
         stage2=Stage2Config(epochs=epochs),
         batch_size=16,
         patience=0,

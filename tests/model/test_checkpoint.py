@@ -17,9 +17,9 @@ from core.model.card import Card, PreprocessCard, SplitCard, read_card
 from core.model.checkpoint import load_checkpoint, save_checkpoint
 from core.model.network import BearingsModel
 from core.model.normaliser import Normaliser
-from core.model.schema import ModelConfig
+from core.model.schema import BEFORE_PLACES, ModelConfig
 
-CONFIG = ModelConfig(backbone="test_vit", weights="random", input_size=32)
+CONFIG = ModelConfig(backbone="test_vit", weights="random", input_size=32, place_anchors=0)
 
 
 def _card(model: BearingsModel, regions: tuple[str, ...] = ("1", "2", "north")) -> Card:
@@ -183,3 +183,13 @@ def test_no_checkpoint_and_no_folder_are_told_apart(tmp_path: Path) -> None:
         read_card(tmp_path)
     with pytest.raises(CheckpointError, match="no checkpoint folder"):
         read_card(tmp_path / "nowhere")
+
+
+def test_a_card_from_before_places_keeps_its_regression_heads(folder: Path) -> None:
+    def forget(card: dict[str, Any]) -> None:
+        for name in BEFORE_PLACES:
+            del card["model"][name]
+
+    _edit(folder, forget)
+    model = read_card(folder).model
+    assert {name: getattr(model, name) for name in BEFORE_PLACES} == BEFORE_PLACES

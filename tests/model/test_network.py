@@ -9,7 +9,7 @@ from torch import Tensor
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import ModelConfig
 
-CONFIG = ModelConfig(backbone="test_vit", weights="random", input_size=32)
+CONFIG = ModelConfig(backbone="test_vit", weights="random", input_size=32, place_anchors=0)
 REGIONS = 5
 
 

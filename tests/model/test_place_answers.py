@@ -245,6 +245,6 @@ def test_two_close_bearings_are_one_direction() -> None:
 
 def test_options_that_need_a_place_head_say_so() -> None:
     with pytest.raises(ValueError, match="set place_anchors too"):
-        ModelConfig(position_head="anchors")
+        ModelConfig(position_head="anchors", place_anchors=0)
     with pytest.raises(ValueError, match="at least 4 place_bearings"):
         ModelConfig(heading_head="bearings", place_anchors=4, place_bearings=2)

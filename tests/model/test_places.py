@@ -5,7 +5,7 @@ import torch
 from core.model.losses import Targets, multi_task_loss
 from core.model.network import BearingsModel
 from core.model.places import PlaceHead, find_anchors
-from core.model.schema import LossConfig, ModelConfig
+from core.model.schema import LossConfig, ModelConfig, as_made
 
 EAST = torch.tensor([[0.0, 1.0]])
 
@@ -33,7 +33,9 @@ def test_distances_are_metres_not_normalised_units() -> None:
 
 
 def test_the_place_loss_adds_to_the_total_and_skips_positions_that_are_not_believed() -> None:
-    config = ModelConfig(backbone="test_resnet", weights="random", place_anchors=2)
+    config = ModelConfig.model_validate(
+        as_made({"backbone": "test_resnet", "weights": "random", "place_anchors": 2})
+    )
     model = BearingsModel(config, region_count=2).eval()
     assert model.place_head is not None
     model.place_head.put_anchors(np.eye(2, dtype=np.float32), (10.0, 10.0))

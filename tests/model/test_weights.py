@@ -17,7 +17,8 @@ REGIONS = ("1", "2")
 
 def _build(backbone: str, weights: Path | str, size: int = 32) -> BearingsModel:
     return build_model(
-        ModelConfig(backbone=backbone, weights=str(weights), input_size=size), REGIONS
+        ModelConfig(backbone=backbone, weights=str(weights), input_size=size, place_anchors=0),
+        REGIONS,
     )
 
 
@@ -111,7 +112,7 @@ def test_pretrained_without_a_network_says_what_to_do() -> None:
 @pytest.mark.parametrize("backbone", ["resnet_of_nobody", "resnet10t_of_nobody.tag"])
 def test_unknown_names_are_errors_before_any_download(backbone: str) -> None:
     with pytest.raises(ConfigError, match=backbone):
-        build_model(ModelConfig(backbone=backbone, weights="pretrained"), REGIONS)
+        build_model(ModelConfig(backbone=backbone, weights="pretrained", place_anchors=0), REGIONS)
 
 
 def test_unknown_backbones_suggest_near_names() -> None:
@@ -122,7 +123,10 @@ def test_unknown_backbones_suggest_near_names() -> None:
 def test_impossible_arguments_are_explained() -> None:
     with pytest.raises(ConfigError, match="drop_path_rate"):
         build_model(
-            ModelConfig(backbone="vgg11", weights="random", drop_path=0.1, input_size=32), REGIONS
+            ModelConfig(
+                backbone="vgg11", weights="random", drop_path=0.1, input_size=32, place_anchors=0
+            ),
+            REGIONS,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.model.schema import ModelConfig
+from core.model.schema import ModelConfig, TtaConfig
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 
 TinyRun = Callable[..., TrainConfig]
@@ -20,9 +20,13 @@ def tiny_run(shared_campus: Path) -> TinyRun:
         options: dict[str, Any] = {
             "dataset": shared_campus,
             "run": run,
-            "model": ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+            "model": ModelConfig(
+                backbone="test_resnet", weights="random", input_size=32, place_anchors=0
+            ),
             "stage1": Stage1Config(epochs=1, views=2),
             "stage2": Stage2Config(epochs=1),
+            "tta": TtaConfig(views=1),
+            "ema_decay": 0.0,
             "batch_size": 16,
             "precision": "fp32",
             "threads": 1,

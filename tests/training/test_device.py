@@ -41,7 +41,7 @@ def test_the_cpu_uses_bfloat16_only_where_it_pays(
     precision: str,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16})
-    model = ModelConfig(backbone=backbone, weights="random")
+    model = ModelConfig(backbone=backbone, weights="random", place_anchors=0)
     assert _compute(tiny_run, model=model, precision="auto").precision == precision
 
 
@@ -64,7 +64,7 @@ def test_two_precisions_in_one_process_do_not_clash(tiny_run: TinyRun) -> None:
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_images_are_those_of_prediction(tiny_run: TinyRun, channels_last: bool) -> None:
     compute = _compute(tiny_run, channels_last=channels_last)
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     model = compute.place(BearingsModel(config, 2))
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = compute.images(model, photos)
@@ -76,7 +76,7 @@ def test_images_are_those_of_prediction(tiny_run: TinyRun, channels_last: bool) 
 
 def test_heads_always_get_float32(tiny_run: TinyRun) -> None:
     compute = _compute(tiny_run, precision="bf16")
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     model = compute.place(BearingsModel(config, 2)).eval()
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     with torch.no_grad():

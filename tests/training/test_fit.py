@@ -95,8 +95,8 @@ def test_a_tiny_campus_is_learnt(tiny_run: TinyRun, tmp_path: Path) -> None:
 
 def test_pretrained_defaults_train_the_heads_first() -> None:
     config = TrainConfig(dataset=Path("d"), run=Path("r"))
-    assert (config.stage1_epochs, config.lr_backbone) == (10, 1e-4)
-    random = config.model_copy(update={"model": ModelConfig(weights="random")})
+    assert (config.stage1_epochs, config.lr_backbone) == (2, 1e-3)
+    random = config.model_copy(update={"model": ModelConfig(weights="random", place_anchors=0)})
     assert (random.stage1_epochs, random.lr_backbone) == (0, random.stage2.lr_heads)
 
 

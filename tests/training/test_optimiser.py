@@ -13,7 +13,9 @@ RATES = Rates(heads=1e-2, backbone=1e-4, weight_decay=0.1)
 
 @pytest.fixture
 def model() -> BearingsModel:
-    return BearingsModel(ModelConfig(backbone="test_resnet", weights="random", input_size=32), 3)
+    return BearingsModel(
+        ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0), 3
+    )
 
 
 def _learning(model: BearingsModel) -> set[str]:
@@ -62,7 +64,9 @@ def test_norms_and_biases_do_not_decay(model: BearingsModel) -> None:
 
 
 def test_position_embeddings_of_transformers_do_not_decay() -> None:
-    model = BearingsModel(ModelConfig(backbone="test_vit", weights="random", input_size=32), 3)
+    model = BearingsModel(
+        ModelConfig(backbone="test_vit", weights="random", input_size=32, place_anchors=0), 3
+    )
     optimiser = make_optimiser(model, RATES)
     spared = {id(p) for g in optimiser.param_groups if not g["weight_decay"] for p in g["params"]}
     assert id(model.backbone.pos_embed) in spared

@@ -72,7 +72,7 @@ def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.Monke
 
 
 def _model() -> BearingsModel:
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32)
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     return BearingsModel(config, 3)
 
 

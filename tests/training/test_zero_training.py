@@ -29,7 +29,9 @@ TinyRun = Callable[..., TrainConfig]
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A weights file of the smallest backbone."""
     torch.manual_seed(0)
-    backbone, _, _ = create_backbone(ModelConfig(backbone="test_resnet", input_size=64))
+    backbone, _, _ = create_backbone(
+        ModelConfig(backbone="test_resnet", input_size=64, place_anchors=0)
+    )
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_file(backbone.state_dict(), str(path))
     return str(path)
@@ -40,7 +42,7 @@ def instant(tiny_run: TinyRun, weights: str) -> TinyRun:
     """Options of a run that trains nothing."""
 
     def make(run: Path) -> TrainConfig:
-        model = ModelConfig(backbone="test_resnet", weights=weights, input_size=64)
+        model = ModelConfig(backbone="test_resnet", weights=weights, input_size=64, place_anchors=0)
         return tiny_run(run, model=model, zero_training=True)
 
     return make
@@ -83,7 +85,9 @@ def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
     assert np.array_equal(judged.judgement.prediction.region_head, found.probabilities)
     state = predictor.model.backbone.state_dict()
     torch.manual_seed(0)
-    fresh, _, _ = create_backbone(ModelConfig(backbone="test_resnet", input_size=64))
+    fresh, _, _ = create_backbone(
+        ModelConfig(backbone="test_resnet", input_size=64, place_anchors=0)
+    )
     assert all(torch.equal(state[name], value) for name, value in fresh.state_dict().items())
 
 

@@ -33,7 +33,9 @@ def tiny_study(shared_campus: Path) -> TinyStudy:
         options: dict[str, Any] = {
             "dataset": dataset,
             "run": study,
-            "model": ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+            "model": ModelConfig(
+                backbone="test_resnet", weights="random", input_size=32, place_anchors=0
+            ),
             "stage1": Stage1Config(epochs=0),
             "stage2": Stage2Config(epochs=2),
             "batch_size": 16,
