@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import cached, controls, review_actions, theme
 from app.legend import legend
-from app.maps.review_map import review_deck
+from app.maps.review_map import own_colours, review_deck
 from app.review_queue import WHOLE_PHOTO, after
 from app.review_scene import Scene, row_of, scene_of
 from app.review_values import known_regions
@@ -15,9 +15,10 @@ from core.audit.finding import Finding
 from core.audit.registry import all_kinds
 from core.audit.review import Reviewed
 from core.audit.rows import LabelRows
+from core.dataset.repairs import Key
 from core.errors import ImageError
 
-PHOTO_PX, MAP_PX = 720, 380
+PHOTO_PX, MAP_PX = 720, 440
 HINTS = {
     "angle": "Degrees clockwise from north, from 0 to less than 360",
     "position": "Latitude and longitude in the numbers of the label file, with a blank between",
@@ -39,24 +40,14 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
     """
     finding = queue[place].finding
     st.caption(f"Finding {place + 1:,} of {len(queue):,} undecided, the surest first")
+    row, following = row_of(rows, finding), after(queue, place)
     left, right = st.columns(2, gap="medium")
-    with right:
+    with left:
         _words(finding)
-        typed = _field(rows, finding)
-        following = after(queue, place)
-        row = row_of(rows, finding)
-        new = str(typed or "").strip()
+    with right:
+        new = str(_field(rows, finding) or "").strip()
         with st.container(horizontal=True, key="review_buttons"):
-            st.button(
-                "Accept" if new else "Leave the photo out", key="review_accept", type="primary",
-                shortcut=ACCEPT, on_click=review_actions.settle, disabled=not finding.labels,
-                args=(rows.root, finding, "accepted", following, _reader(finding), (rows, row)),
-            )  # fmt: skip
-            st.button(
-                "Reject", key="review_reject", shortcut=REJECT, on_click=review_actions.settle,
-                args=(rows.root, finding, "rejected", following, _reader(finding), (rows, row)),
-                help="The label is right, or stays as it is",
-            )  # fmt: skip
+            _decide_buttons(rows, row, finding, new, following)
             st.button(
                 "Next", key="review_next", shortcut=NEXT, on_click=review_actions.go_to,
                 args=(following,), disabled=following is None, help="Decide about this one later",
@@ -67,9 +58,27 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
                 "This is about no single label row, so nothing can be replaced: mend the files, or "
                 "reject it."
             )
-        _map(scene_of(rows, finding, new))
+    left, right = st.columns(2, gap="medium")
     with left:
         _photo(rows, row, finding)
+    with right:
+        _map(scene_of(rows, finding, new))
+
+
+def _decide_buttons(
+    rows: LabelRows, row: int | None, finding: Finding, new: str, following: Key | None
+) -> None:
+    reader = _reader(finding)
+    st.button(
+        "Accept" if new else "Leave the photo out", key="review_accept", type="primary",
+        shortcut=ACCEPT, on_click=review_actions.settle, disabled=not finding.labels,
+        args=(rows.root, finding, "accepted", following, reader, (rows, row)),
+    )  # fmt: skip
+    st.button(
+        "Reject", key="review_reject", shortcut=REJECT, on_click=review_actions.settle,
+        args=(rows.root, finding, "rejected", following, reader, (rows, row)),
+        help="The label is right, or stays as it is",
+    )  # fmt: skip
 
 
 def undo_button(folder: Path, undoable: bool) -> None:
@@ -143,6 +152,8 @@ def _map(scene: Scene | None) -> None:
         entries["as the file has it"] = palette.prediction
     if scene.new_m is not None or scene.new_deg is not None:
         entries["with the new value"] = palette.truth
-    legend(entries | {"photos of other regions": palette.faint})
+    own = own_colours(scene, palette).items()
+    entries |= {f"photos of region {region}": colour for region, colour in own}
+    legend(entries | {"of other regions": palette.faint})
     if scene.off_map:
         st.caption(scene.off_map)

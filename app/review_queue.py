@@ -110,8 +110,8 @@ def counted(decisions: Sequence[Repair]) -> str:
     out = sum(each.leaves_out for each in accepted)
     rule = sum(each.by == "rule" for each in decisions)
     return (
-        f"{len(accepted):,} accepted ({len(accepted) - out:,} values replaced, {out:,} photos left "
-        f"out) and {len(decisions) - len(accepted):,} rejected; {rule:,} of all by rule"
+        f"Accepted: {len(accepted):,} (values replaced: {len(accepted) - out:,}, photos left out: "
+        f"{out:,}); rejected: {len(decisions) - len(accepted):,}; by rule: {rule:,}"
     )
 
 

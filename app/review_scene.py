@@ -7,7 +7,6 @@ import numpy as np
 from app.review_values import coordinates
 from core.audit.finding import Finding
 from core.audit.rows import LabelRows
-from core.dataset.regions import natural_order
 from core.errors import FrameError
 from core.geo import Floats, LocalFrame, distance_m, wrap_heading_deg
 
@@ -25,8 +24,7 @@ class Scene:
         frame: The metres of all places.
         around_m: `(n, 2)` other photos near the places meant.
         region: Their region ids.
-        regions: All region ids in their stable order.
-        own: Regions whose photos are coloured: the label's, and the proposed one.
+        own: Regions whose photos stand out: the label's, and the proposed one if any.
         filenames: Names of the photos around.
         old_m: `(2,)` where the label puts the photo; None where that is no place near the campus.
         new_m: `(2,)` where the new value puts it; None where it moves nothing.
@@ -38,7 +36,6 @@ class Scene:
     frame: LocalFrame
     around_m: Floats
     region: tuple[str, ...]
-    regions: tuple[str, ...]
     own: tuple[str, ...]
     filenames: tuple[str, ...]
     old_m: Floats | None
@@ -93,7 +90,6 @@ def scene_of(rows: LabelRows, finding: Finding, new: str) -> Scene | None:
         frame=frame,
         around_m=metres[sound != row][around],
         region=tuple(str(region) for region in rows.region[chosen]),
-        regions=natural_order(str(region) for region in rows.region if region),
         own=tuple(own),
         filenames=tuple(rows.text["filename"].iloc[chosen].str.strip()),
         old_m=old,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SECTION = "Review"
 SURE = 0.9
+# Rows of a table; with more kinds than this in sight, the queue below would be out of it.
+HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
 _SCORE = {"min_value": 0.0, "max_value": 1.0, "step": 0.05}
 
 
@@ -59,11 +61,12 @@ def _check(source: Path) -> "Audit | None":
             help="Finds unreadable, dark and blurred photos, duplicates, and labels that EXIF "
             "contradicts. It reads every photo.",
         )  # fmt: skip
-    st.caption(
-        "Labels alone take some seconds per ten thousand rows. Photos take longer: half a "
-        "minute per thousand small ones, several minutes per thousand fresh from a phone."
-    )
     made = cached_audit.known(source, photos)
+    if made is None:
+        st.caption(
+            "Labels alone take some seconds per ten thousand rows. Photos take longer: half a "
+            "minute per thousand small ones, several minutes per thousand fresh from a phone."
+        )
     if asked and made is None:
         with st.status("Checking …") as status:
             bar = st.progress(0.0)
@@ -87,7 +90,8 @@ def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
         return
     st.subheader("What looks wrong")
     table = summary(reviewed)
-    st.dataframe(table, hide_index=True, column_config={"Surest": _two_digits()})
+    height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
+    st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
     _skipped(made)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = _filter(list(table["Finding"]))
@@ -128,11 +132,11 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
         own = by_rule(reviewed, kind, least)
         out = sum(not each.finding.proposal for each in own)
         st.write(
-            f"{len(own) - out:,} values would be replaced by what is proposed, and {out:,} photos "
-            "without a proposal left out. It can be taken back."
+            f"Values to be replaced by what is proposed: {len(own) - out:,}. Photos without a "
+            f"proposal, to be left out: {out:,}. It can be taken back."
         )
         st.button(
-            f"Yes, accept all {len(own):,}", key="review_rule_yes", type="primary",
+            f"Yes, accept {len(own):,}", key="review_rule_yes", type="primary",
             disabled=not own, on_click=review_actions.accept_kind,
             args=(made.root, made.findings, kind, least),
         )  # fmt: skip

@@ -103,7 +103,7 @@ def test_accept_reject_next_and_undo(page: AppTest, campus: Path) -> None:
     press(page, "review_undo")
     assert shown(page) == "360"
     assert decisions(campus) == [("372", "12", "accepted", "person")]
-    assert "1 accepted (1 values replaced, 0 photos left out)" in said(page)
+    assert "Accepted: 1 (values replaced: 1, photos left out: 0); rejected: 0" in said(page)
     page.segmented_control(key="data_section").set_value("Labels").run()
     assert "1 repairs of repairs.csv were applied" in said(page)
     assert (campus / "labels.csv").read_bytes() == before
@@ -143,7 +143,7 @@ def test_a_rule_says_how_many_before_it_accepts(page: AppTest, campus: Path) -> 
     page.number_input(key="review_rule_least").set_value(0.95).run()
     assert page.button(key="review_rule_yes").disabled
     page.number_input(key="review_rule_least").set_value(0.5).run()
-    assert page.button(key="review_rule_yes").label == "Yes, accept all 2"
+    assert page.button(key="review_rule_yes").label == "Yes, accept 2"
     assert decisions(campus) == []
     press(page, "review_rule_yes")
     assert {each[3] for each in decisions(campus)} == {"rule"}
