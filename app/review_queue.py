@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +32,7 @@ def summary(reviewed: Sequence[Reviewed]) -> pd.DataFrame:
 
     Kinds with undecided findings come first, the surest first.
     """
-    meaning, table = all_kinds(), []
+    meaning, table = all_kinds(), list[dict[str, Any]]()
     for kind in {each.finding.finding: None for each in reviewed}:
         own = [each for each in reviewed if each.finding.finding == kind]
         table.append(

@@ -15,13 +15,15 @@ from core.dataset.repairs import read_repairs
 from core.errors import LabelError
 
 if TYPE_CHECKING:
-    from core.audit.run import Audit
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+    from core.audit.run import Audit, Progress
 
 SECTION = "Review"
 SURE = 0.9
 # Rows of a table; with more kinds than this in sight, the queue below would be out of it.
 HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
-_SCORE = {"min_value": 0.0, "max_value": 1.0, "step": 0.05}
 
 
 def need_dataset() -> Dataset:
@@ -71,15 +73,19 @@ def _check(source: Path) -> "Audit | None":
         with st.status("Checking …") as status:
             bar = st.progress(0.0)
             made = cached_audit.audit(
-                source,
-                photos,
-                lambda done, of: bar.progress(done / of, f"{done} of {of} checks"),
-                lambda done, of: bar.progress(done / of, f"{done:,} of {of:,} photos read"),
+                source, photos, _teller(bar, "checks made"), _teller(bar, "photos read")
             )
             status.update(label="Checked", state="complete")
     if made is None:
         st.info("These labels, as they are now, have not been checked so.")
     return made
+
+
+def _teller(bar: "DeltaGenerator", what: str) -> "Progress":
+    def tell(done: int, of: int) -> None:
+        bar.progress(done / of, f"{done:,} of {of:,} {what}")
+
+    return tell
 
 
 def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
@@ -88,11 +94,12 @@ def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
         st.success(f"Nothing looks wrong in {made.rows:,} rows.")
         _skipped(made)
         return
-    st.subheader("What looks wrong")
     table = summary(reviewed)
-    height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
-    st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
-    _skipped(made)
+    # Once somebody is at work, the photo matters more.
+    with st.expander("What looks wrong, by kind", expanded=not undoable):
+        height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
+        st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
+        _skipped(made)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = _filter(list(table["Finding"]))
         _accept_many(made, reviewed, wanted)
@@ -113,8 +120,8 @@ def _filter(kinds: list[str]) -> Wanted:
             kind for kind in st.session_state["review_kinds"] if kind in kinds
         ]
     chosen = st.multiselect("Kinds", kinds, key="review_kinds", placeholder="All kinds")
-    least = st.number_input("Score of at least", value=0.0, key="review_least", **_SCORE)
-    return Wanted(tuple(chosen), float(least))
+    least = st.number_input("Score of at least", 0.0, 1.0, 0.0, 0.05, key="review_least")
+    return Wanted(tuple(chosen), least)
 
 
 def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) -> None:
@@ -127,7 +134,7 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
         first = kinds.index(wanted.kinds[0]) if wanted.kinds and wanted.kinds[0] in kinds else 0
         kind = st.selectbox("Of the kind", kinds, first, key="review_rule_kind")
         least = st.number_input(
-            "With a score of at least", value=SURE, key="review_rule_least", **_SCORE
+            "With a score of at least", 0.0, 1.0, SURE, 0.05, key="review_rule_least"
         )
         own = by_rule(reviewed, kind, least)
         out = sum(not each.finding.proposal for each in own)
@@ -144,10 +151,9 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
 
 def _skipped(made: "Audit") -> None:
     if made.skipped:
-        with st.expander(f"{len(made.skipped)} checks were not made"):
-            for each in made.skipped:
-                st.markdown(f"- {each.check}: {each.reason}")
+        st.caption("Checks that were not made:")
+        st.markdown("\n".join(f"- {each.check}: {each.reason}" for each in made.skipped))
 
 
-def _two_digits() -> object:
+def _two_digits() -> "ColumnConfig":
     return st.column_config.NumberColumn(format="%.2f")

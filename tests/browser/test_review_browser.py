@@ -57,7 +57,7 @@ def test_the_queue_is_walked_with_keys(
         expect(buttons.get_by_role("button", name=words)).to_contain_text(key)
 
     # A letter that is typed into the field is a letter.
-    page.get_by_label("New value").press("x")
+    page.get_by_label("New value", exact=True).press("x")
     assert table(folder / "repairs.csv") == []
     page.reload()
     visitor.rest()
