@@ -163,7 +163,9 @@ def test_cross_validations_have_their_own_section(
     report = json.loads((finished_crossval / "crossval.json").read_text(encoding="utf-8"))
     median = report["summary"]["position.refined.median_m"]
     pooled = report["pooled"]["position"]["refined"]["median_m"]
-    expected = f"{median['mean']:.1f} ± {median['sd']:.1f} ({pooled:.1f})"
+    low, high = report["pooled"]["intervals"]["refined"]["median_m"]
+    whole = f"{pooled:.1f}: {low:.1f} to {high:.1f}"
+    expected = f"{median['mean']:.1f} ± {median['sd']:.1f} ({whole})"
     assert table.loc["cv-a", "Median error (m)"] == expected
     assert table.loc["cv-a", "Folds done"] == "3 of 3"
     assert app.dataframe[1].value["n"].sum() == report["pooled"]["n"], "regions of all photos"

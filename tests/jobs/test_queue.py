@@ -53,7 +53,7 @@ def test_jobs_wait_in_the_order_they_came(root: Path) -> None:
     found = {run.name: run for run in list_runs(root)}
     assert (found["a"].state, found["a"].place) == ("queued", 2)
     assert found["a"].backbone == "efficientnet_b0"
-    assert found["a"].epochs == 30
+    assert found["a"].epochs == 22
 
 
 @pytest.mark.parametrize(
