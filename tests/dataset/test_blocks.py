@@ -16,7 +16,8 @@ from core.dataset.protocols import make_split
 from core.dataset.splits import Split, calibration_part
 from tests.dataset.plane import dataset_of
 
-REFERENCE = Path("/work/shared/data/iiith/labels_train_without_images.csv")
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "iiith"
+REFERENCE = SHARED / "labels_train_without_images.csv"
 
 
 def walks(count: int, photos: int, seed: int) -> Dataset:
