@@ -34,16 +34,22 @@ def test_the_form_shows_the_command_that_does_the_same(
     )
 
 
-def test_the_form_starts_a_run_and_watches_it(
-    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[TrainConfig] = []
+@pytest.fixture
+def started(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> list[TrainConfig]:
+    """Options of the runs that the page starts; none of them really begins."""
+    begun: list[TrainConfig] = []
 
     def enqueue(config: TrainConfig, on: str) -> Path:
-        started.append(config)
+        begun.append(config)
         return write_run(workspace_copy, "tiny-1", "running").path
 
     monkeypatch.setattr(training, "enqueue", enqueue)
+    return begun
+
+
+def test_the_form_starts_a_run_and_watches_it(
+    workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig]
+) -> None:
     app = open_page(workspace_copy, "train")
     button(app, "Start training").click()
     app.run()
@@ -55,15 +61,8 @@ def test_the_form_starts_a_run_and_watches_it(
 
 
 def test_a_first_answer_without_training_is_queued_like_any_run(
-    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig]
 ) -> None:
-    started: list[TrainConfig] = []
-
-    def enqueue(config: TrainConfig, on: str) -> Path:
-        started.append(config)
-        return write_run(workspace_copy, "tiny-1", "running").path
-
-    monkeypatch.setattr(training, "enqueue", enqueue)
     app = open_page(workspace_copy, "train")
     button(app, "First answer without training").click()
     app.run()
