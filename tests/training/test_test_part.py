@@ -3,13 +3,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from safetensors.numpy import load_file
 
 from core.dataset.prepare import prepare_dataset
 from core.dataset.protocols import make_split
+from core.refine.choose import choose_refinement
+from core.refine.schema import RefineConfig
+from core.training.data import read_training_data
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 
@@ -52,6 +57,32 @@ def test_labels_of_the_test_part_decide_nothing(
     after = _best(tiny_run(tmp_path / "after", **options))
     assert after[0] == before[0]
     assert after[1] == before[1]
+
+
+def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a tiny campus wrong truths often choose the same refinement: so look at what is handed on.
+    handed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def choose(*given: Any, **named: Any) -> RefineConfig:  # noqa: ANN401
+        handed.append((given, named))
+        return choose_refinement(*given, **named)
+
+    monkeypatch.setattr("core.training.finish.choose_refinement", choose)
+    config = tiny_run(
+        tmp_path / "run", stage1=Stage1Config(epochs=0), stage2=Stage2Config(epochs=1)
+    )
+    list(fit(config))
+    data = read_training_data(config, 32)
+    val, test = data.rows["val"], data.rows["test"]
+    (((_, _, features, position_m, heading_deg, gallery), named),) = handed
+    assert not np.array_equal(data.heading_deg[val], data.heading_deg[test][: len(val)])
+    np.testing.assert_array_equal(position_m, data.position_m[val])
+    np.testing.assert_array_equal(heading_deg, data.heading_deg[val])
+    np.testing.assert_array_equal(named["true_region"], data.region[val])
+    assert len(features) == len(val)
+    assert set(gallery.photo_ids) == set(data.dataset.table["photo_id"].iloc[data.rows["train"]])
 
 
 def test_the_running_average_is_what_is_saved(tiny_run: TinyRun, tmp_path: Path) -> None:
