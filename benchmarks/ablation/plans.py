@@ -53,12 +53,15 @@ PIECES = (
         full=False,
     ),
     Piece("rotation rule", "--augment.rotation-rule add_angle", full=False),
+    Piece("small batches", "--batch-size 16", "--batch-size 32", full=False),
 )
 
 BACKBONE = "--backbone mobilenetv2_100 --weights {weights} --patience 0 "
 
 PLANS = {
-    "demo": Plan(BACKBONE + "--input-size 64 --epochs 8 --stage1.epochs 5", PIECES),
+    "demo": Plan(
+        BACKBONE + "--input-size 64 --epochs 8 --stage1.epochs 5", PIECES, (("default", ""),)
+    ),
     "real": Plan(
         BACKBONE + "--input-size 96 --epochs 12 --stage1.epochs 10",
         PIECES,
