@@ -34,7 +34,7 @@ class EpochWork:
         self.session, self.plan, self.learner, self.lessons = session, plan, learner, lessons
         self.planned = planned
         photos = len(session.data.rows["train"])
-        self.steps = steps_per_epoch(photos, session.config.batch_size)
+        self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
         self._frozen_features = self._features() if plan.rates.backbone is None else None
         self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
         self._started = 0.0

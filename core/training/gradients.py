@@ -100,7 +100,8 @@ def synchronise_batchnorm(
     if smallest_step < processes:
         raise ConfigError(
             f"a step of {smallest_step} photos leaves some of {processes} processes none, "
-            "which synchronised BatchNorm cannot bear: raise batch_size or start fewer processes"
+            "which synchronised BatchNorm cannot bear: raise batch_size, lower least_steps or "
+            "start fewer processes"
         )
     # timm's own: torch's would drop the activation inside timm's normalisation layers.
     convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]

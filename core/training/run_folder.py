@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
 from core.locks import Lock, LockHeld, hold, is_held
-from core.training.schema import TrainConfig
+from core.training.schema import TrainConfig, as_begun_with
 from core.training.status import RunStatus
 
 
@@ -56,12 +56,14 @@ class RunFolder(BaseModel):
         """
         path = self.path / "config.json"
         try:
-            return TrainConfig.model_validate_json(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            # Through JSON again, whose rules for numbers and paths are those it was written by.
+            return TrainConfig.model_validate_json(json.dumps(as_begun_with(content)))
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path} holds no run (no config.json): give the path of a run folder"
             ) from error
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{path} is damaged ({error}): start the run anew") from error
 
     def write_config(self, config: TrainConfig) -> None:
@@ -75,7 +77,7 @@ class RunFolder(BaseModel):
             return RunStatus.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{path} is damaged ({error}): start the run anew") from error
 
     def write_status(self, status: RunStatus) -> None:

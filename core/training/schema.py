@@ -1,15 +1,31 @@
 """Options of `train`: one schema for the command line, the form and the run file; no torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
-from core.model.schema import LossConfig, ModelConfig, TtaConfig, is_transformer
+from core.model.schema import (
+    BEFORE_PLACES,
+    LossConfig,
+    ModelConfig,
+    TtaConfig,
+    is_transformer,
+)
 from core.refine.schema import RefineConfig
 
+SMALLEST_BATCH = 8
+"""Fewer photos make BatchNorm's statistics too coarse to be lowered to without being asked."""
+BEFORE: dict[str, Any] = {
+    "model": BEFORE_PLACES,
+    "tta": {"views": 1},
+    "gallery_whiten": 0.0,
+    "least_steps": 0,
+}
+"""What a run did whose options do not say: it was begun before these could be chosen."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
 
@@ -128,7 +144,14 @@ class TrainConfig(BaseModel):
         32,
         ge=1,
         le=8192,
-        description="Photos per step, of all processes together; 16 to 64 is usual",
+        description="Most photos per step, of all processes together; 16 to 64 is usual",
+    )
+    least_steps: int = Field(
+        24,
+        ge=0,
+        le=10_000,
+        description="Fewest steps of an epoch: few training photos make smaller steps than "
+        "batch_size, of 8 photos at the least; 0: batch_size always",
     )
     p_known: float = Field(
         0.5,
@@ -209,6 +232,13 @@ class TrainConfig(BaseModel):
             raise ValueError("stage1.epochs and stage2.epochs are both 0: nothing would be trained")
         return self
 
+    def photos_per_step(self, photos: int) -> int:
+        """Most photos of a step where `photos` train, by batch_size and least_steps."""
+        if self.least_steps == 0:
+            return self.batch_size
+        least = min(SMALLEST_BATCH, self.batch_size)
+        return max(least, min(self.batch_size, photos // self.least_steps))
+
     @property
     def stage1_epochs(self) -> int:
         """Epochs of stage 1, after the rule for random weights."""
@@ -236,3 +266,12 @@ class TrainConfig(BaseModel):
         if self.model.weights == "random":
             return self.stage2.lr_heads
         return self.stage2.lr_heads * (0.05 if is_transformer(self.model.backbone) else 0.5)
+
+
+def as_begun_with(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a run that is stored somewhere, completed by what they meant when written."""
+    found = BEFORE | dict(content)
+    for name in ("model", "tta"):
+        if isinstance(found[name], Mapping):
+            found[name] = BEFORE[name] | dict(found[name])
+    return found

@@ -202,7 +202,7 @@ def _take_part(
     """Make the network one of several that learn together: same weights, dropout of its own."""
     processes, photos = compute.processes, len(data.rows["train"])
     share_weights(model, processes)
-    smallest = photos // steps_per_epoch(photos, config.batch_size)
+    smallest = photos // steps_per_epoch(photos, config.photos_per_step(photos))
     said = synchronise_batchnorm(model, compute.device, smallest, processes.count)
     if said is not None and processes.is_main:
         run.log(said)
@@ -286,3 +286,9 @@ def _write_beginning(
     run.log(f"training {doing} {many}on {device} in {compute.precision}: {config.model.backbone}")
     for statement in data.statements(config.farthest_spreads):
         run.log(statement)
+    photos = len(data.rows["train"])
+    if config.photos_per_step(photos) < config.batch_size:
+        run.log(
+            f"{photos} photos train: steps of {config.photos_per_step(photos)} in place of "
+            f"{config.batch_size}, so that an epoch has more of them (least_steps)"
+        )

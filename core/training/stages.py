@@ -98,7 +98,9 @@ class CachedLessons:
         places = np.arange(len(self.views.rows))
         view = self.views.view_of(self.config.seed, epoch)
         nothing = np.empty((0, 0, 0, 3), np.uint8)
-        order = epoch_order(places, self.config.batch_size, self.config.seed, epoch)
+        order = epoch_order(
+            places, self.config.photos_per_step(len(places)), self.config.seed, epoch
+        )
         for step, whole in enumerate(order[first_step:], first_step):
             part = shared(whole, self.processes.rank, self.processes.count)
             features = torch.from_numpy(self.views.features[view[part], part])
@@ -120,7 +122,8 @@ class PhotoLessons:
     def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
         """The steps of an epoch from `first_step` on."""
         config, rank, count = self.config, self.processes.rank, self.processes.count
-        order = epoch_order(self.data.rows["train"], config.batch_size, config.seed, epoch)
+        rows = self.data.rows["train"]
+        order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
         batches = (
             augmented(
                 self.data,

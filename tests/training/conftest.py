@@ -28,6 +28,7 @@ def tiny_run(shared_campus: Path) -> TinyRun:
             "tta": TtaConfig(views=1),
             "ema_decay": 0.0,
             "batch_size": 16,
+            "least_steps": 0,
             "precision": "fp32",
             "threads": 1,
         }

@@ -1,5 +1,6 @@
 """The run folder and its status, as others read them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,21 @@ def config(tmp_path: Path) -> TrainConfig:
 def test_options_survive_the_file(config: TrainConfig) -> None:
     run = new_run(config)
     assert run.config() == config
+
+
+def test_options_that_an_old_run_does_not_say_mean_what_it_did(config: TrainConfig) -> None:
+    run = new_run(config)
+    options = json.loads((run.path / "config.json").read_text())
+    for name in ("least_steps", "gallery_whiten", "tta"):
+        del options[name]
+    for name in ("place_anchors", "position_head", "heading_head", "region_from_places"):
+        del options["model"][name]
+    (run.path / "config.json").write_text(json.dumps(options))
+    old = run.config()
+    assert (old.least_steps, old.gallery_whiten, old.tta.views) == (0, 0.0, 1)
+    assert not old.model.reads_places
+    assert old.model.place_anchors == 0
+    assert old.stage2 == config.stage2
 
 
 def test_a_folder_with_content_is_refused_with_advice(config: TrainConfig) -> None:

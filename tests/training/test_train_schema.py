@@ -61,3 +61,17 @@ def test_misspelt_options_are_refused() -> None:
 def test_options_survive_json() -> None:
     config = TrainConfig(**HERE, split=SplitConfig(fold=2), clip_norm=None)
     assert TrainConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("photos", "step"),
+    [(5000, 32), (768, 32), (767, 31), (400, 16), (190, 8), (20, 8)],
+)
+def test_few_photos_make_small_steps(photos: int, step: int) -> None:
+    assert TrainConfig(**HERE).photos_per_step(photos) == step
+
+
+def test_steps_are_never_larger_than_asked_for() -> None:
+    assert TrainConfig(**HERE, batch_size=4).photos_per_step(5000) == 4
+    assert TrainConfig(**HERE, batch_size=4).photos_per_step(10) == 4
+    assert TrainConfig(**HERE, least_steps=0).photos_per_step(10) == 32
