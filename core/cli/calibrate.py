@@ -3,35 +3,20 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from core.calibration.schema import CalibrateConfig
 from core.cli.command import Command
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
 from core.cli.progress import bar, say
-from core.dataset.layout import find_label_files
+from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.trust.schema import LEVELS, Calibration
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run", type=Path, metavar="RUN_OR_CHECKPOINT",
-        help="run folder, checkpoint folder or ensemble folder",
-    )  # fmt: skip
-    parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="folder with labels and photos; absent: the one that the run was trained on",
-    )  # fmt: skip
-    add_flags(parser, CalibrateConfig, without=("run", "dataset"))
+    add_run_and_dataset(parser, CalibrateConfig)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    values = given(arguments) | {"run": arguments.run, "dataset": arguments.dataset}
-    config = validated(CalibrateConfig, values)
-    # A wrong path is told before the seconds that torch takes to import.
-    if config.dataset is not None:
-        find_label_files(config.dataset)
+    config = read_options(arguments, CalibrateConfig)
     from core.calibration.calibrate import calibrate
     from core.trust.files import FILE
 

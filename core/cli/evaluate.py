@@ -7,35 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
 from core.cli.progress import bar, say
-from core.dataset.layout import find_label_files
+from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.evaluation import told
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.trained import trained_dataset
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or checkpoint folder")
-    parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="folder with labels and photos; absent: the one that the run was trained on",
-    )  # fmt: skip
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",
         help="findings.csv of an audit: figures also without the photos whose labels it doubts "
         "(default: the label checks of the audit are made anew)",
     )  # fmt: skip
-    add_flags(parser, EvaluateConfig, without=("run", "dataset"))
+    add_run_and_dataset(parser, EvaluateConfig)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    values = given(arguments) | {"run": arguments.run, "dataset": arguments.dataset}
-    config = validated(EvaluateConfig, values)
-    # A wrong path is told before the seconds that torch takes to import.
-    if config.dataset is not None:
-        find_label_files(config.dataset)
+    config = read_options(arguments, EvaluateConfig)
     from core.audit.flagged import doubts
     from core.evaluation.evaluate import evaluate
 
@@ -88,7 +77,7 @@ _figure = told.with_interval
 
 COMMAND = Command(
     "evaluate",
-    "RUN [DATASET] [--split PART] [--by spot|visit] [--out DIR]",
+    "RUN_OR_CHECKPOINT [DATASET] [--split PART] [--by spot|visit] [--out DIR]",
     "Judge a run or a checkpoint on labelled photos: report.json, predictions.csv and plots.",
     (
         "python -m core evaluate runs/first",
