@@ -41,8 +41,7 @@ class Outputs:
         places: `(n, anchors)` shares of the anchors, given what is known, where answers are read
             off the place head.
         place_offset: `(n, anchors, 2)` normalised offsets, where the position is read off them.
-        bearings: `(n, bearings)` shares of the bearings at the predicted place, where the heading
-            is read off them.
+        bearings: `(n, bearings)` shares of the bearings, where the heading is read off them.
         modes: Which modes were answered with, where anything is.
     """
 

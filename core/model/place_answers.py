@@ -1,4 +1,4 @@
-"""Answers read off the place head's distribution: a place, a heading given it, a region.
+"""Answers read off the place head's distribution: a place, a heading, a region.
 
 A photo of which two places look alike is answered with one of them. A regression would answer with
 the point between, where no photo was ever taken.
@@ -61,7 +61,7 @@ class PlaceAnswer:
         region: `(n, regions)` logarithms of the regions' shares.
         places: `(n, anchors)` shares of the anchors, adding up to 1, given what is known.
         offset: `(n, anchors, 2)` normalised offsets, where there are any.
-        bearings: `(n, bearings)` shares of the bearings at the answered place.
+        bearings: `(n, bearings)` shares of the bearings, of all places together.
         modes: The modes answered with.
     """
 
@@ -128,8 +128,8 @@ class PlaceAnswers(nn.Module):
         answered = head.placed_anchors.expand(len(place), -1, -1)
         answered = answered if offset is None else answered + offset
         position = windowed_mean(place, _around(head, anchor), answered)
-        own = anchor if known_heading is None else _strongest_place(head, given_region.logsumexp(2))
-        bearings = _bearing_shares(given_region, _around(head, own))
+        # Of all places: where two are possible, what they agree on about the direction counts.
+        bearings = given_region.logsumexp(dim=1).softmax(dim=1)
         heading, bearing = _heading(head, bearings, modes)
         region = views.logsumexp(dim=2).exp() @ self.region_share
         return PlaceAnswer(

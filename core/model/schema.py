@@ -100,7 +100,7 @@ class ModelConfig(BaseModel):
     heading_head: Literal["vector", "bearings"] = Field(
         "bearings",
         description="vector: regressed cosine and sine; bearings: the strongest mode of the place "
-        "head's bearings at the predicted place, so that opposite views are never averaged",
+        "head's bearings, so that opposite views are never averaged",
     )
     region_from_places: float = Field(
         0.5,

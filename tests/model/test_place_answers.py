@@ -88,11 +88,13 @@ def test_opposite_headings_are_not_averaged() -> None:
     assert float(found.heading.norm()) == pytest.approx(0.1, abs=1e-3)
 
 
-def test_the_heading_is_the_one_at_the_answered_place() -> None:
-    logits = _logits({(0, 3): 0.3, (3, 9): 0.36, (1, 3): 0.34})
+def test_the_heading_is_what_all_places_agree_on() -> None:
+    logits = _logits({(0, 9): 0.3, (3, 3): 0.25, (3, 9): 0.05, (1, 3): 0.2, (2, 3): 0.2})
     found = _answers()(_head(), torch.zeros(1, 8), logits)
+    # The places around the answered one are of two minds; the far one decides between them.
     assert found.modes.anchor.tolist()[0] in (0, 1)
     assert _degrees(found.heading) == pytest.approx(90.0, abs=0.1)
+    assert found.bearings[0, [3, 9]].tolist() == pytest.approx([0.65, 0.35], abs=1e-5)
 
 
 @pytest.mark.parametrize("true_deg", [0.0, 7.0, 15.0, 22.5, 355.0])
