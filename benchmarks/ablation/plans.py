@@ -63,9 +63,9 @@ PLANS = {
         BACKBONE + "--input-size 64 --epochs 8 --stage1.epochs 5", PIECES, (("default", ""),)
     ),
     "real": Plan(
-        BACKBONE + "--input-size 96 --epochs 12 --stage1.epochs 10",
+        BACKBONE,
         PIECES,
-        (("heads only", "--epochs 0 --stage1.epochs 60 --stage1.views 8"),),
+        (("default", ""), ("heads only", "--epochs 0 --stage1.epochs 60 --stage1.views 8")),
     ),
 }
 """`{weights}` is the file given with --weights."""
