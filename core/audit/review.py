@@ -14,6 +14,7 @@ from core.dataset.repairs import (
     Decision,
     Key,
     Repair,
+    changing_repairs,
     now,
     read_repairs,
     standing,
@@ -67,7 +68,8 @@ def decide(
         LabelError: repairs.csv cannot be read or written.
     """
     repair = _repair(finding, decision, finding.proposal if new is None else new.strip(), by)
-    write_repairs(folder, [*read_repairs(folder), repair])
+    with changing_repairs(folder):
+        write_repairs(folder, [*read_repairs(folder), repair])
     return repair
 
 
@@ -77,10 +79,11 @@ def undo_last(folder: Path) -> Repair | None:
     Raises:
         LabelError: repairs.csv cannot be read or written.
     """
-    repairs = read_repairs(folder)
-    if not repairs:
-        return None
-    write_repairs(folder, repairs[:-1])
+    with changing_repairs(folder):
+        repairs = read_repairs(folder)
+        if not repairs:
+            return None
+        write_repairs(folder, repairs[:-1])
     return repairs[-1]
 
 
@@ -93,10 +96,11 @@ def take_back(folder: Path, keys: Collection[Key]) -> int:
     Raises:
         LabelError: repairs.csv cannot be read or written.
     """
-    repairs = read_repairs(folder)
-    kept = [repair for repair in repairs if repair.key not in keys]
-    if len(kept) < len(repairs):
-        write_repairs(folder, kept)
+    with changing_repairs(folder):
+        repairs = read_repairs(folder)
+        kept = [repair for repair in repairs if repair.key not in keys]
+        if len(kept) < len(repairs):
+            write_repairs(folder, kept)
     return len(repairs) - len(kept)
 
 
@@ -112,16 +116,18 @@ def accept_by_rule(
         LabelError: repairs.csv cannot be read or written.
     """
     _check_kinds(kinds)
-    repairs = read_repairs(folder)
-    decided = standing(repairs)
-    made: list[Repair] = []
-    for found in findings:
-        wanted = found.finding in kinds and found.score >= min_score and found.labels
-        if wanted and key_of(found) not in decided:
-            made.append(_repair(found, "accepted", found.proposal, "rule"))
-    if made:
-        write_repairs(folder, [*repairs, *made])
-    return tuple(made)
+    sure = [
+        _repair(found, "accepted", found.proposal, "rule")
+        for found in findings
+        if found.finding in kinds and found.score >= min_score and found.labels
+    ]
+    with changing_repairs(folder):
+        repairs = read_repairs(folder)
+        decided = standing(repairs)
+        made = tuple(repair for repair in sure if repair.key not in decided)
+        if made:
+            write_repairs(folder, [*repairs, *made])
+    return made
 
 
 def undo_by_rule(folder: Path, kinds: Sequence[str]) -> tuple[Repair, ...]:
@@ -135,10 +141,11 @@ def undo_by_rule(folder: Path, kinds: Sequence[str]) -> tuple[Repair, ...]:
         last = undo_last(folder)
         return (last,) if last else ()
     _check_kinds([kind for kind in kinds if kind != EVERY])
-    repairs = read_repairs(folder)
-    gone = [r for r in repairs if r.by == "rule" and (EVERY in kinds or r.finding in kinds)]
-    if gone:
-        write_repairs(folder, [repair for repair in repairs if repair not in gone])
+    with changing_repairs(folder):
+        repairs = read_repairs(folder)
+        gone = [r for r in repairs if r.by == "rule" and (EVERY in kinds or r.finding in kinds)]
+        if gone:
+            write_repairs(folder, [repair for repair in repairs if repair not in gone])
     return tuple(gone)
 
 

@@ -7,14 +7,17 @@ label file still has the one that was decided about.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from core.dataset.store_index import STORE_FOLDER
 from core.errors import LabelError
 from core.files import write_text
+from core.locks import Lock
 
 REPAIRS_FILE = "repairs.csv"
 LEFT_OUT = "left out by a repair"
@@ -115,10 +118,35 @@ def write_repairs(folder: Path, repairs: Sequence[Repair]) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise LabelError(
-            f"{path} cannot be written ({error.strerror}): decisions lie beside the labels, so "
-            "copy the dataset to a folder that you may write to"
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+@contextmanager
+def changing_repairs(folder: Path) -> Iterator[None]:
+    """Keep other processes from deciding while this one reads, adds and writes.
+
+    The page and the command line may be at work on one dataset: without this, the later writer
+    would take back what the other had just decided.
+
+    Raises:
+        LabelError: The folder cannot be written to.
+        LockHeld: Another process has been deciding for longer than a second.
+    """
+    try:
+        lock = Lock.take(folder / STORE_FOLDER / "repairs")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _unwritable(folder: Path, error: OSError) -> LabelError:
+    return LabelError(
+        f"{folder / REPAIRS_FILE} cannot be written ({error.strerror}): decisions lie beside the "
+        "labels, so copy the dataset to a folder that you may write to"
+    )
 
 
 def standing(repairs: Sequence[Repair]) -> dict[Key, Repair]:

@@ -1,6 +1,8 @@
 """Decisions about findings, and the photos that stay flagged."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +22,7 @@ from core.audit.review import (
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from core.dataset.labels import read_dataset
-from core.dataset.repairs import read_repairs
+from core.dataset.repairs import Repair, read_repairs
 from core.errors import ConfigError
 
 Spoiled = Callable[[], tuple[Finding, ...]]
@@ -56,6 +58,21 @@ def test_decide_and_undo(spoiled: Spoiled, small_campus: Path) -> None:
     undo_last(small_campus)
     assert undo_last(small_campus) is None
     assert read_repairs(small_campus) == ()
+
+
+def test_decisions_made_at_one_moment_are_all_kept(
+    spoiled: Spoiled, small_campus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(folder: Path) -> tuple[Repair, ...]:
+        found = read_repairs(folder)
+        time.sleep(0.05)
+        return found
+
+    findings = spoiled()
+    monkeypatch.setattr("core.audit.review.read_repairs", slowly)
+    with ThreadPoolExecutor(len(findings)) as pool:
+        list(pool.map(lambda found: decide(small_campus, found, "accepted"), findings))
+    assert [each.decision for each in review(small_campus, findings)] == ["accepted"] * 4
 
 
 def test_any_decision_is_taken_back_for_good(spoiled: Spoiled, small_campus: Path) -> None:
