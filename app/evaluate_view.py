@@ -36,7 +36,7 @@ def overview(report: Report, palette: Palette) -> None:
         near = report_tables.leak(report)
         if near is not None:
             st.metric(
-                "Leak: training photo within 5 m", *near, delta_color="off", delta_arrow="off",
+                "Training photo within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
     _grounds(report)

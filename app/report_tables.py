@@ -122,7 +122,7 @@ def headline(report: Report) -> dict[str, tuple[str, str]]:
     raw_m, refined_m = position["raw"]["median_m"], position["refined"]["median_m"]
     raw_deg, refined_deg = heading["raw"]["maae_deg"], heading["refined"]["maae_deg"]
     found = {
-        "Region right": ("region_accuracy", report["region"]["accuracy"], f"{report['n']} photos"),
+        "Region right": ("region_accuracy", report["region"]["accuracy"], "refined"),
         "Median error, refined": ("median_m", refined_m, f"{raw_m:.1f} m raw"),
         "Mean heading error, refined": ("maae_deg", refined_deg, f"{raw_deg:.1f}° raw"),
         "Within 10 m and 15°": ("joint_10m_15deg", report["joint_10m_15deg"], "refined"),

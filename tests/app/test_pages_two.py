@@ -156,7 +156,7 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     assert shown["Median error, refined"].delta == beside
     assert "of a training photo; of the others there are too few" in said(app)
     assert "No label of these photos is doubted by the label checks." in said(app)
-    assert shown["Leak: training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
+    assert shown["Training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
 
 
 def test_the_overview_marks_who_was_told_the_truth(
