@@ -5,11 +5,6 @@ from benchmarks.ablation.pieces import Piece, Plan
 PLACES = ("place head",)
 
 PIECES = (
-    Piece(
-        "fast rates",
-        "--stage2.lr-backbone 0.001 --stage2.lr-heads 0.002 --stage2.weight-decay 0.02",
-        "--stage2.lr-backbone 0.0001 --stage2.lr-heads 0.001 --stage2.weight-decay 0.0001",
-    ),
     Piece("place head", "--model.place-anchors 128", "--model.place-anchors 0"),
     Piece(
         "anchors answer",
@@ -53,7 +48,12 @@ PIECES = (
         full=False,
     ),
     Piece("rotation rule", "--augment.rotation-rule add_angle", full=False),
-    Piece("small batches", "--batch-size 16", "--batch-size 32", full=False),
+    Piece(
+        "slow rates",
+        "--stage2.lr-backbone 0.0001 --stage2.lr-heads 0.001 --stage2.weight-decay 0.0001",
+        full=False,
+    ),
+    Piece("large steps", "--least-steps 0", full=False),
 )
 
 BACKBONE = "--backbone mobilenetv2_100 --weights {weights} --patience 0 "
