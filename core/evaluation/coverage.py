@@ -1,7 +1,6 @@
 """Promises against what was measured: coverage, honesty of probabilities, refusals, confidence.
 
-Intervals are binomial (Wilson 1927) and take photos one by one; photos of one spot are right or
-wrong together, so the truth is somewhat less sure than they say.
+Intervals take the photos of a visit or spot together, which hold or fail together.
 """
 
 from collections.abc import Mapping
@@ -9,23 +8,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from core.evaluation.judgement import Judgement
 from core.evaluation.metrics import joint_share
+from core.evaluation.share_interval import share_interval
 from core.geo import Floats
 from core.trust.applied import Trust
 from core.trust.honesty import honesty
 from core.trust.schema import LEVELS
 
-CONFIDENCE = 0.95
 Section = dict[str, Any]
 
 
-def coverage_report(judgement: Judgement, names: Mapping[str, str]) -> Section | None:
+def coverage_report(
+    judgement: Judgement, names: Mapping[str, str], groups: NDArray[np.int64] | None = None
+) -> Section | None:
     """What `report.json` says under `coverage`; None where the model is not calibrated.
 
     All judged photos count, refused ones too; `accepted` holds the main figures without those.
+
+    Args:
+        judgement: Predictions beside the truth.
+        names: Of the regions.
+        groups: Visit or spot of each photo `(n,)`; without it each photo is its own.
     """
     trust = judgement.prediction.trust
     if trust is None:
@@ -33,14 +38,15 @@ def coverage_report(judgement: Judgement, names: Mapping[str, str]) -> Section |
     held = held_truths(judgement, trust)
     truth = judgement.truth
     every = np.ones(len(truth), bool)
+    together = np.arange(len(truth)) if groups is None else groups
     present = [index for index in range(len(truth.regions)) if (truth.region == index).any()]
     return {
         "calibrated_on": trust.calibration.about,
         "levels": list(LEVELS),
-        "overall": _covered(held, trust, every),
+        "overall": _covered(held, trust, every, together),
         "per_region": {
             truth.regions[index]: {"name": names.get(truth.regions[index], truth.regions[index])}
-            | _covered(held, trust, truth.region == index)
+            | _covered(held, trust, truth.region == index, together)
             for index in present
         },
         "region_probabilities": {
@@ -48,7 +54,7 @@ def coverage_report(judgement: Judgement, names: Mapping[str, str]) -> Section |
             "before": honesty(judgement.prediction.region_probabilities, truth.region),
             "after": honesty(trust.region_probabilities, truth.region),
         },
-        "refused": refusals(trust),
+        "refused": refusals(trust, together),
         "confidence": risk_coverage(judgement.error_refined_m, trust.radius_m[:, 0]),
         "accepted": _accepted(judgement, ~trust.refused),
     }
@@ -72,16 +78,7 @@ def held_truths(judgement: Judgement, trust: Trust) -> dict[str, NDArray[np.floa
     }
 
 
-def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Interval of a share of `n` photos, n > 0."""
-    z = float(norm.ppf(0.5 + confidence / 2.0))
-    share = hits / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
-
-
-def refusals(trust: Trust) -> Section:
+def refusals(trust: Trust, groups: NDArray[np.int64]) -> Section:
     """How many of the judged photos, which are genuine, were refused."""
     count, n = int(trust.refused.sum()), len(trust.refused)
     fit = trust.calibration.refusal
@@ -89,7 +86,7 @@ def refusals(trust: Trust) -> Section:
         "n": n,
         "count": count,
         "share": count / n,
-        "interval": list(wilson(count, n)),
+        "interval": list(share_interval(trust.refused, groups)),
         "promised": None if fit is None else round(1.0 - fit.accepted, 6),
     }
 
@@ -125,7 +122,9 @@ def _within(error: Floats, bound: Floats) -> Floats:
     return np.where(np.isfinite(bound), error[:, None] <= bound, np.nan)
 
 
-def _covered(held: dict[str, Floats], trust: Trust, rows: NDArray[np.bool_]) -> Section:
+def _covered(
+    held: dict[str, Floats], trust: Trust, rows: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> Section:
     found: Section = {"n": int(rows.sum())}
     sizes = {"radius": ("mean_radius_m", trust.radius_m), "wedge": ("mean_deg", trust.wedge_deg)}
     for name, truths in held.items():
@@ -135,11 +134,10 @@ def _covered(held: dict[str, Floats], trust: Trust, rows: NDArray[np.bool_]) -> 
             if np.isnan(inside).any():
                 found[name].append({"promised": level, "measured": None, "interval": None})
                 continue
-            hits = int(inside.sum())
             entry: Section = {
                 "promised": level,
-                "measured": hits / len(inside),
-                "interval": list(wilson(hits, len(inside))),
+                "measured": float(inside.mean()),
+                "interval": list(share_interval(inside, groups[rows])),
             }
             if name in sizes:
                 key, size = sizes[name]

@@ -52,7 +52,8 @@ def make_report(
         "dataset": _dataset(dataset),
         "trained_on": _trained_on(predictor),
     }
-    promised = coverage_report(judgement, predictor.card.region_names)
+    groups = None if grounds.grouping is None else grounds.grouping.groups
+    promised = coverage_report(judgement, predictor.card.region_names, groups)
     if promised is not None:
         report["coverage"] = promised
     if predictor.card.ensemble is not None:

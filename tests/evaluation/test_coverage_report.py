@@ -6,7 +6,7 @@ import pytest
 
 from core.calibration.calibrate import fit_calibration
 from core.dataset.prepare import prepare_dataset
-from core.evaluation.coverage import coverage_report, risk_coverage, wilson
+from core.evaluation.coverage import coverage_report, risk_coverage
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.judgement import Judgement
 from core.evaluation.selection import select
@@ -72,10 +72,25 @@ def test_without_calibration_there_is_no_section(judgement: Judgement) -> None:
     assert coverage_report(Judgement(judgement.truth, told), {}) is None
 
 
-def test_wilson_interval_of_a_known_case() -> None:
-    # Newcombe 1998, table I: 81 of 263.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=2e-4)
-    assert wilson(0, 20)[0] == 0.0
+def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
+    judgement: Judgement, trust: Trust
+) -> None:
+    held = np.where(np.arange(48) < 36, 1e9, 0.0)
+    told = Judgement(
+        judgement.truth,
+        replace(
+            judgement.prediction, trust=replace(trust, radius_m=np.stack([held, held], axis=1))
+        ),
+    )
+    alone, together = (
+        coverage_report(told, {}, groups) for groups in (np.arange(48), np.arange(48) // 6)
+    )
+    assert alone is not None
+    assert together is not None
+    first, second = (found["overall"]["radius"][1] for found in (alone, together))
+    assert first["measured"] == second["measured"] == 0.75
+    assert second["interval"][0] < first["interval"][0] - 0.1
+    assert second["interval"][1] > first["interval"][1]
 
 
 def test_risk_coverage_orders_by_doubt() -> None:
