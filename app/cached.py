@@ -49,11 +49,15 @@ def stamp(*files: Path) -> Stamp:
 def dataset(folder: Path) -> Dataset:
     """The labelled photos of a folder; one copy for all sessions, read again when a file changes.
 
+    Args:
+        folder: The folder, or one label file in it, as a run may have been given.
+
     Raises:
         LabelError, FrameError: As `read_dataset`.
     """
-    watched = [*label_files(folder), folder / "campus.toml", folder / "images"]
-    watched.append(folder / REPAIRS_FILE)
+    home = folder.parent if folder.is_file() else folder
+    watched = [home / name for name in ("campus.toml", "images", REPAIRS_FILE)]
+    watched += [folder] if folder.is_file() else label_files(home)
     return _dataset(folder, stamp(*watched))
 
 
