@@ -71,7 +71,7 @@ def honest() -> dict[str, Any]:
 def test_headline_figures_have_their_intervals_under_them() -> None:
     shown = report_tables.headline(honest())
     assert shown["Median error, refined"] == ("10.0 m", "8.0 to 12.0 · 30.0 m raw")
-    assert shown["Region right"] == ("80.0%", "70.0 to 90.0 · 12 photos")
+    assert shown["Region right"] == ("80.0%", "70.0 to 90.0 · refined")
     assert shown["Within 10 m and 15°"] == ("10.0%", "refined")
     old = report_tables.headline(report(0.8, 10.0))
     assert old["Median error, refined"] == ("10.0 m", "30.0 m raw")
