@@ -51,7 +51,7 @@ def claim_trial(study: optuna.Study, folder: StudyFolder, config: TuneConfig) ->
         trials = trials_of(study)
         for trial in trials:
             if trial.state == TrialState.RUNNING:
-                lock = _take(folder, trial.number)
+                lock = take_running(study, folder, trial.number)
                 if lock is not None:
                     handle(study, trial.number).set_user_attr(WORKER, worker_name())
                     return Claim(trial.number, lock, adopted=True)
@@ -78,13 +78,20 @@ def _deciding(folder: StudyFolder) -> Iterator[None]:
         lock.close()
 
 
-def _take(folder: StudyFolder, number: int) -> Lock | None:
+def take_running(
+    study: optuna.Study, folder: StudyFolder, number: int, patience_s: float = _GLANCE_S
+) -> Lock | None:
+    """Hold a running trial that nobody works on; None where somebody does, or where it has ended.
+
+    Whoever held it may have told its end, and let go, after the caller's look at the list.
+    """
     try:
-        lock = Lock.take(folder.claim(number), _GLANCE_S)
+        lock = Lock.take(folder.claim(number), patience_s)
     except LockHeld:
         return None
-    if is_held(folder.run(number).path):
-        # Somebody trains that run by hand.
+    # A run that is held is trained by hand.
+    running = trials_of(study)[number].state == TrialState.RUNNING
+    if not running or is_held(folder.run(number).path):
         lock.close()
         return None
     return lock

@@ -12,11 +12,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import RunError
-from core.locks import Lock, LockHeld, hold
+from core.locks import hold
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.recorded import recorded
 from core.training.status import HEARTBEAT_S, own_status
-from core.tuning.claim import WORKER, is_left
+from core.tuning.claim import WORKER, is_left, take_running
 from core.tuning.crew import Crew, threads_each
 from core.tuning.ending import TrialReport, fail_trial, report_of
 from core.tuning.folder import StudyFolder
@@ -104,10 +104,9 @@ class _Conductor:
         if not its:
             crew.accident(worker)
             return
-        try:
-            claim = Lock.take(self.folder.claim(its[0].number), patience_s=0.0)
-        except LockHeld:
-            # Another worker has gone on with it already.
+        claim = take_running(self.study, self.folder, its[0].number, patience_s=0.0)
+        if claim is None:
+            # Another worker has gone on with it already, or it had come to its end.
             return
         try:
             self._count_death(its[0].number)

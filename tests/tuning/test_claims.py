@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from core.locks import hold
+from core.locks import Lock, hold
 from core.tuning.claim import claim_trial, is_left
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
@@ -74,6 +74,30 @@ def test_the_trials_of_a_killed_worker_are_adopted_before_new_ones_are_drawn(beg
     claims = [claim_trial(study, folder, more) for _ in range(5)]
     found = [(claim.number, claim.adopted) for claim in claims if claim is not None]
     assert found == [(0, True), (1, True), (2, True), (3, False)]
+
+
+def test_a_trial_that_ends_while_its_claim_is_waited_for_is_not_adopted(
+    begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, config = begun
+    study = open_study(folder, folder.read())
+    first = claim_trial(study, folder, config)
+    assert first is not None
+
+    def ending(path: Path, patience_s: float = 1.0) -> Lock:
+        # Between the look at the list and the lock, its worker tells the end and lets go.
+        if path.resolve() == folder.claim(0).resolve() and not ended:
+            ended.append(study.tell(0, 1.0))
+            first.lock.close()
+        return take(path, patience_s)
+
+    ended: list[object] = []
+    take = Lock.take
+    monkeypatch.setattr("core.tuning.claim.Lock.take", ending)
+    second = claim_trial(study, folder, config)
+    assert second is not None
+    assert (second.number, second.adopted) == (1, False)
+    assert ended
 
 
 def test_a_run_that_somebody_trains_by_hand_is_left_alone(begun: Begun) -> None:

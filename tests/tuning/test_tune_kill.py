@@ -215,7 +215,9 @@ def test_workers_end_with_the_process_that_started_them(
 def test_the_same_command_joins_a_study_that_is_conducted_elsewhere(
     tiny_study: TinyStudy, started: Started, tmp_path: Path, own_workers: int
 ) -> None:
-    config = tiny_study(tmp_path / "study", trials=6, workers=own_workers)
+    # Enough that others come while it is under way: they take seconds to import what trains.
+    trials = 40
+    config = tiny_study(tmp_path / "study", trials=trials, workers=own_workers)
     first = started(config.study, config=config)
     folder = StudyFolder.of(config)
     _wait(lambda: folder.exists and is_held(folder.path), "it did not begin")
@@ -223,7 +225,7 @@ def test_the_same_command_joins_a_study_that_is_conducted_elsewhere(
     third = started(config.study, "--worker")
     assert [each.wait(PATIENCE_S) for each in (first, second, third)] == [0, 0, 0]
     view = read_study(config.study)
-    assert [trial.number for trial in view.trials] == list(range(6))
-    assert view.counts == {"finished": 6}
+    assert [trial.number for trial in view.trials] == list(range(trials))
+    assert view.counts == {"finished": trials}
     log = folder.job.log_path.read_text()
-    assert [log.count(f"trial {number} begins") for number in range(6)] == [1] * 6
+    assert [log.count(f"trial {number} begins\n") for number in range(trials)] == [1] * trials
