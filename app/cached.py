@@ -49,8 +49,7 @@ def stamp(*files: Path) -> Stamp:
 def dataset(folder: Path) -> Dataset:
     """The labelled photos of a folder; one copy for all sessions, read again when a file changes.
 
-    Args:
-        folder: The folder, or one label file in it, as a run may have been given.
+    A run may have been given one label file in place of the folder.
 
     Raises:
         LabelError, FrameError: As `read_dataset`.
