@@ -14,6 +14,7 @@ from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.files import write_json
 from core.training.run_folder import RunFolder
+from core.training.schema import as_begun_with
 
 CONFIG = "crossval-config.json"
 REPORT = "crossval.json"
@@ -41,8 +42,8 @@ def read_config(out: Path) -> CrossvalConfig:
     path = out / CONFIG
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content["config"]["run"] = str(out)
-        return CrossvalConfig.model_validate(content["config"])
+        options = as_begun_with(content["config"]) | {"run": str(out)}
+        return CrossvalConfig.model_validate(options)
     except FileNotFoundError as error:
         raise RunError(
             f"{out} holds no cross-validation (no {CONFIG}): give the path of its folder"

@@ -27,16 +27,16 @@ def share_interval(
     n, count = len(hits), int(group.max()) + 1
     share = float(hits.mean())
     if count == n:
-        return wilson(share, n, float(norm.ppf(0.5 + CONFIDENCE / 2.0)))
+        return _wilson(share, n, float(norm.ppf(0.5 + CONFIDENCE / 2.0)))
     if count == 1:
         return 0.0, 1.0
     off = np.bincount(group, hits - share)
     variance = count / (count - 1) * float((off**2).sum()) / n**2
     alone = share * (1.0 - share) / variance if variance > 0.0 else float(count)
-    return wilson(share, min(alone, n), float(t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)))
+    return _wilson(share, min(alone, n), float(t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)))
 
 
-def wilson(share: float, n: float, z: float) -> tuple[float, float]:
+def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval of a share of `n` independent photos; `z` standard deviations wide."""
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

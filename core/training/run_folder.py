@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
@@ -57,8 +57,7 @@ class RunFolder(BaseModel):
         path = self.path / "config.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            # Through JSON again, whose rules for numbers and paths are those it was written by.
-            return TrainConfig.model_validate_json(json.dumps(as_begun_with(content)))
+            return TrainConfig.model_validate(as_begun_with(content))
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path} holds no run (no config.json): give the path of a run folder"
@@ -77,7 +76,7 @@ class RunFolder(BaseModel):
             return RunStatus.model_validate_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValidationError) as error:
             raise RunError(f"{path} is damaged ({error}): start the run anew") from error
 
     def write_status(self, status: RunStatus) -> None:

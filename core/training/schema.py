@@ -9,22 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
 from core.model.schema import (
-    BEFORE_PLACES,
     LossConfig,
     ModelConfig,
     TtaConfig,
+    as_made,
     is_transformer,
 )
 from core.refine.schema import RefineConfig
 
 SMALLEST_BATCH = 8
 """Fewer photos make BatchNorm's statistics too coarse to be lowered to without being asked."""
-BEFORE: dict[str, Any] = {
-    "model": BEFORE_PLACES,
-    "tta": {"views": 1},
-    "gallery_whiten": 0.0,
-    "least_steps": 0,
-}
+BEFORE: dict[str, Any] = {"tta": {"views": 1}, "gallery_whiten": 0.0, "least_steps": 0}
 """What a run did whose options do not say: it was begun before these could be chosen."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
@@ -271,7 +266,4 @@ class TrainConfig(BaseModel):
 def as_begun_with(content: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a run that is stored somewhere, completed by what they meant when written."""
     found = BEFORE | dict(content)
-    for name in ("model", "tta"):
-        if isinstance(found[name], Mapping):
-            found[name] = BEFORE[name] | dict(found[name])
-    return found
+    return found | {"model": as_made(found.get("model", {}))}

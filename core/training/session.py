@@ -287,8 +287,8 @@ def _write_beginning(
     for statement in data.statements(config.farthest_spreads):
         run.log(statement)
     photos = len(data.rows["train"])
-    if config.photos_per_step(photos) < config.batch_size:
+    if (step := config.photos_per_step(photos)) < config.batch_size:
         run.log(
-            f"{photos} photos train: steps of {config.photos_per_step(photos)} in place of "
-            f"{config.batch_size}, so that an epoch has more of them (least_steps)"
+            f"{photos} photos train: steps of {step} in place of {config.batch_size}, so that an "
+            "epoch has more of them (least_steps)"
         )

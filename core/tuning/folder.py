@@ -4,6 +4,7 @@ A study is a job like a training run, so it also has `status.json`, `log.txt` an
 trial is an ordinary run folder. Nothing heavy is imported here.
 """
 
+import json
 import secrets
 from pathlib import Path
 from typing import Self
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import RunError
 from core.files import write_json
 from core.training.run_folder import RunFolder
-from core.training.schema import TrainConfig
+from core.training.schema import TrainConfig, as_begun_with
 from core.tuning.schema import TuneConfig
 
 # What may differ when a study goes on: how much, where and how fast, not what is searched.
@@ -90,12 +91,14 @@ class StudyFolder(BaseModel):
         """
         path = self.path / "study.json"
         try:
-            found = StudyFile.model_validate_json(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            content["config"]["train"] = as_begun_with(content["config"]["train"])
+            found = StudyFile.model_validate(content)
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path} holds no study (no study.json): give the path of a study folder"
             ) from error
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged ({error}): begin another study") from error
         return found.model_copy(update={"config": _placed(found.config, self.path)})
 

@@ -1,5 +1,6 @@
 """Options of a cross-validation, on the command line and in the queue."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from core.__main__ import main, make_parser
 from core.cli.crossval import _config
 from core.crossval.enqueue import enqueue_crossval
+from core.crossval.folder import CONFIG, begin, read_config
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
 from core.jobs.job import read_job
@@ -75,3 +77,13 @@ def test_a_crossval_is_queued_as_one_job(shared_campus: Path, tmp_path: Path) ->
     (found,) = list_jobs(tmp_path / "runs")
     assert (found.name, found.kind, found.state) == ("cv", "crossval", "queued")
     assert list_runs(tmp_path / "runs") == []
+
+
+def test_options_that_an_old_crossval_does_not_say_mean_what_it_did(tmp_path: Path) -> None:
+    config = tiny_crossval(tmp_path / "data", tmp_path / "cv")
+    begin(config)
+    content = json.loads((config.out / CONFIG).read_text())
+    del content["config"]["least_steps"]
+    (config.out / CONFIG).write_text(json.dumps(content))
+    # Else its later folds would be trained by another recipe than its first.
+    assert read_config(config.out) == config.model_copy(update={"least_steps": 0})

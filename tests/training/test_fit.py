@@ -44,6 +44,22 @@ def test_every_epoch_and_step_is_reported(finished: Finished) -> None:
     assert reports[-1].step == 2 * per_epoch
 
 
+def test_few_photos_make_as_many_steps_as_were_asked_for(tiny_run: TinyRun, tmp_path: Path) -> None:
+    """In both stages: 36 photos in steps of 9, in place of the 16 of a step."""
+    config = tiny_run(tmp_path / "run", least_steps=4)
+    steps: list[StepReport] = []
+    reports = list(fit(config, on_step=steps.append))
+    told = [(s.stage, s.epoch, s.step, s.steps) for s in steps]
+    assert told == [
+        (stage, epoch, step, 4)
+        for stage, epoch in (("heads", 1), ("fine-tune", 2))
+        for step in (1, 2, 3, 4)
+    ]
+    assert reports[-1].step == 8
+    log = RunFolder(path=config.run).log_path.read_text()
+    assert "36 photos train: steps of 9 in place of 16" in log
+
+
 def test_the_run_folder_tells_everything(finished: Finished) -> None:
     config, reports, _ = finished
     run = RunFolder(path=config.run)

@@ -1,5 +1,6 @@
 """Trials as runs: how each one ends, what it may see, and what a study refuses."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_a_study_refuses_other_options_but_takes_more_trials(
         folder.begin(config.model_copy(update={"sampler": "tpe", "seed": 3}))
     with pytest.raises(RunError, match=r"train\.batch_size"):
         folder.begin(tiny_study(tmp_path / "study", train={"batch_size": 8}))
+
+
+def test_options_that_an_old_study_does_not_say_mean_what_it_did(
+    begun: tuple[StudyFolder, TuneConfig],
+) -> None:
+    folder, config = begun
+    path = folder.path / "study.json"
+    content = json.loads(path.read_text())
+    del content["config"]["train"]["least_steps"]
+    path.write_text(json.dumps(content))
+    old = config.train.model_copy(update={"least_steps": 0})
+    assert folder.read().config == config.model_copy(update={"train": old})
+    path.write_text('{"name": "a"}')
+    with pytest.raises(RunError, match="is damaged"):
+        folder.read()
 
 
 def test_a_backbone_that_does_not_exist_costs_no_trial(
