@@ -1,17 +1,22 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.calibration.calibrate import fit_calibration
 from core.dataset.prepare import prepare_dataset
 from core.evaluation.coverage import coverage_report, risk_coverage
-from core.evaluation.evaluate import predict_selection
+from core.evaluation.evaluate import evaluate, predict_selection
 from core.evaluation.judgement import Judgement
+from core.evaluation.schema import EvaluateConfig
 from core.evaluation.selection import select
+from core.evaluation.share_interval import share_interval
 from core.inference.predictor import load_predictor
 from core.trust.applied import Trust
+from core.trust.files import write_calibration
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +96,25 @@ def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
     assert first["measured"] == second["measured"] == 0.75
     assert second["interval"][0] < first["interval"][0] - 0.1
     assert second["interval"][1] > first["interval"][1]
+
+
+def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
+    checkpoint: Path, shared_campus: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    plain = load_predictor(folder, calibrated=False)
+    dataset, store = prepare_dataset(shared_campus, plain.store_size)
+    write_calibration(folder, fit_calibration(plain, dataset, store, "train"))
+    found = evaluate(
+        EvaluateConfig(
+            run=folder, dataset=shared_campus, out=tmp_path, split="all", plots=False, by="visit"
+        )
+    )
+    promised, table = found.report["coverage"]["overall"]["radius"][0], found.table
+    held = (table["error_refined_m"] <= table["radius_50_m"]).to_numpy()
+    visits = pd.factorize(table["visit"])[0]
+    assert promised["interval"] == pytest.approx(share_interval(held, visits), abs=1e-9)
+    assert promised["interval"] != pytest.approx(share_interval(held, np.arange(48)), abs=1e-3)
 
 
 def test_risk_coverage_orders_by_doubt() -> None:

@@ -17,6 +17,13 @@ def test_a_share_of_all_photos_counts_every_group_once() -> None:
     assert low < share_interval(np.ones(60), np.arange(60))[0] - 0.2
 
 
+def test_few_groups_are_less_sure_by_students_quantile() -> None:
+    # Three of four groups of three, by hand: variance 1/16, hence as sure as 3 photos; t of 3
+    # degrees of freedom is 3.1824.
+    hits, groups = np.repeat([1.0, 1.0, 1.0, 0.0], 3), np.repeat(np.arange(4), 3)
+    assert share_interval(hits, groups) == pytest.approx((0.1307, 0.9835), abs=1e-3)
+
+
 def test_one_group_says_nothing() -> None:
     assert share_interval(np.array([1.0, 0.0, 1.0]), np.zeros(3, np.int64)) == (0.0, 1.0)
 
