@@ -55,10 +55,18 @@ def strip(
                 st.caption(
                     f"{prediction.region_names.get(region, region)}, faces "
                     f"{gallery.heading_deg[index]:.0f}°  \n{away[rank]:.0f} m from the pin  \n"
-                    f"feature distance {unlike[rank]:.2f}  \n`{gallery.filenames[index]}`"
+                    f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}  \n"
+                    f"`{gallery.filenames[index]}`"
                 )
     if chosen is not None:
         _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+
+
+def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
+    """How many points verify a training photo, where its gallery knows any."""
+    if prediction.points is None:
+        return ""
+    return f"  \n{prediction.points[row, rank]} points agree"
 
 
 def _walks(shelf: Shelf, gallery: Gallery, rows: np.ndarray) -> str:

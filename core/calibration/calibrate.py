@@ -9,6 +9,7 @@ import numpy as np
 from core.calibration.folds import Known
 from core.calibration.headings import fit_headings
 from core.calibration.negatives import MOST_EACH, make_negatives
+from core.calibration.points import describe_anew
 from core.calibration.positions import fit_positions
 from core.calibration.refusals import LEAST_PHOTOS, fit_refusal
 from core.calibration.regions import fit_regions
@@ -60,7 +61,8 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
             while they are predicted.
 
     Raises:
-        SplitError: The dataset does not hold the part, or too few of its photos.
+        SplitError: The dataset does not hold the part, or too few of its photos, or not those of
+            the gallery that are to be described.
         CheckpointError, LabelError, FrameError, ImageError, ConfigError: As their rooms say.
     """
     predictor = load_predictor(config.run, config.device, calibrated=False)
@@ -70,6 +72,8 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
         allow_missing=config.allow_missing,
         progress=progress,
     )
+    if config.gallery_points is not None:
+        predictor = describe_anew(predictor, dataset, store, config.gallery_points, progress)
     part = config.split or calibration_part(load_split(predictor.folder))
     found = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)
     write_calibration(predictor.folder, found)

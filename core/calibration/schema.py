@@ -26,3 +26,11 @@ class CalibrateConfig(BaseModel):
     allow_missing: bool = Field(
         False, description="Go on when more than 1 % of the rows have to be left out"
     )
+    gallery_points: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="First describe so many points of each training photo anew, to verify photos "
+        "by, as a gallery made by an older version lacks them; the training photos must be in the "
+        "dataset; 0: drop them; empty: leave the gallery as it is",
+    )

@@ -15,6 +15,7 @@ from core.refine.gallery import Gallery
 from core.refine.gallery_files import has_gallery
 from core.trust.files import read_calibration
 from core.trust.schema import Calibration
+from core.trust.signals import BEST_POINTS
 
 SPLIT = "split.json"
 
@@ -76,6 +77,8 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
             "until its run has finished, or go on with the run by --resume"
         )
     calibration = read_calibration(folder, checkpoint.card) if calibrated else None
+    if calibration is not None:
+        _check_points(calibration, gallery, folder)
     return Loaded(folder, checkpoint.card, checkpoint.model, gallery, calibration)
 
 
@@ -131,4 +134,14 @@ def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> No
         raise CheckpointError(
             f"gallery in {folder} does not fit the model beside it (features {given} against "
             f"{width}): copy the checkpoint folder again as a whole"
+        )
+
+
+def _check_points(calibration: Calibration, gallery: Gallery | None, folder: Path) -> None:
+    """A threshold for verified photos says nothing where there is nothing to verify them by."""
+    asked = calibration.refusal is not None and BEST_POINTS in calibration.refusal.signals
+    if asked and (gallery is None or gallery.local is None):
+        raise CheckpointError(
+            f"{folder} was calibrated with a gallery that holds points, this one holds none: copy "
+            "the checkpoint folder again as a whole, or calibrate it again"
         )

@@ -35,6 +35,8 @@ class Prediction:
         similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position.
         features: `(n, D)` pooled features of the network.
+        points: `(n, k)` how many points of each photo lie as those of each neighbour do; None where
+            the gallery holds no points.
         support: The training photos most alike on the whole campus, and what tells strange photos.
         trust: How far the answers can be believed; None where the checkpoint is not calibrated.
         notes: What a reader should know, such as that nothing could be refined.
@@ -61,6 +63,7 @@ class Prediction:
     similarity: Floats
     weight: Floats
     features: NDArray[np.float32]
+    points: NDArray[np.int64] | None = None
     support: Support | None = None
     trust: Trust | None = None
     notes: tuple[str, ...] = ()
@@ -83,6 +86,8 @@ class Prediction:
             "similarity": (n, k),
             "weight": (n, k),
         }
+        if self.points is not None:
+            expected["points"] = (n, k)
         if self.member_spread_m is not None:
             expected |= {"member_spread_m": (n,), "member_spread_deg": (n,)}
         for name, shape in expected.items():

@@ -17,11 +17,12 @@ from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers
 from core.inference.prediction import Prediction
-from core.inference.supporting import make_support
+from core.inference.supporting import make_support, verified
 from core.inference.untrained import by_neighbours
 from core.model.card import Card, read_card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
+from core.refine.local_features import ASKED_POINTS, LocalFeatures, describe
 from core.refine.neighbours import Refined, refine
 from core.refine.schema import RefineConfig
 from core.trust.applied import apply
@@ -138,9 +139,9 @@ class Predictor:
         n = len(photos)
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
         known = Known.of(n, self.regions, known_region, known_heading_deg)
-        answers = self._ask(photos, known, batch_size, progress)
+        answers, local = self._ask(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
-        return self._prediction(ids, filenames, answers, known, exclude_ids)
+        return self._prediction(ids, filenames, answers, local, known, exclude_ids)
 
     def predict_files(
         self,
@@ -154,8 +155,9 @@ class Predictor:
 
     def _ask(
         self, photos: Pixels, known: Known, batch_size: int, progress: Progress | None
-    ) -> Answers:
-        parts = []
+    ) -> tuple[Answers, LocalFeatures | None]:
+        parts, looks = [], []
+        gallery = None if self.gallery is None else self.gallery.local
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
             some = np.asarray(photos[part])
@@ -163,17 +165,21 @@ class Predictor:
                 parts.append(
                     ask_in_crops(self.card, self.model, some, known.rows(part), self.device)
                 )
+            if gallery is not None:
+                looks.append(describe(some, ASKED_POINTS, gallery.projection))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
         views = config.place_anchors * config.place_bearings
-        return Answers.joined(parts, len(self.regions), self.model.width, views)
+        answers = Answers.joined(parts, len(self.regions), self.model.width, views)
+        return answers, LocalFeatures.joined(looks) if looks else None
 
     def _prediction(
         self,
         photo_ids: tuple[str, ...],
         filenames: tuple[str, ...],
         answers: Answers,
+        local: LocalFeatures | None,
         known: Known,
         exclude_ids: Sequence[str | None] | None,
     ) -> Prediction:
@@ -199,7 +205,8 @@ class Predictor:
             similarity=refined.similarity,
             weight=refined.weight,
             features=answers.features,
-            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids),
+            points=verified(local, self.gallery, refined.neighbours),
+            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids, local),
             notes=self._notes_on_answers(),
         )
         return self.trusted(found)

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.geo import Floats
 from core.inference.network import Answers
 from core.refine.gallery import Gallery
-from core.trust.signals import neighbour_signals, network_signals, view_signals
+from core.refine.local_features import LocalFeatures
+from core.refine.verification import agreeing_points
+from core.trust.signals import (
+    neighbour_signals,
+    network_signals,
+    point_signals,
+    view_signals,
+)
 from core.trust.support import Support, most_alike
 
 
@@ -18,6 +26,7 @@ def make_support(
     raw_deg: Floats,
     gallery: Gallery | None,
     exclude_ids: Sequence[str | None] | None,
+    local: LocalFeatures | None = None,
 ) -> Support:
     """Find the training photos most like each photo, and say how much it is like the campus.
 
@@ -27,27 +36,43 @@ def make_support(
         raw_deg: `(n,)` its headings.
         gallery: Training photos, or None.
         exclude_ids: Per photo the id of a training photo that it must not find, or None.
+        local: Points of the photos, where the gallery has some to compare them with.
     """
-    found = _neighbours(answers, gallery, exclude_ids)
+    found, rows = _neighbours(answers, gallery, exclude_ids)
     length = np.hypot(answers.heading[:, 0], answers.heading[:, 1])
     signals = network_signals(answers.probabilities, length, answers.features)
     if answers.views.shape[1]:
         signals |= view_signals(answers.views)
     signals |= neighbour_signals(found, answers.probabilities, raw_m, raw_deg)
+    agreeing = verified(local, gallery, rows)
+    if agreeing is not None:
+        signals |= point_signals(agreeing)
     return replace(found, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
+
+
+def verified(
+    local: LocalFeatures | None, gallery: Gallery | None, rows: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """How many points agree with those of some training photos, `(n, k)`; None without any."""
+    if local is None or gallery is None or gallery.local is None:
+        return None
+    return agreeing_points(local, gallery.local, rows)
 
 
 def _neighbours(
     answers: Answers, gallery: Gallery | None, exclude_ids: Sequence[str | None] | None
-) -> Support:
+) -> tuple[Support, NDArray[np.int64]]:
+    """The neighbours, and their rows of the gallery."""
     n = len(answers.features)
     if gallery is None:
-        return Support(
+        nothing = Support(
             np.empty((n, 0, 2)), np.empty((n, 0)), np.empty((n, 0), np.int64), np.empty((n, 0)),
             np.empty(0, np.int64), np.empty(0), answers.appearance, np.empty((n, 0)), (),
         )  # fmt: skip
+        return nothing, np.empty((n, 0), np.int64)
     rows, similarity = most_alike(answers.features, gallery, gallery.rows_of(exclude_ids, n))
-    return Support(
+    found = Support(
         gallery.position_m[rows], gallery.heading_deg[rows], gallery.region[rows], similarity,
         np.zeros(rows.shape[1], np.int64), np.ones(1), answers.appearance, np.empty((n, 0)), (),
     )  # fmt: skip
+    return found, rows

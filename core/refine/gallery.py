@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from core.errors import CheckpointError, SplitError
 from core.geo import Floats
 from core.refine.gallery_files import read_gallery, write_gallery
+from core.refine.local_features import LocalFeatures
 from core.refine.projection import Features, Projection, normalise_rows
 
 
@@ -30,6 +31,7 @@ class Gallery:
         minute: `(n,)` minute of the day, NaN where unknown.
         split_hash: Hash of the split whose training part this is.
         projection: What was applied to the network's features; None means only normalised.
+        local: Points of each photo, to verify by; None in a gallery that was made without.
     """
 
     photo_ids: tuple[str, ...]
@@ -41,6 +43,7 @@ class Gallery:
     minute: Floats
     split_hash: str
     projection: Projection | None = None
+    local: LocalFeatures | None = None
 
     def __post_init__(self) -> None:
         """Check every shape, the lengths of the features and that no photo occurs twice."""
@@ -52,6 +55,7 @@ class Gallery:
             "heading_deg": self.heading_deg.shape == (n,),
             "region": self.region.shape == (n,),
             "minute": self.minute.shape == (n,),
+            "local": self.local is None or len(self.local) == n,
         }
         wrong = [name for name, fits in shapes.items() if not fits]
         if wrong or n == 0:
@@ -127,6 +131,8 @@ class Gallery:
         if self.projection is not None:
             arrays["projection"] = self.projection.matrix
             arrays["mean"] = self.projection.mean
+        if self.local is not None:
+            arrays |= self.local.arrays()
         names = {
             "split_hash": self.split_hash,
             "photo_ids": list(self.photo_ids),
@@ -164,4 +170,5 @@ class Gallery:
             arrays["minute"].astype(np.float64),
             names["split_hash"],
             projection,
+            LocalFeatures.of_arrays(arrays),
         )

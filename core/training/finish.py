@@ -1,6 +1,6 @@
 """The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from core.model.network import BearingsModel
 from core.refine.build import build_gallery
 from core.refine.choose import choose_refinement
 from core.refine.gallery import Gallery
+from core.refine.local_features import describe_gallery
 from core.refine.neighbours import refine
 from core.refine.retrieve import retrieve
 from core.refine.schema import RefineConfig
@@ -95,6 +96,9 @@ def finish_run(
         told = _raw_metrics(raw, data) if len(seen) > 1 else {}
     chosen = config.refine or _choose(raw, data, gallery)
     metrics = _refined_metrics(raw, data, gallery, chosen)
+    if config.gallery_points:
+        local = describe_gallery(data.store.photos, rows, config.gallery_points)
+        gallery = replace(gallery, local=local)
     gallery.save(run.best)
     write_json(run.best / "split.json", data.split.to_json())
     card = checkpoint.card.model_copy(

@@ -19,7 +19,12 @@ from core.refine.schema import RefineConfig
 
 SMALLEST_BATCH = 8
 """Fewer photos make BatchNorm's statistics too coarse to be lowered to without being asked."""
-BEFORE: dict[str, Any] = {"tta": {"views": 1}, "gallery_whiten": 0.0, "least_steps": 0}
+BEFORE: dict[str, Any] = {
+    "tta": {"views": 1},
+    "gallery_whiten": 0.0,
+    "gallery_points": 0,
+    "least_steps": 0,
+}
 """What a run did whose options do not say: it was begun before these could be chosen."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
@@ -134,6 +139,13 @@ class TrainConfig(BaseModel):
         le=1,
         description="How far the gallery's compressed features are whitened: 0 not, 1 fully; "
         "empty: 0.5 where gallery_dimensions is empty too, else not",
+    )
+    gallery_points: int = Field(
+        128,
+        ge=0,
+        le=1000,
+        description="Points of each training photo that the gallery keeps, to verify that a photo "
+        "shows the same things in the same arrangement; 18 bytes a point; 0: none",
     )
     batch_size: int = Field(
         32,

@@ -2,7 +2,8 @@
 
 Each is known from distances to training photos (Sun et al. 2022, "Out-of-distribution detection
 with deep nearest neighbors"), from how far the neighbours agree about place, direction and region
-(Zaffar et al. 2024, SUE), or from how decided the network is (Liu et al. 2020, energy).
+(Zaffar et al. 2024, SUE), from how decided the network is (Liu et al. 2020, energy), or from how
+many points of a photo lie as in a training photo.
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.trust.support import Support
 _AGREE_M, _AGREE_DEG = 20.0, 20.0
 _SOFTNESS = 0.03
 _VOTERS = 8
+BEST_POINTS = "best_points"
 
 
 def network_signals(
@@ -75,6 +77,19 @@ def neighbour_signals(
         "agree_region": (weight * votes).sum(axis=1),
         "moved": -np.log(distance_m(raw_m, middle) + 1.0),
         "turned": -np.log(heading_error_deg(raw_deg, mean_deg) + 5.0),
+    }
+
+
+def point_signals(agreeing: NDArray[np.int64]) -> dict[str, Floats]:
+    """Signals of geometric verification, each `(n,)`.
+
+    Args:
+        agreeing: `(n, k)` points that lie as those of the k training photos most alike do; see
+            `core.refine.verification`.
+    """
+    return {
+        BEST_POINTS: np.log1p(agreeing.max(axis=1, initial=0)),
+        "points": np.log1p(agreeing.mean(axis=1) if agreeing.shape[1] else agreeing.sum(axis=1)),
     }
 
 

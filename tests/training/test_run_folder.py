@@ -38,13 +38,14 @@ def test_options_survive_the_file(config: TrainConfig) -> None:
 def test_options_that_an_old_run_does_not_say_mean_what_it_did(config: TrainConfig) -> None:
     run = new_run(config)
     options = json.loads((run.path / "config.json").read_text())
-    for name in ("least_steps", "gallery_whiten", "tta"):
+    for name in ("least_steps", "gallery_whiten", "gallery_points", "tta"):
         del options[name]
     for name in ("place_anchors", "position_head", "heading_head", "region_from_places"):
         del options["model"][name]
     (run.path / "config.json").write_text(json.dumps(options))
     old = run.config()
     assert (old.least_steps, old.gallery_whiten, old.tta.views) == (0, 0.0, 1)
+    assert old.gallery_points == 0
     assert not old.model.reads_places
     assert old.model.place_anchors == 0
     assert old.stage2 == config.stage2

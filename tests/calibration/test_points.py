@@ -1,0 +1,128 @@
+"""Points of the gallery's photos: made anew for an older checkpoint, and heeded by refusal."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.calibration.calibrate import calibrate
+from core.calibration.points import describe_anew
+from core.calibration.schema import CalibrateConfig
+from core.dataset.prepare import prepare_dataset
+from core.errors import CheckpointError, ConfigError, SplitError
+from core.inference.predictor import Predictor, load_predictor
+from core.refine.gallery import Gallery
+from tests.conftest import CampusMaker
+from tests.tiny_checkpoint import make_checkpoint
+
+MOST = 30
+
+
+@pytest.fixture(scope="module")
+def campus(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_campus(tmp_path_factory.mktemp("town") / "campus", spots=110)
+
+
+@pytest.fixture(scope="module")
+def older(campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose gallery was made before there were points."""
+    return make_checkpoint(tmp_path_factory.mktemp("older") / "checkpoint", campus)
+
+
+@pytest.fixture(scope="module")
+def described(older: Path, campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("described") / "checkpoint"
+    shutil.copytree(older, folder)
+    calibrate(CalibrateConfig(run=folder, dataset=campus, device="cpu", gallery_points=MOST))
+    return folder
+
+
+def signals(predictor: Predictor) -> tuple[str, ...]:
+    fit = predictor.loaded.calibration
+    assert fit is not None
+    assert fit.refusal is not None
+    return fit.refusal.signals
+
+
+def anew(folder: Path, campus: Path, most: int) -> Predictor:
+    predictor = load_predictor(folder, calibrated=False)
+    return describe_anew(predictor, *prepare_dataset(campus, predictor.store_size), most)
+
+
+def test_every_photo_of_the_gallery_gets_its_points(described: Path, older: Path) -> None:
+    gallery, before = Gallery.load(described), Gallery.load(older)
+    assert before.local is None
+    assert gallery.local is not None
+    assert 0 < np.diff(gallery.local.first).max() <= MOST
+    np.testing.assert_array_equal(gallery.features, before.features)
+
+
+def test_points_are_those_of_the_right_photo(described: Path, campus: Path) -> None:
+    predictor = load_predictor(described)
+    gallery = predictor.gallery
+    assert gallery is not None
+    assert gallery.local is not None
+    paths = [campus / "images" / Path(name).name for name in gallery.filenames[:20]]
+    local = predictor.predict_files(paths).prediction.support
+    assert local is not None
+    best = local.signals[:, local.names.index("best_points")]
+    own = np.diff(gallery.local.first)[:20]
+    assert (np.expm1(best)[own > 10] > 0.8 * own[own > 10]).all(), "each agrees with itself"
+
+
+def test_refusal_looks_at_them_where_there_are_any(
+    described: Path, older: Path, campus: Path, tmp_path: Path
+) -> None:
+    assert {"best_points", "points"} < set(signals(load_predictor(described)))
+    shutil.copytree(older, tmp_path / "older")
+    calibrate(CalibrateConfig(run=tmp_path / "older", dataset=campus, device="cpu"))
+    assert not {"best_points", "points"} & set(signals(load_predictor(tmp_path / "older")))
+
+
+def test_they_are_dropped_again(described: Path, campus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(described, folder)
+    calibrate(CalibrateConfig(run=folder, dataset=campus, device="cpu", gallery_points=0))
+    assert Gallery.load(folder).local is None
+    assert "best_points" not in signals(load_predictor(folder))
+
+
+def test_a_gallery_without_the_points_of_its_calibration_is_told(
+    described: Path, older: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(described, folder)
+    for name in ("gallery.json", "gallery.safetensors"):
+        shutil.copy(older / name, folder / name)
+    with pytest.raises(CheckpointError, match="calibrated with a gallery that holds points"):
+        load_predictor(folder)
+    load_predictor(folder, calibrated=False)
+
+
+def test_a_dataset_without_the_training_photos_is_refused(
+    older: Path, campus: Path, tmp_path: Path
+) -> None:
+    folder, part = tmp_path / "copy", tmp_path / "part"
+    shutil.copytree(older, folder)
+    shutil.copytree(campus, part, ignore=shutil.ignore_patterns(".bearings"))
+    labels = pd.read_csv(part / "labels.csv")
+    labels.iloc[::2].to_csv(part / "labels.csv", index=False)
+    before = (folder / "gallery.json").read_bytes()
+    with pytest.raises(SplitError, match=r"training photos are not in .*trained on"):
+        anew(folder, part, MOST)
+    assert (folder / "gallery.json").read_bytes() == before
+
+
+def test_ensembles_and_checkpoints_without_gallery_are_told_what_to_do(
+    older: Path, campus: Path, tmp_path: Path
+) -> None:
+    bare = make_checkpoint(tmp_path / "bare", campus, refine=None)
+    with pytest.raises(ConfigError, match="no gallery"):
+        anew(bare, campus, MOST)
+    one = load_predictor(older)
+    dataset, store = prepare_dataset(campus, one.store_size)
+    with pytest.raises(ConfigError, match="members/NAME"):
+        describe_anew(replace(one, members=(one,)), dataset, store, MOST)
