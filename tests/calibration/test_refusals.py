@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.calibration.negatives import KINDS, make_negatives, shuffled
+from core.calibration.negatives import KINDS, TAUGHT, make_negatives, shuffled
 from core.calibration.refusals import ACCEPTED, fit_refusal
 from core.trust.appearance import SIZE, appearance
 from core.trust.applied import strangeness
@@ -54,9 +54,10 @@ def test_a_few_photos_set_no_threshold() -> None:
 def test_every_kind_of_negative_is_a_photo_of_the_same_size(side: int) -> None:
     rng = np.random.default_rng(0)
     photos = rng.integers(0, 256, (5, side, side, 3), np.uint8)
-    made = make_negatives(photos, np.random.default_rng(1))
-    again = make_negatives(photos, np.random.default_rng(1))
-    assert set(made) == set(KINDS)
+    made, again = (
+        {name: make(photos, rng) for name, make in KINDS.items()}
+        for rng in (np.random.default_rng(1), np.random.default_rng(1))
+    )
     for kind, negatives in made.items():
         assert negatives.shape == photos.shape, kind
         assert negatives.dtype == np.uint8
@@ -91,3 +92,9 @@ def test_appearance_tells_a_page_from_a_scene() -> None:
     assert np.isfinite(found).all()
     assert np.abs(found[0] - found[1]).max() > 1.0
     assert appearance(scene[:0]).shape == (0, SIZE)
+
+
+def test_large_true_pieces_of_the_campus_do_not_shape_the_score() -> None:
+    photos = np.zeros((2, 32, 32, 3), np.uint8)
+    made = make_negatives(photos, np.random.default_rng(0))
+    assert set(made) == set(TAUGHT) == set(KINDS) - {"quarters", "halves"}
