@@ -63,10 +63,9 @@ def strip(
 
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
-    """How many points verify a training photo, where its gallery knows any."""
-    if prediction.points is None:
-        return ""
-    return f"  \n{prediction.points[row, rank]} points agree"
+    """How many points verify a training photo, where they were compared."""
+    points = prediction.points[row, rank]
+    return "" if points < 0 else f"  \n{points} points agree"
 
 
 def _walks(shelf: Shelf, gallery: Gallery, rows: np.ndarray) -> str:

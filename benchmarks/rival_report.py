@@ -73,6 +73,7 @@ def judgement(data: TrainingData, rival: Rival) -> Judgement:
         neighbours=nobody.astype(np.int64),
         similarity=nobody,
         weight=nobody,
+        points=nobody.astype(np.int64),
         features=nobody.astype(np.float32),
     )
     return Judgement(_truth(data), prediction)

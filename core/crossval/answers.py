@@ -71,6 +71,7 @@ class Answers:
             neighbours=none.astype(np.int64),
             similarity=none,
             weight=none,
+            points=none.astype(np.int64),
             features=none.astype(np.float32),
             region_probabilities=self.predicted["region_probabilities"],
             region_head=self.predicted["region_head"],

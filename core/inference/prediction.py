@@ -34,9 +34,9 @@ class Prediction:
             checkpoint has no gallery.
         similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position.
+        points: `(n, k)` how many points of each photo lie as those of each neighbour do; -1 where
+            they were not compared, as where the gallery holds none.
         features: `(n, D)` pooled features of the network.
-        points: `(n, k)` how many points of each photo lie as those of each neighbour do; None where
-            the gallery holds no points.
         support: The training photos most alike on the whole campus, and what tells strange photos.
         trust: How far the answers can be believed; None where the checkpoint is not calibrated.
         notes: What a reader should know, such as that nothing could be refined.
@@ -62,8 +62,8 @@ class Prediction:
     neighbours: NDArray[np.int64]
     similarity: Floats
     weight: Floats
+    points: NDArray[np.int64]
     features: NDArray[np.float32]
-    points: NDArray[np.int64] | None = None
     support: Support | None = None
     trust: Trust | None = None
     notes: tuple[str, ...] = ()
@@ -85,9 +85,8 @@ class Prediction:
             "neighbours": (n, k),
             "similarity": (n, k),
             "weight": (n, k),
+            "points": (n, k),
         }
-        if self.points is not None:
-            expected["points"] = (n, k)
         if self.member_spread_m is not None:
             expected |= {"member_spread_m": (n,), "member_spread_deg": (n,)}
         for name, shape in expected.items():

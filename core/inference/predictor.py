@@ -17,14 +17,15 @@ from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers
 from core.inference.prediction import Prediction
-from core.inference.supporting import make_support, verified
+from core.inference.supporting import compare, make_support
 from core.inference.untrained import by_neighbours
 from core.model.card import Card, read_card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
-from core.refine.local_features import ASKED_POINTS, LocalFeatures, describe
+from core.refine.local_features import ASKED_POINTS, LocalFeatures, describe_photos
 from core.refine.neighbours import Refined, refine
 from core.refine.schema import RefineConfig
+from core.refine.verification import Verified
 from core.trust.applied import apply
 
 Progress = Callable[[int, int], None]
@@ -166,7 +167,7 @@ class Predictor:
                     ask_in_crops(self.card, self.model, some, known.rows(part), self.device)
                 )
             if gallery is not None:
-                looks.append(describe(some, ASKED_POINTS, gallery.projection))
+                looks.append(describe_photos(some, ASKED_POINTS, gallery.projection))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
@@ -187,7 +188,8 @@ class Predictor:
         answers = by_neighbours(answers, self.loaded, exclude_ids)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
-        refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids)
+        verified = compare(answers, local, self.gallery, exclude_ids, self.refinement)
+        refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids, verified)
         found = Prediction(
             photo_ids=photo_ids,
             filenames=filenames,
@@ -205,8 +207,8 @@ class Predictor:
             similarity=refined.similarity,
             weight=refined.weight,
             features=answers.features,
-            points=verified(local, self.gallery, refined.neighbours),
-            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids, local),
+            points=refined.points,
+            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids, verified),
             notes=self._notes_on_answers(),
         )
         return self.trusted(found)
@@ -229,10 +231,10 @@ class Predictor:
         answers: Answers,
         known: Known,
         exclude_ids: Sequence[str | None] | None,
+        verified: Verified | None,
     ) -> Refined:
         if self.gallery is None:
-            nothing = np.empty((len(raw_m), 0))
-            return Refined(raw_m, raw_deg, nothing.astype(np.int64), nothing, nothing)
+            return Refined.unrefined(raw_m, raw_deg)
         config, probabilities = self.refinement, answers.probabilities
         # A photo that must not find itself has one training photo less to choose from.
         most = max(1, len(self.gallery) - (exclude_ids is not None))
@@ -252,6 +254,7 @@ class Predictor:
             region_probabilities=probabilities,
             exclude_ids=exclude_ids,
             shown=min(SHOWN_NEIGHBOURS, most),
+            verified=verified,
         )
 
 

@@ -92,11 +92,15 @@ def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Recor
             "angle": round(float(gallery.heading_deg[index]), ANGLE_DECIMALS),
             "region": region_value(prediction.regions[gallery.region[index]], prediction.regions),
             "weight": round(float(prediction.weight[row, rank]), SHARE_DECIMALS),
-            "points": None if prediction.points is None else int(prediction.points[row, rank]),
+            "points": _compared(int(prediction.points[row, rank])),
             "photo_id": gallery.photo_ids[index],
         }
         for rank, index in enumerate(rows)
     ]
+
+
+def _compared(points: int) -> int | None:
+    return None if points < 0 else points
 
 
 def _region(prediction: Prediction, row: int) -> Record:

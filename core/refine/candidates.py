@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from core.errors import ConfigError
 from core.geo import Floats
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
+from core.refine.verification import Verified
 
 ROWS_AT_ONCE = 512
 """Queries ranked together: bounds the (rows, gallery) matrices to some tens of megabytes."""
@@ -24,15 +26,25 @@ class Candidates:
         rows: `(n, k)` gallery rows.
         similarity: `(n, k)` cosine of the features.
         score: `(n, k)` what they were ranked by; -inf marks a photo outside the radius.
+        points: `(n, k)` how many points of the query agree with theirs; -1 where not compared.
+        turn_deg: `(n, k)` how far clockwise of them the query looks; 0 where nothing tells.
     """
 
     rows: NDArray[np.int64]
     similarity: Floats
     score: Floats
+    points: NDArray[np.int64]
+    turn_deg: Floats
 
     def first(self, k: int) -> "Candidates":
         """The best `k` of each query."""
-        return Candidates(self.rows[:, :k], self.similarity[:, :k], self.score[:, :k])
+        return Candidates(
+            self.rows[:, :k],
+            self.similarity[:, :k],
+            self.score[:, :k],
+            self.points[:, :k],
+            self.turn_deg[:, :k],
+        )
 
 
 def nearest_positions(
@@ -54,8 +66,9 @@ def rank_by_features(
     region_probabilities: ArrayLike | None,
     excluded: NDArray[np.int64],
     k: int,
+    verified: Verified | None = None,
 ) -> Candidates:
-    """Rank the gallery by similarity `(n, m)`, its region's probability, and the radius.
+    """Rank the gallery by similarity `(n, m)`, agreeing points, its region's probability, radius.
 
     Photos outside the radius come last, with score -inf: they may be shown, but have no say.
     """
@@ -66,6 +79,10 @@ def rank_by_features(
         total = np.array(similarity[part])
         if penalty is not None:
             total += penalty[part]
+        if verified is not None and config.points_weight:
+            own = verified.part(part)
+            lift = config.points_weight * own.beyond_chance()
+            total[np.arange(len(total))[:, None], own.rows] += lift.astype(np.float32)
         total[np.arange(len(total)), excluded[part]] -= np.where(excluded[part] >= 0, 1e4, 0.0)
         far = None
         if config.radius_m is not None:
@@ -74,7 +91,18 @@ def rank_by_features(
         rows[part], score[part] = best(total, k)
     score[score < -500.0] = -np.inf
     found = np.take_along_axis(similarity, rows, axis=1).astype(np.float64)
-    return Candidates(rows, found, score)
+    return Candidates(rows, found, score, *_compared(rows, verified))
+
+
+def _compared(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, Any]:
+    """Points and turns `(n, k)` of ranked photos, where they are among those compared."""
+    points, turn_deg = np.full(rows.shape, -1, np.int64), np.zeros(rows.shape)
+    if verified is not None:
+        for column in range(verified.rows.shape[1]):
+            photo, place = np.nonzero(rows == verified.rows[:, [column]])
+            points[photo, place] = verified.points[photo, column]
+            turn_deg[photo, place] = verified.turn_deg[photo, column]
+    return points, turn_deg
 
 
 def region_penalty(

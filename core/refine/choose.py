@@ -12,6 +12,7 @@ from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
 from core.refine.candidates import Candidates, nearest_positions, rank_by_features
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
+from core.refine.verification import Verified
 from core.refine.weighted_means import (
     blend_headings,
     blend_regions,
@@ -25,6 +26,7 @@ NEIGHBOURS = (1, 3, 5, 10, 20, 32)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
 RADII_M = (None, 100.0, 50.0, 25.0)
 REGION_WEIGHTS = (0.0, 0.05)
+POINTS_WEIGHTS = (0.0, 0.05, 0.1)
 BLENDS = (0.25, 0.5, 0.75, 1.0)
 MOST_PHOTOS = 2000
 FOLDS = 5
@@ -32,6 +34,7 @@ RESAMPLES = 200
 CONFIDENCE = 0.8
 LEAST_PROBABILITY = 1e-6
 
+_RANKING = ("radius_m", "region_weight", "points_weight")
 _Tried = tuple[Floats, RefineConfig]
 _Summary = Callable[..., Any]
 
@@ -47,6 +50,7 @@ class _Validation:
     probabilities: Floats | None
     similarity: NDArray[np.float32]
     gallery: Gallery
+    verified: Verified | None
 
     def error_m(self, mean: Floats, blend: float) -> Floats:
         """Position errors `(n,)` when raw positions move by `blend` towards `mean`."""
@@ -69,6 +73,7 @@ class _Validation:
             self.probabilities,
             nobody,
             config.k,
+            self.verified,
         )
 
 
@@ -82,6 +87,7 @@ def choose_refinement(
     *,
     region_probabilities: ArrayLike | None = None,
     true_region: ArrayLike | None = None,
+    verified: Verified | None = None,
 ) -> RefineConfig:
     """Choose the least median position error, then the least MAAE, then the likeliest regions.
 
@@ -100,6 +106,7 @@ def choose_refinement(
         gallery: Training photos.
         region_probabilities: `(n, R)`; without them region weights are not tried.
         true_region: `(n,)` truth; without it regions are not refined.
+        verified: The photos' points against the training photos most alike; without, no weight.
     """
     every = slice(None, None, -(-len(np.asarray(position_m)) // MOST_PHOTOS))
     probabilities = None
@@ -113,6 +120,7 @@ def choose_refinement(
         probabilities,
         gallery.embed(np.asarray(features)[every]) @ gallery.features.T,
         gallery,
+        None if verified is None else verified.part(every),
     )
     chosen = _choose_place(photos)
     if true_region is None or probabilities is None:
@@ -154,9 +162,15 @@ def _best(tried: Sequence[_Tried], summary: _Summary) -> RefineConfig:
 def _rankings(photos: _Validation) -> Iterator[RefineConfig]:
     k = min(NEIGHBOURS[-1], len(photos.gallery))
     weights = REGION_WEIGHTS if photos.probabilities is not None else (0.0,)
-    for radius, weight in product(RADII_M, weights):
+    points = POINTS_WEIGHTS if photos.verified is not None else (0.0,)
+    for radius, weight, lift in product(RADII_M, weights, points):
         yield RefineConfig(
-            method="retrieval", k=k, heading_k=k, radius_m=radius, region_weight=weight
+            method="retrieval",
+            k=k,
+            heading_k=k,
+            radius_m=radius,
+            region_weight=weight,
+            points_weight=lift,
         )
 
 
@@ -199,8 +213,10 @@ def _headings(photos: _Validation, ranking: RefineConfig, found: Candidates) -> 
     unchanged = {"heading_k": 1, "blend_heading": 0.0}
     zero = np.zeros((len(photos.heading_deg), 2))
     yield photos.error_deg(zero, 0.0), ranking.model_copy(update=unchanged)
-    for k, temperature in product(_neighbour_counts(photos.gallery), TEMPERATURES):
-        update = {"heading_k": k, "heading_temperature": temperature}
+    turns = (None,) if photos.verified is None else (None, photos.verified.hfov_deg)
+    counts = _neighbour_counts(photos.gallery)
+    for turn, k, temperature in product(turns, counts, TEMPERATURES):
+        update = {"heading_k": k, "heading_temperature": temperature, "turn_hfov_deg": turn}
         config = ranking.model_copy(update=update)
         vector = heading_vector(found, photos.gallery, config)
         for blend in BLENDS:
@@ -223,9 +239,9 @@ def _regions(
 
 
 def _same_ranking(first: RefineConfig, second: RefineConfig) -> bool:
-    return (first.radius_m, first.region_weight) == (second.radius_m, second.region_weight)
+    return all(getattr(first, name) == getattr(second, name) for name in _RANKING)
 
 
 def _with_heading(position: RefineConfig, heading: RefineConfig) -> RefineConfig:
-    fields = ("heading_k", "heading_temperature", "blend_heading", "radius_m", "region_weight")
+    fields = ("heading_k", "heading_temperature", "blend_heading", "turn_hfov_deg", *_RANKING)
     return position.model_copy(update={name: getattr(heading, name) for name in fields})

@@ -121,10 +121,10 @@ def describe_gallery(
             if progress is not None:
                 progress(done, len(rows))
 
-    return describe(seen(), most, projection)
+    return describe_photos(seen(), most, projection)
 
 
-def describe(photos: Iterable[Pixels], most: int, projection: Projection) -> LocalFeatures:
+def describe_photos(photos: Iterable[Pixels], most: int, projection: Projection) -> LocalFeatures:
     """Describe at most `most` points of each photo `(s, s, 3)`, compressed by `projection`."""
     places, codes, counts = [np.empty((0, 2), np.uint8)], [], []
     codes.append(np.empty((0, projection.matrix.shape[1] // 2), np.uint8))

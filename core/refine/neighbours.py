@@ -5,6 +5,7 @@ Similarity is the cosine of L2-normalised features: greater is nearer, everywher
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from core.geo import Floats, wrap_heading_deg
 from core.refine.candidates import Candidates, nearest_positions, rank_by_features, row_parts
 from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
+from core.refine.verification import Verified
 from core.refine.weighted_means import (
     blend_headings,
     blend_regions,
@@ -38,6 +40,8 @@ class Refined:
         similarity: `(n, k)` cosine of the photo's features with the neighbour's, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position; rows add to 1, or to 0
             where none lies inside the radius (the raw position stays) or nothing is retrieved.
+        points: `(n, k)` how many points of the photo agree with each neighbour's; -1 where they
+            were not compared.
         region_probabilities: `(n, R)` with the neighbours' votes blended in; None where no
             probabilities were given.
     """
@@ -47,14 +51,24 @@ class Refined:
     neighbours: NDArray[np.int64]
     similarity: Floats
     weight: Floats
+    points: NDArray[np.int64]
     region_probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
         """Check that all shapes agree."""
         n, k = self.neighbours.shape
         shapes = (self.position_m.shape, self.heading_deg.shape, self.similarity.shape)
-        if shapes != ((n, 2), (n,), (n, k)) or self.weight.shape != (n, k):
+        if shapes != ((n, 2), (n,), (n, k)) or not (
+            self.weight.shape == self.points.shape == (n, k)
+        ):
             raise ValueError(f"refined shapes {shapes} do not fit neighbours {(n, k)}")
+
+    @classmethod
+    def unrefined(cls, position_m: Floats, heading_deg: Floats) -> Self:
+        """Raw predictions as they are, which nobody refined."""
+        nothing = np.empty((len(position_m), 0))
+        rows = nothing.astype(np.int64)
+        return cls(position_m, heading_deg, rows, nothing, nothing, rows)
 
 
 def refine(
@@ -67,6 +81,7 @@ def refine(
     region_probabilities: ArrayLike | None = None,
     exclude_ids: Sequence[str | None] | None = None,
     shown: int = 0,
+    verified: Verified | None = None,
 ) -> Refined:
     """Refine n raw predictions with the training photos of the gallery.
 
@@ -81,6 +96,7 @@ def refine(
         exclude_ids: For each photo the id of the gallery photo that it must not find (itself,
             when training photos are refined) or None.
         shown: List at least this many neighbours, even where fewer refine.
+        verified: The photos' points, compared with the training photos most alike.
 
     Raises:
         ConfigError: `k` exceeds the gallery, or the region probabilities are missing.
@@ -89,23 +105,18 @@ def refine(
     heading = wrap_heading_deg(heading_deg)
     embedded = gallery.embed(features)
     excluded = gallery.rows_of(exclude_ids, len(position))
-    probability = None
-    if region_probabilities is not None:
-        probability = np.asarray(region_probabilities, np.float64)
+    given = region_probabilities
+    probability = None if given is None else np.asarray(given, np.float64)
     k = max(config.k, config.heading_k, config.region_k * (config.blend_region > 0), shown)
     check_k(k + (exclude_ids is not None), gallery)
     parts = []
     for part in row_parts(len(position)):
         similarity = embedded[part] @ gallery.features.T
         share = None if probability is None else probability[part]
-        found = rank_by_features(
-            position[part], similarity, gallery, config, share, excluded[part], k
-        )
-        parts.append(
-            _refine_part(
-                position[part], heading[part], found, gallery, config, excluded[part], share
-            )
-        )
+        own = None if verified is None else verified.part(part)
+        at, away = position[part], excluded[part]
+        found = rank_by_features(at, similarity, gallery, config, share, away, k, own)
+        parts.append(_refine_part(at, heading[part], found, gallery, config, away, share))
     return _joined(parts, max(config.k, shown))
 
 
@@ -136,19 +147,21 @@ def _refine_part(
     if probability is not None and config.blend_region:
         votes = region_votes(found, gallery, config, probability.shape[1])
         probability = blend_regions(probability, votes, config.blend_region)
-    return Refined(moved, turned, found.rows, found.similarity, weight, probability)
+    return Refined(moved, turned, found.rows, found.similarity, weight, found.points, probability)
 
 
 def _joined(parts: list[Refined], k: int) -> Refined:
     if not parts:
         empty = np.empty((0, k))
-        return Refined(empty[:, :0].reshape(0, 2), empty[:, 0], empty.astype(int), empty, empty)
+        rows = empty.astype(np.int64)
+        return Refined(empty[:, :0].reshape(0, 2), empty[:, 0], rows, empty, empty, rows)
     return Refined(
         np.concatenate([part.position_m for part in parts]),
         np.concatenate([part.heading_deg for part in parts]),
         np.concatenate([part.neighbours[:, :k] for part in parts]),
         np.concatenate([part.similarity[:, :k] for part in parts]),
         np.concatenate([part.weight[:, :k] for part in parts]),
+        np.concatenate([part.points[:, :k] for part in parts]),
         _stacked([part.region_probabilities for part in parts]),
     )
 

@@ -34,6 +34,19 @@ class RefineConfig(BaseModel):
         ge=0,
         description="Added to a photo's similarity: this times the log probability of its region",
     )
+    points_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Added to a photo's similarity: this times the log of how many points lie as "
+        "in it, of the 32 photos most alike; 0 where the gallery keeps no points",
+    )
+    turn_hfov_deg: float | None = Field(
+        None,
+        gt=10,
+        lt=170,
+        description="Turn the headings of photos whose points agree by how far these points moved, "
+        "for cameras of this horizontal field of view; empty: as they are",
+    )
     temperature: float = Field(
         0.05, gt=0, description="Softness of the position weights: exp(similarity / temperature)"
     )

@@ -47,11 +47,13 @@ def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floa
 def heading_vector(found: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
     """Weighted mean unit vector `(n, 2)` of the headings of the `heading_k` best candidates.
 
-    Its length says how far they agree; it is 0 where there is no candidate.
+    Its length says how far they agree; it is 0 where there is no candidate. Those whose points
+    agree are turned to where the query looks, if `turn_hfov_deg` says so.
     """
     top = found.first(config.heading_k)
     weight = softmax_weights(top.score, config.heading_temperature)
-    units = heading_unit(gallery.heading_deg[top.rows])
+    turn_deg = 0.0 if config.turn_hfov_deg is None else top.turn_deg
+    units = heading_unit(gallery.heading_deg[top.rows] + turn_deg)
     return np.asarray(np.einsum("nk,nkd->nd", weight, units))
 
 

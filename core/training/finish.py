@@ -1,7 +1,6 @@
 """The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,19 +8,18 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.files import write_json
-from core.geo import Floats, distance_m, heading_error_deg, heading_from_unit
+from core.geo import distance_m, heading_error_deg, heading_from_unit
 from core.inference.crops import crops_of, merge, shifts_deg
 from core.inference.network import Answers, answers_of
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
+from core.refine.alike import verify_alike
 from core.refine.build import build_gallery
-from core.refine.choose import choose_refinement
 from core.refine.gallery import Gallery
-from core.refine.local_features import describe_gallery
-from core.refine.neighbours import refine
+from core.refine.local_features import ASKED_POINTS, describe_gallery, describe_photos
+from core.refine.on_validation import Raw, Truth, choose, refined_figures
 from core.refine.retrieve import retrieve
-from core.refine.schema import RefineConfig
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
@@ -33,20 +31,10 @@ from core.training.untrained import Space, describe, spaces, untrained_figures
 Features = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class _Raw:
-    """What the network says about the n validation photos, before refinement."""
-
-    position_m: Floats
-    heading_deg: Floats
-    region_probabilities: NDArray[np.float32]
-    features: Features
-
-    @classmethod
-    def of(cls, answers: Answers, data: TrainingData) -> Self:
-        position_m = data.normaliser.to_metres(answers.position)
-        share = np.asarray(answers.probabilities, np.float32)
-        return cls(position_m, heading_from_unit(answers.heading), share, answers.features)
+def _raw(answers: Answers, data: TrainingData) -> Raw:
+    position_m = data.normaliser.to_metres(answers.position)
+    share = np.asarray(answers.probabilities, np.float32)
+    return Raw(position_m, heading_from_unit(answers.heading), share, answers.features)
 
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
@@ -94,11 +82,11 @@ def finish_run(
         gallery = _gallery(data, rows, train, config, space)
         raw = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
         told = _raw_metrics(raw, data) if len(seen) > 1 else {}
-    chosen = config.refine or _choose(raw, data, gallery)
-    metrics = _refined_metrics(raw, data, gallery, chosen)
     if config.gallery_points:
-        local = describe_gallery(data.store.photos, rows, config.gallery_points)
-        gallery = replace(gallery, local=local)
+        gallery, raw = _with_points(gallery, raw, data, config.gallery_points)
+    truth = _truth(data)
+    chosen = config.refine or choose(raw, truth, gallery)
+    metrics = refined_figures(raw, truth, gallery, chosen)
     gallery.save(run.best)
     write_json(run.best / "split.json", data.split.to_json())
     card = checkpoint.card.model_copy(
@@ -133,7 +121,7 @@ def _seen(
 
 def _answered(
     model: BearingsModel, compute: Compute, card: Card, seen: list[Features], data: TrainingData
-) -> _Raw:
+) -> Raw:
     """What the heads say of the validation photos, whose features in each crop are given."""
     with torch.no_grad():
         answers = [
@@ -141,10 +129,10 @@ def _answered(
             for features in seen
         ]
     turns = shifts_deg(crops_of(card.tta), 0.0 if card.tta is None else card.tta.hfov_deg)
-    return _Raw.of(merge(answers, turns, np.asarray(data.normaliser.spread)), data)
+    return _raw(merge(answers, turns, np.asarray(data.normaliser.spread)), data)
 
 
-def _raw_metrics(raw: _Raw, data: TrainingData) -> dict[str, float]:
+def _raw_metrics(raw: Raw, data: TrainingData) -> dict[str, float]:
     """Validation figures of answers in several crops; those of the epochs were of one."""
     rows = data.rows["val"]
     error_m = distance_m(raw.position_m, data.position_m[rows])
@@ -160,7 +148,7 @@ def _raw_metrics(raw: _Raw, data: TrainingData) -> dict[str, float]:
 
 def _retrieved(
     galleries: list[Gallery], features: Features, data: TrainingData
-) -> tuple[Gallery, _Raw, dict[str, float]]:
+) -> tuple[Gallery, Raw, dict[str, float]]:
     """The gallery whose photos answer best on validation, what they say, and its figures."""
     regions = len(data.dataset.regions)
     found = [retrieve(features, gallery, regions) for gallery in galleries]
@@ -168,7 +156,7 @@ def _retrieved(
     place = min(range(len(found)), key=lambda index: figures[index]["score"])
     best = found[place]
     share = np.asarray(best.probabilities, np.float32)
-    raw = _Raw(best.position_m, heading_from_unit(best.heading), share, features)
+    raw = Raw(best.position_m, heading_from_unit(best.heading), share, features)
     return galleries[place], raw, {f"val_{name}": value for name, value in figures[place].items()}
 
 
@@ -196,39 +184,19 @@ def _dimensions(space: Space, width: int) -> int | None:
     return width - 1 if space[0] is None and space[1] else space[0]
 
 
-def _choose(raw: _Raw, data: TrainingData, gallery: Gallery) -> RefineConfig:
+def _truth(data: TrainingData) -> Truth:
     rows = data.rows["val"]
-    return choose_refinement(
-        raw.position_m,
-        raw.heading_deg,
-        raw.features,
-        data.position_m[rows],
-        data.heading_deg[rows],
-        gallery,
-        region_probabilities=raw.region_probabilities,
-        true_region=data.region[rows],
-    )
+    return Truth(data.position_m[rows], data.heading_deg[rows], data.region[rows])
 
 
-def _refined_metrics(
-    raw: _Raw, data: TrainingData, gallery: Gallery, config: RefineConfig
-) -> dict[str, float]:
-    rows = data.rows["val"]
-    refined = refine(
-        raw.position_m,
-        raw.heading_deg,
-        raw.features,
-        gallery,
-        config,
-        region_probabilities=raw.region_probabilities,
-    )
-    error_m = distance_m(refined.position_m, data.position_m[rows])
-    error_deg = heading_error_deg(refined.heading_deg, data.heading_deg[rows])
-    share = refined.region_probabilities
-    if share is None:
-        raise ValueError("regions were given and must come back refined")
-    return {
-        "val_region_accuracy_refined": float((share.argmax(axis=1) == data.region[rows]).mean()),
-        "val_median_refined_m": float(np.median(error_m)),
-        "val_maae_refined_deg": float(error_deg.mean()),
-    }
+def _with_points(gallery: Gallery, raw: Raw, data: TrainingData, most: int) -> tuple[Gallery, Raw]:
+    """Describe points of the training photos, and compare those of the validation photos."""
+    photos, train = data.store.photos, data.taught_rows("train")
+    local = describe_gallery(photos, train, most)
+    described = replace(gallery, local=local)
+    val = (photos[row] for row in data.rows["val"])
+    asked = describe_photos(val, ASKED_POINTS, local.projection)
+    hfov_deg = float(np.median(data.store.hfov_deg[train]))
+    nobody = np.full(len(asked), -1)
+    verified = verify_alike(raw.features, asked, described, nobody, hfov_deg)
+    return described, replace(raw, verified=verified)

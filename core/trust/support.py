@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from core.geo import Floats
-from core.refine.candidates import best, row_parts
-from core.refine.gallery import Gallery
 
-NEIGHBOURS = 32
 _SIDE = ("position_m", "heading_deg", "region", "similarity")
 _OWN = ("appearance", "signals")
 
@@ -112,26 +109,3 @@ class Support:
             signals=np.einsum("m,mns->ns", weights, np.stack(signals)),
             names=names,
         )
-
-
-def most_alike(
-    features: ArrayLike, gallery: Gallery, excluded: NDArray[np.int64], k: int = NEIGHBOURS
-) -> tuple[NDArray[np.int64], Floats]:
-    """Gallery rows `(n, k)` of the photos most alike, best first, and their cosines.
-
-    Args:
-        features: `(n, D)` as the network gives them.
-        gallery: Training photos.
-        excluded: `(n,)` gallery row that each photo must not find (itself), or -1.
-        k: How many; at most the size of the gallery, less one where anything is excluded.
-    """
-    embedded = gallery.embed(features)
-    k = min(k, len(gallery) - int((excluded >= 0).any()))
-    rows = np.empty((len(embedded), k), np.int64)
-    found = np.empty((len(embedded), k))
-    for part in row_parts(len(embedded)):
-        similarity = embedded[part] @ gallery.features.T
-        own = excluded[part]
-        similarity[np.arange(len(own)), own] -= np.where(own >= 0, np.float32(1e3), np.float32(0))
-        rows[part], found[part] = best(similarity, k)
-    return rows, found

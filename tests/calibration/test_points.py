@@ -13,7 +13,10 @@ from core.calibration.points import describe_anew
 from core.calibration.schema import CalibrateConfig
 from core.dataset.prepare import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
+from core.evaluation.evaluate import evaluate
+from core.evaluation.schema import EvaluateConfig
 from core.inference.predictor import Predictor, load_predictor
+from core.model.card import read_card
 from core.refine.gallery import Gallery
 from tests.conftest import CampusMaker
 from tests.tiny_checkpoint import make_checkpoint
@@ -126,3 +129,19 @@ def test_ensembles_and_checkpoints_without_gallery_are_told_what_to_do(
     dataset, store = prepare_dataset(campus, one.store_size)
     with pytest.raises(ConfigError, match="members/NAME"):
         describe_anew(replace(one, members=(one,)), dataset, store, MOST)
+
+
+def test_the_refinement_is_chosen_anew_and_the_card_tells_its_figures(
+    described: Path, older: Path, campus: Path, tmp_path: Path
+) -> None:
+    card, before = read_card(described), read_card(older)
+    assert card.weights == before.weights
+    assert card.refine is not None
+    assert set(card.refine) > {"points_weight", "turn_hfov_deg"}
+    found = evaluate(
+        EvaluateConfig(
+            run=described, dataset=campus, split="val", out=tmp_path, device="cpu", plots=False
+        )
+    )
+    told = float(np.median(found.table["error_refined_m"]))
+    assert card.metrics["val_median_refined_m"] == pytest.approx(told, abs=1e-3)

@@ -37,7 +37,8 @@ def member(truth: Truth, noise: Floats, turn_deg: Floats, sure: float) -> Judgem
     position = truth.position_m + noise
     prediction = Prediction(
         IDS, IDS, REGIONS, {}, FRAME, shares, shares, position, position, heading, heading,
-        np.ones(n), none.astype(np.int64), none, none, np.empty((n, 0), np.float32),
+        np.ones(n), none.astype(np.int64), none, none, none.astype(np.int64),
+        np.empty((n, 0), np.float32),
     )  # fmt: skip
     return Judgement(truth, prediction)
 

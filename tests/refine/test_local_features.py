@@ -13,8 +13,8 @@ from core.refine.local_features import (
     LocalFeatures,
     _packed,
     _unpacked,
-    describe,
     describe_gallery,
+    describe_photos,
 )
 from core.refine.projection import Projection
 from tests.refine.scenes import scene
@@ -43,7 +43,7 @@ def test_every_photo_has_its_own_points_and_an_empty_one_none(local: LocalFeatur
 def test_points_lie_where_the_photo_has_something(local: LocalFeatures) -> None:
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     photo[40:60, 150:180] = 230
-    place, _ = describe([photo], MOST, local.projection).of(0)
+    place, _ = describe_photos([photo], MOST, local.projection).of(0)
     assert len(place) > 0
     assert (place[:, 0] > 130).all(), "x first"
     assert (place[:, 0] < 200).all()
@@ -55,13 +55,16 @@ def test_places_do_not_depend_on_the_size_of_the_photo(local: LocalFeatures) -> 
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     photo[40:60, 150:180] = 230
     small = photo[::2, ::2]
-    assert np.abs(describe([small], 1, local.projection).of(0)[0].mean(0) - [165, 50]).max() < 25
+    assert (
+        np.abs(describe_photos([small], 1, local.projection).of(0)[0].mean(0) - [165, 50]).max()
+        < 25
+    )
 
 
 def test_descriptors_keep_their_likeness_when_compressed(
     photos: np.ndarray, local: LocalFeatures
 ) -> None:
-    _, exact = describe([photos[0]], MOST, local.projection).of(0)
+    _, exact = describe_photos([photos[0]], MOST, local.projection).of(0)
     _, stored = local.of(0)
     np.testing.assert_allclose(np.linalg.norm(stored, axis=1), 1.0, atol=1e-5)
     assert ((exact @ stored.T).argmax(axis=1) == np.arange(MOST)).mean() > 0.9
@@ -76,7 +79,9 @@ def test_half_a_byte_a_number_is_exact_enough() -> None:
 
 
 def test_parts_are_put_together_in_order(photos: np.ndarray, local: LocalFeatures) -> None:
-    parts = [describe(photos[part], MOST, local.projection) for part in (slice(2), slice(2, 5))]
+    parts = [
+        describe_photos(photos[part], MOST, local.projection) for part in (slice(2), slice(2, 5))
+    ]
     joined = LocalFeatures.joined(parts)
     np.testing.assert_array_equal(joined.first, local.first)
     np.testing.assert_array_equal(joined.place, local.place)

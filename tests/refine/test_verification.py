@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from core.refine.local_features import SIDE, LocalFeatures, describe, describe_gallery
-from core.refine.verification import agreeing_points
+from core.refine.local_features import SIDE, LocalFeatures, describe_gallery, describe_photos
+from core.refine.verification import Verified, verify
 from tests.refine.scenes import scene, stepped_aside
 
 MOST = 128
 CHANCE = 8
+HFOV_DEG = 66.0
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def gallery() -> LocalFeatures:
 def agreeing(gallery: LocalFeatures, *photos: np.ndarray) -> np.ndarray:
     """Points of each photo that agree with each scene, `(n, 6)`."""
     rows = np.tile(np.arange(6), (len(photos), 1))
-    return agreeing_points(describe(photos, MOST, gallery.projection), gallery, rows)
+    return verify(describe_photos(photos, MOST, gallery.projection), gallery, rows, HFOV_DEG).points
 
 
 def test_a_photo_agrees_with_its_own_place_alone(gallery: LocalFeatures) -> None:
@@ -63,13 +64,50 @@ def test_a_photo_of_nothing_agrees_with_nothing(gallery: LocalFeatures) -> None:
 
 
 def test_the_rows_decide_what_is_compared(gallery: LocalFeatures) -> None:
-    asked = describe([scene(4)], MOST, gallery.projection)
-    found = agreeing_points(asked, gallery, np.array([[4, 0, 4]]))
+    asked = describe_photos([scene(4)], MOST, gallery.projection)
+    found = verify(asked, gallery, np.array([[4, 0, 4]]), HFOV_DEG).points
     assert found[0, 0] == found[0, 2] > found[0, 1]
-    assert agreeing_points(asked, gallery, np.empty((1, 0), np.int64)).shape == (1, 0)
+    assert verify(asked, gallery, np.empty((1, 0), np.int64), HFOV_DEG).points.shape == (1, 0)
 
 
 def test_the_same_photo_always_agrees_as_well(gallery: LocalFeatures) -> None:
     photo = stepped_aside(scene(5))
     first = agreeing(gallery, photo)
     np.testing.assert_array_equal(first, agreeing(gallery, photo))
+
+
+@pytest.mark.parametrize("turn_deg", [-15.0, 10.0, 20.0])
+def test_how_far_the_camera_turned_is_read_off_the_points(turn_deg: float) -> None:
+    # A wide scene seen twice by a camera that only turns: columns move as their bearings do.
+    wide = np.concatenate([scene(seed) for seed in range(20, 24)], axis=1)
+    focal = SIDE / 2 / np.tan(np.deg2rad(HFOV_DEG) / 2)
+    columns = np.rad2deg(np.arctan((np.arange(SIDE) - SIDE / 2) / focal))
+
+    def seen(heading_deg: float) -> np.ndarray:
+        at = (heading_deg + columns) / 180.0 * wide.shape[1] + wide.shape[1] / 2
+        return np.ascontiguousarray(wide[:, at.astype(int)])
+
+    known = describe_gallery(np.stack([seen(0.0)]), np.array([0]), MOST)
+    asked = describe_photos([seen(turn_deg)], MOST, known.projection)
+    found = verify(asked, known, np.array([[0]]), HFOV_DEG)
+    assert found.points[0, 0] > CHANCE
+    assert found.turn_deg[0, 0] == pytest.approx(turn_deg, abs=2.0)
+
+
+def test_nothing_is_turned_by_points_that_agree_by_chance(gallery: LocalFeatures) -> None:
+    photos = [stepped_aside(scene(seed)) for seed in range(6)]
+    asked = describe_photos(photos, MOST, gallery.projection)
+    found = verify(asked, gallery, np.tile(np.arange(6), (6, 1)), HFOV_DEG)
+    assert (found.turn_deg[found.points < 8] == 0).all()
+    assert (found.beyond_chance()[found.points <= 5] == 0).all()
+    assert (np.diff(found.beyond_chance()[np.arange(6), np.arange(6)]) != 0).any()
+
+
+def test_parts_of_what_is_known_are_those_of_the_photos() -> None:
+    grid = np.arange(6).reshape(3, 2)
+    found = Verified(grid, grid + 10, grid / 2, HFOV_DEG).part(slice(1, 3))
+    assert found.rows.tolist() == [[2, 3], [4, 5]]
+    assert found.points.tolist() == [[12, 13], [14, 15]]
+    assert found.turn_deg.tolist() == [[1.0, 1.5], [2.0, 2.5]]
+    with pytest.raises(ValueError, match="do not fit"):
+        Verified(grid, grid[:2], grid / 2, HFOV_DEG)

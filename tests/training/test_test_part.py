@@ -69,7 +69,7 @@ def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
         handed.append((given, named))
         return choose_refinement(*given, **named)
 
-    monkeypatch.setattr("core.training.finish.choose_refinement", choose)
+    monkeypatch.setattr("core.refine.on_validation.choose_refinement", choose)
     config = tiny_run(
         tmp_path / "run", stage1=Stage1Config(epochs=0), stage2=Stage2Config(epochs=1)
     )
