@@ -163,7 +163,9 @@ def _rankings(photos: _Validation) -> Iterator[RefineConfig]:
     k = min(NEIGHBOURS[-1], len(photos.gallery))
     weights = REGION_WEIGHTS if photos.probabilities is not None else (0.0,)
     points = POINTS_WEIGHTS if photos.verified is not None else (0.0,)
-    for radius, weight, lift in product(RADII_M, weights, points):
+    # Not both weights at once: every ranking takes seconds on a thousand photos.
+    both = [(weight, 0.0) for weight in weights] + [(0.0, lift) for lift in points if lift]
+    for radius, (weight, lift) in product(RADII_M, both):
         yield RefineConfig(
             method="retrieval",
             k=k,

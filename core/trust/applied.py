@@ -13,6 +13,7 @@ from core.trust.answered import Answered
 from core.trust.density import Density, make_density
 from core.trust.outline import Polygon, outline
 from core.trust.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
+from core.trust.signals import BEST_POINTS
 from core.trust.support import Support
 
 LEAST_SHARE = 1e-6
@@ -109,40 +110,52 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
 
 
 def position_clues(answers: Answered, density: Density) -> Floats:
-    """What tells the size of a position error, `(n, 3)`: spread, displacement, region doubt."""
+    """What tells the size of a position error, `(n, 3 or 4)`.
+
+    Spread, displacement, doubt about the region, and, where they were compared, lack of agreeing
+    points.
+    """
     pin = answers.position_refined_m
     share = np.clip(answers.region_probabilities, 1e-12, 1.0)
-    return np.stack(
-        [
-            np.log(density.mean_distance_m(pin) + 1.0),
-            np.log(distance_m(pin, answers.position_m) + 1.0),
-            -(share * np.log(share)).sum(axis=1),
-        ],
-        axis=1,
-    )
+    clues = [
+        np.log(density.mean_distance_m(pin) + 1.0),
+        np.log(distance_m(pin, answers.position_m) + 1.0),
+        -(share * np.log(share)).sum(axis=1),
+    ]
+    return np.stack([*clues, *_unverified(answers)], axis=1)
 
 
 def heading_clues(answers: Answered) -> Floats:
-    """What tells the size of a heading error, `(n, 3)`: neighbours' discord, doubt, turn."""
+    """What tells the size of a heading error, `(n, 3 or 4)`.
+
+    Neighbours' discord, doubt, turn, and, where they were compared, lack of agreeing points.
+    """
     discord = np.zeros(len(answers.heading_deg))
     support = answers.support
     if support is not None and support.similarity.shape[1]:
         _, length = circular_mean_deg(support.heading_deg, support.weights(_SOFTNESS))
         discord = np.log(1.02 - np.minimum(length, 1.0))
     turned = heading_error_deg(answers.heading_deg, answers.heading_refined_deg)
-    return np.stack(
-        [
-            discord,
-            np.log(1.02 - np.clip(answers.heading_length, 0.0, 1.0)),
-            np.log(turned + 5.0),
-        ],
-        axis=1,
-    )
+    clues = [
+        discord,
+        np.log(1.02 - np.clip(answers.heading_length, 0.0, 1.0)),
+        np.log(turned + 5.0),
+    ]
+    return np.stack([*clues, *_unverified(answers)], axis=1)
+
+
+def _unverified(answers: Answered) -> list[Floats]:
+    support = answers.support
+    if support is None or BEST_POINTS not in support.names:
+        return []
+    return [-support.signals[:, support.names.index(BEST_POINTS)]]
 
 
 def expected(fit: ScaleFit, clues: Floats) -> Floats:
     """Expected size `(n,)` of an error from clues `(n, c)`."""
-    return np.asarray(np.exp(fit.intercept + clues @ np.asarray(fit.slopes)))
+    slopes = np.asarray(fit.slopes)
+    # A fit from before points were compared knows the first clues only.
+    return np.asarray(np.exp(fit.intercept + clues[:, : len(slopes)] @ slopes))
 
 
 def refuse(fit: RefusalFit | None, answers: Answered) -> tuple[Floats, NDArray[np.bool_]]:
