@@ -98,7 +98,8 @@ def _negatives(
         for folder in folders:
             paths = find_photos(folder)[:MOST]
             pixels = np.stack([predictor.decode(path) for path in paths])
-            yield f"{kind}: {folder.name}", _scores(predictor, pixels)
+            name = folder.parent.name if folder.name == "images" else folder.name
+            yield f"{kind}: {name}", _scores(predictor, pixels)
     rng = np.random.default_rng(1)
     some = photos[rng.permutation(len(photos))[:MOST]]
     for name, make in KINDS.items():
