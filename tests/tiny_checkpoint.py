@@ -1,5 +1,6 @@
 """A complete checkpoint in a second: an untrained network with a gallery, split and card."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from core.model.network import BearingsModel, build_model
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig
 from core.refine.build import build_gallery
+from core.refine.local_features import describe_gallery
 from core.refine.schema import RefineConfig
 
 STORE_SIZE = 72
@@ -28,9 +30,17 @@ RETRIEVAL = RefineConfig(
 
 
 def make_checkpoint(
-    folder: Path, root: Path, *, refine: RefineConfig | None = RETRIEVAL, seed: int = 0
+    folder: Path,
+    root: Path,
+    *,
+    refine: RefineConfig | None = RETRIEVAL,
+    seed: int = 0,
+    points: int = 0,
 ) -> Path:
-    """Write a checkpoint for the dataset `root`; without `refine` it has no gallery."""
+    """Write a checkpoint for the dataset `root`.
+
+    Without `refine` it has no gallery; with it one of so many points a photo.
+    """
     torch.manual_seed(seed)
     config = ModelConfig(backbone="test_resnet", weights="random", input_size=64, place_anchors=0)
     dataset, store = prepare_dataset(root, STORE_SIZE)
@@ -45,7 +55,7 @@ def make_checkpoint(
     rows = split.rows(dataset, "train")
     features = load_predictor(folder).predict_photos(np.asarray(store.photos[rows])).features
     table = dataset.table.iloc[rows]
-    build_gallery(
+    gallery = build_gallery(
         table["photo_id"].tolist(),
         table["filename"].tolist(),
         features,
@@ -55,7 +65,10 @@ def make_checkpoint(
         split_hash=split.hash,
         parts=split.parts,
         minute=table["minute"].to_numpy(np.float64),
-    ).save(folder)
+    )
+    if points:
+        gallery = replace(gallery, local=describe_gallery(store.photos, rows, points))
+    gallery.save(folder)
     card = card.model_copy(update={"refine": refine.model_dump(mode="json")})
     save_checkpoint(folder, model.state_dict(), card)
     return folder

@@ -8,19 +8,12 @@ from core.dataset.labels import Dataset
 from core.dataset.store import PhotoStore
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
-from core.evaluation.selection import select
+from core.evaluation.selection import Selection, select
 from core.inference.predictor import Predictor
 from core.model.card import write_card
-from core.refine.alike import verify_alike
 from core.refine.gallery import Gallery
-from core.refine.local_features import (
-    ASKED_POINTS,
-    LocalFeatures,
-    Progress,
-    describe_gallery,
-    describe_photos,
-)
-from core.refine.on_validation import Raw, Truth, choose, refined_figures
+from core.refine.local_features import Progress, describe_gallery
+from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
 
 _BATCH = 64
 
@@ -47,24 +40,18 @@ def describe_anew(
         ConfigError: An ensemble, or a checkpoint without gallery.
         SplitError: Photos of the gallery, or all validation photos, are not in the dataset.
     """
-    gallery = predictor.gallery
-    if predictor.members:
-        raise ConfigError(
-            f"{predictor.folder} is an ensemble, whose members have the galleries: calibrate each "
-            "of its members/NAME with --gallery-points, then the ensemble without"
-        )
-    if gallery is None:
-        raise ConfigError(f"{predictor.folder} has no gallery whose photos could be described")
+    gallery = _own_gallery(predictor)
     rows = _rows(gallery, dataset)
     local = describe_gallery(store.photos, rows, most, progress) if most else None
     described = replace(gallery, local=local)
-    raw, truth = _on_validation(predictor, dataset, store)
+    selection = select(dataset, predictor, "val")
+    raw = _raw(predictor, store, selection)
     if local is not None:
         hfov_deg = float(np.median(store.hfov_deg[rows]))
-        asked = _asked(predictor, dataset, store, local)
-        nobody = np.full(len(asked), -1)
-        verified = verify_alike(raw.features, asked, described, nobody, hfov_deg)
-        raw = replace(raw, verified=verified)
+        val = (store.photos[row] for row in selection.rows)
+        raw = verified_raw(raw, val, described, hfov_deg)
+    known = selection.truth
+    truth = Truth(known.position_m, known.heading_deg, known.region)
     chosen = choose(raw, truth, described)
     figures = refined_figures(raw, truth, described, chosen)
     card = predictor.card.model_copy(
@@ -76,6 +63,17 @@ def describe_anew(
     described.save(predictor.folder)
     write_card(predictor.folder, card)
     return replace(predictor, loaded=replace(predictor.loaded, gallery=described, card=card))
+
+
+def _own_gallery(predictor: Predictor) -> Gallery:
+    if predictor.members:
+        raise ConfigError(
+            f"{predictor.folder} is an ensemble, whose members have the galleries: calibrate each "
+            "of its members/NAME with --gallery-points, then the ensemble without"
+        )
+    if predictor.gallery is None:
+        raise ConfigError(f"{predictor.folder} has no gallery whose photos could be described")
+    return predictor.gallery
 
 
 def _rows(gallery: Gallery, dataset: Dataset) -> np.ndarray:
@@ -90,16 +88,7 @@ def _rows(gallery: Gallery, dataset: Dataset) -> np.ndarray:
     return np.array([row_of[name] for name in gallery.photo_ids], np.int64)
 
 
-def _on_validation(predictor: Predictor, dataset: Dataset, store: PhotoStore) -> tuple[Raw, Truth]:
-    """What the network says of the validation photos, before refinement, and the truth."""
-    selection = select(dataset, predictor, "val")
-    found, truth = predict_selection(predictor, store, selection, _BATCH), selection.truth
-    raw = Raw(found.position_m, found.heading_deg, found.region_head, found.features)
-    return raw, Truth(truth.position_m, truth.heading_deg, truth.region)
-
-
-def _asked(
-    predictor: Predictor, dataset: Dataset, store: PhotoStore, local: LocalFeatures
-) -> LocalFeatures:
-    rows = select(dataset, predictor, "val").rows
-    return describe_photos((store.photos[row] for row in rows), ASKED_POINTS, local.projection)
+def _raw(predictor: Predictor, store: PhotoStore, selection: Selection) -> Raw:
+    """What the network says of the photos, before refinement."""
+    found = predict_selection(predictor, store, selection, _BATCH)
+    return Raw(found.position_m, found.heading_deg, found.region_head, found.features)

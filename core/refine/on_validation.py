@@ -1,13 +1,16 @@
 """The refinement as validation photos choose it, and the figures that it has on them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.geo import Floats, distance_m, heading_error_deg
+from core.refine.alike import verify_alike
 from core.refine.choose import choose_refinement
 from core.refine.gallery import Gallery
+from core.refine.local_features import ASKED_POINTS, describe_photos
 from core.refine.neighbours import refine
 from core.refine.projection import Features
 from core.refine.schema import RefineConfig
@@ -40,6 +43,17 @@ class Truth:
     position_m: Floats
     heading_deg: Floats
     region: NDArray[np.int64]
+
+
+def verified_raw(
+    raw: Raw, photos: Iterable[NDArray[np.uint8]], gallery: Gallery, hfov_deg: float
+) -> Raw:
+    """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points."""
+    if gallery.local is None:
+        raise ValueError("the gallery has no points to compare with")
+    asked = describe_photos(photos, ASKED_POINTS, gallery.local.projection)
+    nobody = np.full(len(asked), -1)
+    return replace(raw, verified=verify_alike(raw.features, asked, gallery, nobody, hfov_deg))
 
 
 def choose(raw: Raw, truth: Truth, gallery: Gallery) -> RefineConfig:

@@ -14,11 +14,10 @@ from core.inference.network import Answers, answers_of
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
-from core.refine.alike import verify_alike
 from core.refine.build import build_gallery
 from core.refine.gallery import Gallery
-from core.refine.local_features import ASKED_POINTS, describe_gallery, describe_photos
-from core.refine.on_validation import Raw, Truth, choose, refined_figures
+from core.refine.local_features import describe_gallery
+from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
 from core.refine.retrieve import retrieve
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
@@ -83,7 +82,7 @@ def finish_run(
         raw = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
         told = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
-        gallery, raw = _with_points(gallery, raw, data, config.gallery_points)
+        gallery, raw = _with_points(gallery, raw, data, config)
     truth = _truth(data)
     chosen = config.refine or choose(raw, truth, gallery)
     metrics = refined_figures(raw, truth, gallery, chosen)
@@ -189,14 +188,13 @@ def _truth(data: TrainingData) -> Truth:
     return Truth(data.position_m[rows], data.heading_deg[rows], data.region[rows])
 
 
-def _with_points(gallery: Gallery, raw: Raw, data: TrainingData, most: int) -> tuple[Gallery, Raw]:
+def _with_points(
+    gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig
+) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
     photos, train = data.store.photos, data.taught_rows("train")
-    local = describe_gallery(photos, train, most)
-    described = replace(gallery, local=local)
+    described = replace(gallery, local=describe_gallery(photos, train, config.gallery_points))
+    given = None if config.refine is None else config.refine.turn_hfov_deg
+    hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
     val = (photos[row] for row in data.rows["val"])
-    asked = describe_photos(val, ASKED_POINTS, local.projection)
-    hfov_deg = float(np.median(data.store.hfov_deg[train]))
-    nobody = np.full(len(asked), -1)
-    verified = verify_alike(raw.features, asked, described, nobody, hfov_deg)
-    return described, replace(raw, verified=verified)
+    return described, verified_raw(raw, val, described, hfov_deg)

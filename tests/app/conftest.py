@@ -23,7 +23,7 @@ def full_workspace(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
     root = tmp_path_factory.mktemp("workspace")
     campus = root / "data" / "tiny"
     shutil.copytree(shared_campus, campus, ignore=shutil.ignore_patterns(".bearings"))
-    checkpoint = make_checkpoint(root / "checkpoints" / "tiny", campus)
+    checkpoint = make_checkpoint(root / "checkpoints" / "tiny", campus, points=40)
     evaluate(EvaluateConfig(run=checkpoint, dataset=campus, out=checkpoint / "report"))
     return root
 

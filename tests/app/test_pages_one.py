@@ -64,6 +64,7 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert {"refined", "refined-arrow", "raw", "evidence"} <= ids
     assert "truth" not in ids
     assert any("m from the pin" in caption.value for caption in app.caption)
+    assert any("points agree" in caption.value for caption in app.caption)
     assert {metric.label for metric in app.metric} >= {"Position", "Facing"}
 
 

@@ -11,6 +11,7 @@ from core.refine.local_features import (
     DIMENSIONS,
     SIDE,
     LocalFeatures,
+    _detected,
     _packed,
     _unpacked,
     describe_gallery,
@@ -130,3 +131,20 @@ def test_what_does_not_fit_together_is_refused(first: list[int], places: int, wi
             np.zeros((4, width), np.uint8),
             projection,
         )
+
+
+def test_the_strongest_points_are_kept() -> None:
+    photo = np.full((SIDE, SIDE, 3), 120, np.uint8)
+    photo[40:60, 40:60] = 255
+    photo[150:170, 150:170] = 140
+    place, descriptors = _detected(photo, 500)
+    assert (place > 120).all(axis=1).any(), "the faint one has points too"
+    few, _ = _detected(photo, 3)
+    assert (few < 90).all()
+    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1.0, atol=1e-5)
+
+
+def test_directions_are_whitened(photos: np.ndarray, local: LocalFeatures) -> None:
+    _, exact = _detected(photos[0], 500)
+    spread = ((exact - local.projection.mean) @ local.projection.matrix).std(axis=0)
+    assert spread.max() < 4 * spread.min()

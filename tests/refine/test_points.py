@@ -130,3 +130,31 @@ def test_points_that_say_nothing_are_not_chosen() -> None:
     )
     assert config.points_weight == 0, "of equal settings the plainest wins"
     assert config.turn_hfov_deg is None
+
+
+def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
+    gallery, look, truth, _, verified = lookalikes()
+    # The true heading is that of the twin whose points do not agree: alone, headings would have
+    # points without weight.
+    raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
+    own = np.argmax(verified.points, axis=1)
+    twin = 2 * np.arange(len(raw)) + 1 - own
+    heading = gallery.heading_deg[twin]
+    config = choose_refinement(
+        raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=verified
+    )
+    assert config.points_weight > 0
+    found = refine(raw, np.zeros(len(raw)), look, gallery, config, verified=verified)
+    assert np.median(np.hypot(*(found.position_m - truth).T)) < 5
+
+
+def test_of_many_photos_each_keeps_its_own_points_in_the_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.refine.choose.MOST_PHOTOS", 100)
+    gallery, look, truth, heading, verified = lookalikes()
+    raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
+    config = choose_refinement(
+        raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=verified
+    )
+    assert config.points_weight > 0

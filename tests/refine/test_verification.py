@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.refine.local_features import SIDE, LocalFeatures, describe_gallery, describe_photos
+from core.refine.projection import Projection
 from core.refine.verification import Verified, verify
 from tests.refine.scenes import scene, stepped_aside
 
@@ -111,3 +112,50 @@ def test_parts_of_what_is_known_are_those_of_the_photos() -> None:
     assert found.turn_deg.tolist() == [[1.0, 1.5], [2.0, 2.5]]
     with pytest.raises(ValueError, match="do not fit"):
         Verified(grid, grid[:2], grid / 2, HFOV_DEG)
+
+
+def made(place: np.ndarray, code: np.ndarray, photos: int = 1) -> LocalFeatures:
+    """Local features of given points, as many a photo."""
+    projection = Projection(np.zeros(128, np.float32), np.zeros((128, 32), np.float32))
+    first = np.arange(photos + 1) * (len(place) // photos)
+    return LocalFeatures(first, place.astype(np.uint8), code, projection)
+
+
+@pytest.fixture
+def points() -> tuple[np.ndarray, np.ndarray]:
+    """Forty points that look like nothing else."""
+    rng = np.random.default_rng(0)
+    return rng.integers(20, 236, (40, 2)), rng.integers(0, 256, (40, 16), np.uint8)
+
+
+def count(place: np.ndarray, code: np.ndarray, known: LocalFeatures) -> int:
+    return int(verify(made(place, code), known, np.array([[0]]), HFOV_DEG).points[0, 0])
+
+
+def test_only_arrangements_that_a_camera_can_see_count(
+    points: tuple[np.ndarray, np.ndarray],
+) -> None:
+    place, code = points
+    known = made(place, code)
+    assert count(place, code, known) == 40
+    assert count(place * 0.8 + 10, code, known) == 40
+    assert count(np.stack([255 - place[:, 0], place[:, 1]], axis=1), code, known) == 0, "mirrored"
+    flat = np.stack([place[:, 0], 100 + place[:, 1] // 60], axis=1)
+    assert count(place, code, made(flat, code)) == 0, "everything on one line"
+
+
+def test_points_that_look_like_two_others_are_no_evidence(
+    points: tuple[np.ndarray, np.ndarray],
+) -> None:
+    place, code = points
+    twice = made(np.concatenate([place, 255 - place[:30]]), np.concatenate([code, code[:30]]))
+    assert count(place, code, twice) == 10
+
+
+def test_a_partner_is_partner_to_one(points: tuple[np.ndarray, np.ndarray]) -> None:
+    place, code = points
+    # Each point of the known photo is seen twice at nearly one place: once a little altered.
+    altered = code.copy()
+    altered[:, 0] ^= 0x11
+    both = np.concatenate([place, place + 1]), np.concatenate([code, altered])
+    assert count(*both, made(place, code)) == 40

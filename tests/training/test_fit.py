@@ -11,6 +11,8 @@ import pytest
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.prepare import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
+from core.evaluation.evaluate import evaluate
+from core.evaluation.schema import EvaluateConfig
 from core.inference.loading import load_split
 from core.inference.predictor import load_predictor
 from core.model.checkpoint import load_checkpoint, read_card
@@ -22,6 +24,7 @@ from core.training.fit import fit
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
+from tests.refine.scenes import furnish
 
 Finished = tuple[TrainConfig, list[EpochReport], list[StepReport]]
 TinyRun = Callable[..., TrainConfig]
@@ -175,3 +178,38 @@ def test_a_run_with_crops_makes_its_gallery_of_crops_too(tiny_run: TinyRun, tmp_
     assert predictor.gallery.embed(alone) != pytest.approx(kept, abs=1e-3)
     figures = predictor.card.metrics
     assert figures["val_median_refined_m"] <= figures["val_median_m"] + 1e-3
+
+
+def test_the_end_of_a_run_compares_validation_photos_by_their_points(
+    tiny_run: TinyRun, shared_campus: Path, tmp_path: Path
+) -> None:
+    campus = furnish(shared_campus, tmp_path / "campus")
+    refine = RefineConfig(
+        method="retrieval",
+        k=1,
+        heading_k=1,
+        blend_heading=1.0,
+        points_weight=10.0,
+        turn_hfov_deg=40,
+    )
+    config = tiny_run(
+        tmp_path / "run", dataset=campus, store_size=128, refine=refine, gallery_points=30
+    )
+    list(fit(config))
+    best = config.run / "checkpoints" / "best"
+    local = Gallery.load(best).local
+    assert local is not None
+    assert np.diff(local.first).max() == 30
+    options = {"run": config.run, "dataset": campus, "split": "val", "out": tmp_path / "report"}
+    table = evaluate(EvaluateConfig(**options, device="cpu", plots=False)).table
+    median_m = table["error_refined_m"].median()
+    maae_deg = table["heading_error_refined_deg"].mean()
+    told = read_card(best).metrics
+    assert told["val_median_refined_m"] == pytest.approx(median_m, abs=0.01)
+    assert told["val_maae_refined_deg"] == pytest.approx(maae_deg, abs=0.01)
+
+
+def test_a_run_may_keep_no_points(tiny_run: TinyRun, tmp_path: Path) -> None:
+    config = tiny_run(tmp_path / "run", gallery_points=0)
+    list(fit(config))
+    assert Gallery.load(config.run / "checkpoints" / "best").local is None
