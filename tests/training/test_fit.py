@@ -19,6 +19,7 @@ from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
 from core.model.schema import ModelConfig, TtaConfig
 from core.refine.gallery import Gallery
+from core.refine.on_validation import Raw
 from core.refine.schema import RefineConfig
 from core.training.fit import fit
 from core.training.report import EpochReport, StepReport
@@ -207,6 +208,22 @@ def test_the_end_of_a_run_compares_validation_photos_by_their_points(
     told = read_card(best).metrics
     assert told["val_median_refined_m"] == pytest.approx(median_m, abs=0.01)
     assert told["val_maae_refined_deg"] == pytest.approx(maae_deg, abs=0.01)
+
+
+def test_points_are_verified_with_the_field_of_view_of_the_training_photos(
+    tiny_run: TinyRun, small_campus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (small_campus / "campus.toml").open("a", encoding="utf-8") as file:
+        file.write("\n[camera]\nhfov_deg = 50.0\n")
+    told: list[float] = []
+
+    def note(raw: Raw, photos: object, gallery: Gallery, hfov_deg: float) -> Raw:
+        told.append(hfov_deg)
+        return raw
+
+    monkeypatch.setattr("core.training.finish.verified_raw", note)
+    list(fit(tiny_run(tmp_path / "run", dataset=small_campus)))
+    assert told == [pytest.approx(50.0, abs=0.5)]
 
 
 def test_a_run_may_keep_no_points(tiny_run: TinyRun, tmp_path: Path) -> None:
