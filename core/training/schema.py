@@ -213,8 +213,9 @@ class TrainConfig(BaseModel):
         None,
         ge=32,
         le=2048,
-        description="Side of the decoded photos kept on disk, from which the input is resized; "
-        "empty: the input size",
+        description="Side of the decoded photos kept on disk, from which the input is resized and "
+        "in which gallery_points are found (they see more in 224 than in less); empty: the input "
+        "size",
     )
     allow_missing: bool = Field(
         False, description="Go on when more than 1 % of the rows have to be left out"
