@@ -157,8 +157,9 @@ class Predictor:
     def _ask(
         self, photos: Pixels, known: Known, batch_size: int, progress: Progress | None
     ) -> tuple[Answers, LocalFeatures | None]:
-        parts, looks = [], []
         gallery = None if self.gallery is None else self.gallery.local
+        parts: list[Answers] = []
+        looks = [] if gallery is None else [describe_photos([], 0, gallery.projection)]
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
             some = np.asarray(photos[part])

@@ -141,3 +141,10 @@ def test_no_more_are_compared_than_there_are(predictor: Predictor) -> None:
     assert support is not None
     assert support.similarity.shape[1] == min(COMPARED, len(gallery))
     assert support.signals[0, support.names.index("best_points")] == 0, "a black photo agrees not"
+
+
+def test_no_photo_is_answered_too(predictor: Predictor) -> None:
+    found = predictor.predict_photos(np.empty((0, 72, 72, 3), np.uint8))
+    assert found.points.shape[0] == 0
+    assert found.support is not None
+    assert "best_points" in found.support.names, "what a calibration asks for"
