@@ -85,7 +85,7 @@ def verify(
 
 
 def _turned(mine: NDArray[np.float32], theirs: NDArray[np.float32], focal: float) -> float:
-    """Degrees clockwise from one camera to the other; what lies left in the first was turned from.
+    """Degrees clockwise from their camera to mine: what I see further left, I turned right of.
 
     Exact for far things; near ones also move because the camera does, hence the median.
     """
