@@ -73,7 +73,9 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
         progress=progress,
     )
     if config.gallery_points is not None:
-        predictor = describe_anew(predictor, dataset, store, config.gallery_points, progress)
+        predictor = describe_anew(
+            predictor, dataset, store, config.gallery_points, config.batch_size, progress
+        )
     part = config.split or calibration_part(load_split(predictor.folder))
     found = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)
     write_calibration(predictor.folder, found)

@@ -15,14 +15,13 @@ from core.refine.gallery import Gallery
 from core.refine.local_features import Progress, describe_gallery
 from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
 
-_BATCH = 64
-
 
 def describe_anew(
     predictor: Predictor,
     dataset: Dataset,
     store: PhotoStore,
     most: int,
+    batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Predictor:
     """Describe points of the gallery's photos, and choose by validation photos how they refine.
@@ -34,6 +33,7 @@ def describe_anew(
         dataset: Holds the gallery's photos and the validation photos.
         store: Its decoded photos.
         most: Points of each photo at most; 0 drops those that the gallery has.
+        batch_size: Photos that the network sees at once.
         progress: Called with `(photos done, photos in all)`.
 
     Raises:
@@ -45,7 +45,7 @@ def describe_anew(
     local = describe_gallery(store.photos, rows, most, progress) if most else None
     described = replace(gallery, local=local)
     selection = select(dataset, predictor, "val")
-    raw = _raw(predictor, store, selection)
+    raw = _raw(predictor, store, selection, batch_size)
     if local is not None:
         hfov_deg = float(np.median(store.hfov_deg[rows]))
         val = (store.photos[row] for row in selection.rows)
@@ -88,7 +88,7 @@ def _rows(gallery: Gallery, dataset: Dataset) -> np.ndarray:
     return np.array([row_of[name] for name in gallery.photo_ids], np.int64)
 
 
-def _raw(predictor: Predictor, store: PhotoStore, selection: Selection) -> Raw:
+def _raw(predictor: Predictor, store: PhotoStore, selection: Selection, batch_size: int) -> Raw:
     """What the network says of the photos, before refinement."""
-    found = predict_selection(predictor, store, selection, _BATCH)
+    found = predict_selection(predictor, store, selection, batch_size)
     return Raw(found.position_m, found.heading_deg, found.region_head, found.features)
