@@ -7,37 +7,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import streamlit as st
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
-from app.form_fields import FormField, as_held, form_fields, nest, read_numbers
 from core.errors import BearingsError
-
-Path = tuple[str, ...]
-Schema = TypeVar("Schema", bound=BaseModel)
+from core.options import Names, Option, Problem, Schema, as_text, nested, options, problems
 
 _DIGITS = re.compile(r"\d+")
-# Pydantic's own sentences speak of "input" and "instance"; these speak of the field.
-_PLAIN = {
-    "greater_than_equal": "must be at least {ge:g}",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "less_than": "must be less than {lt:g}",
-    "missing": "needs an answer",
-    "int_type": "needs a whole number",
-    "int_parsing": "needs a whole number",
-    "int_from_float": "needs a whole number",
-    "float_type": "needs a number",
-    "float_parsing": "needs numbers separated by commas",
-    "tuple_type": "needs numbers separated by commas",
-    "list_type": "needs numbers separated by commas",
-    "dict_type": 'needs a JSON object, such as {{"name": 1}}',
-    "too_long": "takes {max_length} numbers",
-    "string_too_short": "needs an answer",
-}
 
 
 @dataclass(frozen=True)
@@ -55,12 +34,12 @@ class FormPlan:
     """
 
     key: str
-    first: tuple[Path, ...]
+    first: tuple[Names, ...]
     buttons: tuple[str, ...]
-    start: Mapping[Path, Any] = field(default_factory=dict)
-    labels: Mapping[Path, str] = field(default_factory=dict)
-    suggestions: Mapping[Path, Sequence[str]] = field(default_factory=dict)
-    hidden: tuple[Path, ...] = ()
+    start: Mapping[Names, Any] = field(default_factory=dict)
+    labels: Mapping[Names, str] = field(default_factory=dict)
+    suggestions: Mapping[Names, Sequence[str]] = field(default_factory=dict)
+    hidden: tuple[Names, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,9 +57,9 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         schema: The pydantic schema to fill in.
         plan: Order, start values and suggestions.
     """
-    described = {item.path: item for item in form_fields(schema, plan.hidden)}
+    described = {item.path: item for item in options(schema, without=plan.hidden)}
     values = {path: value for path, value in plan.start.items() if path not in described}
-    boxes: dict[Path, DeltaGenerator] = {}
+    boxes: dict[Names, DeltaGenerator] = {}
     with st.form(plan.key, border=False, enter_to_submit=False):
         summary = st.container()
         for path in plan.first:
@@ -100,7 +79,7 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         return None
     try:
         answers = {path: _answer(described.get(path), value) for path, value in values.items()}
-        return FormAnswer(schema.model_validate(nest(answers)), pressed)
+        return FormAnswer(schema.model_validate(nested(answers)), pressed)
     except ValidationError as error:
         _show_problems(problems(error), plan, summary, boxes)
     except BearingsError as error:
@@ -110,50 +89,32 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
 
 def fill(schema: type[Schema], plan: FormPlan, config: Schema) -> None:
     """Let the form, which is not drawn yet in this run, show the options of `config`."""
-    for item in form_fields(schema, plan.hidden, start=config):
+    for item in options(schema, config, plan.hidden):
         st.session_state[_key(plan, item)] = as_held(item, item.default)
 
 
-def problems(error: ValidationError) -> dict[Path, str]:
-    """Return what is wrong, by path, in plain words; an empty path concerns the whole form."""
-    return {
-        tuple(str(part) for part in item["loc"]): _plain_words(item["type"], item)
-        for item in error.errors(include_url=False)
-    }
-
-
-def _plain_words(kind: str, item: Mapping[str, Any]) -> str:
-    if item["input"] is None:
-        return "needs an answer"
-    if kind in _PLAIN:
-        return _PLAIN[kind].format(**item.get("ctx", {}))
-    return str(item["msg"]).removeprefix("Value error, ")
-
-
 def _show_problems(
-    found: dict[Path, str],
+    found: Sequence[Problem],
     plan: FormPlan,
     summary: DeltaGenerator,
-    boxes: Mapping[Path, DeltaGenerator],
+    boxes: Mapping[Names, DeltaGenerator],
 ) -> None:
     named = []
-    for path, words in found.items():
-        # A tuple's faulty member has one index more than the field it belongs to.
-        shown = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in boxes), None)
-        if shown is None:
-            named.append(f"{' '.join(path)}: {words}" if path else words)
-        else:
-            own = plan.labels.get(shown, shown[-1].replace("_", " ").capitalize())
-            boxes[shown].error(f"{own} {words}.")
-            named.append(own if shown in plan.first else " → ".join(shown).replace("_", " "))
+    for path, words in dict.fromkeys((problem.path, problem.words) for problem in found):
+        if path not in boxes:
+            named.append(f"{' '.join(path)} {words}".strip())
+            continue
+        own = plan.labels.get(path, _label(path))
+        boxes[path].error(f"{own} {words}.")
+        named.append(own if path in plan.first else " → ".join(path).replace("_", " "))
     summary.error("Not started. Correct this first: " + "; ".join(named) + ".")
 
 
 def _groups(
-    described: Mapping[Path, FormField], plan: FormPlan
-) -> Iterator[tuple[str, list[FormField]]]:
+    described: Mapping[Names, Option], plan: FormPlan
+) -> Iterator[tuple[str, list[Option]]]:
     """Yield the fields that are not shown first, by the nested schema they belong to."""
-    groups: dict[str, list[FormField]] = {}
+    groups: dict[str, list[Option]] = {}
     for path, item in described.items():
         if path not in plan.first:
             owner = " · ".join(path[:-1]).replace("_", " ") or "run"
@@ -161,7 +122,7 @@ def _groups(
     yield from groups.items()
 
 
-def _mark(members: Sequence[FormField], plan: FormPlan) -> str:
+def _mark(members: Sequence[Option], plan: FormPlan) -> str:
     """How many answers of a group are others than those it began with."""
     changed = 0
     for item in members:
@@ -170,7 +131,7 @@ def _mark(members: Sequence[FormField], plan: FormPlan) -> str:
     return f" · {changed} changed" if changed else ""
 
 
-def _key(plan: FormPlan, item: FormField) -> str:
+def _key(plan: FormPlan, item: Option) -> str:
     return "_".join((plan.key, *item.path))
 
 
@@ -183,9 +144,9 @@ def _buttons(labels: tuple[str, ...]) -> str | None:
     return pressed
 
 
-def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
+def _widget(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
     shown = as_held(item, plan.start.get(item.path, item.default))
-    label = plan.labels.get(item.path, item.label)
+    label = plan.labels.get(item.path, _label(item.path))
     common: dict[str, Any] = {"label": label, "help": item.help or None, "key": _key(plan, item)}
     # A visit to another page must not lose a half-filled form.
     common["persist_state"] = "session"
@@ -207,7 +168,7 @@ def _widget(box: DeltaGenerator, item: FormField, plan: FormPlan) -> Any:  # noq
 
 def _number(
     box: DeltaGenerator,
-    item: FormField,
+    item: Option,
     shown: float | None,
     common: dict[str, Any],
 ) -> Any:  # noqa: ANN401 - int, float or None
@@ -230,15 +191,42 @@ def _step(shown: float | None) -> float:
     return float(f"{abs(shown) / 10:.0e}")
 
 
-def _answer(item: FormField | None, value: Any) -> Any:  # noqa: ANN401 - any answer
+def as_held(item: Option, value: Any) -> Any:  # noqa: ANN401 - any answer
+    """Return a value of the schema as the option's widget holds it: lists and objects as text."""
+    if item.kind == "flag":
+        return bool(value)
+    if item.kind == "object":
+        return json.dumps(value) if value else ""
+    if item.kind == "list":
+        return ", ".join(as_text(entry) for entry in value or ())
+    if value is None:
+        return "" if item.kind == "text" else None
+    convert = {"integer": int, "number": float, "text": str}.get(item.kind)
+    return value if convert is None else convert(value)
+
+
+def read_list(text: str, item: Option) -> list[Any]:
+    """Read values with commas or, between numbers, spaces; ValueError names what is no number."""
+    if item.item not in (int, float):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
+    return [item.item(word) for word in words]
+
+
+def _label(path: Names) -> str:
+    """The option's name as a person writes it."""
+    return path[-1].removeprefix("n_").replace("_", " ").capitalize()
+
+
+def _answer(item: Option | None, value: Any) -> Any:  # noqa: ANN401 - any answer
     """Turn what a widget returned into what the schema validates; it refuses what cannot be."""
     if item is None or not isinstance(value, str):
         return value
     if not value.strip():
-        return {} if item.kind == "json" and not item.optional else None
+        return {} if item.kind == "object" and not item.optional else None
     try:
-        if item.kind == "numbers":
-            return read_numbers(value, whole=item.whole)
-        return json.loads(value) if item.kind == "json" else value
+        if item.kind == "list":
+            return read_list(value, item)
+        return json.loads(value) if item.kind == "object" else value
     except ValueError:
         return value

@@ -8,11 +8,12 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import controls
-from app.forms import FormAnswer, FormPlan, config_form, fill, problems
+from app.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import PROJECT, Workspace
 from core.cli.flags import as_words
 from core.cli.train import SHORT
 from core.errors import ConfigError, RunError
+from core.options import in_words
 from core.training.schema import TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
@@ -78,7 +79,7 @@ def untrained(config: TrainConfig) -> TrainConfig:
     try:
         return TrainConfig.model_validate(config.model_dump() | {"zero_training": True})
     except ValidationError as error:
-        raise ConfigError("; ".join(problems(error).values())) from error
+        raise ConfigError(in_words(error)) from error
 
 
 def prefill(config: TrainConfig) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import controls, notices, states, train_form, where
-from app.forms import FormAnswer, problems
+from app.forms import FormAnswer
 from app.workspace import Workspace, workspace
 from core.crossval.enqueue import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
@@ -18,6 +18,7 @@ from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE
 from core.jobs.summary import list_runs
 from core.jobs.taken import taken_slots
+from core.options import in_words
 from core.training.schema import TrainConfig
 
 _WATCHED, _CHECKED = "train_watched", "train_checked"
@@ -101,7 +102,7 @@ def _enqueue(answer: FormAnswer[TrainConfig], on: str) -> Path:
     try:
         folds = CrossvalConfig.model_validate(answer.config.model_dump())
     except ValidationError as error:
-        raise ConfigError("; ".join(problems(error).values())) from error
+        raise ConfigError(in_words(error)) from error
     return enqueue_crossval(folds, on=on)
 
 

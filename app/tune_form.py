@@ -10,6 +10,7 @@ from app.train_form import BACKBONES, WEIGHTS
 from app.workspace import Workspace
 from core.errors import ConfigError, RunError
 from core.jobs.job import LOCAL, Job
+from core.options import in_words
 from core.tuning.distribution import Distribution, parse_distribution
 from core.tuning.schema import DEFAULT_TRIALS, TuneConfig
 from core.tuning.space import DEFAULT_SPACE
@@ -106,7 +107,7 @@ def read_space(text: str) -> dict[str, Distribution]:
             space[path] = parse_distribution(values)
         except ValueError as error:
             raise ConfigError(
-                f"Line {number} of the options to vary, {path}: {_words(error)}"
+                f"Line {number} of the options to vary, {path}: {in_words(error)}"
             ) from error
     return space
 
@@ -156,10 +157,3 @@ def _in_queue(place: Workspace, study: Path) -> Path:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{place.label(folder)} is there already: choose another study folder")
     return folder
-
-
-def _words(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(str(item["msg"]).removeprefix("Value error, ") for item in errors())

@@ -9,13 +9,10 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.ablation.plan import Variant
-from core.cli.flags import add_flags, given, merged
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.cli.train import SHORT
+from core.options import merged, result_options
 from core.training.schema import TrainConfig
-
-# They say where and how fast, not what is computed.
-_ASIDE = {"dataset", "run", "device", "threads", "workers", "command"}
 
 
 @dataclass(frozen=True)
@@ -95,8 +92,8 @@ def parsed(words: Sequence[str]) -> dict[str, object]:
 def _name(
     variant: Variant, seed: int, protocol: Protocol, fold: int | None, config: TrainConfig
 ) -> str:
-    content = config.model_dump(mode="json", exclude=_ASIDE)
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    content = json.dumps(result_options(config), sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     short = "-".join(variant.name.replace("+", "with").replace(" - ", " without ").split())
     part = "" if fold is None else f"-f{fold}of{protocol.folds}"
     return f"{short}-{protocol.split}-s{seed}{part}-{digest}"

@@ -12,8 +12,7 @@ import argparse
 import sys
 
 from benchmarks.reference_recipe.run import run_reference
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.cli.progress import say
 from core.cli.train import SHORT
 from core.errors import BearingsError

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.cli.progress import say
 from core.cli.tables import aligned
 from core.crossval.folder import is_crossval

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command
 from core.cli.elsewhere import wishes
-from core.cli.flags import add_flags, as_words, given, merged
-from core.cli.mistakes import validated
-from core.cli.options_file import read_options
+from core.cli.flags import add_flags, as_words, given, read_options, validated
 from core.cli.progress import say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -22,6 +20,7 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.evaluation import told
 from core.jobs.job import LOCAL
+from core.options import merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ import argparse
 import sys
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.cli.progress import bar
 from core.demo.build import DemoConfig
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.cli.progress import bar, say
 from core.ingest.schema import IngestConfig
 

@@ -6,8 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from core.cli.flags import add_flags, given
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, given, validated
 from core.dataset.layout import find_label_files
 
 Options = TypeVar("Options", bound=BaseModel)

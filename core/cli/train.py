@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, as_words, given, merged
-from core.cli.mistakes import validated
-from core.cli.options_file import read_options
+from core.cli.flags import add_flags, as_words, given, read_options, validated
 from core.cli.progress import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
+from core.options import merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder

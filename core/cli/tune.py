@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given, merged
-from core.cli.mistakes import validated
-from core.cli.options_file import read_options
+from core.cli.flags import add_flags, given, read_options, validated
 from core.cli.progress import say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.tables import aligned
@@ -19,6 +17,7 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 from core.locks import LockHeld
+from core.options import in_words, merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
@@ -191,16 +190,8 @@ def _space(arguments: argparse.Namespace) -> dict[str, Any]:
         try:
             space[path.strip()] = parse_distribution(values).model_dump()
         except ValueError as error:
-            raise ConfigError(f"--vary {text}: {_words(error)}") from error
+            raise ConfigError(f"--vary {text}: {in_words(error)}") from error
     return space
-
-
-def _words(error: ValueError) -> str:
-    """Pydantic's findings without its decoration; any other error as it is."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    return "; ".join(str(item["msg"]).removeprefix("Value error, ") for item in errors())
 
 
 COMMAND = Command(

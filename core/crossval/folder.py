@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.files import write_json
+from core.options import different
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
 
@@ -24,8 +25,6 @@ PLOTS = "plots"
 _BEFORE = frozenset(
     {CONFIG, "exit.json", "job.json", "launch.json", "log.txt", "ray.json", "status.json", "stop"}
 )
-# Options that may differ when it goes on: they change where and how fast, not what is computed.
-_FREE = frozenset({"run", "dataset", "device", "threads", "workers", "wandb", "command", "plots"})
 
 
 def is_crossval(path: Path) -> bool:
@@ -68,11 +67,10 @@ def go_on(config: CrossvalConfig) -> None:
     Raises:
         RunError: They are not, or there is no cross-validation.
     """
-    saved, wanted = read_config(config.out).model_dump(), config.model_dump()
-    changed = [name for name in saved if name not in _FREE and saved[name] != wanted[name]]
+    changed = different(read_config(config.out), config)
     if changed:
         raise RunError(
-            f"{config.out} was begun with other options ({', '.join(sorted(changed))}): resume it "
+            f"{config.out} was begun with other options ({', '.join(changed)}): resume it "
             "with its own, or begin a new one"
         )
 

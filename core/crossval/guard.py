@@ -22,6 +22,7 @@ from core.evaluation.report import Report
 from core.inference.loading import load_split
 from core.model.card import Card, read_card
 from core.model.normaliser import Normaliser
+from core.options import different
 from core.refine.gallery import Gallery
 from core.training.run_folder import RunFolder
 
@@ -112,12 +113,7 @@ def _refused(fold: Fold, why: str) -> LeakError:
 
 
 def _check_options(fold: Fold, config: CrossvalConfig) -> None:
-    own = fold.run.config().model_dump()
-    wanted = config.of_fold(fold.number).model_dump()
-    # Where and how fast, and nothing else, may differ.
-    for name in ("run", "dataset", "device", "threads", "workers", "wandb", "command"):
-        wanted[name] = own[name]
-    changed = sorted(name for name in wanted if own[name] != wanted[name])
+    changed = different(fold.run.config(), config.of_fold(fold.number))
     if changed:
         raise _refused(fold, f"it was trained with other options ({', '.join(changed)})")
 

@@ -1,10 +1,11 @@
 """Options of `crossval`: those of every fold's training, and what is done around them; no torch."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from core.options import Traits
 from core.training.schema import TrainConfig
 
 
@@ -16,10 +17,12 @@ class CrossvalConfig(TrainConfig):
     run `RUN/fold-0`, and so on.
     """
 
-    run: Path = Field(
+    run: Annotated[Path, Traits(affects_result=False)] = Field(
         description="Folder to write, for instance runs/cv: a run per fold, and their report"
     )
-    plots: bool = Field(True, description="Also draw the static plots, of each fold and of all")
+    plots: Annotated[bool, Traits(affects_result=False)] = Field(
+        True, description="Also draw the static plots, of each fold and of all"
+    )
 
     @model_validator(mode="after")
     def _has_folds(self) -> Self:

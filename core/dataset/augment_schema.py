@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from core.options import Traits
+
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     if not 0.0 <= bounds[0] <= bounds[1]:
@@ -26,7 +28,9 @@ class AugmentConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     crop_probability: Probability = Field(1.0, description="share of photos that are cropped")
-    crop_scale: Range = Field((0.8, 1.0), description="area of the crop as a share of the photo")
+    crop_scale: Annotated[Range, Traits(search="[0.9,1.0],[0.8,1.0],[0.6,1.0]")] = Field(
+        (0.8, 1.0), description="area of the crop as a share of the photo"
+    )
     crop_offset: float = Field(
         1.0, ge=0.0, le=1.0, description="how far off centre a crop may lie; 0 is centred"
     )
@@ -39,7 +43,9 @@ class AugmentConfig(BaseModel):
     perspective: float = Field(
         0.05, ge=0.0, le=0.4, description="largest skew, as a share of the half width"
     )
-    colour_probability: Probability = Field(0.8, description="share with changed light")
+    colour_probability: Annotated[Probability, Traits(search="0..1")] = Field(
+        0.8, description="share with changed light"
+    )
     brightness: float = Field(0.3, ge=0.0, lt=1.0, description="largest change of brightness")
     contrast: float = Field(0.3, ge=0.0, lt=1.0, description="largest change of contrast")
     saturation: float = Field(0.3, ge=0.0, le=1.0, description="largest change of saturation")
@@ -51,7 +57,9 @@ class AugmentConfig(BaseModel):
     blur_sigma: Range = Field((0.3, 1.2), description="blur in pixels of the network's input")
     noise_probability: Probability = Field(0.3, description="share of photos with added noise")
     noise_std: Range = Field((1.0, 8.0), description="noise in grey levels of 255")
-    erasing_probability: Probability = Field(0.2, description="share with an erased rectangle")
+    erasing_probability: Annotated[Probability, Traits(search="0..0.5")] = Field(
+        0.2, description="share with an erased rectangle"
+    )
     erasing_area: Range = Field((0.02, 0.1), description="erased area as a share of the photo")
     mirror_probability: Probability = Field(
         0.0, description="share of mirrored photos; a mirrored photo shows no real place"

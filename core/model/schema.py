@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.options import Traits
 
 _TRANSFORMERS = re.compile(r"vit|deit|swin|former|beit|eva|cait|volo|dino")
 BEFORE_PLACES = {
@@ -57,18 +59,20 @@ class ModelConfig(BaseModel):
         0.0, ge=0, le=0.9, description="Stochastic depth of the backbone; 0 leaves it off"
     )
     region_hidden: int = Field(128, ge=1, le=4096, description="Width of the region head")
-    region_dropout: float = Field(
+    region_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
         0.2, ge=0, lt=1, description="Dropout before both layers of the region head"
     )
     position_hidden: int = Field(
         128, ge=1, le=4096, description="Width of the latitude head and of the longitude head"
     )
-    position_dropout: float = Field(
+    position_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
         0.3, ge=0, lt=1, description="Dropout in the latitude head and in the longitude head"
     )
     heading_hidden: int = Field(128, ge=1, le=4096, description="Width of the heading head")
-    heading_dropout: float = Field(0.3, ge=0, lt=1, description="Dropout in the heading head")
-    region_embedding: int = Field(
+    heading_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
+        0.3, ge=0, lt=1, description="Dropout in the heading head"
+    )
+    region_embedding: Annotated[int, Traits(search="8,16,32,64")] = Field(
         16,
         ge=1,
         le=512,
@@ -141,8 +145,12 @@ class LossConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     region_weight: float = Field(1.0, ge=0, description="Weight of the region's cross-entropy")
-    position_weight: float = Field(1.0, ge=0, description="Weight of the position loss")
-    heading_weight: float = Field(1.0, ge=0, description="Weight of the heading loss")
+    position_weight: Annotated[float, Traits(search="0.3..3 log")] = Field(
+        1.0, ge=0, description="Weight of the position loss"
+    )
+    heading_weight: Annotated[float, Traits(search="0.3..3 log")] = Field(
+        1.0, ge=0, description="Weight of the heading loss"
+    )
     place_weight: float = Field(1.0, ge=0, description="Weight of the place head's cross-entropy")
     place_sigma_m: float = Field(
         10.0, gt=0, description="How far a photo speaks for the anchors around it, in metres"

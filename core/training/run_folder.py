@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
 from core.locks import Lock, LockHeld, hold, is_held
+from core.options import different
 from core.training.schema import TrainConfig, as_begun_with
 from core.training.status import RunStatus
 
@@ -200,17 +201,12 @@ def _check_empty(path: Path) -> None:
         )
 
 
-# Options that may differ when a run goes on: they change where and how fast, not what is computed.
-_FREE = frozenset({"run", "dataset", "device", "threads", "workers", "wandb", "command"})
-
-
 def _existing_run(config: TrainConfig) -> RunFolder:
     run = RunFolder(path=config.run)
-    saved, wanted = run.config().model_dump(), config.model_dump()
-    changed = [name for name in saved if name not in _FREE and saved[name] != wanted[name]]
+    changed = different(run.config(), config)
     if changed:
         raise RunError(
-            f"run {run.path} was begun with other options ({', '.join(sorted(changed))}): resume "
+            f"run {run.path} was begun with other options ({', '.join(changed)}): resume "
             "it with its own, or begin a new run"
         )
     status = run.status()

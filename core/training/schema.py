@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ from core.model.schema import (
     as_made,
     is_transformer,
 )
+from core.options import NO_EFFECT, Traits
 from core.refine.schema import RefineConfig
 
 SMALLEST_BATCH = 8
@@ -28,6 +29,9 @@ BEFORE: dict[str, Any] = {
 """What a run did whose options do not say: it was begun before these could be chosen."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
+_SAME_RESULT = Traits(affects_result=False)
+_OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
+_SET_BY_STUDY = "the study sets it itself"
 
 
 class Stage1Config(BaseModel):
@@ -61,15 +65,17 @@ class Stage2Config(BaseModel):
     unfreeze: int | None = Field(
         None, ge=1, le=1000, description="How many last blocks of the backbone learn; empty: all"
     )
-    lr_backbone: float | None = Field(
+    lr_backbone: Annotated[float | None, Traits(search="1e-5..3e-3 log")] = Field(
         None,
         gt=0,
         le=1,
         description="Highest learning rate of the backbone; empty: half of lr_heads, a twentieth "
         "of it for transformers, all of it for random weights",
     )
-    lr_heads: float = Field(2e-3, gt=0, le=1, description="Highest learning rate of the heads")
-    weight_decay: float = Field(
+    lr_heads: Annotated[float, Traits(search="1e-4..1e-2 log")] = Field(
+        2e-3, gt=0, le=1, description="Highest learning rate of the heads"
+    )
+    weight_decay: Annotated[float, Traits(search="1e-6..1e-2 log")] = Field(
         0.02, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
     )
     layer_decay: float = Field(
@@ -86,7 +92,9 @@ class ScheduleConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["cosine", "one_cycle", "plateau"] = Field(
+    kind: Annotated[
+        Literal["cosine", "one_cycle", "plateau"], Traits(search="cosine,one_cycle,plateau")
+    ] = Field(
         "cosine",
         description="cosine: falls to 0; one_cycle: rises for 30 % of the steps, then falls; "
         "plateau: shrinks when the monitored figure stops improving",
@@ -107,24 +115,31 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: Path = Field(description="Dataset folder: labels and photos")
-    run: Path = Field(description="Run folder to write, for instance runs/first")
-    seed: int = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
+    dataset: Annotated[Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS)] = Field(
+        description="Dataset folder: labels and photos"
+    )
+    run: Annotated[Path, Traits(affects_result=False, not_searchable=_SET_BY_STUDY)] = Field(
+        description="Run folder to write, for instance runs/first"
+    )
+    seed: Annotated[
+        int, Traits(not_searchable="the best of many seeds is luck, not a better choice")
+    ] = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
     zero_training: bool = Field(
         False,
         description="Train nothing: the training photos that look most alike to the untouched "
         "backbone answer, a first answer in a minute",
     )
-    split: SplitConfig = SplitConfig()
+    split: Annotated[SplitConfig, Traits(not_searchable=_OTHER_PHOTOS)] = SplitConfig()
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
     stage1: Stage1Config = Stage1Config()
     stage2: Stage2Config = Stage2Config()
     schedule: ScheduleConfig = ScheduleConfig()
-    refine: RefineConfig | None = Field(
-        None, description="Refinement by training photos; empty: chosen on validation"
-    )
+    refine: Annotated[
+        RefineConfig | None,
+        Traits(not_searchable="every run chooses it on validation itself, after training"),
+    ] = Field(None, description="Refinement by training photos; empty: chosen on validation")
     tta: TtaConfig = TtaConfig()
     gallery_dimensions: int | None = Field(
         None,
@@ -178,7 +193,7 @@ class TrainConfig(BaseModel):
     patience: int = Field(
         10, ge=0, le=100, description="Epochs without improvement that end a stage; 0: never"
     )
-    monitor: Monitor = Field(
+    monitor: Annotated[Monitor, Traits(not_searchable=_SET_BY_STUDY)] = Field(
         "score",
         description="Validation figure that chooses the best epoch. score: mean of median error "
         "over the campus's usual distance from its middle, MAAE over 90 degrees, and 1 - accuracy",
@@ -198,15 +213,17 @@ class TrainConfig(BaseModel):
         description="Training photos further than this many robust spreads from the median are "
         "taught region and heading but no position: such labels are typing errors",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute")
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], _SAME_RESULT] = Field(
+        "auto", description="Where to compute"
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="Arithmetic of the forward pass; auto: the fastest known to be safe"
     )
     channels_last: bool = Field(True, description="Memory format that convolutions run faster in")
-    threads: int | None = Field(
+    threads: Annotated[int | None, _SAME_RESULT] = Field(
         None, ge=1, le=512, description="CPU threads of torch; empty: torch's own choice"
     )
-    workers: int = Field(
+    workers: Annotated[int, _SAME_RESULT] = Field(
         1, ge=0, le=1, description="1: prepare the next batch while this one is learnt; 0: do not"
     )
     store_size: int | None = Field(
@@ -217,14 +234,16 @@ class TrainConfig(BaseModel):
         "in which gallery_points are found (they see more in 224 than in less); empty: the input "
         "size",
     )
-    allow_missing: bool = Field(
+    allow_missing: Annotated[bool, Traits(not_searchable=_OTHER_PHOTOS)] = Field(
         False, description="Go on when more than 1 % of the rows have to be left out"
     )
-    checkpoint_dtype: Literal["float32", "float16"] = Field(
-        "float32", description="float16 halves the checkpoint, for shipping"
+    checkpoint_dtype: Annotated[Literal["float32", "float16"], Traits(not_searchable=NO_EFFECT)] = (
+        Field("float32", description="float16 halves the checkpoint, for shipping")
     )
-    wandb: bool = Field(False, description="Also report to Weights & Biases (pip install wandb)")
-    command: str = Field(
+    wandb: Annotated[bool, _SAME_RESULT] = Field(
+        False, description="Also report to Weights & Biases (pip install wandb)"
+    )
+    command: Annotated[str, Traits(affects_result=False, not_searchable=_SET_BY_STUDY)] = Field(
         "", description="Command that began the run; filled in by the command line"
     )
 

@@ -13,15 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
 from core.files import write_json
+from core.options import different
 from core.training.run_folder import RunFolder
-from core.training.schema import TrainConfig, as_begun_with
+from core.training.schema import as_begun_with
 from core.tuning.schema import TuneConfig
-
-# What may differ when a study goes on: how much, where and how fast, not what is searched.
-_FREE = frozenset({"study", "trials", "workers", "train"})
-_FREE_IN_TRAINING = frozenset(
-    {"run", "dataset", "device", "threads", "workers", "wandb", "command"}
-)
 
 
 class Identity(BaseModel):
@@ -131,16 +126,7 @@ class StudyFolder(BaseModel):
         Raises:
             RunError: Names the options that differ.
         """
-        old = self.read().config
-        changed = [
-            name for name in TuneConfig.model_fields
-            if name not in _FREE and getattr(old, name) != getattr(config, name)
-        ]  # fmt: skip
-        changed += [
-            f"train.{name}" for name in TrainConfig.model_fields
-            if name not in _FREE_IN_TRAINING
-            and getattr(old.train, name) != getattr(config.train, name)
-        ]  # fmt: skip
+        changed = different(self.read().config, config)
         if changed:
             raise RunError(
                 f"study {self.path} was begun with other options ({', '.join(changed)}): go on "

@@ -4,10 +4,11 @@ Neither torch nor Optuna here.
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.options import Traits
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.tuning.distribution import Distribution
 from core.tuning.space import DEFAULT_SPACE, check_space, grid, grid_size
@@ -26,13 +27,19 @@ _LOSS_MAKERS = (
 )
 
 
+# What may differ when a study goes on: how much, where and how fast, not what is searched.
+_SAME_SEARCH = Traits(affects_result=False)
+
+
 class TuneConfig(BaseModel):
     """Everything that decides a search for better options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    study: Path = Field(description="Study folder to write, for instance runs/tune-1")
-    trials: int | None = Field(
+    study: Annotated[Path, _SAME_SEARCH] = Field(
+        description="Study folder to write, for instance runs/tune-1"
+    )
+    trials: Annotated[int | None, _SAME_SEARCH] = Field(
         None,
         ge=1,
         le=100_000,
@@ -52,7 +59,7 @@ class TuneConfig(BaseModel):
         "score", description="Validation figure that is searched for; it also chooses best epochs"
     )
     seed: int = Field(0, ge=0, description="Another seed draws other trials")
-    workers: int = Field(
+    workers: Annotated[int, _SAME_SEARCH] = Field(
         1,
         ge=0,
         le=256,

@@ -6,56 +6,24 @@ An option is named by its dotted path in `TrainConfig`, as on the command line: 
 import difflib
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 
+from core.options import Option, options, problems
 from core.training.schema import TrainConfig
-from core.tuning.distribution import Distribution, Value, restored
+from core.tuning.distribution import Distribution, Value, parse_distribution, restored
 
 Space = Mapping[str, Distribution]
 
 # Learning rates, dropouts, width, weights of the losses, strength of augmentation, schedule. The
 # region's loss keeps weight 1: only the proportions of the three matter.
 DEFAULT_SPACE: dict[str, Distribution] = {
-    "stage2.lr_heads": Distribution(low=1e-4, high=1e-2, log=True),
-    "stage2.lr_backbone": Distribution(low=1e-5, high=3e-3, log=True),
-    "stage2.weight_decay": Distribution(low=1e-6, high=1e-2, log=True),
-    "model.region_dropout": Distribution(low=0.0, high=0.5),
-    "model.position_dropout": Distribution(low=0.0, high=0.5),
-    "model.heading_dropout": Distribution(low=0.0, high=0.5),
-    "model.region_embedding": Distribution(choices=(8, 16, 32, 64)),
-    "loss.position_weight": Distribution(low=0.3, high=3.0, log=True),
-    "loss.heading_weight": Distribution(low=0.3, high=3.0, log=True),
-    "augment.crop_scale": Distribution(choices=([0.9, 1.0], [0.8, 1.0], [0.6, 1.0])),
-    "augment.colour_probability": Distribution(low=0.0, high=1.0),
-    "augment.erasing_probability": Distribution(low=0.0, high=0.5),
-    "schedule.kind": Distribution(choices=("cosine", "one_cycle", "plateau")),
-}
-
-_WHOLE = (int, int | None)
-_NUMBERS = (*_WHOLE, float, float | None)
-_OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
-_SELF = "the study sets it itself"
-_SAME = "it decides where and how fast a run is computed, not how good it is"
-# What no search may vary, and why.
-FIXED = {
-    "dataset": _OTHER_PHOTOS,
-    "split": _OTHER_PHOTOS,
-    "allow_missing": _OTHER_PHOTOS,
-    "run": _SELF,
-    "monitor": _SELF,
-    "command": _SELF,
-    "seed": "the best of many seeds is luck, not a better choice",
-    "refine": "every run chooses it on validation itself, after training",
-    "device": _SAME,
-    "threads": _SAME,
-    "workers": _SAME,
-    "wandb": _SAME,
-    "checkpoint_dtype": _SAME,
+    option.name: parse_distribution(option.traits.search)
+    for option in options(TrainConfig)
+    if option.traits.search
 }
 
 
@@ -73,18 +41,25 @@ def check_space(space: Space, base: TrainConfig) -> None:
             _check_value(path, value, option, base)
 
 
-def option_at(path: str) -> FieldInfo:
-    """The field of `TrainConfig` that a dotted path names.
+def searchable() -> dict[str, Option]:
+    """Every option of a training run that a search may vary, by its dotted name."""
+    every = options(TrainConfig)
+    return {option.name: option for option in every if not option.traits.not_searchable}
+
+
+def option_at(path: str) -> Option:
+    """The option of `TrainConfig` that a dotted path names.
 
     Raises:
         ValueError: There is none, or no search may vary it.
     """
-    every = dict(options())
-    for fixed, reason in FIXED.items():
-        if path == fixed or path.startswith(f"{fixed}."):
-            raise ValueError(f"{path} cannot be searched: {reason}")
+    every = searchable()
     if path in every:
         return every[path]
+    for option in options(TrainConfig):
+        if option.path[: len(path.split("."))] == tuple(path.split(".")):
+            if reason := option.traits.not_searchable:
+                raise ValueError(f"{path} cannot be searched: {reason}")
     inside = [name for name in every if name.startswith(f"{path}.")]
     near = inside or difflib.get_close_matches(path, every, n=3, cutoff=0.5)
     last = path.rpartition(".")[2]
@@ -93,24 +68,9 @@ def option_at(path: str) -> FieldInfo:
     raise ValueError(f"{path} is no option of a training run{meant}")
 
 
-def options(
-    schema: type[BaseModel] = TrainConfig, above: str = ""
-) -> Iterator[tuple[str, FieldInfo]]:
-    """Every option that may be searched, by its dotted path."""
-    for name, info in schema.model_fields.items():
-        path = f"{above}{name}"
-        kind = info.annotation
-        if path in FIXED:
-            continue
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from options(kind, f"{path}.")
-        else:
-            yield path, info
-
-
 def is_whole(path: str) -> bool:
     """Whether an option takes whole numbers only."""
-    return option_at(path).annotation in _WHOLE
+    return option_at(path).kind == "integer"
 
 
 def grid(space: Space) -> list[dict[str, Value]]:
@@ -161,22 +121,19 @@ def with_values(base: TrainConfig, space: Space, values: Mapping[str, Any]) -> T
     return TrainConfig.model_validate(content)
 
 
-def _check_kind(path: str, option: FieldInfo, distribution: Distribution) -> None:
-    if not distribution.choices and option.annotation not in _NUMBERS:
+def _check_kind(path: str, option: Option, distribution: Distribution) -> None:
+    if not distribution.choices and option.kind not in ("integer", "number"):
         raise ValueError(f"{path} takes no range of numbers: give choices")
     steps = (distribution.low, distribution.high, distribution.step)
-    if is_whole(path) and any(value is not None and value % 1 for value in steps):
+    if option.kind == "integer" and any(value is not None and value % 1 for value in steps):
         raise ValueError(f"{path} takes whole numbers: low, high and step must be whole")
 
 
-def _check_value(path: str, value: Any, option: FieldInfo, base: TrainConfig) -> None:  # noqa: ANN401
-    if option.annotation in (int, float, int | None, float | None) and isinstance(
-        value, bool | str
-    ):
+def _check_value(path: str, value: Any, option: Option, base: TrainConfig) -> None:  # noqa: ANN401
+    if option.kind in ("integer", "number") and isinstance(value, bool | str):
         raise ValueError(f"{path} takes a number, not {value!r}")
     try:
         with_values(base, {}, {path: value})
     except ValidationError as error:
-        found = error.errors(include_url=False)[0]
-        words = str(found["msg"]).removeprefix("Value error, ")
-        raise ValueError(f"{path} does not take {value!r}: {words}") from error
+        words = problems(error)[0].words
+        raise ValueError(f"{path} does not take {value!r}: it {words}") from error

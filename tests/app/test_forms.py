@@ -1,12 +1,8 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pytest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from streamlit.testing.v1 import AppTest
-
-from app.form_fields import form_fields, nest, read_numbers
-from app.forms import problems
 
 
 class Turn(BaseModel):
@@ -30,45 +26,6 @@ class Job(BaseModel):
         if self.fold is not None and self.split == "spot":
             raise ValueError("a fold needs the random split")
         return self
-
-
-def test_fields_carry_kind_bounds_choices_and_nested_defaults() -> None:
-    fields = {item.path: item for item in form_fields(Job)}
-    assert fields[("dataset",)].kind == "text"
-    assert fields[("dataset",)].help == "Folder with the labels."
-    assert (fields[("epochs",)].low, fields[("epochs",)].high) == (1, 100)
-    assert fields[("split",)].choices == ("spot", "random")
-    assert fields[("fold",)].optional
-    assert fields[("fold",)].kind == "integer"
-    assert fields[("fold",)].low == 0
-    assert fields[("quiet",)].kind == "flag"
-    assert fields[("turn", "limit_deg")].default == 7.0, "the outer schema's value wins"
-    assert fields[("turn", "scale")].kind == "numbers"
-
-
-def test_a_type_that_no_widget_can_show_is_a_bug() -> None:
-    class Odd(BaseModel):
-        table: set[str] = set()
-
-    with pytest.raises(TypeError, match="set"):
-        list(form_fields(Odd))
-
-
-def test_values_nest_by_path_and_numbers_are_read() -> None:
-    assert nest({("a",): 1, ("b", "c"): 2}) == {"a": 1, "b": {"c": 2}}
-    assert read_numbers("(0.8, 1)", whole=False) == [0.8, 1.0]
-    with pytest.raises(ValueError, match="x"):
-        read_numbers("0.8, x", whole=False)
-
-
-def test_problems_speak_plainly() -> None:
-    with pytest.raises(ValidationError) as caught:
-        Job.model_validate({"epochs": 0, "turn": {"limit_deg": 90}})
-    assert problems(caught.value) == {
-        ("dataset",): "needs an answer",
-        ("epochs",): "must be more than 0",
-        ("turn", "limit_deg"): "must be at most 45",
-    }
 
 
 def _form_script(shown: dict[str, object]) -> None:
@@ -127,9 +84,9 @@ def test_the_form_says_beside_the_field_what_is_wrong() -> None:
     assert not app.exception
     assert not app.json
     said = [item.value for item in app.error]
-    assert any(words == "Dataset needs an answer." for words in said)
+    assert any(words == "Dataset must not be empty." for words in said)
     assert any(words.startswith("Scale ") for words in said)
-    assert any(words.startswith("More needs a JSON object") for words in said)
+    assert any(words.startswith("More must be a JSON object") for words in said)
     assert any(words.startswith("Not started.") and "Dataset" in words for words in said)
 
 

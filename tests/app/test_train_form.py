@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import train_form
-from app.form_fields import FormField, as_held, form_fields, nest, read_numbers
+from app.forms import as_held, read_list
+from core.options import nested, options
 from core.training.schema import TrainConfig
 
 OpenPage = Callable[..., AppTest]
@@ -32,7 +33,7 @@ CHANGED: dict[tuple[str, ...], Any] = {
 def config_of(workspace: Path) -> TrainConfig:
     """Options of an earlier run that differ from what the form begins with."""
     paths = {("dataset",): workspace / "data" / "tiny", ("run",): workspace / "runs" / "mine-3"}
-    return TrainConfig.model_validate(nest(paths | CHANGED))
+    return TrainConfig.model_validate(nested(paths | CHANGED))
 
 
 def filled(app: AppTest, config: TrainConfig) -> AppTest:
@@ -73,14 +74,14 @@ def test_options_of_a_study_get_a_folder_of_their_own_name(
 
 
 def test_every_default_survives_the_widget_that_holds_it() -> None:
-    for item in form_fields(TrainConfig, train_form.HIDDEN):
+    for item in options(TrainConfig, without=train_form.HIDDEN):
         held = as_held(item, item.default)
-        if item.kind == "numbers":
-            assert tuple(read_numbers(held, whole=item.whole)) == tuple(item.default)
-        elif item.default is not None and item.kind not in ("json", "text"):
+        if item.kind == "list":
+            assert tuple(read_list(held, item)) == tuple(item.default)
+        elif item.default is not None and item.kind not in ("object", "text"):
             assert held == item.default, item.path
 
 
 def test_numbers_are_held_in_full() -> None:
-    item = FormField(("scale",), "numbers", "", None)
+    item = next(item for item in options(TrainConfig) if item.name == "augment.crop_scale")
     assert as_held(item, (0.8, 0.123456789)) == "0.8, 0.123456789"

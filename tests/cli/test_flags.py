@@ -6,9 +6,9 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.cli.flags import add_flags, as_words, given, merged
-from core.cli.mistakes import validated
+from core.cli.flags import add_flags, as_words, given, validated
 from core.errors import ConfigError
+from core.options import merged
 
 
 class Inner(BaseModel):
@@ -86,7 +86,7 @@ def test_help_shows_descriptions_and_defaults() -> None:
 
 
 def test_a_short_name_for_nothing_is_a_mistake_of_the_programmer() -> None:
-    with pytest.raises(ValueError, match="has no field"):
+    with pytest.raises(ValueError, match="has no option"):
         add_flags(argparse.ArgumentParser(), Options, short={"--x": "inner.nothing"})
 
 
@@ -115,7 +115,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 
 def test_what_no_flag_can_say_is_refused_too() -> None:
-    with pytest.raises(ConfigError, match=r"--inner\.speed is no option, got 3"):
+    with pytest.raises(ConfigError, match=r"--inner\.speed is not an option, got 3"):
         validated(Options, {"out": "x", "inner": {"speed": 3}})
 
 

@@ -138,4 +138,4 @@ def test_a_config_file_must_hold_options(
     assert "must hold a JSON object" in capsys.readouterr().err
     path.write_text(json.dumps({"dataset": "x", "run": "y", "speed": 3}))
     assert main(["train", "--config", str(path)]) == 1
-    assert "--speed is no option, got 3" in capsys.readouterr().err
+    assert "--speed is not an option, got 3" in capsys.readouterr().err

@@ -99,7 +99,7 @@ def test_folds_begun_before_splits_had_calibrate_are_pooled(
 def test_a_whole_fold_of_another_split_is_caught(finished: Path, run: RunFolder) -> None:
     shutil.rmtree(run.path)
     shutil.copytree(fold_run(finished, 0).path, run.path)
-    refused(finished, r"trained with other options \(split\)")
+    refused(finished, r"trained with other options \(split\.fold\)")
 
 
 def test_a_fold_of_other_options_is_caught(finished: Path, run: RunFolder) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from core.training.schema import TrainConfig
 from core.tuning.distribution import Distribution, parse_distribution, restored, stored
 from core.tuning.schema import TuneConfig
-from core.tuning.space import DEFAULT_SPACE, FIXED, grid, grid_point, options, with_values
+from core.tuning.space import DEFAULT_SPACE, grid, grid_point, searchable, with_values
 
 TinyStudy = Callable[..., TuneConfig]
 
@@ -55,7 +55,7 @@ def test_a_wrong_distribution_is_refused(text: str, words: str) -> None:
         ("stage2.lr_head", "1e-4..1e-2", r"no option of a training run; did you mean .*lr_heads"),
         ("lr_heads", "1e-4..1e-2", r"did you mean .*stage2\.lr_heads"),
         ("stage2", "1e-4..1e-2", r"did you mean stage2\.epochs"),
-        ("stage2.lr_heads", "0.5..7", r"stage2\.lr_heads does not take 7\.0: .*less than or equal"),
+        ("stage2.lr_heads", "0.5..7", r"stage2\.lr_heads does not take 7\.0: it must be at most 1"),
         ("stage2.lr_heads", "fast,slow", r"stage2\.lr_heads takes a number, not 'fast'"),
         ("model.region_embedding", "8..16 step 0.5", "takes whole numbers"),
         ("schedule.kind", "cosine,linear", r"schedule\.kind does not take 'linear'"),
@@ -77,9 +77,8 @@ def test_the_default_space_fits_and_every_option_can_be_named(
     tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
     assert tiny_study(tmp_path, space=DEFAULT_SPACE).planned == 3
-    named = {path for path, _ in options()}
+    named = set(searchable())
     assert set(DEFAULT_SPACE) <= named
-    assert not {path for path in named if path.split(".")[0] in FIXED}
     assert {"model.backbone", "loss.heading_weight", "batch_size"} <= named
 
 
