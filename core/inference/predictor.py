@@ -37,8 +37,6 @@ NOT_CALIBRATED = (
     "This checkpoint is not calibrated: how far an answer can be believed is unknown, and no photo "
     "is refused (python -m core calibrate)."
 )
-# Strong enough that every photo of the known region comes before any other.
-_KNOWN_REGION_WEIGHT = 1.0
 _NEIGHBOUR_COUNTS = ("k", "heading_k", "region_k")
 
 
@@ -197,7 +195,7 @@ class Predictor:
             regions=self.regions,
             region_names=dict(self.card.region_names),
             local_frame=self.card.local_frame,
-            region_probabilities=_own_regions(answers, refined, known),
+            region_probabilities=_shares(answers, refined),
             region_head=answers.probabilities,
             position_m=raw_m,
             position_refined_m=refined.position_m,
@@ -236,39 +234,31 @@ class Predictor:
     ) -> Refined:
         if self.gallery is None:
             return Refined.unrefined(raw_m, raw_deg)
-        config, probabilities = self.refinement, answers.probabilities
-        # A photo that must not find itself has one training photo less to choose from.
-        most = max(1, len(self.gallery) - (exclude_ids is not None))
+        config = self.refinement
+        # One training photo may be left out; the count is the same for photos that leave none out,
+        # so that no photo's answer depends on the others of the call.
+        most = max(1, len(self.gallery) - 1)
         config = config.model_copy(
             update={name: min(getattr(config, name), most) for name in _NEIGHBOUR_COUNTS}
         )
-        if (known.region >= 0).any():
-            sure = np.eye(len(self.regions))[np.maximum(known.region, 0)]
-            probabilities = np.where((known.region >= 0)[:, None], sure, probabilities)
-            config = config.model_copy(update={"region_weight": _KNOWN_REGION_WEIGHT})
         return refine(
             raw_m,
             raw_deg,
             answers.features,
             self.gallery,
             config,
-            region_probabilities=probabilities,
+            region_probabilities=answers.probabilities,
             exclude_ids=exclude_ids,
             shown=min(SHOWN_NEIGHBOURS, most),
             verified=verified,
+            known_region=known.region,
         )
 
 
-def _own_regions(answers: Answers, refined: Refined, known: Known) -> Floats:
-    """The head's probabilities with the neighbours' votes.
-
-    Where the region is known, only its photos were retrieved: their votes would echo what the model
-    was told.
-    """
-    if refined.region_probabilities is None:
-        return answers.probabilities
-    told = (known.region >= 0)[:, None]
-    return np.where(told, answers.probabilities, refined.region_probabilities)
+def _shares(answers: Answers, refined: Refined) -> Floats:
+    """The head's probabilities with the neighbours' votes; without a gallery the head's alone."""
+    given = refined.region_probabilities
+    return answers.probabilities if given is None else given
 
 
 def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:

@@ -22,10 +22,11 @@ def most_alike(
         features: `(n, D)` as the network gives them.
         gallery: Training photos.
         excluded: `(n,)` gallery row that each photo must not find (itself), or -1.
-        k: How many; at most the size of the gallery, less one where anything is excluded.
+        k: How many; at most one fewer than the gallery holds, so that leaving one out for one
+            photo does not change how many others get.
     """
     embedded = gallery.embed(features)
-    k = min(k, len(gallery) - int((excluded >= 0).any()))
+    k = min(k, len(gallery) - 1)
     rows = np.empty((len(embedded), k), np.int64)
     found = np.empty((len(embedded), k))
     for part in row_parts(len(embedded)):

@@ -14,6 +14,8 @@ from core.refine.gallery import Gallery
 from core.refine.schema import RefineConfig
 from core.refine.verification import Verified
 
+KNOWN_REGION_WEIGHT = 1.0
+"""Strong enough that every photo of the known region comes before any other."""
 ROWS_AT_ONCE = 512
 """Queries ranked together: bounds the (rows, gallery) matrices to some tens of megabytes."""
 
@@ -67,12 +69,14 @@ def rank_by_features(
     excluded: NDArray[np.int64],
     k: int,
     verified: Verified | None = None,
+    known_region: NDArray[np.int64] | None = None,
 ) -> Candidates:
     """Rank the gallery by similarity `(n, m)`, agreeing points, its region's probability, radius.
 
-    Photos outside the radius come last, with score -inf: they may be shown, but have no say.
+    Photos of a query's known region come before all others. Photos outside the radius come last,
+    with score -inf: they may be shown, but have no say.
     """
-    penalty = region_penalty(gallery, config.region_weight, region_probabilities)
+    penalty = region_penalty(gallery, config.region_weight, region_probabilities, known_region)
     rows = np.empty((len(position_m), k), np.int64)
     score = np.empty(rows.shape)
     for part in row_parts(len(position_m)):
@@ -106,15 +110,30 @@ def _compared(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, 
 
 
 def region_penalty(
-    gallery: Gallery, weight: float, region_probabilities: ArrayLike | None
+    gallery: Gallery,
+    weight: float,
+    region_probabilities: ArrayLike | None,
+    known_region: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32] | None:
-    """`weight * log p(region of the gallery photo)` as `(n, m)`, or None where it is 0."""
-    if weight == 0.0:
+    """`weight * log p(region of the gallery photo)` as `(n, m)`, or None if it is 0 everywhere.
+
+    Args:
+        gallery: Training photos.
+        weight: Weight for queries of unknown region.
+        region_probabilities: `(n, R)`; needed unless the weight is 0.
+        known_region: `(n,)` region indices, -1 where unknown. Each query of known region is ranked
+            by that region with the weight `KNOWN_REGION_WEIGHT`; the other queries are not.
+    """
+    known = np.empty(0, np.int64) if known_region is None else np.flatnonzero(known_region >= 0)
+    if weight == 0.0 and not len(known):
         return None
     if region_probabilities is None:
         raise ConfigError("region_weight needs region probabilities: pass them, or set it to 0")
-    probability = np.asarray(region_probabilities, np.float64)
-    return np.asarray(weight * np.log(probability + 1e-4), np.float32)[:, gallery.region]
+    log_share = weight * np.log(np.asarray(region_probabilities, np.float64) + 1e-4)
+    if known_region is not None and len(known):
+        certain = np.eye(log_share.shape[1])[known_region[known]]
+        log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + 1e-4)
+    return np.asarray(log_share, np.float32)[:, gallery.region]
 
 
 def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

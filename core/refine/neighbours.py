@@ -82,6 +82,7 @@ def refine(
     exclude_ids: Sequence[str | None] | None = None,
     shown: int = 0,
     verified: Verified | None = None,
+    known_region: NDArray[np.int64] | None = None,
 ) -> Refined:
     """Refine n raw predictions with the training photos of the gallery.
 
@@ -97,6 +98,8 @@ def refine(
             when training photos are refined) or None.
         shown: List at least this many neighbours, even where fewer refine.
         verified: The photos' points, compared with the training photos most alike.
+        known_region: `(n,)` region indices, -1 where unknown. Training photos of a known region
+            come first, so their votes would repeat it: such a photo keeps its own probabilities.
 
     Raises:
         ConfigError: `k` exceeds the gallery, or the region probabilities are missing.
@@ -115,8 +118,9 @@ def refine(
         share = None if probability is None else probability[part]
         own = None if verified is None else verified.part(part)
         at, away = position[part], excluded[part]
-        found = rank_by_features(at, similarity, gallery, config, share, away, k, own)
-        parts.append(_refine_part(at, heading[part], found, gallery, config, away, share))
+        known = None if known_region is None else known_region[part]
+        found = rank_by_features(at, similarity, gallery, config, share, away, k, own, known)
+        parts.append(_refine_part(at, heading[part], found, gallery, config, away, share, known))
     return _joined(parts, max(config.k, shown))
 
 
@@ -128,6 +132,7 @@ def _refine_part(
     config: RefineConfig,
     excluded: NDArray[np.int64],
     probability: Floats | None,
+    known_region: NDArray[np.int64] | None,
 ) -> Refined:
     weight = np.zeros(found.rows.shape)
     mean = position
@@ -146,7 +151,9 @@ def _refine_part(
     moved = position + config.blend_position * (mean - position)
     if probability is not None and config.blend_region:
         votes = region_votes(found, gallery, config, probability.shape[1])
-        probability = blend_regions(probability, votes, config.blend_region)
+        voted = blend_regions(probability, votes, config.blend_region)
+        unknown = np.ones(len(voted), bool) if known_region is None else known_region < 0
+        probability = np.where(unknown[:, None], voted, probability)
     return Refined(moved, turned, found.rows, found.similarity, weight, found.points, probability)
 
 

@@ -49,7 +49,8 @@ def retrieve(
     """
     embedded = gallery.embed(features)
     excluded = gallery.rows_of(exclude_ids, len(embedded))
-    k = max(1, min(PLAIN.k, len(gallery) - (exclude_ids is not None)))
+    # A photo that is left out ranks last with no weight, so it needs no smaller k.
+    k = min(PLAIN.k, len(gallery))
     config = PLAIN.model_copy(update={"k": k, "heading_k": k, "region_k": k})
     parts = [Retrieved(np.empty((0, regions)), np.empty((0, 2)), np.empty((0, 2)))]
     for part in row_parts(len(embedded)):
