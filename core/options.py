@@ -10,10 +10,17 @@ import types
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 Schema = TypeVar("Schema", bound=BaseModel)
@@ -23,6 +30,50 @@ Kind = Literal["flag", "integer", "number", "choice", "text", "list", "object"]
 NOTHING = "none"
 """How an optional value that is absent is written."""
 NO_EFFECT = "it decides where and how fast a run is computed, not how good it is"
+
+
+class OptionSchema(BaseModel):
+    """A frozen schema of options that still reads what an earlier version wrote.
+
+    Attributes:
+        removed: Options of earlier versions, each with the value that now always holds. They are
+            accepted with any value, so that old runs stay readable; `removed_values` returns those
+            whose value no longer holds.
+        removed_choices: Values that an option no longer takes. The default stands in for them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    removed: ClassVar[Mapping[str, Any]] = {}
+    removed_choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    _lost: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_removed(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
+        if not isinstance(values, Mapping):
+            return handler(values)
+        kept, lost = dict(values), {}
+        for name in [*cls.removed, *cls.removed_choices]:
+            if name in cls.removed and name in kept:
+                value = kept.pop(name)
+                if as_text(value) != as_text(cls.removed[name]):
+                    lost[name] = value
+            elif name in kept and kept[name] in cls.removed_choices.get(name, ()):
+                lost[name] = kept.pop(name)
+        made = handler(kept)
+        made._lost.update(lost)
+        return made
+
+
+def removed_values(config: BaseModel) -> dict[str, Any]:
+    """Return the values that cannot be kept, by dotted name: their options were removed."""
+    lost = dict(config._lost) if isinstance(config, OptionSchema) else {}
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            lost |= {f"{name}.{inner}": kept for inner, kept in removed_values(value).items()}
+    return lost
 
 
 @dataclass(frozen=True)
@@ -150,8 +201,13 @@ def value_at(config: BaseModel, path: Names) -> tuple[Names, Any]:
 
 
 def different(old: Schema, new: Schema) -> list[str]:
-    """Return the dotted names of the options that affect the result and differ, sorted."""
-    names = set()
+    """Return the dotted names of the options that affect the result and differ, sorted.
+
+    A removed option counts, and is named as such: work that used it cannot go on.
+    """
+    was, now = removed_values(old), removed_values(new)
+    lost = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
+    names = {f"{name}, which was removed" for name in lost}
     for option in options(type(new)):
         before, after = value_at(old, option.path), value_at(new, option.path)
         if option.traits.affects_result and before != after:

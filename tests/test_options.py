@@ -1,15 +1,19 @@
 """One walk over a schema, its errors in plain words, and which options affect a result."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.cli.flags import validated
 from core.crossval.schema import CrossvalConfig
+from core.errors import ConfigError
 from core.options import (
     MISSING,
     NO_EFFECT,
+    OptionSchema,
     Problem,
     Traits,
     as_text,
@@ -18,6 +22,7 @@ from core.options import (
     nested,
     options,
     problems,
+    removed_values,
     result_options,
 )
 from core.refine.schema import RefineConfig
@@ -206,3 +211,40 @@ def test_the_default_space_stands_beside_the_options() -> None:
         "augment.erasing_probability": Distribution(low=0.0, high=0.5),
         "schedule.kind": Distribution(choices=("cosine", "one_cycle", "plateau")),
     }
+
+
+class Before(OptionSchema):
+    """Options as an earlier version had them."""
+
+    kind: Literal["mse", "huber"] = "mse"
+    removed: ClassVar[Mapping[str, Any]] = {"mix": 0.0}
+    removed_choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {"kind": ("student_t",)}
+
+
+class Outer(OptionSchema):
+    inner: Before = Before()
+    steps: int = 1
+
+
+def test_a_removed_option_at_the_value_that_holds_is_dropped() -> None:
+    config = Outer.model_validate({"inner": {"mix": 0, "kind": "huber"}})
+    assert config == Outer(inner=Before(kind="huber"))
+    assert removed_values(config) == {}
+    assert different(config, Outer(inner=Before(kind="huber"))) == []
+
+
+def test_a_removed_option_with_another_value_is_read_and_never_mistaken_for_the_same() -> None:
+    old = Outer.model_validate({"inner": {"mix": 0.2, "kind": "student_t"}, "steps": 2})
+    assert old.inner.kind == "mse"
+    assert removed_values(old) == {"inner.mix": 0.2, "inner.kind": "student_t"}
+    assert removed_values(old.model_copy(update={"steps": 3})) == removed_values(old)
+    assert different(old, Outer(steps=2)) == [
+        "inner.kind, which was removed", "inner.mix, which was removed"
+    ]  # fmt: skip
+    assert different(old, old) == []
+
+
+def test_new_work_refuses_a_removed_option_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"--inner\.mix 0\.2 was removed: leave it out"):
+        validated(Outer, {"inner": {"mix": 0.2}})
+    assert validated(Outer, {"inner": {"mix": 0.0}}) == Outer()

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from core.options import OptionSchema
 
 
-class AuditConfig(BaseModel):
+class AuditConfig(OptionSchema):
     """What to audit, and from where on something counts as odd."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: Path = Field(description="Dataset folder, or one CSV file of labels")
     out: Path | None = Field(None, description="CSV file to write the findings to")

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from core.options import OptionSchema
 
 
-class CalibrateConfig(BaseModel):
+class CalibrateConfig(OptionSchema):
     """Which checkpoint to calibrate, and on which photos."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: Path = Field(description="Run folder, checkpoint folder or ensemble folder")
     dataset: Path | None = Field(

@@ -24,6 +24,7 @@ from core.options import (
     nested,
     options,
     problems,
+    removed_values,
 )
 
 _METAVARS = {int: "INT", float: "NUMBER", Path: "PATH", str: "TEXT"}
@@ -96,11 +97,18 @@ def validated(
         ConfigError: Names every flag that is wrong, what is wrong, and what was given.
     """
     try:
-        return schema.model_validate(values)
+        config = schema.model_validate(values)
     except ValidationError as error:
         names = {path: flag for flag, path in (short or {}).items()}
         lines = [_sentence(problem, names) for problem in problems(error)]
         raise ConfigError("\n       ".join(lines)) from error
+    if lost := removed_values(config):
+        lines = [
+            f"{_flag(name)} {as_text(value)} was removed: leave it out (CHANGELOG.md says why)"
+            for name, value in lost.items()
+        ]
+        raise ConfigError("\n       ".join(lines))
+    return config
 
 
 def read_options(name: str) -> dict[str, Any]:

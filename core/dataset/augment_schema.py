@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from core.options import Traits
+from core.options import OptionSchema, Traits
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -17,15 +17,13 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(OptionSchema):
     """What may happen to a training photo, drawn anew for every photo and epoch.
 
     Geometry is truthful: an off-centre crop turns the heading by as much as it turns the optical
     axis, and roll leaves it alone. The reference's own rules (`rotation_rule="add_angle"`,
     `mirror_rule="reference"`) are there to be compared with, and off.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     crop_probability: Probability = Field(1.0, description="share of photos that are cropped")
     crop_scale: Annotated[Range, Traits(search="[0.9,1.0],[0.8,1.0],[0.6,1.0]")] = Field(

@@ -2,15 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from core.options import OptionSchema
 
 Protocol = Literal["spot", "visit", "block", "random", "official", "region"]
 
 
-class SplitConfig(BaseModel):
+class SplitConfig(OptionSchema):
     """Which photos train, which select, which are kept for the test."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     protocol: Protocol = Field(
         "spot",

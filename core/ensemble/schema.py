@@ -3,15 +3,14 @@
 import shlex
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.model.ensemble_card import Weighing
+from core.options import OptionSchema
 
 
-class EnsembleConfig(BaseModel):
+class EnsembleConfig(OptionSchema):
     """Which runs answer together, how they are weighed, and where the ensemble goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     members: tuple[Path, ...] = Field(description="Run folders, or checkpoint folders")
     out: Path = Field(

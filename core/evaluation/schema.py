@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from core.options import OptionSchema
 
 Part = Literal["test", "val", "calibrate", "train", "all"]
 Clusters = Literal["spot", "visit"]
 Kind = Literal["refined", "raw"]
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(OptionSchema):
     """Which checkpoint to judge, on which photos, and where the report goes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: Path = Field(description="Run folder, or checkpoint folder")
     dataset: Path | None = Field(
@@ -40,10 +40,8 @@ class EvaluateConfig(BaseModel):
     plots: bool = Field(True, description="Also draw the static plots")
 
 
-class CompareConfig(BaseModel):
+class CompareConfig(OptionSchema):
     """Which judged models are compared, and how the intervals are made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: Clusters = Field(
         "spot",

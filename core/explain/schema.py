@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from core.options import OptionSchema
 
 TargetName = Literal["region", "position", "north_m", "east_m", "heading"]
 Baseline = Literal["mean", "black", "blurred"]
@@ -56,10 +58,8 @@ _BASELINES = (
 )
 
 
-class IntegratedGradientsKnobs(BaseModel):
+class IntegratedGradientsKnobs(OptionSchema):
     """Integrated gradients (Sundararajan et al. 2017)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     n_steps: int = Field(
         50, ge=8, le=500, description="Points on the way from the baseline to the photo"
@@ -70,10 +70,8 @@ class IntegratedGradientsKnobs(BaseModel):
     baseline: Baseline = Field("mean", description=_BASELINES)
 
 
-class GradCamKnobs(BaseModel):
+class GradCamKnobs(OptionSchema):
     """Grad-CAM (Selvaraju et al. 2017) on the backbone's last stage."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     positive_only: bool = Field(
         False,
@@ -82,10 +80,8 @@ class GradCamKnobs(BaseModel):
     )
 
 
-class OcclusionKnobs(BaseModel):
+class OcclusionKnobs(OptionSchema):
     """Occlusion (Zeiler & Fergus 2014): what changes when a window of the photo is covered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_percent: int = Field(
         18, ge=4, le=50, description="Side of the covering window, in percent of the photo's side"
@@ -99,10 +95,8 @@ class OcclusionKnobs(BaseModel):
     baseline: Baseline = Field("mean", description=_BASELINES)
 
 
-class SmoothGradKnobs(BaseModel):
+class SmoothGradKnobs(OptionSchema):
     """SmoothGrad (Smilkov et al. 2017): the gradient's size, averaged over noisy copies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = Field(16, ge=2, le=200, description="Noisy copies of the photo")
     noise_percent: int = Field(

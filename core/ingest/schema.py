@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from core.options import OptionSchema
 
 
-class IngestConfig(BaseModel):
+class IngestConfig(OptionSchema):
     """Which photos become which dataset, and how its regions are made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     photos: Path = Field(description="Folder of photos as they came from phones; only read")
     out: Path = Field(description="Dataset folder to make; must be new or empty")

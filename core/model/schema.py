@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from core.options import Traits
+from core.options import OptionSchema, Traits
 
 _TRANSFORMERS = re.compile(r"vit|deit|swin|former|beit|eva|cait|volo|dino")
 BEFORE_PLACES = {
@@ -28,10 +28,8 @@ def is_transformer(backbone: str) -> bool:
     return _TRANSFORMERS.search(backbone) is not None
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(OptionSchema):
     """What the network is made of. Defaults are what the ablation supports."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: str = Field(
         "efficientnet_b0",
@@ -139,10 +137,8 @@ class ModelConfig(BaseModel):
         return self
 
 
-class LossConfig(BaseModel):
+class LossConfig(OptionSchema):
     """How the errors of the three tasks add up."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     region_weight: float = Field(1.0, ge=0, description="Weight of the region's cross-entropy")
     position_weight: Annotated[float, Traits(search="0.3..3 log")] = Field(
@@ -185,10 +181,8 @@ class LossConfig(BaseModel):
     )
 
 
-class TtaConfig(BaseModel):
+class TtaConfig(OptionSchema):
     """Test-time averaging: a photo is asked in several crops, whose headings are turned back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     views: int = Field(
         3,

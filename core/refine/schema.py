@@ -2,19 +2,19 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from core.options import OptionSchema
 
 Method = Literal["none", "position_knn", "retrieval"]
 
 
-class RefineConfig(BaseModel):
+class RefineConfig(OptionSchema):
     """How raw predictions are drawn towards training photos. Chosen on validation, never on test.
 
     `method` says how the position is refined. Headings are always refined from neighbours in
     feature space: photos taken at one spot face every way, those that look alike face alike.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Method = Field(
         "position_knn",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
@@ -15,7 +15,7 @@ from core.model.schema import (
     as_made,
     is_transformer,
 )
-from core.options import NO_EFFECT, Traits
+from core.options import NO_EFFECT, OptionSchema, Traits
 from core.refine.schema import RefineConfig
 
 SMALLEST_BATCH = 8
@@ -34,10 +34,8 @@ _OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
 _SET_BY_STUDY = "the study sets it itself"
 
 
-class Stage1Config(BaseModel):
+class Stage1Config(OptionSchema):
     """Stage 1: heads only, on features of the frozen backbone computed once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int | None = Field(
         None,
@@ -56,10 +54,8 @@ class Stage1Config(BaseModel):
     )
 
 
-class Stage2Config(BaseModel):
+class Stage2Config(OptionSchema):
     """Stage 2: the backbone, or its last blocks, is fine-tuned with the heads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(20, ge=0, le=10_000, description="Epochs of fine-tuning")
     unfreeze: int | None = Field(
@@ -87,10 +83,8 @@ class Stage2Config(BaseModel):
     )
 
 
-class ScheduleConfig(BaseModel):
+class ScheduleConfig(OptionSchema):
     """How learning rates move within a stage."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Annotated[
         Literal["cosine", "one_cycle", "plateau"], Traits(search="cosine,one_cycle,plateau")
@@ -110,10 +104,8 @@ class ScheduleConfig(BaseModel):
     )
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(OptionSchema):
     """Everything that decides a training run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: Annotated[Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS)] = Field(
         description="Dataset folder: labels and photos"

@@ -6,9 +6,9 @@ Neither torch nor Optuna here.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.options import Traits
+from core.options import OptionSchema, Traits
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.tuning.distribution import Distribution
 from core.tuning.space import DEFAULT_SPACE, check_space, grid, grid_size
@@ -31,10 +31,8 @@ _LOSS_MAKERS = (
 _SAME_SEARCH = Traits(affects_result=False)
 
 
-class TuneConfig(BaseModel):
+class TuneConfig(OptionSchema):
     """Everything that decides a search for better options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: Annotated[Path, _SAME_SEARCH] = Field(
         description="Study folder to write, for instance runs/tune-1"
