@@ -1,13 +1,11 @@
-"""Where and in what arithmetic the network runs; accelerate does the work."""
+"""Device, precision and memory format that the network runs with."""
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,23 +16,29 @@ from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
-_MIXED: dict[Precision, str] = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+_DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Device, precision, memory format and processes of a run."""
+    """Device, precision, memory format and processes of a run.
 
-    accelerator: Accelerator
+    Attributes:
+        device: The device that tensors go to.
+        precision: Arithmetic of the backbone's forward pass.
+        channels_last: Whether images and convolutions use that memory format.
+        processes: The processes that share the run.
+        scaler: Scales losses so that fp16 gradients do not vanish; passes everything through in
+            other precisions. Both stages share it, because the scale is learnt.
+    """
+
+    device: torch.device
     precision: Precision
     channels_last: bool
     processes: Processes = ALONE
-
-    @property
-    def device(self) -> torch.device:
-        """The device that tensors go to."""
-        device: torch.device = self.accelerator.device
-        return device
+    scaler: torch.amp.GradScaler = field(
+        default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
+    )
 
     def place(self, model: BearingsModel) -> BearingsModel:
         """Move a network to the device and into the memory format, in place."""
@@ -43,11 +47,9 @@ class Compute:
         return model.to(self.device)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context that forward passes of the backbone run in."""
-        if self.precision == "fp32":
-            return nullcontext()
-        context: AbstractContextManager[Any] = self.accelerator.autocast()
-        return context
+        """Return the context that forward passes of the backbone run in."""
+        dtype = _DTYPES.get(self.precision)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
 
     def exact(self) -> "Compute":
         """The same device in float32, as predictions are made."""
@@ -85,18 +87,21 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
     Raises:
         ConfigError: The machine has no such device or precision, or too few GPUs.
     """
-    # accelerate keeps one state for the whole process; a second run in it may differ.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    device = device_kind(config.device)
-    _check_enough(device, processes)
-    precision = _precision(config, device)
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=_MIXED[precision])
-    if accelerator.device.type != device:
-        raise ConfigError(
-            f"device {device} was asked for but {accelerator.device.type} would be used: choose "
-            "--device auto"
-        )
-    return Compute(accelerator, precision, config.channels_last and device != "mps", processes)
+    kind = device_kind(config.device)
+    _check_enough(kind, processes)
+    precision = choose_precision(config, kind)
+    device = torch.device(kind)
+    if kind == "cuda":
+        # Some launchers show each process its own GPU alone.
+        device = torch.device(kind, processes.local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+    return Compute(
+        device,
+        precision,
+        config.channels_last and kind != "mps",
+        processes,
+        torch.amp.GradScaler(kind, enabled=precision == "fp16"),
+    )
 
 
 def device_kind(asked: str) -> str:
@@ -122,7 +127,12 @@ def _check_enough(device: str, processes: Processes) -> None:
             )
 
 
-def _precision(config: TrainConfig, device: str) -> Precision:
+def choose_precision(config: TrainConfig, device: str) -> Precision:
+    """Return the precision that `config` asks for on a kind of device.
+
+    Raises:
+        ConfigError: fp16 on a CPU, where it is slower than float32.
+    """
     if config.precision != "auto":
         if config.precision == "fp16" and device == "cpu":
             raise ConfigError("a CPU has no fast fp16: choose --precision bf16, fp32 or auto")

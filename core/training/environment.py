@@ -16,7 +16,6 @@ PACKAGES = (
     "numpy",
     "pandas",
     "opencv-python-headless",
-    "accelerate",
     "safetensors",
     "pydantic",
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from core.errors import RunError
 from core.model.losses import Share, multi_task_loss
@@ -78,10 +79,12 @@ class EpochWork:
         self._check_finite(losses[0])
         add_up_gradients(session.model, session.processes)
         average_statistics(session.model, share.photos, session.processes)
-        accelerator = session.compute.accelerator
+        scaler = session.compute.scaler
+        scaler.unscale_(self.learner.optimiser)
         if config.clip_norm is not None:
-            accelerator.clip_grad_norm_(session.model.parameters(), config.clip_norm)
-        self.learner.optimiser.step()
+            nn.utils.clip_grad_norm_(session.model.parameters(), config.clip_norm)
+        scaler.step(self.learner.optimiser)
+        scaler.update()
         if session.average is not None:
             session.average.update(session.model, session.progress.all_steps)
         return losses
@@ -94,11 +97,10 @@ class EpochWork:
 
     def _pass(self, lesson: Lesson, share: Share) -> list[float]:
         """Pass forward and back; returns this process's share of the losses."""
-        session, accelerator = self.session, self.session.compute.accelerator
+        session, scaler = self.session, self.session.compute.scaler
         if not len(lesson.batch.rows):
-            if accelerator.scaler is not None:
-                # A scaler that never scaled anything cannot take part in the step.
-                accelerator.scaler.scale(torch.zeros(1, device=session.compute.device))
+            # A scaler that never scaled anything cannot take part in the step.
+            scaler.scale(torch.zeros(1, device=session.compute.device))
             return [0.0] * len(session.progress.sums)
         targets = session.data.targets(lesson.batch.rows, lesson.batch.heading_deg)
         targets = replace(targets, mix=lesson.mix).to(session.compute.device)
@@ -113,7 +115,7 @@ class EpochWork:
             share,
             session.data.normaliser.spread,
         )
-        accelerator.backward(losses.total)
+        scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
         return losses.values()
 
     def _check_finite(self, loss: float) -> None:

@@ -128,9 +128,8 @@ def _run_stage(
     progress = session.progress
     session.beat(now=True, stage=plan.name, epochs=_planned(session))
     freeze(session.model, last_blocks=plan.last_blocks)
-    optimiser = session.compute.accelerator.prepare(make_optimiser(session.model, plan.rates))
-    scaler = session.compute.accelerator.scaler
-    learner = Learner(session.model, optimiser, session.average, scaler)
+    optimiser = make_optimiser(session.model, plan.rates)
+    learner = Learner(session.model, optimiser, session.average, session.compute.scaler)
     if session.restore_due:
         _restore(session, learner)
     if _goes_on(session, plan):

@@ -85,7 +85,7 @@ class Learner:
     model: BearingsModel
     optimiser: torch.optim.Optimizer
     average: WeightAverage | None
-    scaler: torch.amp.GradScaler | None
+    scaler: torch.amp.GradScaler
 
 
 def random_state(processes: Processes) -> dict[str, Tensor]:
@@ -110,7 +110,7 @@ def save_state(
     write_bytes(folder / tensors, content)
     about: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "tensors": tensors}
     about["progress"] = asdict(progress)
-    about["scaler"] = learner.scaler.state_dict() if learner.scaler is not None else None
+    about["scaler"] = learner.scaler.state_dict() or None
     write_json(folder / _FILE, about)
     for stale in folder.glob("state-*.safetensors"):
         if stale.name != tensors:
@@ -143,7 +143,7 @@ def load_state(folder: Path, learner: Learner, processes: Processes) -> int:
         _restore(learner, saved, processes.rank)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise RunError(f"state {path} does not fit this run ({error}): begin a new run") from error
-    if learner.scaler is not None and about["scaler"]:
+    if learner.scaler.is_enabled() and about["scaler"]:
         learner.scaler.load_state_dict(about["scaler"])
     return sum(name.startswith(_random_name("cpu", 0)) for name in saved)
 

@@ -44,7 +44,7 @@ def uninterrupted(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -
     return _ending(config)
 
 
-def _stop_at(epoch: int, step: int, number: int) -> Callable[[StepReport], None]:
+def stop_at(epoch: int, step: int, number: int) -> Callable[[StepReport], None]:
     def stop(report: StepReport) -> None:
         if (report.epoch, report.step) == (epoch, step):
             os.kill(os.getpid(), number)
@@ -67,7 +67,7 @@ def test_a_signal_at_any_step_costs_nothing(
     config = tiny_run(tmp_path / "run", command="train", **OPTIONS)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(TrainingInterrupted, match=r"--run .*run --resume"):
-        list(fit(config, on_step=_stop_at(epoch, step, number)))
+        list(fit(config, on_step=stop_at(epoch, step, number)))
     assert signal.getsignal(signal.SIGINT) is before
     status = RunFolder(path=config.run).status()
     assert status is not None
@@ -158,7 +158,7 @@ def test_bfloat16_and_mixed_photos_go_on_exactly(
 
     list(fit(config("whole")))
     with pytest.raises(TrainingInterrupted):
-        list(fit(config("cut"), on_step=_stop_at(epoch, 2, signal.SIGINT)))
+        list(fit(config("cut"), on_step=stop_at(epoch, 2, signal.SIGINT)))
     list(fit(config("cut"), resume=True))
     assert _ending(config("cut")) == _ending(config("whole"))
 
@@ -181,7 +181,7 @@ def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path
 
     list(fit(config("whole")))
     with pytest.raises(TrainingInterrupted):
-        list(fit(config("cut"), on_step=_stop_at(2, 2, signal.SIGINT)))
+        list(fit(config("cut"), on_step=stop_at(2, 2, signal.SIGINT)))
     list(fit(config("cut"), resume=True))
     assert _ending(config("cut")) == _ending(config("whole"))
 
