@@ -102,8 +102,9 @@ def prediction(
         ImageError: The photo cannot be read.
         CheckpointError: As `predictor`.
     """
-    key = (*stamp(folder / "card.json", folder / "calibration.json"), (photo.name, photo.digest))
-    return _prediction(predictor(folder), photo, key, known_region, known_heading_deg)
+    model = predictor(folder)
+    key = (model.fingerprint, photo.name, photo.digest)
+    return _prediction(model, photo, key, known_region, known_heading_deg)
 
 
 def checkpoint_split(folder: Path) -> "Split | None":

@@ -27,7 +27,7 @@ from core.evaluation.trained import trained_dataset
 from core.inference.loading import load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor, load_predictor
-from core.trust.files import answers_key, write_calibration
+from core.trust.files import fingerprint, write_calibration
 from core.trust.schema import Calibration, RefusalFit
 from core.trust.support import Support
 
@@ -105,7 +105,7 @@ def fit_calibration(
     known = _known(selection, load_split(predictor.folder).protocol)
     answers, card = Some.of(prediction), predictor.card
     return Calibration(
-        answers=answers_key(card),
+        answers=fingerprint(predictor.folder, calibrated=False),
         split_hash=card.split.hash,
         protocol=card.split.protocol,
         part=part,

@@ -14,6 +14,7 @@ from core.model.card import write_card
 from core.refine.gallery import Gallery
 from core.refine.local_features import Progress, describe_gallery
 from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
+from core.trust.files import FILE
 
 
 def describe_anew(
@@ -60,6 +61,8 @@ def describe_anew(
             "metrics": predictor.card.metrics | figures,
         }
     )
+    # A calibration of the first version would still be read, though it is of the old points.
+    (predictor.folder / FILE).unlink(missing_ok=True)
     described.save(predictor.folder)
     write_card(predictor.folder, card)
     return replace(predictor, loaded=replace(predictor.loaded, gallery=described, card=card))

@@ -26,7 +26,7 @@ from core.inference.prediction import Prediction
 from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress, load_predictor
 from core.model.card import read_card
 from core.model.ensemble_card import MEMBERS, EnsembleCard
-from core.trust.files import read_calibration
+from core.trust.files import fingerprint, read_calibration
 from core.trust.support import Support
 
 
@@ -174,7 +174,10 @@ def load_ensemble(folder: Path, device: str, *, calibrated: bool = True) -> Ense
         raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
     lead = next(member for member in members if member.folder.name == about.lead)
     calibration = read_calibration(folder, card) if calibrated else None
-    loaded = replace(lead.loaded, folder=folder, card=card, calibration=calibration)
+    name = fingerprint(folder, calibrated=calibrated)
+    loaded = replace(
+        lead.loaded, folder=folder, card=card, calibration=calibration, fingerprint=name
+    )
     return Ensemble(loaded, device, tuple(members), lead.lock)
 
 

@@ -13,7 +13,8 @@ from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
 from core.refine.gallery_files import has_gallery
-from core.trust.files import read_calibration
+from core.trust.applied import needed_signals
+from core.trust.files import fingerprint, read_calibration
 from core.trust.schema import Calibration
 from core.trust.signals import BEST_POINTS
 
@@ -30,6 +31,8 @@ class Loaded:
         model: The network in evaluation mode.
         gallery: Training photos, or None for a checkpoint that never had any.
         calibration: How far its answers can be believed, where that was measured.
+        fingerprint: Of the files that answers and calibration depend on; equal fingerprints answer
+            alike. Empty for parts that were put together in memory.
     """
 
     folder: Path
@@ -37,6 +40,7 @@ class Loaded:
     model: BearingsModel
     gallery: Gallery | None
     calibration: Calibration | None = None
+    fingerprint: str = ""
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -79,7 +83,8 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     calibration = read_calibration(folder, checkpoint.card) if calibrated else None
     if calibration is not None:
         _check_points(calibration, gallery, folder)
-    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, calibration)
+    name = fingerprint(folder, calibrated=calibrated)
+    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, calibration, name)
 
 
 def load_split(folder: Path) -> Split:
@@ -138,10 +143,10 @@ def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> No
 
 
 def _check_points(calibration: Calibration, gallery: Gallery | None, folder: Path) -> None:
-    """A threshold for verified photos says nothing where there is nothing to verify them by."""
-    asked = calibration.refusal is not None and BEST_POINTS in calibration.refusal.signals
-    if asked and (gallery is None or gallery.local is None):
+    """Refuse a calibration of the first version, which does not name the gallery."""
+    if BEST_POINTS in needed_signals(calibration) and (gallery is None or gallery.local is None):
         raise CheckpointError(
             f"{folder} was calibrated with a gallery that holds points, this one holds none: copy "
-            "the checkpoint folder again as a whole, or calibrate it again"
+            f"the checkpoint folder again as a whole, or calibrate it again with `python -m core "
+            f"calibrate {folder}`"
         )

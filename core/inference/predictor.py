@@ -89,6 +89,11 @@ class Predictor:
         return RefineConfig.model_validate(self.card.refine)
 
     @property
+    def fingerprint(self) -> str:
+        """Changes whenever anything that predictions depend on does; see `trust.files`."""
+        return self.loaded.fingerprint
+
+    @property
     def store_size(self) -> int:
         """Side in pixels that photos are decoded to, as in training."""
         return self.card.preprocess.store_size or self.card.preprocess.input_size

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import CheckpointError
 from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
 from core.trust.answered import Answered
 from core.trust.density import Density, make_density
@@ -19,6 +20,8 @@ from core.trust.support import Support
 LEAST_SHARE = 1e-6
 """Probabilities are never less: a sure network that errs would have an infinite loss."""
 _SOFTNESS = 0.03
+_CLUES = 3
+"""Clues of an error's size without points; the fourth is `BEST_POINTS`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,19 @@ class Trust:
 
 
 def apply(calibration: Calibration, answers: Answered) -> Trust:
-    """Say how far n answers can be believed."""
+    """Say how far n answers can be believed.
+
+    Raises:
+        CheckpointError: The calibration needs signals that the answers lack.
+    """
+    measured = () if answers.support is None else answers.support.names
+    missing = sorted(needed_signals(calibration) - set(measured))
+    if missing:
+        raise CheckpointError(
+            f"the calibration needs the signals {', '.join(missing)}, which this model does not "
+            "measure (without points in its gallery there is nothing to compare): make it again "
+            "with `python -m core calibrate`"
+        )
     density = make_density(answers, calibration.position.density)
     position = expected(calibration.position.scale, position_clues(answers, density))
     heading = expected(calibration.heading.scale, heading_clues(answers))
@@ -97,6 +112,14 @@ def apply(calibration: Calibration, answers: Answered) -> Trust:
         refusal_score=score,
         refused=refused,
     )
+
+
+def needed_signals(calibration: Calibration) -> set[str]:
+    """Return the names of the signals that a calibration reads."""
+    fit = calibration.refusal
+    needed = set() if fit is None else set(fit.signals[:-1])
+    scales = (calibration.position.scale, calibration.heading.scale)
+    return needed | {BEST_POINTS} if any(len(s.slopes) > _CLUES for s in scales) else needed
 
 
 def tempered(probabilities: Floats, temperature: float) -> Floats:

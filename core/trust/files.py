@@ -3,28 +3,77 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from core.errors import CheckpointError
 from core.files import write_json
-from core.model.card import Card
+from core.model.card import CARD, Card
+from core.model.ensemble_card import MEMBERS
+from core.refine.gallery_files import NAMES as GALLERY
 from core.trust.schema import SCHEMA_VERSION, Calibration
 
 FILE = "calibration.json"
 _MEND = "make it again with `python -m core calibrate"
+_KIND = "2-"
+"""Begins every fingerprint, so that keys of the first version are told apart."""
+_DESCRIPTIVE = {
+    "schema_version", "created", "campus", "demo_seed", "demo_photos", "region_names", "metrics",
+    "command", "versions", "notes",
+}  # fmt: skip
 
 
-def answers_key(card: Card) -> str:
-    """Name whatever decides answers: weights (a checkpoint's or its members'), crops, refinement.
+def fingerprint(folder: Path, *, calibrated: bool) -> str:
+    """Return a hash of everything in a checkpoint or ensemble that its answers depend on.
 
-    A calibration is about answers; with other weights or another refinement it means nothing.
+    It covers the card but for its descriptive entries (weights by content, preprocessing, crops,
+    refinement, normaliser, regions, split) and the gallery with its points; of an ensemble also the
+    share and the fingerprint of every member that is asked. A calibration is valid for one
+    fingerprint. Equal fingerprints with `calibrated` mean equal predictions, confidence included.
+
+    Args:
+        folder: A checkpoint folder or an ensemble folder.
+        calibrated: Whether to cover the calibrations, the members' own included.
+
+    Raises:
+        CheckpointError: A card cannot be read.
     """
-    members = [] if card.ensemble is None else [
-        [member.weights, round(member.weight, 9)] for member in card.ensemble.members
-    ]  # fmt: skip
-    agree = None if card.ensemble is None else card.ensemble.agree_m
-    content = [card.weights, card.refine, members, agree]
+    card = _stored(folder / CARD)
+    content: dict[str, Any] = {k: v for k, v in card.items() if k not in _DESCRIPTIVE}
+    content["gallery"] = _digest(folder / GALLERY)
+    if calibrated:
+        content["calibration"] = _digest(folder / FILE)
+    together = content.get("ensemble")
+    if together is not None:
+        asked = [member for member in together["members"] if member["weight"] > 0]
+        content["ensemble"] = [together["agree_m"], together["lead"]] + [
+            [
+                member["name"],
+                round(member["weight"], 9),
+                fingerprint(folder / MEMBERS / member["name"], calibrated=calibrated),
+            ]
+            for member in asked
+        ]
+    return _KIND + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is unreadable ({error}): copy the folder again") from error
+    return content
+
+
+def _digest(path: Path) -> str | None:
+    """Hash of a file's bytes; None if there is none. `gallery.json` names its arrays by hash."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def _first_version_key(card: Card) -> str:
+    """What the first version wrote for one network: weights, refinement and crops alone."""
+    content: list[Any] = [card.weights, card.refine, [], None]
     if card.tta is not None:
         content.append(card.tta.model_dump(mode="json"))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -62,9 +111,18 @@ def read_calibration(folder: Path, card: Card) -> Calibration | None:
         raise CheckpointError(
             f"{path} is damaged ({place}: {first['msg']}): {_MEND} {folder}`"
         ) from error
-    if (found.split_hash, found.answers) != (card.split.hash, answers_key(card)):
+    if card.ensemble is not None and not found.answers.startswith(_KIND):
         raise CheckpointError(
-            f"{path} was fitted to another split, network or refinement than the card beside it "
-            f"names: {_MEND} {folder}`"
+            f"{path} was written by an earlier version, which did not record the members' "
+            f"refinement, crops and galleries, so it may be of other answers: {_MEND} {folder}`"
+        )
+    if found.answers.startswith(_KIND):
+        expected = fingerprint(folder, calibrated=False)
+    else:
+        expected = _first_version_key(card)
+    if (found.split_hash, found.answers) != (card.split.hash, expected):
+        raise CheckpointError(
+            f"{path} was fitted to another split, network, gallery or refinement than those beside "
+            f"it: {_MEND} {folder}`"
         )
     return found

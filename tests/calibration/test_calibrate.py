@@ -153,8 +153,8 @@ def test_a_checkpoint_without_calibration_answers_and_says_so(
     ("change", "says"),
     [
         ({"schema_version": 99}, "schema version 99"),
-        ({"answers": "others"}, "another split, network or refinement"),
-        ({"split_hash": "others"}, "another split, network or refinement"),
+        ({"answers": "others"}, "another split, network, gallery or refinement"),
+        ({"split_hash": "others"}, "another split, network, gallery or refinement"),
         ({"photos": "many"}, "damaged (photos"),
         ({"unheard": 1}, "damaged (unheard"),
         (None, "unreadable"),

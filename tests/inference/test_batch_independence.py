@@ -63,7 +63,7 @@ def small(predictor: Predictor, photos: int) -> Predictor:
 
 
 def known_metadata(predictor: Predictor, seed: int) -> dict[str, list[str | float | None]]:
-    """For each photo a known region or none, a known heading or none, a photo to leave out or none."""
+    """Known region, known heading and training photo to leave out, each for half of the photos."""
     rng = np.random.default_rng(seed)
     assert predictor.gallery is not None
     ids = predictor.gallery.photo_ids
