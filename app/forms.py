@@ -4,7 +4,6 @@ The form returns a validated config, or shows beside each field, in plain words,
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -15,8 +14,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BearingsError
 from core.options import Names, Option, Problem, Schema, as_text, nested, options, problems
-
-_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -113,12 +110,12 @@ def _show_problems(
 def _groups(
     described: Mapping[Names, Option], plan: FormPlan
 ) -> Iterator[tuple[str, list[Option]]]:
-    """Yield the fields that are not shown first, by the nested schema they belong to."""
+    """Yield the options that are not shown first, by topic; an expert's come last."""
     groups: dict[str, list[Option]] = {}
-    for path, item in described.items():
-        if path not in plan.first:
-            owner = " · ".join(path[:-1]).replace("_", " ") or "run"
-            groups.setdefault(_DIGITS.sub(r" \g<0>", owner).capitalize(), []).append(item)
+    rest = [item for path, item in described.items() if path not in plan.first]
+    for item in sorted(rest, key=lambda item: item.traits.expert):
+        topic = "expert options" if item.traits.expert else item.traits.topic or "more options"
+        groups.setdefault(topic.capitalize(), []).append(item)
     yield from groups.items()
 
 
@@ -196,7 +193,7 @@ def as_held(item: Option, value: Any) -> Any:  # noqa: ANN401 - any answer
     if item.kind == "flag":
         return bool(value)
     if item.kind == "object":
-        return json.dumps(value) if value else ""
+        return as_text(value) if value else ""
     if item.kind == "list":
         return ", ".join(as_text(entry) for entry in value or ())
     if value is None:

@@ -44,18 +44,15 @@ BACKBONES = (
     "vit_tiny_patch16_224",
 )
 WEIGHTS = ("random", "pretrained")
-_TAKEN, _BEGUN, _REFINE = "train_folder_taken", "train_begun_with", "train_refine"
-# The refinement is chosen on validation, the data set stands in the sidebar, and no training has a
-# button of its own.
-HIDDEN = (("dataset",), ("command",), ("refine",), ("zero_training",))
+_TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
+# The data set stands in the sidebar, and no training has a button of its own.
+HIDDEN = (("dataset",), ("command",), ("zero_training",))
 
 
 def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
     """Draw the form; return the options once a button was pressed and all of them are valid."""
     begun: TrainConfig | None = st.session_state.pop(_BEGUN, None)
     if begun is not None:
-        # It has no widget, and must not get lost on the way.
-        st.session_state[_REFINE] = begun.refine
         st.session_state[_TAKEN] = begun.run
     plan = _plan(place, dataset)
     if begun is not None:
@@ -121,7 +118,6 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
             ("model", "backbone"): "resnet10t",
             ("model", "weights"): "random",
             ("model", "input_size"): 112,
-            ("refine",): st.session_state.get(_REFINE),
         },
         suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
         hidden=HIDDEN,

@@ -8,7 +8,7 @@ heavy is imported here.
 import json
 import types
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
 
@@ -88,22 +88,34 @@ class Traits:
         search: What a search draws from unless the user says otherwise, as `--vary` takes it;
             empty: the option is not searched by default.
         not_searchable: Why no search may vary it; empty: a search may.
+        topic: The heading under which help and forms show it; empty: none of its own.
+        basic: Whether most people need it: help shows it first.
+        expert: Whether hardly anybody needs it: a form shows it last, and help does not show it.
     """
 
     affects_result: bool = True
     search: str = ""
     not_searchable: str = ""
+    topic: str = ""
+    basic: bool = False
+    expert: bool = False
 
     def inside(self, outer: "Traits") -> "Traits":
         """These traits, for a field of a schema that is itself a field with traits."""
         affects = self.affects_result and outer.affects_result
         reason = self.not_searchable or outer.not_searchable
-        return Traits(affects, self.search, reason or ("" if affects else NO_EFFECT))
+        return replace(
+            self,
+            affects_result=affects,
+            not_searchable=reason or ("" if affects else NO_EFFECT),
+            topic=self.topic or outer.topic,
+            expert=self.expert or outer.expert,
+        )
 
 
 @dataclass(frozen=True)
 class Option:
-    """A field of a schema that holds a value, not a schema of its own.
+    """A field of a schema that holds a value; a schema that may be None is one value, an object.
 
     Attributes:
         path: Names from the outer schema to the field.
@@ -113,8 +125,6 @@ class Option:
         default: What it has if nothing is given; an outer schema's default counts first.
         required: Whether there is no default.
         optional: Whether `None` is an answer.
-        in_absent: Whether a schema around it is None by default, so that even the default counts
-            as given.
         traits: What the type does not say.
         low: Least allowed value, inclusive; None for no bound.
         high: Greatest allowed value, inclusive; None for no bound.
@@ -127,7 +137,6 @@ class Option:
     default: Any
     required: bool
     optional: bool
-    in_absent: bool
     traits: Traits
     low: float | None = None
     high: float | None = None
@@ -158,7 +167,7 @@ def options(
         start: An instance whose values are the defaults, in place of the fields' own.
         without: Paths of options, or of whole inner schemas, to leave out.
     """
-    yield from _walk(schema, start, (), Traits(), frozenset(without), in_absent=False)
+    yield from _walk(schema, start, (), Traits(), frozenset(without))
 
 
 def _walk(
@@ -167,8 +176,6 @@ def _walk(
     above: Names,
     outer: Traits,
     without: frozenset[Names],
-    *,
-    in_absent: bool,
 ) -> Iterator[Option]:
     for name, info in schema.model_fields.items():
         path = (*above, name)
@@ -179,25 +186,22 @@ def _walk(
         traits = own.inside(outer)
         required = start is None and info.is_required()
         value = getattr(start, name) if start is not None else _default(info)
-        if _is_schema(kind):
-            absent = in_absent or (value is None and not required)
-            yield from _walk(kind, value, path, traits, without, in_absent=absent)
+        if _is_schema(kind) and not optional:
+            yield from _walk(kind, value, path, traits, without)
             continue
         low, high = _bounds(limits, whole=kind is int)
         yield Option(
-            path, kind, _kind(kind), info.description or "", value, required, optional, in_absent,
+            path, kind, _kind(kind), info.description or "", value, required, optional,
             traits, low, high,
         )  # fmt: skip
 
 
-def value_at(config: BaseModel, path: Names) -> tuple[Names, Any]:
-    """Return the value of an option and its path; the path of the outer schema where it is None."""
+def value_at(config: BaseModel, path: Names) -> Any:  # noqa: ANN401 - any value of an option
+    """Return the value of an option."""
     value: Any = config
-    for depth, name in enumerate(path):
-        if value is None:
-            return path[:depth], None
+    for name in path:
         value = getattr(value, name)
-    return path, value
+    return value
 
 
 def different(old: Schema, new: Schema) -> list[str]:
@@ -209,11 +213,9 @@ def different(old: Schema, new: Schema) -> list[str]:
     lost = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
     names = {f"{name}, which was removed" for name in lost}
     for option in options(type(new)):
-        before, after = value_at(old, option.path), value_at(new, option.path)
-        if option.traits.affects_result and before != after:
-            # Where one has no such schema at all, that is the difference.
-            shorter = len(before[0]) < len(after[0])
-            names.add(".".join(before[0] if shorter else after[0]))
+        if option.traits.affects_result:
+            if value_at(old, option.path) != value_at(new, option.path):
+                names.add(option.name)
     return sorted(names)
 
 
@@ -223,11 +225,10 @@ def result_options(config: BaseModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for option in options(type(config)):
         if option.traits.affects_result:
-            path, _ = value_at(config, option.path)
             value: Any = content
-            for name in path:
+            for name in option.path:
                 value = value[name]
-            values[".".join(path)] = value
+            values[option.name] = value
     return values
 
 
@@ -261,6 +262,8 @@ def as_text(value: Any) -> str:  # noqa: ANN401 - any value of an option
     if isinstance(value, float):
         short = f"{value:g}"
         return short if float(short) == value else repr(value)
+    if isinstance(value, BaseModel):
+        return json.dumps(value.model_dump(mode="json", exclude_defaults=True))
     if isinstance(value, dict):
         return json.dumps(value)
     if isinstance(value, tuple | list):
@@ -372,6 +375,8 @@ def _unwrapped(info: FieldInfo) -> tuple[Any, bool, list[Any]]:
 
 def _kind(kind: Any) -> Kind:  # noqa: ANN401 - any annotation
     origin = get_origin(kind)
+    if _is_schema(kind):
+        return "object"
     if origin is Literal:
         return "choice"
     if origin in (tuple, list):

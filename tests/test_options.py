@@ -25,7 +25,6 @@ from core.options import (
     removed_values,
     result_options,
 )
-from core.refine.schema import RefineConfig
 from core.training.schema import TrainConfig
 from core.tuning.distribution import Distribution
 from core.tuning.schema import TuneConfig
@@ -47,6 +46,7 @@ class Job(BaseModel):
     quiet: Annotated[bool, Traits(affects_result=False)] = False
     names: list[str] = Field(default_factory=list)
     turn: Turn = Turn(limit_deg=7.0)
+    inside: Annotated[Turn, Traits(affects_result=False, topic="inside")] = Turn()
     hidden: Annotated[Turn | None, Traits(affects_result=False)] = None
     more: dict[str, Any] = Field(default_factory=dict)
 
@@ -71,8 +71,7 @@ def test_an_option_carries_kind_bounds_choices_and_the_outer_default() -> None:
     assert found["turn.limit_deg"].default == 7.0, "the outer schema's value counts first"
     assert (found["turn.scale"].kind, found["turn.scale"].item) == ("list", float)
     assert found["more"].kind == "object"
-    assert found["hidden.limit_deg"].in_absent
-    assert not found["turn.limit_deg"].in_absent
+    assert (found["hidden"].kind, found["hidden"].default) == ("object", None)
 
 
 def test_a_walk_starts_from_an_instance_and_leaves_out_what_it_is_asked_to() -> None:
@@ -81,7 +80,7 @@ def test_a_walk_starts_from_an_instance_and_leaves_out_what_it_is_asked_to() -> 
     assert found["epochs"].default == 3
     assert found["turn.limit_deg"].default == 1.0
     assert not found["dataset"].required
-    assert "hidden.scale" not in found
+    assert "hidden" not in found
     assert "more" not in found
 
 
@@ -97,7 +96,10 @@ def test_traits_of_a_schema_hold_for_all_options_in_it() -> None:
     found = {option.name: option.traits for option in options(Job)}
     assert found["epochs"] == Traits()
     assert found["quiet"] == Traits(affects_result=False, not_searchable=NO_EFFECT)
-    assert found["hidden.scale"] == Traits(affects_result=False, not_searchable=NO_EFFECT)
+    assert found["hidden"] == Traits(affects_result=False, not_searchable=NO_EFFECT)
+    assert found["inside.scale"] == Traits(
+        affects_result=False, not_searchable=NO_EFFECT, topic="inside"
+    )
 
 
 def test_problems_are_named_in_plain_words() -> None:
@@ -141,11 +143,9 @@ def test_only_options_that_affect_the_result_make_runs_different() -> None:
     assert result_options(old) == result_options(moved)
     new = train(batch_size=8, stage2={"epochs": 3}, refine={"k": 4})
     assert different(old, new) == ["batch_size", "refine", "stage2.epochs"]
-    assert different(new, train(batch_size=8, stage2={"epochs": 3}, refine={"k": 5})) == [
-        "refine.k"
-    ]
+    assert different(new, train(batch_size=8, stage2={"epochs": 3}, refine={"k": 5})) == ["refine"]
     assert result_options(old)["refine"] is None
-    assert result_options(new)["refine.k"] == 4
+    assert result_options(new)["refine"]["k"] == 4
     assert result_options(new)["augment.crop_scale"] == [0.8, 1.0]
 
 
@@ -191,7 +191,7 @@ def test_what_no_search_may_vary() -> None:
         "workers", "wandb", "checkpoint_dtype",
     }  # fmt: skip
     whole |= {f"split.{name}" for name in TrainConfig.model_fields["split"].default.model_dump()}
-    whole |= {f"refine.{name}" for name in RefineConfig.model_fields}
+    whole.add("refine")
     assert {option.name for option in options(TrainConfig)} - set(searchable()) == whole
 
 

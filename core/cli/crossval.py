@@ -61,8 +61,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE",
         help="options as JSON; - reads them from the input; flags on the command line come first",
     )  # fmt: skip
-    add_queue_flags(parser)
     add_flags(parser, CrossvalConfig, short=SHORT, without=("dataset", "command", "split.fold"))
+    add_queue_flags(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:

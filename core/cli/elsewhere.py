@@ -15,7 +15,7 @@ from core.training.interrupt import INTERRUPTED
 from core.training.run_folder import RunFolder, check_free
 
 
-def add_cluster_flags(parser: argparse.ArgumentParser) -> None:
+def add_cluster_flags(parser: argparse._ArgumentGroup) -> None:
     """Give a command the flags that go with `--on ADDRESS`."""
     parser.add_argument(
         "--bring-back", action="store_true",

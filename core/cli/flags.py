@@ -25,6 +25,7 @@ from core.options import (
     options,
     problems,
     removed_values,
+    value_at,
 )
 
 _METAVARS = {int: "INT", float: "NUMBER", Path: "PATH", str: "TEXT"}
@@ -36,27 +37,41 @@ def add_flags(
     *,
     short: Mapping[str, str] | None = None,
     without: tuple[str, ...] = (),
+    aliases: Mapping[str, str] | None = None,
 ) -> None:
-    """Give a command one flag per option of its schema.
+    """Give a command one flag per option of its schema, under the headings of their topics.
 
     Args:
         parser: The command's parser.
         schema: The command's options.
         short: Short names of nested options: `{"--backbone": "model.backbone"}`.
         without: Dotted names of options, or of whole inner schemas, that the command sets itself.
+        aliases: Further flags that are accepted and not shown, such as those of earlier versions.
     """
+    other: dict[str, list[str]] = {}
+    for flag, path in (aliases or {}).items():
+        other.setdefault(path, []).append(flag)
     names = {path: flag for flag, path in (short or {}).items()}
     every = {option.name: option for option in options(schema)}
     unknown = set(names) - set(every)
     if unknown:
         raise ValueError(f"{schema.__name__} has no option {sorted(unknown)}")
-    groups: dict[str, Any] = {"": parser.add_argument_group("options of the command")}
+    headings = {group.title: group for group in parser._action_groups}
     for option in options(schema, without={tuple(name.split(".")) for name in without}):
-        owner = "" if option.name in names else ".".join(option.path[:-1])
-        if owner not in groups:
-            groups[owner] = parser.add_argument_group(f"{owner} options")
-        flags = dict.fromkeys([names.get(option.name, _flag(option.name)), _flag(option.name)])
-        groups[owner].add_argument(*flags, **_settings(option))
+        full = _flag(option.name)
+        flag = names.get(option.name, full)
+        topic = "" if option.traits.basic else option.traits.topic
+        if topic and topic not in headings:
+            headings[topic] = parser.add_argument_group(topic)
+        group: Any = headings[topic] if topic else parser
+        settings = _settings(option)
+        if option.traits.expert:
+            settings["help"] = argparse.SUPPRESS
+        # A search names options by their dotted names, so help shows these too.
+        shown = dict.fromkeys([flag, full] if "." in full else [flag])
+        group.add_argument(*shown, **settings)
+        for alias in {full, *other.get(option.name, ())} - set(shown):
+            parser.add_argument(alias, **settings | {"help": argparse.SUPPRESS})
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -68,18 +83,16 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
 def as_words(config: BaseModel, short: Mapping[str, str] | None = None) -> list[str]:
     """Return the flags that give these options: those that differ from their defaults."""
     names = {path: flag for flag, path in (short or {}).items()}
-    chosen = {option.path: option for option in options(type(config), config)}
     words: list[str] = []
     for option in options(type(config)):
-        now = chosen[option.path]
-        unset = not option.required and not option.in_absent and now.default == option.default
-        if now.in_absent or unset:
+        value = value_at(config, option.path)
+        if value == option.default and not option.required:
             continue
         flag = names.get(option.name, _flag(option.name))
         if option.kind == "flag":
-            words.append(flag if now.default else f"--no-{flag[2:]}")
+            words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words += [flag, as_text(now.default)]
+            words += [flag, as_text(value)]
     return words
 
 
@@ -146,7 +159,8 @@ def _settings(option: Option) -> dict[str, Any]:
     if option.kind == "list":
         return settings | {"type": _values, "metavar": "A,B,..."}
     if option.kind == "object":
-        return settings | {"type": _object, "metavar": "JSON"}
+        nothing = f"|{NOTHING}" if option.optional else ""
+        return settings | {"type": _object, "metavar": f"JSON{nothing}"}
     settings["type"] = _or_nothing if option.optional else str
     if option.choices:
         settings["choices"] = [*option.choices, *([None] if option.optional else [])]
@@ -176,7 +190,9 @@ def _values(text: str) -> list[str] | None:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any] | None:
+    if text.lower() == NOTHING:
+        return None
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -24,19 +24,21 @@ from core.jobs.state import run_state
 from core.training.run_folder import RunFolder
 
 
-def add_queue_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a command `--queue`, `--on` and what goes with them."""
-    parser.add_argument(
+def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Give a command `--queue`, `--on` and what goes with them; returns their group."""
+    group = parser.add_argument_group("queue and cluster")
+    group.add_argument(
         "--queue", action="store_true",
         help="put it into the queue of the folder that it is written to, and return at once; "
         "`python -m core queue` shows the queue",
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         "--on", metavar="ADDRESS", default=LOCAL,
         help="run it on a Ray cluster: http://HOST:8265 or ray://HOST:10001, and follow it here; "
         f"with --queue, later and without this terminal (default: {LOCAL}, this machine)",
     )  # fmt: skip
-    add_cluster_flags(parser)
+    add_cluster_flags(group)
+    return group
 
 
 def to_queue(arguments: argparse.Namespace) -> bool:

@@ -48,13 +48,12 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="options as JSON, as in a run's config.json; - reads them from the input; flags on "
         "the command line come before them",
     )  # fmt: skip
-    add_queue_flags(parser)
-    parser.add_argument(
+    add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
+    add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, metavar="N",
         help="train on N workers of Ray Train, on this machine or, with --on, on the cluster's; "
         "the batch size is that of all of them together",
     )  # fmt: skip
-    add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
 
 
 def _run(arguments: argparse.Namespace) -> int:

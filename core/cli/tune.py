@@ -58,14 +58,13 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show", action="store_true", help="show the trials and the best options; train nothing"
     )
-    add_queue_flags(parser)
-    parser.add_argument(
+    without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
+    add_flags(parser, TuneConfig, short=SHORT, without=without)
+    add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, default=0, metavar="N",
         help="N more workers, as tasks of Ray on this machine or, with --on, on the cluster's; the "
         "study must lie where all of its machines see it",
     )  # fmt: skip
-    without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
-    add_flags(parser, TuneConfig, short=SHORT, without=without)
 
 
 def _run(arguments: argparse.Namespace) -> int:

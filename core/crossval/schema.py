@@ -17,11 +17,11 @@ class CrossvalConfig(TrainConfig):
     run `RUN/fold-0`, and so on.
     """
 
-    run: Annotated[Path, Traits(affects_result=False)] = Field(
-        description="Folder to write, for instance runs/cv: a run per fold, and their report"
+    run: Annotated[Path, Traits(affects_result=False, basic=True)] = Field(
+        description="Folder to write, for instance runs/cv: a run for each fold, and their report"
     )
-    plots: Annotated[bool, Traits(affects_result=False)] = Field(
-        True, description="Also draw the static plots, of each fold and of all"
+    plots: Annotated[bool, Traits(affects_result=False, basic=True)] = Field(
+        True, description="Also draw the static plots of each fold and of all together"
     )
 
     @model_validator(mode="after")

@@ -20,6 +20,16 @@ __all__ = [
     "resize_photo",
 ]
 
+# How far each step goes. Largest skew, as a share of the half width; largest relative changes of
+# light and of the red and blue gains; blur in pixels of the input; noise in grey levels of 255.
+_PERSPECTIVE = 0.05
+_BRIGHTNESS = _CONTRAST = _SATURATION = 0.3
+_HUE_DEG = 8.0
+_WHITE_BALANCE = 0.08
+_BLUR_SIGMA: Range = (0.3, 1.2)
+_NOISE_STD: Range = (1.0, 8.0)
+_ERASED_AREA: Range = (0.02, 0.1)
+
 
 def augment_photo(
     photo: Pixels,
@@ -51,15 +61,14 @@ def augment_photo(
         result = np.ascontiguousarray(result[:, ::-1])
         heading = reference_mirror(heading)
     if _happens(config.blur_probability, rng):
-        sigma = _between(config.blur_sigma, rng)
-        if sigma > 0.0:
-            result = np.asarray(cv2.GaussianBlur(result, (0, 0), sigma), np.uint8)
+        sigma = _between(_BLUR_SIGMA, rng)
+        result = np.asarray(cv2.GaussianBlur(result, (0, 0), sigma), np.uint8)
     if _happens(config.colour_probability, rng):
-        result = _relight(result, config, rng)
+        result = _relight(result, rng)
     if _happens(config.noise_probability, rng):
-        result = add_noise(result, _between(config.noise_std, rng), rng)
+        result = add_noise(result, _between(_NOISE_STD, rng), rng)
     if _happens(config.erasing_probability, rng):
-        result = erase(result, _between(config.erasing_area, rng), rng)
+        result = erase(result, _between(_ERASED_AREA, rng), rng)
     return result, float(wrap_heading_deg(heading))
 
 
@@ -69,7 +78,7 @@ def draw_view(config: AugmentConfig, rng: np.random.Generator) -> View:
     if _happens(config.roll_probability, rng):
         roll = config.roll_deg * float(rng.uniform(-1.0, 1.0))
     if _happens(config.perspective_probability, rng):
-        skew_x, skew_y = (config.perspective * rng.uniform(-0.5, 0.5, 2)).tolist()
+        skew_x, skew_y = (_PERSPECTIVE * rng.uniform(-0.5, 0.5, 2)).tolist()
     side = roomiest_side(roll, skew_x, skew_y)
     if not _happens(config.crop_probability, rng):
         return View(side, 0.0, 0.0, roll, skew_x, skew_y)
@@ -119,15 +128,15 @@ def normalise(
     return result
 
 
-def _relight(photo: Pixels, config: AugmentConfig, rng: np.random.Generator) -> Pixels:
+def _relight(photo: Pixels, rng: np.random.Generator) -> Pixels:
     u = rng.uniform(-1.0, 1.0, 6)
     matrix = colour_matrix(
         mean_colour(photo),
-        brightness=1.0 + config.brightness * u[0],
-        contrast=1.0 + config.contrast * u[1],
-        saturation=1.0 + config.saturation * u[2],
-        hue_deg=config.hue_deg * u[3],
-        gains=(1.0 + config.white_balance * u[4], 1.0, 1.0 + config.white_balance * u[5]),
+        brightness=1.0 + _BRIGHTNESS * u[0],
+        contrast=1.0 + _CONTRAST * u[1],
+        saturation=1.0 + _SATURATION * u[2],
+        hue_deg=_HUE_DEG * u[3],
+        gains=(1.0 + _WHITE_BALANCE * u[4], 1.0, 1.0 + _WHITE_BALANCE * u[5]),
     )
     return recolour(photo, matrix)
 

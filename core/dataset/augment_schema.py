@@ -1,6 +1,7 @@
 """Which augmentations run, how often and how far; every one off is a legal choice."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -22,50 +23,57 @@ class AugmentConfig(OptionSchema):
 
     Geometry is truthful: an off-centre crop turns the heading by as much as it turns the optical
     axis, and roll leaves it alone. The reference's own rules (`rotation_rule="add_angle"`,
-    `mirror_rule="reference"`) are there to be compared with, and off.
+    `mirror_rule="reference"`) are there to be compared with, and off. How far the other steps go is
+    fixed in `augment.py`.
     """
 
-    crop_probability: Probability = Field(1.0, description="share of photos that are cropped")
+    removed: ClassVar[Mapping[str, Any]] = {
+        "perspective": 0.05,
+        "brightness": 0.3,
+        "contrast": 0.3,
+        "saturation": 0.3,
+        "hue_deg": 8.0,
+        "white_balance": 0.08,
+        "blur_sigma": (0.3, 1.2),
+        "noise_std": (1.0, 8.0),
+        "erasing_area": (0.02, 0.1),
+        "vertical_flip_probability": 0.0,
+    }
+
+    crop_probability: Probability = Field(1.0, description="Share of photos that are cropped")
     crop_scale: Annotated[Range, Traits(search="[0.9,1.0],[0.8,1.0],[0.6,1.0]")] = Field(
-        (0.8, 1.0), description="area of the crop as a share of the photo"
+        (0.8, 1.0), description="Smallest and largest area of a crop, as shares of the photo"
     )
-    crop_offset: float = Field(
-        1.0, ge=0.0, le=1.0, description="how far off centre a crop may lie; 0 is centred"
+    crop_offset: Annotated[float, Traits(expert=True)] = Field(
+        1.0, ge=0.0, le=1.0, description="How far off centre a crop may lie; 0: centred"
     )
-    roll_probability: Probability = Field(0.5, description="share of photos that are rolled")
-    roll_deg: float = Field(8.0, ge=0.0, le=30.0, description="largest roll, either way, degrees")
+    roll_probability: Probability = Field(0.5, description="Share of photos that are rolled")
+    roll_deg: float = Field(8.0, ge=0.0, le=30.0, description="Largest roll either way, in degrees")
     rotation_rule: Literal["none", "add_angle"] = Field(
-        "none", description="what roll does to the heading: nothing, or the reference's rule"
+        "none",
+        description="What roll does to the heading. none: nothing, as in reality; add_angle: the "
+        "student teams' rule, for comparison",
     )
-    perspective_probability: Probability = Field(0.3, description="share with skewed perspective")
-    perspective: float = Field(
-        0.05, ge=0.0, le=0.4, description="largest skew, as a share of the half width"
+    perspective_probability: Probability = Field(
+        0.3, description="Share of photos whose perspective is skewed"
     )
     colour_probability: Annotated[Probability, Traits(search="0..1")] = Field(
-        0.8, description="share with changed light"
+        0.8, description="Share of photos whose brightness, contrast and colours change"
     )
-    brightness: float = Field(0.3, ge=0.0, lt=1.0, description="largest change of brightness")
-    contrast: float = Field(0.3, ge=0.0, lt=1.0, description="largest change of contrast")
-    saturation: float = Field(0.3, ge=0.0, le=1.0, description="largest change of saturation")
-    hue_deg: float = Field(8.0, ge=0.0, le=180.0, description="largest turn of hue, degrees")
-    white_balance: float = Field(
-        0.08, ge=0.0, lt=1.0, description="largest change of the red and of the blue gain"
-    )
-    blur_probability: Probability = Field(0.2, description="share of photos that are blurred")
-    blur_sigma: Range = Field((0.3, 1.2), description="blur in pixels of the network's input")
-    noise_probability: Probability = Field(0.3, description="share of photos with added noise")
-    noise_std: Range = Field((1.0, 8.0), description="noise in grey levels of 255")
+    blur_probability: Probability = Field(0.2, description="Share of photos that are blurred")
+    noise_probability: Probability = Field(0.3, description="Share of photos with added noise")
     erasing_probability: Annotated[Probability, Traits(search="0..0.5")] = Field(
-        0.2, description="share with an erased rectangle"
+        0.2, description="Share of photos with an erased rectangle"
     )
-    erasing_area: Range = Field((0.02, 0.1), description="erased area as a share of the photo")
     mirror_probability: Probability = Field(
-        0.0, description="share of mirrored photos; a mirrored photo shows no real place"
+        0.0,
+        description="Share of mirrored photos, for comparison only: a mirrored photo shows no real "
+        "place; needs mirror_rule reference",
     )
     mirror_rule: Literal["forbid", "reference"] = Field(
-        "forbid", description="forbid, or the reference's rule: 360 minus the heading"
+        "forbid",
+        description="reference: the student teams' rule, 360 minus the heading; forbid: refuse",
     )
-    vertical_flip_probability: float = Field(0.0, description="must be 0: no camera sees that")
 
     @classmethod
     def off(cls) -> Self:
@@ -75,11 +83,6 @@ class AugmentConfig(OptionSchema):
 
     @model_validator(mode="after")
     def _refuse_untruths(self) -> Self:
-        if self.vertical_flip_probability != 0.0:
-            raise ValueError(
-                "vertical_flip_probability must be 0: a photo upside down shows no place that a "
-                "camera can see"
-            )
         if self.mirror_probability > 0.0 and self.mirror_rule == "forbid":
             raise ValueError(
                 "mirror_probability must be 0: a mirrored photo shows no real place and no heading "
@@ -87,6 +90,4 @@ class AugmentConfig(OptionSchema):
             )
         if not 0.0 < self.crop_scale[0] or self.crop_scale[1] > 1.0:
             raise ValueError(f"crop_scale lies in (0, 1], got {self.crop_scale}")
-        if self.erasing_area[1] >= 1.0:
-            raise ValueError(f"erasing_area lies below 1, got {self.erasing_area}")
         return self

@@ -1,10 +1,10 @@
 """Options of a split: one schema for the command line, the form and the run file."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.options import OptionSchema
+from core.options import OptionSchema, Traits
 
 Protocol = Literal["spot", "visit", "block", "random", "official", "region"]
 
@@ -12,32 +12,33 @@ Protocol = Literal["spot", "visit", "block", "random", "official", "region"]
 class SplitConfig(OptionSchema):
     """Which photos train, which select, which are kept for the test."""
 
-    protocol: Protocol = Field(
+    protocol: Annotated[Protocol, Traits(basic=True)] = Field(
         "spot",
-        description="spot: photos within a few metres stay together; visit: photos of one walk "
-        "stay together; block: whole cells of ground, with a buffer around them; random: as most "
-        "published figures; official: the folder's own; region: whole regions unseen",
+        description="How photos are divided. spot: photos within a few metres stay together; "
+        "visit: photos of one walk stay together; block: whole cells of ground, with a buffer "
+        "around them; random: as in most published figures; official: the folder's own parts; "
+        "region: whole regions are held out",
     )
-    seed: int = Field(0, ge=0, description="Another seed is another split")
-    fold: int | None = Field(
-        None, ge=0, description="Which fold is the test part; empty: one split, no folds"
+    seed: int = Field(0, ge=0, description="Another seed gives another split")
+    fold: Annotated[int | None, Traits(basic=True)] = Field(
+        None, ge=0, description="Number of the fold that is the test part; none: a single split"
     )
-    folds: int = Field(5, ge=2, le=50, description="How many folds there are")
+    folds: Annotated[int, Traits(basic=True)] = Field(5, ge=2, le=50, description="Number of folds")
     gap_minutes: float = Field(
         10.0,
         gt=0,
         le=1440,
-        description="visit: a walk ends where no photo was taken for longer; of no account where "
-        "the labels name walks",
+        description="visit: a walk ends after a longer pause between photos; not used if the "
+        "labels name walks",
     )
     cell_m: float = Field(
-        50.0, ge=1, le=10_000, description="block: side of the cells that are held out whole"
+        50.0, ge=1, le=10_000, description="block: side of a held-out cell in metres"
     )
     buffer_m: float = Field(
         10.0,
         ge=0,
         le=1000,
-        description="block: photos this near to a held-out photo are left out of training",
+        description="block: photos this close to a held-out photo, in metres, are not used",
     )
 
     @model_validator(mode="after")

@@ -81,8 +81,6 @@ def classifier_names(backbone: nn.Module) -> tuple[str, ...]:
 
 def _extra_arguments(config: ModelConfig) -> dict[str, Any]:
     arguments: dict[str, Any] = dict(config.backbone_arguments)
-    if config.drop_path > 0:
-        arguments["drop_path_rate"] = config.drop_path
     own = timm.get_pretrained_cfg(config.backbone)
     if own is not None and own.fixed_input_size and config.input_size is not None:
         arguments["img_size"] = config.input_size
@@ -98,7 +96,7 @@ def _create(config: ModelConfig, arguments: dict[str, Any]) -> nn.Module:
         asked = ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no options"
         raise ConfigError(
             f"timm cannot make {config.backbone} with {asked} ({error}): choose another "
-            "input size, drop_path or backbone"
+            "backbone, input size or backbone_arguments"
         ) from error
     return backbone
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.options import OptionSchema, Traits
 
+_EXPERT = Traits(expert=True)
 _TRANSFORMERS = re.compile(r"vit|deit|swin|former|beit|eva|cait|volo|dino")
 BEFORE_PLACES = {
     "place_anchors": 0,
@@ -31,42 +32,45 @@ def is_transformer(backbone: str) -> bool:
 class ModelConfig(OptionSchema):
     """What the network is made of. Defaults are what the ablation supports."""
 
-    backbone: str = Field(
+    removed: ClassVar[Mapping[str, Any]] = {"drop_path": 0.0}
+
+    backbone: Annotated[str, Traits(basic=True)] = Field(
         "efficientnet_b0",
         min_length=1,
         description="Any timm model name: efficientnet_b0, mobilenetv3_large_100, resnet34, ...",
     )
-    input_size: int | None = Field(
+    input_size: Annotated[int | None, Traits(basic=True)] = Field(
         None,
         ge=32,
         le=1024,
-        description="Side of the square input in pixels; empty: the size the backbone was made for",
+        description="Side of the square input in pixels; none: the backbone's own size",
     )
-    weights: str = Field(
+    weights: Annotated[str, Traits(basic=True)] = Field(
         "pretrained",
         min_length=1,
-        description="pretrained (timm's own, downloaded once), random, or the path of a local "
-        ".safetensors or .pth file of this backbone",
+        description="Initial weights of the backbone: pretrained (timm's, downloaded once), "
+        "random, or the path of a .safetensors or .pth file",
     )
     backbone_arguments: dict[str, Any] = Field(
         default_factory=dict,
-        description="Further arguments of timm.create_model, for instance "
-        '{"layers": [1, 1, 1, 1]} for a shallower ResNet; pretrained weights must still fit',
+        description='Further arguments of timm.create_model, such as {"drop_path_rate": 0.1}; '
+        "pretrained weights must still fit",
     )
-    drop_path: float = Field(
-        0.0, ge=0, le=0.9, description="Stochastic depth of the backbone; 0 leaves it off"
+    region_hidden: Annotated[int, _EXPERT] = Field(
+        128, ge=1, le=4096, description="Width of the region head"
     )
-    region_hidden: int = Field(128, ge=1, le=4096, description="Width of the region head")
     region_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
         0.2, ge=0, lt=1, description="Dropout before both layers of the region head"
     )
-    position_hidden: int = Field(
+    position_hidden: Annotated[int, _EXPERT] = Field(
         128, ge=1, le=4096, description="Width of the latitude head and of the longitude head"
     )
     position_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
         0.3, ge=0, lt=1, description="Dropout in the latitude head and in the longitude head"
     )
-    heading_hidden: int = Field(128, ge=1, le=4096, description="Width of the heading head")
+    heading_hidden: Annotated[int, _EXPERT] = Field(
+        128, ge=1, le=4096, description="Width of the heading head"
+    )
     heading_dropout: Annotated[float, Traits(search="0..0.5")] = Field(
         0.3, ge=0, lt=1, description="Dropout in the heading head"
     )
@@ -74,30 +78,32 @@ class ModelConfig(OptionSchema):
         16,
         ge=1,
         le=512,
-        description="Width of the learnt region embedding that position and heading heads receive",
+        description="Width of the learned region embedding that the position and heading heads "
+        "receive",
     )
     place_anchors: int = Field(
         128,
         ge=0,
         le=4096,
-        description="Most places of the place head, a further head that tells views apart, which "
-        "sharpens the features for retrieval and may answer itself (position_head, heading_head, "
-        "region_from_places); 0: none",
+        description="Largest number of places of the place head, which classifies views and so "
+        "makes features tell places apart; 0: no place head",
     )
-    place_bearings: int = Field(
-        12, ge=1, le=72, description="Compass bearings that the place head tells apart at a place"
+    place_bearings: Annotated[int, _EXPERT] = Field(
+        12,
+        ge=1,
+        le=72,
+        description="Number of compass bearings that the place head distinguishes at a place",
     )
     position_target: Literal["metres", "unit_box"] = Field(
         "metres",
-        description="What the position heads learn: metres from the training part's median over "
-        "its robust spread, or [0, 1] between its smallest and largest values",
+        description="What the position heads learn. metres: metres from the median of the training "
+        "photos, divided by their robust spread; unit_box: values in [0, 1] between the smallest "
+        "and the largest",
     )
-
     position_head: Literal["regression", "anchors"] = Field(
         "anchors",
         description="regression: two numbers; anchors: the strongest mode of the place head's "
-        "distribution, with a learnt offset of each anchor, so that two places that look alike are "
-        "never averaged",
+        "distribution with a learned offset, so that two similar places are never averaged",
     )
     heading_head: Literal["vector", "bearings"] = Field(
         "bearings",
@@ -108,8 +114,8 @@ class ModelConfig(OptionSchema):
         0.5,
         ge=0,
         le=1,
-        description="Share of the region's answer that is read off the place head, by the regions "
-        "of training photos around its anchors; the rest is the region head's",
+        description="Share of the region probabilities that the place head gives; the region head "
+        "gives the rest",
     )
 
     @property
@@ -148,11 +154,11 @@ class LossConfig(OptionSchema):
         1.0, ge=0, description="Weight of the heading loss"
     )
     place_weight: float = Field(1.0, ge=0, description="Weight of the place head's cross-entropy")
-    place_sigma_m: float = Field(
-        10.0, gt=0, description="How far a photo speaks for the anchors around it, in metres"
+    place_sigma_m: Annotated[float, _EXPERT] = Field(
+        10.0, gt=0, description="Smoothing of place targets over nearby anchors, in metres"
     )
-    place_concentration: float = Field(
-        4.0, gt=0, description="How sharply a photo speaks for the bearings around its heading"
+    place_concentration: Annotated[float, _EXPERT] = Field(
+        4.0, gt=0, description="Concentration (von Mises) of place targets about the heading"
     )
     position_loss: Literal["mse", "huber", "huber_m", "student_t"] = Field(
         "mse",
@@ -165,10 +171,10 @@ class LossConfig(OptionSchema):
         gt=0,
         description="Distance up to which huber_m and student_t take an error as noise, in metres",
     )
-    huber_delta: float = Field(
+    huber_delta: Annotated[float, _EXPERT] = Field(
         0.5,
         gt=0,
-        description="Normalised distance beyond which Huber's loss grows only linearly",
+        description="Normalised distance beyond which Huber's loss is linear",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of each region label spread over all regions"
@@ -182,16 +188,16 @@ class LossConfig(OptionSchema):
 
 
 class TtaConfig(OptionSchema):
-    """Test-time averaging: a photo is asked in several crops, whose headings are turned back."""
+    """Test-time averaging over crops of a photo, whose headings are turned back."""
 
     views: int = Field(
         3,
         ge=1,
         le=9,
-        description="Views of every photo that are averaged: 1 is the photo alone, 3 adds a crop "
-        "to the left and one to the right; so many times the time of a prediction",
+        description="Views of each photo that a prediction averages: 1 is the whole photo, 3 adds "
+        "a crop to the left and one to the right; prediction time grows with it",
     )
-    side: float = Field(
+    side: Annotated[float, _EXPERT] = Field(
         0.9, ge=0.5, lt=1, description="Side of a crop as a share of the photo's side"
     )
 

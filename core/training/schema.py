@@ -29,7 +29,6 @@ BEFORE: dict[str, Any] = {
 """What a run did whose options do not say: it was begun before these could be chosen."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
-_SAME_RESULT = Traits(affects_result=False)
 _OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
 _SET_BY_STUDY = "the study sets it itself"
 
@@ -41,38 +40,44 @@ class Stage1Config(OptionSchema):
         None,
         ge=0,
         le=10_000,
-        description="Epochs with a frozen backbone; empty: 2, or 0 for random weights, whose "
-        "features are worth nothing yet",
+        description="Epochs with a frozen backbone; none: 2, or 0 for random weights",
     )
-    lr: float = Field(1e-3, gt=0, le=1, description="Highest learning rate of the heads")
-    weight_decay: float = Field(1e-4, ge=0, le=1, description="AdamW's weight decay")
+    lr: float = Field(1e-3, gt=0, le=1, description="Peak learning rate of the heads")
+    weight_decay: Annotated[float, Traits(expert=True)] = Field(
+        1e-4, ge=0, le=1, description="Weight decay of AdamW"
+    )
     views: int = Field(
         4,
         ge=1,
         le=32,
-        description="Augmented views of every photo whose features are computed and kept",
+        description="Augmented views of each photo whose features are computed and kept",
     )
 
 
 class Stage2Config(OptionSchema):
     """Stage 2: the backbone, or its last blocks, is fine-tuned with the heads."""
 
-    epochs: int = Field(20, ge=0, le=10_000, description="Epochs of fine-tuning")
+    epochs: Annotated[int, Traits(basic=True)] = Field(
+        20, ge=0, le=10_000, description="Epochs of fine-tuning"
+    )
     unfreeze: int | None = Field(
-        None, ge=1, le=1000, description="How many last blocks of the backbone learn; empty: all"
+        None,
+        ge=1,
+        le=1000,
+        description="Number of last blocks of the backbone that are trained; none: all",
     )
     lr_backbone: Annotated[float | None, Traits(search="1e-5..3e-3 log")] = Field(
         None,
         gt=0,
         le=1,
-        description="Highest learning rate of the backbone; empty: half of lr_heads, a twentieth "
+        description="Peak learning rate of the backbone; none: half of lr_heads, a twentieth "
         "of it for transformers, all of it for random weights",
     )
     lr_heads: Annotated[float, Traits(search="1e-4..1e-2 log")] = Field(
-        2e-3, gt=0, le=1, description="Highest learning rate of the heads"
+        2e-3, gt=0, le=1, description="Peak learning rate of the heads"
     )
     weight_decay: Annotated[float, Traits(search="1e-6..1e-2 log")] = Field(
-        0.02, ge=0, le=1, description="AdamW's weight decay; never on norms and biases"
+        0.02, ge=0, le=1, description="Weight decay of AdamW; not applied to norms and biases"
     )
     layer_decay: float = Field(
         1.0,
@@ -84,97 +89,119 @@ class Stage2Config(OptionSchema):
 
 
 class ScheduleConfig(OptionSchema):
-    """How learning rates move within a stage."""
+    """How learning rates change within a stage."""
 
     kind: Annotated[
         Literal["cosine", "one_cycle", "plateau"], Traits(search="cosine,one_cycle,plateau")
     ] = Field(
         "cosine",
-        description="cosine: falls to 0; one_cycle: rises for 30 % of the steps, then falls; "
-        "plateau: shrinks when the monitored figure stops improving",
+        description="Learning-rate schedule. cosine: decays to 0; one_cycle: rises for 30 % of the "
+        "steps, then decays; plateau: is reduced when the monitored figure stops improving",
     )
     warmup_epochs: float = Field(
-        1.0, ge=0, le=20, description="Epochs of linear rise before cosine and plateau"
+        1.0, ge=0, le=20, description="Epochs of linear warm-up before cosine and plateau"
     )
-    plateau_factor: float = Field(
-        0.3, gt=0, lt=1, description="What plateau multiplies the learning rate with"
+    plateau_factor: Annotated[float, Traits(expert=True)] = Field(
+        0.3, gt=0, lt=1, description="Factor by which plateau reduces the learning rate"
     )
-    plateau_patience: int = Field(
-        3, ge=0, le=100, description="Epochs without improvement before plateau shrinks"
+    plateau_patience: Annotated[int, Traits(expert=True)] = Field(
+        3, ge=0, le=100, description="Epochs without improvement before plateau reduces the rate"
     )
+
+
+_DATA = "data and split"
+_NETWORK = "network"
+_AUGMENTATION = "augmentation"
+_LOSS = "loss"
+_TRAINING = "training"
+_GALLERY = "gallery and refinement"
+_HARDWARE = "hardware"
+_SAVING = "saving and logging"
 
 
 class TrainConfig(OptionSchema):
     """Everything that decides a training run."""
 
-    dataset: Annotated[Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS)] = Field(
-        description="Dataset folder: labels and photos"
-    )
-    run: Annotated[Path, Traits(affects_result=False, not_searchable=_SET_BY_STUDY)] = Field(
-        description="Run folder to write, for instance runs/first"
+    dataset: Annotated[
+        Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS, basic=True)
+    ] = Field(description="Dataset folder: labels and photos")
+    run: Annotated[Path, Traits(affects_result=False, not_searchable=_SET_BY_STUDY, basic=True)] = (
+        Field(description="Run folder to write, for instance runs/first")
     )
     seed: Annotated[
-        int, Traits(not_searchable="the best of many seeds is luck, not a better choice")
+        int,
+        Traits(
+            not_searchable="the best of many seeds is luck, not a better choice",
+            topic=_TRAINING,
+            basic=True,
+        ),
     ] = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
-    zero_training: bool = Field(
+    zero_training: Annotated[bool, Traits(topic=_TRAINING, basic=True)] = Field(
         False,
-        description="Train nothing: the training photos that look most alike to the untouched "
-        "backbone answer, a first answer in a minute",
+        description="Train nothing: the most similar training photos, by features of the untouched "
+        "backbone, give the answer; takes about a minute",
     )
-    split: Annotated[SplitConfig, Traits(not_searchable=_OTHER_PHOTOS)] = SplitConfig()
-    model: ModelConfig = ModelConfig()
-    augment: AugmentConfig = AugmentConfig()
-    loss: LossConfig = LossConfig()
-    stage1: Stage1Config = Stage1Config()
-    stage2: Stage2Config = Stage2Config()
-    schedule: ScheduleConfig = ScheduleConfig()
+    split: Annotated[SplitConfig, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = SplitConfig()
+    model: Annotated[ModelConfig, Traits(topic=_NETWORK)] = ModelConfig()
+    augment: Annotated[AugmentConfig, Traits(topic=_AUGMENTATION)] = AugmentConfig()
+    loss: Annotated[LossConfig, Traits(topic=_LOSS)] = LossConfig()
+    stage1: Annotated[Stage1Config, Traits(topic=_TRAINING)] = Stage1Config()
+    stage2: Annotated[Stage2Config, Traits(topic=_TRAINING)] = Stage2Config()
+    schedule: Annotated[ScheduleConfig, Traits(topic=_TRAINING)] = ScheduleConfig()
     refine: Annotated[
         RefineConfig | None,
-        Traits(not_searchable="every run chooses it on validation itself, after training"),
-    ] = Field(None, description="Refinement by training photos; empty: chosen on validation")
-    tta: TtaConfig = TtaConfig()
-    gallery_dimensions: int | None = Field(
+        Traits(
+            not_searchable="every run chooses it on validation itself, after training",
+            topic=_GALLERY,
+        ),
+    ] = Field(
+        None,
+        description="Refinement by training photos as a JSON object, such as "
+        '{"method": "retrieval", "k": 5}; none: chosen on validation',
+    )
+    tta: Annotated[TtaConfig, Traits(topic=_GALLERY)] = TtaConfig()
+    gallery_dimensions: Annotated[int | None, Traits(topic=_GALLERY)] = Field(
         None,
         ge=2,
         le=4096,
-        description="Compress the gallery's features to this many dimensions; empty: 256, or "
-        "without training what validation chooses",
+        description="Dimensions of the gallery's features after PCA; none: 256, or with "
+        "zero_training what validation chooses",
     )
-    gallery_whiten: float | None = Field(
+    gallery_whiten: Annotated[float | None, Traits(topic=_GALLERY, expert=True)] = Field(
         None,
         ge=0,
         le=1,
-        description="How far the gallery's compressed features are whitened: 0 not, 1 fully; "
-        "empty: 0.5 where gallery_dimensions is empty too, else not",
+        description="Strength of whitening of the gallery's features, from 0 to 1; none: 0.5 if "
+        "gallery_dimensions is none too, else 0",
     )
-    gallery_points: int = Field(
+    gallery_points: Annotated[int, Traits(topic=_GALLERY)] = Field(
         128,
         ge=0,
         le=1000,
-        description="Points of each training photo that the gallery keeps, to verify that a photo "
-        "shows the same things in the same arrangement; 18 bytes a point; 0: none",
+        description="Keypoints that the gallery keeps of each training photo for geometric "
+        "verification; 18 bytes each; 0: none",
     )
-    batch_size: int = Field(
+    batch_size: Annotated[int, Traits(topic=_TRAINING, basic=True)] = Field(
         32,
         ge=1,
         le=8192,
-        description="Most photos per step, of all processes together; 16 to 64 is usual",
+        description="Largest number of photos in a step, over all processes; 16 to 64 is usual",
     )
-    least_steps: int = Field(
+    least_steps: Annotated[int, Traits(topic=_TRAINING)] = Field(
         24,
         ge=0,
         le=10_000,
-        description="Fewest steps of an epoch: few training photos make smaller steps than "
-        "batch_size, of 8 photos at the least; 0: batch_size always",
+        description="Smallest number of steps in an epoch: a small training part gets batches "
+        "smaller than batch_size, down to 8 photos; 0: always batch_size",
     )
-    p_known: float = Field(
+    p_known: Annotated[float, Traits(topic=_TRAINING)] = Field(
         0.5,
         ge=0,
         le=1,
-        description="Probability that a training photo's true region, and independently its true "
-        "heading, is fed to the other heads in place of the model's own estimate",
+        description="Probability that the heads receive a training photo's true region, and "
+        "independently its true heading, in place of the model's own estimate",
     )
-    mixup_alpha: float = Field(
+    mixup_alpha: Annotated[float, Traits(topic=_TRAINING)] = Field(
         0.0,
         ge=0,
         le=10,
@@ -182,62 +209,64 @@ class TrainConfig(OptionSchema):
         "Beta(alpha, alpha): regions and places are taught by their shares, position and heading "
         "as those of the photo seen best; 0: off, 0.2 is usual",
     )
-    patience: int = Field(
+    patience: Annotated[int, Traits(topic=_TRAINING)] = Field(
         10, ge=0, le=100, description="Epochs without improvement that end a stage; 0: never"
     )
-    monitor: Annotated[Monitor, Traits(not_searchable=_SET_BY_STUDY)] = Field(
+    monitor: Annotated[Monitor, Traits(not_searchable=_SET_BY_STUDY, topic=_TRAINING)] = Field(
         "score",
-        description="Validation figure that chooses the best epoch. score: mean of median error "
-        "over the campus's usual distance from its middle, MAAE over 90 degrees, and 1 - accuracy",
+        description="Validation figure that selects the best epoch. score: the mean of median "
+        "error over the campus's typical radius, MAAE over 90 degrees, and 1 - accuracy",
     )
-    clip_norm: float | None = Field(
-        5.0, gt=0, description="Longest gradient of a step; empty: unlimited"
+    clip_norm: Annotated[float | None, Traits(topic=_TRAINING)] = Field(
+        5.0, gt=0, description="Largest norm of a step's gradient; none: no clipping"
     )
-    ema_decay: float = Field(
+    ema_decay: Annotated[float, Traits(topic=_TRAINING)] = Field(
         0.99,
         ge=0,
         lt=1,
-        description="Decay of the weights' running average that is validated and saved; 0: off",
+        description="Decay of the weights' moving average, which is validated and saved; 0: off",
     )
-    farthest_spreads: float = Field(
+    farthest_spreads: Annotated[float, Traits(topic=_DATA, expert=True)] = Field(
         10.0,
         gt=0,
-        description="Training photos further than this many robust spreads from the median are "
-        "taught region and heading but no position: such labels are typing errors",
+        description="Training photos further than this many robust spreads from the median teach "
+        "no position: such labels are typing errors",
     )
-    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], _SAME_RESULT] = Field(
-        "auto", description="Where to compute"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"],
+        Traits(affects_result=False, topic=_HARDWARE, basic=True),
+    ] = Field("auto", description="Device to train on; auto: the best one here")
+    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Traits(topic=_HARDWARE)] = Field(
+        "auto", description="Precision of the forward pass; auto: the fastest safe one"
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="Arithmetic of the forward pass; auto: the fastest known to be safe"
+    channels_last: Annotated[bool, Traits(topic=_HARDWARE, expert=True)] = Field(
+        True, description="Use the memory format in which convolutions are faster"
     )
-    channels_last: bool = Field(True, description="Memory format that convolutions run faster in")
-    threads: Annotated[int | None, _SAME_RESULT] = Field(
-        None, ge=1, le=512, description="CPU threads of torch; empty: torch's own choice"
+    threads: Annotated[int | None, Traits(affects_result=False, topic=_HARDWARE)] = Field(
+        None, ge=1, le=512, description="CPU threads of torch; none: torch decides"
     )
-    workers: Annotated[int, _SAME_RESULT] = Field(
-        1, ge=0, le=1, description="1: prepare the next batch while this one is learnt; 0: do not"
+    workers: Annotated[int, Traits(affects_result=False, topic=_HARDWARE, expert=True)] = Field(
+        1, ge=0, le=1, description="1: prepare the next batch during a step; 0: do not"
     )
-    store_size: int | None = Field(
+    store_size: Annotated[int | None, Traits(topic=_DATA)] = Field(
         None,
         ge=32,
         le=2048,
-        description="Side of the decoded photos kept on disk, from which the input is resized and "
-        "in which gallery_points are found (they see more in 224 than in less); empty: the input "
-        "size",
+        description="Side in pixels of the decoded photos kept on disk, in which keypoints are "
+        "detected; none: the input size",
     )
-    allow_missing: Annotated[bool, Traits(not_searchable=_OTHER_PHOTOS)] = Field(
-        False, description="Go on when more than 1 % of the rows have to be left out"
+    allow_missing: Annotated[bool, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = Field(
+        False, description="Continue if more than 1 % of the rows cannot be used"
     )
-    checkpoint_dtype: Annotated[Literal["float32", "float16"], Traits(not_searchable=NO_EFFECT)] = (
-        Field("float32", description="float16 halves the checkpoint, for shipping")
+    checkpoint_dtype: Annotated[
+        Literal["float32", "float16"], Traits(not_searchable=NO_EFFECT, topic=_SAVING)
+    ] = Field("float32", description="Type of the saved weights; float16 halves the checkpoint")
+    wandb: Annotated[bool, Traits(affects_result=False, topic=_SAVING)] = Field(
+        False, description="Also log to Weights & Biases (pip install wandb)"
     )
-    wandb: Annotated[bool, _SAME_RESULT] = Field(
-        False, description="Also report to Weights & Biases (pip install wandb)"
-    )
-    command: Annotated[str, Traits(affects_result=False, not_searchable=_SET_BY_STUDY)] = Field(
-        "", description="Command that began the run; filled in by the command line"
-    )
+    command: Annotated[
+        str, Traits(affects_result=False, not_searchable=_SET_BY_STUDY, expert=True)
+    ] = Field("", description="Command that began the run; filled in by the command line")
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:

@@ -62,7 +62,8 @@ def test_only_what_was_typed_leaves_its_default() -> None:
         (["--inner.lr", "0.1"], Options(out="x", inner=Inner(lr=0.1))),
         (["--inner.span", "0.5,1"], Options(out="x", inner=Inner(span=(0.5, 1.0)))),
         (["--more", '{"a": 1}'], Options(out="x", more={"a": 1})),
-        (["--other.lr", "2"], Options(out="x", other=Inner(lr=2.0))),
+        (["--other", '{"lr": 2}'], Options(out="x", other=Inner(lr=2.0))),
+        (["--other", "{}"], Options(out="x", other=Inner())),
     ],
 )
 def test_flags_become_options_and_options_flags(words: list[str], expected: Options) -> None:
@@ -82,7 +83,7 @@ def test_help_shows_descriptions_and_defaults() -> None:
     assert "--lr NUMBER, --inner.lr NUMBER Learning rate (default: 0.001)" in text
     assert "--size INT|none" in text
     assert "Where to (required)" in text
-    assert "--other.lr" not in text
+    assert "--other" not in text
 
 
 def test_a_short_name_for_nothing_is_a_mistake_of_the_programmer() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from core.cli.flags import validated
 from core.dataset.augment import (
     AugmentConfig,
     augment_photo,
@@ -13,6 +14,7 @@ from core.dataset.augment import (
     reference_rotation,
 )
 from core.dataset.light import add_noise, colour_matrix, erase, mean_colour, recolour
+from core.errors import ConfigError
 from core.geo import heading_error_deg
 
 OFF = AugmentConfig.off()
@@ -108,8 +110,8 @@ def test_crop_areas_cover_the_range_asked_for() -> None:
 def test_mirrors_and_upside_down_photos_are_refused() -> None:
     with pytest.raises(ValidationError, match="a mirrored photo shows no real place"):
         AugmentConfig(mirror_probability=0.5)
-    with pytest.raises(ValidationError, match="upside down"):
-        AugmentConfig(vertical_flip_probability=0.1)
+    with pytest.raises(ConfigError, match=r"vertical-flip-probability 0\.1 was removed"):
+        validated(AugmentConfig, {"vertical_flip_probability": 0.1})
 
 
 def test_nothing_untruthful_is_on_by_default() -> None:
@@ -125,7 +127,6 @@ def test_nothing_untruthful_is_on_by_default() -> None:
         {"crop_scale": (1.0, 0.8)},
         {"crop_scale": (0.5, 1.5)},
         {"crop_scale": (0.0, 1.0)},
-        {"erasing_area": (0.1, 1.0)},
         {"blur_probability": 1.5},
         {"roll_deg": 90.0},
         {"flip": 0.5},

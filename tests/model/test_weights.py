@@ -124,7 +124,11 @@ def test_impossible_arguments_are_explained() -> None:
     with pytest.raises(ConfigError, match="drop_path_rate"):
         build_model(
             ModelConfig(
-                backbone="vgg11", weights="random", drop_path=0.1, input_size=32, place_anchors=0
+                backbone="vgg11",
+                weights="random",
+                backbone_arguments={"drop_path_rate": 0.1},
+                input_size=32,
+                place_anchors=0,
             ),
             REGIONS,
         )

@@ -1,5 +1,6 @@
 """Options: contradictions are refused, and every field can be shown in a form."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -7,6 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from app.train_form import FIRST
+from core.options import different, options, removed_values
 from core.training.schema import SplitConfig, Stage1Config, Stage2Config, TrainConfig
 
 HERE = {"dataset": Path("data"), "run": Path("runs/a")}
@@ -39,8 +42,7 @@ def test_every_number_has_bounds() -> None:
                 bounded = {"minimum", "exclusiveMinimum"} & kind.keys()
                 if kind.get("type") in ("integer", "number") and not bounded:
                     loose.append(name)
-    # It may only ever be 0, and its validator says why.
-    assert loose == ["vertical_flip_probability"]
+    assert loose == []
 
 
 def test_nothing_to_train_is_refused() -> None:
@@ -75,3 +77,24 @@ def test_steps_are_never_larger_than_asked_for() -> None:
     assert TrainConfig(**HERE, batch_size=4).photos_per_step(5000) == 4
     assert TrainConfig(**HERE, batch_size=4).photos_per_step(10) == 4
     assert TrainConfig(**HERE, least_steps=0).photos_per_step(10) == 32
+
+
+def test_options_of_an_earlier_version_are_read() -> None:
+    content = json.loads(Path(__file__).with_name("config_of_115_options.json").read_text())
+    config = TrainConfig.model_validate(content)
+    assert config == TrainConfig(dataset=Path("data/demo"), run=Path("runs/old"))
+    assert removed_values(config) == {}
+    content["augment"]["hue_deg"] = 20.0
+    old = TrainConfig.model_validate(content)
+    assert removed_values(old) == {"augment.hue_deg": 20.0}
+    assert different(old, config) == ["augment.hue_deg, which was removed"]
+
+
+def test_help_shows_the_options_that_most_people_need_first_and_few_in_all() -> None:
+    every = list(options(TrainConfig))
+    basic = [option.name for option in every if option.traits.basic]
+    assert 10 <= len(basic) <= 15
+    assert {".".join(path) for path in FIRST} <= set(basic)
+    shown = [option for option in every if not option.traits.expert]
+    assert len(shown) <= 75
+    assert [option.name for option in shown if not option.traits.topic] == ["dataset", "run"]
