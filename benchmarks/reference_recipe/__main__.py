@@ -13,7 +13,7 @@ import sys
 
 from benchmarks.reference_recipe.run import run_reference
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import say
+from core.cli.output import say
 from core.cli.train import SHORT
 from core.errors import BearingsError
 from core.training.schema import TrainConfig

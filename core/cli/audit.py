@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from core.audit.schema import AuditConfig
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import bar, say
-from core.cli.tables import aligned
+from core.cli.output import aligned, bar, say
 from core.errors import ConfigError
 
 ACCEPT_SCORE = 0.9

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.calibration.schema import CalibrateConfig
 from core.cli.command import Command
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.trust.schema import LEVELS, Calibration
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import say
-from core.cli.tables import aligned
+from core.cli.output import aligned, say
 from core.crossval.folder import is_crossval
 from core.errors import ConfigError
 from core.evaluation.schema import CompareConfig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli.command import Command
 from core.cli.elsewhere import wishes
 from core.cli.flags import add_flags, as_words, given, read_options, validated
-from core.cli.progress import say
+from core.cli.output import say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.cluster.address import check_address

@@ -5,7 +5,7 @@ import sys
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import bar
+from core.cli.output import bar
 from core.demo.build import DemoConfig
 
 

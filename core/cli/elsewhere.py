@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from core.cli.progress import say
+from core.cli.output import say
 from core.errors import RunError
 from core.jobs.job import Job, moved_on
 from core.jobs.state import UNFINISHED, run_state

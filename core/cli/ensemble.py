@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.ensemble.schema import EnsembleConfig
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.command import Command
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.evaluation import told
 from core.evaluation.schema import EvaluateConfig

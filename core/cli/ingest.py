@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, validated
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.ingest.schema import IngestConfig
 
 

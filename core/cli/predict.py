@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from core.cli.command import Command
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.errors import ConfigError
 
 FORMATS = ("json", "csv", "geojson")

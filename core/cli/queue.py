@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.cli.command import Command
-from core.cli.progress import say
+from core.cli.output import aligned, say
 from core.cli.queueing import put_back
-from core.cli.tables import aligned
 from core.errors import ConfigError, RunError
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail

@@ -6,8 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.cli.command import Command
-from core.cli.progress import say
-from core.cli.tables import aligned
+from core.cli.output import aligned, say
 from core.errors import RunError
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, as_words, given, read_options, validated
-from core.cli.progress import bar, say
+from core.cli.output import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files

@@ -8,9 +8,8 @@ from typing import Any
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, read_options, validated
-from core.cli.progress import say
+from core.cli.output import aligned, say
 from core.cli.queueing import add_queue_flags, put, to_queue
-from core.cli.tables import aligned
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.cli.train import typed
 from core.dataset.layout import find_label_files

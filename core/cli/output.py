@@ -1,11 +1,11 @@
-"""Progress on the error stream, so that results alone reach the output stream.
+"""What a command writes: progress on the error stream, so that only results reach the output.
 
-Of several processes that train together the main one alone says anything.
+Of several processes that train together only the main one writes.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -71,3 +71,11 @@ def _lines(label: str, unit: str) -> Callable[[int, int], None]:
             say(f"{label}: {done} of {total} {unit}")
 
     return line
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table in columns; all rows have the same number of cells."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
