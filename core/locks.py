@@ -1,11 +1,11 @@
 """Exclusive holds on folders, which the kernel frees whatever way their holder dies.
 
-A hold is an `flock` on `FOLDER/.lock`. It belongs to the open file, not to a process: a starter
-that hands its descriptor to a child leaves no moment in which the folder is free, and the hold ends
-with the last process that has it. No lock is ever stale, so none is ever broken by force.
+A hold is a lock on `FOLDER/.lock` (see `core.system`). It belongs to the open file, not to a
+process: a starter that passes its handle to a child leaves no moment in which the folder is free,
+and the hold ends with the last process that has it. No lock is ever stale, so none is ever broken
+by force.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import RunError
+from core.system import SYSTEM
 
 LOCK = ".lock"
-# Names the descriptor that a child was handed, and the folder that it holds.
+# Names the handle that a child was handed, and the folder that it holds.
 _HANDED = "BEARINGS_HELD_FOLDER"
-# Said in place of a descriptor to a process that no descriptor can reach.
+# Stands in place of a handle for a process that no handle can reach.
 _ELSEWHERE = "elsewhere"
 # Whoever asks `is_held` holds the folder for microseconds; that must not fail a start.
 _PATIENCE_S = 1.0
@@ -36,12 +37,13 @@ class Lock:
 
     Attributes:
         folder: What is held.
-        fd: The descriptor that holds it; hand it to a child with `pass_fds` and `environment()`.
+        handle: What holds it, None if another process keeps the hold for this one; a child that
+            is started with `handles` and `environment()` takes the hold over.
         handed: Whether the starter of this process took it, and handed it on.
     """
 
     folder: Path
-    fd: int
+    handle: int | None
     handed: bool = False
 
     @classmethod
@@ -53,22 +55,26 @@ class Lock:
         """
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + patience_s
-        while not _lock(fd):
+        while (handle := SYSTEM.lock(folder / LOCK)) is None:
             if time.monotonic() >= deadline:
-                os.close(fd)
                 raise LockHeld(f"{folder} is in use by another process: stop that one first")
             time.sleep(_POLL_S)
-        return cls(folder, fd)
+        return cls(folder, handle)
+
+    @property
+    def handles(self) -> tuple[int, ...]:
+        """The handles that a child must inherit to take this hold over."""
+        return () if self.handle is None else (self.handle,)
 
     def environment(self) -> dict[str, str]:
-        """What a child's environment must say for its `hold` to take this hold over."""
-        return {_HANDED: f"{self.fd}:{self.folder}"}
+        """What a child's environment must contain for its `hold` to take this hold over."""
+        return {_HANDED: f"{_ELSEWHERE if self.handle is None else self.handle}:{self.folder}"}
 
     def close(self) -> None:
         """Give this process's hold up; a child that was handed it keeps its own."""
-        os.close(self.fd)
+        if self.handle is not None:
+            SYSTEM.close(self.handle)
 
 
 def held_elsewhere(folder: Path) -> dict[str, str]:
@@ -101,31 +107,16 @@ def is_handed(folder: Path) -> bool:
 
 def is_held(folder: Path) -> bool:
     """Whether any process, this one included, holds the folder."""
-    try:
-        fd = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _lock(fd, fcntl.LOCK_SH)
-    finally:
-        os.close(fd)
-
-
-def _lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(fd, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return SYSTEM.is_locked(folder / LOCK)
 
 
 def _handed(folder: Path) -> Lock | None:
-    fd, _, held = os.environ.get(_HANDED, "").partition(":")
-    if not fd or Path(held) != folder:
+    handle, _, held = os.environ.get(_HANDED, "").partition(":")
+    if not handle or Path(held) != folder:
         return None
     # Once: a child of this process must not believe that it was handed anything.
     del os.environ[_HANDED]
-    if fd == _ELSEWHERE:
-        return Lock(folder, os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), handed=True)
-    os.set_inheritable(int(fd), False)
-    return Lock(folder, int(fd), handed=True)
+    if handle == _ELSEWHERE:
+        return Lock(folder, None, handed=True)
+    SYSTEM.keep_private(int(handle))
+    return Lock(folder, int(handle), handed=True)

@@ -1,15 +1,22 @@
 """Fixtures for every room: a tiny generated campus, so that no test needs a real photo."""
 
+import importlib.util
 import math
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+from core.system import Posix, System, Windows
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -109,3 +116,36 @@ def predictor(checkpoint: Path) -> "Predictor":
     from core.inference.predictor import load_predictor
 
     return load_predictor(checkpoint)
+
+
+@pytest.fixture(params=["posix", "windows"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """Each system in turn, in all of core and in the processes that a test starts."""
+    if request.param == "posix":
+        yield Posix()
+        return
+    folder = Path(__file__).parent / "imitated_windows"
+    # What the imitation replaces is registered here, to be put back.
+    for owner, name in ((os, "set_handle_inheritable"), (subprocess, "STARTUPINFO")):
+        monkeypatch.setattr(owner, name, None, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", subprocess.Popen)
+    for name in ("_winapi", "msvcrt"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    _loaded(folder / "sitecustomize.py").install()
+    windows = Windows()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("core.") and hasattr(module, "SYSTEM"):
+            monkeypatch.setattr(module, "SYSTEM", windows)
+    paths = [str(folder), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.setenv("BEARINGS_IMITATE_WINDOWS", "1")
+    yield windows
+
+
+def _loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem + "_of_test", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

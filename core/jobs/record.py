@@ -4,7 +4,6 @@ A process number alone is no proof, as numbers are given again: the start time t
 """
 
 import platform
-import signal
 import time
 from pathlib import Path
 from typing import Self
@@ -13,6 +12,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from core.files import read_stored, write_json
+from core.system import SYSTEM
 from core.training.status import RunStatus, living_process
 
 LAUNCH = "launch.json"
@@ -47,7 +47,7 @@ class LaunchRecord(BaseModel):
 class ExitRecord(BaseModel):
     """Content of `exit.json`: how a started process ended, as its starter saw it.
 
-    `code` is as Python gives it: negative for the signal that ended the process.
+    `code` is as Python gives it: on Linux and macOS negative for the signal that ended the process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,14 +60,12 @@ class ExitRecord(BaseModel):
     @property
     def words(self) -> str:
         """How it ended, in words."""
-        if self.code == -signal.SIGKILL:
-            return (
-                "killed (SIGKILL): by someone, or by the kernel because the machine ran out of "
-                "memory"
-            )
-        if self.code < 0:
-            return f"ended by signal {-self.code} ({_signal_name(-self.code)})"
-        return f"ended with exit code {self.code}"
+        return SYSTEM.killed(self.code) or f"ended with exit code {self.code}"
+
+    @property
+    def killed(self) -> bool:
+        """Whether something outside the process ended it."""
+        return SYSTEM.killed(self.code) is not None
 
     def write(self, run: Path) -> None:
         """Replace the record of a run."""
@@ -100,10 +98,3 @@ def own_process(told: LaunchRecord | RunStatus) -> psutil.Process | None:
     """The process that a record or a status names, where it lives on this machine; else None."""
     here = told.host in ("", platform.node())
     return living_process(told.pid, told.process_start) if here else None
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"

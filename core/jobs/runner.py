@@ -14,10 +14,11 @@ from core.jobs.job import Job, moved_on
 from core.jobs.queue import QueuedJob, queue_of
 from core.jobs.record import EXIT, LAUNCH, ExitRecord, LaunchRecord
 from core.jobs.slots import fitting, machine_slots, slot_environment
-from core.jobs.start import QUEUE, RUNNER_LOG, Process, start_command
+from core.jobs.start import QUEUE, RUNNER_LOG, start_command
 from core.jobs.state import run_state
 from core.jobs.taken import taken_slots
 from core.locks import Lock, LockHeld, hold
+from core.system import SYSTEM, Process
 from core.training.run_folder import RunFolder
 
 _POLL_S = 0.5
@@ -129,7 +130,7 @@ class _Runner:
         started.write(folder)
         run.log(f"the queue starts it on {slot or job.on}")
         words, options = job.command(folder) if job.is_local else (("follow", str(folder)), {})
-        with run.log_path.open("ab") as log:
+        with SYSTEM.open_log(run.log_path) as log:
             process = start_command(words, options, lock, log, slot_environment(slot), job.cwd)
         record = LaunchRecord.of(process.pid)
         record.write(folder)

@@ -7,7 +7,6 @@ reaches it, and it outlives its starter.
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,14 +18,10 @@ import psutil
 from core.jobs.queue import queue_of
 from core.locks import Lock, is_held
 from core.project import PROJECT, python_path
+from core.system import SYSTEM, Process
 
 QUEUE = ".queue"
 RUNNER_LOG = "runner.log"
-# The app must stay quick on a machine whose cores a job uses up.
-_NICENESS = 5
-_LOWEST = 19
-
-Process = subprocess.Popen[bytes]
 
 
 def ensure_runner(root: Path) -> None:
@@ -39,7 +34,7 @@ def ensure_runner(root: Path) -> None:
     if not queue_of(root) or is_held(place):
         return
     place.mkdir(exist_ok=True)
-    with (place / RUNNER_LOG).open("ab") as log:
+    with SYSTEM.open_log(place / RUNNER_LOG) as log:
         runner = _command(["queue", "run", str(root)], {}, log, subprocess.DEVNULL)
     # Collects the exit code, so that no zombie stays behind in a server that lives for weeks.
     threading.Thread(target=runner.wait, daemon=True).start()
@@ -66,16 +61,16 @@ def start_command(
     told = {**environment, **lock.environment()}
     place = cwd if cwd.is_dir() else PROJECT
     if not options:
-        process = _command(words, told, log, subprocess.DEVNULL, (lock.fd,), place)
+        process = _command(words, told, log, subprocess.DEVNULL, lock.handles, place)
     else:
         # A file without a name, not a pipe: all of it is there before the process is, whenever
         # this one dies.
         with tempfile.TemporaryFile() as file:
             file.write(json.dumps(options).encode())
             file.seek(0)
-            process = _command([*words, "--config", "-"], told, log, file, (lock.fd,), place)
-    child = psutil.Process(process.pid)
-    child.nice(min(_LOWEST, child.nice() + _NICENESS))
+            process = _command([*words, "--config", "-"], told, log, file, lock.handles, place)
+    # The app must stay quick on a machine whose cores a job uses up.
+    SYSTEM.lower_priority(psutil.Process(process.pid))
     return process
 
 
@@ -84,22 +79,24 @@ def _command(
     environment: Mapping[str, str],
     log: IO[bytes],
     stdin: int | IO[bytes],
-    descriptors: tuple[int, ...] = (),
+    handles: tuple[int, ...] = (),
     cwd: Path = PROJECT,
 ) -> Process:
+    python, python_needs = SYSTEM.python()
     inherited = os.environ | {
         **python_path(),
+        **python_needs,
         "PYTHONUNBUFFERED": "1",
+        # Logs are read as UTF-8, whatever the language of the machine.
+        "PYTHONIOENCODING": "utf-8",
         # Waiting threads must not spin on the cores that the app answers with.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "core", *words],
+    return SYSTEM.start(
+        [python, "-m", "core", *words],
         stdin=stdin,
-        stdout=log,
-        stderr=log,
-        env={**inherited, **environment},
-        start_new_session=True,
+        output=log,
+        environment={**inherited, **environment},
         cwd=cwd,
-        pass_fds=descriptors,
+        handles=handles,
     )

@@ -113,7 +113,7 @@ def _gone(path: Path) -> tuple[State, str]:
     ended = read_exit(path)
     how = "its process is gone: killed, or the machine restarted"
     if ended is not None:
-        how = f"its process was {ended.words}" if ended.code < 0 else f"its process {ended.words}"
+        how = f"its process was {ended.words}" if ended.killed else f"its process {ended.words}"
     return "lost", f"{how}; resume it to go on"
 
 
@@ -122,7 +122,7 @@ def _unheard(path: Path) -> tuple[State, str]:
     ended = read_exit(path)
     lines = [line for line in log_tail(path, 20).splitlines() if line.strip()]
     last = lines[-1] if lines else "ended before it wrote anything"
-    if ended is not None and ended.code < 0:
+    if ended is not None and ended.killed:
         return "lost", f"its process was {ended.words} before it began; resume it to begin again"
     if ended is not None or read_job(path) is None or _ERROR.match(last):
         return "failed", last

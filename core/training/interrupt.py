@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, SIGTERM or a `stop` file, noticed between two steps.
+"""Stop requests: Ctrl-C, SIGTERM, on Windows Ctrl-Break, or a `stop` file, noticed between steps.
 
 Signals only raise a flag, as an exception in the middle of a step would tear the state in two. A
 second Ctrl-C ends the process at once.
@@ -10,6 +10,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from core.errors import RunError
+from core.system import SYSTEM
 from core.training.launched import train_command
 from core.training.run_folder import RunFolder
 
@@ -35,9 +36,9 @@ class Interruption:
         self._previous: dict[int, signal.Handlers | int | None] = {}
 
     def __enter__(self) -> Self:
-        """Take over SIGINT and SIGTERM where Python allows it: in the main thread."""
+        """Take over the stop signals if Python allows it: in the main thread."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SYSTEM.stop_signals:
                 self._previous[number] = signal.getsignal(number)  # type: ignore[assignment]
                 signal.signal(number, self._note)
         return self
@@ -66,5 +67,5 @@ class Interruption:
         )
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.reason = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        self.reason = SYSTEM.stop_signals[number]
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -221,7 +221,7 @@ def test_each_gpu_gets_one_job_and_the_cpu_another(
         return subprocess.Popen(
             [sys.executable, "-c", work, str(log), lock.folder.name],
             env={**os.environ, **environment},
-            pass_fds=(lock.fd,),
+            pass_fds=lock.handles,
         )
 
     monkeypatch.setattr("core.jobs.runner.start_command", start)
