@@ -5,6 +5,9 @@ import os
 import platform
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -12,6 +15,7 @@ import psutil
 from pydantic import BaseModel, ValidationError
 
 from core.errors import RunError
+from core.system import SYSTEM
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -19,21 +23,51 @@ Model = TypeVar("Model", bound=BaseModel)
 _TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.+)\.[a-z0-9_]{8}")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` at once: a reader, or a kill, sees the old file or the new."""
+@dataclass
+class NewFile:
+    """A file that is being written.
+
+    Attributes:
+        stream: Where its content goes.
+        path: The name that it gets once it is whole; may be set anew, within the same folder.
+    """
+
+    stream: BinaryIO
+    path: Path
+
+
+@contextmanager
+def new_file(path: Path, *, durable: bool = True) -> Iterator[NewFile]:
+    """Write a file that replaces `path` in one step when the block ends.
+
+    A reader, or a kill, sees the old file or the new one. An error in the block leaves the old one.
+
+    Args:
+        path: The file; its folder is made if missing.
+        durable: Whether file and name are on disk when the block has ended, whatever happens to
+            the power. It takes milliseconds a file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_writer()}.")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            new = NewFile(stream, path)
+            yield new
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         # mkstemp makes private files; a checkpoint is meant to be read by the whole group.
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        SYSTEM.replace(Path(temporary), new.path, durable=durable)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by `content` in one step; see `new_file`."""
+    with new_file(path, durable=durable) as new:
+        new.stream.write(content)
 
 
 def sweep(folder: Path) -> None:
@@ -68,7 +102,7 @@ def read_stored(path: Path, kind: type[Model], mend: str = "delete it") -> Model
         RunError: It is damaged; says how, and what to do.
     """
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(SYSTEM.patiently(path.read_bytes))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:

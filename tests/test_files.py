@@ -1,5 +1,6 @@
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,27 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
         write_text(target, "new")
     assert target.read_text(encoding="utf-8") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_the_folder_is_synced_after_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    sync, rename = os.fsync, os.replace
+
+    def note_sync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        happened.append("folder" if is_folder else "file")
+        sync(descriptor)
+
+    def note_rename(source: str | Path, target: str | Path) -> None:
+        happened.append("rename")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_rename)
+    write_text(tmp_path / "card.json", "new")
+    assert happened == ["file", "rename", "folder"]
 
 
 def test_written_files_make_their_folder_and_can_be_read_by_the_group(tmp_path: Path) -> None:

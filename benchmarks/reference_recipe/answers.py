@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmarks.reference_recipe.learn import Say, ask, learn
 from benchmarks.reference_recipe.lessons import Lessons
 from benchmarks.reference_recipe.networks import Task
+from core.files import new_file
 from core.geo import Floats, heading_from_unit, heading_unit
 
 Arrays = dict[str, NDArray[np.float64]]
@@ -73,8 +74,7 @@ def _kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
     """Read arrays, or make and save them."""
     if not path.exists():
         arrays = make()
-        half = path.with_suffix(".half.npz")
-        np.savez(half, **arrays)  # type: ignore[arg-type]
-        half.replace(path)
+        with new_file(path) as new:
+            np.savez(new.stream, **arrays)  # type: ignore[arg-type]
     with np.load(path, allow_pickle=False) as saved:
         return {name: saved[name] for name in saved.files}

@@ -8,7 +8,6 @@ old store or the new one. One store a photo size serves the dataset that was ope
 
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from core.dataset.decode import Pixels, decode_photo
 from core.dataset.labels import Dataset
 from core.dataset.store_index import Entry, StoreIndex, write_index
 from core.errors import ImageError
+from core.files import new_file, sweep
 
 Progress = Callable[[int, int], None]
 
@@ -99,21 +99,13 @@ def _write_pixels(
     progress: Progress | None,
 ) -> list[Entry]:
     """Write pixels, then index, then remove the pixels that no index names any more."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".photos-", suffix=".u8")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            entries = _stream_pixels(stream, rows, kept, size, old, progress)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
+    with new_file(folder / "photos.u8") as new:
+        entries = _stream_pixels(new.stream, rows, kept, size, old, progress)
         asked = {photo_id for photo_id, _ in rows}
         elsewhere = [entry for entry in old.faulty if entry.photo_id not in asked]
         faulty = (*elsewhere, *(entry for entry in entries if entry.reason))
         index = StoreIndex(size, _good(entries), faulty)
-        os.replace(temporary, folder / index.pixel_name)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        new.path = folder / index.pixel_name
     write_index(folder, index)
     _remove_old_pixels(folder, index, old)
     return entries
@@ -174,7 +166,8 @@ def _load(row: tuple[str, str], size: int, old: _OldStore) -> tuple[Entry, Pixel
 
 
 def _remove_old_pixels(folder: Path, index: StoreIndex, old: _OldStore) -> None:
-    """Remove the pixel file that was replaced, and what killed processes left a day ago."""
+    """Remove the pixel file that was replaced, and what killed processes left."""
+    sweep(folder)
     replaced = StoreIndex(index.size, old.stored, ()).pixel_name
     for path in (*folder.glob(f"photos-{index.size}-*.u8"), *folder.glob(".photos-*.u8")):
         if path.name == index.pixel_name:

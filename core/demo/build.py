@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from core.demo.errors import DemoError
 from core.demo.fault_kinds import parsed_kinds
 from core.demo.names import PHOTOS_PER_WALK, photo_name
-from core.files import write_json
+from core.files import sweep, write_bytes, write_json
 
 WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels
 _MARK = "demo.json"
@@ -85,8 +85,7 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
         return out
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
-    for torn in images.glob("*.part"):
-        torn.unlink(missing_ok=True)
+    sweep(images)
     _remove_tables(out)
     write_json(out / _MARK, _identity(config))
     jobs = [
@@ -178,8 +177,6 @@ def _render(job: _Job) -> _Job:
     for index in range(job.first, job.stop):
         path = Path(job.images) / photo_name(index)
         if not path.is_file():
-            # Renamed when whole; not synced one by one: 6,500 syncs would take minutes.
-            temporary = path.with_suffix(f".{os.getpid()}.part")
-            temporary.write_bytes(photo_jpeg(job.seed, index))
-            temporary.replace(path)
+            # Not synced one by one: 6,500 syncs would take minutes.
+            write_bytes(path, photo_jpeg(job.seed, index), durable=False)
     return job

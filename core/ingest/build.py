@@ -15,6 +15,7 @@ from core.ingest.gather import LeftOut, Source, gather, reasons
 from core.ingest.regions import regions_by_folder, regions_by_place, usual_count
 from core.ingest.schema import IngestConfig
 from core.ingest.tables import write_tables
+from core.system import SYSTEM
 
 Progress = Callable[[str, int, int], None]
 
@@ -68,7 +69,7 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         whole.chmod(0o755)
         if out.exists():
             out.rmdir()
-        whole.rename(out)
+        SYSTEM.replace(whole, out)
     except BaseException:
         shutil.rmtree(whole, ignore_errors=True)
         raise

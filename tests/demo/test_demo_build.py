@@ -1,6 +1,7 @@
 """A build is whole or visibly not, the same for a seed, and tells no truth in its labels."""
 
 import csv
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_an_interrupted_build_is_not_complete_and_is_continued(
     with pytest.raises(KeyboardInterrupt):
         build_demo(config, stop)
     assert not any((config.out / name).exists() for name in PARTS)
-    torn = config.out / "images" / "img_000039.123.part"
+    torn = config.out / "images" / f".img_000039.jpg.99999999@{platform.node()}.abcdefgh"
     torn.write_bytes(b"half a photo")
     kept = (config.out / "images" / photo_name(0)).stat().st_mtime_ns
     seen: list[tuple[int, int]] = []
