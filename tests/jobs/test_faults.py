@@ -110,6 +110,10 @@ class Stage:
                 handed = process.environ().get("BEARINGS_HELD_FOLDER", "").partition(":")[2]
                 if Path(handed).parent == self.root:
                     found[process] = handed
+        # A trainer that starts a program is seen twice until the program has begun.
+        numbers = {process.pid for process in found}
+        with suppress(psutil.Error):
+            found = {each: run for each, run in found.items() if each.ppid() not in numbers}
         # A look at many processes takes a while: only who lives at its end counts.
         return {process: run for process, run in found.items() if words(process)}
 
