@@ -1,6 +1,5 @@
 """How to do a run again: its exact command, what it was made with, and how to get that back."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import streamlit as st
 
 from app.train_form import command
 from core.errors import RunError
+from core.system import SYSTEM
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -72,10 +72,10 @@ def recipe(config: TrainConfig, made_with: Mapping[str, Any]) -> str:
     if commit:
         lines.append(f"git checkout {commit}")
     python = ".".join(str(versions.get("python", "3.11")).split(".")[:2])
-    lines.append(f"python{python} -m venv venv && . venv/bin/activate")
+    lines.append(SYSTEM.virtual_environment(python))
     pins = [_pin(name, version) for name, version in versions.items() if name not in _NOT_PINNED]
     if pins:
-        lines.append(f"pip install {shlex.join(pins)}")
+        lines.append(f"pip install {SYSTEM.command_line(pins)}")
     lines.append("pip install -r requirements.txt")
     lines.append(typed(_again(config, made_with), made_with))
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """The form of a training run: which options stand first, and what a newcomer's machine can do."""
 
 import re
-import shlex
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +13,7 @@ from core.cli.flags import as_words
 from core.cli.train import SHORT
 from core.errors import ConfigError, RunError
 from core.options import in_words
+from core.system import SYSTEM
 from core.training.schema import TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
@@ -143,7 +143,7 @@ def command(config: TrainConfig) -> str:
     near = {name: _near(getattr(config, name)) for name in ("dataset", "run")}
     words = as_words(config.model_copy(update={**near, "command": ""}), SHORT)
     # The command line takes the data set, which comes first, without a flag.
-    return "python -m core train " + shlex.join(words[1:])
+    return "python -m core train " + SYSTEM.command_line(words[1:])
 
 
 def _near(path: Path) -> Path:

@@ -121,6 +121,10 @@ class System(ABC):
     def command_line(self, words: Sequence[str]) -> str:
         """Return words as one line that this system's shell splits into the same words."""
 
+    @abstractmethod
+    def virtual_environment(self, version: str) -> str:
+        """Return the commands that make and enter `venv` with a Python of a version like 3.11."""
+
 
 class Posix(System):
     """Linux and macOS."""
@@ -224,6 +228,10 @@ class Posix(System):
     def command_line(self, words: Sequence[str]) -> str:
         """Quote as `sh` does."""
         return shlex.join(words)
+
+    def virtual_environment(self, version: str) -> str:
+        """Name the Python by its version, as Linux and macOS do."""
+        return f"python{version} -m venv venv && . venv/bin/activate"
 
     def _flock(self, handle: int, *, shared: bool) -> bool:
         import fcntl  # Windows has no such module
@@ -427,6 +435,10 @@ class Windows(System):
     def command_line(self, words: Sequence[str]) -> str:
         """Quote as Windows programs split their command line."""
         return subprocess.list2cmdline(words)
+
+    def virtual_environment(self, version: str) -> str:
+        """Ask Windows' launcher for the version; two lines, as PowerShell 5 has no `&&`."""
+        return f"py -{version} -m venv venv\nvenv\\Scripts\\activate"
 
     def _open(
         self, path: Path, share: int, access: int, disposition: int = _OPEN_ALWAYS

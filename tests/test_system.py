@@ -280,6 +280,10 @@ def _raise(error: Exception | None) -> None:
 def test_a_command_line_is_split_into_the_same_words() -> None:
     words = ["python", "-m", "core", "train", "my campus", "it's"]
     assert shlex.split(Posix().command_line(words)) == words
+    assert Posix().virtual_environment("3.12").startswith("python3.12 -m venv venv && ")
+    assert Windows().virtual_environment("3.12").splitlines() == [
+        "py -3.12 -m venv venv", "venv\\Scripts\\activate",
+    ]  # fmt: skip
     assert Windows().command_line(words) == 'python -m core train "my campus" it\'s'
 
 

@@ -1,7 +1,6 @@
 """`crossval`: train and judge every fold of a dataset, or go on with a cross-validation."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from core.errors import ConfigError
 from core.evaluation import told
 from core.jobs.job import LOCAL
 from core.options import merged
+from core.system import SYSTEM
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _typed(config: CrossvalConfig) -> str:
     place = words.index("--dataset")
     dataset = words[place + 1]
     del words[place : place + 2]
-    return "python -m core crossval " + shlex.join([dataset, *words])
+    return "python -m core crossval " + SYSTEM.command_line([dataset, *words])
 
 
 def _tell(fold: int, report: "EpochReport") -> None:

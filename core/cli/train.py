@@ -1,7 +1,6 @@
 """`train`: train a model, or go on with a run."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 from core.options import merged
+from core.system import SYSTEM
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
@@ -131,7 +131,7 @@ def typed(config: TrainConfig) -> str:
     place = words.index("--dataset")
     dataset = words[place + 1]
     del words[place : place + 2]
-    return "python -m core train " + shlex.join([dataset, *words])
+    return "python -m core train " + SYSTEM.command_line([dataset, *words])
 
 
 def _line(report: "EpochReport") -> str:

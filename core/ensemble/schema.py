@@ -1,12 +1,12 @@
 """Options of `ensemble`; read by the command line and by forms, so nothing heavy here."""
 
-import shlex
 from pathlib import Path
 
 from pydantic import Field
 
 from core.model.ensemble_card import Weighing
 from core.options import OptionSchema
+from core.system import SYSTEM
 
 
 class EnsembleConfig(OptionSchema):
@@ -54,7 +54,7 @@ class EnsembleConfig(OptionSchema):
         words += ["--agree-m", f"{self.agree_m:g}"]
         if self.dataset is not None:
             words += ["--dataset", _typed(self.dataset)]
-        return shlex.join(words)
+        return SYSTEM.command_line(words)
 
 
 def _typed(path: Path) -> str:

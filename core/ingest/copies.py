@@ -16,6 +16,10 @@ from core.ingest.gather import LeftOut, Source
 Progress = Callable[[int, int], None]
 
 QUALITY = 92
+# Windows takes a file of such a name for a device, whatever its extension.
+_DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in range(10)
+}
 
 
 def copy_photos(
@@ -57,7 +61,8 @@ def copy_photos(
 def copy_names(relative: Sequence[str]) -> dict[str, str]:
     """Name the copies, all in one folder: `gate/IMG_1.HEIC.jpeg` becomes `gate_IMG_1.HEIC.jpg`.
 
-    Two that would be called the same, on any file system, are told apart by a number.
+    The names are valid on Windows too. Two that differ by case only, or not at all, get different
+    numbers.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -65,6 +70,8 @@ def copy_names(relative: Sequence[str]) -> dict[str, str]:
         parts = PurePosixPath(path).with_suffix("").parts
         # Label files read a backslash as a folder's mark, and other systems refuse some letters.
         plain = re.sub(r"[^\w.()@+ -]", "-", "_".join(parts)).strip()
+        if plain.partition(".")[0].strip().lower() in _DEVICES:
+            plain = f"_{plain}"
         name, number = plain, 1
         while name.lower() in taken:
             number += 1

@@ -193,6 +193,13 @@ def test_copies_of_equal_names_are_told_apart() -> None:
     assert list(names.values()) == ["a_b.jpg", "a_b-2.jpg", "A_b-3.jpg", "c.jpg"]
 
 
+def test_copies_have_names_that_windows_takes() -> None:
+    names = copy_names(["con.jpg", "NUL.2024.png", "gate/aux.jpg", "lpt1 .jpg", "console.jpg"])
+    assert list(names.values()) == [
+        "_con.jpg", "_NUL.2024.jpg", "gate_aux.jpg", "_lpt1.jpg", "console.jpg",
+    ]  # fmt: skip
+
+
 def test_the_command_says_what_it_did(phone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (phone / "notes.txt").write_text("hello")
     out = phone.parent / "dataset"
