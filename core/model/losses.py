@@ -62,19 +62,18 @@ class Losses:
     heading: Tensor
     place: Tensor
 
-    def values(self) -> list[float]:
-        """Total, region, position, heading, place as numbers."""
-        scalars = torch.stack([self.total, self.region, self.position, self.heading, self.place])
-        return [float(value) for value in scalars.detach().tolist()]
+    def stacked(self) -> Tensor:
+        """Total, region, position, heading, place as one tensor `(5,)`."""
+        return torch.stack([self.total, self.region, self.position, self.heading, self.place])
 
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of a step a batch is, where several processes share the step's photos.
+    """What a batch's mean losses are multiplied with, if it is one process's part of a step.
 
     Attributes:
-        photos: Its photos over the step's.
-        taught: The same of the photos that teach a position.
+        photos: Factor of the losses that every photo has.
+        taught: Factor of the losses of photos that teach a position.
     """
 
     photos: float = 1.0
@@ -94,9 +93,8 @@ def multi_task_loss(
 ) -> Losses:
     """Add up the weighted losses of all tasks, each a mean over the batch times the batch's share.
 
-    So the losses of all shares of a step add up to the means over the whole step. Regression errors
-    are taken in float32 whatever the autocast precision: squares of small normalised distances
-    would drown in bfloat16's 8 bits.
+    Regression errors are taken in float32 whatever the autocast precision: squares of small
+    normalised distances would drown in bfloat16's 8 bits.
 
     What is read off the place head is taught as the answer of the mode at the truth: choosing the
     mode is the place loss's business.

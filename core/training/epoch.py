@@ -6,16 +6,15 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from core.errors import RunError
 from core.model.losses import Share, multi_task_loss
 from core.training.batches import steps_per_epoch
 from core.training.feature_cache import plain_features
-from core.training.gradients import add_up_gradients, average_statistics
 from core.training.optimiser import set_rates, train_mode
+from core.training.processes import peers_alive
 from core.training.report import EpochReport, StepReport, TaskLosses, Validation
 from core.training.schedule import plateau_after, rate_factor
 from core.training.session import Session
@@ -23,6 +22,42 @@ from core.training.stages import Lesson, Lessons, StagePlan, known_metadata, les
 from core.training.state import Learner
 from core.training.trackers import Tracker
 from core.training.validate import improves, validate
+
+
+class StepLosses(nn.Module):
+    """The network and its losses as one module: the whole forward pass of a step.
+
+    DDP averages gradients over the processes. Each process's losses are therefore weighted by its
+    photos times the number of processes over the step's photos, and those of positions likewise by
+    the photos that teach one: the average is the gradient of the mean over the whole step, however
+    unequal the parts are.
+    """
+
+    def __init__(self, session: Session) -> None:
+        """Take the network, its targets and its options from `session`."""
+        super().__init__()
+        self.model = session.model
+        self._compute, self._data, self._config = session.compute, session.data, session.config
+        self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
+        data, config, device = self._data, self._config, self._compute.device
+        targets = data.targets(lesson.batch.rows, lesson.batch.heading_deg)
+        targets = replace(targets, mix=lesson.mix).to(device)
+        region, heading = known_metadata(targets, lesson.draws, config.p_known)
+        features = lesson_features(lesson, self.model, self._compute)
+        outputs = self.model.heads(features, region, heading)
+        place_head, spread_m = self.model.place_head, data.normaliser.spread
+        return multi_task_loss(
+            outputs, targets, config.loss, place_head, self._share(lesson), spread_m
+        ).stacked()
+
+    def _share(self, lesson: Lesson) -> Share:
+        own, step = lesson.batch.rows, lesson.step_rows
+        count = self._compute.processes.count
+        taught = float(self._taught[own].sum()) / max(1.0, float(self._taught[step].sum()))
+        return Share(count * len(own) / len(step), count * taught)
 
 
 class EpochWork:
@@ -37,7 +72,7 @@ class EpochWork:
         photos = len(session.data.rows["train"])
         self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
         self._frozen_features = self._features() if plan.rates.backbone is None else None
-        self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
+        self._losses = session.processes.parallel(StepLosses(session))
         self._started = 0.0
 
     def run(self, trackers: list[Tracker]) -> EpochReport:
@@ -69,54 +104,23 @@ class EpochWork:
         return lr
 
     def _learn(self, lesson: Lesson) -> list[float]:
-        """Learn from one step; returns the losses of the whole step."""
-        session, config = self.session, self.session.config
-        self.learner.optimiser.zero_grad(set_to_none=True)
-        share = self._share(lesson)
-        # The losses are told before any gradient: a process that failed in its passes says so
-        # here, where the others hear it, and not amid the gradients, where they would wait.
-        losses = session.processes.total(self._pass(lesson, share))
-        self._check_finite(losses[0])
-        add_up_gradients(session.model, session.processes)
-        average_statistics(session.model, share.photos, session.processes)
-        scaler = session.compute.scaler
-        scaler.unscale_(self.learner.optimiser)
-        if config.clip_norm is not None:
-            nn.utils.clip_grad_norm_(session.model.parameters(), config.clip_norm)
-        scaler.step(self.learner.optimiser)
+        """Learn from one step; return the losses of the whole step."""
+        session, optimiser = self.session, self.learner.optimiser
+        scaler, clip_norm = session.compute.scaler, session.config.clip_norm
+        optimiser.zero_grad(set_to_none=True)
+        with peers_alive():
+            losses = self._losses(lesson)
+            scaler.scale(losses[0]).backward()
+        values = session.processes.mean(losses.detach().tolist())
+        self._check_finite(values[0])
+        scaler.unscale_(optimiser)
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(session.model.parameters(), clip_norm)
+        scaler.step(optimiser)
         scaler.update()
         if session.average is not None:
             session.average.update(session.model, session.progress.all_steps)
-        return losses
-
-    def _share(self, lesson: Lesson) -> Share:
-        """Which part of the step this process's photos are."""
-        own, step = lesson.batch.rows, lesson.step_rows
-        taught = float(self._taught[own].sum()) / max(1.0, float(self._taught[step].sum()))
-        return Share(len(own) / len(step), taught)
-
-    def _pass(self, lesson: Lesson, share: Share) -> list[float]:
-        """Pass forward and back; returns this process's share of the losses."""
-        session, scaler = self.session, self.session.compute.scaler
-        if not len(lesson.batch.rows):
-            # A scaler that never scaled anything cannot take part in the step.
-            scaler.scale(torch.zeros(1, device=session.compute.device))
-            return [0.0] * len(session.progress.sums)
-        targets = session.data.targets(lesson.batch.rows, lesson.batch.heading_deg)
-        targets = replace(targets, mix=lesson.mix).to(session.compute.device)
-        region, heading = known_metadata(targets, lesson.draws, session.config.p_known)
-        features = lesson_features(lesson, session.model, session.compute)
-        outputs = session.model.heads(features, region, heading)
-        losses = multi_task_loss(
-            outputs,
-            targets,
-            session.config.loss,
-            session.model.place_head,
-            share,
-            session.data.normaliser.spread,
-        )
-        scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
-        return losses.values()
+        return values
 
     def _check_finite(self, loss: float) -> None:
         progress = self.session.progress
@@ -161,6 +165,8 @@ class EpochWork:
 
     def _features(self) -> NDArray[np.float32]:
         session = self.session
+        # BatchNorm's statistics differ between processes on a CPU.
+        session.processes.broadcast(session.judged.buffers())
         # A request to stop waits until the epoch is validated and saved.
         return plain_features(
             session.judged,

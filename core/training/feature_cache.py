@@ -15,7 +15,6 @@ from core.training.batches import Batch, augmented, plain
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.schema import TrainConfig
-from core.training.sharing import reunited, shared
 
 Watch = Callable[[int, int], None]
 
@@ -44,31 +43,32 @@ class FeatureViews:
 def compute_features(
     model: BearingsModel,
     compute: Compute,
-    batches: list[Rows],
+    rows: Rows,
+    batch_size: int,
     load: Callable[[Rows], Batch],
     watch: Watch | None = None,
 ) -> tuple[NDArray[np.float32], Floats]:
-    """Run the backbone in evaluation mode; returns features `(n, width)` and headings `(n,)`.
+    """Run the backbone in evaluation mode; return features `(n, width)` and headings `(n,)`.
 
-    Several processes share every batch, and each of them gets the features of all photos. `watch`
-    is called for as many batches on all of them.
+    Several processes share the rows, and each of them gets the features of all photos. All of them
+    call `watch` equally often.
     """
     model.eval()
     processes = compute.processes
+    parts = np.array_split(rows, processes.count)  # the first one is the longest
     features, headings = [np.empty((0, model.width), np.float32)], [np.empty(0)]
     with torch.no_grad():
-        for done, rows in enumerate(batches):
+        for start in range(0, len(parts[0]), batch_size):
             if watch is not None:
-                watch(done, len(batches))
-            own = shared(rows, processes.rank, processes.count)
-            if len(own):
-                batch = load(own)
+                watch(start // batch_size, -(-len(parts[0]) // batch_size))
+            part = parts[processes.rank][start : start + batch_size]
+            if len(part):
+                batch = load(part)
                 features.append(compute.features(model, batch.photos).cpu().numpy())
                 headings.append(batch.heading_deg)
-    sizes = [len(rows) for rows in batches]
     return (
-        reunited(processes.gather(np.concatenate(features)), sizes),
-        reunited(processes.gather(np.concatenate(headings)), sizes),
+        np.concatenate(processes.exchange(np.concatenate(features))),
+        np.concatenate(processes.exchange(np.concatenate(headings))),
     )
 
 
@@ -81,12 +81,12 @@ def cache_views(
 ) -> FeatureViews:
     """Compute `config.stage1.views` augmented views of the training part."""
     rows = data.rows["train"]
-    batches = in_batches(rows, config.batch_size)
     views = [
         compute_features(
             model,
             compute,
-            batches,
+            rows,
+            config.batch_size,
             lambda part, view=view: augmented(  # type: ignore[misc]
                 data, part, config.augment, model.input_size, config.seed, view
             ),
@@ -110,13 +110,9 @@ def plain_features(
     features, _ = compute_features(
         model,
         compute,
-        in_batches(rows, batch_size),
+        rows,
+        batch_size,
         lambda part: plain(data, part, model.input_size, crop),
         watch,
     )
     return features
-
-
-def in_batches(rows: Rows, batch_size: int) -> list[Rows]:
-    """Cut rows, in order, into batches."""
-    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

@@ -63,7 +63,7 @@ def fit(
     """
     with (
         open_processes(device_kind(config.device)) as processes,
-        processes.shared_fate(),
+        processes.failures_shared(),
         _opened(config, resume, processes) as run,
         Interruption(run) as interruption,
     ):

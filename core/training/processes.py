@@ -1,60 +1,64 @@
-"""The processes that train one network together: how they agree, wait, and fail together.
+"""The processes that train one network together, by torch's DistributedDataParallel (DDP).
 
-They talk over two groups. Gradients travel on torch's default group (nccl between GPUs, gloo
-between CPUs). Everything else travels as small messages on a gloo group of our own, by one verb,
-`exchange`, in which all take part. A process that fails says so in its next exchange, whatever the
-others expect to hear there, so that all of them end with the reason and none waits for ever.
+Gradients travel on a group of the device's own backend (nccl between GPUs, gloo between CPUs),
+everything else on a gloo group as small Python objects, by `exchange`, in which all take part.
+A process that fails writes the reason into torch's store and closes its connections; the others
+notice that at once and raise PeerFailed with the reason. If the process cannot close them, because
+its machine is gone, the launcher ends the others, or the timeouts below do.
 """
 
-import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
+from timm.layers.norm_act import convert_sync_batchnorm
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 from core.errors import ConfigError
+from core.model.network import BearingsModel
 from core.training.interrupt import TrainingInterrupted
 from core.training.launched import PeerFailed, launched_count, launched_local_rank
 
 Work = TypeVar("Work")
-Bytes = NDArray[np.uint8]
 
-# While one process decodes a large campus the others wait. A process that dies closes its
-# connections and a machine that dies is noticed by torchrun: neither is waited for.
+# While one process decodes a large campus the others wait.
 PATIENCE = timedelta(hours=12)
-# Most messages fit into one round of this many bytes; a longer one takes a second round.
-_FRAME = 512
-_HEAD = 8
+# All processes begin a step together, so that none waits longer than one of them computes.
+STEP_PATIENCE = timedelta(minutes=10)
 # What torch needs to bring processes together.
 _LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_FAILURE = "bearings/failure"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Processes:
-    """This process's place among all that train one network.
+    """All processes that train one network, and which of them this one is.
 
     Attributes:
-        rank: Its number; 0 is the main process, the only one that writes.
-        count: How many there are.
-        local_rank: Its number on its machine.
-        control: The group that messages travel on; None where there is only one process.
+        rank: Number of this process; 0 is the main process, the only one that writes.
+        count: How many processes there are.
+        local_rank: Number of this process on its machine.
+        control: The group of `exchange`; None in a single process.
+        gradients: The group of DDP; None in a single process.
     """
 
     rank: int = 0
     count: int = 1
     local_rank: int = 0
     control: dist.ProcessGroup | None = None
+    gradients: dist.ProcessGroup | None = None
 
     def __post_init__(self) -> None:
-        """Reject a place that does not exist, and several processes that cannot talk."""
+        """Reject a rank that does not exist, and several processes without a group."""
         if not 0 <= self.rank < self.count or (self.control is None) != (self.count == 1):
             raise ValueError(f"process {self.rank} of {self.count} with group {self.control}")
 
@@ -63,47 +67,82 @@ class Processes:
         """Whether this process is the one that writes and talks to the user."""
         return self.rank == 0
 
-    def exchange(self, message: Any = None) -> list[Any]:  # noqa: ANN401 - anything JSON can say
-        """Tell all processes something and hear what each says, by rank; waits for all of them.
+    def share(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return this process's part of a step, or of anything aligned with it.
+
+        Parts differ in length by one at most; no photo is left out and none is repeated.
+        """
+        return rows[self.rank :: self.count]
+
+    def exchange(self, message: Any = None) -> list[Any]:  # noqa: ANN401 - any Python object
+        """Send an object to all processes and return those of all, by rank.
 
         Raises:
-            PeerFailed: A process said that it failed, or ended without a word.
+            PeerFailed: Another process failed or is gone.
         """
         if self.control is None:
             return [message]
-        heard = self._hear_all({"said": message})
-        failed = [words["failed"] for words in heard if "failed" in words]
-        if failed:
-            raise PeerFailed("; ".join(failed))
-        return [words["said"] for words in heard]
+        messages: list[Any] = [None] * self.count
+        with peers_alive():
+            dist.all_gather_object(messages, message, group=self.control)
+        return messages
 
-    def from_main(self, message: Any = None) -> Any:  # noqa: ANN401 - anything JSON can say
-        """What the main process says; the others' own message is not looked at."""
+    def from_main(self, message: Any = None) -> Any:  # noqa: ANN401 - any Python object
+        """Return the main process's message; that of the others is ignored."""
         return self.exchange(message if self.is_main else None)[0]
 
-    def total(self, values: list[float]) -> list[float]:
-        """Add up numbers over all processes, in the order of their ranks."""
-        return [sum(each) for each in zip(*self.exchange(values), strict=True)]
+    def mean(self, values: list[float]) -> list[float]:
+        """Average numbers over all processes."""
+        columns = zip(*self.exchange(values), strict=True)
+        return [sum(column) / self.count for column in columns]
 
-    def gather(self, part: NDArray[Any]) -> list[NDArray[Any]]:
-        """The arrays of all processes by rank; their first axes may differ in length."""
-        if self.control is None:
-            return [part]
-        shapes = self.exchange(list(part.shape))
-        content = np.frombuffer(np.ascontiguousarray(part).tobytes(), np.uint8)
-        item = part.dtype.itemsize
-        lengths = [item * int(np.prod(shape)) for shape in shapes]
-        heard = self._gather_bytes(content, max(lengths))
-        return [
-            each[:length].view(part.dtype).reshape(shape)
-            for each, length, shape in zip(heard, lengths, shapes, strict=True)
-        ]
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite tensors on all processes by the main process's."""
+        if self.gradients is None:
+            return
+        for tensor in tensors:
+            # Other memory formats cannot be sent as they are.
+            sent = tensor.detach().contiguous()
+            with peers_alive():
+                dist.broadcast(sent, 0, group=self.gradients)
+            tensor.detach().copy_(sent)
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """Wrap a module so that its backward pass averages gradients over all processes.
+
+        In every forward pass the buffers of the main process replace those of the others.
+        """
+        if self.gradients is None:
+            return module
+        # The heads that a configuration leaves without a loss have no gradient.
+        with peers_alive():
+            return DistributedDataParallel(
+                module, process_group=self.gradients, find_unused_parameters=True
+            )
+
+    def synchronise_batchnorm(self, model: BearingsModel, device: torch.device) -> str | None:
+        """Let BatchNorm see the photos of all processes, on GPUs; return what the log should say.
+
+        torch has no such layer for CPUs. There each process normalises by its own photos, and the
+        running statistics are those of the main process.
+        """
+        if self.count == 1 or not any(isinstance(m, _BatchNorm) for m in model.modules()):
+            return None
+        if device.type != "cuda":
+            return (
+                f"BatchNorm normalises by the photos of each of the {self.count} processes alone, "
+                "because torch has no synchronised BatchNorm on a CPU; the running statistics are "
+                "those of the main process"
+            )
+        # timm's own: torch's would drop the activation inside timm's normalisation layers.
+        convert_sync_batchnorm(model, self.gradients)  # type: ignore[no-untyped-call]
+        return "BatchNorm normalises by the photos of all processes"
 
     def in_turn(self, work: Callable[[], Work]) -> Work:
-        """Do the same on every process: the main one first, then one on each other machine.
+        """Do the same work on every process: the main one first, then one on each other machine.
 
-        What the first one leaves on disk (decoded photos, downloaded weights) the others find. In
-        the second turn machines that share no disk make their own; whoever is left follows.
+        The others find what the first one leaves on disk (decoded photos, downloaded weights). In
+        the second turn machines that share no disk make their own; the rest follow.
         """
         turns = 3
         turn = 0 if self.is_main else 1 if self.local_rank == 0 else 2
@@ -115,50 +154,30 @@ class Processes:
         return done
 
     @contextmanager
-    def shared_fate(self) -> Iterator[None]:
-        """Let the others know where this process fails or its reader leaves.
+    def failures_shared(self) -> Iterator[None]:
+        """Store why this process fails, or that its caller leaves, for the others to raise.
 
-        A failure that another process told of, and a stop that all agreed on, are known to them. A
-        second Ctrl-C ends at once: the closed connection tells.
+        Failures of others, and stops that all agreed on, are known already.
         """
         try:
             yield
         except (PeerFailed, TrainingInterrupted, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            self._tell(error)
+            if self.control is not None:
+                left = isinstance(error, GeneratorExit)
+                why = "its caller left" if left else f"{type(error).__name__}: {error}"
+                who = f"process {self.rank} of {self.count} on {socket.gethostname()}"
+                _store().set(_FAILURE, f"{who} failed: {why}")
             raise
 
-    def _tell(self, error: BaseException) -> None:
-        if self.control is None:
-            return
-        what = "its reader left" if isinstance(error, GeneratorExit) else _described(error)
-        who = f"process {self.rank} of {self.count} on {socket.gethostname()}"
-        try:
-            self._hear_all({"failed": f"{who} failed: {what}"})
-        except PeerFailed:
-            return  # nobody is left to be told
-
-    def _hear_all(self, words: dict[str, Any]) -> list[dict[str, Any]]:
-        content = np.frombuffer(json.dumps(words).encode(), np.uint8)
-        head = np.frombuffer(np.int64(len(content)).tobytes(), np.uint8)
-        frames = self._gather_bytes(np.concatenate([head, content])[:_FRAME], _FRAME)
-        lengths = [int(frame[:_HEAD].view(np.int64)[0]) for frame in frames]
-        heard = [frame[_HEAD:] for frame in frames]
-        if max(lengths) > _FRAME - _HEAD:
-            heard = self._gather_bytes(content, max(lengths))
-        return [
-            json.loads(each[:length].tobytes()) for each, length in zip(heard, lengths, strict=True)
-        ]
-
-    def _gather_bytes(self, content: Bytes, size: int) -> list[Bytes]:
-        """Bytes of all processes, each padded to `size`."""
-        own = torch.zeros(size, dtype=torch.uint8)
-        own[: len(content)] = torch.from_numpy(content.copy())
-        heard = [torch.empty_like(own) for _ in range(self.count)]
-        with peers_alive():
-            dist.all_gather(heard, own, group=self.control)
-        return [each.numpy() for each in heard]
+    def leave(self) -> None:
+        """Leave the groups, which closes this process's connections."""
+        for group in (self.control, self.gradients):
+            if group is not None:
+                dist.destroy_process_group(group)
+        # A connection is closed when nothing refers to its group.
+        self.control = self.gradients = None
 
 
 ALONE = Processes()
@@ -166,14 +185,15 @@ ALONE = Processes()
 
 @contextmanager
 def peers_alive() -> Iterator[None]:
-    """Turn what torch says when another process is gone into PeerFailed."""
+    """Raise PeerFailed in place of torch's errors about a process that is gone."""
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+        text = str(error)
+        if not (isinstance(error, dist.DistError) or "gloo" in text.lower()):
+            raise
         raise PeerFailed(
-            f"another process of this run ended without a word ({reason}): it was killed, or its "
-            "own output says why"
+            _failure() or f"another process of this run was killed ({text})"
         ) from error
 
 
@@ -181,8 +201,8 @@ def peers_alive() -> Iterator[None]:
 def open_processes(device: str) -> Iterator[Processes]:
     """Join the processes that train together on devices of a kind, and leave them at the end.
 
-    They are those of torch's default group where there is one, which is left alone, or else those
-    that torchrun or accelerate started. All of them must call this at the same time.
+    They are those of torch's default group if there is one, which is left alone, or else those that
+    torchrun or accelerate started. All of them must call this at the same time.
 
     Raises:
         ConfigError: The launcher did not say where the main process is.
@@ -190,11 +210,12 @@ def open_processes(device: str) -> Iterator[Processes]:
     """
     own = not dist.is_initialized() and _launched()
     if own:
-        with peers_alive():
-            dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        dist.init_process_group("gloo")
+    processes = _joined(device)
     try:
-        yield _place_in_group()
+        yield processes
     finally:
+        processes.leave()
         if own:
             dist.destroy_process_group()
 
@@ -210,14 +231,29 @@ def _launched() -> bool:
     return not missing
 
 
-def _place_in_group() -> Processes:
+def _joined(device: str) -> Processes:
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return ALONE
     with peers_alive():
+        if dist.get_rank() == 0:
+            _store().delete_key(_FAILURE)  # of an earlier run of these processes
         control = dist.new_group(backend="gloo", timeout=PATIENCE)
-    assert isinstance(control, dist.ProcessGroup)  # every process is a member
-    return Processes(dist.get_rank(), dist.get_world_size(), launched_local_rank(), control)
+        backend = "nccl" if device == "cuda" else "gloo"
+        gradients = dist.new_group(backend=backend, timeout=STEP_PATIENCE)
+    assert isinstance(control, dist.ProcessGroup)  # every process is a member of both
+    assert isinstance(gradients, dist.ProcessGroup)
+    rank, count = dist.get_rank(), dist.get_world_size()
+    return Processes(rank, count, launched_local_rank(), control, gradients)
 
 
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+def _store() -> Any:  # noqa: ANN401 - torch exports no type of it
+    return dist.distributed_c10d._get_default_store()
+
+
+def _failure() -> str:
+    """Why another process failed, if it said so."""
+    try:
+        store = _store()
+        return store.get(_FAILURE).decode() if store.check([_FAILURE]) else ""
+    except RuntimeError:
+        return ""  # the process that keeps the store is gone

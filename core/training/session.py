@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from core.dataset.splits import Split
-from core.errors import RunError, SplitError
+from core.errors import ConfigError, RunError, SplitError
 from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
@@ -22,7 +22,6 @@ from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
 from core.training.feature_cache import Watch
 from core.training.finish import check_refinement
-from core.training.gradients import share_weights, synchronise_batchnorm
 from core.training.interrupt import Interruption
 from core.training.preparing import watch_preparation
 from core.training.processes import ALONE, Processes
@@ -201,9 +200,14 @@ def _take_part(
 ) -> None:
     """Make the network one of several that learn together: same weights, dropout of its own."""
     processes, photos = compute.processes, len(data.rows["train"])
-    share_weights(model, processes)
+    processes.broadcast(model.state_dict().values())
     smallest = photos // steps_per_epoch(photos, config.photos_per_step(photos))
-    said = synchronise_batchnorm(model, compute.device, smallest, processes.count)
+    if smallest < processes.count:
+        raise ConfigError(
+            f"a step of {smallest} photos leaves some of {processes.count} processes none: raise "
+            "batch_size, lower least_steps or start fewer processes"
+        )
+    said = processes.synchronise_batchnorm(model, compute.device)
     if said is not None and processes.is_main:
         run.log(said)
     if not processes.is_main:

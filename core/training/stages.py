@@ -21,7 +21,6 @@ from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
 from core.training.report import StageName
 from core.training.schema import TrainConfig
-from core.training.sharing import shared
 
 # Keeps this stream of random numbers apart from those of `batches` and `feature_cache`.
 _KNOWN = 4
@@ -64,7 +63,7 @@ class Lesson:
     """One step's photos, ready for the network.
 
     Attributes:
-        batch: This process's photos, perhaps none.
+        batch: This process's photos.
         features: Their pooled features `(b, width)`, where they were computed before.
         draws: `(b, 2)` uniform numbers that decide which metadata is known.
         step_rows: Row numbers of all processes' photos of this step.
@@ -102,7 +101,7 @@ class CachedLessons:
             places, self.config.photos_per_step(len(places)), self.config.seed, epoch
         )
         for step, whole in enumerate(order[first_step:], first_step):
-            part = shared(whole, self.processes.rank, self.processes.count)
+            part = self.processes.share(whole)
             features = torch.from_numpy(self.views.features[view[part], part])
             batch = Batch(self.views.rows[part], nothing, self.views.heading_deg[view[part], part])
             draws = _draws(self.config.seed, epoch, step, len(whole), self.processes)
@@ -121,13 +120,13 @@ class PhotoLessons:
 
     def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
         """The steps of an epoch from `first_step` on."""
-        config, rank, count = self.config, self.processes.rank, self.processes.count
+        config = self.config
         rows = self.data.rows["train"]
         order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
         batches = (
             augmented(
                 self.data,
-                shared(whole, rank, count),
+                self.processes.share(whole),
                 config.augment,
                 self.input_size,
                 config.seed,
@@ -158,7 +157,7 @@ def _draws(
 ) -> NDArray[np.float32]:
     """This process's share `(b, 2)` of a step's draws, which do not depend on the processes."""
     rng = np.random.default_rng([seed, _KNOWN, epoch, step])
-    return shared(rng.random((photos, 2), np.float32), processes.rank, processes.count)
+    return processes.share(rng.random((photos, 2), np.float32))
 
 
 def known_metadata(

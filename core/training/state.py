@@ -96,7 +96,7 @@ def random_state(processes: Processes) -> dict[str, Tensor]:
     return {
         _random_name(kind, rank): torch.from_numpy(state.copy())
         for kind, tensor in own.items()
-        for rank, state in enumerate(processes.gather(tensor.numpy()))
+        for rank, state in enumerate(processes.exchange(tensor.numpy()))
     }
 
 

@@ -119,7 +119,7 @@ def test_a_tiny_batch_is_memorised() -> None:
         losses.total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert outputs.region_logits.argmax(dim=1).tolist() == targets.region.tolist()
-    _, region, position, heading, _ = losses.values()
+    _, region, position, heading, _ = losses.stacked().tolist()
     assert region < 0.1
     assert position < 0.1
     assert heading < 0.05

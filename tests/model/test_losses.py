@@ -29,7 +29,7 @@ def test_each_loss_and_their_weighted_sum() -> None:
     config = LossConfig(region_weight=2.0, position_weight=0.5, heading_weight=3.0)
     losses = multi_task_loss(OUTPUTS, TARGETS, config)
     total = 2.0 * REGION + 0.5 * POSITION + 3.0 * HEADING
-    assert losses.values() == pytest.approx([total, REGION, POSITION, HEADING, 0.0])
+    assert losses.stacked().tolist() == pytest.approx([total, REGION, POSITION, HEADING, 0.0])
 
 
 def test_huber_is_square_near_and_straight_afar() -> None:
@@ -91,13 +91,15 @@ def _rows(which: list[int], n: int) -> tuple[Outputs, Targets]:
 @pytest.mark.parametrize("shares", [[[0, 2, 4, 6], [1, 3, 5]], [[0, 3, 6], [1], [2, 4, 5]]])
 def test_the_losses_of_shares_add_up_to_those_of_the_step(shares: list[list[int]]) -> None:
     config = LossConfig(label_smoothing=0.1, position_weight=2.0)
-    whole = multi_task_loss(*_rows(list(range(7)), 7), config).values()
+    whole = multi_task_loss(*_rows(list(range(7)), 7), config).stacked().tolist()
     parts = [
         multi_task_loss(
             *_rows(which, 7),
             config,
             share=Share(len(which) / 7, sum(photo % 3 != 0 for photo in which) / 4),
-        ).values()
+        )
+        .stacked()
+        .tolist()
         for which in shares
     ]
     assert [sum(each) for each in zip(*parts, strict=True)] == pytest.approx(whole, rel=1e-6)

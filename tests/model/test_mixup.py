@@ -96,7 +96,7 @@ def test_a_photo_all_its_own_is_as_one_unmixed(head: PlaceHead) -> None:
         losses = _loss(outputs, targets, head, mix)
         losses.total.backward()  # type: ignore[no-untyped-call]
         assert outputs.place_logits is not None
-        told.append(losses.values())
+        told.append(losses.stacked().tolist())
         logits = (outputs.region_logits, outputs.place_logits)
         gradients.append([each.grad.tolist() for each in logits if each.grad is not None])
     assert told[0] == told[1]
@@ -137,9 +137,11 @@ def test_what_two_processes_lose_adds_up(head: PlaceHead) -> None:
         own = Targets(targets.region[rows], targets.position[rows], targets.heading[rows])
         told = Outputs(*(v[rows] for v in vars(outputs).values() if v is not None))
         mix = Mix(partner[rows] - rows.start, 0.7)
-        parts.append(_loss(told, own, head, mix, Share(len(own.region) / 5, taught / 4)).values())
+        parts.append(
+            _loss(told, own, head, mix, Share(len(own.region) / 5, taught / 4)).stacked().tolist()
+        )
     sums = [sum(values) for values in zip(*parts, strict=True)]
-    assert sums == pytest.approx(whole.values(), rel=1e-5)
+    assert sums == pytest.approx(whole.stacked().tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 TinyRun = Callable[..., TrainConfig]
 SCENARIOS = Path(__file__).with_name("several_runs.py")
-# Sums of float32 in another order: 1.2e-7 was measured in losses and figures.
+# Sums of float32 in another order: 1.7e-7 was measured in losses and figures.
 TOLERANCE = 1e-5
 # AdamW makes steps of up to the learning rate of gradients that are nothing but rounding, as those
 # of the bias of attention's keys: 3e-6 was measured.
@@ -43,6 +43,7 @@ PARITY: dict[str, Any] = {
     "ema_decay": 0.9,
     "clip_norm": 0.5,  # shorter than most gradients, so that the order of clipping matters
     "farthest_spreads": 1.3,  # so that some photos teach no position
+    "least_steps": 4,  # 9 photos a step, 5 and 4 of a process
     "device": "cpu",
     "patience": 0,
 }
@@ -123,16 +124,14 @@ def test_one_of_them_writes_and_speaks(alone: RunFolder, together: tuple[RunFold
     assert ended.stderr.count("Finished after 4 epochs") == 1
 
 
-def test_a_step_with_fewer_photos_than_processes_is_learnt(
+def test_a_step_with_fewer_photos_than_processes_is_refused(
     tiny_run: TinyRun, tmp_path: Path
 ) -> None:
-    changes = PARITY | {"batch_size": 1, "stage1": Stage1Config(epochs=1, views=1)}
-    changes["stage2"] = Stage2Config(epochs=1)
-    one, two = (tiny_run(tmp_path / name / "run", **changes) for name in ("one", "two"))
-    list(fit(one))
-    ended = _train(two, tmp_path / "two")
-    assert ended.returncode == 0, ended.stderr
-    _assert_same(RunFolder(path=one.run), RunFolder(path=two.run))
+    config = tiny_run(tmp_path / "run", **(PARITY | {"batch_size": 1, "least_steps": 0}))
+    ended = _train(config, tmp_path / "options")
+    assert ended.returncode == 1
+    assert "a step of 1 photos leaves some of 2 processes none: raise batch_size" in ended.stderr
+    assert ended.stderr.count("error: ") == 1
 
 
 def _several_runs(scenario: str, folder: Path, *configs: TrainConfig) -> Ended:
@@ -186,7 +185,7 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
     ("scenario", "reason"),
     [
         ("fail", "process 1 of 2 on .* failed: MemoryError: no memory left"),
-        ("kill", "another process of this run ended without a word"),
+        ("kill", "another process of this run was killed"),
     ],
 )
 def test_what_ends_one_process_ends_the_other_with_the_reason(

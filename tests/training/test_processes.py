@@ -1,17 +1,21 @@
 """How processes agree, wait and fail together, and what a single one makes of it."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from core.errors import ConfigError
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import launched
-from core.training.gradients import synchronise_batchnorm
+from core.training.batches import epoch_order
 from core.training.launched import PeerFailed, tells, train_command
 from core.training.processes import ALONE, Processes, open_processes
 from tests.training.launch import torchrun
@@ -25,11 +29,12 @@ def test_three_processes_agree_wait_and_fail_together() -> None:
 
 
 def test_a_single_process_hears_itself() -> None:
-    part = np.arange(6.0).reshape(2, 3)
+    part, module = np.arange(6.0).reshape(2, 3), nn.Linear(2, 2)
     assert ALONE.is_main
     assert ALONE.exchange({"a": 1}) == [{"a": 1}]
-    assert ALONE.total([1.5]) == [1.5]
-    assert ALONE.gather(part)[0] is part
+    assert ALONE.mean([1.5]) == [1.5]
+    assert ALONE.share(part) == pytest.approx(part)
+    assert ALONE.parallel(module) is module
     assert ALONE.in_turn(lambda: 7) == 7
 
 
@@ -71,6 +76,15 @@ def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.Monke
     assert train_command("--run r --resume") == expected
 
 
+def _one_of(count: int, rank: int = 0) -> Processes:
+    """A process of several, whose groups are never used."""
+    group = cast("dist.ProcessGroup", None if count == 1 else object())
+    return Processes(rank, count, control=group)
+
+
+EIGHT = _one_of(8)
+
+
 def _model() -> BearingsModel:
     config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
     return BearingsModel(config, 3)
@@ -79,7 +93,7 @@ def _model() -> BearingsModel:
 def test_batchnorm_sees_all_photos_on_gpus_and_answers_as_before() -> None:
     model, images = _model().eval(), torch.randn(2, 3, 32, 32)
     before, names = model(images), list(model.state_dict())
-    said = synchronise_batchnorm(model, torch.device("cuda"), 8, 8)
+    said = EIGHT.synchronise_batchnorm(model, torch.device("cuda"))
     assert said == "BatchNorm normalises by the photos of all processes"
     kinds = {type(module) for module in model.modules()}
     assert not any(issubclass(kind, nn.BatchNorm2d) for kind in kinds)
@@ -90,11 +104,17 @@ def test_batchnorm_sees_all_photos_on_gpus_and_answers_as_before() -> None:
 
 
 def test_batchnorm_on_a_cpu_is_owned_up_to() -> None:
-    said = synchronise_batchnorm(_model(), torch.device("cpu"), 8, 8)
+    said = EIGHT.synchronise_batchnorm(_model(), torch.device("cpu"))
     assert said is not None
     assert "each of the 8 processes alone" in said
 
 
-def test_synchronised_batchnorm_refuses_steps_that_leave_a_process_out() -> None:
-    with pytest.raises(ConfigError, match="a step of 7 photos"):
-        synchronise_batchnorm(_model(), torch.device("cuda"), 7, 8)
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 9))
+def test_every_photo_of_a_step_goes_to_one_process(
+    photos: int, batch_size: int, count: int
+) -> None:
+    for step in epoch_order(np.arange(photos), batch_size, 3, 1):
+        parts = [_one_of(count, rank).share(step) for rank in range(count)]
+        assert sorted(np.concatenate(parts)) == sorted(step)
+        sizes = [len(part) for part in parts]
+        assert max(sizes) - min(sizes) <= 1
