@@ -14,8 +14,9 @@ import streamlit as st
 
 from app.photo import Photo
 from app.time_left import Likeness, Pace, paces
-from app.workspace import label_files, run_of
+from app.workspace import run_of
 from core.dataset.labels import Dataset, read_dataset
+from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, SplitError
 from core.jobs.follow import read_events
@@ -54,20 +55,21 @@ def dataset(folder: Path) -> Dataset:
     Raises:
         LabelError, FrameError: As `read_dataset`.
     """
-    home = folder.parent if folder.is_file() else folder
-    watched = [home / name for name in ("campus.toml", "images", REPAIRS_FILE)]
-    watched += [folder] if folder.is_file() else label_files(home)
-    return _dataset(folder, stamp(*watched))
+    return _dataset(folder, _state(folder))
 
 
-def split(data: Dataset, protocol: str, seed: int) -> "Split":
+def split(folder: Path, protocol: str, seed: int) -> "Split":
     """A named split of a data set; fold 0 of `region`, which exists as folds only.
 
     Raises:
+        LabelError, FrameError: As `read_dataset`.
         SplitError: The protocol does not fit the data set.
     """
-    key = stamp(*label_files(data.root), data.root / "images", data.root / REPAIRS_FILE)
-    return _split(data, str(data.root), key, protocol, seed)
+    return _split(dataset(folder), folder, _state(folder), protocol, seed)
+
+
+def _state(folder: Path) -> Stamp:
+    return (*dataset_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
 
 
 def card(folder: Path) -> Card:
@@ -190,7 +192,7 @@ def _dataset(folder: Path, key: Stamp) -> Dataset:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
-def _split(_data: Dataset, root: str, key: Stamp, protocol: str, seed: int) -> "Split":
+def _split(_data: Dataset, folder: Path, key: Stamp, protocol: str, seed: int) -> "Split":
     from core.dataset.protocols import make_split
 
     if protocol == "region":

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.cached import Stamp, stamp
+from app.cached import Stamp
 from core.audit.schema import AuditConfig
-from core.dataset.layout import dataset_folder, find_label_files
-from core.errors import LabelError
+from core.dataset.layout import dataset_state
 
 if TYPE_CHECKING:
     from core.audit.rows import LabelRows
@@ -31,7 +30,7 @@ class _Place:
 
 def known(source: Path, photos: bool) -> "Audit | None":
     """The audit of a data set (a folder or a CSV file) as it is now; None where none was made."""
-    return _place(source, _state(source), photos).made
+    return _place(source, dataset_state(source), photos).made
 
 
 def audit(source: Path, photos: bool, progress: "Progress", photo_progress: "Progress") -> "Audit":
@@ -48,7 +47,7 @@ def audit(source: Path, photos: bool, progress: "Progress", photo_progress: "Pro
     """
     from core.audit import run
 
-    place = _place(source, _state(source), photos)
+    place = _place(source, dataset_state(source), photos)
     with place.lock:
         if place.made is None:
             config = AuditConfig(dataset=source, photos=photos)
@@ -62,17 +61,7 @@ def rows(source: Path) -> "LabelRows":
     Raises:
         LabelError: As `read_rows`.
     """
-    return _rows(source, _state(source))
-
-
-def _state(source: Path) -> Stamp:
-    folder = dataset_folder(source)
-    try:
-        labels = [file.path for file in find_label_files(source)[0]]
-    except LabelError:
-        # What is wrong is said by whoever reads them.
-        labels = []
-    return stamp(*labels, folder / "campus.toml", folder / "images")
+    return _rows(source, dataset_state(source))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -51,7 +51,7 @@ elif section == "Labels":
 else:
     with st.container(horizontal=True):
         protocol, seed = controls.pick_split(), controls.pick_seed()
-    split = cached.split(data, protocol, seed)
+    split = cached.split(path, protocol, seed)
     facts = audit.split_facts(data, split)
     with st.container(horizontal=True):
         for part, size in facts.sizes.items():

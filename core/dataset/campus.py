@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.dataset.clean import region_ids
+from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
 
-CAMPUS_FILE = "campus.toml"
 # Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
 ASSUMED_HFOV_DEG = 65.0
 RECOGNISED_SHARE = 0.99

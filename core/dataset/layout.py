@@ -4,6 +4,7 @@ Names are compared as sets of words, so that `labels_train.csv`, `train_label.cs
 `Train/labels.csv` are one thing, and `images_train/`, `train_images/` and `train/images/` another.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from pathlib import Path
 
 from core.errors import LabelError
 
+CAMPUS_FILE = "campus.toml"
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+DatasetState = tuple[tuple[str, int, int], ...]
 
 _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 _PARTS |= {"validation": "val", "test": "test", "testing": "test"}
@@ -74,6 +78,44 @@ def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]
     return tuple(files), tuple(notes)
 
 
+def dataset_state(source: Path) -> DatasetState:
+    """The state of every file and folder that a dataset is read from, but `repairs.csv`.
+
+    Datasets of equal states are read alike. Photos are watched by the times of their folders; in
+    the dataset's own folder, which also holds the store and the repairs, by their names.
+
+    Args:
+        source: A dataset folder, or one CSV file.
+
+    Returns:
+        `(path, time of change in ns, size or number of photos)`; empty if there is no label file.
+    """
+    root = dataset_folder(source)
+    try:
+        files, _ = find_label_files(source)
+    except LabelError:
+        return ()
+    watched = {file.path for file in files} | {root / CAMPUS_FILE}
+    folders = {folder for file in files for folder in file.folders} - {root}
+    for folder in (*folders, root):
+        # Photos are looked for one level deeper.
+        folders.update(_subfolders(folder))
+    state = [
+        (str(path), status.st_mtime_ns, status.st_size if path in watched else 0)
+        for path in sorted(watched | folders)
+        if (status := _status(path)) is not None
+    ]
+    photos = sorted(path.name for path in root.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+    return (*state, ("\t".join(photos), 0, len(photos)))
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
 def _preferred(paths: list[Path], root: Path, notes: list[str]) -> Path:
     updated = [path for path in paths if "updated" in _words(path.stem)]
     chosen = updated or paths
@@ -106,10 +148,16 @@ def _photo_folders(root: Path, part: str) -> tuple[Path, ...]:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    for folder in sorted(root.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
-            yield folder
-            yield from sorted(f for f in folder.iterdir() if f.is_dir())
+    for folder in _subfolders(root):
+        yield folder
+        yield from sorted(f for f in folder.iterdir() if f.is_dir())
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Folders directly in a folder, by name, but hidden ones."""
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
 
 
 def _words(name: str) -> set[str]:

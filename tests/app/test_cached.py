@@ -1,11 +1,13 @@
 """What pages share is read again when its files change."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from app import cached
+from app import cached, cached_audit
+from core.dataset.repairs import Repair, now, write_repairs
 
 
 @pytest.mark.parametrize("named", ["", "labels.csv"])
@@ -19,3 +21,65 @@ def test_changed_labels_are_read_again(small_campus: Path, named: str) -> None:
     labels.to_csv(small_campus / "labels.csv", index=False)
     after = cached.dataset(path)
     assert (after.headings_deg != before.headings_deg).sum() == 1
+
+
+def _in_parts(campus: Path) -> Path:
+    """The small campus in the course's layout: labels and photos of two parts."""
+    table = pd.read_csv(campus / "labels.csv")
+    photos = (campus / "images").rename(campus / "images_train")
+    (campus / "images_val").mkdir()
+    for part, rows in (("train", table.iloc[::2]), ("val", table.iloc[1::2])):
+        rows.to_csv(campus / f"labels_{part}.csv", index=False)
+    for name in table["filename"].iloc[1::2]:
+        (photos / name).rename(campus / "images_val" / name)
+    (campus / "labels.csv").unlink()
+    return campus
+
+
+def _beside_its_labels(campus: Path) -> Path:
+    """The small campus with its photos in the folder of the label file."""
+    for photo in (campus / "images").iterdir():
+        photo.rename(campus / photo.name)
+    (campus / "images").rmdir()
+    return campus
+
+
+@pytest.mark.parametrize("arranged", [lambda campus: campus, _in_parts, _beside_its_labels])
+def test_a_photo_that_is_put_back_is_read_again(
+    make_campus: Callable[..., Path], tmp_path: Path, arranged: Callable[[Path], Path]
+) -> None:
+    # One row in a hundred may be left out, no more.
+    campus = arranged(make_campus(tmp_path / "campus", spots=13))
+    photo = sorted(campus.rglob("*.jpg"))[-1]
+    photo.rename(tmp_path / "elsewhere.jpg")
+    data, rows = cached.dataset(campus), cached_audit.rows(campus)
+    assert data.excluded["reason"].tolist() == ["photo missing"]
+    assert (rows.text["photo_fault"] != "").sum() == 1
+    (tmp_path / "elsewhere.jpg").rename(photo)
+    after = cached.dataset(campus)
+    assert after.excluded.empty
+    assert (cached_audit.rows(campus).text["photo_fault"] == "").all()
+    assert cached.dataset(campus) is after
+
+
+def test_a_decision_about_labels_asks_for_no_other_audit(small_campus: Path) -> None:
+    """It is stored beside the labels, and the audit goes by the label files alone."""
+    before, read = cached_audit.rows(small_campus), cached.dataset(small_campus)
+    write_repairs(
+        small_campus,
+        [
+            Repair(
+                "labels.csv",
+                "img_0000.jpg",
+                "far",
+                "angle",
+                "20",
+                "30",
+                "rejected",
+                "person",
+                now(),
+            )
+        ],
+    )
+    assert cached_audit.rows(small_campus) is before
+    assert cached.dataset(small_campus) is not read
