@@ -1,5 +1,6 @@
 """Evaluation: a checkpoint judged on photos, given no truth, written as report, table and plots."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,15 @@ import pandas as pd
 from core.dataset.leak import nearest_training_m
 from core.dataset.prepare import prepare_dataset
 from core.dataset.store import PhotoStore
+from core.errors import ConfigError
 from core.evaluation.flagged import Flagged
 from core.evaluation.grounds import Grounds
 from core.evaluation.intervals import group_photos
+from core.evaluation.judged import read_report
 from core.evaluation.judgement import Judgement
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, make_report
-from core.evaluation.schema import Clusters, EvaluateConfig
+from core.evaluation.schema import Clusters, EvaluateConfig, Part
 from core.evaluation.selection import Selection, select
 from core.evaluation.table import prediction_table, write_table
 from core.evaluation.trained import run_of, trained_dataset
@@ -80,14 +83,33 @@ def evaluate(
     grounds = _grounds(predictor, selection, config.by, flagged)
     report = make_report(judgement, baselines, selection, dataset, predictor, grounds)
     table = prediction_table(judgement, selection, predictor.gallery)
-    name = f"{dataset.root.resolve().name}-{config.split}"
-    out = config.out or run_of(predictor.folder) / "reports" / name
+    out = config.out or _report_folder(run_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
     if config.plots:
         write_plots(judgement, baselines, out)
     # Last: a folder with a report is a complete one.
     write_json(out / "report.json", report)
     return Evaluation(out, report, table, judgement, baselines)
+
+
+def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
+    """Where the report of a dataset goes: `reports/NAME-PART`, for other ones of that name longer.
+
+    Args:
+        home: The run, or the checkpoint that stands alone.
+        source: The dataset as it is given: its folder, or one label file.
+        root: The dataset's folder.
+        part: Which photos are judged.
+    """
+    folder = home / "reports" / f"{source.resolve().name}-{part}"
+    try:
+        other = read_report(folder)["dataset"]["root"]
+    except (ConfigError, KeyError, TypeError):
+        return folder
+    if Path(other).resolve() == root.resolve():
+        return folder
+    digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
+    return folder.with_name(f"{folder.name}-{digest[:8]}")
 
 
 def predict_selection(

@@ -140,7 +140,7 @@ def _checkpoint(predictor: Predictor) -> dict[str, Any]:
 
 def _dataset(dataset: Dataset) -> dict[str, Any]:
     return {
-        "root": str(dataset.root),
+        "root": str(dataset.root.resolve()),
         "campus": dataset.campus.name,
         "photos": len(dataset),
         "frame": dataset.campus.frame.kind,

@@ -11,6 +11,7 @@ from PIL import Image
 from core.errors import ConfigError, FrameError, SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.flagged import Flagged
+from core.evaluation.judged import report_folders
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.table import COLUMNS
 from core.inference.loading import load_split
@@ -328,3 +329,38 @@ def test_another_frame_of_the_same_places_gives_the_same_errors(
         / found.report["position"]["raw"]["mse_label_units"]["mean"]
     )
     assert ratio == pytest.approx(1e12, rel=1e-3)
+
+
+def test_data_sets_of_one_name_keep_a_report_each(
+    checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(checkpoint, run / "checkpoints/best")
+    elsewhere = tmp_path / "elsewhere" / small_campus.name
+    shutil.copytree(small_campus, elsewhere)
+
+    def judged(dataset: Path) -> Path:
+        return evaluate(EvaluateConfig(run=run, dataset=dataset, plots=False)).out
+
+    first, second = judged(small_campus), judged(elsewhere)
+    assert first.name == "campus-test"
+    assert second != first
+    assert (judged(small_campus), judged(elsewhere)) == (first, second)
+    roots = [
+        json.loads((out / "report.json").read_text())["dataset"]["root"] for out in (first, second)
+    ]
+    assert roots == [str(small_campus), str(elsewhere)]
+    assert set(report_folders(run)) == {first, second}
+
+
+def test_label_files_of_one_folder_keep_a_report_each(
+    checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(checkpoint, run / "checkpoints/best")
+    other = Path(shutil.copy(small_campus / "labels.csv", small_campus / "corrected.csv"))
+    outs = {
+        evaluate(EvaluateConfig(run=run, dataset=source, plots=False)).out
+        for source in (small_campus, small_campus / "labels.csv", other)
+    }
+    assert len(outs) == 3
