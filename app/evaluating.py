@@ -41,7 +41,7 @@ def _form(place: Workspace, checkpoint: Path) -> None:
         return
     part = st.selectbox("Photos", get_args(Part), format_func=_PARTS.__getitem__, key="judge_part")
     home = run_of(checkpoint) or checkpoint
-    command = f"python -m core evaluate {place.label(home)} {place.label(folder)} --split {part}"
+    command = f"python -m core evaluate {place.label(home)} {place.label(folder)} --part {part}"
     st.caption(
         f"On {place.label(folder)}. Some seconds for a few hundred photos and a small backbone on "
         "a CPU, minutes for thousands; keep this page open, or run the command:"

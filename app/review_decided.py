@@ -31,7 +31,7 @@ def show(folder: Path, decisions: Sequence[Repair]) -> None:
     st.caption(
         "A model trained before a repair keeps its own split and what it learned, and is judged by "
         "the labels as they are now. Where a repair lets a photo in that its split does not know, "
-        "its evaluation says so and asks for all photos (`--split all`); a cross-validation "
+        "its evaluation says so and asks for all photos (`--part all`); a cross-validation "
         "begun with other labels does not go on."
     )
 

@@ -1,4 +1,4 @@
-"""`audit`: what looks wrong in a label file, with the evidence and what would mend it."""
+"""`audit`: find suspect labels and photos, with evidence and proposed repairs."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", type=Path, metavar="DATASET_OR_LABELS_CSV",
-        help="a dataset folder, or one CSV file of labels, whose photos may be absent",
+        help="A dataset folder, or a CSV file of labels without photos",
     )  # fmt: skip
     add_flags(parser, AuditConfig, without=("dataset",))
 
@@ -51,7 +51,7 @@ def _undo(folder: Path, config: AuditConfig) -> None:
     from core.audit.review import undo_by_rule
 
     gone = undo_by_rule(folder, config.undo)
-    say(f"{len(gone)} decisions taken back")
+    say(f"{len(gone)} decisions undone")
 
 
 def _accept(result: "Audit", config: AuditConfig) -> None:
@@ -59,11 +59,11 @@ def _accept(result: "Audit", config: AuditConfig) -> None:
 
     least = config.min_score if "min_score" in config.model_fields_set else ACCEPT_SCORE
     made = accept_by_rule(result.root, result.findings, config.accept, least)
-    say(f"{len(made)} repairs accepted by rule, of findings of at least {least:g}")
+    say(f"{len(made)} repairs accepted by rule, for findings with a score of {least:g} or more")
 
 
 def _decisions(result: "Audit") -> Iterator[str]:
-    """What was decided so far, by rule and by people."""
+    """The decisions so far, by rule and by people."""
     from core.dataset.repairs import REPAIRS_FILE, read_repairs, standing
 
     repairs = standing(read_repairs(result.root)).values()
@@ -72,27 +72,27 @@ def _decisions(result: "Audit") -> Iterator[str]:
         rule = sum(repair.by == "rule" for repair in repairs)
         yield (
             f"{REPAIRS_FILE}: {accepted} accepted and {len(repairs) - accepted} rejected, {rule} "
-            "of them by rule; they count whenever the dataset is read"
+            "of them by rule; they are applied whenever the dataset is read"
         )
 
 
 def _summary(result: "Audit") -> Iterator[str]:
-    """Findings by kind with their number, how many have a proposal, and what they are."""
+    """Findings by kind: number, number with a proposal, highest score, meaning."""
     from core.audit.registry import all_kinds
 
     meaning = all_kinds()
-    table = [["finding", "found", "proposals", "surest", ""]]
+    table = [["finding", "found", "proposals", "highest score", ""]]
     for kind, count in result.by_kind.items():
         own = [found for found in result.findings if found.finding == kind]
         proposals = sum(found.proposal != "" for found in own)
-        surest = f"{max(found.score for found in own):.2f}"
-        table.append([kind, str(count), str(proposals), surest, meaning.get(kind, "")])
+        highest = f"{max(found.score for found in own):.2f}"
+        table.append([kind, str(count), str(proposals), highest, meaning.get(kind, "")])
     if len(table) > 1:
         yield from aligned(table)
     photos = {found.photo_id for found in result.findings if found.photo_id}
     yield (
         f"{len(result.findings)} findings about {len(photos)} photos in {result.rows} rows; "
-        "the label files stay as they are"
+        "the label files are unchanged"
     )
     yield from (f"skipped: {each.check}: {each.reason}" for each in result.skipped)
 
@@ -100,14 +100,14 @@ def _summary(result: "Audit") -> Iterator[str]:
 COMMAND = Command(
     "audit",
     "DATASET_OR_LABELS_CSV [--out FILE] [--accept KINDS] [--undo KINDS]",
-    "Find what looks wrong in labels and photos, with the evidence and what would mend it.",
+    "Find suspect labels and photos, with evidence and proposed repairs.",
     (
         "python -m core audit data/campus --out findings.csv",
         "python -m core audit labels_train.csv --out findings.csv   # photos may be absent",
         "python -m core audit data/campus --min-score 0.5 --no-photos",
-        "python -m core audit data/campus --accept sexagesimal,swapped   # by rule, from 0.9 on",
+        "python -m core audit data/campus --accept sexagesimal,swapped   # scores from 0.9",
         "python -m core audit data/campus --undo sexagesimal",
-        "python -m core audit data/campus --crossval runs/cv   # what models find unlikely",
+        "python -m core audit data/campus --crossval runs/cv   # labels that models find unlikely",
     ),
     _add,
     _run,

@@ -1,13 +1,12 @@
-"""`calibrate`: learn how far a model's answers can be believed, and which photos to refuse."""
+"""`calibrate`: fit a model's confidence and its refusal of unknown photos."""
 
 import argparse
 import sys
 from collections.abc import Iterator
 
 from core.calibration.schema import CalibrateConfig
-from core.cli.command import Command
+from core.cli.command import Command, add_run_and_dataset, run_and_dataset
 from core.cli.output import bar, say
-from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.trust.schema import LEVELS, Calibration
 
 
@@ -16,7 +15,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    config = read_options(arguments, CalibrateConfig)
+    config = run_and_dataset(arguments, CalibrateConfig)
     from core.calibration.calibrate import calibrate
     from core.trust.files import FILE
 
@@ -29,7 +28,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(found: Calibration) -> Iterator[str]:
-    """What it was fitted on, and what it found; coverage is measured by `evaluate`."""
+    """What it was fitted on, and the result; `evaluate` measures coverage."""
     yield (
         f"{found.photos} photos of {found.groups} groups, {found.part} part of the "
         f"{found.protocol} split"
@@ -57,12 +56,12 @@ def _lines(found: Calibration) -> Iterator[str]:
 
 COMMAND = Command(
     "calibrate",
-    "RUN_OR_CHECKPOINT [DATASET] [--split PART]",
-    "Learn how far answers can be believed, and which photos to refuse, from held-out photos.",
+    "RUN_OR_CHECKPOINT [DATASET] [--part PART]",
+    "Fit the confidence of answers, and the refusal of unknown photos, on held-out photos.",
     (
         "python -m core calibrate runs/first",
         "python -m core calibrate checkpoints/demo-campus data/demo",
-        "python -m core calibrate checkpoints/three data/demo   # an ensemble, as a whole",
+        "python -m core calibrate checkpoints/three data/demo   # an ensemble",
     ),
     _add,
     _run,

@@ -1,4 +1,4 @@
-"""`compare`: which of several judged models is better by more than luck."""
+"""`compare`: whether one of several evaluated models is significantly better."""
 
 import argparse
 import sys
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="+", type=Path, metavar="RUN_OR_REPORT",
-        help="runs, checkpoints, reports or cross-validations, two or more; the first is what the "
-        "others are compared with; of a run, its newest report on test photos",
+        help="Two or more runs, checkpoints, reports or cross-validations; the others are compared "
+        "with the first; a run's newest report on test photos is used",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write it all as JSON")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="Also write the comparison as JSON"
+    )
     add_flags(parser, CompareConfig)
 
 
@@ -60,7 +62,7 @@ def _model(path: Path) -> "Judged":
 
 
 def _lines(found: "Comparison") -> Iterator[str]:
-    """A comparison as text: the sentence, the measures, the regions, and what it rests on."""
+    """A comparison as text: verdict, measures, regions and cautions."""
     from core.evaluation.sentences import cautions, interval, overall
 
     yield overall(found)
@@ -93,7 +95,7 @@ def _cell(found: "Difference") -> str:
 COMMAND = Command(
     "compare",
     "RUN_OR_REPORT RUN_OR_REPORT [...] [--out FILE]",
-    "Compare judged models on the same photos: better, worse, or not distinguishable.",
+    "Compare evaluated models on the same photos: better, worse, or not distinguishable.",
     (
         "python -m core compare runs/first runs/second",
         "python -m core compare checkpoints/demo-campus runs/first runs/second --out compare.json",

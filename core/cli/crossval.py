@@ -1,4 +1,4 @@
-"""`crossval`: train and judge every fold of a dataset, or go on with a cross-validation."""
+"""`crossval`: train and evaluate every fold of a dataset, or resume a cross-validation."""
 
 import argparse
 import sys
@@ -42,24 +42,24 @@ _SHOWN = (
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="folder with labels and photos; a resumed cross-validation knows its own",
+        help="Folder with labels and photos; not needed to resume",
     )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true",
-        help="go on with the one in --out: finished folds are left alone",
+        help="Resume the cross-validation in --out; finished folds are kept",
     )  # fmt: skip
     parser.add_argument(
         "--aggregate", action="store_true",
-        help="train nothing: check the finished folds in --out and write their report again",
+        help="Train nothing: check the finished folds in --out and write their report again",
     )  # fmt: skip
     parser.add_argument(
         "--parallel", action="store_true",
-        help="every fold as a job of its own: on all GPUs of this machine at once or, with --on, "
+        help="Every fold as a job of its own: on all GPUs of this machine at once or, with --on, "
         "on the cluster's; wait for them here",
     )  # fmt: skip
     parser.add_argument(
         "--config", metavar="FILE",
-        help="options as JSON; - reads them from the input; flags on the command line come first",
+        help="JSON file of options; -: read from the input; flags override it",
     )  # fmt: skip
     add_flags(parser, CrossvalConfig, short=SHORT, without=("dataset", "command", "split.fold"))
     add_queue_flags(parser)
@@ -178,7 +178,7 @@ COMMAND = Command(
     "crossval",
     "DATASET --out DIR [--folds K] [--split PROTOCOL] [options of train]\n"
     "       python -m core crossval --out DIR --resume",
-    "Cross-validate: train and judge every fold, and report mean, spread and pooled figures.",
+    "Cross-validate: train and evaluate every fold; report mean, spread and pooled figures.",
     (
         "python -m core crossval data/demo --out runs/cv --folds 5 --split spot",
         "python -m core crossval data/demo --out runs/cv-walks --split visit --epochs 10",

@@ -30,7 +30,7 @@ COMMAND = Command(
     (
         "python -m core demo --out data/demo --photos 6500 --seed 7",
         "python -m core demo --out data/elsewhere --photos 500 --seed 8   # another campus",
-        "python -m core demo --out data/spoiled --photos 2000 --faults 0.1   # answers: faults.csv",
+        "python -m core demo --out data/spoiled --photos 2000 --faults 0.1   # see faults.csv",
         "python -m core demo --out data/odd --photos 500 --fault-kinds swapped=0.02,region=0.02",
     ),
     _add,

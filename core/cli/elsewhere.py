@@ -19,16 +19,16 @@ def add_cluster_flags(parser: argparse._ArgumentGroup) -> None:
     """Give a command the flags that go with `--on ADDRESS`."""
     parser.add_argument(
         "--bring-back", action="store_true",
-        help="with --on: work in a folder of the cluster's and bring it here at the end; done "
+        help="With --on: work in a folder of the cluster's and bring it here at the end; done "
         "anyway where the cluster does not see this one",
     )  # fmt: skip
     parser.add_argument(
         "--on-cpus", type=float, metavar="N",
-        help="with --on: cores to reserve there (default: 1)",
+        help="With --on: cores to reserve there (default: 1)",
     )  # fmt: skip
     parser.add_argument(
         "--on-gpus", type=float, metavar="N",
-        help="with --on: GPUs to reserve there (default: 1 where there is any)",
+        help="With --on: GPUs to reserve there (default: 1 where there is any)",
     )  # fmt: skip
 
 

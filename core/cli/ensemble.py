@@ -1,4 +1,4 @@
-"""`ensemble`: let several runs answer as one model."""
+"""`ensemble`: combine several runs into one model."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "members", nargs="+", type=Path, metavar="RUN_OR_CHECKPOINT",
-        help="two or more run folders or checkpoint folders, trained on the same split",
+        help="Two or more run folders or checkpoint folders, trained on the same split",
     )  # fmt: skip
     add_flags(parser, EnsembleConfig, without=("members",))
 
@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> int:
     config = validated(EnsembleConfig, given(arguments) | {"members": tuple(arguments.members)})
     from core.ensemble.make import make_ensemble
 
-    with bar("Judging the members") as progress:
+    with bar("Evaluating the members") as progress:
         made = make_ensemble(config, progress)
     for line in _lines(made):
         say(line)
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(made: "Made") -> Iterator[str]:
-    """Weights and figures on validation, the ensemble's beside its members'."""
+    """Weights and validation figures of the members and of the ensemble."""
     yield f"weights: {made.about.rule}"
     rows = [(member.name, member.weight, member.metrics) for member in made.about.members]
     for name, weight, metrics in [*rows, ("ensemble", 1.0, made.card.metrics)]:
@@ -45,14 +45,14 @@ def _lines(made: "Made") -> Iterator[str]:
             f"median {metrics['val_median_refined_m']:.1f} m, "
             f"heading MAAE {metrics['val_maae_refined_deg']:.1f}°"
         )
-    yield f"figures are refined ones on the {made.about.photos} validation photos"
+    yield f"refined figures on the {made.about.photos} validation photos"
     yield from (f"note: {note}" for note in made.card.notes)
 
 
 COMMAND = Command(
     "ensemble",
     "RUN RUN... --out DIR [--weights RULE] [--agree-m METRES]",
-    "Let several runs of one split answer as one model, weighed on their validation photos.",
+    "Combine several runs of one split into one model, weighted on their validation photos.",
     (
         "python -m core ensemble runs/a runs/b runs/c --out checkpoints/three",
         "python -m core ensemble runs/a runs/b --out checkpoints/two --weights softmax",

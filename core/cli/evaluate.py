@@ -1,4 +1,4 @@
-"""`evaluate`: judge a run or a checkpoint on photos with labels."""
+"""`evaluate`: measure a run or a checkpoint on labelled photos."""
 
 import argparse
 import sys
@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.cli.command import Command
+from core.cli.command import Command, add_run_and_dataset, run_and_dataset
 from core.cli.output import bar, say
-from core.cli.run_and_dataset import add_run_and_dataset, read_options
 from core.evaluation import told
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.trained import trained_dataset
@@ -17,18 +16,18 @@ from core.evaluation.trained import trained_dataset
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",
-        help="findings.csv of an audit: figures also without the photos whose labels it doubts "
-        "(default: the label checks of the audit are made anew)",
+        help="The findings.csv of an audit, to report figures without suspect labels too "
+        "(default: run the audit's label checks)",
     )  # fmt: skip
     add_run_and_dataset(parser, EvaluateConfig)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    config = read_options(arguments, EvaluateConfig)
+    config = run_and_dataset(arguments, EvaluateConfig)
     from core.audit.flagged import doubts
     from core.evaluation.evaluate import evaluate
 
-    # Before hours on a CPU: a file of findings that cannot be read is told at once.
+    # A file of findings that cannot be read fails before an evaluation of hours.
     doubted = doubts(config.dataset or trained_dataset(config.run), arguments.findings)
     with bar("Evaluating") as progress:
         found = evaluate(config, progress, doubted)
@@ -39,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """Headline figures and what stands beside them; everything else is in the report."""
+    """Headline figures with their caveats; everything else is in the report."""
     yield f"{report['n']} photos, {report['split']['name']}; {told.intervals_rest_on(report)}"
     accuracy = report["region"]["accuracy"]
     yield f"region    accuracy {_figure(report, 'refined', 'region_accuracy', accuracy)}"
@@ -56,12 +55,12 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"doubts    {doubted}"
     if "coverage" in report:
         yield from _promises(report["coverage"])
-    # Remembered photos, missing ones, baselines that do better: not to be found out later.
+    # Photos seen in training, missing ones, baselines that do better.
     yield from (f"note: {note}" for note in report["notes"])
 
 
 def _promises(coverage: Mapping[str, Any]) -> Iterator[str]:
-    """Coverage against promise, and how many genuine photos were refused."""
+    """Measured against nominal coverage, and the share of genuine photos refused."""
     for name in ("radius", "region", "wedge"):
         shown = ", ".join(
             f"{entry['promised']:.0%} promised, "
@@ -77,13 +76,13 @@ _figure = told.with_interval
 
 COMMAND = Command(
     "evaluate",
-    "RUN_OR_CHECKPOINT [DATASET] [--split PART] [--by spot|visit] [--out DIR]",
-    "Judge a run or a checkpoint on labelled photos: report.json, predictions.csv and plots.",
+    "RUN_OR_CHECKPOINT [DATASET] [--part PART] [--by spot|visit] [--out DIR]",
+    "Evaluate a run or a checkpoint on labelled photos: report.json, predictions.csv and plots.",
     (
         "python -m core evaluate runs/first",
-        "python -m core evaluate runs/first --split val --out reports/first-val",
+        "python -m core evaluate runs/first --part val --out reports/first-val",
         "python -m core evaluate checkpoints/demo-campus data/demo",
-        "python -m core evaluate runs/first data/other --split all   # photos it never saw",
+        "python -m core evaluate runs/first data/other --part all   # photos it has never seen",
     ),
     _add,
     _run,

@@ -10,7 +10,7 @@ from core.jobs.summary import is_run
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a job with --on ADDRESS")
+    parser.add_argument("run", type=Path, metavar="RUN", help="Folder of a job with --on ADDRESS")
 
 
 def _run(arguments: argparse.Namespace) -> int:

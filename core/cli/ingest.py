@@ -1,4 +1,4 @@
-"""`ingest`: a plain folder of phone photos becomes a dataset."""
+"""`ingest`: make a dataset from a folder of phone photos."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from core.ingest.schema import IngestConfig
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", type=Path, metavar="PHOTO_FOLDER",
-        help="folder of photos as they came from phones; subfolders are read too",
+        help="Folder of phone photos with EXIF; subfolders are read too",
     )  # fmt: skip
     add_flags(parser, IngestConfig, without=("photos",))
 
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
 COMMAND = Command(
     "ingest",
     "PHOTO_FOLDER --out DATASET [--regions K | --region-from-folders] [options]",
-    "Make a dataset of a plain folder of phone photos: labels from EXIF, copies without EXIF.",
+    "Make a dataset from a folder of phone photos: labels from EXIF, copies without EXIF.",
     (
         "python -m core ingest photos --out data/campus --regions 8",
         "python -m core ingest photos --out data/campus --region-from-folders --size 1024",

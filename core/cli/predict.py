@@ -1,4 +1,4 @@
-"""`predict`: say where photos were taken and which way the camera faced."""
+"""`predict`: estimate where photos were taken and which way the camera faced."""
 
 import argparse
 import sys
@@ -13,34 +13,41 @@ FORMATS = ("json", "csv", "geojson")
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=Path, metavar="RUN_OR_CHECKPOINT", help="run folder, or checkpoint folder"
+        "model",
+        type=Path,
+        metavar="RUN_OR_CHECKPOINT",
+        help="Run folder, checkpoint folder or ensemble folder",
     )
     parser.add_argument(
         "photos", type=Path, metavar="PHOTO_OR_FOLDER",
-        help="a photo, or a folder with photos in it and in its folders",
+        help="A photo, or a folder of photos, searched with its subfolders",
     )  # fmt: skip
-    parser.add_argument("--format", choices=FORMATS, default="json", help="(default: json)")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="file to write; absent: the output stream"
+        "--format", choices=FORMATS, default="json", help="Format of the answers (default: json)"
     )
     parser.add_argument(
-        "--region", help="region where the photos are known to be: fed to the other heads"
+        "--out", type=Path, metavar="FILE", help="File to write (default: the output stream)"
+    )
+    parser.add_argument(
+        "--region", help="Known region of the photos; improves position and heading"
     )
     parser.add_argument(
         "--heading", type=float, metavar="DEGREES",
-        help="known heading, degrees clockwise from north: fed to the position heads",
+        help="Known heading, degrees clockwise from true north; improves the position",
     )  # fmt: skip
     parser.add_argument(
         "--keep-refused", "--no-refusal", action="store_true", dest="keep_refused",
-        help="also say where refused photos would have been taken, if they were of this campus",
+        help="Also write answers for refused photos",
     )  # fmt: skip
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", help="Device: auto, cpu, cuda or mps (default: auto)"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from core.inference.files import find_photos
 
-    # Everything that can be wrong is said before the seconds that the model takes to load.
+    # Wrong arguments fail before the seconds that the model takes to load.
     if arguments.out is not None and arguments.out.is_dir():
         raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
     paths = find_photos(arguments.photos)
@@ -61,8 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
     keep = arguments.keep_refused
     refused = int(found.prediction.refused.sum())
     if refused:
-        told = "" if keep else "; --keep-refused tells the answers anyway"
-        say(f"note: {refused} of {len(found.prediction)} photos are not of this campus{told}")
+        hint = "" if keep else "; --keep-refused writes their answers too"
+        say(f"note: {refused} of {len(found.prediction)} photos do not look like this campus{hint}")
     text = written(found.prediction, predictor.gallery, arguments.format, keep_refused=keep)
     if arguments.out is None:
         sys.stdout.write(text)
@@ -75,12 +82,12 @@ def _run(arguments: argparse.Namespace) -> int:
 COMMAND = Command(
     "predict",
     "RUN_OR_CHECKPOINT PHOTO_OR_FOLDER [--format FORMAT] [--out FILE]",
-    "Say where photos were taken and which way the camera faced.",
+    "Estimate where photos were taken and which way the camera faced.",
     (
         "python -m core predict checkpoints/demo-campus photo.jpg",
         "python -m core predict runs/first data/demo/images --format csv --out places.csv",
         "python -m core predict runs/first photo.jpg --region 7   # the region is known",
-        "python -m core predict runs/first others/ --keep-refused   # answers about refused photos",
+        "python -m core predict runs/first others/ --keep-refused   # refused photos too",
         "python -m core predict runs/first walk/ --format geojson --out walk.geojson",
     ),
     _add,

@@ -1,4 +1,4 @@
-"""`queue`: what runs and what waits in a folder of runs, and what is to become of it."""
+"""`queue`: list, cancel, move and resume the jobs of a folder of runs."""
 
 import argparse
 import sys
@@ -25,9 +25,8 @@ _GIB = 2**30
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD",
-        help="a folder of runs (default: runs), whose queue is shown; or one of: cancel RUN; move "
-        "RUN PLACES (-1: one place nearer to its start); resume RUN; run ROOT (work the queue off "
-        "here, until nothing waits)",
+        help="A folder of runs whose queue to show (default: runs); or one of: cancel RUN; move "
+        "RUN PLACES (-1: one place earlier); resume RUN; run ROOT (run all waiting jobs here)",
     )  # fmt: skip
 
 
@@ -135,7 +134,7 @@ COMMAND = Command(
     "queue",
     "[ROOT]\n       python -m core queue cancel|resume RUN\n"
     "       python -m core queue move RUN PLACES\n       python -m core queue run ROOT",
-    "Show what runs and waits in a folder of runs; cancel, move and resume jobs.",
+    "Show the queue of a folder of runs; cancel, move and resume jobs.",
     (
         "python -m core queue",
         "python -m core queue cancel runs/first",

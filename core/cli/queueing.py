@@ -29,13 +29,13 @@ def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("queue and cluster")
     group.add_argument(
         "--queue", action="store_true",
-        help="put it into the queue of the folder that it is written to, and return at once; "
+        help="Add the job to the queue of the folder around its own, and return at once; "
         "`python -m core queue` shows the queue",
     )  # fmt: skip
     group.add_argument(
         "--on", metavar="ADDRESS", default=LOCAL,
-        help="run it on a Ray cluster: http://HOST:8265 or ray://HOST:10001, and follow it here; "
-        f"with --queue, later and without this terminal (default: {LOCAL}, this machine)",
+        help="Run the job on a Ray cluster, http://HOST:8265 or ray://HOST:10001, and follow it "
+        f"here; with --queue: in the background (default: {LOCAL}, this machine)",
     )  # fmt: skip
     add_cluster_flags(group)
     return group

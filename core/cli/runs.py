@@ -19,20 +19,20 @@ _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun"
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER",
-        help="folder that holds one folder per run (default: runs)",
+        help="Folder of run folders (default: runs)",
     )  # fmt: skip
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG",
-        help="only runs with this tag; may be given again: runs with all of them",
+        help="Only runs with this tag; if repeated, with all of the tags",
     )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if not arguments.folder.is_dir():
-        raise RunError(f"there is no folder {arguments.folder}: give the one that holds the runs")
+        raise RunError(f"there is no folder {arguments.folder}: give the folder of the runs")
     found = list_runs(arguments.folder)
     if not found:
-        say(f"{arguments.folder} holds no runs. Begin one: python -m core train --help")
+        say(f"{arguments.folder} holds no runs. Start one: python -m core train --help")
         return 0
     notes = {run.name: _notes(run) for run in found}
     found = [run for run in found if has_tags(notes[run.name], arguments.tag)]
@@ -87,7 +87,7 @@ def _took(seconds: float | None) -> str:
 COMMAND = Command(
     "runs",
     "[FOLDER] [--tag TAG]",
-    "List training runs: state, epochs, the best figures on validation, and tags.",
+    "List training runs: state, epochs, best validation figures and tags.",
     ("python -m core runs", "python -m core runs /data/runs --tag baseline"),
     _add,
     _run,

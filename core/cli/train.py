@@ -1,4 +1,4 @@
-"""`train`: train a model, or go on with a run."""
+"""`train`: train a model, or resume a run."""
 
 import argparse
 import sys
@@ -38,28 +38,28 @@ SHORT = {
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="folder with labels and photos; a resumed run knows its own",
+        help="Folder with labels and photos; not needed to resume a run",
     )  # fmt: skip
     parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in --run, exactly where it was"
+        "--resume", action="store_true", help="Resume the run in --run exactly where it stopped"
     )
     parser.add_argument(
         "--config", metavar="FILE",
-        help="options as JSON, as in a run's config.json; - reads them from the input; flags on "
-        "the command line come before them",
+        help="JSON file of options, such as a run's config.json; -: read from the input; flags "
+        "override it",
     )  # fmt: skip
     add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
     add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, metavar="N",
-        help="train on N workers of Ray Train, on this machine or, with --on, on the cluster's; "
-        "the batch size is that of all of them together",
+        help="Train on N workers of Ray Train, on this machine or with --on on the cluster; "
+        "--batch-size is the total of all workers",
     )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     if arguments.on == LOCAL:
-        # A wrong path is told, and the run named, before the seconds that torch takes to import.
+        # A wrong path fails before the seconds that torch takes to import.
         find_label_files(config.dataset)
     if to_queue(arguments):
         return _queue(arguments, config)
@@ -106,13 +106,13 @@ def _queue(arguments: argparse.Namespace, config: TrainConfig) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> TrainConfig:
-    """Options from the file, or from the run that goes on, with the command line laid over."""
+    """Options from the file or from the resumed run, overridden by the command line."""
     values = given(arguments)
     if arguments.dataset is not None:
         values["dataset"] = str(arguments.dataset)
     if arguments.resume:
         if "run" not in values:
-            raise ConfigError("--resume needs --run: the folder of the run to go on with")
+            raise ConfigError("--resume needs --run: the folder of the run to resume")
         values = merged(RunFolder(path=Path(values["run"])).config().model_dump(), values)
     elif arguments.config is not None:
         values = merged(read_options(arguments.config), values)
@@ -147,7 +147,7 @@ def _line(report: "EpochReport") -> str:
 COMMAND = Command(
     "train",
     "DATASET --run RUN [options]\n       python -m core train --run RUN --resume",
-    "Train a model on a folder of labelled photos, or go on with a run.",
+    "Train a model on a folder of labelled photos, or resume a run.",
     (
         "python -m core train data/demo --run runs/first",
         "python -m core train data/demo --run runs/small --backbone mobilenetv3_large_100 "

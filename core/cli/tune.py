@@ -1,4 +1,4 @@
-"""`tune`: search for better options by many training runs, or go on with a search."""
+"""`tune`: search for better options by many training runs, or continue a search."""
 
 import argparse
 import os
@@ -28,41 +28,40 @@ SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()}
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="folder with labels and photos; a study that goes on knows its own",
+        help="Folder with labels and photos; not needed to continue a study",
     )  # fmt: skip
     parser.add_argument(
         "--vary", action="append", metavar="OPTION=VALUES", default=[],
-        help='an option to search, by its dotted name, repeated: "stage2.lr_heads=1e-4..1e-2 '
+        help='Option to search, by its dotted name; may be repeated: "stage2.lr_heads=1e-4..1e-2 '
         'log", "model.region_dropout=0..0.5 step 0.1", "schedule.kind=cosine,plateau"; replaces '
-        "the space that is searched otherwise",
+        "the default search space",
     )  # fmt: skip
     parser.add_argument(
         "--space", type=Path, metavar="FILE",
-        help='the search space as JSON: {"stage2.lr_heads": {"low": 1e-4, "high": 1e-2, "log": '
-        'true}, "model.backbone": {"choices": ["resnet18", "resnet34"]}}',
+        help='JSON file of the search space: {"stage2.lr_heads": {"low": 1e-4, "high": 1e-2, '
+        '"log": true}, "model.backbone": {"choices": ["resnet18", "resnet34"]}}',
     )  # fmt: skip
     parser.add_argument(
         "--base", type=Path, metavar="FILE",
-        help="options of a run (its config.json) that all trials start from",
+        help="A run's config.json, whose options all trials start from",
     )  # fmt: skip
     parser.add_argument(
         "--config", metavar="FILE",
-        help="options of tune as JSON; - reads them from the input; flags come before them",
+        help="JSON file of options; -: read from the input; flags override it",
     )  # fmt: skip
     parser.add_argument(
         "--worker", action="store_true",
-        help="be one more worker of a study that was begun, on this machine or another that sees "
-        "its folder",
+        help="Join a study as one more worker, on this machine or another that sees its folder",
     )  # fmt: skip
     parser.add_argument(
-        "--show", action="store_true", help="show the trials and the best options; train nothing"
+        "--show", action="store_true", help="Show the trials and the best options; train nothing"
     )
     without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
     add_flags(parser, TuneConfig, short=SHORT, without=without)
     add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, default=0, metavar="N",
-        help="N more workers, as tasks of Ray on this machine or, with --on, on the cluster's; the "
-        "study must lie where all of its machines see it",
+        help="N more workers, as Ray tasks on this machine or with --on on the cluster; all its "
+        "machines must see the study folder",
     )  # fmt: skip
 
 
@@ -151,7 +150,7 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any option's value
 
 
 def _config(arguments: argparse.Namespace, values: dict[str, Any]) -> TuneConfig:
-    """Options from the study or the files, with the command line laid over."""
+    """Options from the study or the files, overridden by the command line."""
     base: dict[str, Any] = {}
     if arguments.config is not None:
         base = read_options(arguments.config)
@@ -195,16 +194,16 @@ def _space(arguments: argparse.Namespace) -> dict[str, Any]:
 COMMAND = Command(
     "tune",
     "DATASET --study STUDY [options]\n       python -m core tune --study STUDY",
-    "Search for better options by many training runs, or go on with a search.",
+    "Search for better options by many training runs, or continue a search.",
     (
         "python -m core tune data/demo --study runs/tune-1 --trials 20",
         "python -m core tune data/demo --study runs/tune-2 --epochs 10 "
         '--vary "stage2.lr_heads=1e-4..1e-2 log" --vary "model.backbone=resnet18,resnet34"',
         "python -m core tune data/demo --study runs/grid --sampler grid "
         '--vary "model.position_dropout=0,0.2,0.4" --vary "schedule.kind=cosine,one_cycle"',
-        "python -m core tune --study runs/tune-1   # goes on with it",
-        "python -m core tune --study runs/tune-1 --worker   # one more, here or elsewhere",
-        "python -m core tune --study runs/tune-1 --show   # trials so far, and the best",
+        "python -m core tune --study runs/tune-1   # continue",
+        "python -m core tune --study runs/tune-1 --worker   # one more worker",
+        "python -m core tune --study runs/tune-1 --show   # trials and the best options",
     ),
     _add,
     _run,

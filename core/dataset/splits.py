@@ -82,7 +82,7 @@ class Split:
             raise SplitError(
                 f"{len(strangers)} of {len(dataset)} photos of {dataset.root} are not in the "
                 f"stored {self.protocol} split: {', '.join(strangers[:3])}. Use the dataset that "
-                "the run was trained on, or evaluate all photos (--split all)"
+                "the run was trained on, or evaluate all photos (--part all)"
             )
 
     def absent(self, dataset: Dataset) -> int:

@@ -28,19 +28,19 @@ class DemoConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path = Field(
-        description="folder to write; an interrupted build of the same campus is continued"
+        description="Folder to write; an interrupted build of the same campus is continued"
     )
-    photos: int = Field(6500, ge=1, le=1_000_000, description="how many photos")
-    seed: int = Field(7, ge=0, lt=2**32, description="which campus: another seed is another")
-    workers: int | None = Field(None, ge=1, description="processes; none for all cores")
+    photos: int = Field(6500, ge=1, le=1_000_000, description="Number of photos")
+    seed: int = Field(7, ge=0, lt=2**32, description="Another seed gives another campus")
+    workers: int | None = Field(None, ge=1, description="Number of processes; none: one a core")
     faults: float = Field(
-        0.0, ge=0.0, le=0.5, description="share of the photos to plant a fault in, label or photo; "
-        "the answers are written to faults.csv",
+        0.0, ge=0.0, le=0.5, description="Share of photos with a planted fault, in label or photo; "
+        "faults.csv lists them",
     )  # fmt: skip
     fault_kinds: tuple[str, ...] = Field(
-        (), description="which faults; kind=share gives one a share of its own; none for all"
+        (), description="Kinds of fault; KIND=SHARE gives one a share of its own; none: all"
     )
-    fault_seed: int = Field(0, ge=0, lt=2**32, description="which photos get which fault")
+    fault_seed: int = Field(0, ge=0, lt=2**32, description="Seed of which photos get which fault")
 
     @field_validator("fault_kinds")
     @classmethod

@@ -10,38 +10,38 @@ from core.system import SYSTEM
 
 
 class EnsembleConfig(OptionSchema):
-    """Which runs answer together, how they are weighed, and where the ensemble goes."""
+    """Which runs are combined, how they are weighted, and where the ensemble goes."""
 
     members: tuple[Path, ...] = Field(description="Run folders, or checkpoint folders")
     out: Path = Field(
         description="Folder of the ensemble, such as checkpoints/NAME; it must not exist yet"
     )
     dataset: Path | None = Field(
-        None, description="Dataset folder; empty: the one that the members were trained on"
+        None, description="Dataset folder; none: the one that the members were trained on"
     )
     weights: Weighing = Field(
         "uniform",
-        description="uniform: all alike; softmax: exp(-validation score / temperature); fitted: "
-        "the weights that answer the validation photos best",
+        description="Weights of the members. uniform: equal; softmax: exp(-validation score / "
+        "temperature); fitted: the weights with the best validation score",
     )
     temperature: float = Field(
         0.05,
         gt=0,
         le=100,
-        description="For softmax: by how much worse a validation score costs a member the factor "
-        "e; scores are 0 for perfect and about 1 for ignorant answers",
+        description="For softmax: the difference in validation score that divides a weight by e; "
+        "a perfect score is 0, chance is about 1",
     )
     agree_m: float = Field(
         25.0,
         ge=0,
         le=1e6,
-        description="Positions are averaged where every member is within so many metres of their "
-        "mean; else the one that is nearest to all of them by weight answers",
+        description="Positions are averaged if every member is within this many metres of the "
+        "mean; else the weighted medoid is the answer",
     )
-    device: str = Field("auto", description="auto, cpu, cuda or mps")
-    batch_size: int = Field(64, ge=1, le=1024, description="Photos that a network sees at once")
+    device: str = Field("auto", description="Device: auto, cpu, cuda or mps")
+    batch_size: int = Field(64, ge=1, le=1024, description="Photos in a forward pass")
     allow_missing: bool = Field(
-        False, description="Go on when more than 1 % of the rows have to be left out"
+        False, description="Continue if more than 1 % of the rows cannot be used"
     )
 
     @property

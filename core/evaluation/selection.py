@@ -72,7 +72,7 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     if part == "calibrate" and part not in split.parts.values():
         raise SplitError(
             "the stored split has no calibrate part (too few validation photos, or a checkpoint "
-            "from before there was one): use --split val"
+            "from before there was one): use --part val"
         )
     if len(rows) == 0:
         raise SplitError(
@@ -169,7 +169,7 @@ def _check_same_campus(dataset: Dataset, card: Card) -> None:
     if None not in seeds and seeds[0] != seeds[1]:
         raise SplitError(
             f"{dataset.root} is the demo campus of seed {seeds[0]}, the run was trained on that of "
-            f"seed {seeds[1]}: the stored split does not know its photos; use --split all"
+            f"seed {seeds[1]}: the stored split does not know its photos; use --part all"
         )
 
 
@@ -185,5 +185,5 @@ def _check_same_photos(dataset: Dataset, predictor: Predictor) -> None:
     if seen.mean() < 0.5:
         raise SplitError(
             f"{dataset.root} has photos with the names of the stored split, but {(~seen).sum()} of "
-            f"{len(seen)} training photos lie elsewhere: it is another dataset; use --split all"
+            f"{len(seen)} training photos lie elsewhere: it is another dataset; use --part all"
         )

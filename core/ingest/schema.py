@@ -23,12 +23,12 @@ class IngestConfig(OptionSchema):
     )
     declination: float | None = Field(
         None, ge=-180.0, le=180.0,
-        description="Degrees that magnetic north lies east of true north there; without it photos "
+        description="Degrees by which magnetic north lies east of true north; without it, photos "
         "with a magnetic direction are left out",
     )  # fmt: skip
     size: int | None = Field(
         None, ge=64, le=8192,
-        description="Longest side of the copies in pixels; none: as large as the originals",
+        description="Longest side of the copies in pixels; none: the size of the originals",
     )  # fmt: skip
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of k-means")
 

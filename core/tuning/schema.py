@@ -41,41 +41,41 @@ class TuneConfig(OptionSchema):
         None,
         ge=1,
         le=100_000,
-        description=f"Training runs in all; empty: {DEFAULT_TRIALS}, or the whole grid",
+        description=f"Number of training runs; none: {DEFAULT_TRIALS}, or the whole grid",
     )
     sampler: Sampler = Field(
         "tpe",
-        description="tpe: near what was good so far; random: anywhere; grid: every combination "
-        "of the values, each once",
+        description="How options are drawn. tpe: near the best trials so far; random: uniformly; "
+        "grid: every combination once",
     )
     pruner: Pruner = Field(
         "median",
-        description="Which trials end early. median: those worse than the median of earlier ones "
-        "at the same epoch; halving: all but the best quarter, again and again; none: no trial",
+        description="Which trials stop early. median: those worse than the median of earlier ones "
+        "at the same epoch; halving: all but the best quarter, repeatedly; none: no trial",
     )
     monitor: Monitor = Field(
-        "score", description="Validation figure that is searched for; it also chooses best epochs"
+        "score", description="Validation figure to optimise; it also selects the best epoch"
     )
     seed: int = Field(0, ge=0, description="Another seed draws other trials")
     workers: Annotated[int, _SAME_SEARCH] = Field(
         1,
         ge=0,
         le=256,
-        description="Processes that train at the same time on this machine; 0: none here, workers "
-        "join from elsewhere (--worker)",
+        description="Trials that run at the same time on this machine; 0: none, workers join from "
+        "other machines (--worker)",
     )
     storage: str | None = Field(
         None,
         min_length=1,
-        description="Where trials are recorded. Empty: a journal in the study's folder; or an "
-        "SQLAlchemy address such as postgresql://USER@HOST/DB (pip install its driver)",
+        description="Where trials are recorded. none: a journal in the study folder; or an "
+        "SQLAlchemy URL such as postgresql://USER@HOST/DB (pip install its driver)",
     )
     space: dict[str, Distribution] = Field(
         default_factory=lambda: dict(DEFAULT_SPACE),
-        description="What to vary: dotted options of a training run, each with low, high, step "
-        "and log, or with choices",
+        description="Options to vary, by dotted name, each with low, high, step and log, or with "
+        "choices",
     )
-    train: TrainConfig = Field(description="Options of every trial that are not searched")
+    train: TrainConfig = Field(description="Options of every trial that are not varied")
 
     @model_validator(mode="before")
     @classmethod

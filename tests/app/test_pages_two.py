@@ -143,7 +143,7 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     (folder / "report" / "report.json").unlink()
     app = open_page(workspace_copy, "evaluate")
     assert "not been evaluated" in app.info[0].value
-    assert "python -m core evaluate checkpoints/tiny data/tiny --split test" in said(app)
+    assert "python -m core evaluate checkpoints/tiny data/tiny --part test" in said(app)
     button(app, "Evaluate now").click().run()
     assert not app.exception
     assert not app.error

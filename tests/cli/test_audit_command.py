@@ -49,7 +49,7 @@ def test_accept_by_rule_and_undo(small_campus: Path, capsys: pytest.CaptureFixtu
     command = ["audit", str(small_campus), "--no-photos"]
     assert main([*command, "--accept", "heading_out_of_range,heading_360"]) == 0
     shown = capsys.readouterr()
-    assert "1 repairs accepted by rule, of findings of at least 0.9" in shown.err
+    assert "1 repairs accepted by rule, for findings with a score of 0.9 or more" in shown.err
     assert "repairs.csv: 1 accepted and 0 rejected, 1 of them by rule" in shown.out
     assert main([*command, "--accept", "heading_360", "--min-score", "0.3"]) == 0
     assert len(pd.read_csv(small_campus / "repairs.csv")) == 2

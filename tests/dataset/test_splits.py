@@ -170,7 +170,7 @@ def test_a_damaged_split_is_refused(town: Dataset) -> None:
 def test_photos_the_split_does_not_know_are_refused(town: Dataset) -> None:
     split = make_split(town, "random", 0)
     table = town.table.assign(photo_id="other/" + town.table["photo_id"])
-    with pytest.raises(SplitError, match=r"900 of 900 photos .*--split all"):
+    with pytest.raises(SplitError, match=r"900 of 900 photos .*--part all"):
         split.rows(replace(town, table=table), "test")
 
 

@@ -186,7 +186,7 @@ def test_only_the_test_photos_are_judged(found: Evaluation, checkpoint: Path) ->
 def test_a_part_that_the_split_does_not_have_is_refused(
     checkpoint: Path, shared_campus: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(SplitError, match=r"no calibrate part .*--split val"):
+    with pytest.raises(SplitError, match=r"no calibrate part .*--part val"):
         judge(checkpoint, shared_campus, tmp_path, "calibrate")
 
 
@@ -235,7 +235,7 @@ def test_another_campus_with_the_same_names_is_not_mistaken_for_training(
     labels = pd.read_csv(other / "labels.csv")
     labels["latitude"] += 0.001
     labels.to_csv(other / "labels.csv", index=False)
-    with pytest.raises(SplitError, match="another dataset; use --split all"):
+    with pytest.raises(SplitError, match="another dataset; use --part all"):
         judge(checkpoint, other, tmp_path / "out")
     every = judge(checkpoint, other, tmp_path / "out", "all")
     assert every.report["seen_in_training"] == 0
@@ -248,7 +248,7 @@ def test_photos_unknown_to_the_split_are_refused(
     tmp_path: Path,
 ) -> None:
     larger = make_campus(tmp_path / "larger", spots=7)
-    with pytest.raises(SplitError, match="--split all"):
+    with pytest.raises(SplitError, match="--part all"):
         judge(checkpoint, larger, tmp_path / "out")
 
 
