@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.workspace import PROJECT, Workspace
+from app.workspace import Workspace
 from core.errors import CheckpointError
 from core.model.card import read_card
+from core.project import PROJECT
 
 # 30 walks, two starts in every region: about a minute on two cores, and every page has content.
 PHOTOS = 1080

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app.workspace import PROJECT
+from core.project import PROJECT
 
 
 def to(page: str, label: str) -> None:

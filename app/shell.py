@@ -5,7 +5,7 @@ from typing import Protocol
 import streamlit as st
 
 from app import controls, first_start, links, queue_line, states
-from app.workspace import PROJECT
+from core.project import PROJECT
 
 
 class Runnable(Protocol):

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from app import controls
 from app.forms import FormAnswer, FormPlan, config_form, fill
-from app.workspace import PROJECT, Workspace
+from app.workspace import Workspace
 from core.cli.flags import as_words
 from core.cli.train import SHORT
 from core.errors import ConfigError, RunError
 from core.options import in_words
+from core.project import PROJECT
 from core.system import SYSTEM
 from core.training.schema import TrainConfig
 

@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[1]
+from core.project import PROJECT, WORKSPACE
+
 PART_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
 DEMO = "demo"
 DEMO_CHECKPOINT = "demo-campus"
@@ -65,7 +66,7 @@ class Workspace:
 
 def workspace() -> Workspace:
     """The workspace of this process."""
-    return Workspace(Path(os.environ.get("BEARINGS_WORKSPACE") or PROJECT).resolve())
+    return Workspace(Path(os.environ.get(WORKSPACE) or PROJECT).resolve())
 
 
 def has_labels(folder: Path) -> bool:

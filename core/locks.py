@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import RunError
+from core.project import HELD_FOLDER
 from core.system import SYSTEM
 
 LOCK = ".lock"
 # Names the handle that a child was handed, and the folder that it holds.
-_HANDED = "BEARINGS_HELD_FOLDER"
 # Stands in place of a handle for a process that no handle can reach.
 _ELSEWHERE = "elsewhere"
 # Whoever asks `is_held` holds the folder for microseconds; that must not fail a start.
@@ -69,7 +69,7 @@ class Lock:
 
     def environment(self) -> dict[str, str]:
         """What a child's environment must contain for its `hold` to take this hold over."""
-        return {_HANDED: f"{_ELSEWHERE if self.handle is None else self.handle}:{self.folder}"}
+        return {HELD_FOLDER: f"{_ELSEWHERE if self.handle is None else self.handle}:{self.folder}"}
 
     def close(self) -> None:
         """Give this process's hold up; a child that was handed it keeps its own."""
@@ -83,7 +83,7 @@ def held_elsewhere(folder: Path) -> dict[str, str]:
     Its `hold` then asks nothing of the lock, which whoever follows it keeps, maybe on another
     machine.
     """
-    return {_HANDED: f"{_ELSEWHERE}:{folder}"}
+    return {HELD_FOLDER: f"{_ELSEWHERE}:{folder}"}
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def hold(folder: Path) -> Iterator[Lock]:
 
 def is_handed(folder: Path) -> bool:
     """Whether the starter of this process holds the folder for it, and it took nothing over yet."""
-    return os.environ.get(_HANDED, "").partition(":")[2] == str(folder.resolve())
+    return os.environ.get(HELD_FOLDER, "").partition(":")[2] == str(folder.resolve())
 
 
 def is_held(folder: Path) -> bool:
@@ -111,11 +111,11 @@ def is_held(folder: Path) -> bool:
 
 
 def _handed(folder: Path) -> Lock | None:
-    handle, _, held = os.environ.get(_HANDED, "").partition(":")
+    handle, _, held = os.environ.get(HELD_FOLDER, "").partition(":")
     if not handle or Path(held) != folder:
         return None
     # Once: a child of this process must not believe that it was handed anything.
-    del os.environ[_HANDED]
+    del os.environ[HELD_FOLDER]
     if handle == _ELSEWHERE:
         return Lock(folder, None, handed=True)
     SYSTEM.keep_private(int(handle))

@@ -1,9 +1,24 @@
-"""Where the code lies, for processes that must find it whatever folder they are started in."""
+"""Where the code lies, and the environment variables that Bearings and its processes share."""
 
 import os
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+WORKSPACE = "BEARINGS_WORKSPACE"
+"""Folder of the app's data sets, runs and models; set by the user."""
+HELD_FOLDER = "BEARINGS_HELD_FOLDER"
+"""Run folder whose lock a process was handed by the one that started it."""
+RAY_WORKERS = "BEARINGS_RAY_WORKERS"
+"""Number of workers of the Ray Train job that a process belongs to."""
+CLUSTER_TASK = "BEARINGS_JOB"
+"""What a process on a Ray cluster is to run, as JSON."""
+CLUSTER_PYTHON = "BEARINGS_PYTHON"
+"""Interpreter that a Ray cluster falls back to."""
+CLUSTER_COLLECT = "BEARINGS_COLLECT"
+"""Which files a process on a Ray cluster is to send back, as JSON."""
+TUNE_PARENT = "BEARINGS_TUNE_PARENT"
+"""Process id of the study that started a worker."""
 
 
 def python_path() -> dict[str, str]:

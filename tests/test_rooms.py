@@ -213,6 +213,16 @@ def test_pages_are_a_few_sentences() -> None:
     assert {name: count for name, count in lines.items() if count > 80} == {}
 
 
+def test_environment_variables_are_named_in_one_place() -> None:
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources("core", "app", "pages")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and str(node.value).startswith("BEARINGS_")
+    }
+    assert named == {"core/project.py"}
+
+
 def test_no_drawers() -> None:
     assert [path for path in sources("core", "app", "pages", "tests") if path.stem in DRAWERS] == []
 

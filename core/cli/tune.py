@@ -17,6 +17,7 @@ from core.errors import ConfigError
 from core.jobs.job import LOCAL
 from core.locks import LockHeld
 from core.options import in_words, merged
+from core.project import TUNE_PARENT
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
@@ -109,10 +110,9 @@ def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
 
 def _work(path: Path) -> int:
     StudyFolder(path=path).read()
-    from core.tuning.crew import PARENT
     from core.tuning.worker import work
 
-    parent = os.environ.pop(PARENT, None)
+    parent = os.environ.pop(TUNE_PARENT, None)
     try:
         done = work(path, None if parent is None else int(parent))
     except TrainingInterrupted as error:

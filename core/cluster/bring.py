@@ -11,12 +11,12 @@ from pathlib import Path
 
 from core.cluster.client import ENDED, Cluster, JobLook, Wanted
 from core.cluster.code import packed
-from core.cluster.collect import WHAT
 from core.cluster.record import RayRecord
 from core.cluster.submit import entrypoint, environment
 from core.cluster.task import read_line
 from core.errors import RunError
 from core.files import write_text
+from core.project import CLUSTER_COLLECT
 from core.training.run_folder import RunFolder
 
 # Larger pieces are fewer jobs; each passes through the memory of the cluster's head as text.
@@ -99,7 +99,7 @@ def _ask(cluster: Cluster, record: RayRecord, what: dict[str, object]) -> str:
     with packed() as code:
         wanted = Wanted(
             entrypoint=entrypoint("core.cluster.collect"),
-            environment=environment() | {WHAT: asked},
+            environment=environment() | {CLUSTER_COLLECT: asked},
             code=code,
             # Next to nothing, so that a full cluster need not empty first.
             cpus=0.001,

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from core.cluster.job import place_of
 from core.cluster.task import marked
+from core.project import CLUSTER_COLLECT
 
-WHAT = "BEARINGS_COLLECT"
 _LEFT_THERE = frozenset({".lock", "log.txt", "stop", "job.json", "launch.json", "exit.json"})
 
 
 def main() -> int:
     """Do what the environment asks: give a piece, or delete the folder."""
-    asked = json.loads(os.environ[WHAT])
+    asked = json.loads(os.environ[CLUSTER_COLLECT])
     place = place_of(asked["submission_id"])
     archive = place.with_name(f"{place.name}.tar")
     if asked.get("discard"):

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from core.cluster.code import CARRIED
 from core.cluster.relay import Relay
-from core.cluster.task import TASK, Task, marked
+from core.cluster.task import Task, marked
 from core.locks import held_elsewhere
+from core.project import CLUSTER_TASK
 
 _POLL_S = 1.0
 _MISTAKE = 1
@@ -28,7 +29,7 @@ _MISTAKE = 1
 
 def main() -> int:
     """Run the task in the environment and return the command's exit code."""
-    task = Task.model_validate_json(os.environ.pop(TASK))
+    task = Task.model_validate_json(os.environ.pop(CLUSTER_TASK))
     shared = not task.bring_back and _sees_folder(task)
     place = None if shared else place_of(task.submission_id)
     _say(marked(_introduction(place)))

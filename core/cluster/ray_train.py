@@ -15,8 +15,8 @@ from typing import Any
 from core.cluster.member import connected
 from core.errors import ConfigError, RunError
 from core.locks import held_elsewhere, hold
+from core.project import RAY_WORKERS
 from core.training.interrupt import Interruption, TrainingInterrupted
-from core.training.launched import RAY_WORKERS
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig

@@ -6,9 +6,10 @@ from pathlib import Path
 from core.cluster.client import Cluster, Wanted
 from core.cluster.code import packed
 from core.cluster.record import RayRecord
-from core.cluster.task import TASK, Task
+from core.cluster.task import Task
 from core.errors import RunError
 from core.jobs.job import Job, read_job
+from core.project import CLUSTER_PYTHON, CLUSTER_TASK
 from core.training.environment import git_state
 from core.training.run_folder import RunFolder
 
@@ -26,7 +27,7 @@ def environment() -> dict[str, str]:
     return {
         "RAY_JOB_STOP_WAIT_TIME_S": str(SAVE_S),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "BEARINGS_PYTHON": sys.executable,
+        CLUSTER_PYTHON: sys.executable,
         # Waiting threads must not spin on the cores that others work with.
         "OMP_WAIT_POLICY": "PASSIVE",
     }
@@ -59,7 +60,7 @@ def submit(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
     with packed(carried) as code:
         wanted = Wanted(
             entrypoint=entrypoint("core.cluster.job"),
-            environment=environment() | {TASK: task.model_dump_json()},
+            environment=environment() | {CLUSTER_TASK: task.model_dump_json()},
             code=code,
             cpus=_cpus(job, record),
             gpus=_gpus(job, record, cluster),

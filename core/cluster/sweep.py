@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.cluster.member import connected
+from core.project import TUNE_PARENT
 
 # The one who conducts the study writes it first; that takes as long as torch takes to import.
 _BEGIN_S = 600.0
 # Workers notice by themselves that a study is full, or was stopped.
 _GRACE_S = 120.0
 _POLL_S = 0.5
-_PARENT = "BEARINGS_TUNE_PARENT"
 
 
 @contextmanager
@@ -74,6 +74,6 @@ def join(study: str) -> int:
             stdout=stream,
             stderr=stream,
             # A worker ends with the process that started it, whatever ends that.
-            env=os.environ | {_PARENT: str(os.getpid())},
+            env=os.environ | {TUNE_PARENT: str(os.getpid())},
             check=False,
         ).returncode

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-TASK = "BEARINGS_JOB"
 _MARK = "\x1ebearings "
 
 

@@ -3,9 +3,7 @@
 import os
 
 from core.errors import RunError
-
-# Says how many workers of Ray Train there are, to each of them.
-RAY_WORKERS = "BEARINGS_RAY_WORKERS"
+from core.project import RAY_WORKERS
 
 
 class PeerFailed(RunError):  # noqa: N818 - the failure is another process's

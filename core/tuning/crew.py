@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import RunError
-from core.project import python_path
+from core.project import TUNE_PARENT, python_path
 from core.training.interrupt import INTERRUPTED
 from core.tuning.claim import worker_name
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 
-PARENT = "BEARINGS_TUNE_PARENT"
 # A worker saves within a step of being asked; the longest step is a validation.
 _GRACE_S = 60.0
 _TERM_S = 10.0
@@ -129,7 +128,7 @@ class Crew:
         given = os.environ
         own = {
             **python_path(),
-            PARENT: str(os.getpid()),
+            TUNE_PARENT: str(os.getpid()),
         }
         devices = given.get("CUDA_VISIBLE_DEVICES", "").split(",")
         if len(devices) > 1:

@@ -13,11 +13,12 @@ import pytest
 from core.cluster import bring, follow, job
 from core.cluster.client import JobLook, connect
 from core.cluster.record import RayRecord, read_ray, refuse_if_elsewhere
-from core.cluster.task import TASK, Task, marked
+from core.cluster.task import Task, marked
 from core.errors import ConfigError, RunError
 from core.jobs.follow import log_tail, read_events
 from core.jobs.job import Job
 from core.locks import held_elsewhere, hold, is_held
+from core.project import CLUSTER_TASK
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.status import own_status
@@ -56,7 +57,7 @@ def test_a_job_is_submitted_with_its_command_and_its_options(
 ) -> None:
     follow.follow(folder)
     wanted = cluster.given[number_of(folder)]
-    task = Task.model_validate_json(wanted.environment[TASK])
+    task = Task.model_validate_json(wanted.environment[CLUSTER_TASK])
     assert task.arguments == ("train",)
     assert task.options["run"] == task.folder == str(folder)
     assert (wanted.cpus, wanted.gpus) == (1.0, 1.0)
