@@ -13,6 +13,8 @@ from pathlib import Path
 from core.errors import LabelError
 
 CAMPUS_FILE = "campus.toml"
+# Holds what Bearings makes of a dataset: decoded photos, locks.
+STORE_FOLDER = ".bearings"
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 DatasetState = tuple[tuple[str, int, int], ...]

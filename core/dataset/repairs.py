@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from core.dataset.store_index import STORE_FOLDER
+from core.dataset.layout import STORE_FOLDER
 from core.errors import LabelError
 from core.files import write_text
 from core.locks import Lock

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.dataset.layout import STORE_FOLDER
 from core.files import write_json
 
-STORE_FOLDER = ".bearings"
 # Raise it when decoding changes, so that pixels of the old way are not mistaken for the new.
 VERSION = 1
 
