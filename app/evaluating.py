@@ -54,7 +54,7 @@ def _form(place: Workspace, checkpoint: Path) -> None:
 
 def _evaluate(config: EvaluateConfig, dataset: Path) -> None:
     cached.settle_imports()
-    from core.audit.flagged import doubts
+    from core.audit.review import doubts
     from core.evaluation.evaluate import evaluate
 
     bar = st.progress(0.0, "Reading labels and photos …")

@@ -13,7 +13,7 @@ import streamlit as st
 from app import notices
 from app.review_queue import in_words
 from app.review_values import checked
-from core.audit.finding import Finding
+from core.audit.findings import Finding
 from core.audit.review import accept_by_rule, decide, take_back, undo_last
 from core.audit.rows import LabelRows
 from core.dataset.repairs import Decision, Key

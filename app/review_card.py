@@ -11,10 +11,10 @@ from app.maps.review_map import own_colours, review_deck
 from app.review_queue import WHOLE_PHOTO, after
 from app.review_scene import Scene, row_of, scene_of
 from app.review_values import known_regions
-from core.audit.finding import Finding
-from core.audit.registry import all_kinds
+from core.audit.findings import Finding
 from core.audit.review import Reviewed
 from core.audit.rows import LabelRows
+from core.audit.run import all_kinds
 from core.dataset.repairs import Key
 from core.errors import ImageError
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.audit.registry import all_kinds
 from core.audit.review import Reviewed, key_of
+from core.audit.run import all_kinds
 from core.dataset.repairs import Key, Repair, standing
 
 WHOLE_PHOTO = ("", "filename")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.review_values import coordinates
-from core.audit.finding import Finding
+from core.audit.findings import Finding
 from core.audit.rows import LabelRows
 from core.errors import FrameError
 from core.geo import Floats, LocalFrame, distance_m, wrap_heading_deg

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.audit.rows import LabelRows
 from core.dataset.campus import CAMPUS_EXTENT_M
-from core.dataset.clean import minute_of_day, numbers, region_ids
+from core.dataset.label_table import minute_of_day, numbers, region_ids
 from core.errors import ConfigError
 from core.geo import distance_m
 

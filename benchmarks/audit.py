@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.audit_score import accused, precision_rows, read_planted, recall_rows
-from core.audit.finding import NOTATION_SCORE, Finding
+from core.audit.findings import NOTATION_SCORE, Finding
 from core.audit.positions import KINDS as POSITION_KINDS
 from core.audit.rows import read_rows
 from core.audit.run import audit

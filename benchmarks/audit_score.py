@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audit.finding import NOTATION_SCORE, Finding
+from core.audit.findings import NOTATION_SCORE, Finding
 from core.demo.faults import FAULTS_FILE, TWIN
 from core.geo import heading_error_deg
 

@@ -21,7 +21,7 @@ from benchmarks.frozen_features import Guess, Photos, frozen_features, logistic_
 from core.crossval.folder import read_config, read_report
 from core.crossval.guard import fold_split
 from core.crossval.schema import CrossvalConfig
-from core.dataset.prepare import prepare_dataset
+from core.dataset.store import prepare_dataset
 from core.geo import distance_m, heading_error_deg
 from core.model.backbone import preprocess_of
 

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from core.calibration.negatives import KINDS
 from core.dataset.decode import Pixels
-from core.dataset.prepare import prepare_dataset
+from core.dataset.store import prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.selection import select
 from core.geo import Floats

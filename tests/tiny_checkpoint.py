@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from core.dataset.labels import Dataset
-from core.dataset.prepare import prepare_dataset
 from core.dataset.protocols import make_split
 from core.dataset.splits import Split
+from core.dataset.store import prepare_dataset
 from core.files import write_json
 from core.geo import wrap_heading_deg
 from core.inference.predictor import load_predictor

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from benchmarks.reference_recipe.networks import Task
 from benchmarks.reference_recipe.views import RECIPES, reference_view
-from core.dataset.augment import normalise
-from core.dataset.view import resize_photo
+from core.dataset.augment import normalise, resize_photo
 from core.geo import Floats, heading_unit
 from core.model.backbone import Preprocess, preprocess_of
 from core.model.losses import Targets

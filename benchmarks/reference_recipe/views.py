@@ -14,9 +14,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.dataset.augment import reference_mirror, reference_rotation
+from core.dataset.augment import (
+    colour_matrix,
+    mean_colour,
+    recolour,
+    reference_mirror,
+    reference_rotation,
+)
 from core.dataset.decode import Pixels
-from core.dataset.light import colour_matrix, mean_colour, recolour
 from core.geo import Floats, wrap_heading_deg
 
 CROP_AREA = (0.8, 1.0)

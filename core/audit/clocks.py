@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.audit.finding import Finding
-from core.audit.naming import row_finding
+from core.audit.findings import Finding, row_finding
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.geo import Floats

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.audit.finding import NOTATION_SCORE, Finding
-from core.audit.naming import row_finding, written
+from core.audit.findings import NOTATION_SCORE, Finding, row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.geo import wrap_heading_deg

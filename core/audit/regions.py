@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.audit.fellows import find_fellows
-from core.audit.finding import Finding
-from core.audit.naming import row_finding
+from core.audit.findings import Finding, row_finding
+from core.audit.positions import find_fellows
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 

@@ -1,17 +1,53 @@
-"""The audit: every registered check over the rows of a label file; nothing is changed."""
+"""All checks of the audit, in the order in which they are made. A new check is one entry here."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.audit.check import Check, photos
-from core.audit.finding import Finding
-from core.audit.findings_file import write_findings
+from core.audit import (
+    clocks,
+    entries,
+    headings,
+    model_disagreement,
+    photo_checks,
+    positions,
+    regions,
+    twins,
+)
+from core.audit.findings import Check, Finding, photos, write_findings
 from core.audit.photo_scan import photo_facts
-from core.audit.registry import CHECKS
 from core.audit.rows import LabelRows, read_rows
 from core.audit.schema import AuditConfig
+
+CHECKS: tuple[Check, ...] = (
+    Check("values", entries.VALUE_KINDS, entries.find_values),
+    Check("positions", positions.KINDS, positions.find),
+    Check("regions", regions.KINDS, regions.find),
+    Check("headings", headings.KINDS, headings.find),
+    Check("timestamps", clocks.KINDS, clocks.find),
+    Check("duplicate rows", entries.DUPLICATE_KINDS, entries.find_duplicates),
+    Check("missing photos", entries.MISSING_PHOTO_KINDS, entries.find_missing_photos, photos),
+    Check("looks of photos", photo_checks.APPEARANCE_KINDS, photo_checks.find_appearance, photos),
+    Check("photos that are there twice", twins.TWIN_KINDS, twins.find_twins, photos),
+    Check("look-alikes", twins.LOOK_ALIKE_KINDS, twins.find_look_alikes, twins.needs_look_alikes),
+    Check("EXIF", photo_checks.EXIF_KINDS, photo_checks.find_exif, photos),
+    Check(
+        "unlikely labels",
+        model_disagreement.KINDS,
+        model_disagreement.find,
+        model_disagreement.needs,
+    ),
+)
+
+
+def all_kinds() -> dict[str, str]:
+    """Every kind of finding with a sentence about it."""
+    return {kind: text for check in CHECKS for kind, text in check.kinds.items()}
+
+
+# The audit: every registered check over the rows of a label file; nothing is changed.
+
 
 Progress = Callable[[int, int], None]
 

@@ -16,10 +16,9 @@ from core.calibration.regions import fit_regions
 from core.calibration.schema import CalibrateConfig
 from core.calibration.some import Some
 from core.dataset.labels import Dataset
-from core.dataset.prepare import prepare_dataset
+from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import Part, calibration_part
-from core.dataset.spots import spot_groups
-from core.dataset.store import PhotoStore
+from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select

@@ -78,7 +78,7 @@ def _decisions(result: "Audit") -> Iterator[str]:
 
 def _summary(result: "Audit") -> Iterator[str]:
     """Findings by kind: number, number with a proposal, highest score, meaning."""
-    from core.audit.registry import all_kinds
+    from core.audit.run import all_kinds
 
     meaning = all_kinds()
     table = [["finding", "found", "proposals", "highest score", ""]]

@@ -24,7 +24,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = run_and_dataset(arguments, EvaluateConfig)
-    from core.audit.flagged import doubts
+    from core.audit.review import doubts
     from core.evaluation.evaluate import evaluate
 
     # A file of findings that cannot be read fails before an evaluation of hours.

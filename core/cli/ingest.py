@@ -21,7 +21,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from core.ingest.build import ingest
-    from core.ingest.gather import reasons
+    from core.ingest.photos import reasons
 
     config = validated(IngestConfig, given(arguments) | {"photos": arguments.photos})
     with bar("Reading EXIF", "files") as reading, bar("Copying") as copying:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
-from core.audit.flagged import doubts
+from core.audit.review import doubts
 from core.crossval.figures import SPREAD_NOTE, baseline_spreads, headlines, spread
 from core.crossval.folder import PLOTS, PREDICTIONS, REPORT, fold_run, is_trained
 from core.crossval.guard import Fold, is_judged, read_fold
 from core.crossval.pooled import Pooled, pool, pooled_table
 from core.crossval.schema import CrossvalConfig
-from core.dataset.fingerprint import labels_hash
-from core.dataset.labels import Dataset
+from core.dataset.labels import Dataset, labels_hash
 from core.dataset.splits import Place
 from core.errors import RunError
 from core.evaluation.grounds import Grounds, grounds_notes, grounds_report

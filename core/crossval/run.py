@@ -7,7 +7,7 @@ alone, the fold at work goes on as exactly as a training run does.
 import time
 from collections.abc import Callable
 
-from core.audit.flagged import doubts
+from core.audit.review import doubts
 from core.crossval.aggregate import aggregate
 from core.crossval.answers import write_answers
 from core.crossval.conduct import Place, train_side_by_side
@@ -15,9 +15,8 @@ from core.crossval.folder import begin, check_free, fold_run, go_on, is_trained,
 from core.crossval.guard import fold_split, is_judged
 from core.crossval.overseer import Overseer
 from core.crossval.schema import CrossvalConfig
-from core.dataset.fingerprint import labels_hash
-from core.dataset.labels import Dataset
-from core.dataset.prepare import prepare_dataset
+from core.dataset.labels import Dataset, labels_hash
+from core.dataset.store import prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.report import Report

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.dataset.clean import region_ids
+from core.dataset.label_table import region_ids
 from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m

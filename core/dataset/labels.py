@@ -1,5 +1,6 @@
-"""Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence."""
+"""Which rows must be left out, and when that is too many to go on."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,24 +9,154 @@ import numpy as np
 import pandas as pd
 
 from core.dataset.campus import Campus, read_campus
-from core.dataset.clean import (
+from core.dataset.label_table import (
     fields_of_view,
     minute_of_day,
+    natural_order,
     numbers,
+    read_columns,
     region_ids,
     row_faults,
     wrapped_headings,
 )
-from core.dataset.columns import read_columns
-from core.dataset.exclusions import check_excluded, duplicate_faults, off_earth_faults
-from core.dataset.layout import LabelFile, dataset_folder, find_label_files
-from core.dataset.outliers import outlier_note
-from core.dataset.photos import FoundPhotos, find_photos
-from core.dataset.regions import natural_order
-from core.dataset.repaired import Repaired, apply_repairs, repair_notes
-from core.dataset.repairs import Repair, read_repairs
+from core.dataset.layout import (
+    FoundPhotos,
+    LabelFile,
+    dataset_folder,
+    find_label_files,
+    find_photos,
+)
+from core.dataset.repairs import Repair, Repaired, apply_repairs, read_repairs, repair_notes
 from core.errors import LabelError
-from core.geo import Floats, LocalFrame
+from core.geo import Floats, LocalFrame, distance_m
+
+ALLOWED_SHARE = 0.01
+_CONTENT = ["latitude", "longitude", "heading_deg", "region"]
+
+
+def off_earth_faults(rows: pd.DataFrame, campus: Campus) -> pd.Series:
+    """Say for each row whether its position is no place on Earth in the campus's frame."""
+    faults = pd.Series("", index=rows.index)
+    frame = campus.frame
+    if not frame.has_degrees:
+        return faults
+    scale = frame.scale if frame.kind == "scaled_degrees" else 1.0
+    latitude = rows["latitude"] * scale + frame.origin_latitude
+    longitude = rows["longitude"] * scale + frame.origin_longitude
+    outside = (latitude.abs() > 90.0) | (longitude.abs() > 180.0)
+    faults[outside] = [
+        f"position {north:g}, {east:g} is no place on Earth"
+        for north, east in rows.loc[outside, ["latitude", "longitude"]].to_numpy()
+    ]
+    return faults
+
+
+def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
+    """Say for each row whether another row labels the same photo.
+
+    Of rows that agree the first is kept; rows that contradict one another are all left out, for
+    nothing tells which is right.
+    """
+    faults = pd.Series("", index=rows.index)
+    again = rows["photo_id"].duplicated(keep=False)
+    for _, group in rows[again].groupby("photo_id", sort=False):
+        if len(group[_CONTENT].drop_duplicates()) == 1:
+            faults[group.index[1:]] = "the same row occurs before"
+        else:
+            faults[group.index] = f"{len(group)} rows label this photo and contradict one another"
+    return faults
+
+
+def check_excluded(
+    root: Path,
+    rows: pd.DataFrame,
+    faults: pd.Series,
+    allow_missing: bool,
+    folders: Sequence[Path] = (),
+) -> pd.DataFrame:
+    """Stop when more than 1 % of the rows are left out, unless allowed; always when all are.
+
+    Args:
+        root: What was read, for the message.
+        rows: All label rows, with `photo_id`.
+        faults: Why a row is left out; `""` where it is kept.
+        allow_missing: Whether more than 1 % may be left out.
+        folders: Where photos were looked for, for the message.
+
+    Returns:
+        The rows left out: `photo_id`, `reason`.
+
+    Raises:
+        LabelError: Counts by reason, the first photos of each, where they were looked for.
+    """
+    out = faults != ""
+    excluded = pd.DataFrame({"photo_id": rows["photo_id"][out], "reason": faults[out]})
+    excluded = excluded.reset_index(drop=True)
+    total, left = len(rows), len(rows) - len(excluded)
+    share = len(excluded) / total
+    if share <= ALLOWED_SHARE or (allow_missing and left):
+        return excluded
+    advice = "Add the photos or mend the rows"
+    if left:
+        advice += f"; to go on with the remaining {left}, allow it (--allow-missing)"
+    looked = ""
+    if folders:
+        looked = (
+            f" Photos were looked for in {', '.join(map(str, folders))}; they belong beside the "
+            "label file in images/ (or images_train/, images_val/ and images_test/)."
+        )
+    raise LabelError(
+        f"{root}: {len(excluded)} of {total} labelled photos ({share:.1%}) cannot be used, more "
+        f"than 1 % may be left out.\n{_by_reason(excluded)}\n{advice}.{looked}"
+    )
+
+
+def _by_reason(excluded: pd.DataFrame) -> str:
+    """Write one line a kind of reason; what follows a colon or bracket differs by row."""
+    kind = excluded["reason"].str.replace(r"[:(].*", "", regex=True).str.strip()
+    kind = kind.str.replace(r"[-\d.,]*\d[-\d.,]*", "...", regex=True)
+    lines = []
+    for reason, group in excluded.groupby(kind, sort=False):
+        shown = group["photo_id"].head(3).tolist()
+        more = ", ..." if len(group) > len(shown) else ""
+        lines.append(f"  {len(group)} x {reason}: {', '.join(shown)}{more}")
+    return "\n".join(lines)
+
+
+# Photos labelled far from all others: kept, but named, for one of them ruins every mean.
+
+
+FAR_SPREADS = 10.0
+# Keeps the rule sane where most photos share one point and the spread is next to nothing.
+SMALLEST_SPREAD_M = 10.0
+
+
+def far_outliers(table: pd.DataFrame, campus: Campus) -> np.ndarray:
+    """Flag `(n,)` photos over ten times the median distance from the median position."""
+    labels = table[["latitude", "longitude"]].to_numpy(np.float64)
+    from_middle_m = distance_m(LocalFrame.about(campus.frame, labels).to_metres(labels), [0.0, 0.0])
+    spread_m = max(float(np.median(from_middle_m)), SMALLEST_SPREAD_M)
+    return np.asarray(from_middle_m > FAR_SPREADS * spread_m)
+
+
+def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
+    """Name the far outliers, or nothing."""
+    far = far_outliers(table, campus)
+    if not far.any():
+        return []
+    shown = [
+        f"{row.filename} ({row.latitude:g}, {row.longitude:g})"
+        for row in table[far].head(3).itertuples()
+    ]
+    more = ", ..." if int(far.sum()) > len(shown) else ""
+    return [
+        f"{int(far.sum())} photos are labelled more than {FAR_SPREADS:g} times the usual distance "
+        f"from the middle of the campus; they are kept: {', '.join(shown)}{more}"
+    ]
+
+
+# Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence.
+
 
 PHOTO_COLUMNS = (
     "photo_id",
@@ -228,3 +359,16 @@ def _time_notes(table: pd.DataFrame) -> list[str]:
         return []
     shown = ", ".join(table.loc[unread, "timestamp"].head(3))
     return [f"{int(unread.sum())} timestamps hold no time of day and count as unknown: {shown}"]
+
+
+# Whether two readings of a dataset are about the same labelled photos.
+
+
+_LABELS = ("photo_id", "latitude", "longitude", "heading_deg", "region", "timestamp")
+
+
+def labels_hash(dataset: Dataset) -> str:
+    """SHA-256 of every photo's name and labels, in any order of the rows; pixels are not read."""
+    rows = dataset.table[list(_LABELS)].itertuples(index=False)
+    lines = sorted("\t".join(map(repr, row)) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -11,13 +11,18 @@ from typing import get_args
 
 import numpy as np
 
-from core.dataset.assign import assign_groups, spare_groups, teach_regions
-from core.dataset.blocks import BUFFER, cells_of, keep_apart
-from core.dataset.halving import halve_val
 from core.dataset.labels import Dataset
+from core.dataset.spatial_groups import (
+    BUFFER,
+    RADII_M,
+    cells_of,
+    keep_apart,
+    spot_groups,
+    spots_below,
+)
 from core.dataset.split_schema import Protocol, SplitConfig
 from core.dataset.splits import Place, Split
-from core.dataset.spots import RADII_M, spot_groups, spots_below
+from core.dataset.stratified_groups import assign_groups, halve_val, spare_groups, teach_regions
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.dataset.prepare import prepare_dataset
 from core.dataset.splits import Split
+from core.dataset.store import prepare_dataset
 from core.ensemble.folder import check_free, member_names, write_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.ensemble.weigh import Weights, score, weigh

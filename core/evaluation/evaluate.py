@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.dataset.leak import nearest_training_m
-from core.dataset.prepare import prepare_dataset
-from core.dataset.store import PhotoStore
+from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.flagged import Flagged
 from core.evaluation.grounds import Grounds

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset.spots import spot_groups, spots_below
+from core.dataset.spatial_groups import spot_groups, spots_below
 from core.errors import ConfigError, SplitError
 from core.evaluation.bootstrap import (
     Counts,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.dataset.spots import spot_groups, spots_below
+from core.dataset.spatial_groups import spot_groups, spots_below
 from core.errors import ConfigError, SplitError
 from core.evaluation.judged import Judged
 from core.evaluation.schema import Clusters

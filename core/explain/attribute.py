@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from core.dataset.augment import normalise
-from core.dataset.view import resize_photo
+from core.dataset.augment import normalise, resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
 from core.explain.methods import METHODS, Method

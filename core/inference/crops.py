@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from core.dataset.augment import View, render_view, resize_photo, slack
 from core.dataset.decode import Pixels
-from core.dataset.view import View, render_view, resize_photo, slack
 from core.geo import Floats, heading_from_unit, heading_unit
 from core.inference.known import Known
 from core.inference.network import Answers, ask_network

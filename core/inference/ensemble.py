@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.dataset.augment import resize_photo
 from core.dataset.decode import Pixels
-from core.dataset.view import resize_photo
 from core.errors import CheckpointError, ConfigError
 from core.geo import Floats
 from core.inference.combine import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core.dataset.augment import resize_photo
 from core.dataset.decode import Pixels, decode_photo
-from core.dataset.view import resize_photo
 from core.geo import Floats, heading_from_unit
 from core.inference.crops import ask_in_crops
 from core.inference.files import FilePredictions, predict_files

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset.regions import written_regions
+from core.dataset.label_table import written_regions
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
 from core.inference.trusted_records import add_trust, concealed

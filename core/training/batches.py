@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset.augment import AugmentConfig, augment_photo
-from core.dataset.view import View
+from core.dataset.augment import AugmentConfig, View, augment_photo
 from core.geo import Floats
 from core.inference.crops import WHOLE, see
 from core.training.data import Rows, TrainingData

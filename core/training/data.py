@@ -8,10 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from core.dataset.labels import Dataset
-from core.dataset.prepare import prepare_dataset
 from core.dataset.protocols import split_by
 from core.dataset.splits import PARTS, Part, Split, as_begun
-from core.dataset.store import PhotoStore
+from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser

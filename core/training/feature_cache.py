@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.dataset.view import View
+from core.dataset.augment import View
 from core.geo import Floats
 from core.inference.crops import WHOLE
 from core.model.network import BearingsModel

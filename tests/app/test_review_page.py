@@ -17,7 +17,7 @@ from app.review_queue import Wanted, after, place_of, waiting
 from app.review_scene import Scene, row_of, scene_of
 from app.review_values import checked
 from app.theme import LIGHT
-from core.audit.finding import Column, Finding
+from core.audit.findings import Column, Finding
 from core.audit.review import Reviewed, key_of
 from core.audit.rows import LabelRows, read_rows
 from core.dataset.repairs import read_repairs

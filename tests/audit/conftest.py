@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.audit.finding import Finding
+from core.audit.findings import Finding
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.audit.finding import Finding
+from core.audit.findings import Finding
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 

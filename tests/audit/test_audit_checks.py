@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.audit.finding import NOTATION_SCORE, Finding
+from core.audit.findings import NOTATION_SCORE, Finding
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 

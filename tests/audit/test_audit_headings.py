@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from core.audit.finding import NOTATION_SCORE, Finding
+from core.audit.findings import NOTATION_SCORE, Finding
 
 Audited = Callable[..., list[Finding]]
 

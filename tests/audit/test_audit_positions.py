@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.audit.finding import Finding
+from core.audit.findings import Finding
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from core.audit.typos import Axis, sexagesimal

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audit.finding import NOTATION_SCORE
+from core.audit.findings import NOTATION_SCORE
 from core.audit.positions import KINDS as POSITION_KINDS
 from core.audit.rows import read_rows
 from core.audit.run import Audit, audit

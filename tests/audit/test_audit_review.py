@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.audit.finding import Finding
-from core.audit.flagged import flagged_photo_ids
+from core.audit.findings import Finding
 from core.audit.review import (
     accept_by_rule,
     decide,
+    flagged_photo_ids,
     key_of,
     review,
     take_back,

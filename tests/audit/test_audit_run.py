@@ -6,11 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.audit.check import Check, photos
-from core.audit.finding import CSV_COLUMNS, Finding
-from core.audit.registry import CHECKS, all_kinds
+from core.audit.findings import CSV_COLUMNS, Check, Finding, photos
 from core.audit.rows import LabelRows
-from core.audit.run import audit
+from core.audit.run import CHECKS, all_kinds, audit
 from core.audit.schema import AuditConfig
 
 

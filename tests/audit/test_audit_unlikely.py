@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.audit.finding import Finding
+from core.audit.findings import Finding
+from core.audit.model_disagreement import KINDS, disputed
 from core.audit.run import Audit, audit
 from core.audit.schema import AuditConfig
-from core.audit.unlikely import KINDS, disputed
 from core.errors import ConfigError
 from core.geo import CoordinateFrame, LocalFrame
 

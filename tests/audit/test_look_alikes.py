@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audit.look_alikes import KINDS, Features, find_with, nearest
 from core.audit.rows import read_rows
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
+from core.audit.twins import LOOK_ALIKE_KINDS, Features, find_with, nearest
 from tests.audit.photo_campus import PHOTOS, PhotoCampus
 
 
@@ -65,4 +65,4 @@ def test_a_checkpoint_answers_through_the_audit(shared_campus: Path, checkpoint:
     assert any("--checkpoint" in each.reason for each in without)
     result = audit(AuditConfig(dataset=shared_campus, checkpoint=checkpoint))
     assert "look-alikes" not in {each.check for each in result.skipped}
-    assert set(result.by_kind) <= {*KINDS, "near_duplicate_photo"}
+    assert set(result.by_kind) <= {*LOOK_ALIKE_KINDS, "near_duplicate_photo"}

@@ -5,14 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from core.audit import exif, photo_looks, photo_twins
+from core.audit import photo_checks, twins
 from core.audit.photo_scan import scan_photo, scan_photos
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from tests.audit.photo_campus import ORIGIN, PHOTOS, PhotoCampus, jpeg, scene
 from tests.phone_photos import phone_photo
 
-KINDS = {*photo_looks.KINDS, *photo_twins.KINDS, *exif.KINDS}
+KINDS = {*photo_checks.APPEARANCE_KINDS, *twins.TWIN_KINDS, *photo_checks.EXIF_KINDS}
 Found = set[tuple[str, int]]
 
 
@@ -176,8 +176,8 @@ def test_what_is_no_photo_is_a_fault_and_no_error(tmp_path: Path) -> None:
 def test_equal_hashes_alone_make_no_copy() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(0.0, 1.0 / 32.0, (2, 1024)).astype(np.float32)
-    assert photo_twins.likeness(one, one, np.uint64(5), np.uint64(5)) is not None
-    assert photo_twins.likeness(one, other, np.uint64(5), np.uint64(5)) is None
-    assert photo_twins.likeness(one, one, np.uint64(0), np.uint64(2**20 - 1)) == (
+    assert twins.likeness(one, one, np.uint64(5), np.uint64(5)) is not None
+    assert twins.likeness(one, other, np.uint64(5), np.uint64(5)) is None
+    assert twins.likeness(one, one, np.uint64(0), np.uint64(2**20 - 1)) == (
         pytest.approx(1.0, abs=0.1), False
     )  # fmt: skip

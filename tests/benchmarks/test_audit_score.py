@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.audit_score import accused, precision_rows, read_planted, recall_rows
-from core.audit.finding import Column, Finding
+from core.audit.findings import Column, Finding
 
 ANSWERS = """filename,fault,column,true,written,moved_m
 a.jpg,swapped,latitude,12.0,77.0,9999.0

@@ -11,7 +11,7 @@ import pytest
 from core.calibration.calibrate import calibrate
 from core.calibration.points import describe_anew
 from core.calibration.schema import CalibrateConfig
-from core.dataset.prepare import prepare_dataset
+from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig

@@ -12,7 +12,7 @@ from core.crossval.answers import ANSWERS, read_answers
 from core.crossval.folder import fold_run, read_config
 from core.crossval.guard import LeakError, report_folder
 from core.crossval.run import aggregate_folder
-from core.dataset import halving
+from core.dataset import stratified_groups
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.splits import Split
 from core.files import write_json
@@ -88,8 +88,8 @@ def test_a_split_that_is_not_the_labels_is_caught(finished: Path, run: RunFolder
 def test_folds_begun_before_splits_had_calibrate_are_pooled(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halving, "FEWEST_PHOTOS", 1)
-    monkeypatch.setattr(halving, "FEWEST_GROUPS", 1)
+    monkeypatch.setattr(stratified_groups, "FEWEST_PHOTOS", 1)
+    monkeypatch.setattr(stratified_groups, "FEWEST_GROUPS", 1)
     (finished / "crossval.json").unlink()
     report = aggregate_folder(read_config(finished))
     assert report["pooled"]["n"] == 48

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core.dataset.campus import Campus
+from core.dataset.label_table import natural_order
 from core.dataset.labels import PHOTO_COLUMNS, Dataset
-from core.dataset.regions import natural_order
 from core.geo import CoordinateFrame
 
 

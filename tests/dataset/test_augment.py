@@ -7,13 +7,17 @@ from pydantic import ValidationError
 from core.cli.flags import validated
 from core.dataset.augment import (
     AugmentConfig,
+    add_noise,
     augment_photo,
+    colour_matrix,
     draw_view,
+    erase,
+    mean_colour,
     normalise,
+    recolour,
     reference_mirror,
     reference_rotation,
 )
-from core.dataset.light import add_noise, colour_matrix, erase, mean_colour, recolour
 from core.errors import ConfigError
 from core.geo import heading_error_deg
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.dataset.fingerprint import labels_hash
-from core.dataset.labels import Dataset, read_dataset
-from core.dataset.prepare import prepare_dataset
+from core.dataset.labels import Dataset, labels_hash, read_dataset
 from core.dataset.repairs import (
     COLUMNS,
     REPAIRS_FILE,
@@ -18,6 +16,7 @@ from core.dataset.repairs import (
     read_repairs,
     write_repairs,
 )
+from core.dataset.store import prepare_dataset
 from core.errors import LabelError
 
 AT = "2026-01-31T12:00:00+00:00"

@@ -7,8 +7,8 @@ import pytest
 
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.protocols import make_split
+from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import PARTS, Split, as_begun, calibration_part
-from core.dataset.spots import spot_groups
 from core.errors import SplitError
 from tests.dataset.plane import dataset_of
 

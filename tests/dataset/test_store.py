@@ -11,9 +11,7 @@ from PIL import Image
 
 from core.dataset.decode import counters, decode_photo
 from core.dataset.labels import read_dataset
-from core.dataset.prepare import prepare_dataset
-from core.dataset.store import open_store
-from core.dataset.store_index import store_folder
+from core.dataset.store import open_store, prepare_dataset, store_folder
 from core.errors import ImageError, LabelError
 
 SIZE = 24

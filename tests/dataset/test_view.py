@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.dataset.view import View, render_view, resize_photo, roomiest_side, slack
+from core.dataset.augment import View, render_view, resize_photo, roomiest_side, slack
 from core.geo import wrap_heading_deg
 
 SIZE = 200

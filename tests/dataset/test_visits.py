@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dataset.clean import minute_of_day
+from core.dataset.label_table import minute_of_day
 from core.dataset.labels import Dataset
 from core.dataset.protocols import make_split
 from core.dataset.splits import Split

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.dataset.view import resize_photo
+from core.dataset.augment import resize_photo
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError, ConfigError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.calibration.calibrate import fit_calibration
-from core.dataset.prepare import prepare_dataset
+from core.dataset.store import prepare_dataset
 from core.evaluation.coverage import coverage_report, risk_coverage
 from core.evaluation.evaluate import evaluate, predict_selection
 from core.evaluation.judgement import Judgement

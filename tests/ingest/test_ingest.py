@@ -10,10 +10,8 @@ from core.__main__ import main
 from core.dataset.decode import decode_display
 from core.dataset.labels import read_dataset
 from core.errors import ConfigError
-from core.ingest.build import ingest
-from core.ingest.copies import copy_names
-from core.ingest.gather import MAGNETIC, NO_DIRECTION, NO_POSITION, UNSAID
-from core.ingest.regions import regions_by_place, usual_count
+from core.ingest.build import ingest, regions_by_place, usual_count
+from core.ingest.photos import MAGNETIC, NO_DIRECTION, NO_POSITION, UNSAID, copy_names
 from core.ingest.schema import IngestConfig
 from tests.phone_photos import phone_photo
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from core.dataset.prepare import prepare_dataset
 from core.dataset.splits import Split
+from core.dataset.store import prepare_dataset
 from core.inference.predictor import load_predictor
 from core.training.calibrated import calibrate_run
 from core.trust.files import FILE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.dataset.augment_schema import AugmentConfig
-from core.dataset.prepare import prepare_dataset
+from core.dataset.store import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig

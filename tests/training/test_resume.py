@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.dataset import halving
+from core.dataset import stratified_groups
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
 from core.model.schema import LossConfig, ModelConfig
@@ -122,8 +122,8 @@ def test_a_run_begun_before_splits_had_calibrate_goes_on_with_its_own(
     uninterrupted: Ending, left: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # From here on the same labels would give half of the validation photos to calibrate.
-    monkeypatch.setattr(halving, "FEWEST_PHOTOS", 1)
-    monkeypatch.setattr(halving, "FEWEST_GROUPS", 1)
+    monkeypatch.setattr(stratified_groups, "FEWEST_PHOTOS", 1)
+    monkeypatch.setattr(stratified_groups, "FEWEST_GROUPS", 1)
     list(fit(left, resume=True))
     assert _ending(left) == uninterrupted
 

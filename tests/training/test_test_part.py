@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from core.dataset.prepare import prepare_dataset
 from core.dataset.protocols import make_split
+from core.dataset.store import prepare_dataset
 from core.refine.choose import choose_refinement
 from core.refine.schema import RefineConfig
 from core.training.data import read_training_data

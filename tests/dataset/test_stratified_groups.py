@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dataset.assign import assign_groups, spare_groups, teach_regions
+from core.dataset.stratified_groups import assign_groups, spare_groups, teach_regions
 
 SHARES = np.array([0.8, 0.1, 0.1])
 

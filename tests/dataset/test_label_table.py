@@ -4,8 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.dataset.clean import fields_of_view, minute_of_day, numbers, region_ids, wrapped_headings
-from core.dataset.regions import natural_order, written_regions
+from core.dataset.label_table import (
+    fields_of_view,
+    minute_of_day,
+    natural_order,
+    numbers,
+    region_ids,
+    wrapped_headings,
+    written_regions,
+)
 
 
 @pytest.mark.parametrize(
