@@ -17,6 +17,7 @@ from core.files import (
 )
 
 
+@pytest.mark.trap(name="files read half written")
 def test_a_failed_write_leaves_the_old_file_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +72,7 @@ def test_json_keeps_text_and_refuses_nan(tmp_path: Path) -> None:
     assert json.loads(target.read_text(encoding="utf-8"))["n"] == 3
 
 
+@pytest.mark.trap(name="files read half written")
 def test_a_torn_last_line_is_left_for_later(tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     assert read_json_lines(events) == []

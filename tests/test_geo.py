@@ -22,6 +22,7 @@ PLANAR = CoordinateFrame("planar_metres")
 HYDERABAD = (17.445, 78.349)
 
 
+@pytest.mark.trap(name="angles that wrap")
 @pytest.mark.parametrize(
     ("first", "second", "error"),
     [(359, 1, 2), (0, 360, 0), (359.9, 0.1, 0.2), (10, 190, 180), (350, 10, 20), (90, 45, 45)],
@@ -43,16 +44,19 @@ def test_wrapped_headings_lie_in_one_turn(heading: float) -> None:
     assert heading_error_deg(wrapped, heading) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.trap(name="angles that wrap")
 def test_a_tiny_negative_heading_wraps_to_zero_not_360() -> None:
     assert wrap_heading_deg(-1e-15) == 0.0
 
 
+@pytest.mark.trap(name="atan2 in the wrong order, vectors of length zero")
 def test_units_and_headings_round_trip_for_every_degree() -> None:
     headings = np.arange(360.0)
     np.testing.assert_allclose(heading_from_unit(heading_unit(headings)), headings, atol=1e-9)
     np.testing.assert_allclose(heading_from_unit(7.5 * heading_unit(headings)), headings, atol=1e-9)
 
 
+@pytest.mark.trap(name="mathematical and compass angles")
 def test_heading_unit_is_north_east() -> None:
     np.testing.assert_allclose(heading_unit(0.0), [1, 0], atol=1e-12)
     np.testing.assert_allclose(heading_unit(90.0), [0, 1], atol=1e-12)
@@ -70,6 +74,7 @@ def test_circular_mean_weights_each_row() -> None:
     np.testing.assert_allclose(mean, [0.0, 45.0], atol=1e-9)
 
 
+@pytest.mark.trap(name="which radius the Earth has")
 def test_a_hundred_metres_north_and_east_are_a_hundred_metres() -> None:
     # Reference: WGS 84 geodesics from 17.445 N (PROJ geod), to a millimetre.
     local = LocalFrame(DEGREES, HYDERABAD)
@@ -87,6 +92,7 @@ def test_labels_and_metres_round_trip(frame: CoordinateFrame) -> None:
     np.testing.assert_allclose(local.to_metres(local.to_labels(metres)), metres, atol=1e-6)
 
 
+@pytest.mark.trap(name="degrees in float32")
 def test_points_a_metre_apart_in_degrees_are_resolved_to_a_millimetre() -> None:
     # float32 degrees at 78 E come in steps of 0.85 m.
     local = LocalFrame(DEGREES, HYDERABAD)
@@ -102,10 +108,12 @@ def test_scaled_labels_span_the_metres_of_their_scale() -> None:
     assert east[1] == pytest.approx(106.3, abs=0.5)
 
 
+@pytest.mark.trap(name="errors squared in degrees or label units")
 def test_a_distance_is_three_four_five() -> None:
     assert distance_m([[0.0, 0.0]], [[3.0, 4.0]]) == pytest.approx([5.0])
 
 
+@pytest.mark.trap(name="geodesy on numbers that are no degrees")
 def test_planar_positions_are_refused_as_degrees() -> None:
     with pytest.raises(FrameError, match="planar metres"):
         PLANAR.to_degrees([[1.0, 2.0]])
@@ -113,6 +121,7 @@ def test_planar_positions_are_refused_as_degrees() -> None:
         LocalFrame(PLANAR, (0.0, 0.0)).to_degrees([[1.0, 2.0]])
 
 
+@pytest.mark.trap(name="geodesy on numbers that are no degrees")
 def test_numbers_off_the_earth_are_refused_by_row() -> None:
     with pytest.raises(FrameError, match=r"row 1.*\[frame\]"):
         DEGREES.to_degrees([[17.0, 78.0], [219_698.0, 144_782.0]])

@@ -68,6 +68,7 @@ def test_online_tiles_follow_the_theme_and_never_go_under_a_plane() -> None:
     assert plane["mapStyle"] == UNNAMED
 
 
+@pytest.mark.trap(name="mathematical and compass angles")
 @pytest.mark.parametrize(
     ("heading", "north", "east"), [(0, 10, 0), (90, 0, 10), (180, -10, 0), (270, 0, -10)]
 )

@@ -65,6 +65,9 @@ def test_a_calibration_says_what_it_was_fitted_on(checkpoint: Path) -> None:
     assert found.refusal is not None
 
 
+@pytest.mark.trap(
+    name="certainty calibrated on photos that were trained on, or promised from too few"
+)
 def test_test_labels_and_photos_have_no_say(checkpoint: Path, campus: Path, tmp_path: Path) -> None:
     changed = tmp_path / "campus"
     shutil.copytree(campus, changed, ignore=shutil.ignore_patterns(".bearings"))
@@ -107,6 +110,7 @@ def test_predictions_carry_trust(predictor: Predictor, campus: Path) -> None:
     assert "note" not in "".join(found.notes)
 
 
+@pytest.mark.trap(name="a refusal tuned on strangers")
 def test_a_refused_photo_has_no_pin_in_any_output(
     predictor: Predictor, refused: Prediction
 ) -> None:

@@ -44,6 +44,9 @@ def held(trust: Trust, answers: Some, known: Known, index: int) -> list[int]:
     ]
 
 
+@pytest.mark.trap(
+    name="certainty calibrated on photos that were trained on, or promised from too few"
+)
 @pytest.mark.parametrize("index", [0, 1])
 def test_promises_hold_for_photos_like_those_calibrated_on(
     calibration: Calibration, index: int
@@ -57,6 +60,9 @@ def test_promises_hold_for_photos_like_those_calibrated_on(
     assert all(low <= count <= high for count in counts), counts
 
 
+@pytest.mark.trap(
+    name="certainty calibrated on photos that were trained on, or promised from too few"
+)
 def test_promises_visibly_fail_on_shifted_photos(calibration: Calibration) -> None:
     answers, known = world(1000, 3, shift_m=60.0)
     counts = held(apply(calibration, answers), answers, known, 1)
@@ -73,6 +79,9 @@ def test_doubtful_photos_get_wider_radii(calibration: Calibration) -> None:
     assert trust.wedge_deg.max() <= 180.0
 
 
+@pytest.mark.trap(
+    name="certainty calibrated on photos that were trained on, or promised from too few"
+)
 def test_too_few_photos_promise_nothing_at_ninety_percent() -> None:
     answers, known = world(8, 5)
     trust = apply(fitted(answers, known), answers)

@@ -69,11 +69,13 @@ def test_each_step_changes_the_photo_and_not_the_one_it_was_given(
         assert heading == 90.0
 
 
+@pytest.mark.trap(name="roll counted as a turn of the heading")
 def test_no_amount_of_roll_turns_the_heading(photo: np.ndarray) -> None:
     for seed in range(30):
         assert augmented(photo, only("roll", roll_deg=30.0), seed)[1] == 90.0
 
 
+@pytest.mark.trap(name="off-centre crops with the heading unchanged")
 def test_crops_turn_the_heading_both_ways_and_a_centred_one_does_not(photo: np.ndarray) -> None:
     headings = np.array([augmented(photo, only("crop"), seed)[1] for seed in range(200)])
     assert headings.min() < 88.0
@@ -111,6 +113,7 @@ def test_crop_areas_cover_the_range_asked_for() -> None:
     assert 0.99 < max(areas) <= 1.0
 
 
+@pytest.mark.trap(name="mirrored photos under 360 - heading")
 def test_mirrors_and_upside_down_photos_are_refused() -> None:
     with pytest.raises(ValidationError, match="a mirrored photo shows no real place"):
         AugmentConfig(mirror_probability=0.5)
@@ -125,6 +128,7 @@ def test_nothing_untruthful_is_on_by_default() -> None:
     assert config.rotation_rule == "none"
 
 
+@pytest.mark.trap(name="vertical flips and quarter turns")
 @pytest.mark.parametrize(
     "options",
     [
@@ -158,6 +162,7 @@ def test_the_reference_rules_apply_only_when_asked_for(photo: np.ndarray) -> Non
         assert augmented(photo, config, seed)[1] == pytest.approx(90.0 + roll)
 
 
+@pytest.mark.trap(name="pixels prepared differently in training and in answering")
 def test_normalising_is_pixel_less_mean_over_deviation(photo: np.ndarray) -> None:
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     batch = np.stack([photo, 255 - photo])

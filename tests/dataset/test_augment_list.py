@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 import core.dataset
 from core.dataset.augment_schema import AugmentConfig
 
@@ -12,6 +14,7 @@ STEPS = {
 }  # fmt: skip
 
 
+@pytest.mark.trap(name="policies that bring rotations, shears and shifts along (RandAugment)")
 def test_augmentation_is_a_closed_list() -> None:
     strangers = {
         name

@@ -45,6 +45,7 @@ def test_field_of_view_follows_from_the_diagonal_and_the_upright_width() -> None
     assert film.hfov_deg == pytest.approx(2 * math.degrees(math.atan(36 / 100)), abs=1e-6)
 
 
+@pytest.mark.trap(name="magnetic and true north")
 def test_a_magnetic_direction_is_true_only_with_a_declination() -> None:
     magnetic = read_exif(phone_photo(direction=359.0, reference="M"))
     assert magnetic.reference == "magnetic"

@@ -47,6 +47,7 @@ def test_only_finite_numbers_are_numbers() -> None:
     assert np.isnan(parsed[2:]).all()
 
 
+@pytest.mark.trap(name="angles that wrap")
 def test_headings_past_a_turn_are_wrapped_and_named() -> None:
     table = pd.DataFrame(
         {"filename": list("abcdef"), "heading_deg": [372.0, 750.0, 360.0, -10.0, 0.0, 359.9]}

@@ -36,6 +36,7 @@ def test_a_folder_is_read_whole(small_campus: Path) -> None:
     assert dataset.region_index.tolist() == [row // 12 for row in range(48)]
 
 
+@pytest.mark.trap(name="latitude and longitude exchanged")
 def test_latitude_and_longitude_are_not_swapped(small_campus: Path) -> None:
     # The campus lies far more east of Greenwich than north of the equator.
     middle = np.median(read_dataset(small_campus).positions, axis=0)
@@ -190,6 +191,7 @@ def test_of_contradicting_rows_none_is_kept(small_campus: Path) -> None:
     assert "contradict" in dataset.excluded["reason"][0]
 
 
+@pytest.mark.trap(name="test photos cleaned away")
 def test_far_outliers_are_kept_and_named(small_campus: Path) -> None:
     edit(small_campus, latitude={4: "18.445"})
     dataset = read_dataset(small_campus)

@@ -47,12 +47,14 @@ def test_what_chains_even_at_half_a_metre_is_refused() -> None:
         spots_below(np.zeros((100, 2)))
 
 
+@pytest.mark.trap(name="random splits that part photos of one spot")
 def test_leak_shares_count_test_photos_near_a_training_photo() -> None:
     train = np.array([[0.0, 0.0], [100.0, 0.0]])
     test = np.array([[0.0, 0.0], [3.0, 4.0], [100.0, 9.0], [50.0, 0.0]])
     assert leak_shares(test, train) == {"within_1m": 0.25, "within_5m": 0.5, "within_10m": 0.75}
 
 
+@pytest.mark.trap(name="neighbours from outside the training part, and the photo itself")
 def test_a_test_photo_copied_into_train_is_a_leak() -> None:
     rng = np.random.default_rng(0)
     train, test = rng.uniform(0, 1e4, (50, 2)), rng.uniform(2e4, 3e4, (20, 2))
@@ -83,6 +85,7 @@ def nearest_m(dataset: Dataset, split: Split, part: str, others: tuple[str, ...]
     return float(found.min())
 
 
+@pytest.mark.trap(name="places that nobody photographed judged by neighbours across a border")
 @settings(max_examples=25, deadline=None)
 @given(
     count=st.integers(25, 40),
@@ -132,6 +135,7 @@ def test_the_buffer_is_in_no_part_and_is_counted_hashed_and_kept() -> None:
     assert replace(split, parts=split.parts | {photo: "train"}).hash != split.hash
 
 
+@pytest.mark.trap(name="places that nobody photographed judged by neighbours across a border")
 def test_a_block_split_has_no_leak_within_its_buffer() -> None:
     dataset = walks(30, 30, 2)
     position_m = dataset.local_frame().to_metres(dataset.positions)

@@ -46,6 +46,7 @@ def test_shares_are_eighty_ten_ten_in_every_region(town: Dataset, protocol: str)
         np.testing.assert_allclose(by_region, share, atol=0.06)
 
 
+@pytest.mark.trap(name="random splits that part photos of one spot")
 @pytest.mark.parametrize("fold", [None, 0, 4])
 def test_spots_are_never_divided(town: Dataset, fold: int | None) -> None:
     split = make_split(town, "spot", 0, fold=fold)
@@ -90,6 +91,7 @@ def test_a_split_of_old_without_calibrate_is_read_and_goes_on(town: Dataset) -> 
     assert as_begun(split, split) == split
 
 
+@pytest.mark.trap(name="random splits that part photos of one spot")
 def test_random_divides_spots_which_is_its_leak(town: Dataset) -> None:
     split = make_split(town, "random", 0)
     parts = np.array([split.parts[photo] for photo in town.table["photo_id"]])
@@ -124,6 +126,7 @@ def test_every_region_held_out_is_trained_except_in_region_folds(town: Dataset) 
         assert tested.isdisjoint(trained) if protocol == "region" else tested <= trained
 
 
+@pytest.mark.trap(name="rare regions lost by stratified groups")
 def test_a_region_that_is_one_spot_is_trained_in_every_fold() -> None:
     points = np.vstack([np.random.default_rng(0).uniform(0, 900, (200, 2)), np.full((9, 2), 2e3)])
     town = dataset_of(points, ["1"] * 200 + ["2"] * 9)
@@ -214,6 +217,7 @@ def test_parts_that_need_no_spots_are_made_where_walks_chain() -> None:
         make_split(crowd, "spot", 0)
 
 
+@pytest.mark.trap(name="regions grouped away that the test part asks for")
 def test_an_official_region_that_is_not_trained_is_refused() -> None:
     points = np.random.default_rng(0).uniform(0, 900, (60, 2))
     official = ["train"] * 40 + ["val"] * 10 + ["test"] * 10

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_chance_decides_who_is_tested() -> None:
     assert (np.sum(tested, axis=0) > 0).mean() > 0.7
 
 
+@pytest.mark.trap(name="rare regions lost by stratified groups")
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 6)), min_size=1, max_size=80))
 def test_every_region_can_be_taught_and_groups_stay_whole(pairs: list[tuple[int, int]]) -> None:
@@ -50,6 +52,7 @@ def test_every_region_can_be_taught_and_groups_stay_whole(pairs: list[tuple[int,
         assert len(set(parts[groups == group])) == 1
 
 
+@pytest.mark.trap(name="rare regions lost by stratified groups")
 def test_a_region_of_one_photo_or_one_spot_is_trained() -> None:
     regions = np.array([0] * 166 + [1] * 40 + [2])
     groups = np.concatenate([np.arange(166), np.full(40, 500), [501]])

@@ -47,6 +47,7 @@ def zoomed(pixels: np.ndarray, side: float) -> np.ndarray:
     return (pixels - SIZE / 2) / side + SIZE / 2
 
 
+@pytest.mark.trap(name="off-centre crops with the heading unchanged")
 @pytest.mark.parametrize("right", [-0.05, 0.05, 0.053])
 def test_a_crop_shows_what_a_camera_at_the_updated_heading_sees(
     scene: tuple[np.ndarray, np.ndarray], right: float
@@ -85,6 +86,7 @@ def test_a_crop_to_the_right_turns_clockwise_by_the_documented_angle() -> None:
     assert View(side=0.5, down=0.25, roll_deg=20.0).heading_shift_deg(65.0) == 0.0
 
 
+@pytest.mark.trap(name="roll counted as a turn of the heading")
 def test_roll_shows_what_a_rolled_camera_at_the_same_heading_sees(
     scene: tuple[np.ndarray, np.ndarray],
 ) -> None:
@@ -95,6 +97,7 @@ def test_roll_shows_what_a_rolled_camera_at_the_same_heading_sees(
     np.testing.assert_allclose(shown, wanted, atol=1e-6)
 
 
+@pytest.mark.trap(name="mirrored photos under 360 - heading")
 def test_no_heading_explains_a_mirrored_photo(scene: tuple[np.ndarray, np.ndarray]) -> None:
     landmarks, camera = scene
     photo = project(landmarks, camera, 40.0 + 50.0)
@@ -109,6 +112,7 @@ def test_no_heading_explains_a_mirrored_photo(scene: tuple[np.ndarray, np.ndarra
     assert best / SIZE > 0.1
 
 
+@pytest.mark.trap(name="roll counted as a turn of the heading")
 @pytest.mark.parametrize("roll", [0.0, -8.0, 15.0])
 @pytest.mark.parametrize("skew", [(0.0, 0.0), (0.05, -0.03)])
 def test_the_roomiest_view_lies_inside_the_photo(roll: float, skew: tuple[float, float]) -> None:

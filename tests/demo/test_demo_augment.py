@@ -54,6 +54,7 @@ def unlikeness(first: Picture, second: Picture) -> float:
     return 1.0 - best
 
 
+@pytest.mark.trap(name="off-centre crops with the heading unchanged")
 def test_an_off_centre_crop_shows_what_the_turned_heading_sees(
     world: World, light: Light, cameras: list[Camera]
 ) -> None:
@@ -81,6 +82,7 @@ def test_an_off_centre_crop_shows_what_the_turned_heading_sees(
     assert np.median(turned) < 0.6 * np.median(opposite)
 
 
+@pytest.mark.trap(name="mirrored photos under 360 - heading")
 def test_a_mirrored_photo_is_not_what_the_reference_rule_says(
     world: World, light: Light, cameras: list[Camera]
 ) -> None:

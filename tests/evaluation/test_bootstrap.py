@@ -66,6 +66,7 @@ def test_a_column_that_never_moves_has_no_width() -> None:
     np.testing.assert_allclose(found, [[-2.24, 2.24], [3.0, 3.0]], atol=0.06)
 
 
+@pytest.mark.trap(name="intervals from photos that are no independent draws")
 @pytest.mark.parametrize("median", [False, True])
 def test_intervals_by_cluster_cover_the_truth_and_those_by_photo_do_not(median: bool) -> None:
     """300 simulated campuses whose true difference is 1 m; photos of a spot agree."""

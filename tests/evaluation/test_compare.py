@@ -95,6 +95,7 @@ def test_two_equal_models_are_told_apart_by_luck_in_one_comparison_of_twenty_at_
     assert fooled <= 19
 
 
+@pytest.mark.trap(name="intervals from photos that are no independent draws")
 def test_spots_are_drawn_whole_so_photos_that_agree_widen_the_interval(model: Judged) -> None:
     second = simulated("second", np.random.default_rng(8), shift_m=-2.0)
     apart = np.arange(200) * 50.0

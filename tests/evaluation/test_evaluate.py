@@ -123,6 +123,7 @@ def test_leak_and_figures_away_from_training_are_those_of_the_table(
         assert away["raw"]["maae_deg"] == pytest.approx(own["heading_error_deg"].mean(), abs=1e-2)
 
 
+@pytest.mark.trap(name="test photos cleaned away")
 def test_doubted_photos_stay_in_the_main_figure_and_are_left_out_beside_it(
     checkpoint: Path, shared_campus: Path, found: Evaluation, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_plots_are_pictures(found: Evaluation) -> None:
             assert np.asarray(picture.convert("L")).std() > 5
 
 
+@pytest.mark.trap(name="teacher forcing of region and heading")
 def test_shuffled_truth_leaves_every_prediction_unchanged(
     found: Evaluation, checkpoint: Path, small_campus: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ POSITION_KEYS = (
 )  # fmt: skip
 
 
+@pytest.mark.trap(name="errors squared in degrees or label units")
 def test_a_3_4_5_triangle_is_5_metres() -> None:
     found = position_metrics([[0, 0]], [[3, 4]], [[0, 0]], [[30, 40]])
     assert (found.rmse_m, found.mean_m, found.median_m, found.p90_m) == (5.0, 5.0, 5.0, 5.0)
@@ -38,6 +39,7 @@ def test_position_errors_by_hand() -> None:
     assert shares == (0.25, 0.5, 0.75, 0.75)
 
 
+@pytest.mark.trap(name="errors squared in degrees or label units")
 def test_turning_the_campus_changes_no_metric_in_metres() -> None:
     rng = np.random.default_rng(0)
     truth, guess = rng.normal(0, 100, (50, 2)), rng.normal(0, 100, (50, 2))
@@ -48,6 +50,7 @@ def test_turning_the_campus_changes_no_metric_in_metres() -> None:
         assert getattr(after, name) == pytest.approx(getattr(before, name))
 
 
+@pytest.mark.trap(name="headings judged as plain numbers")
 @pytest.mark.parametrize(
     ("true", "guess", "error"),
     [(359, 1, 2), (1, 359, 2), (0, 180, 180), (90, 450, 0), (10, 350, 20), (0, 359.5, 0.5)],

@@ -69,6 +69,7 @@ def test_transformers_can_be_explained_too(
     assert np.abs(found.map).max() > 0
 
 
+@pytest.mark.trap(name="attributions that do not add up, or do not depend on the weights")
 @pytest.mark.parametrize(
     ("target", "baseline"),
     [*((target, "mean") for target in TARGETS), ("north_m", "black"), ("heading", "blurred")],
@@ -165,6 +166,7 @@ class Patchwork(nn.Module):
         return Outputs(torch.stack([seen, -seen, 0 * seen], dim=1), pair, pair, pair)
 
 
+@pytest.mark.trap(name="attributions that do not add up, or do not depend on the weights")
 @pytest.mark.parametrize("method", ["occlusion", "integrated_gradients", "smooth_grad"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_planted_patch_is_found(resnet: Checkpoint, method: str, target: TargetName) -> None:
@@ -180,6 +182,7 @@ def test_a_planted_patch_is_found(resnet: Checkpoint, method: str, target: Targe
     assert found[48:].max() == 0
 
 
+@pytest.mark.trap(name="attributions that do not add up, or do not depend on the weights")
 @pytest.mark.parametrize("method", ["grad_cam", "integrated_gradients"])
 def test_maps_depend_on_the_weights(
     make_network: Callable[[str, int, int], Checkpoint], make_photo: PhotoMaker, method: str

@@ -26,6 +26,7 @@ def test_positions_are_averaged_where_members_agree() -> None:
     np.testing.assert_allclose(spread, [np.hypot(3.0, 8.0)])
 
 
+@pytest.mark.trap(name="means of headings and of far places")
 def test_a_position_that_no_member_saw_is_no_answer() -> None:
     positions = np.array([[[0.0, 0.0]], [[4.0, 0.0]], [[500.0, 0.0]]])
     position, spread = combine_positions(positions, np.array([0.3, 0.3, 0.4]), agree_m=25.0)
@@ -48,6 +49,7 @@ def test_agreement_is_decided_photo_by_photo() -> None:
     np.testing.assert_allclose(spread, [1.0, 40.0])
 
 
+@pytest.mark.trap(name="means of headings and of far places")
 @pytest.mark.parametrize(
     ("headings", "weights", "expected"),
     [

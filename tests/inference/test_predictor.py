@@ -49,6 +49,7 @@ def test_a_prediction_has_every_shape(predictor: Predictor, photos: NDArray[np.u
     )
 
 
+@pytest.mark.trap(name="answers that depend on the batch, or an average that is not saved")
 def test_batches_of_1_and_of_64_answer_alike(
     predictor: Predictor, photos: NDArray[np.uint8]
 ) -> None:
@@ -56,6 +57,7 @@ def test_batches_of_1_and_of_64_answer_alike(
     assert_same(single, predictor.predict_photos(photos, batch_size=64), tolerance=1e-3)
 
 
+@pytest.mark.trap(name="answers that depend on the batch, or an average that is not saved")
 def test_a_reloaded_checkpoint_answers_identically(
     checkpoint: Path, predictor: Predictor, photos: NDArray[np.uint8]
 ) -> None:
@@ -63,6 +65,8 @@ def test_a_reloaded_checkpoint_answers_identically(
     assert_same(again.predict_photos(photos), predictor.predict_photos(photos))
 
 
+@pytest.mark.trap(name="EXIF orientation ignored")
+@pytest.mark.trap(name="pixels prepared differently in training and in answering")
 def test_photos_are_seen_as_in_training(predictor: Predictor, photo_files: list[Path]) -> None:
     stored = decode_photo(photo_files[0], size=72)[0]
     np.testing.assert_array_equal(predictor.decode(photo_files[0]), stored)
@@ -80,6 +84,7 @@ def test_refinement_moves_towards_the_gallery(
     assert np.median(refined) < 0.5 * np.median(nearest)
 
 
+@pytest.mark.trap(name="neighbours from outside the training part, and the photo itself")
 def test_the_gallery_holds_training_photos_only(checkpoint: Path, predictor: Predictor) -> None:
     split = load_split(checkpoint)
     assert predictor.gallery is not None

@@ -66,6 +66,7 @@ def test_csv_is_one_flat_row_a_photo(predictor: Predictor, prediction: Predictio
     assert len(rows[0]["neighbours"].split(";")) == 8
 
 
+@pytest.mark.trap(name="latitude and longitude exchanged")
 def test_geojson_is_longitude_first_in_degrees(
     predictor: Predictor, prediction: Prediction
 ) -> None:
@@ -84,6 +85,7 @@ def planar(prediction: Prediction) -> Prediction:
     )
 
 
+@pytest.mark.trap(name="geodesy on numbers that are no degrees")
 def test_planar_positions_have_no_degrees(prediction: Prediction) -> None:
     flat = planar(prediction)
     with pytest.raises(FrameError, match="planar metres"):

@@ -120,6 +120,7 @@ def test_what_lacks_something_is_left_out_by_name(phone: Path) -> None:
     assert len(list((out / "images").iterdir())) == 6
 
 
+@pytest.mark.trap(name="magnetic and true north")
 def test_declination_turns_magnetic_directions_alone(phone: Path) -> None:
     (phone / "magnetic.jpg").write_bytes(phone_photo(reference="M", direction=1.0))
     out = made(phone, declination=-2.5)

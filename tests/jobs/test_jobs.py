@@ -40,10 +40,12 @@ def test_a_run_whose_process_is_gone_is_lost(make_run: RunMaker) -> None:
     assert "resume" in found.message
 
 
+@pytest.mark.trap(name="a process number that was given again")
 def test_a_process_with_the_same_number_is_not_the_run(make_run: RunMaker) -> None:
     assert run_state(make_run(process_start=1.0).path).state == "lost"
 
 
+@pytest.mark.trap(name="a process number that was given again")
 def test_a_dead_child_that_nobody_collected_is_gone(
     make_run: RunMaker, spawn: ProcessMaker
 ) -> None:

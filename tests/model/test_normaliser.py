@@ -9,6 +9,7 @@ RNG = np.random.default_rng(0)
 CAMPUS_M = RNG.normal([100.0, -50.0], [80.0, 30.0], (4000, 2))
 
 
+@pytest.mark.trap(name="targets clipped to the training box")
 def test_round_trip_is_exact_to_the_millimetre_and_never_clips() -> None:
     normaliser = Normaliser.fit(CAMPUS_M)
     positions = np.array([[0.0, 0.0], [5000.0, -5000.0], [123.456, -7.89]])
@@ -22,6 +23,7 @@ def test_centre_and_spread_are_robust_estimates_of_mean_and_deviation() -> None:
     np.testing.assert_allclose(normaliser.spread, [80.0, 30.0], rtol=0.1)
 
 
+@pytest.mark.trap(name="scalers fitted on more than the training part, or on an outlier")
 def test_one_gross_error_moves_next_to_nothing() -> None:
     clean = Normaliser.fit(CAMPUS_M)
     soiled = Normaliser.fit(np.vstack([CAMPUS_M, [[6e7, 6e7]]]))

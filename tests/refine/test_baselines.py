@@ -38,6 +38,7 @@ def test_positions_by_hand(judged: dict[str, Baseline]) -> None:
         np.testing.assert_allclose(judged[name].position_m, position, err_msg=name)
 
 
+@pytest.mark.trap(name="metadata that gives the answer away")
 def test_only_baselines_told_the_truth_are_marked_and_claim_no_region(
     judged: dict[str, Baseline],
 ) -> None:

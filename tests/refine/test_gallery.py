@@ -50,6 +50,7 @@ def test_a_photo_finds_itself_through_the_projection() -> None:
     np.testing.assert_allclose(similarity.max(axis=1), 1.0, atol=2e-3)
 
 
+@pytest.mark.trap(name="neighbours from outside the training part, and the photo itself")
 @pytest.mark.parametrize("part", ["val", "calibrate", "test", "buffer"])
 def test_only_training_photos_may_enter(part: str) -> None:
     parts = dict.fromkeys(IDS, "train") | {IDS[5]: part}

@@ -30,6 +30,7 @@ def three() -> Gallery:
     return make_gallery(np.eye(3), [[0, 0], [100, 0], [0, 300]], [10, 120, 250])
 
 
+@pytest.mark.trap(name="the farthest neighbour taken for the nearest")
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_the_nearest_wins_and_k_1_returns_it(three: Gallery, row: int) -> None:
     query = np.full((1, 3), 0.1)
@@ -64,6 +65,7 @@ def two_clusters() -> Gallery:
     return make_gallery(np.ones((9, 3)), position, np.zeros(9))
 
 
+@pytest.mark.trap(name="means of headings and of far places")
 def test_two_look_alike_clusters_never_average_into_the_gap() -> None:
     gallery = two_clusters()
     config = RefineConfig(method="retrieval", k=9, heading_k=1)
@@ -91,6 +93,7 @@ def test_retrieval_stays_beside_a_neighbour_always(
     assert nearest < 10.0
 
 
+@pytest.mark.trap(name="means of headings and of far places")
 def test_headings_of_neighbours_are_averaged_on_the_circle() -> None:
     gallery = make_gallery(np.ones((2, 3)), np.zeros((2, 2)), [350.0, 10.0])
     config = RefineConfig(method="retrieval", k=2, heading_k=2, blend_heading=1.0)
@@ -137,6 +140,7 @@ def test_the_region_probability_decides_between_look_alikes() -> None:
         refine([[0, 0]], [0.0], np.ones((1, 3)), gallery, config)
 
 
+@pytest.mark.trap(name="neighbours from outside the training part, and the photo itself")
 @pytest.mark.parametrize("method", ["position_knn", "retrieval"])
 def test_a_training_photo_never_finds_itself(three: Gallery, method: str) -> None:
     config = NEAREST.model_copy(update={"method": method})

@@ -23,6 +23,7 @@ def data(tiny_run: TinyRun) -> TrainingData:
     return read_training_data(tiny_run(Path("unused")), 32)
 
 
+@pytest.mark.trap(name="oversampling before the split")
 def test_an_epoch_holds_every_photo_once_in_steps_of_nearly_one_size() -> None:
     rows = np.arange(100, 165)
     order = epoch_order(rows, 16, seed=1, epoch=0)
@@ -39,6 +40,7 @@ def test_order_depends_on_seed_and_epoch() -> None:
     assert first != np.concatenate(epoch_order(rows, 8, seed=2, epoch=0)).tolist()
 
 
+@pytest.mark.trap(name="runs that cannot be repeated or resumed exactly")
 def test_a_photo_is_augmented_the_same_whatever_surrounds_it(data: TrainingData) -> None:
     alone = augmented(data, np.array([7]), AugmentConfig(), 32, seed=3, epoch=5)
     among = augmented(data, np.array([1, 7, 2]), AugmentConfig(), 32, seed=3, epoch=5)
@@ -48,6 +50,7 @@ def test_a_photo_is_augmented_the_same_whatever_surrounds_it(data: TrainingData)
     assert not np.array_equal(alone.photos[0], later.photos[0])
 
 
+@pytest.mark.trap(name="off-centre crops with the heading unchanged")
 def test_off_centre_crops_turn_the_heading_target(data: TrainingData) -> None:
     rows = data.rows["train"]
     batch = augmented(data, rows, AugmentConfig(crop_scale=(0.5, 0.5)), 32, seed=0, epoch=0)

@@ -52,6 +52,7 @@ def stop_at(epoch: int, step: int, number: int) -> Callable[[StepReport], None]:
     return stop
 
 
+@pytest.mark.trap(name="runs that cannot be repeated or resumed exactly")
 @pytest.mark.parametrize(
     ("epoch", "step", "number"),
     [

@@ -43,6 +43,8 @@ def _best(config: TrainConfig) -> tuple[dict[str, object], dict[str, bytes]]:
     return card, weights
 
 
+@pytest.mark.trap(name="k, thresholds and epochs chosen on the test part")
+@pytest.mark.trap(name="the best epoch chosen on the part that is reported")
 def test_labels_of_the_test_part_decide_nothing(
     tiny_run: TinyRun, small_campus: Path, tmp_path: Path
 ) -> None:
@@ -59,6 +61,7 @@ def test_labels_of_the_test_part_decide_nothing(
     assert after[1] == before[1]
 
 
+@pytest.mark.trap(name="k, thresholds and epochs chosen on the test part")
 def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
     tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +88,7 @@ def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
     assert set(gallery.photo_ids) == set(data.dataset.table["photo_id"].iloc[data.rows["train"]])
 
 
+@pytest.mark.trap(name="answers that depend on the batch, or an average that is not saved")
 def test_the_running_average_is_what_is_saved(tiny_run: TinyRun, tmp_path: Path) -> None:
     stages = {"stage1": Stage1Config(epochs=0), "stage2": Stage2Config(epochs=1)}
     config = tiny_run(tmp_path / "run", **stages, ema_decay=0.9)

@@ -83,6 +83,9 @@ def test_without_neighbours_the_pin_stands_alone() -> None:
     assert density.weight[:, 0] == pytest.approx(1.0)
 
 
+@pytest.mark.trap(
+    name="certainty calibrated on photos that were trained on, or promised from too few"
+)
 def test_the_conformal_quantile_is_the_finite_sample_one() -> None:
     scores = np.arange(1.0, 10.0)  # 9 scores
     assert conformal_quantile(scores, 0.9) == 9.0
