@@ -25,14 +25,7 @@ PIECES = (
         needs=PLACES,
     ),
     Piece("ema", "--ema-decay 0.99", "--ema-decay 0"),
-    Piece("near regions", "--loss.region-sigma-m 10", "--loss.region-sigma-m 0", full=False),
-    Piece("layer decay", "--stage2.layer-decay 0.9", "--stage2.layer-decay 1", full=False),
     Piece("label smoothing", "--loss.label-smoothing 0.1", "--loss.label-smoothing 0"),
-    Piece("mixup", "--mixup-alpha 0.2", "--mixup-alpha 0", full=False),
-    Piece(
-        "huber in metres", "--loss.position-loss huber_m", "--loss.position-loss mse", full=False
-    ),
-    Piece("student t", "--loss.position-loss student_t", full=False),
     Piece("crops", "--augment.crop-probability 1", "--augment.crop-probability 0"),
     Piece("own estimates", "--p-known 0.5", "--p-known 1"),
     Piece("no truth fed", "--p-known 0", full=False),

@@ -146,6 +146,11 @@ class ModelConfig(OptionSchema):
 class LossConfig(OptionSchema):
     """How the errors of the three tasks add up."""
 
+    removed: ClassVar[Mapping[str, Any]] = {"position_scale_m": 5.0, "region_sigma_m": 0.0}
+    removed_choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {
+        "position_loss": ("huber_m", "student_t")
+    }
+
     region_weight: float = Field(1.0, ge=0, description="Weight of the region's cross-entropy")
     position_weight: Annotated[float, Traits(search="0.3..3 log")] = Field(
         1.0, ge=0, description="Weight of the position loss"
@@ -160,16 +165,9 @@ class LossConfig(OptionSchema):
     place_concentration: Annotated[float, _EXPERT] = Field(
         4.0, gt=0, description="Concentration (von Mises) of place targets about the heading"
     )
-    position_loss: Literal["mse", "huber", "huber_m", "student_t"] = Field(
+    position_loss: Literal["mse", "huber"] = Field(
         "mse",
-        description="mse: squared error; huber: Huber's, which a few wrong labels disturb less; "
-        "huber_m: the same of the distance in metres; student_t: minus the log likelihood of a "
-        "Student t in metres, which gross errors hardly disturb at all",
-    )
-    position_scale_m: float = Field(
-        5.0,
-        gt=0,
-        description="Distance up to which huber_m and student_t take an error as noise, in metres",
+        description="mse: squared error; huber: Huber's, which a few wrong labels disturb less",
     )
     huber_delta: Annotated[float, _EXPERT] = Field(
         0.5,
@@ -178,12 +176,6 @@ class LossConfig(OptionSchema):
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of each region label spread over all regions"
-    )
-    region_sigma_m: float = Field(
-        0.0,
-        ge=0,
-        description="How far a region's label reaches into the regions beside it, in metres: a "
-        "photo shares its label with those whose training photos stand near; 0: not at all",
     )
 
 

@@ -14,7 +14,6 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
-from core.training.region_labels import smoothed_regions
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]
@@ -34,8 +33,6 @@ class TrainingData:
         region: `(n,)` indices into `dataset.regions`.
         normaliser: Fitted to the training part.
         target: `(n, 2)` float32 normalised positions; NaN where training teaches none.
-        region_share: `(n, regions)` float32 shares of each label, adding up to 1, or None: each its
-            own region's alone. Only labels of training photos are ever shared.
         rows: Row numbers of each part; none for `calibrate` where the split has no such part.
     """
 
@@ -49,7 +46,6 @@ class TrainingData:
     normaliser: Normaliser
     target: NDArray[np.float32]
     rows: dict[Part, Rows]
-    region_share: NDArray[np.float32] | None = None
 
     @property
     def scale_m(self) -> float:
@@ -69,7 +65,6 @@ class TrainingData:
             torch.from_numpy(self.region[rows]),
             torch.from_numpy(self.target[rows]),
             torch.from_numpy(heading_unit(turned).astype(np.float32)),
-            None if self.region_share is None else torch.from_numpy(self.region_share[rows]),
         )
 
     def statements(self, farthest_spreads: float) -> list[str]:
@@ -136,22 +131,7 @@ def read_training_data(
         normaliser,
         target,
         rows,
-        _region_share(dataset, position_m, target, rows["train"], config.loss.region_sigma_m),
     )
-
-
-def _region_share(
-    dataset: Dataset,
-    position_m: Floats,
-    target: NDArray[np.float32],
-    train: Rows,
-    sigma_m: float,
-) -> NDArray[np.float32] | None:
-    if sigma_m == 0.0:
-        return None
-    believed = train[np.isfinite(target[train]).all(axis=1)]
-    regions = len(dataset.regions)
-    return smoothed_regions(position_m, dataset.region_index, regions, believed, sigma_m)
 
 
 def _targets(

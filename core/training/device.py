@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import ConfigError
-from core.model.mixup import Mix
 from core.model.network import BearingsModel
 from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
@@ -55,15 +54,10 @@ class Compute:
         """The same device in float32, as predictions are made."""
         return replace(self, precision="fp32")
 
-    def features(
-        self, model: BearingsModel, photos: NDArray[np.uint8], mix: Mix | None = None
-    ) -> Tensor:
-        """Pooled features `(n, width)` in float32 of RGB photos `(n, s, s, 3)`, or of their mix."""
-        images = self.images(model, photos)
-        if mix is not None:
-            images = mix.blended(images)
+    def features(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
+        """Return pooled features `(n, width)` in float32 of RGB photos `(n, s, s, 3)`."""
         with self.autocast():
-            features = model.features(images)
+            features = model.features(self.images(model, photos))
         # The heads are cheap and regress small distances: they stay in float32.
         return features.float()
 

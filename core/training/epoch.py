@@ -3,7 +3,6 @@
 import math
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +42,12 @@ class StepLosses(nn.Module):
     def forward(self, lesson: Lesson) -> Tensor:
         """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
         data, config, device = self._data, self._config, self._compute.device
-        targets = data.targets(lesson.batch.rows, lesson.batch.heading_deg)
-        targets = replace(targets, mix=lesson.mix).to(device)
+        targets = data.targets(lesson.batch.rows, lesson.batch.heading_deg).to(device)
         region, heading = known_metadata(targets, lesson.draws, config.p_known)
         features = lesson_features(lesson, self.model, self._compute)
         outputs = self.model.heads(features, region, heading)
-        place_head, spread_m = self.model.place_head, data.normaliser.spread
         return multi_task_loss(
-            outputs, targets, config.loss, place_head, self._share(lesson), spread_m
+            outputs, targets, config.loss, self.model.place_head, self._share(lesson)
         ).stacked()
 
     def _share(self, lesson: Lesson) -> Share:

@@ -14,16 +14,11 @@ from core.model.network import BearingsModel
 
 @dataclass(frozen=True)
 class Rates:
-    """Highest learning rates and the decay of a stage; no backbone rate keeps it frozen.
-
-    The backbone's rate is its last block's; every block below has `layer_decay` times the rate of
-    the one above it.
-    """
+    """Peak learning rates and the weight decay of a stage; no backbone rate keeps it frozen."""
 
     heads: float
     backbone: float | None
     weight_decay: float
-    layer_decay: float = 1.0
 
 
 def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
@@ -69,24 +64,11 @@ def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
     for part, peak in (("heads", rates.heads), ("backbone", rates.backbone)):
         if peak is None:
             continue
-        scales = _scales(model, part, rates.layer_decay)
-        for scale in sorted(set(scales.values()), reverse=True):
-            for decays in (True, False):
-                parameters = [
-                    p for name, p, d in _parameters(model, part)
-                    if d == decays and scales[name] == scale
-                ]  # fmt: skip
-                if parameters:
-                    decay = rates.weight_decay if decays else 0.0
-                    highest = peak * scale
-                    groups.append(
-                        {
-                            "params": parameters,
-                            "peak": highest,
-                            "lr": highest,
-                            "weight_decay": decay,
-                        }
-                    )
+        for decays, weight_decay in ((True, rates.weight_decay), (False, 0.0)):
+            parameters = [p for p, d in _parameters(model, part) if d == decays]
+            if parameters:
+                group = {"params": parameters, "weight_decay": weight_decay}
+                groups.append(group | {"peak": peak, "lr": peak})
     return torch.optim.AdamW(groups)
 
 
@@ -97,30 +79,15 @@ def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
     return float(optimiser.param_groups[0]["lr"])
 
 
-def _scales(model: BearingsModel, part: str, layer_decay: float) -> dict[str, float]:
-    """What the part's rate is multiplied with, by the name of the parameter.
-
-    Layer-wise decay as in BEiT's fine-tuning (Bao et al. 2022): early layers see edges and
-    colours, which a new campus hardly changes.
-    """
-    names = [name for name, _, _ in _parameters(model, part)]
-    if part == "heads" or layer_decay == 1.0:
-        return dict.fromkeys(names, 1.0)
-    block_of = _block_of_parameter(model.backbone)
-    last = max(block_of.values())
-    blocks = {name: block_of[name.removeprefix("backbone.")] for name in names}
-    return {name: layer_decay ** (last - block) for name, block in blocks.items()}
-
-
-def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[str, nn.Parameter, bool]]:
-    """Learning parameters of heads or backbone by name, and whether each decays."""
+def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[nn.Parameter, bool]]:
+    """Yield the parameters of heads or backbone that are trained, and whether each decays."""
     spared: set[str] = getattr(model.backbone, "no_weight_decay", set)()
     for name, parameter in model.named_parameters():
         in_backbone = name.startswith("backbone.")
         if parameter.requires_grad and in_backbone == (part == "backbone"):
             # Norms and biases are vectors; transformers name tokens and position embeddings.
             decays = parameter.ndim > 1 and name.removeprefix("backbone.") not in spared
-            yield name, parameter, decays
+            yield parameter, decays
 
 
 def _block_of_parameter(backbone: nn.Module) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -57,6 +57,8 @@ class Stage1Config(OptionSchema):
 class Stage2Config(OptionSchema):
     """Stage 2: the backbone, or its last blocks, is fine-tuned with the heads."""
 
+    removed: ClassVar[Mapping[str, Any]] = {"layer_decay": 1.0}
+
     epochs: Annotated[int, Traits(basic=True)] = Field(
         20, ge=0, le=10_000, description="Epochs of fine-tuning"
     )
@@ -78,13 +80,6 @@ class Stage2Config(OptionSchema):
     )
     weight_decay: Annotated[float, Traits(search="1e-6..1e-2 log")] = Field(
         0.02, ge=0, le=1, description="Weight decay of AdamW; not applied to norms and biases"
-    )
-    layer_decay: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="Each block of the backbone learns at this times the rate of the block above "
-        "it; 1: all alike, 0.9 is usual for a network of some 17 blocks",
     )
 
 
@@ -121,6 +116,8 @@ _SAVING = "saving and logging"
 
 class TrainConfig(OptionSchema):
     """Everything that decides a training run."""
+
+    removed: ClassVar[Mapping[str, Any]] = {"mixup_alpha": 0.0}
 
     dataset: Annotated[
         Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS, basic=True)
@@ -200,14 +197,6 @@ class TrainConfig(OptionSchema):
         le=1,
         description="Probability that the heads receive a training photo's true region, and "
         "independently its true heading, in place of the model's own estimate",
-    )
-    mixup_alpha: Annotated[float, Traits(topic=_TRAINING)] = Field(
-        0.0,
-        ge=0,
-        le=10,
-        description="Mix each training photo with another of its step, by a share drawn from "
-        "Beta(alpha, alpha): regions and places are taught by their shares, position and heading "
-        "as those of the photo seen best; 0: off, 0.2 is usual",
     )
     patience: Annotated[int, Traits(topic=_TRAINING)] = Field(
         10, ge=0, le=100, description="Epochs without improvement that end a stage; 0: never"

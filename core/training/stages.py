@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.model.losses import Targets
-from core.model.mixup import Mix
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.batches import Batch, ahead, augmented, epoch_order
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.feature_cache import FeatureViews
-from core.training.mixup import draw_mix
 from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
 from core.training.report import StageName
@@ -52,7 +50,7 @@ def plan_stages(config: TrainConfig) -> list[StagePlan]:
     whole = StagePlan(
         "fine-tune",
         config.stage2_epochs,
-        Rates(second.lr_heads, config.lr_backbone, second.weight_decay, second.layer_decay),
+        Rates(second.lr_heads, config.lr_backbone, second.weight_decay),
         second.unfreeze,
     )
     return [plan for plan in (heads, whole) if plan.epochs > 0]
@@ -67,14 +65,12 @@ class Lesson:
         features: Their pooled features `(b, width)`, where they were computed before.
         draws: `(b, 2)` uniform numbers that decide which metadata is known.
         step_rows: Row numbers of all processes' photos of this step.
-        mix: How this process's photos, or their features, are mixed; absent: they are not.
     """
 
     batch: Batch
     features: Tensor | None
     draws: NDArray[np.float32]
     step_rows: Rows
-    mix: Mix | None = None
 
 
 class Lessons(Protocol):
@@ -105,8 +101,7 @@ class CachedLessons:
             features = torch.from_numpy(self.views.features[view[part], part])
             batch = Batch(self.views.rows[part], nothing, self.views.heading_deg[view[part], part])
             draws = _draws(self.config.seed, epoch, step, len(whole), self.processes)
-            mix = draw_mix(self.config.mixup_alpha, self.config.seed, epoch, step, len(part))
-            yield Lesson(batch, features, draws, self.views.rows[whole], mix)
+            yield Lesson(batch, features, draws, self.views.rows[whole])
 
 
 @dataclass(frozen=True)
@@ -136,20 +131,14 @@ class PhotoLessons:
         )
         for step, batch in enumerate(ahead(batches, config.workers), first_step):
             draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
-            mix = draw_mix(config.mixup_alpha, config.seed, epoch, step, len(batch.rows))
-            yield Lesson(batch, None, draws, order[step], mix)
+            yield Lesson(batch, None, draws, order[step])
 
 
 def lesson_features(lesson: Lesson, model: BearingsModel, compute: Compute) -> Tensor:
-    """Pooled features `(b, width)`: the cached ones, or a pass through the backbone.
-
-    Where the lesson has a mix, cached features are mixed (Manifold Mixup, Verma et al. 2019), for
-    the photos are no longer at hand, and otherwise the photos.
-    """
+    """Pooled features `(b, width)`: the cached ones, or a pass through the backbone."""
     if lesson.features is None:
-        return compute.features(model, lesson.batch.photos, lesson.mix)
-    features = lesson.features.to(compute.device)
-    return features if lesson.mix is None else lesson.mix.blended(features)
+        return compute.features(model, lesson.batch.photos)
+    return lesson.features.to(compute.device)
 
 
 def _draws(

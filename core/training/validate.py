@@ -32,8 +32,7 @@ def validate(
     with torch.no_grad():
         outputs = model.heads(torch.from_numpy(features).to(compute.device))
         targets = data.targets(rows).to(compute.device)
-        spread_m = data.normaliser.spread
-        total = multi_task_loss(outputs, targets, loss, model.place_head, spread_m=spread_m).total
+        total = multi_task_loss(outputs, targets, loss, model.place_head).total
     position_m, heading_deg, region = answers(outputs, data)
     error_m = distance_m(position_m, data.position_m[rows])
     maae_deg = float(heading_error_deg(heading_deg, data.heading_deg[rows]).mean())

@@ -38,17 +38,6 @@ def test_huber_is_square_near_and_straight_afar() -> None:
     assert float(losses.position) == pytest.approx((0.5 + 1.5) / 4)
 
 
-def test_losses_in_metres() -> None:
-    def loss(kind: str) -> float:
-        config = LossConfig(position_loss=kind, position_scale_m=4.0)  # type: ignore[arg-type]
-        return float(multi_task_loss(OUTPUTS, TARGETS, config, spread_m=(2.0, 8.0)).position)
-
-    # Errors of 2 m north and 16 m east: half a scale and four scales.
-    assert loss("huber_m") == pytest.approx((0.5 * 0.25 + 4.0 - 0.5) / 2)
-    student = [2.5 * math.log1p(0.25 / 3.0), 2.5 * math.log1p(16.0 / 3.0)]
-    assert loss("student_t") == pytest.approx(sum(student) / 2)
-
-
 def test_label_smoothing_spreads_the_label() -> None:
     losses = multi_task_loss(OUTPUTS, TARGETS, LossConfig(label_smoothing=0.2))
     # 0.9 of the label on the truth, 0.1 on the other of two regions.

@@ -81,27 +81,6 @@ def test_backbone_and_heads_have_their_own_rates(model: BearingsModel) -> None:
         assert rate[id(parameter)] == pytest.approx(expected), name
 
 
-def test_rates_fall_from_block_to_block_by_the_layer_decay(model: BearingsModel) -> None:
-    optimiser = make_optimiser(model, Rates(1e-2, 1e-4, 0.1, layer_decay=0.5))
-    rate = {id(p): g["lr"] for g in optimiser.param_groups for p in g["params"]}
-    decay = {id(p): g["weight_decay"] for g in optimiser.param_groups for p in g["params"]}
-    by_block: dict[str, set[float]] = {}
-    for name, parameter in model.named_parameters():
-        if not name.startswith("backbone."):
-            assert rate[id(parameter)] == 1e-2, name
-            continue
-        assert decay[id(parameter)] == (0.1 if parameter.ndim > 1 else 0.0), name
-        # layer1.0, layer1.1, ... are blocks; the stem is one too.
-        parts = name.split(".")[1:3]
-        block = ".".join(parts) if parts[0].startswith("layer") else "stem"
-        by_block.setdefault(block, set()).add(rate[id(parameter)])
-    assert all(len(rates) == 1 for rates in by_block.values())
-    falling = [rates.pop() for _, rates in sorted(by_block.items(), reverse=True)]
-    stem, blocks = falling[0], falling[1:]
-    assert blocks == pytest.approx([1e-4 * 0.5**below for below in range(len(blocks))])
-    assert stem == pytest.approx(blocks[-1] * 0.5)
-
-
 def test_without_a_backbone_rate_only_heads_are_optimised(model: BearingsModel) -> None:
     freeze(model, last_blocks=0)
     optimiser = make_optimiser(model, Rates(1e-3, None, 1e-4))

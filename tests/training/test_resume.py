@@ -1,5 +1,6 @@
 """Whatever stops a run, going on gives the very same weights and reports, bit for bit."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from core.dataset import stratified_groups
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
 from core.model.schema import LossConfig, ModelConfig
+from core.options import removed_values
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.report import StepReport
@@ -147,23 +149,6 @@ def test_a_stop_file_stops_the_run_and_is_gone_afterwards(
     assert [report.epoch for report in fit(config, resume=True)] == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("options", "epoch"),
-    [({"precision": "bf16"}, 2), ({"mixup_alpha": 0.4}, 1), ({"mixup_alpha": 0.4}, 2)],
-)
-def test_bfloat16_and_mixed_photos_go_on_exactly(
-    tiny_run: TinyRun, tmp_path: Path, options: dict[str, Any], epoch: int
-) -> None:
-    def config(name: str) -> TrainConfig:
-        return tiny_run(tmp_path / name, command="train", **options)
-
-    list(fit(config("whole")))
-    with pytest.raises(TrainingInterrupted):
-        list(fit(config("cut"), on_step=stop_at(epoch, 2, signal.SIGINT)))
-    list(fit(config("cut"), resume=True))
-    assert _ending(config("cut")) == _ending(config("whole"))
-
-
 def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
     def config(name: str) -> TrainConfig:
         model = ModelConfig(
@@ -175,8 +160,8 @@ def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path
             heading_head="bearings",
             region_from_places=0.5,
         )
-        loss = LossConfig(region_sigma_m=100.0, position_loss="student_t")
-        stage2 = Stage2Config(epochs=1, layer_decay=0.7)
+        loss = LossConfig(label_smoothing=0.1, position_loss="huber")
+        stage2 = Stage2Config(epochs=1, unfreeze=2)
         options = {"model": model, "loss": loss, "stage2": stage2}
         return tiny_run(tmp_path / name, command="train", **options)
 
@@ -190,6 +175,44 @@ def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path
 def test_other_options_are_refused(left: TrainConfig) -> None:
     with pytest.raises(RunError, match=r"other options \(batch_size\)"):
         list(fit(left.model_copy(update={"batch_size": 8}), resume=True))
+
+
+REMOVED = {
+    "mixup_alpha": (0.0, 0.4),
+    "stage2.layer_decay": (1.0, 0.9),
+    "loss.region_sigma_m": (0.0, 10.0),
+    "loss.position_scale_m": (5.0, 2.0),
+    "loss.position_loss": ("mse", "student_t"),
+}
+
+
+def _with_options(config: TrainConfig, which: int) -> None:
+    """Write the run's options as the version did that still had the removed ones."""
+    path = config.run / "config.json"
+    content = json.loads(path.read_text())
+    for name, values in REMOVED.items():
+        *outer, inner = name.split(".")
+        (content[outer[0]] if outer else content)[inner] = values[which]
+    path.write_text(json.dumps(content))
+
+
+def test_a_run_that_left_removed_options_off_goes_on(
+    uninterrupted: Ending, left: TrainConfig
+) -> None:
+    _with_options(left, 0)
+    list(fit(left, resume=True))
+    assert _ending(left) == uninterrupted
+
+
+def test_a_run_that_used_removed_options_is_read_and_not_resumed(left: TrainConfig) -> None:
+    _with_options(left, 1)
+    config = RunFolder(path=left.run).config()
+    assert removed_values(config) == {name: values[1] for name, values in REMOVED.items()}
+    with pytest.raises(RunError) as refused:
+        list(fit(config, resume=True))
+    for name in REMOVED:
+        assert f"{name}, which was removed" in str(refused.value)
+    assert "begin a new run" in str(refused.value)
 
 
 def test_another_dataset_is_refused(left: TrainConfig, small_campus: Path) -> None:

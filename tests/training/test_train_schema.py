@@ -96,5 +96,5 @@ def test_help_shows_the_options_that_most_people_need_first_and_few_in_all() -> 
     assert 10 <= len(basic) <= 15
     assert {".".join(path) for path in FIRST} <= set(basic)
     shown = [option for option in every if not option.traits.expert]
-    assert len(shown) <= 75
+    assert len(shown) <= 70
     assert [option.name for option in shown if not option.traits.topic] == ["dataset", "run"]
