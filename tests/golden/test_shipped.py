@@ -1,0 +1,84 @@
+"""The shipped checkpoint on 300 photos of its own demo campus, as three commands write it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.__main__ import main
+from tests.golden import compare
+from tests.golden.compare import arithmetic, check_json, check_table, check_text
+
+pytestmark = pytest.mark.slow
+
+CHECKPOINT = "checkpoints/demo-campus"
+SHOWN_WHOLE = 6  # photos whose answers are stored with their areas
+
+
+@pytest.fixture(scope="module")
+def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 300 of the photos that the checkpoint was trained, chosen and tested on."""
+    folder = tmp_path_factory.mktemp("golden") / "demo"
+    words = ["demo", "--out", str(folder), "--photos", "300", "--seed", "7", "--workers", "1"]
+    assert main(words) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loose() -> bool:
+    """Whether this machine rounds otherwise than the one that wrote the stored files."""
+    path = compare.STORED / "arithmetic.json"
+    if compare.UPDATE:
+        path.write_text(json.dumps(arithmetic(), indent=1) + "\n", encoding="utf-8")
+    return bool(json.loads(path.read_text(encoding="utf-8")) != arithmetic())
+
+
+@pytest.fixture(autouse=True)
+def project_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paths in a report are those that were typed."""
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+
+
+def test_evaluate_writes_the_stored_report(campus: Path, tmp_path: Path, loose: bool) -> None:
+    words = ["evaluate", CHECKPOINT, str(campus), "--split", "all", "--out", str(tmp_path)]
+    assert main([*words, "--no-plots", "--device", "cpu"]) == 0
+    text = (tmp_path / "report.json").read_text(encoding="utf-8")
+    report = json.loads(text.replace(str(campus), "DEMO"))
+    check_json("report.json", report, loose)
+    check_table("predictions.csv", (tmp_path / "predictions.csv").read_text(), loose)
+
+
+def test_predict_writes_the_stored_answers(campus: Path, tmp_path: Path, loose: bool) -> None:
+    out = tmp_path / "answers.json"
+    words = ["predict", CHECKPOINT, str(campus / "images"), "--device", "cpu"]
+    assert main([*words, "--out", str(out)]) == 0
+    answers = json.loads(out.read_text(encoding="utf-8"))
+    assert len(answers) == 300
+    if not loose:  # areas are outlines of a grid, and neighbours a list of names
+        check_json("predict.json", answers[:: 300 // SHOWN_WHOLE], loose)
+    check_table("predict.csv", _headlines(answers), loose)
+
+
+def _headlines(answers: list[dict[str, Any]]) -> str:
+    """A line an answer: its plain values, and the names of its neighbours."""
+    nested = {k for answer in answers for k, v in answer.items() if isinstance(v, dict | list)}
+    plain = [key for key in answers[0] if key not in nested]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*plain, "neighbours"])
+    for answer in answers:
+        names = [found["filename"] for found in answer["neighbours"] or []]
+        table.writerow([*(answer[key] for key in plain), ";".join(names)])
+    return text.getvalue()
+
+
+def test_an_audit_writes_the_stored_findings(tmp_path: Path) -> None:
+    folder, out = tmp_path / "faulty", tmp_path / "findings.csv"
+    words = ["demo", "--out", str(folder), "--photos", "160", "--seed", "11", "--faults", "0.25"]
+    assert main([*words, "--workers", "1"]) == 0
+    assert main(["audit", str(folder), "--out", str(out)]) == 0
+    check_table("findings.csv", out.read_text(encoding="utf-8"))
+    check_text("faults.csv", (folder / "faults.csv").read_text(encoding="utf-8"))
