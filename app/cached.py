@@ -204,7 +204,7 @@ def _split(_data: Dataset, folder: Path, key: Stamp, protocol: str, seed: int) -
     max_entries=2, show_spinner="Loading the model (the first time takes some seconds) …"
 )
 def _predictor(folder: Path, key: Stamp) -> "Predictor":
-    from core.inference.predictor import load_predictor
+    from core.inference.loading import load_predictor
 
     return load_predictor(folder)
 
@@ -233,8 +233,7 @@ def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
-    from core.refine.gallery import Gallery
-    from core.refine.gallery_files import has_gallery
+    from core.refine.gallery import Gallery, has_gallery
 
     return Gallery.load(folder) if has_gallery(folder) else None
 

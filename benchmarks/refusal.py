@@ -23,7 +23,8 @@ from core.errors import ConfigError
 from core.evaluation.selection import select
 from core.geo import Floats
 from core.inference.files import find_photos
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.loading import load_predictor
+from core.inference.predictor import Predictor
 
 MOST = 600
 _MADE_FAR = ("noise", "flat", "documents")

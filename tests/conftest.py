@@ -113,7 +113,7 @@ def checkpoint(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def predictor(checkpoint: Path) -> "Predictor":
     """The predictor of that checkpoint."""
-    from core.inference.predictor import load_predictor
+    from core.inference.loading import load_predictor
 
     return load_predictor(checkpoint)
 

@@ -13,13 +13,13 @@ from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.files import write_json
 from core.geo import wrap_heading_deg
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.model.card import Card, PreprocessCard, SplitCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig
-from core.refine.build import build_gallery
+from core.refine.gallery import build_gallery
 from core.refine.local_features import describe_gallery
 from core.refine.schema import RefineConfig
 

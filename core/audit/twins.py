@@ -273,7 +273,7 @@ def nearest(features: Features) -> tuple[NDArray[np.int64], Floats]:
 
 def network_features(checkpoint: Path) -> FeaturesOf:
     """Features of a checkpoint's network, photos decoded as it was trained."""
-    from core.inference.predictor import load_predictor  # torch: only for those who ask
+    from core.inference.loading import load_predictor  # torch: only for those who ask
 
     predictor = load_predictor(checkpoint)
 

@@ -23,9 +23,9 @@ from core.errors import SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select
 from core.evaluation.trained import trained_dataset
-from core.inference.loading import load_split
+from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.predictor import Predictor
 from core.trust.files import fingerprint, write_calibration
 from core.trust.schema import Calibration, RefusalFit
 from core.trust.support import Support

@@ -13,7 +13,7 @@ from core.inference.predictor import Predictor
 from core.model.card import write_card
 from core.refine.gallery import Gallery
 from core.refine.local_features import Progress, describe_gallery
-from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
+from core.refine.select import Raw, Truth, choose, refined_figures, verified_raw
 from core.trust.files import FILE
 
 

@@ -11,7 +11,7 @@ from core.inference.predictor import Predictor
 from core.locks import LOCK, hold
 from core.model.card import CARD, Card, read_card, write_card
 from core.model.ensemble_card import MEMBERS
-from core.refine.gallery_files import ARRAYS, NAMES, has_gallery
+from core.refine.gallery import ARRAYS, NAMES, has_gallery
 from core.trust.files import FILE as CALIBRATION
 
 

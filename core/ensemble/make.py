@@ -20,8 +20,8 @@ from core.evaluation.trained import trained_dataset
 from core.geo import Floats, LocalFrame, distance_m
 from core.inference.ensemble import Ensemble, combine
 from core.inference.kinship import check_kinship
-from core.inference.loading import find_checkpoint, load_split, resolve_device
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.loading import find_checkpoint, load_predictor, load_split, resolve_device
+from core.inference.predictor import Predictor
 from core.model.card import ENSEMBLE_VERSION, Card, read_card
 from core.model.ensemble_card import EnsembleCard, MemberCard
 

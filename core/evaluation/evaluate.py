@@ -23,8 +23,9 @@ from core.evaluation.selection import Selection, select
 from core.evaluation.table import prediction_table, write_table
 from core.evaluation.trained import run_of, trained_dataset
 from core.files import write_json
+from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.predictor import Predictor
 from core.refine.baselines import Baseline, all_baselines
 
 Progress = Callable[[int, int], None]

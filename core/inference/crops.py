@@ -17,7 +17,7 @@ from core.inference.known import Known
 from core.inference.network import Answers, ask_network
 from core.model.card import Card, TtaCard
 from core.model.network import BearingsModel
-from core.refine.weighted_means import mode_mean
+from core.refine.refine import mode_mean
 
 WHOLE = View()
 # Crops of a photo that place it further apart than this do not speak of one place.

@@ -6,13 +6,11 @@ the time of one member, the memory of all their weights, and the working memory 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from core.dataset.augment import resize_photo
 from core.dataset.decode import Pixels
-from core.errors import CheckpointError, ConfigError
 from core.geo import Floats
 from core.inference.combine import (
     combine_headings,
@@ -20,13 +18,10 @@ from core.inference.combine import (
     combine_positions,
     combine_shares,
 )
-from core.inference.kinship import check_kinship
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction
-from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress, load_predictor
-from core.model.card import read_card
-from core.model.ensemble_card import MEMBERS, EnsembleCard
-from core.trust.files import fingerprint, read_calibration
+from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress
+from core.model.ensemble_card import EnsembleCard
 from core.trust.support import Support
 
 
@@ -146,39 +141,6 @@ def combine(
         member_spread_m=spread_m,
         member_spread_deg=spread_deg,
     )
-
-
-def load_ensemble(folder: Path, device: str, *, calibrated: bool = True) -> Ensemble:
-    """Load an ensemble folder; `calibrated` as for `load_predictor`.
-
-    Raises:
-        CheckpointError: A member is missing, damaged, another one than the card names, or does not
-            fit the others.
-    """
-    card = read_card(folder)
-    about = card.ensemble
-    if about is None:
-        raise ValueError(f"{folder} is no ensemble")
-    members = []
-    for named in about.members:
-        member = load_predictor(folder / MEMBERS / named.name, device, calibrated=calibrated)
-        if member.card.weights != named.weights:
-            raise CheckpointError(
-                f"{member.folder} is not the member that {folder} names (weights "
-                f"{member.card.weights}, not {named.weights}): copy the ensemble again as a whole"
-            )
-        members.append(member)
-    try:
-        check_kinship([(member.folder.name, member.card) for member in members])
-    except ConfigError as error:
-        raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
-    lead = next(member for member in members if member.folder.name == about.lead)
-    calibration = read_calibration(folder, card) if calibrated else None
-    name = fingerprint(folder, calibrated=calibrated)
-    loaded = replace(
-        lead.loaded, folder=folder, card=card, calibration=calibration, fingerprint=name
-    )
-    return Ensemble(loaded, device, tuple(members), lead.lock)
 
 
 def _supports(answers: Sequence[Prediction], weights: Floats) -> Support | None:

@@ -1,46 +1,26 @@
-"""Finding and loading a checkpoint: its network, card, gallery and the split it was trained on."""
+"""Finding and loading checkpoints and ensembles: network, card, gallery, calibration and split."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
+from core.inference.ensemble import Ensemble
+from core.inference.kinship import check_kinship
+from core.inference.predictor import Loaded, Predictor
 from core.model.card import CARD, Card, read_card
 from core.model.checkpoint import load_checkpoint
-from core.model.network import BearingsModel
-from core.refine.gallery import Gallery
-from core.refine.gallery_files import has_gallery
+from core.model.ensemble_card import MEMBERS
+from core.refine.gallery import Gallery, has_gallery
 from core.trust.applied import needed_signals
 from core.trust.files import fingerprint, read_calibration
 from core.trust.schema import Calibration
 from core.trust.signals import BEST_POINTS
 
 SPLIT = "split.json"
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The parts of a checkpoint folder.
-
-    Attributes:
-        folder: Where it was found.
-        card: What it says about itself.
-        model: The network in evaluation mode.
-        gallery: Training photos, or None for a checkpoint that never had any.
-        calibration: How far its answers can be believed, where that was measured.
-        fingerprint: Of the files that answers and calibration depend on; equal fingerprints answer
-            alike. Empty for parts that were put together in memory.
-    """
-
-    folder: Path
-    card: Card
-    model: BearingsModel
-    gallery: Gallery | None
-    calibration: Calibration | None = None
-    fingerprint: str = ""
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -58,6 +38,55 @@ def find_checkpoint(path: Path) -> Path:
         f"{path} holds no checkpoint (no {CARD}, nor checkpoints/best/{CARD}): give a run folder "
         "that has finished an epoch, or a checkpoint folder"
     )
+
+
+def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
+    """Load the predictor of a checkpoint or ensemble folder, or of a run's best checkpoint.
+
+    Args:
+        path: The folder.
+        device: Where the network computes.
+        calibrated: Whether to read its calibration; not, to fit a new one.
+
+    Raises:
+        CheckpointError: Nothing there, damaged, or parts of different checkpoints.
+        ConfigError: The device is not available.
+    """
+    chosen = resolve_device(device)
+    folder = find_checkpoint(Path(path))
+    if read_card(folder).ensemble is not None:
+        return _load_ensemble(folder, chosen, calibrated=calibrated)
+    loaded = load_parts(folder, chosen, calibrated=calibrated)
+    # Convolutions on CPUs run 1.2 to 1.9 times faster on channels-last float32.
+    loaded.model.to(memory_format=torch.channels_last)
+    return Predictor(loaded, chosen)
+
+
+def _load_ensemble(folder: Path, device: str, *, calibrated: bool = True) -> Ensemble:
+    card = read_card(folder)
+    about = card.ensemble
+    if about is None:
+        raise ValueError(f"{folder} is no ensemble")
+    members = []
+    for named in about.members:
+        member = load_predictor(folder / MEMBERS / named.name, device, calibrated=calibrated)
+        if member.card.weights != named.weights:
+            raise CheckpointError(
+                f"{member.folder} is not the member that {folder} names (weights "
+                f"{member.card.weights}, not {named.weights}): copy the ensemble again as a whole"
+            )
+        members.append(member)
+    try:
+        check_kinship([(member.folder.name, member.card) for member in members])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
+    lead = next(member for member in members if member.folder.name == about.lead)
+    calibration = read_calibration(folder, card) if calibrated else None
+    name = fingerprint(folder, calibrated=calibrated)
+    loaded = replace(
+        lead.loaded, folder=folder, card=card, calibration=calibration, fingerprint=name
+    )
+    return Ensemble(loaded, device, tuple(members), lead.lock)
 
 
 def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> Loaded:

@@ -1,6 +1,6 @@
 """One batch through the network: pixels in, plain arrays out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -52,6 +52,10 @@ class Answers:
             np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
         ]
         return cls(*found)
+
+    def rows(self, part: slice) -> Self:
+        """The answers about some of the photos."""
+        return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
 def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str) -> Answers:

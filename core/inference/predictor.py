@@ -6,27 +6,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from core.dataset.augment import resize_photo
+from core.dataset.campus import ASSUMED_HFOV_DEG
 from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
 from core.inference.crops import ask_in_crops
+from core.inference.evidence import make_support
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import Known, KnownHeading, KnownRegion
-from core.inference.loading import Loaded, find_checkpoint, load_parts, resolve_device
 from core.inference.network import Answers
-from core.inference.prediction import Prediction
-from core.inference.supporting import compare, make_support
-from core.inference.untrained import by_neighbours
-from core.model.card import Card, read_card
+from core.inference.prediction import Prediction, joined
+from core.model.card import Card
 from core.model.network import BearingsModel
 from core.refine.gallery import Gallery
 from core.refine.local_features import ASKED_POINTS, LocalFeatures, describe_photos
-from core.refine.neighbours import Refined, refine
+from core.refine.neighbours import Neighbours, row_parts
+from core.refine.refine import Refined, refine_by, retrieve_by
 from core.refine.schema import RefineConfig
-from core.refine.verification import Verified
 from core.trust.applied import apply
+from core.trust.schema import Calibration
 
 Progress = Callable[[int, int], None]
 
@@ -38,6 +37,28 @@ NOT_CALIBRATED = (
     "is refused (python -m core calibrate)."
 )
 _NEIGHBOUR_COUNTS = ("k", "heading_k", "region_k")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The parts of a checkpoint folder.
+
+    Attributes:
+        folder: Where it was found.
+        card: What it says about itself.
+        model: The network in evaluation mode.
+        gallery: Training photos, or None for a checkpoint that never had any.
+        calibration: How far its answers can be believed, where that was measured.
+        fingerprint: Of the files that answers and calibration depend on; equal fingerprints answer
+            alike. Empty for parts that were put together in memory.
+    """
+
+    folder: Path
+    card: Card
+    model: BearingsModel
+    gallery: Gallery | None
+    calibration: Calibration | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +166,19 @@ class Predictor:
         known = Known.of(n, self.regions, known_region, known_heading_deg)
         answers, local = self._ask(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
-        return self._prediction(ids, filenames, answers, local, known, exclude_ids)
+        # One empty part for no photos, so that the result has the right shapes.
+        parts = [
+            self._predict_part(
+                ids[part],
+                filenames[part],
+                answers.rows(part),
+                None if local is None else local.rows(part),
+                known.rows(part),
+                None if exclude_ids is None else exclude_ids[part],
+            )
+            for part in (row_parts(n) if n else [slice(0)])
+        ]
+        return self.trusted(joined(parts))
 
     def predict_files(
         self,
@@ -179,7 +212,7 @@ class Predictor:
         answers = Answers.joined(parts, len(self.regions), self.model.width, views)
         return answers, LocalFeatures.joined(looks) if looks else None
 
-    def _prediction(
+    def _predict_part(
         self,
         photo_ids: tuple[str, ...],
         filenames: tuple[str, ...],
@@ -188,19 +221,20 @@ class Predictor:
         known: Known,
         exclude_ids: Sequence[str | None] | None,
     ) -> Prediction:
-        """Put metres, degrees and the gallery's evidence to what the network says."""
-        answers = by_neighbours(answers, self.loaded, exclude_ids)
+        """Search the gallery once, and let the neighbours verify, refine and be the evidence."""
+        neighbours = self._search(answers, local, exclude_ids)
+        answers = self._answers(answers, neighbours)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
-        verified = compare(answers, local, self.gallery, exclude_ids, self.refinement)
-        refined = self._refine(raw_m, raw_deg, answers, known, exclude_ids, verified)
-        found = Prediction(
+        refined = self._refine(raw_m, raw_deg, answers, known, neighbours)
+        shares = refined.region_probabilities
+        return Prediction(
             photo_ids=photo_ids,
             filenames=filenames,
             regions=self.regions,
             region_names=dict(self.card.region_names),
             local_frame=self.card.local_frame,
-            region_probabilities=_shares(answers, refined),
+            region_probabilities=answers.probabilities if shares is None else shares,
             region_head=answers.probabilities,
             position_m=raw_m,
             position_refined_m=refined.position_m,
@@ -212,10 +246,35 @@ class Predictor:
             weight=refined.weight,
             features=answers.features,
             points=refined.points,
-            support=make_support(answers, raw_m, raw_deg, self.gallery, exclude_ids, verified),
+            support=make_support(answers, raw_m, raw_deg, neighbours),
             notes=self._notes_on_answers(),
         )
-        return self.trusted(found)
+
+    def _search(
+        self,
+        answers: Answers,
+        local: LocalFeatures | None,
+        exclude_ids: Sequence[str | None] | None,
+    ) -> Neighbours | None:
+        if self.gallery is None:
+            return None
+        found = Neighbours.search(answers.features, self.gallery, exclude_ids)
+        if local is None:
+            return found
+        return found.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
+
+    def _answers(self, answers: Answers, neighbours: Neighbours | None) -> Answers:
+        """Replace answers of heads that were never trained by the neighbours'; features stay.
+
+        Known metadata do not inform them; the refinement that follows reads a known region.
+        """
+        if self.card.trained or neighbours is None:
+            return answers
+        found = retrieve_by(neighbours, len(self.regions))
+        position = self.card.normaliser.normalise(found.position_m).astype(np.float64)
+        return replace(
+            answers, probabilities=found.probabilities, position=position, heading=found.heading
+        )
 
     def trusted(self, found: Prediction) -> Prediction:
         """Say how far answers can be believed, where this model is calibrated."""
@@ -234,58 +293,23 @@ class Predictor:
         raw_deg: Floats,
         answers: Answers,
         known: Known,
-        exclude_ids: Sequence[str | None] | None,
-        verified: Verified | None,
+        neighbours: Neighbours | None,
     ) -> Refined:
-        if self.gallery is None:
+        if neighbours is None:
             return Refined.unrefined(raw_m, raw_deg)
         config = self.refinement
         # One training photo may be left out; the count is the same for photos that leave none out,
         # so that no photo's answer depends on the others of the call.
-        most = max(1, len(self.gallery) - 1)
+        most = max(1, len(neighbours.gallery) - 1)
         config = config.model_copy(
             update={name: min(getattr(config, name), most) for name in _NEIGHBOUR_COUNTS}
         )
-        return refine(
+        return refine_by(
+            neighbours,
             raw_m,
             raw_deg,
-            answers.features,
-            self.gallery,
             config,
             region_probabilities=answers.probabilities,
-            exclude_ids=exclude_ids,
             shown=min(SHOWN_NEIGHBOURS, most),
-            verified=verified,
             known_region=known.region,
         )
-
-
-def _shares(answers: Answers, refined: Refined) -> Floats:
-    """The head's probabilities with the neighbours' votes; without a gallery the head's alone."""
-    given = refined.region_probabilities
-    return answers.probabilities if given is None else given
-
-
-def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
-    """Load the predictor of a checkpoint or ensemble folder, or of a run's best checkpoint.
-
-    Args:
-        path: The folder.
-        device: Where the network computes.
-        calibrated: Whether to read its calibration; not, to fit a new one.
-
-    Raises:
-        CheckpointError: Nothing there, damaged, or parts of different checkpoints.
-        ConfigError: The device is not available.
-    """
-    chosen = resolve_device(device)
-    folder = find_checkpoint(Path(path))
-    if read_card(folder).ensemble is not None:
-        # An ensemble is made of predictors, so its module needs this one.
-        from core.inference.ensemble import load_ensemble
-
-        return load_ensemble(folder, chosen, calibrated=calibrated)
-    loaded = load_parts(folder, chosen, calibrated=calibrated)
-    # Convolutions on CPUs run 1.2 to 1.9 times faster on channels-last float32.
-    loaded.model.to(memory_format=torch.channels_last)
-    return Predictor(loaded, chosen)

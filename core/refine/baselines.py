@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.geo import Floats, circular_mean_deg
-from core.refine.candidates import best, row_parts
 from core.refine.gallery import Gallery
+from core.refine.neighbours import search_in_parts
+from core.refine.schema import RefineConfig
 
 DAY_MINUTES = 1440.0
+_NEAREST = RefineConfig(method="none", k=1, heading_k=1)
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,11 @@ def nearest_feature(
     gallery: Gallery, features: ArrayLike, exclude_ids: Sequence[str | None] | None = None
 ) -> Baseline:
     """Position, heading and region of the training photo nearest in feature space."""
-    embedded = gallery.embed(features)
-    excluded = gallery.rows_of(exclude_ids, len(embedded))
-    nearest = np.empty(len(embedded), np.int64)
-    for part in row_parts(len(embedded)):
-        similarity = embedded[part] @ gallery.features.T
-        itself = np.flatnonzero(excluded[part] >= 0)
-        similarity[itself, excluded[part][itself]] = -np.inf
-        nearest[part] = best(similarity, 1)[0][:, 0]
+    firsts = [
+        found.ranked(_NEAREST, 1, np.zeros((len(found), 2))).rows[:, 0]
+        for _, found in search_in_parts(features, gallery, exclude_ids)
+    ]
+    nearest = np.concatenate([np.empty(0, np.int64), *firsts])
     return Baseline(
         "nearest_feature",
         "The training photo that looks most alike",

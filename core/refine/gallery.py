@@ -1,5 +1,11 @@
-"""The gallery: features, positions and headings of the training photos, and nothing else."""
+"""The gallery: features, positions and headings of the training photos, and nothing else.
 
+On disk it is `gallery.safetensors` (arrays) and `gallery.json` (names, split hash). The JSON holds
+the digest of the arrays, so that a torn or mixed pair of files is noticed.
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,13 +14,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from scipy.spatial import cKDTree
 
 from core.errors import CheckpointError, SplitError
-from core.geo import Floats
-from core.refine.gallery_files import read_gallery, write_gallery
+from core.files import write_bytes, write_json
+from core.geo import Floats, wrap_heading_deg
 from core.refine.local_features import LocalFeatures
-from core.refine.projection import Features, Projection, normalise_rows
+from core.refine.projection import Features, Projection, fit_projection, normalise_rows
+
+SCHEMA_VERSION = 1
+ARRAYS = "gallery.safetensors"
+NAMES = "gallery.json"
 
 
 @dataclass(frozen=True)
@@ -172,3 +184,109 @@ class Gallery:
             projection,
             LocalFeatures.of_arrays(arrays),
         )
+
+
+def build_gallery(
+    photo_ids: Sequence[str],
+    filenames: Sequence[str],
+    features: ArrayLike,
+    position_m: ArrayLike,
+    heading_deg: ArrayLike,
+    region: ArrayLike,
+    *,
+    split_hash: str,
+    parts: Mapping[str, str],
+    minute: ArrayLike | None = None,
+    dimensions: int | None = None,
+    whiten: float = 0.0,
+) -> Gallery:
+    """Build the gallery of a split's training part.
+
+    Args:
+        photo_ids: Keys of the training photos.
+        filenames: Their names in the label file.
+        features: `(n, D)` pooled features of the unaugmented photos, any length.
+        position_m: `(n, 2)` `[north_m, east_m]`.
+        heading_deg: `(n,)` degrees.
+        region: `(n,)` region indices.
+        split_hash: Hash of the split.
+        parts: The split's parts by photo id; a photo outside "train" is a SplitError.
+        minute: `(n,)` minute of the day, NaN or absent where unknown.
+        dimensions: Compress features to at most this many principal directions.
+        whiten: See `fit_projection`.
+    """
+    raw = np.asarray(features, np.float32)
+    unit = normalise_rows(raw)
+    projection = None
+    if dimensions is not None and dimensions < raw.shape[1]:
+        projection = fit_projection(raw, dimensions, whiten=whiten)
+        unit = projection.apply(unit)
+    # Rounded to what the file holds, so that a reloaded gallery refines bit for bit the same.
+    unit = unit.astype(np.float16).astype(np.float32)
+    gallery = Gallery(
+        tuple(photo_ids),
+        tuple(filenames),
+        unit,
+        np.asarray(position_m, np.float64),
+        wrap_heading_deg(heading_deg),
+        np.asarray(region, np.int64),
+        np.full(len(raw), np.nan) if minute is None else np.asarray(minute, np.float64),
+        split_hash,
+        projection,
+    )
+    gallery.check_training_only(parts)
+    return gallery
+
+
+def write_gallery(folder: Path, arrays: dict[str, NDArray[Any]], names: dict[str, Any]) -> None:
+    """Write the arrays, then the JSON that names them by digest, each at once."""
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    write_bytes(folder / ARRAYS, content)
+    digest = hashlib.sha256(content).hexdigest()
+    write_json(folder / NAMES, {"schema_version": SCHEMA_VERSION, "sha256": digest, **names})
+
+
+def has_gallery(folder: Path) -> bool:
+    """Whether `folder` claims to hold a gallery."""
+    return (folder / NAMES).exists()
+
+
+def read_gallery(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the names and the arrays; CheckpointError where a file is missing or damaged."""
+    names = _read_names(folder / NAMES)
+    return names, _read_arrays(folder / ARRAYS, str(names["sha256"]))
+
+
+def _read_names(path: Path) -> dict[str, Any]:
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no gallery at {path}: train again or copy it there") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is unreadable ({error}): copy it again") from error
+    wanted = {"schema_version", "split_hash", "sha256", "photo_ids", "filenames"}
+    if not isinstance(names, dict) or not wanted <= names.keys():
+        raise CheckpointError(f"{path} lacks one of {sorted(wanted)}: copy it again")
+    if names["schema_version"] != SCHEMA_VERSION:
+        raise CheckpointError(
+            f"{path} has schema version {names['schema_version']}, this program reads "
+            f"{SCHEMA_VERSION}: train again or use the version that wrote it"
+        )
+    return names
+
+
+def _read_arrays(path: Path, digest: str) -> dict[str, NDArray[Any]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): copy it again") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise CheckpointError(
+            f"{path} is not the file that {NAMES} names (damaged, or of another gallery): "
+            "copy the checkpoint folder again as a whole"
+        )
+    try:
+        arrays: dict[str, NDArray[Any]] = load(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is no safetensors file ({error}): copy it again") from error
+    return arrays

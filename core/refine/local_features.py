@@ -68,6 +68,13 @@ class LocalFeatures:
             _unpacked(self.code[part]),
         )
 
+    def rows(self, part: slice) -> Self:
+        """The points of some consecutive photos."""
+        start, stop, _ = part.indices(len(self))
+        first, last = self.first[start], self.first[max(start, stop)]
+        firsts = self.first[start : max(start, stop) + 1] - first
+        return type(self)(firsts, self.place[first:last], self.code[first:last], self.projection)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What a file holds of them, by name."""
         return {

@@ -2,7 +2,7 @@
 
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.dataset.splits import calibration_part
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.training.data import TrainingData
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig

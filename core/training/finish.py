@@ -14,11 +14,10 @@ from core.inference.network import Answers, answers_of
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
+from core.refine.gallery import Gallery, build_gallery
 from core.refine.local_features import describe_gallery
-from core.refine.on_validation import Raw, Truth, choose, refined_figures, verified_raw
-from core.refine.retrieve import retrieve
+from core.refine.refine import retrieve
+from core.refine.select import Raw, Truth, choose, refined_figures, verified_raw
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute

@@ -6,7 +6,7 @@ import numpy as np
 
 from core.geo import distance_m, heading_error_deg, heading_from_unit
 from core.refine.gallery import Gallery
-from core.refine.retrieve import Retrieved
+from core.refine.refine import Retrieved
 from core.training.data import TrainingData
 from core.training.schema import TrainConfig
 

@@ -11,7 +11,7 @@ from core.errors import CheckpointError
 from core.files import write_json
 from core.model.card import CARD, Card
 from core.model.ensemble_card import MEMBERS
-from core.refine.gallery_files import NAMES as GALLERY
+from core.refine.gallery import NAMES as GALLERY
 from core.trust.schema import SCHEMA_VERSION, Calibration
 
 FILE = "calibration.json"

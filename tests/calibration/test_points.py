@@ -15,7 +15,8 @@ from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.loading import load_predictor
+from core.inference.predictor import Predictor
 from core.model.card import read_card
 from core.refine.gallery import Gallery
 from tests.conftest import CampusMaker

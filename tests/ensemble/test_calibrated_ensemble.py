@@ -10,7 +10,7 @@ from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.trust.files import FILE
 
 

@@ -17,7 +17,8 @@ from core.evaluation.schema import EvaluateConfig
 from core.explain.attribute import attribute
 from core.geo import heading_error_deg
 from core.inference.ensemble import Ensemble
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.loading import load_predictor
+from core.inference.predictor import Predictor
 from core.model.card import read_card
 from core.model.checkpoint import load_checkpoint
 from tests.tiny_checkpoint import make_checkpoint

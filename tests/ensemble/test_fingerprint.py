@@ -18,7 +18,7 @@ from core.calibration.schema import CalibrateConfig
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.model.card import TtaCard, read_card, write_card
 from core.refine.gallery import Gallery
 from core.trust.files import FILE

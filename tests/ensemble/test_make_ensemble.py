@@ -10,8 +10,7 @@ from core.ensemble.folder import member_names
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError, ConfigError
-from core.inference.loading import load_split
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor, load_split
 from core.locks import LOCK
 from core.model.card import Card, read_card
 

@@ -14,7 +14,7 @@ from core.evaluation.judgement import Judgement
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.selection import select
 from core.evaluation.share_interval import share_interval
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.trust.applied import Trust
 from core.trust.files import write_calibration
 

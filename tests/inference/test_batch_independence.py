@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.predictor import Predictor
 from core.model.card import TtaCard
 from core.refine.schema import RefineConfig
 from tests.refine.scenes import furnish

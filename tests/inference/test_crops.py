@@ -10,8 +10,9 @@ from core.geo import heading_error_deg, heading_from_unit, heading_unit
 from core.inference import crops as crops_module
 from core.inference.crops import WHOLE, ask_in_crops, crops_of, merge
 from core.inference.known import Known
+from core.inference.loading import load_predictor
 from core.inference.network import Answers
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.predictor import Predictor
 from core.model.card import TtaCard, read_card
 from core.model.schema import TtaConfig
 from tests.tiny_checkpoint import make_checkpoint

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.loading import load_predictor
+from core.inference.predictor import Predictor
 from core.inference.writers import to_json
-from core.refine.alike import COMPARED
+from core.refine.gallery import Gallery
+from core.refine.neighbours import COMPARED
 from core.refine.schema import RefineConfig
 from tests.refine.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint
@@ -148,3 +150,27 @@ def test_no_photo_is_answered_too(predictor: Predictor) -> None:
     assert found.points.shape[0] == 0
     assert found.support is not None
     assert "best_points" in found.support.names, "what a calibration asks for"
+
+
+def test_the_gallery_is_searched_once_for_all_that_reads_neighbours(
+    predictor: Predictor,
+    trained: tuple[NDArray[np.uint8], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Points, evidence, refinement and, without training, the answers themselves."""
+    embedded: list[int] = []
+    embed = Gallery.embed
+
+    def counted(gallery: Gallery, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        embedded.append(len(features))
+        return embed(gallery, features)
+
+    monkeypatch.setattr(Gallery, "embed", counted)
+    photos, names = trained
+    card = predictor.card.model_copy(update={"trained": False})
+    untrained = replace(predictor, loaded=replace(predictor.loaded, card=card))
+    for asked in (predictor, untrained):
+        found = asked.predict_photos(photos, exclude_ids=names)
+        assert found.support is not None
+        assert embedded == [len(photos)]
+        embedded.clear()

@@ -11,9 +11,9 @@ from core.dataset.decode import decode_photo
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.geo import distance_m, heading_error_deg
-from core.inference.loading import load_split
+from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
-from core.inference.predictor import Predictor, load_predictor
+from core.inference.predictor import Predictor
 from core.refine.gallery import Gallery
 from tests.tiny_checkpoint import make_checkpoint
 

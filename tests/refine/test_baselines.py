@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from core.refine.baselines import Baseline, all_baselines, metadata_only
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
+from core.refine.gallery import Gallery, build_gallery
 
 
 @pytest.fixture

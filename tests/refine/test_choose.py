@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from core.geo import Floats, distance_m, heading_error_deg
-from core.refine.build import build_gallery
-from core.refine.choose import choose_refinement
-from core.refine.gallery import Gallery
-from core.refine.neighbours import refine
+from core.refine.gallery import Gallery, build_gallery
+from core.refine.refine import refine
+from core.refine.select import choose_refinement
 
 
 def world(n: int, seed: int) -> tuple[Floats, Floats, Floats]:

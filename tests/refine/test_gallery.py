@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from core.errors import CheckpointError, SplitError
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
+from core.refine.gallery import Gallery, build_gallery
 
 IDS = tuple(f"images/{n}.jpg" for n in range(12))
 

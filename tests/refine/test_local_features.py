@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
+from core.refine.gallery import Gallery, build_gallery
 from core.refine.local_features import (
     DIMENSIONS,
     SIDE,

@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
-from core.refine.neighbours import RefineConfig, refine
+from core.refine.gallery import Gallery, build_gallery
+from core.refine.refine import RefineConfig, refine
 
 NEAREST = RefineConfig(method="retrieval", k=1, heading_k=1, blend_position=1.0, blend_heading=1.0)
 

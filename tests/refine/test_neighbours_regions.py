@@ -1,9 +1,8 @@
 import numpy as np
 
 from core.geo import Floats
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
-from core.refine.neighbours import refine
+from core.refine.gallery import Gallery, build_gallery
+from core.refine.refine import refine
 from core.refine.schema import RefineConfig
 
 HEAD = np.array([[0.6, 0.4]])

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from core.geo import heading_error_deg
-from core.refine.build import build_gallery
-from core.refine.choose import POINTS_WEIGHTS, choose_refinement
-from core.refine.gallery import Gallery
-from core.refine.neighbours import refine
+from core.refine.gallery import Gallery, build_gallery
+from core.refine.refine import refine
 from core.refine.schema import RefineConfig
+from core.refine.select import POINTS_WEIGHTS, choose_refinement
 from core.refine.verification import Verified
 
 HFOV_DEG = 66.0
@@ -157,7 +156,7 @@ def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
 def test_of_many_photos_each_keeps_its_own_points_in_the_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.refine.choose.MOST_PHOTOS", 100)
+    monkeypatch.setattr("core.refine.select.MOST_PHOTOS", 100)
     gallery, look, truth, heading, verified = lookalikes()
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     config = choose_refinement(

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from core.refine.build import build_gallery
-from core.refine.gallery import Gallery
-from core.refine.retrieve import retrieve
+from core.refine.gallery import Gallery, build_gallery
+from core.refine.refine import retrieve
 
 
 def gallery(headings: tuple[float, ...] = (10.0, 20.0, 200.0), whiten: float = 0.0) -> Gallery:

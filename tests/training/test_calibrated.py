@@ -9,7 +9,7 @@ import pytest
 
 from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.training.calibrated import calibrate_run
 from core.trust.files import FILE
 from tests.tiny_checkpoint import STORE_SIZE

@@ -13,14 +13,13 @@ from core.dataset.store import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.inference.loading import load_split
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor, load_split
 from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
 from core.model.schema import ModelConfig, TtaConfig
 from core.refine.gallery import Gallery
-from core.refine.on_validation import Raw
 from core.refine.schema import RefineConfig
+from core.refine.select import Raw
 from core.training.fit import fit
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder

@@ -12,11 +12,11 @@ from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.explain.attribute import attribute
-from core.inference.predictor import load_predictor
+from core.inference.loading import load_predictor
 from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig
-from core.refine.retrieve import retrieve
+from core.refine.refine import retrieve
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder

@@ -1,7 +1,10 @@
-"""Choosing the refinement on validation: a small grid, every step vectorised over photos."""
+"""The choice of the refinement on validation photos, and the figures that it has on them.
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+A small grid; every step is vectorised over photos.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -9,18 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
-from core.refine.candidates import Candidates, nearest_positions, rank_by_features
 from core.refine.gallery import Gallery
-from core.refine.schema import RefineConfig
-from core.refine.verification import Verified
-from core.refine.weighted_means import (
+from core.refine.local_features import ASKED_POINTS, describe_photos
+from core.refine.neighbours import Candidates, Neighbours, search_in_parts
+from core.refine.projection import Features
+from core.refine.refine import (
     blend_headings,
     blend_regions,
     heading_vector,
     mode_mean,
+    refine,
     region_votes,
     softmax_weights,
 )
+from core.refine.schema import RefineConfig
+from core.refine.verification import Verified, verify
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 32)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
@@ -41,16 +47,24 @@ _Summary = Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Validation:
-    """Raw predictions and truths of the validation photos, and their similarity matrix."""
+    """Raw predictions and truths of the validation photos, and the search for them."""
 
     position_m: Floats
     heading_deg: Floats
     true_position_m: Floats
     true_heading_deg: Floats
     probabilities: Floats | None
-    similarity: NDArray[np.float32]
-    gallery: Gallery
-    verified: Verified | None
+    neighbours: Neighbours
+
+    @property
+    def gallery(self) -> Gallery:
+        """The training photos."""
+        return self.neighbours.gallery
+
+    @property
+    def verified(self) -> Verified | None:
+        """Points compared with the training photos, where there are any."""
+        return self.neighbours.verified
 
     def error_m(self, mean: Floats, blend: float) -> Floats:
         """Position errors `(n,)` when raw positions move by `blend` towards `mean`."""
@@ -64,17 +78,7 @@ class _Validation:
 
     def candidates(self, config: RefineConfig) -> Candidates:
         """Rank the gallery for every photo."""
-        nobody = np.full(len(self.position_m), -1)
-        return rank_by_features(
-            self.position_m,
-            self.similarity,
-            self.gallery,
-            config,
-            self.probabilities,
-            nobody,
-            config.k,
-            self.verified,
-        )
+        return self.neighbours.ranked(config, config.k, self.position_m, self.probabilities)
 
 
 def choose_refinement(
@@ -118,9 +122,10 @@ def choose_refinement(
         np.asarray(true_position_m, np.float64)[every],
         wrap_heading_deg(true_heading_deg)[every],
         probabilities,
-        gallery.embed(np.asarray(features)[every]) @ gallery.features.T,
-        gallery,
-        None if verified is None else verified.part(every),
+        replace(
+            Neighbours.search(np.asarray(features)[every], gallery),
+            verified=None if verified is None else verified.part(every),
+        ),
     )
     chosen = _choose_place(photos)
     if true_region is None or probabilities is None:
@@ -185,8 +190,7 @@ def _by_position(photos: _Validation) -> Iterator[_Tried]:
     unchanged = photos.error_m(photos.position_m, 0.0)
     yield unchanged, RefineConfig(method="none", k=1, heading_k=1)
     largest = _neighbour_counts(photos.gallery)[-1]
-    nobody = np.full(len(photos.position_m), -1)
-    near = nearest_positions(photos.position_m, photos.gallery, largest, nobody)
+    near = photos.neighbours.nearest_positions(photos.position_m, largest)
     for k in _neighbour_counts(photos.gallery):
         mean = photos.gallery.position_m[near[:, :k]].mean(axis=1)
         for blend in BLENDS:
@@ -247,3 +251,82 @@ def _same_ranking(first: RefineConfig, second: RefineConfig) -> bool:
 def _with_heading(position: RefineConfig, heading: RefineConfig) -> RefineConfig:
     fields = ("heading_k", "heading_temperature", "blend_heading", "turn_hfov_deg", *_RANKING)
     return position.model_copy(update={name: getattr(heading, name) for name in fields})
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What the network says about n validation photos, and what their points say.
+
+    Attributes:
+        position_m: `(n, 2)`.
+        heading_deg: `(n,)`.
+        region_probabilities: `(n, R)`.
+        features: `(n, D)` as the network gives them.
+        verified: Their points, compared with the training photos most alike; None without any.
+    """
+
+    position_m: Floats
+    heading_deg: Floats
+    region_probabilities: NDArray[np.floating]
+    features: Features
+    verified: Verified | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where n photos were taken: `(n, 2)` metres, `(n,)` degrees and `(n,)` region indices."""
+
+    position_m: Floats
+    heading_deg: Floats
+    region: NDArray[np.int64]
+
+
+def verified_raw(
+    raw: Raw, photos: Iterable[NDArray[np.uint8]], gallery: Gallery, hfov_deg: float
+) -> Raw:
+    """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points."""
+    if gallery.local is None:
+        raise ValueError("the gallery has no points to compare with")
+    asked = describe_photos(photos, ASKED_POINTS, gallery.local.projection)
+    rows = [found.rows for _, found in search_in_parts(raw.features, gallery)]
+    return replace(raw, verified=verify(asked, gallery.local, np.concatenate(rows), hfov_deg))
+
+
+def choose(raw: Raw, truth: Truth, gallery: Gallery) -> RefineConfig:
+    """Choose how to refine; see `choose_refinement`."""
+    return choose_refinement(
+        raw.position_m,
+        raw.heading_deg,
+        raw.features,
+        truth.position_m,
+        truth.heading_deg,
+        gallery,
+        region_probabilities=raw.region_probabilities,
+        true_region=truth.region,
+        verified=raw.verified,
+    )
+
+
+def refined_figures(
+    raw: Raw, truth: Truth, gallery: Gallery, config: RefineConfig
+) -> dict[str, float]:
+    """Validation figures of refined answers, by the names that a card gives them."""
+    refined = refine(
+        raw.position_m,
+        raw.heading_deg,
+        raw.features,
+        gallery,
+        config,
+        region_probabilities=raw.region_probabilities,
+        verified=raw.verified,
+    )
+    error_m = distance_m(refined.position_m, truth.position_m)
+    error_deg = heading_error_deg(refined.heading_deg, truth.heading_deg)
+    share = refined.region_probabilities
+    if share is None:
+        raise ValueError("regions were given and must come back refined")
+    return {
+        "val_region_accuracy_refined": float((share.argmax(axis=1) == truth.region).mean()),
+        "val_median_refined_m": float(np.median(error_m)),
+        "val_maae_refined_deg": float(error_deg.mean()),
+    }
