@@ -12,6 +12,7 @@ from app.report_tables import LABELS, Report
 from core.evaluation.judged import split_key
 from core.jobs.notes import Notes
 from core.jobs.summary import RunSummary
+from core.options import options, value_at
 
 # Larger is better for these; for all others, smaller.
 _HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg"})
@@ -121,13 +122,6 @@ def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]
     }
 
 
-def _flat(options: BaseModel, above: str = "") -> dict[str, Any]:
+def _flat(config: BaseModel) -> dict[str, Any]:
     """Options by dotted name."""
-    found: dict[str, Any] = {}
-    for name in type(options).model_fields:
-        value = getattr(options, name)
-        if isinstance(value, BaseModel):
-            found |= _flat(value, f"{above}{name}.")
-        else:
-            found[f"{above}{name}"] = value
-    return found
+    return {option.name: value_at(config, option.path) for option in options(type(config))}

@@ -8,6 +8,7 @@ from app import cached
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.job import JOB, read_job
+from core.options import in_words
 from core.tuning.folder import StudyFolder
 from core.tuning.reading import StudyView
 from core.tuning.schema import TuneConfig
@@ -33,7 +34,7 @@ def options_of(study: Path) -> TuneConfig:
     try:
         return TuneConfig.model_validate({} if job is None else job.options)
     except ValidationError as error:
-        raise RunError(f"{study / JOB} is damaged ({error}): delete it") from error
+        raise RunError(f"{study / JOB} is damaged ({in_words(error)}): delete it") from error
 
 
 def view_of(study: Path) -> StudyView:

@@ -15,6 +15,7 @@ import psutil
 from pydantic import BaseModel, ValidationError
 
 from core.errors import RunError
+from core.options import in_words
 from core.system import SYSTEM
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -106,7 +107,7 @@ def read_stored(path: Path, kind: type[Model], mend: str = "delete it") -> Model
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({error}): {mend}") from error
+        raise RunError(f"{path} is damaged ({in_words(error)}): {mend}") from error
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:

@@ -298,6 +298,7 @@ _WORDS = {
     "model_type": "must be a JSON object of options",
     "extra_forbidden": "is not an option",
 }
+UNKNOWN = _WORDS["extra_forbidden"]
 
 
 @dataclass(frozen=True)
@@ -340,12 +341,13 @@ def problems(error: ValidationError) -> list[Problem]:
     return found
 
 
-def in_words(error: ValueError) -> str:
-    """Say what an error says, in one line; pydantic's findings in plain words."""
+def in_words(error: Exception, most: int = 3) -> str:
+    """Say an error in one line; of pydantic's findings the first `most`, in plain words."""
     if not isinstance(error, ValidationError):
-        return str(error)
-    lines = (f"{'.'.join(problem.path)} {problem.words}".strip() for problem in problems(error))
-    return "; ".join(lines)
+        return str(error) or type(error).__name__
+    lines = [f"{'.'.join(problem.path)} {problem.words}".strip() for problem in problems(error)]
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more
 
 
 def _is_schema(kind: Any) -> bool:  # noqa: ANN401 - any annotation

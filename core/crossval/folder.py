@@ -8,12 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.files import write_json
-from core.options import different
+from core.options import different, in_words
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
 
@@ -48,7 +46,7 @@ def read_config(out: Path) -> CrossvalConfig:
             f"{out} holds no cross-validation (no {CONFIG}): give the path of its folder"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({_first(error)}): begin anew") from error
+        raise RunError(f"{path} is damaged ({in_words(error)}): begin anew") from error
 
 
 def begin(config: CrossvalConfig) -> None:
@@ -113,10 +111,3 @@ def is_trained(run: RunFolder) -> bool:
 def read_report(out: Path) -> dict[str, Any]:
     """Read `crossval.json`; RunError where it is absent or damaged."""
     return RunFolder(path=out).read_json(REPORT)
-
-
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-    return str(error) or type(error).__name__

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from core.dataset.label_table import region_ids
 from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
+from core.options import UNKNOWN, Problem, problems
 
 # Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
 ASSUMED_HFOV_DEG = 65.0
@@ -106,18 +106,18 @@ def _read_file(path: Path) -> _CampusFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabelError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
+        faults = "; ".join(_explain(problem) for problem in problems(error))
         raise LabelError(f"{path} is wrong: {faults}") from error
 
 
-def _explain(fault: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
+def _explain(problem: Problem) -> str:
+    key = ".".join(problem.path)
+    if problem.words == UNKNOWN:
         return (
             f"{key}: unknown key (known: name, [frame] kind scale origin_latitude "
             "origin_longitude, [regions], [camera] hfov_deg, [demo] seed photos version)"
         )
-    return f"{key}: {fault['msg']}"
+    return f"{key} {problem.words}"
 
 
 def _frame(section: _Frame) -> CoordinateFrame:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from core.errors import RunError
 from core.files import write_json
+from core.options import in_words
 
 NOTES = "notes.json"
 
@@ -39,7 +40,7 @@ def read_notes(run: Path) -> Notes:
     except FileNotFoundError:
         return Notes()
     except (OSError, ValueError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({error}): mend or delete it") from error
+        raise RunError(f"{path} is damaged ({in_words(error)}): mend or delete it") from error
 
 
 def write_notes(run: Path, notes: Notes) -> None:

@@ -19,6 +19,7 @@ from core.geo import CoordinateFrame, LocalFrame
 from core.model.ensemble_card import EnsembleCard
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, TtaConfig, as_made
+from core.options import in_words
 
 SCHEMA_VERSION = 1
 # Programs that know no ensembles say "newer: update", instead of missing the weights.
@@ -147,7 +148,7 @@ def read_card(folder: Path) -> Card:
     try:
         return Card.model_validate(content)
     except ValidationError as error:
-        raise CheckpointError(f"{path} is damaged: {_first_fault(error)}") from error
+        raise CheckpointError(f"{path} is damaged: {in_words(error)}") from error
     except BearingsError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
 
@@ -167,12 +168,3 @@ def _check_version(content: Any, path: Path) -> None:  # noqa: ANN401 - any JSON
             f"{path} has schema version {version!r}, {direction} than the {ENSEMBLE_VERSION} that "
             f"this program reads: {remedy}"
         )
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if fault["type"] == "missing":
-        return f"key {key} is missing{more}"
-    return f"key {key}: {fault['msg']}{more}"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.errors import RunError
 from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
 from core.locks import Lock, LockHeld, hold, is_held
-from core.options import different
+from core.options import different, in_words
 from core.training.schema import TrainConfig, as_begun_with
 from core.training.status import RunStatus
 
@@ -64,7 +64,7 @@ class RunFolder(BaseModel):
                 f"{self.path} holds no run (no config.json): give the path of a run folder"
             ) from error
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({error}): start the run anew") from error
+            raise RunError(f"{path} is damaged ({in_words(error)}): start the run anew") from error
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the options."""
@@ -78,7 +78,7 @@ class RunFolder(BaseModel):
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            raise RunError(f"{path} is damaged ({error}): start the run anew") from error
+            raise RunError(f"{path} is damaged ({in_words(error)}): start the run anew") from error
 
     def write_status(self, status: RunStatus) -> None:
         """Replace the status at once."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import RunError
 from core.files import write_json
-from core.options import different
+from core.options import different, in_words
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
 from core.tuning.schema import TuneConfig
@@ -94,7 +94,7 @@ class StudyFolder(BaseModel):
                 f"{self.path} holds no study (no study.json): give the path of a study folder"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({error}): begin another study") from error
+            raise RunError(f"{path} is damaged ({in_words(error)}): begin another study") from error
         return found.model_copy(update={"config": _placed(found.config, self.path)})
 
     def write(self, found: StudyFile) -> None:
@@ -141,7 +141,7 @@ class StudyFolder(BaseModel):
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            raise RunError(f"{path} is damaged ({error}): begin another study") from error
+            raise RunError(f"{path} is damaged ({in_words(error)}): begin another study") from error
 
     def settle(self, found: Identity) -> None:
         """Write the identity, or refuse data that is not what the study began with.

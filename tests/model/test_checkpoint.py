@@ -137,7 +137,7 @@ def test_reading_a_card_needs_no_torch(folder: Path) -> None:
         (lambda card: card.update(schema_version=0), "older"),
         (lambda card: card.update(schema_version=99), "newer"),
         (lambda card: card.pop("schema_version"), "schema_version is missing"),
-        (lambda card: card.pop("normaliser"), "normaliser is missing"),
+        (lambda card: card.pop("normaliser"), "normaliser is required"),
         (lambda card: card["model"].update(backbone_age=3), "backbone_age"),
         (lambda card: card["frame"].update(kind="elliptic"), r"frame\.kind"),
         (lambda card: card["normaliser"].update(spread=[1.0, 0.0]), "normaliser"),
