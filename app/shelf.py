@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 
 from app import cached
 from core.dataset.labels import Dataset
-from core.demo.errors import DemoError
-from core.errors import ImageError
+from core.errors import DemoError, ImageError
 from core.geo import LocalFrame, distance_m
 from core.model.card import Card
 

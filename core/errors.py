@@ -35,3 +35,10 @@ class RunError(BearingsError):
 
 class ConfigError(BearingsError):
     """Options contradict each other or name something that does not exist."""
+
+
+# What can go wrong with the demo campus, said so that it can be put right.
+
+
+class DemoError(BearingsError):
+    """A demo campus cannot be built or read as asked."""

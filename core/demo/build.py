@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from core.demo.errors import DemoError
-from core.demo.fault_kinds import parsed_kinds
-from core.demo.names import PHOTOS_PER_WALK, photo_name
+from core.demo.label_faults import parsed_kinds
+from core.demo.seeds import PHOTOS_PER_WALK, photo_name
+from core.errors import DemoError
 from core.files import sweep, write_bytes, write_json
 
 WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.demo import marks
-from core.demo.atlas import Image, pyramid
 from core.demo.plan import EAST_HALF_M, NORTH_HALF_M, Plan, Points, Way
 from core.demo.seeds import stream
-from core.demo.themes import Colour, Theme
+from core.demo.textures import Colour, Image, Theme, pyramid
 
 PPM = 8
 MARGIN_M = 40.0

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.demo.seeds import stream
-from core.demo.themes import Colour
+from core.demo.textures import Colour
 
 Image = npt.NDArray[np.uint8]
 _LETTERS = 26

@@ -5,8 +5,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.demo.names import photo_name
 from core.demo.photo import photo_truth
+from core.demo.seeds import photo_name
 from core.demo.walks import Pose
 from core.demo.world import World
 from core.files import write_text

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.demo.names import PHOTOS_PER_WALK
 from core.demo.plan import Plan, Points
-from core.demo.seeds import stream
+from core.demo.seeds import PHOTOS_PER_WALK, stream
 from core.demo.world import VISITS, World
 
 _REGIONS = 15

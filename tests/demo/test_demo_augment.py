@@ -8,8 +8,8 @@ import pytest
 
 from core.dataset.augment import augment_photo, reference_mirror
 from core.dataset.augment_schema import AugmentConfig
-from core.demo.camera import Camera, render_view
 from core.demo.light import Light, make_light
+from core.demo.photo import Camera, render_view
 from core.demo.walks import plan_walk
 from core.demo.world import World
 

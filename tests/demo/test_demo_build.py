@@ -9,12 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from core.demo.build import DemoConfig, build_demo
-from core.demo.errors import DemoError
-from core.demo.names import photo_index, photo_name
 from core.demo.photo import photo_jpeg, render_photo
 from core.demo.plan import make_plan
+from core.demo.seeds import photo_index, photo_name
 from core.demo.tables import TRUTH_COLUMNS
 from core.demo.world import World
+from core.errors import DemoError
 
 SMALL, LARGE = 10, 40
 PARTS = ("labels.csv", "truth.csv", "campus.toml")

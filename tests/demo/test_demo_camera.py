@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from core.demo.atlas import pack
-from core.demo.billboards import Scenery, mip
-from core.demo.camera import Camera, render_view
 from core.demo.light import Light, make_light, sun_position
-from core.demo.raycast import WallSet
+from core.demo.photo import Camera, render_view
+from core.demo.raycast import Scenery, WallSet, mip
+from core.demo.textures import pack
 from core.demo.world import World
 
 NOON = 12.0

@@ -11,11 +11,10 @@ from pydantic import ValidationError
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from core.demo.build import DemoConfig, build_demo
-from core.demo.errors import DemoError
-from core.demo.fault_kinds import FAULTS, LABEL_FAULTS, fault_counts
 from core.demo.faults import FAULTS_FILE, LEAST_MOVED_M, TWIN, plant_faults
-from core.demo.slips import MOVING, SLIPS, metres_moved
+from core.demo.label_faults import FAULTS, LABEL_FAULTS, MOVING, SLIPS, fault_counts, metres_moved
 from core.demo.world import World
+from core.errors import DemoError
 
 PHOTOS = 50
 ROW = {

@@ -4,14 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.demo import marks, props, trees
-from core.demo.billboards import Scenery, mip
+from core.demo import marks, props
 from core.demo.ground import feature_spot
-from core.demo.plan import Plan, Points
+from core.demo.plan import Plan, Points, Site
+from core.demo.props import Sprite
+from core.demo.raycast import Scenery, mip
 from core.demo.seeds import stream
-from core.demo.site import Site
-from core.demo.themes import Theme
-from core.demo.trees import Sprite
+from core.demo.textures import Theme
 
 Row = tuple[float, float, float, float, int, int, float, bool]
 _SPECIMENS, _PEOPLE, _PAINTS = 4, 24, 10
@@ -28,10 +27,10 @@ class Furniture:
         self.rows: list[Row] = []
         rng = stream(seed, "sprites")
         self.tree_first: dict[str, int] = {}
-        for species in trees.SPECIES:
+        for species in props.SPECIES:
             self.tree_first[species] = len(self.sprites)
             for _ in range(_SPECIMENS):
-                self.add_sprite(trees.draw_tree(species, rng))
+                self.add_sprite(props.draw_tree(species, rng))
         self.person_first = len(self.sprites)
         for _ in range(_PEOPLE):
             self.add_sprite(props.draw_person(rng))
@@ -98,7 +97,7 @@ def _plant(
     spot: Points, theme: Theme, site: Site, into: Furniture, rng: np.random.Generator
 ) -> None:
     species = theme.trees[int(rng.integers(0, len(theme.trees)))]
-    height, width = trees.SPECIES[species]
+    height, width = props.SPECIES[species]
     scale = float(rng.uniform(0.65, 1.1))
     specimen = into.tree_first[species] + int(rng.integers(0, _SPECIMENS))
     into.place(spot, height * scale, width * scale * float(rng.uniform(0.9, 1.1)), specimen)
