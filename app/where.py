@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import states
-from core.cluster.address import check_address
+from core.cluster.client import check_address
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 

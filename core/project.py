@@ -15,8 +15,6 @@ CLUSTER_TASK = "BEARINGS_JOB"
 """What a process on a Ray cluster is to run, as JSON."""
 CLUSTER_PYTHON = "BEARINGS_PYTHON"
 """Interpreter that a Ray cluster falls back to."""
-CLUSTER_COLLECT = "BEARINGS_COLLECT"
-"""Which files a process on a Ray cluster is to send back, as JSON."""
 TUNE_PARENT = "BEARINGS_TUNE_PARENT"
 """Process id of the study that started a worker."""
 

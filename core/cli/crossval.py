@@ -12,7 +12,7 @@ from core.cli.flags import add_flags, as_words, given, read_options, validated
 from core.cli.output import say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
-from core.cluster.address import check_address
+from core.cluster.client import check_address
 from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files

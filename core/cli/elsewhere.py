@@ -18,11 +18,6 @@ from core.training.run_folder import RunFolder, check_free
 def add_cluster_flags(parser: argparse._ArgumentGroup) -> None:
     """Give a command the flags that go with `--on ADDRESS`."""
     parser.add_argument(
-        "--bring-back", action="store_true",
-        help="With --on: work in a folder of the cluster's and bring it here at the end; done "
-        "anyway where the cluster does not see this one",
-    )  # fmt: skip
-    parser.add_argument(
         "--on-cpus", type=float, metavar="N",
         help="With --on: cores to reserve there (default: 1)",
     )  # fmt: skip
@@ -32,13 +27,10 @@ def add_cluster_flags(parser: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
 
 
-def wishes(arguments: argparse.Namespace) -> dict[str, float | bool]:
-    """What those flags ask of the cluster."""
+def wishes(arguments: argparse.Namespace) -> dict[str, float]:
+    """Resources to reserve on the cluster, from those flags."""
     given = {"cpus": arguments.on_cpus, "gpus": arguments.on_gpus}
-    asked: dict[str, float | bool] = {
-        name: value for name, value in given.items() if value is not None
-    }
-    return asked | ({"bring_back": True} if arguments.bring_back else {})
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def run_there(folder: Path, job: Job, *, resume: bool) -> int:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from core.cli.elsewhere import add_cluster_flags, run_there, wishes
 from core.cli.output import say
-from core.cluster.address import check_address
+from core.cluster.client import check_address
 from core.jobs.job import LOCAL, Job, Kind, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.start import ensure_runner

@@ -1,50 +1,90 @@
-"""What is asked of a cluster: take a job, say how it stands, give its log, stop it.
+"""Client of a Ray cluster: connect, submit a job, read its state and log, stop it.
 
-All of it goes through Ray's job API over one HTTP port. Ray's own errors become sentences here.
+All of it goes through Ray's job API over one HTTP port. Ray's errors are translated here.
 """
 
 import json
 import logging
 import os
+import re
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from core.errors import BearingsError, ConfigError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
+ADDRESS_FORMS = (
+    "give http://HOST:8265, the page that `ray start --head` names as its dashboard, or "
+    "ray://HOST:10001, Ray's client port"
+)
+_PORTS = {"http": 8265, "https": 443, "ray": 10001}
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+")
 INSTALL = "pip install -r requirements-cluster.txt"
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 _TIMEOUT_S = 60.0
+# A busy head serves a client late: Ray's own 30 seconds can be too few.
+_ATTEMPTS = 2
+_RETRY_AFTER_S = 2.0
 
 
-class Unreachable(BearingsError):  # noqa: N818 - a network that is down is nobody's error
-    """The cluster does not answer; it may later."""
+def check_address(text: str) -> str:
+    """Return the address of a cluster with scheme, host and port.
+
+    Args:
+        text: As a user writes it: `http://host`, `https://host:443/`, `ray://host:10001`.
+
+    Raises:
+        ConfigError: The text is no such address; the message shows the two forms.
+    """
+    address = text.strip()
+    if "://" not in address:
+        raise ConfigError(
+            f"{address or 'an empty text'} is not the address of a Ray cluster: {ADDRESS_FORMS}"
+        )
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"{address} is not the address of a Ray cluster ({error}): {ADDRESS_FORMS}"
+        ) from error
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS or not _HOST.fullmatch(host) or parts.username is not None:
+        raise ConfigError(f"{address} is not the address of a Ray cluster: {ADDRESS_FORMS}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigError(f"{address} has a path after the port: {ADDRESS_FORMS}")
+    host_text = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host_text}:{_PORTS[scheme] if port is None else port}"
+
+
+class Unreachable(BearingsError):  # noqa: N818 - not a mistake of the user
+    """The cluster does not answer now; it may answer later."""
 
 
 @dataclass(frozen=True)
 class JobLook:
-    """How a job stands: Ray's state, its message, and the number of its machine."""
+    """Ray's state of a job, with Ray's message."""
 
     state: str
     message: str
-    node: str | None
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to run: shell command, environment, folder of code, cores, GPUs, and a machine."""
+class Submission:
+    """What to run: shell command, environment, folder of code, cores and GPUs to reserve."""
 
     entrypoint: str
     environment: dict[str, str]
     code: Path
     cpus: float
     gpus: float = 0.0
-    node: str | None = None
 
 
 class Cluster:
@@ -56,31 +96,29 @@ class Cluster:
         self.url = url
         self._client = client
 
-    def submit(self, submission_id: str, wanted: Wanted) -> None:
-        """Submit a job under its number; the cluster refuses a number that it knows.
+    def submit(self, submission_id: str, submission: Submission) -> None:
+        """Submit a job under its id; the cluster refuses an id that it knows.
 
         Raises:
             Unreachable: The cluster does not answer.
             ConfigError: It refuses the job.
         """
-        selector = {"ray.io/node-id": wanted.node} if wanted.node else None
-        environment = {"working_dir": str(wanted.code), "env_vars": wanted.environment}
+        environment = {"working_dir": str(submission.code), "env_vars": submission.environment}
         try:
             self._client.submit_job(
-                entrypoint=wanted.entrypoint,
+                entrypoint=submission.entrypoint,
                 submission_id=submission_id,
                 runtime_env=environment,
-                entrypoint_num_cpus=wanted.cpus,
-                entrypoint_num_gpus=wanted.gpus,
-                entrypoint_label_selector=selector,
+                entrypoint_num_cpus=submission.cpus,
+                entrypoint_num_gpus=submission.gpus,
             )
         except OSError as error:
             raise self._lost(error) from error
         except (RuntimeError, ValueError) as error:
-            raise ConfigError(f"{self.address} refuses the job: {_told(error)}") from error
+            raise ConfigError(f"{self.address} refuses the job: {_last_line(error)}") from error
 
     def look(self, submission_id: str) -> JobLook | None:
-        """How a job stands; None where the cluster knows nothing of it.
+        """Return the state of a job; None if the cluster does not know the id.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -93,10 +131,10 @@ class Cluster:
             if "status code 404" in str(error):
                 return None
             raise self._lost(error) from error
-        return JobLook(str(info.status.value), info.message or "", info.driver_node_id)
+        return JobLook(str(info.status.value), info.message or "")
 
     def log(self, submission_id: str) -> str:
-        """All that the job wrote so far; nothing where its machine cannot be asked just now.
+        """Return all output of the job so far; empty if its machine cannot be asked right now.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -106,11 +144,11 @@ class Cluster:
         except OSError as error:
             raise self._lost(error) from error
         except RuntimeError:
-            # Between its acceptance and its start there is nobody to ask.
+            # Between acceptance and start no machine has a log.
             return ""
 
     def stop(self, submission_id: str) -> None:
-        """Ask a job to end: SIGTERM, and the time it was given to save.
+        """Stop a job: SIGTERM first, and SIGKILL after the time given to save.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -121,7 +159,7 @@ class Cluster:
             raise self._lost(error) from error
 
     def resources(self) -> dict[str, float]:
-        """Everything that the cluster has in all: `CPU`, `GPU`, ...; empty where it does not say.
+        """Return all resources of the cluster (`CPU`, `GPU`, ...); empty if it reports none.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -139,56 +177,65 @@ class Cluster:
         return {name: float(pair[1]) for name, pair in usage.items()}
 
     def _lost(self, error: Exception) -> Unreachable:
-        return Unreachable(f"{self.address} does not answer: {_told(error)}")
+        return Unreachable(f"{self.address} does not answer: {_last_line(error)}")
 
 
-def connect(address: str) -> Cluster:
-    """Reach a cluster.
+def connect(
+    address: str, *, attempts: int = _ATTEMPTS, retry_after_s: float = _RETRY_AFTER_S
+) -> Cluster:
+    """Connect to a cluster; a cluster that does not answer in time is asked again.
 
     Args:
         address: As `check_address` returns it.
+        attempts: How often to try.
+        retry_after_s: Seconds between two attempts.
 
     Raises:
-        ConfigError: Ray is not installed here, or is too far from the cluster's.
-        Unreachable: Nobody answers there; the message says what to look at.
+        ConfigError: Ray is not installed here, or its version is too far from the cluster's.
+        Unreachable: The cluster does not answer; the message says what to check.
     """
     # Ray lets these override whatever address it is given.
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # What Ray says of every upload belongs into no log of a run.
+    # Ray reports every upload; that does not belong into the log of a run.
     for name in ("ray.dashboard.modules.dashboard_sdk", "ray._private.runtime_env.packaging"):
-        logging.getLogger(name).addFilter(lambda said: said.levelno >= logging.WARNING)
+        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     try:
         from ray.job_submission import JobSubmissionClient
     except ImportError as error:
         raise ConfigError(f"--on {address} needs Ray on this machine too: {INSTALL}") from error
 
-    class Impatient(JobSubmissionClient):
-        """Asks as Ray does, but never waits for ever on a connection that went silent."""
+    class ClientWithTimeout(JobSubmissionClient):
+        """Ray's client, which by itself waits for ever on a connection that went silent."""
 
         def _do_request(self, method: str, endpoint: str, **given: Any) -> Any:  # noqa: ANN401
             return super()._do_request(method, endpoint, **({"timeout": _TIMEOUT_S} | given))
 
-    try:
-        client = Impatient(address)
-    except (OSError, TimeoutError) as error:
-        raise Unreachable(_unreachable(address)) from error
-    except RuntimeError as error:
-        raise ConfigError(f"{address} cannot be used: {_told(error)}") from error
-    return Cluster(address, client, client.get_address())
+    for attempt in range(attempts):
+        try:
+            client = ClientWithTimeout(address)
+        except (OSError, TimeoutError) as error:
+            if attempt == attempts - 1:
+                raise Unreachable(_unreachable(address)) from error
+            time.sleep(retry_after_s)
+        except RuntimeError as error:
+            raise ConfigError(f"{address} cannot be used: {_last_line(error)}") from error
+        else:
+            return Cluster(address, client, client.get_address())
+    raise ValueError(f"attempts must be at least 1, got {attempts}")
 
 
 def _unreachable(address: str) -> str:
     return (
-        f"no Ray cluster answers at {address}. Is it up (`ray status` on its head), was it started "
-        "so that others may ask it (`ray start --head --dashboard-host=0.0.0.0`), and is the port "
+        f"no Ray cluster answers at {address}. Is it up (`ray status` on its head), does it "
+        "accept other machines (`ray start --head --dashboard-host=0.0.0.0`), and is the port "
         f"open from here? `curl {address.replace('ray://', 'http://')}/api/version` must answer "
         "for an http address"
     )
 
 
-def _told(error: Exception) -> str:
-    """The last line of an error that may carry a whole traceback."""
+def _last_line(error: Exception) -> str:
+    """The last line of an error message, which may hold a whole traceback."""
     lines = [line.strip() for line in str(error).replace("\\n", "\n").splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,19 +1,16 @@
-"""Following a job on a cluster: submit it once, take over its log, pass a wish to stop on.
+"""Follow a job on a cluster: submit it once, copy its log, pass a stop request on, record its end.
 
-Whatever kills the follower, another one goes on where it was: `ray.json` is written before the job
-is submitted under the number that stands in it, and a cluster takes a number only once.
+`ray.json` is written before the submission, with the id to submit under, and a cluster accepts each
+id only once. A follower that was killed is therefore replaced by one that reads that file.
 """
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from core.cluster.address import check_address
-from core.cluster.bring import bring_back, discard
-from core.cluster.client import ENDED, Cluster, JobLook, Unreachable, connect
-from core.cluster.ending import conclude
-from core.cluster.news import News
+from core.cluster.client import ENDED, Cluster, JobLook, Unreachable, check_address, connect
 from core.cluster.record import RayRecord, read_ray
 from core.cluster.submit import submit
 from core.errors import RunError
@@ -21,55 +18,60 @@ from core.jobs.job import read_job
 from core.locks import hold
 from core.training.interrupt import Interruption
 from core.training.run_folder import RunFolder
-from core.training.status import State
+from core.training.status import State, own_status
 
 Say = Callable[[str], None]
 Answer = TypeVar("Answer")
 _POLL_S = 1.0
-# Every look at the log fetches all of it: the longer it is, the rarer.
+# Every look at the log transfers all of it: the longer it is, the less often.
 _CHARACTERS_PER_S = 200_000
+# A network file system may show a file some seconds after it was written.
+_STATUS_DELAY_S = 10.0
+_ERROR = "error: "
+# Ray colours the lines of its workers.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_EXIT_CODE = re.compile(r"exit code (-?\d+)")
+# Resources that a job may ask a cluster for; earlier versions stored one more wish.
+_RESOURCES = ("cpus", "gpus")
 
 
 def follow(folder: Path, say: Say | None = None) -> State:
-    """Run a job on its cluster, or go on following it, until it has ended.
+    """Run a job on its cluster, or continue to follow it, until it has ended.
 
     Args:
-        folder: The job's folder, with `job.json`.
-        say: Told every line of the job's log as it arrives.
+        folder: The job's folder, with `job.json`, on storage that the cluster sees too.
+        say: Called with every line of the job's log as it arrives.
 
     Returns:
-        How it ended.
+        The final state.
 
     Raises:
-        LockHeld: Somebody follows it, or works on it, already.
+        LockHeld: Another process follows the job or works on it.
         ConfigError: Ray is missing here, or the cluster refuses the job.
-        Unreachable: The cluster does not answer at the beginning; later, it is waited for.
+        Unreachable: The cluster does not answer at the beginning. Later, it is waited for.
         RunError: There is no job, or it is meant for this machine.
     """
     folder = folder.resolve()
-    with hold(folder) as lock, Interruption(RunFolder(path=folder)) as asked:
-        record = _record(folder)
+    with hold(folder) as lock, Interruption(RunFolder(path=folder)) as stop:
+        record = _open_record(folder)
         if not record.submitted:
             RunFolder(path=folder).forget_stop(lock)
         cluster = connect(record.address)
-        follower = Follower(folder, cluster, _submitted(folder, cluster, record), asked, say)
-        return follower.to_the_end()
+        follower = Follower(folder, cluster, _submitted(folder, cluster, record), stop, say)
+        return follower.run_to_end()
 
 
-def _record(folder: Path) -> RayRecord:
-    """The submission that is still open, or the next one, written before anything is asked."""
+def _open_record(folder: Path) -> RayRecord:
+    """The submission that has not ended, or a new one, written before anything is submitted."""
     job, record = read_job(folder), read_ray(folder)
     if record is not None and record.open:
         return record
     if job is None or job.is_local:
-        raise RunError(f"{folder} holds no job for a cluster: begin one with --on ADDRESS")
+        raise RunError(f"{folder} holds no job for a cluster: start one with --on ADDRESS")
     status = RunFolder(path=folder).status()
     heard = None if status is None else status.heartbeat
-    wishes = dict(job.wishes)
-    if record is not None and record.place is not None:
-        # A cluster that did not see the folder does not see it now.
-        wishes["bring_back"] = True
-    return RayRecord.new(check_address(job.on), wishes).changed(folder, heard=heard)
+    resources = {name: job.wishes[name] for name in _RESOURCES if name in job.wishes}
+    return RayRecord.new(check_address(job.on), resources).changed(folder, heard=heard)
 
 
 def _submitted(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
@@ -77,61 +79,49 @@ def _submitted(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
         RunFolder(path=folder).log(f"following {record.submission_id} on {record.address} again")
         return record
     if cluster.look(record.submission_id) is not None:
-        # Killed between the submission and the word of it.
+        # The follower was killed between the submission and its record.
         return record.changed(folder, submitted=True)
     return submit(folder, cluster, record)
 
 
 class Follower:
-    """One job that was submitted, and what is known of it."""
+    """Follows one submitted job."""
 
     def __init__(
-        self,
-        folder: Path,
-        cluster: Cluster,
-        record: RayRecord,
-        asked: Interruption,
-        say: Say | None,
+        self, folder: Path, cluster: Cluster, record: RayRecord, stop: Interruption, say: Say | None
     ) -> None:
-        """Follow what `record` names."""
+        """Follow the submission of `record`."""
         self.run = RunFolder(path=folder)
         self.cluster = cluster
         self.record = record
-        self.asked = asked
-        self.news = News(self.run, say, record.place)
-        self._stopped = False
+        self.stop = stop
+        self._say = say
+        self._last_error = ""
+        self._stop_sent = False
         self._log_due = 0.0
         self._silent = False
 
-    def to_the_end(self) -> State:
-        """Poll until the job has ended; then see to it that the folder says how."""
+    def run_to_end(self) -> State:
+        """Poll until the job has ended, write the final status, and return the final state."""
         while True:
-            look = self._patiently(self._look)
+            look = self._ask(self._look)
             if look is not None and look.state in ENDED:
                 break
             time.sleep(_POLL_S)
-        while self._patiently(lambda: self._read_log(all_of_it=True)) is None:
+        while self._ask(lambda: self._read_log(all_of_it=True)) is None:
             time.sleep(_POLL_S)
-        while self.record.place is not None and not self.record.brought:
-            if self._patiently(self._bring) is None:
-                time.sleep(_POLL_S)
-        state = conclude(self.run, self.record, look, self.news.last_error)
+        state = self._write_end(look)
         self.record = self.record.changed(self.run.path, ended=look.state)
         return state
 
     def _look(self) -> JobLook:
         look = self.cluster.look(self.record.submission_id)
         if look is None:
-            # Its machines have other numbers now; a folder may still lie there.
-            self.record = self.record.changed(self.run.path, node=None)
-            message = "the cluster knows nothing of the job any more: it was restarted"
-            return JobLook("FAILED", message, None)
-        if look.node is not None and look.node != self.record.node:
-            self.record = self.record.changed(self.run.path, node=look.node)
-        if self.asked.wanted() and not self._stopped:
+            return JobLook("FAILED", "the cluster does not know the job any more: it was restarted")
+        if self.stop.wanted() and not self._stop_sent:
             self.run.log(f"stopping {self.record.submission_id} on {self.record.address}")
             self.cluster.stop(self.record.submission_id)
-            self._stopped = True
+            self._stop_sent = True
         if time.monotonic() >= self._log_due:
             self._read_log()
         return look
@@ -143,23 +133,52 @@ class Follower:
         if not all_of_it:
             new = new[: new.rfind("\n") + 1]
         if new:
-            found = self.news.take(new)
+            self._copy(new)
             read = self.record.log_read + len(new)
-            self.record = self.record.changed(self.run.path, log_read=read, **found)
+            self.record = self.record.changed(self.run.path, log_read=read)
         return True
 
-    def _bring(self) -> bool:
-        if bring_back(self.run, self.cluster, self.record):
-            self.record = self.record.changed(self.run.path, brought=True)
-            discard(self.cluster, self.record)
-        else:
-            self.record = self.record.changed(self.run.path, place=None)
-        return True
+    def _copy(self, text: str) -> None:
+        """Append new lines of the job's log to the run's log."""
+        lines = [_COLOUR.sub("", line) for line in text.split("\n") if line.strip()]
+        for line in lines:
+            if line.startswith(_ERROR):
+                self._last_error = line.removeprefix(_ERROR)
+            if self._say is not None:
+                self._say(line)
+        if lines:
+            with self.run.log_path.open("a", encoding="utf-8") as stream:
+                stream.write("\n".join(lines) + "\n")
 
-    def _patiently(self, ask: Callable[[], Answer]) -> Answer | None:
-        """Ask the cluster; None while it does not answer, which is told once."""
+    def _write_end(self, look: JobLook) -> State:
+        """Return the state that the run wrote itself; else write and return the cluster's."""
+        state = self._own_end()
+        if state is not None:
+            return state
+        state, message = _cluster_end(look, self._last_error)
+        status = self.run.status() or own_status()
+        ended = {"state": state, "message": message, "heartbeat": time.time(), "eta_s": None}
+        self.run.write_status(status.model_copy(update=ended))
+        self.run.log(f"{state}: {message}")
+        self.run.clear_stop()
+        return state
+
+    def _own_end(self) -> State | None:
+        """The end that the command itself wrote; None if it wrote none within the delay."""
+        deadline = time.monotonic() + _STATUS_DELAY_S
+        while True:
+            status = self.run.status()
+            is_new = status is not None and status.heartbeat != self.record.heard
+            if status is not None and is_new and status.state != "running":
+                return status.state
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_POLL_S)
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer | None:
+        """Ask the cluster; None while it does not answer, which is logged once."""
         try:
-            answer = ask()
+            answer = question()
         except Unreachable as error:
             if not self._silent:
                 self.run.log(f"{error}; asking again until it does")
@@ -169,3 +188,26 @@ class Follower:
             self.run.log(f"{self.record.address} answers again")
         self._silent = False
         return answer
+
+
+def _cluster_end(look: JobLook, last_error: str) -> tuple[State, str]:
+    """The state and message of a run that did not write its own end."""
+    if look.state == "STOPPED":
+        return "cancelled", "stopped on the cluster before it could save; resume it to continue"
+    if look.state == "SUCCEEDED":
+        return "failed", "the command ended on the cluster without a final status"
+    return "failed", last_error or _failure_text(look.message)
+
+
+def _failure_text(message: str) -> str:
+    """The cause of a failure in one sentence, from Ray's message."""
+    code = _EXIT_CODE.search(message)
+    if code is not None and code[1] in ("-9", "137"):
+        return (
+            "killed on the cluster (SIGKILL): by someone, or because its machine ran out of "
+            "memory; resume it to continue from the last epoch"
+        )
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if code is not None:
+        return f"ended on the cluster with exit code {code[1]}: {lines[-1]}"
+    return lines[-1] if lines else "the cluster reports a failure without a reason"

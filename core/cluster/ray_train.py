@@ -10,12 +10,13 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from core.cluster.member import connected
+from core.cluster.client import INSTALL
 from core.errors import ConfigError, RunError
 from core.locks import held_elsewhere, hold
-from core.project import RAY_WORKERS
+from core.project import RAY_WORKERS, python_path
 from core.training.interrupt import Interruption, TrainingInterrupted
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
@@ -156,3 +157,38 @@ def _plain(trace: str) -> str:
     lines = [line.strip() for line in trace.splitlines() if line.strip()]
     name, colon, rest = lines[-1].partition(": ") if lines else ("", "", "")
     return f"{name.rpartition('.')[2]}{colon}{rest}" or "a worker of Ray Train failed"
+
+
+@contextmanager
+def connected(flag: str) -> Iterator[None]:
+    """Be a member of a cluster for a block of code.
+
+    Args:
+        flag: What the user asked for, to be named where Ray is missing.
+
+    Raises:
+        ConfigError: Ray is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(f"{flag} needs Ray: {INSTALL}") from error
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        # The environment of the job, its code included, holds for its workers too.
+        ray.init(address=address)
+    else:
+        environment = {"env_vars": python_path()}
+        # Errors of workers come back as errors; what else Ray's own processes say, which miss the
+        # dashboard, is nobody's business.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            log_to_driver=False,
+            runtime_env=environment,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()

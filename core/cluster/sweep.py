@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.cluster.member import connected
+from core.cluster.ray_train import connected
 from core.project import TUNE_PARENT
 
 # The one who conducts the study writes it first; that takes as long as torch takes to import.

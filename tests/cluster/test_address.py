@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.cluster.address import check_address
+from core.cluster.client import check_address
 from core.errors import ConfigError
 
 

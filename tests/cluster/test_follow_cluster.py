@@ -7,15 +7,16 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from core.cluster import bring, follow, job
-from core.cluster.client import JobLook, connect
+from core.cluster import follow
+from core.cluster.client import JobLook, Unreachable, connect
 from core.cluster.record import RayRecord, read_ray, refuse_if_elsewhere
-from core.cluster.task import Task, marked
+from core.cluster.remote import RemoteCommand
 from core.errors import ConfigError, RunError
-from core.jobs.follow import log_tail, read_events
+from core.jobs.follow import log_tail
 from core.jobs.job import Job
 from core.locks import held_elsewhere, hold, is_held
 from core.project import CLUSTER_TASK
@@ -24,7 +25,7 @@ from core.training.schema import TrainConfig
 from core.training.status import own_status
 from tests.cluster.fake_cluster import PROJECT, FakeCluster
 
-RUNNING = JobLook("RUNNING", "", "node")
+RUNNING = JobLook("RUNNING", "")
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     found = FakeCluster()
     monkeypatch.setattr(follow, "connect", lambda address: found)
     monkeypatch.setattr(follow, "_POLL_S", 0.0)
-    monkeypatch.setattr("core.cluster.ending._PATIENCE_S", 0.0)
+    monkeypatch.setattr("core.cluster.follow._STATUS_DELAY_S", 0.0)
     return found
 
 
@@ -56,12 +57,12 @@ def test_a_job_is_submitted_with_its_command_and_its_options(
     cluster: FakeCluster, folder: Path
 ) -> None:
     follow.follow(folder)
-    wanted = cluster.given[number_of(folder)]
-    task = Task.model_validate_json(wanted.environment[CLUSTER_TASK])
+    submission = cluster.given[number_of(folder)]
+    task = RemoteCommand.model_validate_json(submission.environment[CLUSTER_TASK])
     assert task.arguments == ("train",)
     assert task.options["run"] == task.folder == str(folder)
-    assert (wanted.cpus, wanted.gpus) == (1.0, 1.0)
-    assert wanted.environment["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert (submission.cpus, submission.gpus) == (1.0, 1.0)
+    assert submission.environment["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 def test_a_job_that_may_have_been_submitted_is_asked_for_first(
@@ -91,31 +92,26 @@ def test_a_cluster_that_was_restarted_has_lost_the_job(cluster: FakeCluster, fol
 
 
 def test_the_log_is_taken_over_once_however_often_the_follower_begins(
-    cluster: FakeCluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: FakeCluster, folder: Path
 ) -> None:
     said: list[str] = []
-    event = {"epoch": 1, "stage": "heads"}
     record = RayRecord.new("http://fake:8265", {})
     record.write(folder)
-    cluster.logs[record.submission_id] = f"first\n{marked({'event': event})}\x1b[36msecond\x1b[0m\n"
-    # Torn by the end of its writer.
-    cluster.logs[record.submission_id] += marked({"event": event})[:-9]
-    cluster.looks = [RUNNING, RUNNING, JobLook("SUCCEEDED", "", "node")]
-    monkeypatch.setattr(follow.Follower, "_bring", lambda self: pytest.fail("nothing to bring"))
+    cluster.logs[record.submission_id] = "first\n\x1b[36msecond\x1b[0m\ntorn"
+    cluster.looks = [RUNNING, RUNNING, JobLook("SUCCEEDED", "")]
     follow.follow(folder, said.append)
-    assert said == ["first", "second"]
+    assert said == ["first", "second", "torn"]
     lines = log_tail(folder).splitlines()
-    assert [line for line in lines if line in ("first", "second")] == ["first", "second"]
-    assert read_events(folder) == [event]
+    assert [line for line in lines if line in said] == said
 
 
 def test_a_silent_cluster_is_waited_for(cluster: FakeCluster, folder: Path) -> None:
     follow.follow(folder)
-    wanted = cluster.given[number_of(folder)]
+    submission = cluster.given[number_of(folder)]
     record = RayRecord.new("http://fake:8265", {}).model_copy(update={"submitted": True})
     record.write(folder)
-    cluster.given[record.submission_id] = wanted
-    cluster.looks = [RUNNING, JobLook("SUCCEEDED", "", "node")]
+    cluster.given[record.submission_id] = submission
+    cluster.looks = [RUNNING, JobLook("SUCCEEDED", "")]
     cluster.silent = 5
     follow.follow(folder)
     log = log_tail(folder)
@@ -131,7 +127,7 @@ def test_a_wish_to_stop_is_passed_on_once(
         return ""
 
     monkeypatch.setattr(cluster, "log", log)
-    cluster.looks = [RUNNING] * 5 + [JobLook("STOPPED", "", "node")]
+    cluster.looks = [RUNNING] * 5 + [JobLook("STOPPED", "")]
     assert follow.follow(folder) == "cancelled"
     assert cluster.stopped == [number_of(folder)]
     assert not RunFolder(path=folder).stop_requested
@@ -155,11 +151,11 @@ def test_the_folder_is_held_while_it_is_followed(
 @pytest.mark.parametrize(
     ("look", "log", "state", "words"),
     [
-        (JobLook("FAILED", "exit code 1,", "n"), "error: no labels\n", "failed", "no labels"),
-        (JobLook("FAILED", "failed with exit code -9, last", "n"), "", "failed", "out of memory"),
-        (JobLook("FAILED", "trace\nno such image", "n"), "", "failed", "no such image"),
-        (JobLook("STOPPED", "", "n"), "", "cancelled", "before it could save"),
-        (JobLook("SUCCEEDED", "", "n"), "", "failed", "without a word"),
+        (JobLook("FAILED", "exit code 1,"), "error: no labels\n", "failed", "no labels"),
+        (JobLook("FAILED", "failed with exit code -9, last"), "", "failed", "out of memory"),
+        (JobLook("FAILED", "trace\nno such image"), "", "failed", "no such image"),
+        (JobLook("STOPPED", ""), "", "cancelled", "before it could save"),
+        (JobLook("SUCCEEDED", ""), "", "failed", "without a final status"),
     ],
 )
 def test_an_end_without_a_word_of_the_run_is_told_in_plain_words(
@@ -174,7 +170,7 @@ def test_an_end_without_a_word_of_the_run_is_told_in_plain_words(
 
 
 def test_the_runs_own_word_counts(cluster: FakeCluster, folder: Path) -> None:
-    cluster.looks = [JobLook("FAILED", "exit code 130", "node")]
+    cluster.looks = [JobLook("FAILED", "exit code 130")]
     run = RunFolder(path=folder)
     old = own_status("finished").model_copy(update={"heartbeat": time.time() - 100})
     run.write_status(old)
@@ -186,34 +182,44 @@ def test_the_runs_own_word_counts(cluster: FakeCluster, folder: Path) -> None:
     assert follow.follow(folder) == "cancelled"
 
 
-def test_a_folder_comes_back_in_pieces_and_is_deleted_there(
-    cluster: FakeCluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_that_an_earlier_version_runs_elsewhere_is_refused(
+    cluster: FakeCluster, folder: Path
 ) -> None:
-    monkeypatch.setattr(bring, "PIECE", 10_000)
-    record = RayRecord.new("http://fake:8265", {"bring_back": True})
-    place = job.place_of(record.submission_id)
+    record = RayRecord.new("http://fake:8265", {}).model_dump(mode="json")
+    elsewhere = {"bring_back": True, "place": "/tmp/bearings/x", "host": "far", "node": "n"}
+    stored = record | elsewhere | {"submitted": True, "versions": {}, "brought": False}
+    (folder / "ray.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match="earlier version runs this job in /tmp/bearings/x on far"):
+        follow.follow(folder)
+    # Once it has ended, it no longer matters: the next submission begins.
+    (folder / "ray.json").write_text(json.dumps(stored | {"ended": "FAILED"}))
+    follow.follow(folder)
+    assert len(cluster.given) == 1
+
+
+def run_remote(folder: Path, submission_id: str, options: dict[str, object]) -> str:
+    """What the entry point on the cluster writes before it gives up."""
+    command = RemoteCommand(
+        folder=str(folder), submission_id=submission_id, arguments=("train",), options=options
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "core.cluster.remote"],
+        env=os.environ | {CLUSTER_TASK: command.model_dump_json()},
+        cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_a_cluster_that_does_not_see_the_folder_or_the_dataset_says_so(folder: Path) -> None:
+    record = RayRecord.new("http://fake:8265", {})
+    # Another folder of the same name is not the job's.
     record.write(folder)
-    there = place / "checkpoints" / "best"
-    there.mkdir(parents=True)
-    weights = os.urandom(20_000)
-    (there / "model.safetensors").write_bytes(weights)
-    (there / "card.json").write_text(json.dumps({"command": f"train --run {place}"}))
-    (place / "log.txt").write_text("told already")
-    done = own_status("cancelled").model_copy(update={"message": f"all in {place}"})
-    (place / "status.json").write_text(done.model_dump_json())
-    introduction = {"place": str(place), "host": "far", "versions": {}}
-    cluster.logs[record.submission_id] = marked(introduction)
-    assert follow.follow(folder) == "cancelled"
-    assert (folder / "checkpoints" / "best" / "model.safetensors").read_bytes() == weights
-    assert str(folder) in (folder / "checkpoints" / "best" / "card.json").read_text()
-    assert "told already" not in log_tail(folder)
-    status = RunFolder(path=folder).status()
-    assert status is not None
-    assert status.message == f"all in {folder}"
-    assert not place.exists()
-    assert not list(folder.glob(".brought-*"))
-    pieces = [each for each in cluster.given if each != record.submission_id]
-    assert len(pieces) > 3
+    said = run_remote(folder, "bearings-other", {"dataset": str(folder)})
+    assert said.startswith(f"error: {folder} is not the job's folder on")
+    assert "storage that this side and every machine of the cluster see" in said
+    said = run_remote(folder, record.submission_id, {"dataset": str(folder / "nowhere")})
+    assert said.startswith(f"error: {folder / 'nowhere'} does not exist on")
 
 
 def test_nobody_else_works_on_what_a_cluster_works_on(folder: Path) -> None:
@@ -250,3 +256,28 @@ def test_without_ray_the_message_says_how_to_install_it(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install -r requirements-cluster\.txt"):
         connect("http://fake:8265")
+
+
+def test_a_busy_cluster_is_asked_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    class Client:
+        """Ray's client of a head that serves late."""
+
+        def __init__(self, address: str) -> None:
+            tries.append(address)
+            if len(tries) == 1:
+                raise ConnectionError("ray client connection timeout")
+
+        def get_address(self) -> str:
+            return "http://head:8265"
+
+    module = ModuleType("ray.job_submission")
+    module.JobSubmissionClient = Client  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.setitem(sys.modules, "ray.job_submission", module)
+    assert connect("ray://head:10001", retry_after_s=0.0).url == "http://head:8265"
+    assert len(tries) == 2
+    tries.clear()
+    with pytest.raises(Unreachable, match="no Ray cluster answers at ray://head:10001"):
+        connect("ray://head:10001", attempts=1)

@@ -1,4 +1,4 @@
-"""Runs on a real Ray: followed, stopped, resumed, followed again, brought back, and by workers."""
+"""Runs on a real Ray: followed, stopped, resumed, followed again, and by workers."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def wait_until(true: Callable[[], object], run: Path) -> None:
 def jobs_of(address: str) -> list[dict[str, Any]]:
     """The jobs that the cluster was ever given to train."""
     with urllib.request.urlopen(f"{address}/api/jobs/", timeout=60) as answer:
-        return [job for job in json.load(answer) if job["entrypoint"].endswith("cluster.job")]
+        return [job for job in json.load(answer) if job["entrypoint"].endswith("cluster.remote")]
 
 
 def shorten(run: Path) -> int:
@@ -105,8 +105,7 @@ def test_a_run_is_followed_to_its_end(
     assert (run / "checkpoints" / "best" / "gallery.json").is_file()
     record = read_ray(run)
     assert record is not None
-    assert (record.ended, record.place) == ("SUCCEEDED", None)
-    assert record.versions["python"] == sys.version.split()[0]
+    assert record.ended == "SUCCEEDED"
 
 
 def test_a_queued_run_is_cancelled_there_and_goes_on_here(
@@ -157,35 +156,6 @@ def test_a_killed_follower_is_replaced_and_nothing_runs_twice(
     assert state_of(run) == "cancelled"
     assert len(jobs_of(ray_cluster.address)) == before + 1
     assert (run / "checkpoints" / "last" / "state.json").is_file()
-
-
-def test_a_folder_that_the_cluster_does_not_see_travels_there_and_back(
-    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
-) -> None:
-    run = runs / "far"
-    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "10000", *TINY)
-    follower = start(*words, "--on", ray_cluster.address, "--bring-back")
-    # While it runs, its epochs are told by the log alone.
-    wait_until(lambda: read_events(run), run)
-    assert not (run / "checkpoints").exists()
-    RunFolder(path=run).request_stop()
-    code, said = ended(follower)
-    assert code == 130, said
-    assert state_of(run) == "cancelled"
-    record = read_ray(run)
-    assert record is not None
-    assert record.place is not None
-    for path in run.rglob("*.json"):
-        assert path.name == "ray.json" or record.place not in path.read_text(), path
-    done = shorten(run)
-    assert done > 0
-    again = ("train", "--run", str(run), "--resume", "--on", ray_cluster.address, "--bring-back")
-    code, said = ended(start(*again))
-    assert code == 0, said
-    assert state_of(run) == "finished"
-    assert [each["epoch"] for each in read_events(run)] == list(range(1, done + 2))
-    assert (run / "checkpoints" / "best" / "gallery.json").is_file()
-    wait_until(lambda: not Path(record.place or "").exists(), run)
 
 
 def test_a_run_that_cannot_begin_says_why(
