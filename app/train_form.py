@@ -9,12 +9,11 @@ from pydantic import ValidationError
 from app import controls
 from app.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import Workspace
-from core.cli.flags import as_words
+from core.cli.flags import typed
 from core.cli.train import SHORT
 from core.errors import ConfigError, RunError
 from core.options import in_words
 from core.project import PROJECT
-from core.system import SYSTEM
 from core.training.schema import TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
@@ -142,9 +141,7 @@ def _free(parent: Path, stem: str, number: int) -> Path:
 def command(config: TrainConfig) -> str:
     """Return the command that does the same, typed in the project's folder."""
     near = {name: _near(getattr(config, name)) for name in ("dataset", "run")}
-    words = as_words(config.model_copy(update={**near, "command": ""}), SHORT)
-    # The command line takes the data set, which comes first, without a flag.
-    return "python -m core train " + SYSTEM.command_line(words[1:])
+    return typed("train", config.model_copy(update=near), SHORT)
 
 
 def _near(path: Path) -> Path:

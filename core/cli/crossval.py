@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command
 from core.cli.elsewhere import wishes
-from core.cli.flags import add_flags, as_words, given, read_options, validated
+from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.output import say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -20,7 +20,6 @@ from core.errors import ConfigError
 from core.evaluation import told
 from core.jobs.job import LOCAL
 from core.options import merged
-from core.system import SYSTEM
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -123,16 +122,9 @@ def _config(arguments: argparse.Namespace) -> CrossvalConfig:
     if "dataset" not in values:
         raise ConfigError("DATASET is required: the folder with labels and photos")
     config = validated(CrossvalConfig, values, SHORT)
-    return config if known else config.model_copy(update={"command": _typed(config)})
-
-
-def _typed(config: CrossvalConfig) -> str:
-    """Return the command line that gives these options, whoever began it and how."""
-    words = as_words(config.model_copy(update={"command": ""}), SHORT)
-    place = words.index("--dataset")
-    dataset = words[place + 1]
-    del words[place : place + 2]
-    return "python -m core crossval " + SYSTEM.command_line([dataset, *words])
+    return (
+        config if known else config.model_copy(update={"command": typed("crossval", config, SHORT)})
+    )
 
 
 def _tell(fold: int, report: "EpochReport") -> None:

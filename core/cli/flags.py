@@ -6,6 +6,7 @@ the form in the app accept and refuse the same things.
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,6 +95,21 @@ def as_words(config: BaseModel, short: Mapping[str, str] | None = None) -> list[
         else:
             words += [flag, as_text(value)]
     return words
+
+
+def typed(command: str, config: BaseModel, short: Mapping[str, str] | None = None) -> str:
+    """Return the command line that gives these options, whoever chose them and how.
+
+    Args:
+        command: The command's name. Its `dataset` comes first, without a flag.
+        config: Options with the fields `dataset` and `command`; the latter is not written.
+        short: Short names, as for `add_flags`.
+    """
+    words = as_words(config.model_copy(update={"command": ""}), short)
+    place = words.index("--dataset")
+    dataset = words[place + 1]
+    del words[place : place + 2]
+    return f"python -m core {command} " + shlex.join([dataset, *words])
 
 
 def validated(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, as_words, given, read_options, validated
+from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.output import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
@@ -15,7 +15,6 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
 from core.options import merged
-from core.system import SYSTEM
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
@@ -121,17 +120,7 @@ def _config(arguments: argparse.Namespace) -> TrainConfig:
     config = validated(TrainConfig, values, SHORT)
     if arguments.resume:
         return config
-    return config.model_copy(update={"command": typed(config)})
-
-
-def typed(config: TrainConfig) -> str:
-    """Return the command line that gives these options, whoever started the run and how."""
-    rest = config.model_copy(update={"command": ""})
-    words = as_words(rest, SHORT)
-    place = words.index("--dataset")
-    dataset = words[place + 1]
-    del words[place : place + 2]
-    return "python -m core train " + SYSTEM.command_line([dataset, *words])
+    return config.model_copy(update={"command": typed("train", config, SHORT)})
 
 
 def _line(report: "EpochReport") -> str:

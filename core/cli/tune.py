@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given, read_options, validated
+from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.output import aligned, say
 from core.cli.queueing import add_queue_flags, put, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
-from core.cli.train import typed
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
@@ -139,7 +138,7 @@ def _show(path: Path) -> int:
         f"Best: trial {view.best.number}, {view.config.monitor} {view.best.value:.4g} on validation"
     )
     run = path.with_name(f"{path.name}-best")
-    sys.stdout.write(typed(view.options(view.best.number, run)) + "\n")
+    sys.stdout.write(typed("train", view.options(view.best.number, run), TRAIN_SHORT) + "\n")
     return 0
 
 

@@ -167,7 +167,7 @@ class LossConfig(OptionSchema):
     )
     position_loss: Literal["mse", "huber"] = Field(
         "mse",
-        description="mse: squared error; huber: Huber's, which a few wrong labels disturb less",
+        description="mse: squared error; huber: Huber loss, less sensitive to wrong labels",
     )
     huber_delta: Annotated[float, _EXPERT] = Field(
         0.5,
