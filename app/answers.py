@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice, controls, members_view, sureness, theme, wording
-from app.evidence import strip
+from app import cached, controls, evidence, members_view, selection, sureness, theme, wording
 from app.figures.regions import region_probabilities
 from app.legend import legend
 from app.maps.prediction_map import Truth, evidence_deck, pins_deck
@@ -82,7 +81,10 @@ def one(
             prediction, row, gallery, palette, most=most, truth=truth,
             online=controls.online_tiles(),
         )  # fmt: skip
-        choice.clickable_map("predict", deck, str, "Predicted position, heading and evidence")
+        if gallery:
+            evidence.map_of(photo, prediction, row, gallery, deck)
+        else:
+            st.pydeck_chart(deck, height=selection.MAP_HEIGHT_PX, alt=evidence.MAP_ALT)
         meanings = {"refined position": palette.refined, "as the network says": palette.prediction,
                     "training photos": palette.evidence}  # fmt: skip
         if trust is not None:
@@ -91,7 +93,7 @@ def one(
     if gallery:
         if (moved := sureness.moved(prediction, row, gallery)) is not None:
             st.markdown(moved)
-        strip(prediction, row, gallery, shelf, photo, most)
+        evidence.strip(prediction, row, gallery, shelf, photo, most)
     for note in prediction.notes:
         st.caption(note)
 
@@ -100,11 +102,12 @@ def many(
     predictor: "Predictor", prediction: Prediction, photos: tuple[Photo, ...], shelf: Shelf
 ) -> None:
     """Show several photos as a table and on a map, to download, and one of them in full."""
-    chosen = choice.chosen("pins", partial(_row, len(prediction)), linked=False)
+    digests = [photo.digest for photo in photos]
+    chosen = selection.chosen("pins", partial(_row, digests), linked=False)
     left, right = st.columns([2, 3])
     with left:
         table = pd.DataFrame(records(prediction))
-        st.dataframe(table[_columns(table)], hide_index=True, height=choice.MAP_HEIGHT_PX - 60)
+        st.dataframe(table[_columns(table)], hide_index=True, height=selection.MAP_HEIGHT_PX - 60)
         _refused(prediction)
         _downloads(predictor, prediction)
     with right:
@@ -112,7 +115,10 @@ def many(
             prediction, predictor.gallery, theme.palette(), chosen=chosen,
             online=controls.online_tiles(),
         )  # fmt: skip
-        choice.clickable_map("pins", deck, str, "Predicted positions and headings")
+        selection.clickable_map(
+            "pins", deck, digests.__getitem__, "Predicted positions and headings",
+            key=selection.scope(*digests),
+        )  # fmt: skip
     if chosen is None:
         st.info("Click a pin to see its photo and evidence.")
     else:
@@ -125,7 +131,7 @@ def _anyway(trust: Trust, row: int, photo: Photo) -> bool:
     left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),
                caption=photo.name, width="stretch")  # fmt: skip
     with right:
-        return sureness.refused(trust, row, photo.name)
+        return sureness.refused(trust, row, photo)
 
 
 def _refused(prediction: Prediction) -> None:
@@ -153,8 +159,8 @@ def _names(prediction: Prediction) -> list[str]:
     return [prediction.region_names.get(region, region) for region in prediction.regions]
 
 
-def _row(count: int, name: str) -> int | None:
-    return int(name) if int(name) < count else None
+def _row(digests: list[str], digest: str) -> int | None:
+    return digests.index(digest) if digest in digests else None
 
 
 def _columns(table: pd.DataFrame) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import cached, choice, wording
+from app import cached, selection, wording
 from core.dataset.labels import Dataset
 from core.errors import ImageError
 
@@ -49,7 +49,7 @@ def card(data: Dataset, row: int) -> None:
 def _cell(page: str, photo_id: str, filename: str, path: Path) -> None:
     _picture(path, SIDE_PX)
     st.button(
-        filename, key=f"{page}_{photo_id}", type="tertiary", on_click=choice.choose,
+        filename, key=f"{page}_{photo_id}", type="tertiary", on_click=selection.choose,
         args=(page, photo_id), help="Show this photo on the map",
     )  # fmt: skip
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from app import comparison_view, controls, judged_models, links, run_notes, runs_table, training
+from app import (
+    comparison_view,
+    controls,
+    judged_models,
+    links,
+    run_notes,
+    runs_table,
+    selection,
+    training,
+)
 from app.figures.curves import curve
 from app.judged_models import Model
 from app.learning import MEASURES, overlaid_table
@@ -18,7 +27,7 @@ from core.training.run_folder import RunFolder
 
 FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
 SECTIONS = (FIGURES, CURVES, OPTIONS)
-_TABLE, _BESIDE = "runs_table", "runs_beside"
+_BESIDE = "runs_beside"
 
 
 def pick_runs(
@@ -35,17 +44,11 @@ def pick_runs(
         )
         for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     }
-    event = st.dataframe(
-        table,
-        # Rows mean other runs where others are listed.
-        key=f"{_TABLE}_{'/'.join(table['Run'])}",
-        hide_index=True,
+    ticked = selection.ticked(
+        "runs", table, [run.name for run in runs], multi=True, first=True,
         column_config=columns | {"Run": st.column_config.TextColumn(pinned=True)},
-        on_select="rerun",
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": [0]}},
-    )
-    return [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
+    )  # fmt: skip
+    return [run for run in runs if run.name in ticked]
 
 
 def pick_beside(place: Workspace) -> list[Model]:

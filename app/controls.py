@@ -14,11 +14,12 @@ from app.outcomes import Filter, Method, largest_error_m
 from app.workspace import reports, run_of, workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
+from core.model.card import Card
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
 _HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
-_REGION, _HEADING, _METHOD = "known_region", "known_heading", "method"
+_METHOD = "method"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay together",
     "visit": "visit: photos of one walk stay together",
@@ -220,17 +221,23 @@ def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
     return Filter(region, float(least), bool(wrong), method)
 
 
-def pick_known(regions: tuple[str, ...], names: dict[str, str]) -> tuple[str | None, float | None]:
-    """What the reader already knows of the photos: their region, their heading in degrees."""
+def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
+    """What the reader already knows of the photos: their region, their heading in degrees.
+
+    Args:
+        card: The model's, for its regions.
+        about: Which photos of which model: nothing is known of others by it.
+    """
+    names = card.region_names
     with st.expander("Something is known already"):
         st.caption("A known region or heading helps the model to find the position.")
         region = st.selectbox(
-            "Known region", regions, index=None, format_func=lambda one: names.get(one, one),
-            placeholder="Unknown", key=_REGION,
+            "Known region", card.regions, index=None, format_func=lambda one: names.get(one, one),
+            placeholder="Unknown", key=f"known_region_{about}",
         )  # fmt: skip
         heading = st.number_input(
-            "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0, key=_HEADING,
-            placeholder="Unknown",
+            "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0,
+            key=f"known_heading_{about}", placeholder="Unknown",
         )  # fmt: skip
     return region, heading
 

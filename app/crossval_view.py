@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import comparison_view, report_tables
+from app import comparison_view, report_tables, selection
 from app.durations import moment
 from app.evaluate_view import column_config
 from app.workspace import Workspace
@@ -43,12 +43,9 @@ def show(place: Workspace, found: Sequence[CrossvalSummary]) -> None:
 
 def pick(found: Sequence[CrossvalSummary]) -> list[CrossvalSummary]:
     """Show the list; return those whose boxes are ticked, the newest one at first."""
-    event = st.dataframe(
-        listing(found), key=f"crossvals_{'/'.join(one.name for one in found)}", hide_index=True,
-        on_select="rerun", selection_mode="multi-row",
-        selection_default={"selection": {"rows": [0]}},
-    )  # fmt: skip
-    return [found[row] for row in event["selection"]["rows"] if row < len(found)]
+    names = [one.name for one in found]
+    ticked = selection.ticked("crossvals", listing(found), names, multi=True, first=True)
+    return [one for one in found if one.name in ticked]
 
 
 def listing(found: Sequence[CrossvalSummary]) -> pd.DataFrame:

@@ -1,9 +1,12 @@
 """The training photos that speak for an answer: what, where, which way, how alike."""
 
+from functools import partial
+
 import numpy as np
+import pydeck as pdk
 import streamlit as st
 
-from app import choice
+from app import selection
 from app.photo import Photo
 from app.pictures import jpeg
 from app.shelf import Shelf
@@ -14,6 +17,7 @@ from core.inference.records import feature_distance
 from core.refine.gallery import Gallery
 
 COLUMNS = 6
+MAP_ALT = "Predicted position, heading and evidence"
 # A cosine of 1 but for rounding: the same photo, or a copy of it.
 SAME_PHOTO = 0.9995
 AGREE_M = 20.0
@@ -41,7 +45,8 @@ def strip(
     walks = _walks(shelf, gallery, rows)
     st.caption(f"{near} of these {len(rows)} stand within {AGREE_M:.0f} m of the pin.{walks}")
     unlike = feature_distance(prediction.similarity[row])
-    chosen = choice.chosen("predict", lambda name: _rank(name, len(rows)), linked=False)
+    page, ids = _page(photo), [gallery.photo_ids[index] for index in rows]
+    chosen = selection.chosen(page, partial(_rank, ids), linked=False)
     for start in range(0, len(rows), COLUMNS):
         for rank, cell in zip(range(start, len(rows)), st.columns(COLUMNS), strict=False):
             index = int(rows[rank])
@@ -49,7 +54,7 @@ def strip(
                 _picture(shelf, gallery, index)
                 st.button(
                     f"{rank + 1}: compare", key=f"predict_compare_{rank}", type="tertiary",
-                    on_click=choice.choose, args=("predict", str(rank)),
+                    on_click=selection.choose, args=(page, ids[rank]),
                 )  # fmt: skip
                 region = prediction.regions[gallery.region[index]]
                 st.caption(
@@ -60,6 +65,17 @@ def strip(
                 )
     if chosen is not None:
         _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+
+
+def map_of(
+    photo: Photo, prediction: Prediction, row: int, gallery: Gallery, deck: pdk.Deck
+) -> None:
+    """Draw the map of an answer; a click on a training photo lays it beside the photo."""
+
+    def name(rank: int) -> str:
+        return gallery.photo_ids[int(prediction.neighbours[row][rank])]
+
+    selection.clickable_map(_page(photo), deck, name, MAP_ALT)
 
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
@@ -97,5 +113,10 @@ def _picture(shelf: Shelf, gallery: Gallery, index: int, caption: str | None = N
         st.image(content, caption=caption, width="stretch")
 
 
-def _rank(name: str, count: int) -> int | None:
-    return int(name) if name.isdecimal() and int(name) < count else None
+def _rank(photo_ids: list[str], photo_id: str) -> int | None:
+    return photo_ids.index(photo_id) if photo_id in photo_ids else None
+
+
+def _page(photo: Photo) -> str:
+    """What a training photo is chosen for: to be laid beside this very photo."""
+    return f"compare_{photo.digest}"

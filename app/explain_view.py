@@ -14,7 +14,7 @@ import streamlit as st
 from PIL import Image
 from pydantic import BaseModel
 
-from app import controls, states
+from app import controls, selection, states
 from app.forms import FormPlan, config_form
 from app.photo import Photo
 from app.pictures import jpeg
@@ -69,7 +69,7 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
             "Explain its", list(TARGETS), format_func=_target_label, key=_TARGET
         )
         st.caption(TARGETS[target].help)
-        region = _pick_region(predictor) if target == "region" else None
+        region = _pick_region(predictor, source) if target == "region" else None
     if source is None:
         return None
     decoded = predictor.decode(source.content, source.name)
@@ -157,13 +157,14 @@ def _pick_photo() -> Photo | None:
     return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())
 
 
-def _pick_region(predictor: "Predictor") -> str | None:
+def _pick_region(predictor: "Predictor", source: Photo | None) -> str | None:
     names = predictor.card.region_names
     region = st.selectbox(
         "Region",
         [PREDICTED, *predictor.regions],
         format_func=lambda one: f"{one}: {names[one]}" if one in names else one,
-        key=_REGION,
+        # What was asked about one photo is not asked about the next.
+        key=f"{_REGION}_{selection.scope(predictor.folder, source.digest if source else None)}",
     )
     return None if region == PREDICTED else region
 

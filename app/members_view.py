@@ -101,7 +101,7 @@ def pick_network(predictor: "Predictor") -> "Predictor":
         format_func=lambda index: (
             f"{about.members[index].name} ({about.members[index].weight:.0%} of the answer)"
         ),
-        key="explain_member",
+        key=f"explain_member_{predictor.folder}",
     )
     st.caption(
         f"The model is an ensemble of {len(about.members)} networks. A map explains what one of "

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import audit, cached, choice, controls, members_view, states, theme
+from app import audit, cached, controls, members_view, selection, states, theme
 from app.maps.photo_map import campus_deck
 from app.workspace import reports
 from core.errors import BearingsError
@@ -22,7 +22,7 @@ def show() -> None:
         deck = campus_deck(data, theme.palette(), online=controls.online_tiles())
         with middle:
             st.pydeck_chart(
-                deck, key="home_map", height=choice.MAP_HEIGHT_PX,
+                deck, key="home_map", height=selection.MAP_HEIGHT_PX,
                 alt="The campus: regions and photos",
             )  # fmt: skip
         left = right

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import wording
+from app.photo import Photo
 from core.inference.prediction import Prediction
 from core.inference.trusted_records import moved_by, reason
 from core.refine.gallery import Gallery
@@ -62,12 +63,12 @@ def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
     return f"Refinement moved the pin by {metres:.0f} m because of {shown}{more}."
 
 
-def refused(trust: Trust, row: int, name: str) -> bool:
+def refused(trust: Trust, row: int, photo: Photo) -> bool:
     """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
     why = str(reason(trust, row)).removeprefix("not this campus: ")
-    st.error(f"**Not this campus.** `{name}` is {why}.", icon=":material/block:")
+    st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
     with st.expander(
-        "Show the answer anyway", key=f"predict_anyway_{row}", on_change="rerun"
+        "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
     ) as box:
         st.caption(
             "What follows is what the model would say if the photo were of this campus. Do not "

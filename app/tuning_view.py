@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import controls, links, states, studies, train_form, tune_form, where
+from app import controls, links, selection, states, studies, train_form, tune_form, where
 from app.figures import tuning as figures
 from app.theme import palette
 from app.workspace import Workspace, workspace
@@ -83,7 +83,7 @@ def _show(study: Path, *, polling: bool) -> None:
         _buttons(study, now, view)
         if view.trials:
             _figures(view, studies.importances_of(view, live=polling))
-            _trials(view)
+            _trials(study, view)
         with st.expander("Log"):
             st.code(log_tail(study) or "Nothing was logged yet.", language=None)
 
@@ -169,22 +169,21 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
         st.plotly_chart(figure, key="study_parallel")
 
 
-def _trials(view: StudyView) -> None:
+def _trials(study: Path, view: StudyView) -> None:
     st.subheader("Trials")
     monitor = view.config.monitor
     table = view.table().sort_values(
         monitor, ascending=not view.config.higher_is_better, na_position="last"
     )
     numbers = table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
-    event = st.dataframe(
-        table, key="study_trials", hide_index=True, on_select="rerun", selection_mode="single-row",
+    ticked = selection.ticked(
+        f"trials_{study.name}", table, [str(number) for number in table["trial"]],
         column_config={name: st.column_config.NumberColumn(format="%.4g") for name in numbers},
     )  # fmt: skip
-    rows = [row for row in event["selection"]["rows"] if row < len(table)]
-    if not rows:
+    if not ticked:
         st.caption("Tick a trial to train with its options, or to watch its run from a terminal.")
         return
-    number = int(table.iloc[rows[0]]["trial"])
+    number = int(ticked[0])
     if st.button(f"Train with the options of trial {number}", key="study_train_chosen"):
         _train_with(view, number)
     st.code(f"tail -f {workspace().label(view.run(number) / 'log.txt')}", language="bash")

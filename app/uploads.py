@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cached, states
+from app import cached, selection, states
 from app.maps.prediction_map import Truth
 from app.photo import Photo
 from app.shelf import Shelf
@@ -26,6 +26,11 @@ class Subject:
 
     photos: tuple[Photo, ...]
     truth: Truth | None = None
+
+    @property
+    def digest(self) -> str:
+        """Equal digests are the same photos."""
+        return selection.scope(*(photo.digest for photo in self.photos))
 
 
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
@@ -55,8 +60,10 @@ def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     shown = table.iloc[(number - 1) * EXAMPLES : number * EXAMPLES]
     for cell, photo in zip(st.columns(EXAMPLES), shown.itertuples(), strict=False):
         with cell:
-            _offer(photo.photo_id, photo.filename, Path(photo.path))
-    chosen = data.table[data.table["photo_id"] == st.session_state.get(_EXAMPLE)]
+            _offer(data, photo.photo_id, photo.filename, Path(photo.path))
+    # Only among photos that this model never saw, and of this data set.
+    root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
+    chosen = table[table["photo_id"] == photo_id] if root == data.root else table.iloc[:0]
     return _labelled(card, data, int(chosen.index[0])) if len(chosen) else None
 
 
@@ -71,18 +78,18 @@ def _unseen(folder: Path, shelf: Shelf, data: Dataset) -> pd.DataFrame:
     )
 
 
-def _offer(photo_id: str, filename: str, path: Path) -> None:
+def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
     try:
         st.image(cached.thumbnail(path, 224), width="stretch")
     except ImageError as error:
         states.show_error(error)
         return
     st.button(filename, key=f"predict_{photo_id}", type="tertiary", on_click=_take,
-              args=(photo_id,), help="Ask about this photo")  # fmt: skip
+              args=(data.root, photo_id), help="Ask about this photo")  # fmt: skip
 
 
-def _take(photo_id: str) -> None:
-    st.session_state[_EXAMPLE] = photo_id
+def _take(root: Path, photo_id: str) -> None:
+    st.session_state[_EXAMPLE] = (root, photo_id)
 
 
 def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:

@@ -1,8 +1,10 @@
 """Data: the labelled photos on a map and in a grid, what was noticed, and how they are split."""
 
+from functools import partial
+
 import streamlit as st
 
-from app import audit, browse, cached, choice, controls, review_view, theme
+from app import audit, browse, cached, controls, review_view, selection, theme
 from app.figures.regions import region_counts
 from app.figures.roses import heading_rose
 from app.maps.photo_map import photo_deck
@@ -24,13 +26,13 @@ if section == "Photos":
         region = controls.pick_region("data", audit.region_names(data))
         words = controls.pick_words("data")
     found = audit.photo_rows(data, region, words)
-    chosen = choice.chosen("data", lambda name: browse.row_of(data, name))
+    chosen = selection.chosen("data", partial(browse.row_of, data), within=path)
     left, right = st.columns([3, 2])
     with left:
         online = controls.online_tiles()
         rows = found.index.tolist()
         deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
-        choice.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
+        selection.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
     with right:
         if chosen is None:
             st.info("Click a dot on the map, or a name below, to see a photo with its labels.")

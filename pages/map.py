@@ -1,8 +1,10 @@
 """Map: prediction against truth, photo by photo and region by region."""
 
+from functools import partial
+
 import streamlit as st
 
-from app import cached, choice, controls, outcomes, theme
+from app import cached, controls, outcomes, selection, theme
 from app.figures.regions import region_errors
 from app.legend import legend
 from app.maps.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
@@ -13,6 +15,7 @@ st.title("Map")
 folder = controls.need_checkpoint_path()
 card, place = cached.card(folder), controls.pick_report("map")
 table = cached.predictions(place)
+judged = cached.report(place)["dataset"]["root"]
 campus = outcome_backdrop(card, cached.gallery(folder), table)
 palette, online = theme.palette(), controls.online_tiles()
 section = controls.pick_section("map", ("Photos", "Regions"))
@@ -21,14 +24,14 @@ if section == "Photos":
     wanted = controls.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
     sure = RADIUS in table and st.toggle("Show how sure each answer is", key="map_radii")
-    chosen = choice.chosen("outcomes", lambda name: outcomes.row_of(table, name))
+    chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=judged)
     left, right = st.columns([3, 2])
     with left:
         deck = outcome_deck(
             campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
             radii=sure,
         )  # fmt: skip
-        choice.clickable_map(
+        selection.clickable_map(
             "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
         )
         predicted = palette.refined if wanted.method == "refined" else palette.prediction
@@ -44,7 +47,7 @@ if section == "Photos":
         with st.expander(f"{len(refused)} photos would be refused as not of this campus"):
             st.dataframe(refused, hide_index=True)
     st.caption(f"{len(found)} of {len(table)} photos, the worst first")
-    choice.clickable_table(
+    selection.clickable_table(
         "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()
     )
 else:
@@ -52,7 +55,9 @@ else:
     left, right = st.columns([3, 2])
     with left:
         deck = region_error_deck(campus, table, palette, method=method, online=online)
-        st.pydeck_chart(deck, key="map_regions", height=choice.MAP_HEIGHT_PX, alt="Region errors")
+        st.pydeck_chart(
+            deck, key="map_regions", height=selection.MAP_HEIGHT_PX, alt="Region errors"
+        )
     with right:
         medians = outcomes.region_medians(table, method)
         names = {card.region_names.get(region, region): far for region, far in medians.items()}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import answers, cached, controls, uploads
+from app import answers, cached, controls, selection, uploads
 from app.shelf import Shelf
 
 st.title("Predict")
@@ -12,7 +12,7 @@ subject = uploads.choose_photos(folder, card, data)
 if subject is None:
     st.info("Drop a photo above to see its pin, its heading and the training photos like it.")
     st.stop()
-region, heading_deg = controls.pick_known(card.regions, card.region_names)
+region, heading_deg = controls.pick_known(card, selection.scope(folder, subject.digest))
 predictor, shelf = cached.predictor(folder), Shelf.of(card, data)
 prediction, photos = answers.ask(folder, subject.photos, region, heading_deg)
 if prediction is None:

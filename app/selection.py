@@ -1,0 +1,153 @@
+"""What a reader chose on a page: a photo, or rows of a table.
+
+Whatever is chosen is kept by name, never by the number of a row: rows move when a table is sorted
+or filtered, and row 0 is another photo after the next upload. State of a widget that is about one
+photo carries the photo's digest in its key (`scope`), so that no photo inherits another one's.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pydeck as pdk
+import streamlit as st
+
+MAP_HEIGHT_PX = 540
+_PARAMETER = "photo"
+
+
+def scope(*parts: object) -> str:
+    """A short key of what some state belongs to: photos' digests, a model's folder."""
+    text = "\n".join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def chosen(
+    page: str,
+    options: Callable[[str], int | None],
+    *,
+    linked: bool = True,
+    within: object = None,
+) -> int | None:
+    """Row of the chosen photo, or None.
+
+    Args:
+        page: Short name of the page.
+        options: Finds the row of a photo by name; None where it is not there (any more).
+        linked: Keep the photo in the address of the page, so that a link leads back to it.
+        within: What names of photos are unique in, such as a data set: a photo chosen in one is
+            not the photo of that name in another.
+    """
+    key, home = _key(page), f"{page}_within"
+    if key not in st.session_state:
+        st.session_state[key] = st.query_params.get(_PARAMETER) if linked else None
+    elif st.session_state.get(home) != within:
+        st.session_state[key] = None
+    st.session_state[home] = within
+    name = st.session_state[key]
+    row = options(name) if name else None
+    if not linked:
+        return row
+    if row is None:
+        st.query_params.pop(_PARAMETER, None)
+    else:
+        st.query_params[_PARAMETER] = name
+    return row
+
+
+def choose(page: str, name: str | None) -> None:
+    """Choose a photo by name; for callbacks of buttons."""
+    st.session_state[_key(page)] = name
+
+
+def clickable_map(
+    page: str, deck: pdk.Deck, names: Callable[[int], str], alt: str, *, key: str = ""
+) -> None:
+    """Draw a map whose dots choose a photo.
+
+    Args:
+        page: Short name of the page.
+        deck: Its dots carry the row as `i`.
+        names: Name of a row's photo.
+        alt: What the map shows, for readers who cannot see it.
+        key: The map's own; another one where it shows other things. By default the page's.
+    """
+    key = f"{key or page}_map"
+
+    def clicked() -> None:
+        objects = st.session_state[key].selection.objects
+        rows = [entry["i"] for layer in objects.values() for entry in layer if "i" in entry]
+        choose(page, names(int(rows[0])) if rows else None)
+
+    st.pydeck_chart(deck, key=key, on_select=clicked, height=MAP_HEIGHT_PX, alt=alt)
+
+
+def clickable_table(page: str, table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Draw a table whose rows choose a photo; `names` are its photos, row by row."""
+    key = f"{page}_table_{scope(*names)}"
+
+    def clicked() -> None:
+        rows = st.session_state[key].selection.rows
+        choose(page, names[rows[0]] if rows and rows[0] < len(names) else None)
+
+    held = st.session_state.get(_key(page))
+    st.dataframe(
+        table, key=key, hide_index=True, on_select=clicked, selection_mode="single-row", height=280,
+        selection_default={"selection": {"rows": [names.index(held)] if held in names else []}},
+    )  # fmt: skip
+
+
+def ticked(
+    key: str,
+    table: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    multi: bool = False,
+    first: bool = False,
+    column_config: Mapping[Any, Any] | None = None,
+) -> list[str]:
+    """Draw a table with boxes to tick; a tick stays with its name wherever the row moves.
+
+    Args:
+        key: Short name of the table.
+        table: What to draw.
+        names: Unique names of its rows.
+        multi: Whether several rows can be ticked.
+        first: Whether the first row is ticked until the reader ticks another.
+        column_config: As `st.dataframe` takes it.
+
+    Returns:
+        The names of the ticked rows, from the top. Ticks of rows that are not shown are kept.
+    """
+    names, kept = list(names), f"{key}_ticked"
+    # A widget's rows are numbers: they mean something for these names in this order only.
+    drawn = f"{key}_table_{scope(*names)}"
+    held: list[str] = st.session_state.setdefault(kept, names[:1] if first else [])
+
+    def keep(rows: Sequence[int]) -> list[str]:
+        shown = [names[row] for row in sorted(rows) if row < len(names)]
+        hidden = [name for name in st.session_state[kept] if name not in names]
+        st.session_state[kept] = [*hidden, *shown] if multi else shown or hidden
+        return shown
+
+    def changed() -> None:
+        # By the order that was clicked in; when the page is drawn again, it may be another.
+        keep(st.session_state[drawn].selection.rows)
+
+    event = st.dataframe(
+        table,
+        key=drawn,
+        hide_index=True,
+        on_select=changed,
+        selection_mode="multi-row" if multi else "single-row",
+        selection_default={
+            "selection": {"rows": [row for row, name in enumerate(names) if name in held]},
+        },
+        column_config=column_config,
+    )
+    return keep(event["selection"]["rows"])
+
+
+def _key(page: str) -> str:
+    return f"{page}_chosen"
