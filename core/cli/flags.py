@@ -6,7 +6,6 @@ the form in the app accept and refuse the same things.
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from core.options import (
     removed_values,
     value_at,
 )
+from core.system import SYSTEM
 
 _METAVARS = {int: "INT", float: "NUMBER", Path: "PATH", str: "TEXT"}
 
@@ -109,7 +109,7 @@ def typed(command: str, config: BaseModel, short: Mapping[str, str] | None = Non
     place = words.index("--dataset")
     dataset = words[place + 1]
     del words[place : place + 2]
-    return f"python -m core {command} " + shlex.join([dataset, *words])
+    return f"python -m core {command} " + SYSTEM.command_line([dataset, *words])
 
 
 def validated(

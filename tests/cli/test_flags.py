@@ -1,14 +1,17 @@
 """Flags come from the schema, give back what was typed, and turn back into what gives them."""
 
 import argparse
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.cli.flags import add_flags, as_words, given, validated
+from core.cli.flags import typed as typed_out
 from core.errors import ConfigError
 from core.options import merged
+from core.training.schema import TrainConfig
 
 
 class Inner(BaseModel):
@@ -125,3 +128,17 @@ def test_merging_goes_level_by_level() -> None:
     assert merged(below, {"inner": {"lr": 3}}) == {"a": 1, "inner": {"lr": 3, "span": 2}}
     assert merged(below, {"inner": None}) == {"a": 1, "inner": None}
     assert merged({"inner": None}, {"inner": {"lr": 3}}) == {"inner": {"lr": 3}}
+
+
+def test_a_command_line_is_quoted_for_the_shell_of_this_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Shell:
+        @staticmethod
+        def command_line(words: list[str]) -> str:
+            return " ".join(f"<{word}>" for word in words)
+
+    config = TrainConfig(dataset=Path("my data"), run=Path("runs/a"), command="old", seed=3)
+    assert typed_out("train", config) == "python -m core train 'my data' --run runs/a --seed 3"
+    monkeypatch.setattr("core.cli.flags.SYSTEM", Shell)
+    assert typed_out("train", config).startswith("python -m core train <my data> <--run>")
