@@ -138,11 +138,11 @@ def _state(path: Path) -> RunState:
     try:
         return run_state(path)
     except RunError as error:
-        return RunState("damaged", str(error), None, None)
+        return RunState("damaged", str(error))
 
 
 def _begun(entry: Entry) -> float:
-    return entry.now.job.started or 0.0 if entry.now.job is not None else 0.0
+    return start.at if (start := entry.now.job and entry.now.job.start) else 0.0
 
 
 def _ended(path: Path, now: RunState) -> float:

@@ -73,7 +73,7 @@ def _draw(queue: Queue) -> None:
 
 def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: int = 0) -> None:
     """One line: state, name, what it is, and the buttons; it wraps on a narrow screen."""
-    badge = f":{_COLOURS[entry.now.state]}-badge[{entry.now.state}]"
+    badge = f":{_COLOURS[entry.now.shown]}-badge[{entry.now.shown}]"
     first = f"{entry.place}. {badge}" if entry.place else badge
     # As code, or an address would become a link to a page that nobody meant.
     where = f"`{entry.where}`" if entry.where else ""
@@ -105,7 +105,7 @@ def _what(entry: Entry, config: TrainConfig | None) -> str:
 
 
 def _progress(entry: Entry, config: TrainConfig | None) -> None:
-    if entry.now.state == "starting" or entry.now.status is None:
+    if entry.now.starting or entry.now.status is None:
         st.caption("The program and its packages are being loaded, which takes a while.")
         return
     now = expected.progress_of(entry, config, entry.now.status)

@@ -21,7 +21,7 @@ def offer(entry: Entry, last_place: int = 0) -> None:
         _waiting(entry, last_place)
     elif entry.now.state == "cancelling":
         _end_now(entry)
-    elif entry.now.state in ("starting", "running"):
+    elif entry.now.state == "running":
         _cancel_active(entry)
     else:
         ended(entry, "queue")

@@ -58,7 +58,7 @@ def _show(run: Path, *, polling: bool) -> None:
 
 
 def _headline(run: Path, now: RunState, config: TrainConfig | None) -> None:
-    text = f"**{run.name}** · {_WORDS[now.state]}"
+    text = f"**{run.name}** · {_WORDS[now.shown]}"
     if now.state in ("failed", "damaged"):
         st.error(f"{text} {plain_cause(now.message, log_tail(run), config)}")
     elif now.state in ("cancelled", "lost"):
@@ -96,5 +96,5 @@ def _curves(events: Events, now: RunState) -> None:
 
 
 def _log(run: Path, now: RunState) -> None:
-    with st.expander("Log", expanded=now.state in ("failed", "starting")):
+    with st.expander("Log", expanded=now.shown in ("failed", "starting")):
         st.code(log_tail(run) or "Nothing yet.", language=None, height=260)

@@ -89,7 +89,7 @@ def _show(study: Path, *, polling: bool) -> None:
 
 
 def _headline(study: Path, now: RunState, view: StudyView) -> None:
-    text = f"**{study.name}** · {_WORDS[now.state]}"
+    text = f"**{study.name}** · {_WORDS[now.shown]}"
     if now.state in ("failed", "damaged"):
         st.error(f"{text} {plain_cause(now.message, log_tail(study))}")
     elif now.state in ("cancelled", "lost"):

@@ -3,12 +3,11 @@
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 
 from core.cli.output import say
 from core.errors import RunError
-from core.jobs.job import Job, moved_on
+from core.jobs.job import Job, Start, moved_on
 from core.jobs.state import UNFINISHED, run_state
 from core.locks import hold
 from core.training.interrupt import INTERRUPTED
@@ -56,7 +55,7 @@ def run_there(folder: Path, job: Job, *, resume: bool) -> int:
     if job.kind == "train" and not resume:
         check_free(folder)
     with hold(folder):
-        moved_on(job, folder, "started", started=time.time()).write(folder)
+        moved_on(job, folder, "started", start=Start()).write(folder)
     say(f"Running {folder} on {job.on}; Ctrl-C saves and stops it there")
     return follow_here(folder)
 

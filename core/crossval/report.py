@@ -8,7 +8,7 @@ from typing import Any
 from core.crossval.folder import CONFIG, REPORT, is_crossval, read_config, read_report
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
-from core.jobs.state import State, run_state
+from core.jobs.state import Listed, run_state
 from core.jobs.summary import RunSummary, is_run, summarise
 
 
@@ -30,7 +30,7 @@ class CrossvalSummary:
 
     name: str
     path: Path
-    state: State
+    state: Listed
     message: str = ""
     config: CrossvalConfig | None = None
     folds: tuple[RunSummary, ...] = ()

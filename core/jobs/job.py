@@ -1,23 +1,71 @@
 """What a job is: a command line, its options, and how far the queue has got with it.
 
-`job.json` is written by those who queue, start and cancel, always under the hold on the job's
-folder (`core.locks`). What the job says of itself while it works stands in `status.json`.
+`job.json` says what the queue knows of a job, the process that it started and that process's end
+included. It is written by those who queue, start, collect and cancel, always under the hold on the
+job's folder (`core.locks`). What the job says of itself while it works stands in `status.json`.
 """
 
+import platform
 import time
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import psutil
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.files import read_stored, write_json
+from core.system import SYSTEM
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from core.training.status import RunStatus, living_process
 
 JOB = "job.json"
 LOCAL = "local"
 Kind = Literal["train", "crossval", "tune"]
 Standing = Literal["queued", "started", "cancelled"]
+
+
+class Start(BaseModel):
+    """The last start of a job by a queue; times are seconds since 1970.
+
+    Attributes:
+        at: When.
+        slots: The devices that it was given: cpu, mps, cuda:0, ...; none for a job that runs on a
+            cluster or leaves all computing to jobs of its own.
+        pid: Number of its process; None until the process is started.
+        process_start: Start time of that process: numbers are given again.
+        host: Machine that the process runs on.
+        code: Exit code of the process, as Python gives it (on Linux and macOS negative for the
+            signal that ended it); None if it runs, or if no queue saw its end.
+        ended: When that end was seen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: float = Field(default_factory=time.time)
+    slots: tuple[str, ...] = ()
+    pid: int | None = None
+    process_start: float = 0.0
+    host: str = ""
+    code: int | None = None
+    ended: float | None = None
+
+    def as_process(self, pid: int) -> Self:
+        """The same start, with the process that came of it."""
+        process_start = psutil.Process(pid).create_time()
+        process = {"pid": pid, "process_start": process_start, "host": platform.node()}
+        return self.model_copy(update=process)
+
+    @property
+    def end(self) -> str:
+        """How its process ended, in words."""
+        assert self.code is not None
+        return SYSTEM.killed(self.code) or f"ended with exit code {self.code}"
+
+    @property
+    def killed(self) -> bool:
+        """Whether something outside the process ended it."""
+        return self.code is not None and SYSTEM.killed(self.code) is not None
 
 
 class Job(BaseModel):
@@ -32,11 +80,12 @@ class Job(BaseModel):
         state: How far the queue has got with it.
         order: The lower, the earlier; equal ones by `created`, then by name.
         created: When it was put into the queue, or put back.
-        started: When it was started last.
-        heard: Heartbeat of the status that lay in the folder at that time, and is not of this
-            start.
+        heard: Heartbeat of the status that lay in the folder at its last change of state, and that
+            is not of its last start.
         device: What it asks for: auto, cpu, cuda or mps.
-        slot: Where it was started: cpu, mps, cuda:0, ...; none for one that runs elsewhere.
+        slots: How many devices it can use at once; fewer if the machine has fewer. 0: it computes
+            nothing itself, and starts without waiting for a device.
+        start: Its last start by a queue; none before the first.
         on: `local`, or the address of the cluster that runs it.
         wishes: What it asks of a cluster: `cpus`, `gpus`, `bring_back`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
@@ -51,13 +100,25 @@ class Job(BaseModel):
     state: Standing = "queued"
     order: float = 0.0
     created: float = Field(default_factory=time.time)
-    started: float | None = None
     heard: float | None = None
     device: str = "auto"
-    slot: str | None = None
+    slots: int = Field(1, ge=0)
+    start: Start | None = None
     on: str = LOCAL
     wishes: dict[str, float | bool] = Field(default_factory=dict)
     cwd: Path = Field(default_factory=Path.cwd)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_earlier_versions_wrote(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was written
+        """Earlier versions wrote the start as `started` and `slot`, its process elsewhere."""
+        if not isinstance(values, dict) or not {"started", "slot"} & set(values):
+            return values
+        values = dict(values)
+        at, slot = values.pop("started", None), values.pop("slot", None)
+        if at is not None:
+            values["start"] = {"at": at, "slots": [] if slot is None else [slot]}
+        return values
 
     @classmethod
     def training(cls, config: TrainConfig, on: str = LOCAL) -> Self:
@@ -73,8 +134,14 @@ class Job(BaseModel):
 
     @property
     def is_local(self) -> bool:
-        """Whether this machine computes it, and so has a place to give it."""
+        """Whether this machine runs it."""
         return self.on == LOCAL
+
+    @property
+    def slot(self) -> str | None:
+        """Where it was started, such as `cuda:0` or `cuda:0,cuda:1`; None while it waits."""
+        at_work = self.start is not None and self.state == "started"
+        return (",".join(self.start.slots) or None) if self.start and at_work else None
 
     def command(self, folder: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
         """What to run now, after `python -m core`, and the options to pipe in.
@@ -107,3 +174,10 @@ def moved_on(job: Job, folder: Path, state: Standing, **changes: object) -> Job:
     status = RunFolder(path=folder).status()
     heard = None if status is None else status.heartbeat
     return job.model_copy(update={"state": state, "heard": heard, **changes})
+
+
+def own_process(written: Start | RunStatus | None) -> psutil.Process | None:
+    """The process that a start or a status names, if it lives on this machine; else None."""
+    if written is None or written.pid is None or written.host not in ("", platform.node()):
+        return None
+    return living_process(written.pid, written.process_start)

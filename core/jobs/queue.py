@@ -15,6 +15,8 @@ from core.locks import LockHeld, hold
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
+# Held by whoever starts the jobs of a folder; it lies in that folder.
+QUEUE = ".queue"
 _PATIENCE_S = 10.0
 _POLL_S = 0.05
 
@@ -161,7 +163,9 @@ def requeue(folder: Path, job: Job | None = None) -> Path:
 def _put(folder: Path, job: Job) -> None:
     waiting = queue_of(folder.parent)
     order = max((each.job.order for each in waiting), default=0.0) + 1.0
-    changes = {"order": order, "created": time.time(), "started": None, "slot": None}
+    # The start of before stays: its process may still be leaving, and has its device until then.
+    before = read_job(folder)
+    changes = {"order": order, "created": time.time(), "start": before and before.start}
     moved_on(job, folder, "queued", **changes).write(folder)
 
 

@@ -1,27 +1,29 @@
-"""The runner of a queue: starts what waits, one job at a time on each device, in order.
+"""The runner of a queue: starts what waits, one job at a time on each slot, in order.
 
-One process, which holds `ROOT/.queue` for its life, so there is never a second. It keeps nothing in
-mind that does not lie in the folders: killed at any moment, the next runner goes on.
+Whoever runs a queue holds `ROOT/.queue`, so there is never a second. It keeps nothing in mind that
+does not lie in the folders: killed at any moment, the next runner goes on.
 """
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import RunError
 from core.files import sweep
-from core.jobs.job import Job, moved_on
-from core.jobs.queue import QueuedJob, queue_of
-from core.jobs.record import EXIT, LAUNCH, ExitRecord, LaunchRecord
-from core.jobs.slots import fitting, machine_slots, slot_environment
-from core.jobs.start import QUEUE, RUNNER_LOG, start_command
+from core.jobs.job import Job, Start, moved_on, read_job
+from core.jobs.queue import QUEUE, QueuedJob, queue_of
+from core.jobs.slots import fitting, free_slots, machine_slots, slot_environment
+from core.jobs.start import RUNNER_LOG, start_command
 from core.jobs.state import run_state
-from core.jobs.taken import taken_slots
+from core.jobs.taken import slots_taken
 from core.locks import Lock, LockHeld, hold
 from core.system import SYSTEM, Process
 from core.training.run_folder import RunFolder
 
 _POLL_S = 0.5
+# Whoever only looks whether a folder is held keeps others from it for microseconds.
+_GLANCE_S = 0.2
 
 
 def run_queue(root: Path) -> None:
@@ -33,7 +35,7 @@ def run_queue(root: Path) -> None:
     while True:
         try:
             with hold(root / QUEUE):
-                _Runner(root).work()
+                _work_off(root)
         except LockHeld:
             return
         # Whoever queued a job while this runner ended saw it at work, and started no other.
@@ -41,62 +43,71 @@ def run_queue(root: Path) -> None:
             return
 
 
-class _Runner:
-    """A runner at work.
+def _work_off(root: Path) -> None:
+    sweep(root)
+    runner = Runner(root)
+    while runner.step():
+        time.sleep(_POLL_S)
+
+
+class Runner:
+    """Starts the jobs of a folder; the caller holds its `.queue`.
 
     Attributes:
         root: The folder of runs.
         started: Processes that it started and that have not ended, by their folders.
-        slots: Where those of this machine compute.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        slots: Callable[[], Sequence[str]] = machine_slots,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a runner that has started nothing yet.
+
+        Args:
+            root: The folder of runs.
+            slots: The slots to give away; asked anew before every start.
+            environment: What every job is told beside its slot.
+        """
         self.root = root
-        self.started: dict[Path, tuple[Process, LaunchRecord]] = {}
-        self.slots: dict[Path, str] = {}
+        self.started: dict[Path, tuple[Process, tuple[str, ...]]] = {}
+        self._slots = slots
+        self._environment = dict(environment or {})
 
-    def work(self) -> None:
-        """Start jobs and collect them until there is nothing left to do."""
-        sweep(self.root)
-        while True:
-            self._collect()
-            waiting = queue_of(self.root)
-            if not waiting and not self.started:
-                return
+    def step(self) -> bool:
+        """Collect what has ended and start what fits; whether there is anything left to do."""
+        self.collect()
+        waiting = queue_of(self.root)
+        if waiting:
             self._start_what_fits(waiting)
-            time.sleep(_POLL_S)
+        return bool(waiting or self.started)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
         """Write down how processes ended."""
-        for folder, (process, record) in list(self.started.items()):
+        for folder, (process, _) in list(self.started.items()):
             code = process.poll()
-            if code is None:
-                continue
-            del self.started[folder]
-            self.slots.pop(folder, None)
-            ended = ExitRecord(
-                pid=record.pid, process_start=record.process_start, code=code, ended=time.time()
-            )
-            if folder.is_dir():
-                ended.write(folder)
+            if code is not None:
+                del self.started[folder]
+                _write_end(folder, process.pid, code)
 
     def _start_what_fits(self, waiting: list[QueuedJob]) -> None:
-        if not waiting:
-            return
-        slots = machine_slots()
-        taken = taken_slots(self.root) | set(self.slots.values())
+        slots = tuple(self._slots())
+        own = {folder: given for folder, (_, given) in self.started.items()}
+        taken = [slot for given in (slots_taken(self.root) | own).values() for slot in given]
+        free = free_slots(slots, taken)
         # One that was put back while its process was leaving waits until that has ended.
         for each in (each for each in waiting if each.path not in self.started):
-            fits = fitting(each.job.device, slots) if each.job.is_local else ()
-            slot = next((slot for slot in fits if slot not in taken), None)
-            if each.job.is_local and slot is None:
-                continue
-            if self._start(each.path, slot) and slot is not None:
-                taken.add(slot)
-                self.slots[each.path] = slot
+            wanted, given = _choose(each.job, slots, free)
+            if len(given) < wanted:
+                # What there is of it stays free, or a job of many slots would wait for ever.
+                free = free_slots(free, given)
+            elif self._start(each.path, given):
+                free = free_slots(free, given)
 
-    def _start(self, folder: Path, slot: str | None) -> bool:
-        """Start a job if it still waits and nobody else is at it; whether its slot is taken now."""
+    def _start(self, folder: Path, slots: tuple[str, ...]) -> bool:
+        """Start a job if it still waits and nobody else is at it; whether its slots are taken."""
         try:
             lock = Lock.take(folder)
         except LockHeld:
@@ -104,14 +115,14 @@ class _Runner:
             return False
         try:
             job = _waiting(folder)
-            return job is not None and self._start_waiting(folder, job, slot, lock)
+            return job is not None and self._start_waiting(folder, job, slots, lock)
         finally:
             lock.close()
 
-    def _start_waiting(self, folder: Path, job: Job, slot: str | None, lock: Lock) -> bool:
+    def _start_waiting(self, folder: Path, job: Job, slots: tuple[str, ...], lock: Lock) -> bool:
         try:
             if run_state(folder, holding=True).state == "queued":
-                self._start_held(folder, job, slot, lock)
+                self._start_held(folder, job, slots, lock)
                 return True
             # Somebody resumed it by hand while it waited, and it finished.
         except RunError as error:
@@ -120,27 +131,56 @@ class _Runner:
         job.model_copy(update={"state": "started"}).write(folder)
         return False
 
-    def _start_held(self, folder: Path, job: Job, slot: str | None, lock: Lock) -> None:
+    def _start_held(self, folder: Path, job: Job, slots: tuple[str, ...], lock: Lock) -> None:
         run = RunFolder(path=folder)
-        started = moved_on(job, folder, "started", slot=slot, started=time.time())
-        for stale in (LAUNCH, EXIT):
-            (folder / stale).unlink(missing_ok=True)
+        start = Start(slots=slots)
+        started = moved_on(job, folder, "started", start=start)
         run.clear_stop()
         sweep(folder)
         started.write(folder)
-        run.log(f"the queue starts it on {slot or job.on}")
+        run.log(f"the queue starts it on {','.join(slots) or job.on}")
         words, options = job.command(folder) if job.is_local else (("follow", str(folder)), {})
+        told = self._environment | slot_environment(slots)
         with SYSTEM.open_log(run.log_path) as log:
-            process = start_command(words, options, lock, log, slot_environment(slot), job.cwd)
-        record = LaunchRecord.of(process.pid)
-        record.write(folder)
-        self.started[folder] = (process, record)
+            process = start_command(words, options, lock, log, told, job.cwd)
+        self.started[folder] = (process, slots)
+        # Still under the hold, of which the process has a share.
+        started.model_copy(update={"start": start.as_process(process.pid)}).write(folder)
+
+
+def _choose(job: Job, slots: Sequence[str], free: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+    """How many slots a job needs to start, and which of the free ones it takes."""
+    if not job.is_local or job.slots == 0:
+        return 0, ()
+    fits = fitting(job.device, slots)
+    wanted = min(job.slots, len(fits))
+    return wanted, fitting(job.device, free)[:wanted] if set(fits) & set(free) else ()
 
 
 def _waiting(folder: Path) -> Job | None:
     """The job of a folder if it waits still; None also where its file was damaged meanwhile."""
     waiting = {each.path: each.job for each in queue_of(folder.parent)}
     return waiting.get(folder)
+
+
+def _write_end(folder: Path, pid: int, code: int) -> None:
+    """Write how a process ended, unless the job has been started again since."""
+    if not folder.is_dir():
+        return
+    try:
+        lock = Lock.take(folder, _GLANCE_S)
+    except LockHeld:
+        return
+    try:
+        job = read_job(folder)
+        if job is not None and job.start is not None and job.start.pid == pid:
+            start = job.start.model_copy(update={"code": code, "ended": time.time()})
+            job.model_copy(update={"start": start}).write(folder)
+    except RunError:
+        # Damaged meanwhile, and listed as such.
+        return
+    finally:
+        lock.close()
 
 
 def _say(root: Path, text: str) -> None:

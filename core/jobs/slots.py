@@ -1,7 +1,8 @@
 """Which device a job takes: one job at a time on each GPU, and one on the processor."""
 
 import platform
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from core.jobs.gpus import ORDER, VISIBLE, gpus
 
@@ -34,11 +35,33 @@ def fitting(device: str, slots: Iterable[str]) -> tuple[str, ...]:
     return (device,) if device in slots else (CPU,)
 
 
-def slot_environment(slot: str | None) -> dict[str, str]:
-    """What a process must be told to compute in its slot and nowhere else."""
-    if slot is None or not slot.startswith(_CUDA):
-        return {}
-    return {VISIBLE: slot.removeprefix(_CUDA), **ORDER}
+def spread(device: str, count: int | None) -> tuple[str, ...]:
+    """Slots for jobs side by side: a device each, as far as this process may use so many.
+
+    Args:
+        device: What the jobs ask for: auto, cpu, cuda or mps.
+        count: How many slots; more than there are devices share them evenly. None: one a device.
+    """
+    fits = fitting(device, machine_slots())
+    numbers = range(len(fits) if count is None else count)
+    return tuple(fits[number % len(fits)] for number in numbers)
+
+
+def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """The slots that are left, in order; one that is there twice can be taken twice."""
+    used, left = Counter(taken), []
+    for slot in slots:
+        if used[slot]:
+            used[slot] -= 1
+        else:
+            left.append(slot)
+    return left
+
+
+def slot_environment(slots: Sequence[str]) -> dict[str, str]:
+    """What the environment of a process must hold to compute in its slots and nowhere else."""
+    numbers = [slot.removeprefix(_CUDA) for slot in slots if slot.startswith(_CUDA)]
+    return {VISIBLE: ",".join(numbers), **ORDER} if numbers else {}
 
 
 def slot_of(pid: int, device: str) -> str:

@@ -15,12 +15,11 @@ from typing import IO, Any
 
 import psutil
 
-from core.jobs.queue import queue_of
+from core.jobs.queue import QUEUE, queue_of
 from core.locks import Lock, is_held
 from core.project import PROJECT, python_path
 from core.system import SYSTEM, Process
 
-QUEUE = ".queue"
 RUNNER_LOG = "runner.log"
 
 

@@ -11,8 +11,7 @@ from core.errors import RunError
 from core.jobs.follow import read_events
 from core.jobs.job import JOB, LOCAL, Job
 from core.jobs.queue import queue_of
-from core.jobs.record import LAUNCH, read_record
-from core.jobs.state import State, run_state
+from core.jobs.state import Listed, run_state
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -47,7 +46,7 @@ class RunSummary:
 
     name: str
     path: Path
-    state: State
+    state: Listed
     message: str = ""
     config: TrainConfig | None = None
     split_hash: str = ""
@@ -95,7 +94,7 @@ def list_jobs(root: Path) -> list[RunSummary]:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, or a job that may become one."""
-    return any((path / name).is_file() for name in (_CONFIG, JOB, LAUNCH))
+    return any((path / name).is_file() for name in (_CONFIG, JOB))
 
 
 def summarise(path: Path) -> RunSummary:
@@ -173,10 +172,7 @@ def _started(path: Path, job: Job | None) -> float | None:
     config = path / _CONFIG
     if config.is_file():
         return config.stat().st_mtime
-    if job is not None:
-        return job.created
-    record = read_record(path)
-    return record.launched if record else None
+    return None if job is None else job.created
 
 
 def _changed(path: Path) -> float:

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from core.jobs.follow import log_tail, read_events
-from core.jobs.queue import cancel, enqueue, queue_of
-from core.jobs.start import PROJECT, QUEUE, RUNNER_LOG, ensure_runner
+from core.jobs.queue import QUEUE, cancel, enqueue, queue_of
+from core.jobs.start import PROJECT, RUNNER_LOG, ensure_runner
 from core.jobs.state import ACTIVE, run_state
 from core.jobs.stop import stop
 from core.jobs.summary import list_runs

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
@@ -15,11 +15,17 @@ import pytest
 
 from core.jobs import gpus as gpus_module
 from core.jobs.gpus import Gpu, gpus
-from core.jobs.job import Job, read_job
+from core.jobs.job import Job, Start, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
-from core.jobs.record import LaunchRecord
-from core.jobs.runner import run_queue
-from core.jobs.slots import fitting, machine_slots, slot_environment, slot_of
+from core.jobs.runner import Runner, run_queue
+from core.jobs.slots import (
+    fitting,
+    free_slots,
+    machine_slots,
+    slot_environment,
+    slot_of,
+    spread,
+)
 from core.jobs.taken import taken_slots
 from core.locks import Lock, hold
 from core.training.run_folder import RunFolder
@@ -123,8 +129,9 @@ def test_a_job_takes_a_slot_that_fits(
 def test_a_slot_shows_its_job_one_gpu(driver: Callable[..., None]) -> None:
     driver(2, pids=(71,))
     assert machine_slots()[:2] == ("cuda:0", "cuda:1")
-    assert slot_environment("cuda:1")["CUDA_VISIBLE_DEVICES"] == "1"
-    assert slot_environment("cpu") == slot_environment(None) == {}
+    assert slot_environment(("cuda:1",))["CUDA_VISIBLE_DEVICES"] == "1"
+    assert slot_environment(("cuda:0", "cuda:3"))["CUDA_VISIBLE_DEVICES"] == "0,3"
+    assert slot_environment(("cpu",)) == slot_environment(()) == {}
     assert slot_of(71, "cuda:0") == "cuda:1"
     assert slot_of(72, "cuda") == "cuda:0"
     assert slot_of(71, "cpu") == "cpu"
@@ -155,12 +162,14 @@ def test_a_process_that_gave_its_folder_up_still_has_its_device(
     folder = enqueue_job(tmp_path / "a", Job(kind="tune", arguments=("tune",)))
     job = read_job(folder)
     assert job is not None
-    job.model_copy(update={"state": "started", "slot": "cpu"}).write(folder)
+    start = Start(slots=("cpu",))
+    job.model_copy(update={"state": "started", "start": start}).write(folder)
     assert taken_slots(tmp_path) == set()
     with hold(folder):
         assert taken_slots(tmp_path) == {"cpu"}
     if recorded:
-        LaunchRecord.of(os.getpid()).write(folder)
+        start = start.as_process(os.getpid())
+        job.model_copy(update={"state": "started", "start": start}).write(folder)
     else:
         # The runner was killed before it could say which process it started.
         process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE)
@@ -191,8 +200,8 @@ def test_one_that_was_put_back_while_it_left_still_has_its_device(
 ) -> None:
     driver(2)
     run = make_run(state="cancelled")
-    LaunchRecord.of(os.getpid()).write(run.path)
-    run.write_json("environment.json", {"device": "cuda"})
+    start = Start(slots=("cuda:0",)).as_process(os.getpid())
+    Job(kind="train", arguments=("train",), state="started", start=start).write(run.path)
     requeue(run.path)
     assert taken_slots(run.path.parent) == {"cuda:0"}
 
@@ -246,3 +255,60 @@ def test_each_gpu_gets_one_job_and_the_cpu_another(
     assert (shown_to["a"], shown_to["b"], shown_to["d"], shown_to["e"]) == ("0", "1", None, None)
     order = [name for what, name, _ in told if what == "begin"]
     assert set(order[:3]) == {"a", "b", "d"}
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
+    """The jobs that a runner starts, and which GPUs each is shown; their processes only wait."""
+    shown: dict[str, str | None] = {}
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(words: object, options: object, lock: Lock, log: object, told: Any, cwd: Path) -> Any:  # noqa: ANN401
+        shown[lock.folder.name] = told.get("CUDA_VISIBLE_DEVICES")
+        processes.append(subprocess.Popen(COMMAND, stdin=subprocess.PIPE))
+        return processes[-1]
+
+    monkeypatch.setattr("core.jobs.runner.start_command", start)
+    yield shown
+    for process in processes:
+        process.communicate()
+
+
+def test_a_job_of_many_slots_gets_them_all_at_once_and_is_not_overtaken(
+    tmp_path: Path, driver: Callable[..., None], begun: dict[str, str | None]
+) -> None:
+    driver(4)
+
+    def put(name: str, slots: int) -> None:
+        enqueue_job(tmp_path / name, Job(kind="tune", arguments=("tune",), slots=slots))
+
+    def end(*names: str) -> None:
+        for name in names:
+            runner.started[tmp_path / name][0].communicate()
+
+    runner = Runner(tmp_path)
+    put("first", 1)
+    runner.step()
+    put("whole", 8)
+    put("late", 1)
+    runner.step()
+    assert begun == {"first": "0"}, "one more would keep the machine from ever being free"
+    end("first")
+    runner.step()
+    assert begun == {"first": "0", "whole": "0,1,2,3"}
+    job = read_job(tmp_path / "whole")
+    assert job is not None
+    assert job.slot == "cuda:0,cuda:1,cuda:2,cuda:3"
+    end("whole")
+    put("two", 2)
+    put("nothing", 0)
+    runner.step()
+    assert (begun["late"], begun["two"], begun["nothing"]) == ("0", "1,2", None)
+
+
+def test_slots_are_spread_over_the_devices(driver: Callable[..., None]) -> None:
+    driver(3)
+    assert spread("auto", None) == ("cuda:0", "cuda:1", "cuda:2")
+    assert spread("cuda", 5) == ("cuda:0", "cuda:1", "cuda:2", "cuda:0", "cuda:1")
+    assert spread("cpu", 2) == ("cpu", "cpu")
+    assert free_slots(("cpu", "cpu", "cuda:0"), ["cpu"]) == ["cpu", "cuda:0"]

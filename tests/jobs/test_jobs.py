@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import RunError
 from core.jobs.follow import log_tail, read_events
+from core.jobs.job import Job, Start
 from core.jobs.queue import cancel
-from core.jobs.record import LaunchRecord
 from core.jobs.state import SILENT_S, run_state
 from core.jobs.stop import stop
 from core.jobs.summary import list_runs, summarise
@@ -63,12 +63,19 @@ def test_what_a_run_says_at_its_end_counts(make_run: RunMaker, state: str) -> No
     assert run_state(make_run(state=state, pid=NO_PROCESS, process_start=1.0).path).state == state
 
 
+def launched(folder: Path, pid: int) -> None:
+    """Leave a folder as a queue does when it has started a job that said nothing yet."""
+    start = Start(slots=("cpu",)).as_process(pid)
+    Job(kind="train", arguments=("train",), state="started", start=start).write(folder)
+
+
 def test_a_launched_run_is_starting_until_it_speaks(tmp_path: Path, spawn: ProcessMaker) -> None:
     process = spawn(PATIENT)
-    LaunchRecord.of(process.pid).write(tmp_path)
-    assert run_state(tmp_path).state == "starting"
+    launched(tmp_path, process.pid)
+    assert run_state(tmp_path).shown == "starting"
     process.kill()
     process.wait()
+    assert summarise(tmp_path).state == "lost"
     (tmp_path / "log.txt").write_text("Training\nerror: no folder nowhere\n\n")
     assert summarise(tmp_path).state == "failed"
     assert summarise(tmp_path).message == "error: no folder nowhere"
@@ -111,7 +118,6 @@ def test_runs_are_listed_newest_first_and_other_folders_are_not(
         ("config.json", "{"),
         ("status.json", '{"state": "asleep"}'),
         ("split.json", "[}"),
-        ("launch.json", "{}"),
         ("job.json", '{"kind": "bake"}'),
     ],
 )
@@ -182,8 +188,8 @@ def test_a_run_that_shares_its_group_is_signalled_alone(
 
 def test_a_start_that_never_speaks_is_ended(tmp_path: Path, spawn: ProcessMaker) -> None:
     process = spawn(PATIENT)
-    LaunchRecord.of(process.pid).write(tmp_path)
-    assert stop(tmp_path, grace_s=0.2, term_s=5).state == "failed"
+    launched(tmp_path, process.pid)
+    assert stop(tmp_path, grace_s=0.2, term_s=5).state == "lost"
     assert process.wait(1) == -15
 
 
@@ -212,7 +218,7 @@ def test_an_end_that_is_written_during_the_judgement_counts(
     def ends_now(pid: int, process_start: float) -> None:
         run.write_status(status.model_copy(update={"state": "finished"}))
 
-    monkeypatch.setattr("core.jobs.record.living_process", ends_now)
+    monkeypatch.setattr("core.jobs.job.living_process", ends_now)
     assert run_state(run.path).state == "finished"
 
 

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import time
 from collections.abc import Callable
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -13,11 +12,10 @@ from typing import NoReturn
 import pytest
 
 from core.errors import RunError
-from core.jobs.job import Job, read_job
-from core.jobs.queue import cancel, enqueue, enqueue_job, move, queue_of, requeue
-from core.jobs.record import ExitRecord, LaunchRecord
-from core.jobs.runner import run_queue
-from core.jobs.start import QUEUE, ensure_runner
+from core.jobs.job import Job, Start, read_job
+from core.jobs.queue import QUEUE, cancel, enqueue, enqueue_job, move, queue_of, requeue
+from core.jobs.runner import _write_end, run_queue
+from core.jobs.start import ensure_runner
 from core.jobs.state import run_state
 from core.jobs.summary import list_jobs, list_runs, summarise
 from core.locks import LockHeld, hold
@@ -127,8 +125,8 @@ def test_a_job_that_is_being_started_is_asked_to_stop(
     def started_first(folder: Path) -> NoReturn:
         job = read_job(run)
         assert job is not None
-        job.model_copy(update={"state": "started"}).write(run)
-        LaunchRecord.of(os.getpid()).write(run)
+        start = Start(slots=("cpu",)).as_process(os.getpid())
+        job.model_copy(update={"state": "started", "start": start}).write(run)
         raise LockHeld("being started")
 
     monkeypatch.setattr("core.jobs.queue.hold", started_first)
@@ -216,9 +214,9 @@ def started(run: Path, pid: int | None = None) -> None:
     """Leave a folder as the runner does when it has started a job."""
     job = read_job(run)
     assert job is not None
-    job.model_copy(update={"state": "started", "slot": "cpu"}).write(run)
-    if pid is not None:
-        LaunchRecord.of(pid).write(run)
+    start = Start(slots=("cpu",))
+    start = start if pid is None else start.as_process(pid)
+    job.model_copy(update={"state": "started", "start": start}).write(run)
 
 
 def test_a_start_that_was_killed_in_the_middle_is_lost_and_can_begin_again(root: Path) -> None:
@@ -238,7 +236,7 @@ def test_a_started_job_is_starting_while_its_process_holds_the_folder(root: Path
     run = queued(root, "a")
     started(run)
     with hold(run):
-        assert run_state(run).state == "starting"
+        assert run_state(run).shown == "starting"
         RunFolder(path=run).request_stop()
         assert run_state(run).state == "cancelling"
     assert run_state(run).state == "lost"
@@ -257,29 +255,31 @@ def test_how_a_process_ended_before_it_spoke_is_known(
 ) -> None:
     run, process = queued(root, "a"), spawn(PATIENT)
     started(run, process.pid)
-    assert run_state(run).state == "starting"
-    record = LaunchRecord.of(process.pid)
+    assert run_state(run).shown == "starting"
     process.kill()
     process.wait()
     RunFolder(path=run).log_path.write_text(log)
-    ExitRecord(
-        pid=record.pid, process_start=record.process_start, code=code, ended=time.time()
-    ).write(run)
+    _write_end(run, process.pid, code)
     now = run_state(run)
     assert now.state == state
     assert words in now.message
 
 
 def test_the_end_of_an_earlier_process_is_not_taken_for_the_end_of_this(
-    make_run: RunMaker, spawn: ProcessMaker
+    root: Path, spawn: ProcessMaker
 ) -> None:
-    run = make_run(pid=NO_PROCESS, process_start=1.0).path
-    process = spawn(PATIENT)
-    LaunchRecord.of(process.pid).write(run)
+    run, process = queued(root, "a"), spawn(PATIENT)
+    started(run, process.pid)
     process.kill()
     process.wait()
-    ExitRecord(pid=7, process_start=1.0, code=-9, ended=time.time()).write(run)
+    _write_end(run, 7, -9)
     assert "SIGKILL" not in run_state(run).message
+    # Somebody else is at work there by now, under a hold of their own.
+    with hold(run):
+        _write_end(run, process.pid, -9)
+    assert "SIGKILL" not in run_state(run).message
+    _write_end(run, process.pid, -9)
+    assert "SIGKILL" in run_state(run).message
 
 
 def test_a_resumed_job_waits_although_it_ended_before(make_run: RunMaker) -> None:
@@ -291,7 +291,7 @@ def test_a_resumed_job_waits_although_it_ended_before(make_run: RunMaker) -> Non
     requeue(run)
     started(run)
     with hold(run):
-        assert run_state(run).state == "starting"
+        assert run_state(run).shown == "starting"
     assert run_state(run).state == "lost"
 
 
@@ -327,7 +327,7 @@ def test_a_job_that_comes_while_the_runner_leaves_is_not_left_behind(
 ) -> None:
     rounds: list[list[str]] = []
 
-    def work(runner: object) -> None:
+    def work(where: Path) -> None:
         rounds.append(names(root))
         if len(rounds) == 1:
             # Nothing waited when the runner looked last; whoever queues this sees it at work.
@@ -336,6 +336,6 @@ def test_a_job_that_comes_while_the_runner_leaves_is_not_left_behind(
         else:
             cancel(root / "late")
 
-    monkeypatch.setattr("core.jobs.runner._Runner.work", work)
+    monkeypatch.setattr("core.jobs.runner._work_off", work)
     run_queue(root)
     assert rounds == [[], ["late"]]

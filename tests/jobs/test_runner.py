@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from core.jobs.follow import log_tail, read_events
-from core.jobs.queue import cancel, enqueue, queue_of, requeue
-from core.jobs.record import read_exit, read_record
-from core.jobs.start import PROJECT, QUEUE, RUNNER_LOG, ensure_runner
+from core.jobs.job import Start, read_job
+from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, requeue
+from core.jobs.start import PROJECT, RUNNER_LOG, ensure_runner
 from core.jobs.state import ACTIVE, run_state
 from core.jobs.stop import stop
 from core.jobs.summary import list_runs, summarise
@@ -72,6 +72,14 @@ def ended(run: Path) -> str:
     return run_state(run).state
 
 
+def start_of(run: Path) -> Start:
+    """The last start of a run."""
+    job = read_job(run)
+    assert job is not None
+    assert job.start is not None
+    return job.start
+
+
 @pytest.mark.slow
 def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root: Path) -> None:
     runs = [enqueue(tiny(shared_campus, root / name, 1)) for name in ("b", "a")]
@@ -83,22 +91,18 @@ def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root:
     ]
     assert [server.wait() for server in servers] == [0, 0]
     assert [ended(run) for run in runs] == ["finished", "finished"], log_tail(runs[1])
-    first, second = (read_record(run) for run in runs)
-    assert first is not None
-    assert second is not None
+    first, second = (start_of(run) for run in runs)
     status = RunFolder(path=runs[0]).status()
     assert status is not None
     # One processor, one job: the second was started when the first had ended.
-    assert first.launched < status.heartbeat <= second.launched
+    assert first.at < status.heartbeat <= second.at
     for run in runs:
         log = RunFolder(path=run).log_path.read_text()
         assert log.count("the queue starts it on cpu") == 1
         assert log.count("training begins") == 1
         assert summarise(run).slot == "cpu"
-        wait_for(lambda run=run: read_exit(run) is not None, root)  # type: ignore[misc]
-        found = read_exit(run)
-        assert found is not None
-        assert found.code == 0
+        wait_for(lambda run=run: start_of(run).code is not None, root)  # type: ignore[misc]
+        assert start_of(run).code == 0
     assert len(read_events(runs[0])) == 1
 
 
@@ -152,7 +156,7 @@ def test_a_request_to_stop_is_heard_from_before_the_beginning(
 ) -> None:
     run = enqueue(tiny(shared_campus, root / "first", ENDLESS))
     ensure_runner(root)
-    wait_for(lambda: run_state(run).state == "starting", root)
+    wait_for(lambda: run_state(run).starting, root)
     cancel(run)
     assert ended(run) == "cancelled", log_tail(run)
     assert not (run / "stop").exists()
