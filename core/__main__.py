@@ -1,7 +1,7 @@
 """The command line: `python -m core COMMAND`.
 
-Results go to the output stream, progress and messages to the error stream. Exit codes: 0 done, 1 a
-mistake that the message says how to mend, 2 the command line itself is wrong, 130 interrupted.
+Results go to the output stream, progress and messages to the error stream. Exit codes: 0 done, 1 an
+error whose message says how to fix it, 2 a wrong command line, 130 interrupted.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from core.cli import (
     demo,
     ensemble,
     evaluate,
-    follow,
     ingest,
     predict,
     queue,
@@ -44,7 +43,7 @@ COMMANDS = (
     predict.COMMAND,
     runs.COMMAND,
     queue.COMMAND,
-    follow.COMMAND,
+    queue.FOLLOW,
     compare.COMMAND,
     ensemble.COMMAND,
 )
@@ -54,7 +53,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that suggests the word that was probably meant.
 
     Attributes:
-        words: All commands and flags; what one parser cannot place may be another's.
+        words: All commands and flags, of all parsers.
     """
 
     words: ClassVar[set[str]] = set()

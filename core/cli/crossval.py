@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command
-from core.cli.elsewhere import wishes
 from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.output import say
-from core.cli.queueing import add_queue_flags, put, to_queue
+from core.cli.queueing import add_queue_flags, put, resources, to_queue
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.cluster.client import check_address
 from core.crossval.folder import REPORT, check_free, read_config
@@ -95,7 +94,7 @@ def _place(arguments: argparse.Namespace) -> "Place | None":
     from core.crossval.conduct import Place
 
     on = LOCAL if arguments.on == LOCAL else check_address(arguments.on)
-    return Place(on, wishes(arguments))
+    return Place(on, resources(arguments))
 
 
 def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:

@@ -1,4 +1,4 @@
-"""`queue`: list, cancel, move and resume the jobs of a folder of runs."""
+"""`queue` and `follow`: list, cancel, move, resume and follow the jobs of a folder of runs."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.cli.command import Command
 from core.cli.output import aligned, say
-from core.cli.queueing import put_back
+from core.cli.queueing import follow_here, put_back
 from core.errors import ConfigError, RunError
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail
@@ -36,16 +36,16 @@ def _run(arguments: argparse.Namespace) -> int:
         return _ACTIONS[words[0]](words[1:])
     if len(words) > 1:
         raise ConfigError(
-            f"queue {' '.join(words)} is no request: give a folder of runs, or one of "
-            f"{', '.join(_ACTIONS)} with what belongs to it; see python -m core queue --help"
+            f"queue {' '.join(words)} is not a request: give a folder of runs, or one of "
+            f"{', '.join(_ACTIONS)} with its arguments; see python -m core queue --help"
         )
     return _list(Path(words[0] if words else "runs"))
 
 
 def _list(root: Path) -> int:
     if not root.is_dir():
-        raise RunError(f"there is no folder {root}: give the one that holds the runs")
-    # A runner that was killed is replaced by whoever looks.
+        raise RunError(f"there is no folder {root}: give the folder of the runs")
+    # Replace a runner that was killed.
     ensure_runner(root)
     for gpu in gpus():
         busy = "" if gpu.utilisation is None else f", {gpu.utilisation:.0%} busy"
@@ -53,7 +53,7 @@ def _list(root: Path) -> int:
         say(f"GPU {gpu.index}: {gpu.name}, {memory}{busy}")
     jobs = [job for job in list_jobs(root) if job.state != "finished"]
     if not jobs:
-        say(f"Nothing runs or waits in {root}. Put something there: python -m core train --help")
+        say(f"No job runs or waits in {root}. Start one: python -m core train --help")
         return 0
     jobs.sort(key=lambda job: (job.state not in ACTIVE, job.place is None, job.place or 0))
     for line in aligned([_COLUMNS, *(_row(job) for job in jobs)]):
@@ -86,7 +86,7 @@ def _cancel(words: list[str]) -> int:
     elif now == "cancelled":
         say(f"{run} is cancelled")
     else:
-        say(f"{run} was asked to save and stop; it does after the step at work")
+        say(f"{run} got a stop request; it saves and stops after the current step")
     return 0
 
 
@@ -109,7 +109,7 @@ def _work(words: list[str]) -> int:
         raise ConfigError("queue run needs one folder of runs")
     root = Path(words[0])
     if not root.is_dir():
-        raise RunError(f"there is no folder {root}: give the one that holds the runs")
+        raise RunError(f"there is no folder {root}: give the folder of the runs")
     run_queue(root)
     return 0
 
@@ -144,4 +144,24 @@ COMMAND = Command(
     ),
     _add,
     _run,
+)
+
+
+def _add_follow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="Folder of a job with --on ADDRESS")
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+    if not is_run(arguments.run):
+        raise RunError(f"{arguments.run} holds no run: give the path of a run folder")
+    return follow_here(arguments.run)
+
+
+FOLLOW = Command(
+    "follow",
+    "RUN",
+    "Follow a job on a Ray cluster: show its log, and pass on a stop request.",
+    ("python -m core follow runs/first",),
+    _add_follow,
+    _follow,
 )

@@ -1,4 +1,4 @@
-"""Putting a command into the queue of its folder instead of running it here and now.
+"""Run a command as a job: in the queue of its folder, or on a Ray cluster.
 
 A command takes part by two lines: `add_queue_flags(parser)` among its arguments, and
 
@@ -9,19 +9,22 @@ before it begins its work. It must read its options from `--config -`.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from core.cli.elsewhere import add_cluster_flags, run_there, wishes
 from core.cli.output import say
 from core.cluster.client import check_address
-from core.jobs.job import LOCAL, Job, Kind, read_job
+from core.errors import RunError
+from core.jobs.job import LOCAL, Job, Kind, Start, moved_on, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.start import ensure_runner
-from core.jobs.state import run_state
-from core.training.run_folder import RunFolder
+from core.jobs.state import UNFINISHED, run_state
+from core.locks import hold
+from core.training.interrupt import INTERRUPTED
+from core.training.run_folder import RunFolder, check_free
 
 
 def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -37,12 +40,25 @@ def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="Run the job on a Ray cluster, http://HOST:8265 or ray://HOST:10001, and follow it "
         f"here; with --queue: in the background (default: {LOCAL}, this machine)",
     )  # fmt: skip
-    add_cluster_flags(group)
+    group.add_argument(
+        "--on-cpus", type=float, metavar="N",
+        help="With --on: cores to reserve there (default: 1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--on-gpus", type=float, metavar="N",
+        help="With --on: GPUs to reserve there (default: 1 if there is any)",
+    )  # fmt: skip
     return group
 
 
+def resources(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the resources to reserve on the cluster, as `--on-cpus` and `--on-gpus` name them."""
+    given = {"cpus": arguments.on_cpus, "gpus": arguments.on_gpus}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def to_queue(arguments: argparse.Namespace) -> bool:
-    """Whether the user asked for the queue rather than for the work itself."""
+    """Whether the user wants a job rather than the work in this process."""
     return bool(arguments.queue) or arguments.on != LOCAL
 
 
@@ -56,19 +72,19 @@ def put(
     extra: tuple[str, ...] = (),
     device: str = "auto",
 ) -> int:
-    """Put a command into the queue and see to it that somebody works it off.
+    """Add a command to the queue and make sure that a runner works there.
 
-    With `--on` and without `--queue` it runs on the cluster now, and is followed here.
+    With `--on` and without `--queue` the job runs on the cluster now, and is followed here.
 
     Args:
         arguments: As parsed.
         kind: The command.
         folder: Its folder; the queue is that of the folder around it.
         config: Every option; given to the command as `--config -`.
-        again: What follows `python -m core` to go on with it once it has begun; nothing: the same
-            as at first.
-        extra: Flags that are no options, given each time.
-        device: What it asks for: auto, cpu, cuda or mps.
+        again: What follows `python -m core` to resume it once it has begun; empty: the first
+            command again.
+        extra: Flags that are not options, passed each time.
+        device: Device that it needs: auto, cpu, cuda or mps.
 
     Returns:
         The exit code.
@@ -84,28 +100,82 @@ def put(
         again=(*again, *extra) if again else (),
         device=device,
         on=on,
-        wishes=wishes(arguments),
+        wishes=resources(arguments),
     )
     if not job.is_local and not arguments.queue:
         return run_there(folder, job, resume=False)
-    return _told(enqueue_job(folder, job))
+    return _announced(enqueue_job(folder, job))
 
 
 def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
     """Put a cancelled, failed or lost job back into its queue; returns the exit code.
 
-    `--on` among the arguments sends it to another place than before; without `--queue`, now.
+    `--on` among the arguments moves it to another place; without `--queue` it runs there now.
     """
     if arguments is None or arguments.on == LOCAL:
-        return _told(requeue(folder))
+        return _announced(requeue(folder))
     folder, on = folder.resolve(), _where(arguments)
     job = read_job(folder) or Job.training(
         RunFolder(path=folder).config().model_copy(update={"run": folder})
     )
-    job = job.model_copy(update={"on": on, "wishes": wishes(arguments)})
+    job = job.model_copy(update={"on": on, "wishes": resources(arguments)})
     if not arguments.queue:
         return run_there(folder, job, resume=True)
-    return _told(requeue(folder, job))
+    return _announced(requeue(folder, job))
+
+
+def run_there(folder: Path, job: Job, *, resume: bool) -> int:
+    """Submit a job to its cluster and follow it to its end; returns the exit code.
+
+    Args:
+        folder: The job's folder.
+        job: What to run, and where.
+        resume: Resume what is in the folder.
+
+    Raises:
+        RunError: The folder is taken, or the job failed.
+        ConfigError: Ray is missing here, or the cluster refuses the job.
+        Unreachable: The cluster does not answer.
+    """
+    folder = folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()):
+        now = run_state(folder).state
+        if now in UNFINISHED:
+            raise RunError(f"run {folder} is {now}: cancel it first")
+        if now == "finished" and resume:
+            raise RunError(f"run {folder} is finished: there is nothing to resume")
+    if job.kind == "train" and not resume:
+        check_free(folder)
+    with hold(folder):
+        moved_on(job, folder, "started", start=Start()).write(folder)
+    say(f"Running {folder} on {job.on}; Ctrl-C saves and stops it there")
+    return follow_here(folder)
+
+
+def follow_here(folder: Path) -> int:
+    """Follow a job on a cluster to its end, showing its log; returns the exit code.
+
+    Raises:
+        RunError: The job failed, with its reason.
+    """
+    from core.cluster.follow import follow
+
+    state = follow(folder, None if _is_own_log(folder) else say)
+    status = RunFolder(path=folder).status()
+    message = "" if status is None else status.message
+    if state == "failed":
+        raise RunError(message)
+    if state == "cancelled":
+        say(message)
+        return INTERRUPTED
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+def _is_own_log(folder: Path) -> bool:
+    """Whether this process writes to the job's log, which gets the job's lines anyway."""
+    log = RunFolder(path=folder).log_path
+    return log.exists() and os.path.samestat(os.fstat(sys.stderr.fileno()), log.stat())
 
 
 def _where(arguments: argparse.Namespace) -> str:
@@ -113,16 +183,16 @@ def _where(arguments: argparse.Namespace) -> str:
     return LOCAL if given == LOCAL else check_address(given)
 
 
-def _told(folder: Path) -> int:
+def _announced(folder: Path) -> int:
     ensure_runner(folder.parent)
     place = next((each.place for each in queue_of(folder.parent) if each.path == folder), None)
     say(f"queued, place {place}" if place else f"it is {run_state(folder).state}")
-    say(f"See how it stands: python -m core queue {folder.parent}")
+    say(f"Show the queue: python -m core queue {folder.parent}")
     sys.stdout.write(f"{folder}\n")
     return 0
 
 
 def _absolute(config: BaseModel) -> BaseModel:
-    """Options whose own paths hold wherever the runner works."""
+    """Return the options with absolute paths, as the runner may have another working directory."""
     paths = {name: value for name, value in vars(config).items() if isinstance(value, Path)}
     return config.model_copy(update={name: path.resolve() for name, path in paths.items()})

@@ -47,7 +47,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="JSON file of options, such as a run's config.json; -: read from the input; flags "
         "override it",
     )  # fmt: skip
-    add_flags(parser, TrainConfig, short=SHORT, without=("dataset", "command"))
+    add_flags(
+        parser, TrainConfig, short=SHORT, without=("dataset", "command"), aliases={"--out": "run"}
+    )
     add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, metavar="N",
         help="Train on N workers of Ray Train, on this machine or with --on on the cluster; "

@@ -57,7 +57,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--show", action="store_true", help="Show the trials and the best options; train nothing"
     )
     without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
-    add_flags(parser, TuneConfig, short=SHORT, without=without)
+    add_flags(parser, TuneConfig, short=SHORT, without=without, aliases={"--out": "study"})
     add_queue_flags(parser).add_argument(
         "--ray-workers", type=int, default=0, metavar="N",
         help="N more workers, as Ray tasks on this machine or with --on on the cluster; all its "

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.cli.flags import add_flags, as_words, given, validated
 from core.cli.flags import typed as typed_out
 from core.errors import ConfigError
-from core.options import merged
+from core.options import Traits, merged
 from core.training.schema import TrainConfig
 
 
@@ -87,6 +87,30 @@ def test_help_shows_descriptions_and_defaults() -> None:
     assert "--size INT|none" in text
     assert "Where to (required)" in text
     assert "--other" not in text
+
+
+def test_other_names_are_accepted_and_not_shown() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Options, short=SHORT, aliases={"--target": "out", "--rate": "inner.lr"})
+    written = given(parser.parse_args(["--target", "x", "--rate", "2"]))
+    assert written == {"out": "x", "inner": {"lr": "2"}}
+    assert "--target" not in parser.format_help()
+    assert "--rate" not in parser.format_help()
+
+
+def test_options_stand_under_their_topics_and_an_expert_s_are_not_shown() -> None:
+    class Topics(BaseModel):
+        out: Annotated[str, Traits(topic="speed", basic=True)] = "x"
+        threads: Annotated[int, Traits(topic="speed")] = 1
+        block: Annotated[int, Traits(topic="speed", expert=True)] = 1
+
+    parser = argparse.ArgumentParser()
+    add_flags(parser, Topics)
+    first, _, speed = parser.format_help().partition("speed:")
+    assert "--out" in first
+    assert "--threads" in speed
+    assert "--block" not in first + speed
+    assert given(parser.parse_args(["--block", "3"])) == {"block": "3"}
 
 
 def test_a_short_name_for_nothing_is_a_mistake_of_the_programmer() -> None:

@@ -105,7 +105,7 @@ def test_a_failed_job_says_why(root: Path, capsys: pytest.CaptureFixture[str]) -
         (["cancel"], "queue cancel RUN needs one run"),
         (["cancel", "nowhere"], "holds no run"),
         (["move", "first"], "needs RUN and PLACES"),
-        (["first", "second"], "is no request"),
+        (["first", "second"], "is not a request"),
         (["run"], "needs one folder"),
         (["run", "nowhere"], "there is no folder"),
     ],
