@@ -226,8 +226,8 @@ def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
     from core.dataset.splits import Split
 
     try:
-        return Split.from_json(json.loads((folder / "split.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, SplitError):
+        return Split.read(folder / "split.json")
+    except SplitError:
         return None
 
 

@@ -1,11 +1,21 @@
-"""Files that are never seen half written: atomic replacement, JSON, tolerant JSON lines."""
+"""Files that are never seen half written: atomic replacement, JSON, tolerant JSON lines.
+
+Every stored JSON file of Bearings is written by `write_json` and read by one of two functions:
+
+- `read_stored(path, Schema, remedy, error)` for a file with a schema;
+- `read_object(path, remedy, error)` for one without, or whose version is checked first; `checked`
+  then makes an instance of the schema.
+
+Both return None if the file is missing, which each caller words itself, and raise `error` with the
+path, the cause and the remedy if it is damaged. Nobody else calls `json.loads` on a stored file.
+"""
 
 import json
 import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +24,7 @@ from typing import Any, BinaryIO, TypeVar
 import psutil
 from pydantic import BaseModel, ValidationError
 
-from core.errors import RunError
+from core.errors import BearingsError, RunError
 from core.options import in_words
 from core.system import SYSTEM
 
@@ -96,18 +106,61 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def read_stored(path: Path, kind: type[Model], mend: str = "delete it") -> Model | None:
-    """Read a file that holds one object as JSON; None where there is no such file.
+def read_object(
+    path: Path, remedy: str = "delete it", error: type[BearingsError] = RunError
+) -> dict[str, Any] | None:
+    """Read the JSON object in a file; None if there is no such file.
+
+    Args:
+        path: The file.
+        remedy: What its reader should do about damage; ends the message.
+        error: The class of the error that says so.
 
     Raises:
-        RunError: It is damaged; says how, and what to do.
+        error: The file cannot be read, is not JSON, or holds something else than an object.
     """
     try:
-        return kind.model_validate_json(SYSTEM.patiently(path.read_bytes))
+        content = json.loads(SYSTEM.patiently(path.read_bytes))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({in_words(error)}): {mend}") from error
+    except (OSError, ValueError) as cause:
+        raise error(f"{path} is damaged ({cause}): {remedy}") from cause
+    if not isinstance(content, dict):
+        raise error(f"{path} is damaged (it holds no JSON object): {remedy}")
+    return content
+
+
+def checked(
+    content: Mapping[str, Any],
+    kind: type[Model],
+    path: Path,
+    remedy: str = "delete it",
+    error: type[BearingsError] = RunError,
+) -> Model:
+    """Return the content that `read_object` read from a file as an instance of its schema.
+
+    Raises:
+        error: The content does not fit the schema; names the entries that do not.
+    """
+    try:
+        return kind.model_validate(content)
+    except (ValidationError, BearingsError) as cause:
+        raise error(f"{path} is damaged ({in_words(cause)}): {remedy}") from cause
+
+
+def read_stored(
+    path: Path,
+    kind: type[Model],
+    remedy: str = "delete it",
+    error: type[BearingsError] = RunError,
+) -> Model | None:
+    """Read a file that holds one object of a schema; None if there is no such file.
+
+    Raises:
+        error: The file is damaged; says where, and what to do.
+    """
+    content = read_object(path, remedy, error)
+    return None if content is None else checked(content, kind, path, remedy, error)
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:

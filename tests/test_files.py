@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from core.errors import CheckpointError, RunError
 from core.files import (
     append_json_line,
     read_json_lines,
+    read_object,
+    read_stored,
     sweep,
     write_bytes,
     write_json,
@@ -73,6 +77,46 @@ def test_json_keeps_text_and_refuses_nan(tmp_path: Path) -> None:
 
 
 @pytest.mark.trap(name="files read half written")
+class Stored(BaseModel):
+    name: str
+    n: int = 0
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b'{"name": "gate", "n": "many"}', "n must be a whole number"),
+        (b'{"n": 3}', "name"),
+        (b'{"name": "ga', "Unterminated"),
+        (b'["gate"]', "no JSON object"),
+        (b'{"name": "\xff"}', "utf-8"),
+    ],
+)
+def test_a_damaged_file_says_where_why_and_what_to_do(
+    tmp_path: Path, content: bytes, cause: str
+) -> None:
+    path = tmp_path / "stored.json"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as raised:
+        read_stored(path, Stored, "train again", CheckpointError)
+    message = str(raised.value)
+    assert message.startswith(f"{path} is damaged (")
+    assert cause in message
+    assert message.endswith("): train again")
+
+
+def test_a_stored_file_is_read_back_or_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "stored.json"
+    assert read_stored(path, Stored) is None
+    assert read_object(path / "below" / "a-file.json") is None
+    write_json(path, {"name": "Café", "n": 3})
+    assert read_stored(path, Stored) == Stored(name="Café", n=3)
+    assert read_object(path) == {"name": "Café", "n": 3}
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RunError, match="is damaged"):
+        read_object(tmp_path / "folder")
+
+
 def test_a_torn_last_line_is_left_for_later(tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     assert read_json_lines(events) == []

@@ -4,12 +4,14 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from core.dataset.labels import Dataset
 from core.errors import SplitError
+from core.files import read_object
 
 Part = Literal["train", "val", "calibrate", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -145,6 +147,16 @@ class Split:
                 "from the run that wrote it"
             )
         return split
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Read a `split.json`; None if there is no such file.
+
+        Raises:
+            SplitError: It is damaged.
+        """
+        content = read_object(path, "copy it again from the run that wrote it", SplitError)
+        return None if content is None else cls.from_json(content)
 
 
 def calibration_part(split: Split) -> Part:

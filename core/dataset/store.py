@@ -1,7 +1,6 @@
 """The index of a photo store: which file every decoded photo came from, and where stores live."""
 
 import hashlib
-import json
 import os
 import stat
 import time
@@ -18,8 +17,8 @@ from core.dataset.decode import Pixels, decode_photo, square_hfov_deg
 from core.dataset.labels import Dataset, check_excluded, read_dataset
 from core.dataset.layout import STORE_FOLDER
 from core.dataset.repairs import LEFT_OUT
-from core.errors import ImageError
-from core.files import new_file, sweep, write_json
+from core.errors import ImageError, RunError
+from core.files import new_file, read_object, sweep, write_json
 from core.geo import Floats
 
 # Raise it when decoding changes, so that pixels of the old way are not mistaken for the new.
@@ -85,7 +84,7 @@ def pixel_name(size: int, hashes: Iterable[str]) -> str:
 def read_index(folder: Path, size: int) -> StoreIndex | None:
     """Read the index of a size; None where there is none that can be trusted."""
     try:
-        value = json.loads(_index_path(folder, size).read_text(encoding="utf-8"))
+        value = read_object(_index_path(folder, size)) or {}
         if value["version"] != VERSION:
             return None
         index = StoreIndex(
@@ -95,7 +94,7 @@ def read_index(folder: Path, size: int) -> StoreIndex | None:
         )
         if (folder / index.pixel_name).stat().st_size != index.pixel_bytes:
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunError, OSError, KeyError, TypeError):
         # A store is a cache: one that cannot be read is made again from the photos.
         return None
     return index

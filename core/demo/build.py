@@ -1,6 +1,5 @@
 """Writing the demo campus as a labelled folder, by several processes, safe to interrupt."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from core.demo.label_faults import parsed_kinds
 from core.demo.seeds import PHOTOS_PER_WALK, photo_name
 from core.errors import DemoError
-from core.files import sweep, write_bytes, write_json
+from core.files import read_object, sweep, write_bytes, write_json
 
 WORLD_VERSION = 1  # raised whenever the same seed would give other pixels or labels
 _MARK = "demo.json"
@@ -123,14 +122,14 @@ def _is_finished(config: DemoConfig) -> bool:
     if not out.exists() or not any(out.iterdir()):
         return False
     mark = out / _MARK
-    if not mark.is_file():
+    found = read_object(mark, "choose another --out", DemoError)
+    if found is None:
         raise DemoError(f"{out} is not empty and holds no demo campus: choose another --out")
     try:
-        found = json.loads(mark.read_text(encoding="utf-8"))
         same = found["seed"] == asked["seed"] and found["version"] == asked["version"]
         photos, faults = int(found["photos"]), found.get("faults")
     except (ValueError, KeyError, TypeError) as error:
-        raise DemoError(f"{mark} cannot be read ({error}): choose another --out") from error
+        raise DemoError(f"{mark} is damaged ({error}): choose another --out") from error
     if not same or photos > asked["photos"]:
         raise DemoError(
             f"{out} holds another demo campus (seed {found['seed']}, {photos} photos, version "

@@ -1,6 +1,5 @@
 """Finding and loading checkpoints and ensembles: network, card, gallery, calibration and split."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,13 +124,12 @@ def load_split(folder: Path) -> Split:
     own, of_run = folder / SPLIT, folder.parent.parent / SPLIT
     # Until a run ends, only the run folder holds the split.
     path = of_run if folder.parent.name == "checkpoints" and not own.exists() else own
-    try:
-        split = Split.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    split = Split.read(path)
+    if split is None:
         raise SplitError(
-            f"the split of this checkpoint cannot be read ({error}): without it nobody knows "
-            "which photos were trained on; copy the checkpoint folder again as a whole"
-        ) from error
+            f"{path} is missing, so nothing says which photos this checkpoint was trained on: copy "
+            "the checkpoint folder again as a whole"
+        )
     expected = read_card(folder).split.hash
     if split.hash != expected:
         raise SplitError(

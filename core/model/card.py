@@ -1,6 +1,5 @@
 """The card of a checkpoint: all there is to know without loading a weight; imports no torch."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -8,23 +7,22 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from core.errors import BearingsError, CheckpointError
-from core.files import write_json
+from core.errors import CheckpointError
+from core.files import checked, read_object, write_json
 from core.geo import CoordinateFrame, LocalFrame
 from core.model.ensemble_card import EnsembleCard
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, TtaConfig, as_made
-from core.options import in_words
 
 SCHEMA_VERSION = 1
 # Programs that know no ensembles say "newer: update", instead of missing the weights.
 ENSEMBLE_VERSION = 2
 CARD = "card.json"
+_REMEDY = "copy the folder again"
 
 
 class PreprocessCard(BaseModel):
@@ -135,32 +133,20 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD
     if not folder.is_dir():
         raise CheckpointError(f"no checkpoint folder at {folder}: give the path of one, or train")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    content = read_object(path, _REMEDY, CheckpointError)
+    if content is None:
         raise CheckpointError(
             f"{folder} holds no {CARD}, so it is no checkpoint, or one that is still being "
             "written: choose another, or wait for the first epoch to end"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is unreadable ({error}): copy the folder again") from error
-    _check_version(content, path)
-    try:
-        return Card.model_validate(content)
-    except ValidationError as error:
-        raise CheckpointError(f"{path} is damaged: {in_words(error)}") from error
-    except BearingsError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-
-
-def _check_version(content: Any, path: Path) -> None:  # noqa: ANN401 - any JSON value
-    if not isinstance(content, dict):
-        raise CheckpointError(
-            f"{path} is damaged: expected an object, got {type(content).__name__}"
         )
+    _check_version(content, path)
+    return checked(content, Card, path, _REMEDY, CheckpointError)
+
+
+def _check_version(content: dict[str, Any], path: Path) -> None:
     version = content.get("schema_version")
     if version is None:
-        raise CheckpointError(f"{path} is damaged: key schema_version is missing")
+        raise CheckpointError(f"{path} is damaged (key schema_version is missing): {_REMEDY}")
     if version not in (SCHEMA_VERSION, ENSEMBLE_VERSION):
         direction = "newer" if isinstance(version, int) and version > ENSEMBLE_VERSION else "older"
         remedy = "update Bearings" if direction == "newer" else "train the checkpoint again"

@@ -219,7 +219,7 @@ def test_the_split_is_the_checkpoints_own_or_its_runs(tmp_path: Path, checkpoint
     with pytest.raises(SplitError, match="was trained on"):
         load_split(best)
     (tmp_path / "run/split.json").unlink()
-    with pytest.raises(SplitError, match="cannot be read"):
+    with pytest.raises(SplitError, match="is missing"):
         load_split(best)
 
 

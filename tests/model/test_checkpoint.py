@@ -155,7 +155,7 @@ def test_a_damaged_card_is_named_with_its_key(
 def test_a_torn_card_is_an_error_of_the_checkpoint(folder: Path) -> None:
     card = folder / "card.json"
     card.write_text(card.read_text()[:200])
-    with pytest.raises(CheckpointError, match="unreadable"):
+    with pytest.raises(CheckpointError, match="is damaged"):
         read_card(folder)
 
 
