@@ -144,7 +144,9 @@ def _buttons(labels: tuple[str, ...]) -> str | None:
 def _widget(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
     shown = as_held(item, plan.start.get(item.path, item.default))
     label = plan.labels.get(item.path, _label(item.path))
-    common: dict[str, Any] = {"label": label, "help": item.help or None, "key": _key(plan, item)}
+    # An empty box is what the command line writes as none.
+    words = item.help if item.kind == "choice" else item.help.replace("none: ", "empty: ")
+    common: dict[str, Any] = {"label": label, "help": words or None, "key": _key(plan, item)}
     # A visit to another page must not lose a half-filled form.
     common["persist_state"] = "session"
     if item.kind == "flag":

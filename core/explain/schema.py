@@ -13,11 +13,11 @@ Baseline = Literal["mean", "black", "blurred"]
 
 @dataclass(frozen=True)
 class TargetKind:
-    """One thing that the network says and that can be explained.
+    """One output of the network that can be explained.
 
     Attributes:
         label: What a menu calls it.
-        unit: What attributions add up in.
+        unit: Unit of the attributions.
         help: What a positive attribution means.
     """
 
@@ -30,31 +30,31 @@ TARGETS: dict[TargetName, TargetKind] = {
     "region": TargetKind(
         "Region",
         "logits",
-        "The score of one region before the softmax. Positive: this pixel speaks for the region.",
+        "The score of one region before the softmax. Positive: this pixel supports the region.",
     ),
     "position": TargetKind(
         "Position",
         "m",
         "Metres from the middle of the campus towards the predicted place. Positive: this pixel "
-        "pushes the pin outwards, to where it is; negative: back to the middle.",
+        "moves the pin outwards, to where it is; negative: back to the middle.",
     ),
     "north_m": TargetKind(
-        "North", "m", "Metres north. Positive: this pixel pushes the pin north, negative: south."
+        "North", "m", "Metres north. Positive: this pixel moves the pin north, negative: south."
     ),
     "east_m": TargetKind(
-        "East", "m", "Metres east. Positive: this pixel pushes the pin east, negative: west."
+        "East", "m", "Metres east. Positive: this pixel moves the pin east, negative: west."
     ),
     "heading": TargetKind(
         "Heading",
         "of the unit vector",
-        "How far the raw heading vector reaches in the predicted direction. Positive: this pixel "
-        "speaks for the predicted heading, negative: against it.",
+        "Length of the raw heading vector in the predicted direction. Positive: this pixel "
+        "supports the predicted heading, negative: opposes it.",
     ),
 }
 
 _BASELINES = (
-    "What stands for 'nothing to see': mean is a plain photo of the mean colour that the network's "
-    "input is normalised with; black; blurred is the photo itself without detail"
+    "Reference input without information. mean: the mean colour of the network's normalisation; "
+    "black; blurred: the photo without detail"
 )
 
 
@@ -62,10 +62,10 @@ class IntegratedGradientsKnobs(OptionSchema):
     """Integrated gradients (Sundararajan et al. 2017)."""
 
     n_steps: int = Field(
-        50, ge=8, le=500, description="Points on the way from the baseline to the photo"
+        50, ge=8, le=500, description="Number of steps from the baseline to the photo"
     )
     internal_batch_size: int = Field(
-        8, ge=1, le=128, description="Points computed at once; fewer need less memory"
+        8, ge=1, le=128, description="Steps computed at once; fewer need less memory"
     )
     baseline: Baseline = Field("mean", description=_BASELINES)
 
@@ -75,8 +75,7 @@ class GradCamKnobs(OptionSchema):
 
     positive_only: bool = Field(
         False,
-        description="Only what speaks for the target, as the paper does for classes; a position or "
-        "a heading has two sides worth seeing",
+        description="Show only what supports the target, as the paper does for classes",
     )
 
 

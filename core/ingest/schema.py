@@ -11,15 +11,15 @@ from core.options import OptionSchema
 class IngestConfig(OptionSchema):
     """Which photos become which dataset, and how its regions are made."""
 
-    photos: Path = Field(description="Folder of photos as they came from phones; only read")
-    out: Path = Field(description="Dataset folder to make; must be new or empty")
+    photos: Path = Field(description="Folder of phone photos with EXIF; it is only read")
+    out: Path = Field(description="Dataset folder to write; must be new or empty")
     name: str | None = Field(None, description="Name of the campus; none: the name of the folder")
     regions: int | None = Field(
         None, ge=1, le=500,
-        description="How many regions k-means makes of the positions; none: one per 50 photos",
+        description="Number of regions that k-means makes of the positions; none: photos / 50",
     )  # fmt: skip
     region_from_folders: bool = Field(
-        False, description="Let the subfolder that a photo lies in be its region instead"
+        False, description="Take the subfolder of a photo as its region"
     )
     declination: float | None = Field(
         None, ge=-180.0, le=180.0,

@@ -10,10 +10,10 @@ Method = Literal["none", "position_knn", "retrieval"]
 
 
 class RefineConfig(OptionSchema):
-    """How raw predictions are drawn towards training photos. Chosen on validation, never on test.
+    """How training photos refine raw predictions. Chosen on validation, never on test.
 
     `method` says how the position is refined. Headings are always refined from neighbours in
-    feature space: photos taken at one spot face every way, those that look alike face alike.
+    feature space, since photos of one spot face all ways and similar photos face the same way.
     """
 
     method: Method = Field(
@@ -21,31 +21,30 @@ class RefineConfig(OptionSchema):
         description="none; position_knn: mean of the k nearest training positions to the predicted "
         "position; retrieval: nearest training photos in feature space, weighted by similarity",
     )
-    k: int = Field(5, ge=1, description="Training photos that refine the position")
-    heading_k: int = Field(5, ge=1, description="Training photos that refine the heading")
+    k: int = Field(5, ge=1, description="Number of training photos that refine the position")
+    heading_k: int = Field(5, ge=1, description="Number of training photos that refine the heading")
     radius_m: float | None = Field(
         None,
         gt=0,
-        description="Retrieve only within this many metres of the raw position; empty: the whole "
-        "campus",
+        description="Retrieve only within this many metres of the raw position; none: everywhere",
     )
     region_weight: float = Field(
         0.0,
         ge=0,
-        description="Added to a photo's similarity: this times the log probability of its region",
+        description="Weight of the log probability of a photo's region, added to its similarity",
     )
     points_weight: float = Field(
         0.0,
         ge=0,
-        description="Added to a photo's similarity: this times the log of how many points lie as "
-        "in it, of the 32 photos most alike; 0 where the gallery keeps no points",
+        description="Weight of the log number of inliers, added to the similarity of the 32 most "
+        "similar photos; 0 if the gallery has no keypoints",
     )
     turn_hfov_deg: float | None = Field(
         None,
         gt=10,
         lt=170,
-        description="Turn the headings of photos whose points agree by how far these points moved, "
-        "for cameras of this horizontal field of view; empty: as they are",
+        description="Horizontal field of view with which the shift of matching keypoints corrects "
+        "a neighbour's heading; none: no correction",
     )
     temperature: float = Field(
         0.05, gt=0, description="Softness of the position weights: exp(similarity / temperature)"
@@ -54,23 +53,25 @@ class RefineConfig(OptionSchema):
         0.05, gt=0, description="Softness of the heading weights: exp(similarity / temperature)"
     )
     region_k: int = Field(
-        10, ge=1, description="Training photos that vote on the region, weighted as for the heading"
+        10,
+        ge=1,
+        description="Number of training photos that vote on the region, weighted like headings",
     )
     mode_radius_m: float = Field(
         25.0,
         gt=0,
-        description="Retrieved positions further than this from the strongest cluster's centre "
-        "photo do not enter the mean",
+        description="Retrieved positions further than this from the centre of the strongest "
+        "cluster are not averaged",
     )
     blend_position: float = Field(
-        1.0, ge=0, le=1, description="0 keeps the raw position, 1 takes the neighbours'"
+        1.0, ge=0, le=1, description="0: the raw position, 1: the neighbours'"
     )
     blend_heading: float = Field(
-        0.0, ge=0, le=1, description="0 keeps the raw heading, 1 takes the neighbours'"
+        0.0, ge=0, le=1, description="0: the raw heading, 1: the neighbours'"
     )
     blend_region: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="0 keeps the region head's probabilities, 1 takes the neighbours' votes",
+        description="0: the region head's probabilities, 1: the neighbours' votes",
     )

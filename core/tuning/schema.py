@@ -62,7 +62,7 @@ class TuneConfig(OptionSchema):
         ge=0,
         le=256,
         description="Trials that run at the same time on this machine; 0: none, workers join from "
-        "other machines (--worker)",
+        "other machines",
     )
     storage: str | None = Field(
         None,
