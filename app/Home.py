@@ -25,7 +25,7 @@ if str(ROOT) not in sys.path:
 def main() -> None:
     """Draw the sidebar and the page that the reader chose."""
     # After the path is set; these import the project.
-    from app import shell
+    from app import layout
 
     # A local file: an emoji or a material icon would be fetched from another host.
     st.set_page_config("Bearings", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
@@ -36,7 +36,7 @@ def main() -> None:
         ]
         for section, pages in PAGES.items()
     }
-    shell.show(st.navigation(sections))
+    layout.show(st.navigation(sections))
 
 
 main()

@@ -1,8 +1,13 @@
 """A photo that someone wants to know about: a name to show, and its bytes."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from functools import cached_property
+
+from PIL import Image
+
+from core.dataset.decode import Pixels
 
 
 @dataclass(frozen=True)
@@ -21,3 +26,16 @@ class Photo:
     def digest(self) -> str:
         """SHA-256 of the content: equal digests are equal photos."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+# Pixels as the browser wants them.
+
+
+QUALITY = 88
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    """RGB `(h, w, 3)` uint8 as a JPEG without any metadata, so that no EXIF position leaks."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY)
+    return stream.getvalue()

@@ -4,32 +4,34 @@ from functools import partial
 
 import streamlit as st
 
-from app import audit, browse, cached, controls, review_view, selection, theme
-from app.figures.regions import region_counts
-from app.figures.roses import heading_rose
+from app import cache, theme
+from app.data import browse
+from app.data.review import view
+from app.figures.regions import heading_rose, region_counts
 from app.maps.photo_map import photo_deck
+from app.widgets import pickers, selection
 
 st.title("Data")
-path = controls.need_dataset_path()
-section = controls.pick_section("data", ("Photos", "Labels", review_view.SECTION, "Split and leak"))
-if section == review_view.SECTION:
-    review_view.show(path)
+path = pickers.need_dataset_path()
+section = pickers.pick_section("data", ("Photos", "Labels", view.SECTION, "Split and leak"))
+if section == view.SECTION:
+    view.show(path)
     st.stop()
 
-data, palette = review_view.need_dataset(), theme.palette()
+data, palette = view.need_dataset(), theme.palette()
 with st.container(horizontal=True):
-    for name, value in audit.facts(data).items():
+    for name, value in browse.facts(data).items():
         st.metric(name, value, border=True)
 
 if section == "Photos":
     with st.container(horizontal=True):
-        region = controls.pick_region("data", audit.region_names(data))
-        words = controls.pick_words("data")
-    found = audit.photo_rows(data, region, words)
+        region = pickers.pick_region("data", browse.region_names(data))
+        words = pickers.pick_words("data")
+    found = browse.photo_rows(data, region, words)
     chosen = selection.chosen("data", partial(browse.row_of, data), within=path)
     left, right = st.columns([3, 2])
     with left:
-        online = controls.online_tiles()
+        online = pickers.online_tiles()
         rows = found.index.tolist()
         deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
         selection.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
@@ -42,7 +44,7 @@ if section == "Photos":
 elif section == "Labels":
     left, right = st.columns(2)
     left.subheader("Photos of each region")
-    left.plotly_chart(region_counts(audit.region_sizes(data)), key="data_regions")
+    left.plotly_chart(region_counts(browse.region_sizes(data)), key="data_regions")
     right.subheader("Where they face")
     right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
     st.subheader("What was noticed")
@@ -52,9 +54,9 @@ elif section == "Labels":
     st.dataframe(data.excluded, hide_index=True, placeholder="None.")
 else:
     with st.container(horizontal=True):
-        protocol, seed = controls.pick_split(), controls.pick_seed()
-    split = cached.split(path, protocol, seed)
-    facts = audit.split_facts(data, split)
+        protocol, seed = pickers.pick_split(), pickers.pick_seed()
+    split = cache.split(path, protocol, seed)
+    facts = browse.split_facts(data, split)
     with st.container(horizontal=True):
         for part, size in facts.sizes.items():
             st.metric(part, f"{size:,} photos", border=True)

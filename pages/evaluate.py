@@ -2,43 +2,36 @@
 
 import streamlit as st
 
-from app import (
-    cached,
-    controls,
-    evaluate_view,
-    evaluating,
-    report_tables,
-    theme,
-    trust_view,
-    workspace,
-)
-from app.shelf import Shelf
+from app import cache, theme, workspace
+from app.evaluate import report_tables, report_view
+from app.widgets import pickers
+from app.widgets.photo_source import PhotoSource
 
 st.title("Evaluate")
-checkpoint, place = controls.need_checkpoint_path(), workspace.workspace()
-card = cached.card(checkpoint)
+checkpoint, place = pickers.need_checkpoint_path(), workspace.workspace()
+card = cache.card(checkpoint)
 if not workspace.reports(checkpoint):
-    evaluating.offer(place, checkpoint, first=True)
+    report_view.offer(place, checkpoint, first=True)
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    folder = controls.pick_report("evaluate")
-    evaluating.offer(place, checkpoint, first=False)
-report, table = cached.report(folder), cached.predictions(folder)
+    folder = pickers.pick_report("evaluate")
+    report_view.offer(place, checkpoint, first=False)
+report, table = cache.report(folder), cache.predictions(folder)
 names, palette = report_tables.region_names(report, card.region_names), theme.palette()
 st.caption(report_tables.judged_on(report))
 sections = ("Overview", "Regions", "Positions", "Headings", "Trust", "Files")
-section = controls.pick_section("evaluate", sections)
+section = pickers.pick_section("evaluate", sections)
 
 if section == "Overview":
-    evaluate_view.overview(report, palette)
+    report_view.overview(report, palette)
 elif section == "Regions":
-    shelf = Shelf.judged(card, report, controls.dataset_if_readable())
-    evaluate_view.regions(report, table, names, shelf, palette)
+    shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
+    report_view.regions(report, table, names, shelf, palette)
 elif section == "Positions":
-    evaluate_view.positions(table, names, palette)
+    report_view.positions(table, names, palette)
 elif section == "Headings":
-    evaluate_view.headings(table, names, palette)
+    report_view.headings(table, names, palette)
 elif section == "Trust":
-    trust_view.trust(report, names, palette)
+    report_view.trust(report, names, palette)
 else:
-    evaluate_view.downloads(folder, report)
+    report_view.downloads(folder, report)

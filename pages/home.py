@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from app import first_start, links, overview
+from app import demo, links
+from app.home import overview
 
 st.title("Bearings")
 st.markdown("Where on campus was this photo taken, and which way did the camera face?")
-first_start.show()
+demo.show()
 overview.show()
 st.subheader("Where to go next")
 links.cards(

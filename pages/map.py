@@ -4,24 +4,26 @@ from functools import partial
 
 import streamlit as st
 
-from app import cached, controls, outcomes, selection, theme
+from app import cache, theme
+from app.evaluate import outcomes
+from app.evaluate.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
+from app.evaluate.outcomes import outcome_card
 from app.figures.regions import region_errors
-from app.legend import legend
-from app.maps.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
-from app.outcome_card import outcome_card
-from app.shelf import Shelf
+from app.widgets import pickers, selection
+from app.widgets.messages import legend
+from app.widgets.photo_source import PhotoSource
 
 st.title("Map")
-folder = controls.need_checkpoint_path()
-card, place = cached.card(folder), controls.pick_report("map")
-table = cached.predictions(place)
-judged = cached.report(place)["dataset"]["root"]
-campus = outcome_backdrop(card, cached.gallery(folder), table)
-palette, online = theme.palette(), controls.online_tiles()
-section = controls.pick_section("map", ("Photos", "Regions"))
+folder = pickers.need_checkpoint_path()
+card, place = cache.card(folder), pickers.pick_report("map")
+table = cache.predictions(place)
+judged = cache.report(place)["dataset"]["root"]
+campus = outcome_backdrop(card, cache.gallery(folder), table)
+palette, online = theme.palette(), pickers.online_tiles()
+section = pickers.pick_section("map", ("Photos", "Regions"))
 
 if section == "Photos":
-    wanted = controls.pick_outcomes(table, card.region_names)
+    wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
     sure = RADIUS in table and st.toggle("Show how sure each answer is", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=judged)
@@ -40,7 +42,7 @@ if section == "Photos":
         if chosen is None:
             st.info("Click a dot to see its photo. The line leads from the truth to the answer.")
         else:
-            shelf = Shelf.judged(card, cached.report(place), controls.dataset_if_readable())
+            shelf = PhotoSource.judged(card, cache.report(place), pickers.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
     if "refused" in table and table["refused"].any():
         refused = table.loc[table["refused"], "filename"]
@@ -51,7 +53,7 @@ if section == "Photos":
         "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()
     )
 else:
-    method = controls.pick_method()
+    method = outcomes.pick_method()
     left, right = st.columns([3, 2])
     with left:
         deck = region_error_deck(campus, table, palette, method=method, online=online)

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from app import comparing, controls, crossval_view, ensembling, judged_models, links, run_notes
+from app import links
+from app.runs import crossval, ensembling, evaluated_models, runs_page
+from app.widgets import pickers
 from app.workspace import workspace
 from core.crossval.report import list_crossvals
 from core.jobs.summary import list_runs
@@ -15,23 +17,23 @@ if not every and not crossvals:
     links.to("train", "Train a model")
     st.stop()
 if every:
-    notes = run_notes.all_notes(every)
-    runs = run_notes.pick_tagged(every, notes)
-    models = judged_models.of_runs(runs)
-    chosen = comparing.pick_runs(runs, models, notes)
-    beside = comparing.pick_beside(place)
+    notes = runs_page.all_notes(every)
+    runs = runs_page.pick_tagged(every, notes)
+    models = evaluated_models.of_runs(runs)
+    chosen = runs_page.pick_runs(runs, models, notes)
+    beside = runs_page.pick_beside(place)
     if len(chosen) == 1:
-        comparing.next_steps(chosen[0], notes)
+        runs_page.next_steps(chosen[0], notes)
     ensembling.offer(chosen)
     if not chosen and not beside:
         st.info("Tick the box of one run, or of several to compare them.")
     else:
-        section = controls.pick_section("runs", comparing.SECTIONS)
-        if section == comparing.FIGURES:
-            comparing.figures(place, [*(models[run.name] for run in chosen), *beside])
-        elif section == comparing.CURVES:
-            comparing.curves(chosen)
+        section = pickers.pick_section("runs", runs_page.SECTIONS)
+        if section == runs_page.FIGURES:
+            runs_page.figures(place, [*(models[run.name] for run in chosen), *beside])
+        elif section == runs_page.CURVES:
+            runs_page.curves(chosen)
         else:
-            comparing.options(chosen)
+            runs_page.options(chosen)
 if crossvals:
-    crossval_view.show(place, crossvals)
+    crossval.show(place, crossvals)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import queue_view, run_watch, training
+from app.train import queue_view, train_form, watch
 from app.workspace import workspace
 
 st.title("Train")
@@ -15,11 +15,11 @@ st.caption(
     "pretrained backbone answer."
 )
 place = workspace()
-training.launch_from_sidebar(place)
-training.show_checked()
+train_form.launch_from_sidebar(place)
+train_form.show_checked()
 queue_view.show(place)
-run = training.pick_run(place)
+run = train_form.pick_run(place)
 if run is None:
     st.info("No run yet. Set one up under **New run** in the sidebar, and start it there.")
     st.stop()
-run_watch.watch(run)
+watch.watch(run)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import tuning_view
+from app.tune import search
 from app.workspace import workspace
 
 st.title("Tune")
@@ -12,9 +12,9 @@ st.caption(
     "in the end still tells the truth."
 )
 place = workspace()
-tuning_view.start_from_sidebar(place)
-study = tuning_view.pick_study(place)
+search.start_from_sidebar(place)
+study = search.pick_study(place)
 if study is None:
     st.info("No search yet. Set one up under **New search** in the sidebar, and start it there.")
     st.stop()
-tuning_view.watch(study)
+search.watch(study)

@@ -155,6 +155,32 @@ def test_every_room_of_core_imports_only_what_its_row_names() -> None:
     assert wrong == []
 
 
+def table_of_app() -> dict[str, set[str]]:
+    """What each room of the app may import, itself included, from its table in the same file."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `app/(\w+)` \|[^|]*\|([^|]*)\|$", text, re.MULTILINE)
+    assert rows, "docs/architecture.md has no table of the app's rooms"
+    allowed: dict[str, set[str]] = {}
+    for name, cell in rows:
+        named = set(re.findall(r"\w+", cell))
+        assert named <= set(allowed), f"{name} may import {named}, which is not above it"
+        allowed[name] = {name, "app"}.union(named, *(allowed[each] for each in named))
+    return allowed
+
+
+def test_every_room_of_the_app_imports_only_what_its_row_names() -> None:
+    allowed = table_of_app()
+    wrong = []
+    for path in sources("app"):
+        here = room(module_name(path))
+        assert here in allowed or here == "core", f"{here} is no room of docs/architecture.md"
+        wrong += [
+            str(found) for found in imports(path)
+            if found.package == "app" and room(found.name) not in allowed.get(here, set())
+        ]  # fmt: skip
+    assert wrong == []
+
+
 def test_jobs_never_touch_the_tensors_of_training() -> None:
     seen = {found.name for path in sources("core/jobs") for found in imports(path)}
     assert {name for name in seen if name.startswith("core.training")} <= JOBS_MAY_SEE

@@ -1,14 +1,213 @@
-"""The campus behind every map: grid, region outlines and names, faint training photos."""
+"""The outline of a cloud of photos: where a region lies, drawn from nothing but its photos."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pydeck as pdk
+from numpy.typing import ArrayLike
 
-from app.maps import context
+from app.maps import layers
 from app.maps.ground import Ground
-from app.theme import Palette
+from app.maps.layers import PIXELS
+from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
 from core.geo import Floats, LocalFrame
+
+KEPT_SHARE = 0.97
+
+
+def outline(position_m: ArrayLike) -> Floats:
+    """Convex hull `(k, 2)` of positions `(n, 2)`, without the few farthest from their median.
+
+    A single photo with a wrong label would otherwise stretch its region over the campus.
+    """
+    points = np.asarray(position_m, np.float64)
+    away = np.hypot(*(points - np.median(points, axis=0)).T)
+    return convex_hull(points[away <= np.quantile(away, KEPT_SHARE)])
+
+
+def convex_hull(points: ArrayLike) -> Floats:
+    """Corners `(k, 2)` of the convex hull, in order (Andrew's monotone chain, 1979).
+
+    Fewer than three corners where the points are one, or lie on a line.
+    """
+    ordered = np.unique(np.asarray(points, np.float64), axis=0)
+    if len(ordered) < 3:
+        return ordered
+    lower, upper = _chain(ordered), _chain(ordered[::-1])
+    return np.array(lower[:-1] + upper[:-1])
+
+
+def _chain(ordered: Floats) -> list[Floats]:
+    chain: list[Floats] = []
+    for point in ordered:
+        while len(chain) > 1 and _turn(chain[-2], chain[-1], point) <= 0:
+            chain.pop()
+        chain.append(point)
+    return chain
+
+
+def _turn(first: Floats, second: Floats, third: Floats) -> float:
+    """Twice the signed area of a triangle: positive where the path turns left."""
+    one, two = second - first, third - first
+    return float(one[0] * two[1] - one[1] * two[0])
+
+
+# What makes a blank ground readable: a metre grid, a scale bar, region outlines, faint photos.
+
+
+STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+LINES = 9
+MOST_FAINT = 4000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region as the map knows it.
+
+    Attributes:
+        region: Its id.
+        name: What is written on the map.
+        position_m: `(n, 2)` positions of its photos, at least one.
+    """
+
+    region: str
+    name: str
+    position_m: Floats
+
+    @property
+    def middle_m(self) -> Floats:
+        """Median position `(2,)`."""
+        return np.asarray(np.median(self.position_m, axis=0))
+
+
+def places(
+    position_m: ArrayLike, region: Sequence[str], names: Mapping[str, str], order: Sequence[str]
+) -> list[Place]:
+    """Group positions `(n, 2)` by region, in the given order; regions without photos are left out.
+
+    Args:
+        position_m: `(n, 2)` `[north_m, east_m]`.
+        region: Region id of each photo.
+        names: Display names; an id without one shows as it is.
+        order: All region ids.
+    """
+    points, which = np.asarray(position_m, np.float64), np.asarray(region, dtype=object)
+    groups = [(one, points[which == one]) for one in order]
+    return [Place(one, names.get(one, one), own) for one, own in groups if len(own)]
+
+
+def grid(ground: Ground, palette: Palette) -> list[pdk.Layer]:
+    """Faint lines every so many metres, and a bar in the south-west corner that says how many."""
+    south, west, north, east = ground.extent_m
+    step = grid_step_m(max(north - south, east - west))
+    reach = 3 * max(north - south, east - west)
+    ticks = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
+    middle = np.round(np.array([south + north, west + east]) / 2 / step) * step
+    # Lines that run east at every tick to the north, then lines that run north.
+    offset = np.concatenate([np.stack([ticks, 0 * ticks], 1), np.stack([0 * ticks, ticks], 1)])
+    along = np.repeat([[0.0, reach], [reach, 0.0]], len(ticks), axis=0)
+    start, end = middle + offset - along, middle + offset + along
+    # A little below the extent, where the view's margin keeps it clear of the regions.
+    low, text = south - 0.03 * (north - south), south - 0.01 * (north - south)
+    bar = np.array([[low, west], [low, west + step]])
+    return [
+        layers.segments(ground, "grid", start, end, palette.faint, opacity=0.16, width_px=1),
+        layers.segments(ground, "scale", bar[:1], bar[1:], palette.text, opacity=0.9, width_px=3),
+        layers.labels(ground, "scale-text", [[text, west + step / 2]], [f"{step:,} m"], palette),
+    ]  # fmt: skip
+
+
+def grid_step_m(extent_m: float) -> int:
+    """The smallest round step with at most `LINES` lines over an extent."""
+    return next((step for step in STEPS_M if extent_m / step <= LINES), STEPS_M[-1])
+
+
+def region_outlines(
+    ground: Ground,
+    regions: Sequence[Place],
+    palette: Palette,
+    *,
+    values: Mapping[str, float] | None = None,
+    worst: float = 1.0,
+) -> pdk.Layer:
+    """Filled outlines, a colour each, or coloured by a value.
+
+    Args:
+        ground: What they lie on.
+        regions: The regions.
+        palette: Colours of the reader's theme.
+        values: Region id -> value on the ramp; regions without one are grey.
+        worst: The value that gets the ramp's last colour.
+    """
+    data = []
+    for index, place in enumerate(regions):
+        hull = outline(place.position_m)
+        value = None if values is None else values.get(place.region)
+        if len(hull) > 2:
+            colour, opacity = _fill(index, value, values is not None, worst, palette)
+            data.append({"s": ground.places(hull), "c": [*colour, round(255 * opacity)],
+                         "l": [*colour, 170]})  # fmt: skip
+    shapes = pdk.Layer(
+        "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
+        stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
+    )  # fmt: skip
+    return shapes
+
+
+def region_labels(
+    ground: Ground,
+    regions: Sequence[Place],
+    palette: Palette,
+    values: Mapping[str, str] | None = None,
+) -> pdk.Layer:
+    """Names of the regions at their middles, above the values (region id -> words) if any."""
+    words = [
+        "\n".join([place.name, *([values[place.region]] if place.region in values else [])])
+        if values
+        else place.name
+        for place in regions
+    ]
+    middles = np.array([place.middle_m for place in regions]).reshape(-1, 2)
+    return layers.labels(ground, "region-names", middles, words, palette)
+
+
+def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk.Layer:
+    """Training photos as small grey dots behind everything else; of very many, every k-th.
+
+    They only show where people walked: more dots than pixels would cost megabytes and say no more.
+    """
+    places = np.asarray(position_m, np.float64)
+    step = -(-len(places) // MOST_FAINT)
+    return layers.points(
+        ground, "photos", places[:: max(step, 1)], palette.faint, opacity=0.4, radius_px=1.3
+    )
+
+
+def region_colours(order: Sequence[str]) -> dict[str, RGB]:
+    """A colour for every region id, from the fixed series, by its place in the order."""
+    return {region: region_colour(index) for index, region in enumerate(order)}
+
+
+def region_colour(index: int) -> RGB:
+    """A colour that stands out from both grounds; yellow fades on paper, grey means unimportant."""
+    return rgb(SERIES[:6][index % 6])
+
+
+def _fill(
+    index: int, value: float | None, by_value: bool, worst: float, palette: Palette
+) -> tuple[RGB, float]:
+    if value is not None:
+        return ramp(value / worst if worst > 0 else 0.0), 0.7
+    if by_value:
+        return rgba(palette.faint, 1.0)[:3], 0.15
+    return region_colour(index), 0.10
+
+
+# The campus behind every map: grid, region outlines and names, faint training photos.
+
+
+pass
 
 
 @dataclass(frozen=True)
@@ -50,15 +249,13 @@ class Backdrop:
             worst: The value that gets the ramp's last colour.
         """
         ground = self.ground()
-        outlines = context.region_outlines(
-            ground, self._places(), palette, values=values, worst=worst
-        )
-        dots = [context.faint_photos(ground, self.position_m, palette)] if faint else []
-        return [*context.grid(ground, palette), outlines, *dots]
+        outlines = region_outlines(ground, self._places(), palette, values=values, worst=worst)
+        dots = [faint_photos(ground, self.position_m, palette)] if faint else []
+        return [*grid(ground, palette), outlines, *dots]
 
     def names_layer(self, palette: Palette, words: Mapping[str, str] | None = None) -> pdk.Layer:
         """Names of the regions, above `words` by region id if any."""
-        return context.region_labels(self.ground(), self._places(), palette, words)
+        return region_labels(self.ground(), self._places(), palette, words)
 
-    def _places(self) -> list[context.Place]:
-        return context.places(self.position_m, self.region, self.names, self.order)
+    def _places(self) -> list[Place]:
+        return places(self.position_m, self.region, self.names, self.order)

@@ -1,11 +1,13 @@
 """From local metres to what deck.gl draws: degrees on Earth, or a plane where there are none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pydeck as pdk
 from numpy.typing import ArrayLike
 
+from app.theme import Palette
 from core.geo import LocalFrame
 
 # 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
@@ -71,3 +73,35 @@ class Ground:
         zoom = float(np.log2(METRES_PER_PIXEL * np.cos(np.deg2rad(y)) / scale))
         view = pdk.View("MapView", controller=True)
         return view, pdk.ViewState(longitude=x, latitude=y, zoom=round(zoom, 2), pitch=0, bearing=0)
+
+
+# Whole maps: what to lay over what, and the one place that decides about a background.
+
+
+# Shown as text, never as HTML: file names come from label files.
+TOOLTIP = {"text": "{t}"}
+
+
+def deck(
+    ground: Ground, layers: Sequence[pdk.Layer], palette: Palette, *, online: bool = False
+) -> pdk.Deck:
+    """A deck of layers, the first at the bottom.
+
+    Args:
+        ground: What they lie on.
+        layers: Layers with an id each.
+        palette: Decides between a light and a dark background where one is asked for.
+        online: Load tiles of a world map from basemaps.cartocdn.com. Never where positions are
+            planar metres, which no world map fits.
+    """
+    view, start = ground.view()
+    if online and not ground.planar:
+        style = "dark" if palette.mode == "dark" else "light"
+        return pdk.Deck(
+            list(layers), views=[view], initial_view_state=start, tooltip=TOOLTIP,
+            map_provider="carto", map_style=style,
+        )  # fmt: skip
+    # No `map_style` argument at all: even None makes the browser ask another host for one.
+    return pdk.Deck(
+        list(layers), views=[view], initial_view_state=start, tooltip=TOOLTIP, map_provider=None
+    )

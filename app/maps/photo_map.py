@@ -3,9 +3,8 @@
 import pydeck as pdk
 
 from app.maps import layers
-from app.maps.backdrop import Backdrop
-from app.maps.context import region_colours
-from app.maps.decks import deck
+from app.maps.backdrop import Backdrop, region_colours
+from app.maps.ground import deck
 from app.theme import Palette
 from core.dataset.labels import Dataset
 

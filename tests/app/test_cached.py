@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from app import cached, cached_audit
+from app import cache
 from core.dataset.repairs import Repair, now, write_repairs
 
 
@@ -14,12 +14,12 @@ from core.dataset.repairs import Repair, now, write_repairs
 def test_changed_labels_are_read_again(small_campus: Path, named: str) -> None:
     """A run may have been given the folder, or the label file in it."""
     path = small_campus / named
-    before = cached.dataset(path)
-    assert cached.dataset(path) is before
+    before = cache.dataset(path)
+    assert cache.dataset(path) is before
     labels = pd.read_csv(small_campus / "labels.csv")
     labels.loc[0, "angle"] = (labels.loc[0, "angle"] + 90.0) % 360.0
     labels.to_csv(small_campus / "labels.csv", index=False)
-    after = cached.dataset(path)
+    after = cache.dataset(path)
     assert (after.headings_deg != before.headings_deg).sum() == 1
 
 
@@ -52,19 +52,19 @@ def test_a_photo_that_is_put_back_is_read_again(
     campus = arranged(make_campus(tmp_path / "campus", spots=13))
     photo = sorted(campus.rglob("*.jpg"))[-1]
     photo.rename(tmp_path / "elsewhere.jpg")
-    data, rows = cached.dataset(campus), cached_audit.rows(campus)
+    data, rows = cache.dataset(campus), cache.label_rows(campus)
     assert data.excluded["reason"].tolist() == ["photo missing"]
     assert (rows.text["photo_fault"] != "").sum() == 1
     (tmp_path / "elsewhere.jpg").rename(photo)
-    after = cached.dataset(campus)
+    after = cache.dataset(campus)
     assert after.excluded.empty
-    assert (cached_audit.rows(campus).text["photo_fault"] == "").all()
-    assert cached.dataset(campus) is after
+    assert (cache.label_rows(campus).text["photo_fault"] == "").all()
+    assert cache.dataset(campus) is after
 
 
 def test_a_decision_about_labels_asks_for_no_other_audit(small_campus: Path) -> None:
     """It is stored beside the labels, and the audit goes by the label files alone."""
-    before, read = cached_audit.rows(small_campus), cached.dataset(small_campus)
+    before, read = cache.label_rows(small_campus), cache.dataset(small_campus)
     write_repairs(
         small_campus,
         [
@@ -81,5 +81,5 @@ def test_a_decision_about_labels_asks_for_no_other_audit(small_campus: Path) -> 
             )
         ],
     )
-    assert cached_audit.rows(small_campus) is before
-    assert cached.dataset(small_campus) is not read
+    assert cache.label_rows(small_campus) is before
+    assert cache.dataset(small_campus) is not read

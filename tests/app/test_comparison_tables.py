@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.comparison_tables import figures_table, forest_table, region_table, wins
-from app.figures.forest import forest
-from app.judged_models import Model, groups
+from app.figures.comparison import forest
+from app.runs.comparison import figures_table, forest_table, region_table, wins
+from app.runs.evaluated_models import Model, groups
 from app.theme import DARK, LIGHT, Palette
 from core.evaluation.compare import compare_all
 from core.evaluation.comparison import Compared

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cached, comparing
+from app import cache
+from app.runs import runs_page
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.evaluation.evaluate import evaluate
@@ -119,7 +120,7 @@ def with_two_runs(workspace_copy: Path) -> Path:
 def test_ticked_runs_become_the_picked_model(
     with_two_runs: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparing, "pick_runs", lambda runs, *_: list(runs))
+    monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
     app = open_page(with_two_runs, "runs")
     next(each for each in app.button if each.label == "Make it").click()
     app.run()
@@ -138,15 +139,15 @@ def test_runs_that_do_not_fit_are_told_so(
     path = with_two_runs / "runs" / "one" / "checkpoints" / "best" / "card.json"
     hashed = read_card(path.parent).split.hash
     path.write_text(path.read_text().replace(hashed, "f" * 64))
-    monkeypatch.setattr(comparing, "pick_runs", lambda runs, *_: list(runs))
+    monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
     app = open_page(with_two_runs, "runs")
     assert "These runs cannot answer together: member" in said(app)
     assert "Make it" not in {each.label for each in app.button}
 
 
 def test_its_training_photos_are_its_leads(joined_workspace: Path) -> None:
-    found = cached.gallery(joined_workspace / "checkpoints" / "both")
-    own = cached.gallery(joined_workspace / "checkpoints" / "both" / "members" / "left")
+    found = cache.gallery(joined_workspace / "checkpoints" / "both")
+    own = cache.gallery(joined_workspace / "checkpoints" / "both" / "members" / "left")
     assert found is not None
     assert own is not None
     assert found.photo_ids == own.photo_ids

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from app.figures.regions import region_counts, region_errors, region_probabilities
-from app.figures.roses import heading_rose, sector_counts
+from app.figures.regions import (
+    heading_rose,
+    region_counts,
+    region_errors,
+    region_probabilities,
+    sector_counts,
+)
 from app.theme import DARK, LIGHT, Palette, css, ramp, rgb, rgba
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.figures.baselines import baseline_bars
+from app.figures.comparison import baseline_bars
 from app.figures.confusion import confusion_counts, confusion_matrix
 from app.figures.curves import curve
 from app.figures.errors import (

@@ -34,7 +34,7 @@ def _form_script(shown: dict[str, object]) -> None:
 
     import streamlit as st
 
-    from app.forms import FormPlan, config_form
+    from app.widgets.forms import FormPlan, config_form
 
     spec = importlib.util.spec_from_file_location("forms_job", shown["file"])
     assert spec is not None

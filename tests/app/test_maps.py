@@ -6,11 +6,10 @@ import pandas as pd
 import pydeck as pdk
 import pytest
 
-from app.maps import context, hulls, layers
+from app.evaluate.outcome_map import outcome_deck, region_error_deck
+from app.maps import backdrop, layers
 from app.maps.backdrop import Backdrop
-from app.maps.decks import deck
-from app.maps.ground import Ground
-from app.maps.outcome_map import outcome_deck, region_error_deck
+from app.maps.ground import Ground, deck
 from app.theme import DARK, LIGHT
 from core.geo import CoordinateFrame, LocalFrame
 
@@ -54,7 +53,7 @@ def test_a_plane_points_up() -> None:
 
 @pytest.mark.parametrize("frame", [DEGREES, PLANE])
 def test_no_map_names_another_host_unless_asked(frame: LocalFrame) -> None:
-    made = json.loads(deck(ground(frame), context.grid(ground(frame), LIGHT), LIGHT).to_json())
+    made = json.loads(deck(ground(frame), backdrop.grid(ground(frame), LIGHT), LIGHT).to_json())
     assert made["mapStyle"] == UNNAMED
     assert made.get("mapProvider") is None
     assert "http" not in json.dumps(made)
@@ -107,20 +106,20 @@ def test_every_letter_of_a_region_name_is_drawn() -> None:
 
 def test_hull_of_a_square_leaves_out_the_middle() -> None:
     points = [[0, 0], [0, 2], [2, 0], [2, 2], [1, 1], [1, 0]]
-    assert {tuple(corner) for corner in hulls.convex_hull(points)} == {
+    assert {tuple(corner) for corner in backdrop.convex_hull(points)} == {
         (0, 0), (0, 2), (2, 0), (2, 2),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("points", [[[1, 1]], [[1, 1], [1, 1]], [[0, 0], [1, 1], [2, 2]]])
 def test_hull_of_too_little_is_no_area(points: list[list[float]]) -> None:
-    assert len(hulls.convex_hull(points)) < 3
+    assert len(backdrop.convex_hull(points)) < 3
 
 
 def test_one_wrong_label_does_not_stretch_a_region() -> None:
     rng = np.random.default_rng(1)
     cloud = np.vstack([rng.normal(0, 10, (60, 2)), [[5000.0, 0.0]]])
-    assert np.abs(hulls.outline(cloud)).max() < 60
+    assert np.abs(backdrop.outline(cloud)).max() < 60
 
 
 def test_a_ground_is_not_stretched_by_one_wrong_label_either() -> None:
@@ -130,14 +129,14 @@ def test_a_ground_is_not_stretched_by_one_wrong_label_either() -> None:
 
 
 def test_regions_keep_their_colours_when_others_are_filtered_away() -> None:
-    colours = context.region_colours(["1", "2", "10"])
-    assert colours["10"] == context.region_colours(["1", "2", "10", "11"])["10"]
+    colours = backdrop.region_colours(["1", "2", "10"])
+    assert colours["10"] == backdrop.region_colours(["1", "2", "10", "11"])["10"]
 
 
 def test_grid_has_few_round_steps() -> None:
-    assert context.grid_step_m(430) == 50
-    assert context.grid_step_m(4000) == 500
-    assert context.grid_step_m(10) == 10
+    assert backdrop.grid_step_m(430) == 50
+    assert backdrop.grid_step_m(4000) == 500
+    assert backdrop.grid_step_m(10) == 10
 
 
 @pytest.fixture
@@ -194,6 +193,6 @@ def test_region_errors_are_written_and_coloured_by_their_median(
 
 def test_a_backdrop_of_very_many_photos_stays_small() -> None:
     places = np.random.default_rng(4).normal(0, 100, (11_203, 2))
-    layer = context.faint_photos(ground(), places, LIGHT)
-    assert 3000 < len(drawn(layer)) <= context.MOST_FAINT
-    assert len(drawn(context.faint_photos(ground(), places[:50], LIGHT))) == 50
+    layer = backdrop.faint_photos(ground(), places, LIGHT)
+    assert 3000 < len(drawn(layer)) <= backdrop.MOST_FAINT
+    assert len(drawn(backdrop.faint_photos(ground(), places[:50], LIGHT))) == 50

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from app import training
+from app.train import train_form
 from core.model.card import read_card, write_card
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
@@ -43,7 +43,7 @@ def started(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> list[Train
         begun.append(config)
         return write_run(workspace_copy, "tiny-1", "running").path
 
-    monkeypatch.setattr(training, "enqueue", enqueue)
+    monkeypatch.setattr(train_form, "enqueue", enqueue)
     return begun
 
 
@@ -79,7 +79,7 @@ def test_a_first_answer_without_training_is_queued_like_any_run(
 def test_a_wrong_option_is_refused_beside_its_field(
     full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "enqueue", lambda *_, **__: pytest.fail("it must not start"))
+    monkeypatch.setattr(train_form, "enqueue", lambda *_, **__: pytest.fail("it must not start"))
     app = open_page(full_workspace, "train")
     app.number_input(key="train_split_fold").set_value(9)
     button(app, "Start training").click()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import queue_line, queue_view, run_actions, training
+from app import layout
+from app.train import queue_view, train_form, watch
 from core.crossval.enqueue import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.jobs.job import read_job
@@ -25,7 +26,7 @@ Place = tuple[Path, list[Path]]
 def place(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A workspace, and the folders of runs for which somebody asked for a runner; none starts."""
     asked: list[Path] = []
-    for module in (queue_line, queue_view, run_actions, training):
+    for module in (layout, queue_view, watch, train_form):
         monkeypatch.setattr(module, "ensure_runner", asked.append)
     return workspace_copy, asked
 
@@ -215,7 +216,7 @@ def test_a_wrong_address_of_a_cluster_is_refused_beside_it(
 ) -> None:
     app = on_address(place[0], open_page, "nowhere")
     assert not app.exception
-    assert "no address of a Ray cluster" in app.error[0].value
+    assert "not the address of a Ray cluster" in app.error[0].value
     assert order(place[0]) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.queue_state import Entry, look, options_of
+from app.train.queue_state import Entry, look, options_of
 from core.crossval.enqueue import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.jobs.queue import cancel, enqueue, move

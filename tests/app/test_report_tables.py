@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from app import report_tables, runs_table
-from app.durations import spoken
-from app.learning import best_event, fine_tuning_begins
+from app.evaluate import report_tables
+from app.runs import runs_table
+from app.train.history import best_event, fine_tuning_begins
+from app.wording import spoken
 from core.jobs.causes import plain_cause
 from core.jobs.summary import RunSummary
 from core.training.schema import TrainConfig

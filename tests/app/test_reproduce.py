@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.gpu_line import lines
-from app.reproduce import facts, recipe
+from app.train.compute_target import lines
+from app.train.reproduce import facts, recipe
 from core.jobs.gpus import Gpu
 from core.training.schema import TrainConfig
 

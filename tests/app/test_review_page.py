@@ -12,10 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
-from app.maps.review_map import review_deck
-from app.review_queue import Wanted, after, place_of, waiting
-from app.review_scene import Scene, row_of, scene_of
-from app.review_values import checked
+from app.data.review.actions import checked
+from app.data.review.queue import Wanted, after, place_of, waiting
+from app.data.review.scene import Scene, review_deck, row_of, scene_of
 from app.theme import LIGHT
 from core.audit.findings import Column, Finding
 from core.audit.review import Reviewed, key_of

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import comparing, crossval_view
+from app.runs import crossval, runs_page
 from core.files import write_json
 from core.jobs.notes import Notes, read_notes, write_notes
 from tests.app.page_text import said
@@ -44,7 +44,7 @@ def judge(root: Path, home: str, split_hash: str = "a" * 64, shift_m: float = 0.
 @pytest.fixture
 def all_ticked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test kit cannot click into a table: every listed run counts as ticked."""
-    monkeypatch.setattr(comparing, "pick_runs", lambda runs, *_: list(runs))
+    monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
 
 
 def test_runs_are_listed_with_the_options_that_differ_and_the_newest_chosen(
@@ -169,7 +169,7 @@ def test_cross_validations_have_their_own_section(
     assert table.loc["cv-a", "Median error (m)"] == expected
     assert table.loc["cv-a", "Folds done"] == "3 of 3"
     assert app.dataframe[1].value["n"].sum() == report["pooled"]["n"], "regions of all photos"
-    monkeypatch.setattr(crossval_view, "pick", list)
+    monkeypatch.setattr(crossval, "pick", list)
     app = open_page(tmp_path, "runs")
     assert not app.exception
     assert "cv-a and cv-b are not distinguishable" in app.info[0].value

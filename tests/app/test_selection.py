@@ -126,7 +126,7 @@ def _script() -> None:
     import pandas as pd
     import streamlit as st
 
-    from app import selection
+    from app.widgets import selection
 
     table = pd.DataFrame({"trial": st.session_state.get("order", ["0", "1", "2"])})
     st.write("/".join(selection.ticked("trials", table, table["trial"].tolist(), multi=True)))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from app.audit import split_facts
+from app.data.browse import split_facts
 from core.dataset.protocols import make_split
 from tests.dataset.plane import dataset_of
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.durations import roughly
-from app.time_left import Pace, likeness, pace, paces, seconds_left
+from app.train.eta import Pace, likeness, pace, paces, seconds_left
+from app.wording import roughly
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus, own_status
 

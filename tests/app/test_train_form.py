@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import train_form
-from app.forms import as_held, read_list
+from app.train import train_form
+from app.widgets.forms import as_held, read_list
 from core.options import nested, options
 from core.training.schema import TrainConfig
 

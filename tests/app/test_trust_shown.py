@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import sureness
+from app.evaluate.report_view import coverage_table
 from app.figures.coverage import coverage_overall, coverage_regions
 from app.maps.ground import Ground
-from app.maps.trust_layers import WEDGE_M, radius_layer, region_layers, wedge_corners
+from app.maps.layers import WEDGE_M, radius_layer, region_layers, wedge_corners
+from app.predict import results
 from app.theme import LIGHT
-from app.trust_view import coverage_table
 from core.calibration.some import Some
 from core.geo import CoordinateFrame, LocalFrame
 from core.trust.applied import Trust, apply
@@ -53,7 +53,7 @@ def test_a_two_minded_photo_is_drawn_as_two_islands(trust: Trust) -> None:
     wide, narrow = region_layers(ground, trust, 0, LIGHT)
     assert (wide.id, narrow.id) == ("region-90", "region-50")
     assert len(drawn(wide)) == 2
-    assert "2 places" in sureness.how_sure(trust, 0)
+    assert "2 places" in results.how_sure(trust, 0)
 
 
 def test_a_wedge_opens_to_both_sides_of_the_heading() -> None:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.figures import tuning as figures
 from app.theme import DARK, LIGHT, Palette
-from app.tune_form import as_text, read_space
+from app.tune.tune_form import as_text, read_space
 from core.errors import ConfigError
 from core.jobs.job import read_job
 from core.model.schema import ModelConfig
@@ -93,7 +93,7 @@ def test_one_click_hands_the_best_options_to_the_train_page(
 def test_a_search_is_put_into_the_queue(
     workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.tuning_view.ensure_runner", lambda root: None)
+    monkeypatch.setattr("app.tune.search.ensure_runner", lambda root: None)
     app = open_page(workspace_copy, "tune")
     app.text_area[0].set_value("stage2.lr_heads = 1e-4..1e-2 log").run()
     button = next(each for each in app.button if each.label == "Start the search")

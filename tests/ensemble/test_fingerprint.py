@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import cached
+from app import cache
 from app.photo import Photo
 from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
@@ -203,10 +203,10 @@ def test_signals_that_a_calibration_misses_are_named(checkpoint: Path, campus: P
 def test_the_page_asks_again_when_a_member_changed(ensemble: Path, campus: Path) -> None:
     content = next((campus / "images").iterdir()).read_bytes()
     photo = Photo("a.jpg", content)
-    before = cached.prediction(ensemble, photo)
-    assert cached.prediction(ensemble, photo) is before
+    before = cache.prediction(ensemble, photo)
+    assert cache.prediction(ensemble, photo) is before
     # The members' own calibrations are shown too.
     (ensemble / "members" / "a" / FILE).unlink()
-    after = cached.prediction(ensemble, photo)
+    after = cache.prediction(ensemble, photo)
     assert before.members[0].trust is not None
     assert after.members[0].trust is None

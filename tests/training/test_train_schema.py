@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from app.train_form import FIRST
+from app.train.train_form import FIRST
 from core.options import different, options, removed_values
 from core.training.schema import SplitConfig, Stage1Config, Stage2Config, TrainConfig
 

@@ -1,0 +1,403 @@
+"""Every cache of the app: thin wrappers over core, keyed by paths and by when the files changed.
+
+What is cached as a resource is shared by all sessions and never changed. Heavy packages are
+imported inside the functions, so that the first page shows at once.
+"""
+
+import gc
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from app.photo import Photo
+from app.workspace import run_of
+from core.audit.schema import AuditConfig
+from core.dataset.labels import Dataset, read_dataset
+from core.dataset.layout import dataset_folder, dataset_state
+from core.dataset.repairs import REPAIRS_FILE
+from core.errors import CheckpointError, SplitError
+from core.evaluation.schema import CompareConfig
+from core.model.card import Card, read_card
+from core.model.ensemble_card import MEMBERS
+
+if TYPE_CHECKING:
+    from core.audit.rows import LabelRows
+    from core.audit.run import Audit, Progress
+    from core.dataset.splits import Split
+    from core.evaluation.comparison import Compared
+    from core.inference.prediction import Prediction
+    from core.inference.predictor import Predictor
+    from core.refine.gallery import Gallery
+    from core.tuning.reading import StudyView
+
+
+REPORT_KEYS = {"n", "region", "position", "heading", "per_region", "baselines", "split", "leak"}
+TABLE_COLUMNS = {
+    "filename", "true_region", "region", "region_probability", "error_m", "error_refined_m",
+    "true_angle", "angle", "angle_refined", "heading_error_deg", "heading_error_refined_deg",
+    "photo_id", "true_north_m", "true_east_m", "north_m", "east_m", "north_refined_m",
+    "east_refined_m",
+}  # fmt: skip
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def stamp(*files: Path) -> Stamp:
+    """Name, time of change and size of files: a key that changes when any of them does."""
+    found = [(file, file.stat()) for file in files if file.exists()]
+    return tuple((str(file), state.st_mtime_ns, state.st_size) for file, state in found)
+
+
+def dataset(folder: Path) -> Dataset:
+    """The labelled photos of a folder; one copy for all sessions, read again when a file changes.
+
+    A run may have been given one label file in place of the folder.
+
+    Raises:
+        LabelError, FrameError: As `read_dataset`.
+    """
+    return _dataset(folder, _state(folder))
+
+
+def split(folder: Path, protocol: str, seed: int) -> "Split":
+    """A named split of a data set; fold 0 of `region`, which exists as folds only.
+
+    Raises:
+        LabelError, FrameError: As `read_dataset`.
+        SplitError: The protocol does not fit the data set.
+    """
+    return _split(dataset(folder), folder, _state(folder), protocol, seed)
+
+
+def _state(folder: Path) -> Stamp:
+    return (*dataset_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
+
+
+def card(folder: Path) -> Card:
+    """The card of a checkpoint; no weights are read.
+
+    Raises:
+        CheckpointError: As `read_card`.
+    """
+    return _card(folder, stamp(folder / "card.json"))
+
+
+def predictor(folder: Path) -> "Predictor":
+    """The loaded model of a checkpoint: one copy for all sessions, two at most in memory.
+
+    Raises:
+        CheckpointError: As `load_predictor`.
+    """
+    settle_imports()
+    files = (*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("members/*/*"))
+    return _predictor(folder, stamp(*sorted(files)))
+
+
+def prediction(
+    folder: Path,
+    photo: Photo,
+    known_region: str | None = None,
+    known_heading_deg: float | None = None,
+) -> "Prediction":
+    """What a checkpoint says about one photo, keyed by its files and by the photo's content.
+
+    Raises:
+        ImageError: The photo cannot be read.
+        CheckpointError: As `predictor`.
+    """
+    model = predictor(folder)
+    key = (model.fingerprint, photo.name, photo.digest)
+    return _prediction(model, photo, key, known_region, known_heading_deg)
+
+
+def checkpoint_split(folder: Path) -> "Split | None":
+    """The split that a checkpoint was trained on, where it is stored and whole."""
+    return _checkpoint_split(folder, stamp(folder / "split.json"))
+
+
+def gallery(folder: Path) -> "Gallery | None":
+    """The training photos of a checkpoint, without its network; None where it has none.
+
+    An ensemble's are those of the member that speaks for it.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    about = card(folder).ensemble
+    folder = folder if about is None else folder / MEMBERS / about.lead
+    return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """`report.json` of an evaluation; shared, never changed.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    return _report(folder / "report.json", stamp(folder / "report.json"))
+
+
+def predictions(folder: Path) -> pd.DataFrame:
+    """`predictions.csv` of an evaluation: one row a photo, regions as text; shared, never changed.
+
+    Raises:
+        CheckpointError: It cannot be read, or lacks columns.
+    """
+    return _predictions(folder / "predictions.csv", stamp(folder / "predictions.csv"))
+
+
+def checkpoint_title(folder: Path) -> str:
+    """How a picker names a checkpoint: a broken one is named as such, not left out."""
+    run = run_of(folder)
+    name = folder.name if run is None else f"run {run.name}"
+    try:
+        about = card(folder).ensemble
+    except CheckpointError:
+        return f"{name} (cannot be read)"
+    return name if about is None else f"{name} (ensemble of {len(about.members)})"
+
+
+def thumbnail(path: Path, side: int) -> bytes:
+    """A photo as a JPEG whose longer side is `side` pixels at most, upright, without EXIF.
+
+    Raises:
+        ImageError: The photo cannot be read.
+    """
+    return _thumbnail(path, stamp(path), side)
+
+
+@st.cache_data(max_entries=2048, show_spinner=False)
+def demo_photo(seed: int, filename: str) -> bytes:
+    """A photo of the demo campus as JPEG, rendered when it is asked for (about 50 ms)."""
+    from core.demo.photo import photo_index, photo_jpeg
+
+    return photo_jpeg(seed, photo_index(filename))
+
+
+@st.cache_resource(show_spinner=False)
+def settle_imports() -> None:
+    """Import what predictions need, once, and take it out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run of a page; with torch and timm in sight that takes
+    350 ms a click, frozen it takes none (streamlit#8977).
+    """
+    import core.inference.predictor  # noqa: F401 - for its imports
+
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the labels …")
+def _dataset(folder: Path, key: Stamp) -> Dataset:
+    return read_dataset(folder)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
+def _split(_data: Dataset, folder: Path, key: Stamp, protocol: str, seed: int) -> "Split":
+    from core.dataset.protocols import make_split
+
+    if protocol == "region":
+        return make_split(_data, "region", seed, fold=0, folds=min(5, len(_data.regions)))
+    return make_split(_data, protocol, seed)  # type: ignore[arg-type]
+
+
+@st.cache_resource(
+    max_entries=2, show_spinner="Loading the model (the first time takes some seconds) …"
+)
+def _predictor(folder: Path, key: Stamp) -> "Predictor":
+    from core.inference.loading import load_predictor
+
+    return load_predictor(folder)
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _prediction(
+    _model: "Predictor",
+    _photo: Photo,
+    key: tuple[Any, ...],
+    known_region: str | None,
+    known_heading_deg: float | None,
+) -> "Prediction":
+    pixels = _model.decode(_photo.content, _photo.name)
+    return _model.predict_photos(pixels[None], [_photo.name], known_region, known_heading_deg)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
+    from core.dataset.splits import Split
+
+    try:
+        return Split.read(folder / "split.json")
+    except SplitError:
+        return None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
+    from core.refine.gallery import Gallery, has_gallery
+
+    return Gallery.load(folder) if has_gallery(folder) else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _report(path: Path, key: Stamp) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
+    if not isinstance(content, dict) or not content.keys() >= REPORT_KEYS:
+        raise CheckpointError(f"{path} lacks {sorted(REPORT_KEYS)}: evaluate again")
+    return content
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _predictions(path: Path, key: Stamp) -> pd.DataFrame:
+    text = {"true_region": str, "region": str, "filename": str, "photo_id": str}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
+    missing = sorted(TABLE_COLUMNS - set(table.columns))
+    if missing:
+        raise CheckpointError(f"{path} lacks columns {missing}: evaluate again")
+    return table
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _card(folder: Path, key: Stamp) -> Card:
+    return read_card(folder)
+
+
+@st.cache_data(max_entries=2048, show_spinner=False)
+def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
+    from app.photo import jpeg
+    from core.dataset.decode import decode_display
+
+    return jpeg(decode_display(path, max_side=side))
+
+
+def study(folder: Path) -> "StudyView":
+    """A search and its trials; read again with every trial, and every heartbeat of the search."""
+    return _study(folder, stamp(*(folder / name for name in ("journal.log", "status.json"))))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _study(folder: Path, key: Stamp) -> "StudyView":
+    from core.tuning.reading import read_study
+
+    return read_study(folder)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def importances(folder: Path, finished: int) -> dict[str, float]:
+    """How much each option of a search matters, after that many finished trials."""
+    from core.tuning import reading
+
+    return reading.importances(folder)
+
+
+# The cache of audits: one for each state of the label files, shared by all sessions.
+#
+# The findings go by the label files, which no repair changes, so `repairs.csv` is no part of the
+# key: a decision would otherwise ask for another audit.
+
+
+@dataclass
+class _AuditPlace:
+    """Where the audit of one state of a data set is kept once it has been made."""
+
+    made: "Audit | None" = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def known_audit(source: Path, photos: bool) -> "Audit | None":
+    """The audit of a data set (a folder or a CSV file) as it is now; None where none was made."""
+    return _audit_place(source, dataset_state(source), photos).made
+
+
+def make_audit(
+    source: Path, photos: bool, progress: "Progress", photo_progress: "Progress"
+) -> "Audit":
+    """Make the audit; whoever asks for the same meanwhile waits for it.
+
+    Args:
+        source: A folder, or one CSV file.
+        photos: Whether to look at the photos too.
+        progress: Called with `(checks done, checks in all)`.
+        photo_progress: Called with `(photos read, photos in all)`.
+
+    Raises:
+        LabelError: As `core.audit.run.audit`.
+    """
+    from core.audit import run
+
+    place = _audit_place(source, dataset_state(source), photos)
+    with place.lock:
+        if place.made is None:
+            config = AuditConfig(dataset=source, photos=photos)
+            place.made = run.audit(config, progress=progress, photo_progress=photo_progress)
+        return place.made
+
+
+def label_rows(source: Path) -> "LabelRows":
+    """The label rows as the files have them; one copy for all sessions.
+
+    Raises:
+        LabelError: As `read_rows`.
+    """
+    return _label_rows(source, dataset_state(source))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _audit_place(source: Path, key: Stamp, photos: bool) -> _AuditPlace:
+    # Elements drawn while a cached function runs would be drawn again whenever it is asked, so the
+    # audit with its progress bar runs outside of this one.
+    return _AuditPlace()
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the labels …")
+def _label_rows(source: Path, key: Stamp) -> "LabelRows":
+    from core.audit.rows import read_rows
+
+    return read_rows(source)
+
+
+# The cache of comparisons: half a second a pair, asked for again at every click.
+
+
+_FILES = ("report.json", "crossval.json", "predictions.csv")
+
+
+def comparison(
+    models: Mapping[str, Path], config: CompareConfig, *, pooled: bool = False
+) -> "Compared":
+    """Models against the first of them, by the photos of their reports; shared, never changed.
+
+    Args:
+        models: Folders of reports by name; of cross-validations where `pooled`.
+        config: How they are compared.
+        pooled: Whether these are cross-validations.
+
+    Raises:
+        ConfigError: As `core.evaluation.compare.compare_all`.
+    """
+    files = stamp(*(folder / name for folder in models.values() for name in _FILES))
+    return _comparison(models, config, pooled, (files, tuple(models), config.model_dump_json()))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing photo by photo …")
+def _comparison(
+    _models: Mapping[str, Path], _config: CompareConfig, pooled: bool, key: tuple[Any, ...]
+) -> "Compared":
+    from core.crossval.judged import read_pooled
+    from core.evaluation.compare import compare_all
+    from core.evaluation.judged import read_judged
+
+    if pooled:
+        return compare_all([read_pooled(folder) for folder in _models.values()], _config)
+    return compare_all([read_judged(path, name) for name, path in _models.items()], _config)

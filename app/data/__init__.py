@@ -1,0 +1,1 @@
+"""The Data page: labelled photos, what is known of them, and the review of their labels."""

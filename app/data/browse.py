@@ -1,0 +1,142 @@
+"""What there is to know about a data set before trusting it: sizes, notes, parts, leaks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, wording
+from app.widgets import selection
+from core.dataset.labels import Dataset
+from core.dataset.leak import leak_shares
+from core.dataset.splits import PARTS, Split
+from core.errors import ImageError
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """A split in figures.
+
+    Attributes:
+        counts: Part -> region (display name) -> photos.
+        sizes: Part -> photos; with the buffer, where the split has one.
+        leak: Radius in words -> share of test photos with a training photo that near.
+    """
+
+    counts: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    leak: dict[str, float]
+
+
+def region_names(data: Dataset) -> dict[str, str]:
+    """Display name of every region, its id where it has none."""
+    return {region: data.campus.region_names.get(region, region) for region in data.regions}
+
+
+def region_sizes(data: Dataset) -> dict[str, dict[str, int]]:
+    """Photos of each region by display name, as one part, in the regions' stable order."""
+    counts = data.table["region"].value_counts()
+    return {"photos": {name: int(counts[one]) for one, name in region_names(data).items()}}
+
+
+def facts(data: Dataset) -> dict[str, str]:
+    """The first figures of a data set, in words."""
+    south_west, north_east = _extent(data)
+    low, high = north_east - south_west
+    return {
+        "Photos": f"{len(data):,}",
+        "Left out": f"{len(data.excluded):,}",
+        "Regions": f"{len(data.regions)}",
+        "Extent": f"{low:,.0f} m × {high:,.0f} m",
+        "Coordinates": data.campus.frame.kind.replace("_", " "),
+    }
+
+
+def split_facts(data: Dataset, split: Split) -> SplitFacts:
+    """Count a split's parts and measure how near its test photos are to training photos."""
+    every = {part: split.rows(data, part) for part in PARTS}
+    rows = {part: own for part, own in every.items() if len(own)}
+    names = region_names(data)
+    named = data.table["region"].map(names)
+    counts = {
+        str(part): {name: int((named.iloc[own] == name).sum()) for name in names.values()}
+        for part, own in rows.items()
+    }
+    metres = data.local_frame().to_metres(data.positions)
+    shares = leak_shares(metres[rows["test"]], metres[rows["train"]])
+    leak = {key.removeprefix("within_").replace("m", " m"): share for key, share in shares.items()}
+    sizes = {str(part): len(own) for part, own in rows.items()}
+    left_out = len(split.rows(data, "buffer"))
+    return SplitFacts(counts, sizes | ({"left out": left_out} if left_out else {}), leak)
+
+
+def photo_rows(data: Dataset, region: str | None, words: str) -> pd.DataFrame:
+    """Photos of a region (None: of all) whose file name contains `words`."""
+    table = data.table
+    if region is not None:
+        table = table[table["region"] == region]
+    if words:
+        table = table[table["photo_id"].str.contains(words, case=False, regex=False)]
+    return table
+
+
+def _extent(data: Dataset) -> tuple[pd.Series, pd.Series]:
+    # Quantiles, because one label with a lost digit would stretch the campus over the continent.
+    metres = pd.DataFrame(data.local_frame().to_metres(data.positions))
+    return metres.quantile(0.005), metres.quantile(0.995)
+
+
+# A grid of photos, page by page, and one photo with its labels.
+
+
+COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
+
+
+def row_of(data: Dataset, photo_id: str) -> int | None:
+    """Row of a photo, or None."""
+    found = data.table.index[data.table["photo_id"] == photo_id]
+    return int(found[0]) if len(found) else None
+
+
+def grid(page: str, table: pd.DataFrame) -> None:
+    """Show photos in pages of 24; the name below a photo chooses it."""
+    if table.empty:
+        st.info("No photo fits: widen the region or the name.")
+        return
+    pages = -(-len(table) // PAGE_SIZE)
+    number = st.pagination(pages, key=f"{page}_page") if pages > 1 else 1
+    shown = table.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    for start in range(0, len(shown), COLUMNS):
+        for cell, photo in zip(
+            st.columns(COLUMNS), shown.iloc[start : start + COLUMNS].itertuples(), strict=False
+        ):
+            with cell:
+                _cell(page, photo.photo_id, photo.filename, Path(photo.path))
+
+
+def card(data: Dataset, row: int) -> None:
+    """One photo with its labels."""
+    photo = data.table.loc[row]
+    name = data.campus.region_names.get(photo["region"], photo["region"])
+    _picture(Path(photo["path"]), 640)
+    st.markdown(f"**{name}**, facing {photo['heading_deg']:.0f}°")
+    facts = [f"`{photo['photo_id']}`", wording.position(data.positions[row], data.campus.frame)]
+    if photo["timestamp"]:
+        facts.append(f"taken at {photo['timestamp']}")
+    st.caption("  \n".join(facts))
+
+
+def _cell(page: str, photo_id: str, filename: str, path: Path) -> None:
+    _picture(path, SIDE_PX)
+    st.button(
+        filename, key=f"{page}_{photo_id}", type="tertiary", on_click=selection.choose,
+        args=(page, photo_id), help="Show this photo on the map",
+    )  # fmt: skip
+
+
+def _picture(path: Path, side: int) -> None:
+    try:
+        st.image(cache.thumbnail(path, side), width="stretch")
+    except ImageError as error:
+        st.error(str(error))

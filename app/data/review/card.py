@@ -1,0 +1,160 @@
+"""One finding with its photo, its place on the map, and the buttons that decide about it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from app import cache, theme
+from app.data.review import actions
+from app.data.review.actions import known_regions
+from app.data.review.queue import WHOLE_PHOTO, after
+from app.data.review.scene import Scene, own_colours, review_deck, row_of, scene_of
+from app.widgets import pickers
+from app.widgets.messages import legend
+from core.audit.findings import Finding
+from core.audit.review import Reviewed
+from core.audit.rows import LabelRows
+from core.audit.run import all_kinds
+from core.dataset.repairs import Key
+from core.errors import ImageError
+
+PHOTO_PX, MAP_PX = 720, 440
+HINTS = {
+    "angle": "Degrees clockwise from north, from 0 to less than 360",
+    "position": "Latitude and longitude in the numbers of the label file, with a blank between",
+    "timestamp": "Such as 15:03",
+    "Region_ID": "One of the regions of the label file",
+}
+# Streamlit keeps R for itself.
+ACCEPT, REJECT, NEXT, UNDO = "A", "X", "N", "U"
+
+
+def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bool) -> None:
+    """Draw the finding at a place of the queue.
+
+    Args:
+        queue: What waits for a decision.
+        place: Which of them.
+        rows: The label rows of the data set.
+        undoable: Whether any decision could be taken back.
+    """
+    finding = queue[place].finding
+    st.caption(f"Finding {place + 1:,} of {len(queue):,} undecided, the surest first")
+    row, following = row_of(rows, finding), after(queue, place)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _words(finding)
+    with right:
+        new = str(_field(rows, finding) or "").strip()
+        with st.container(horizontal=True, key="review_buttons"):
+            _decide_buttons(rows, row, finding, new, following)
+            st.button(
+                "Next", key="review_next", shortcut=NEXT, on_click=actions.go_to,
+                args=(following,), disabled=following is None, help="Decide about this one later",
+            )  # fmt: skip
+            undo_button(rows.root, undoable)
+        if not finding.labels:
+            st.caption(
+                "This is about no single label row, so nothing can be replaced: mend the files, or "
+                "reject it."
+            )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _photo(rows, row, finding)
+    with right:
+        _map(scene_of(rows, finding, new))
+
+
+def _decide_buttons(
+    rows: LabelRows, row: int | None, finding: Finding, new: str, following: Key | None
+) -> None:
+    reader = _reader(finding)
+    st.button(
+        "Accept" if new else "Leave the photo out", key="review_accept", type="primary",
+        shortcut=ACCEPT, on_click=actions.settle, disabled=not finding.labels,
+        args=(rows.root, finding, "accepted", following, reader, (rows, row)),
+    )  # fmt: skip
+    st.button(
+        "Reject", key="review_reject", shortcut=REJECT, on_click=actions.settle,
+        args=(rows.root, finding, "rejected", following, reader, (rows, row)),
+        help="The label is right, or stays as it is",
+    )  # fmt: skip
+
+
+def undo_button(folder: Path, undoable: bool) -> None:
+    """Draw the button that takes the last decision back; it stays when the queue is empty."""
+    st.button(
+        "Undo", key="review_undo", shortcut=UNDO, on_click=actions.undo, args=(folder,),
+        disabled=not undoable, help="Take the last decision back",
+    )  # fmt: skip
+
+
+def _words(finding: Finding) -> None:
+    meaning = all_kinds().get(finding.finding, "")
+    st.markdown(f"**{finding.finding}**, score {finding.score:.2f}: {meaning}")
+    st.text(finding.evidence)
+    where = f"`{finding.filename}`" + (f" in `{finding.labels}`" if finding.labels else "")
+    st.caption(where)
+    if finding.column:
+        st.markdown(f"{finding.column} in the file: `{finding.value or ' '}`")
+
+
+def _field(rows: LabelRows, finding: Finding) -> str | None:
+    """The new value, which a person may correct; the proposal at first."""
+    if finding.column in WHOLE_PHOTO or not finding.labels:
+        return finding.proposal
+    key = _key(finding)
+    helping = "Empty: accepting leaves the photo out."
+    if finding.column == "Region_ID":
+        known = list(known_regions(rows))
+        index = known.index(finding.proposal) if finding.proposal in known else None
+        return st.selectbox("New value", known, index, key=key, placeholder="Leave the photo out",
+                            help=helping)  # fmt: skip
+    hint = HINTS.get(finding.column, "A number, as the label file writes it")
+    return st.text_input("New value", finding.proposal, key=key, placeholder=hint, help=helping)
+
+
+def _reader(finding: Finding) -> Callable[[], str]:
+    """Give what stands in the field when a button is pressed, which may be newer than the page."""
+    key = _key(finding)
+    return lambda: str(st.session_state.get(key, finding.proposal) or "")
+
+
+def _key(finding: Finding) -> str:
+    about = (finding.labels, finding.filename, finding.finding, finding.column, finding.value)
+    return "review_new_" + "\t".join(about)
+
+
+def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
+    path = str(rows.text["path"].iat[row]) if row is not None else ""
+    if not path and finding.photo_id and (rows.root / finding.photo_id).is_file():
+        path = str(rows.root / finding.photo_id)
+    if not path:
+        st.info(f"The photo {finding.filename} is not there, so only its label can be judged.")
+        return
+    try:
+        st.image(cache.thumbnail(Path(path), PHOTO_PX), width="stretch")
+    except ImageError as error:
+        st.warning(str(error))
+
+
+def _map(scene: Scene | None) -> None:
+    if scene is None:
+        st.caption("No map: nobody says where this is, or what the coordinates mean.")
+        return
+    palette = theme.palette()
+    st.pydeck_chart(
+        review_deck(scene, palette, online=pickers.online_tiles()), height=MAP_PX,
+        alt="Where the label and the proposal put the photo, and the photos around",
+    )  # fmt: skip
+    entries = {}
+    if scene.old_m is not None:
+        entries["as the file has it"] = palette.prediction
+    if scene.new_m is not None or scene.new_deg is not None:
+        entries["with the new value"] = palette.truth
+    own = own_colours(scene, palette).items()
+    entries |= {f"photos of region {region}": colour for region, colour in own}
+    legend(entries | {"of other regions": palette.faint})
+    if scene.off_map:
+        st.caption(scene.off_map)

@@ -1,0 +1,228 @@
+"""The review of labels: check them, see what was found, decide one by one or by rule."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cache
+from app.data.review import actions, card
+from app.data.review.queue import (
+    Wanted,
+    by_rule,
+    counted,
+    decided,
+    decided_table,
+    in_words,
+    place_of,
+    summary,
+    waiting,
+)
+from app.widgets import messages, pickers
+from core.audit.review import Reviewed, review
+from core.dataset.labels import Dataset
+from core.dataset.layout import dataset_folder
+from core.dataset.repairs import REPAIRS_FILE, Repair, read_repairs
+from core.errors import LabelError
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+    from core.audit.run import Audit, Progress
+
+
+# What was decided: who, when, what; any of it can be taken back.
+
+
+_CHOSEN = "review_chosen"
+
+
+def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
+    """Draw the decisions that stand, the newest first."""
+    st.subheader("Decided")
+    st.caption(
+        f"Decisions lie in `{REPAIRS_FILE}` beside the labels and count whenever the data set is "
+        "read, here, in training and in evaluation; the label files themselves stay as they are."
+    )
+    if not decisions:
+        st.info("Nothing has been decided yet.")
+        return
+    st.markdown(counted(decisions) + ".")
+    st.dataframe(decided_table(decisions), hide_index=True, height=280)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _one_by_one(folder, decisions)
+        _by_rule(folder, decisions)
+    st.caption(
+        "A model trained before a repair keeps its own split and what it learned, and is judged by "
+        "the labels as they are now. Where a repair lets a photo in that its split does not know, "
+        "its evaluation says so and asks for all photos (`--part all`); a cross-validation "
+        "begun with other labels does not go on."
+    )
+
+
+def _one_by_one(folder: Path, decisions: Sequence[Repair]) -> None:
+    names = {repair.key: in_words(repair) for repair in decisions}
+    # What was taken back meanwhile can no longer be chosen.
+    kept = [key for key in st.session_state.get(_CHOSEN, []) if key in names]
+    if _CHOSEN in st.session_state:
+        st.session_state[_CHOSEN] = kept
+    chosen = st.multiselect(
+        "Decisions to take back", list(names), format_func=names.__getitem__, key=_CHOSEN,
+        placeholder="Type part of a file name",
+    )  # fmt: skip
+    st.button(
+        f"Take back {len(chosen)}" if chosen else "Take back", key="review_forget",
+        disabled=not chosen, on_click=actions.forget, args=(folder, tuple(chosen)),
+    )  # fmt: skip
+
+
+def _by_rule(folder: Path, decisions: Sequence[Repair]) -> None:
+    ruled = [repair for repair in decisions if repair.by == "rule"]
+    for kind, count in Counter(repair.finding for repair in ruled).items():
+        keys = tuple(repair.key for repair in ruled if repair.finding == kind)
+        st.button(
+            f"Take back all {count:,} {kind} by rule", key=f"review_forget_{kind}",
+            on_click=actions.forget, args=(folder, keys),
+        )  # fmt: skip
+
+
+SECTION = "Review"
+SURE = 0.9
+# Rows of a table; with more kinds than this in sight, the queue below would be out of it.
+HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
+
+
+def need_dataset() -> Dataset:
+    """The picked data set; where it cannot be read, also say that its labels can be reviewed."""
+    try:
+        return pickers.need_dataset()
+    except LabelError as error:
+        messages.show_error(error)
+        st.caption(
+            f"The section {SECTION} above checks labels that cannot be used yet, and labels whose "
+            "photos are not here."
+        )
+        st.stop()
+
+
+def show(source: Path) -> None:
+    """Draw the section for a data set: a folder, or one CSV file of labels.
+
+    Raises:
+        LabelError: The labels cannot be read as a table, or repairs.csv is broken.
+    """
+    messages.show()
+    made = _check(source)
+    folder = dataset_folder(source)
+    repairs = read_repairs(folder)
+    if made is not None:
+        _found(source, made, undoable=bool(repairs))
+    show_decided(folder, decided(repairs))
+
+
+def _check(source: Path) -> "Audit | None":
+    """The button, and the audit of the labels as they are now, where it was made."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.button("Check the labels", key="review_check", type="primary")
+        photos = st.toggle(
+            "Look at the photos too", key="review_photos",
+            help="Finds unreadable, dark and blurred photos, duplicates, and labels that EXIF "
+            "contradicts. It reads every photo.",
+        )  # fmt: skip
+    made = cache.known_audit(source, photos)
+    if made is None:
+        st.caption(
+            "Labels alone take some seconds per ten thousand rows. Photos take longer: half a "
+            "minute per thousand small ones, several minutes per thousand fresh from a phone."
+        )
+    if asked and made is None:
+        with st.status("Checking …") as status:
+            bar = st.progress(0.0)
+            made = cache.make_audit(
+                source, photos, _teller(bar, "checks made"), _teller(bar, "photos read")
+            )
+            status.update(label="Checked", state="complete")
+    if made is None:
+        st.info("These labels, as they are now, have not been checked so.")
+    return made
+
+
+def _teller(bar: "DeltaGenerator", what: str) -> "Progress":
+    def tell(done: int, of: int) -> None:
+        bar.progress(done / of, f"{done:,} of {of:,} {what}")
+
+    return tell
+
+
+def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
+    reviewed = review(made.root, made.findings)
+    if not reviewed:
+        st.success(f"Nothing looks wrong in {made.rows:,} rows.")
+        _skipped(made)
+        return
+    table = summary(reviewed)
+    # Once somebody is at work, the photo matters more.
+    with st.expander("What looks wrong, by kind", expanded=not undoable):
+        height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
+        st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
+        _skipped(made)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = _filter(list(table["Finding"]))
+        _accept_many(made, reviewed, wanted)
+    actions.show_fault()
+    queue = waiting(reviewed, wanted)
+    if not queue:
+        st.success("Nothing waits for a decision here.")
+        card.undo_button(made.root, undoable)
+        return
+    place = place_of(queue, actions.at())
+    card.show(queue, place, cache.label_rows(source), undoable=undoable)
+
+
+def _filter(kinds: list[str]) -> Wanted:
+    # A kind that is no longer found can no longer be chosen.
+    if "review_kinds" in st.session_state:
+        st.session_state["review_kinds"] = [
+            kind for kind in st.session_state["review_kinds"] if kind in kinds
+        ]
+    chosen = st.multiselect("Kinds", kinds, key="review_kinds", placeholder="All kinds")
+    least = st.number_input("Score of at least", 0.0, 1.0, 0.0, 0.05, key="review_least")
+    return Wanted(tuple(chosen), least)
+
+
+def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) -> None:
+    """Accept a kind by rule, once the reader has seen how many that are."""
+    with st.popover("Accept many …", key="review_many"):
+        kinds = [k for k in made.by_kind if by_rule(reviewed, k, 0.0)]
+        if not kinds:
+            st.write("Nothing undecided could be accepted by rule.")
+            return
+        first = kinds.index(wanted.kinds[0]) if wanted.kinds and wanted.kinds[0] in kinds else 0
+        kind = st.selectbox("Of the kind", kinds, first, key="review_rule_kind")
+        least = st.number_input(
+            "With a score of at least", 0.0, 1.0, SURE, 0.05, key="review_rule_least"
+        )
+        own = by_rule(reviewed, kind, least)
+        out = sum(not each.finding.proposal for each in own)
+        st.write(
+            f"Values to be replaced by what is proposed: {len(own) - out:,}. Photos without a "
+            f"proposal, to be left out: {out:,}. It can be taken back."
+        )
+        st.button(
+            f"Yes, accept {len(own):,}", key="review_rule_yes", type="primary",
+            disabled=not own, on_click=actions.accept_kind,
+            args=(made.root, made.findings, kind, least),
+        )  # fmt: skip
+
+
+def _skipped(made: "Audit") -> None:
+    if made.skipped:
+        st.caption("Checks that were not made:")
+        st.markdown("\n".join(f"- {each.check}: {each.reason}" for each in made.skipped))
+
+
+def _two_digits() -> "ColumnConfig":
+    return st.column_config.NumberColumn(format="%.2f")

@@ -1,0 +1,157 @@
+"""The first start: the demo photos are rendered by a process of their own while the app is usable.
+
+The process is the command line's `demo`, which goes on where it was stopped; its progress is the
+number of photos on disk. It is asked for once per server, whatever the number of open tabs.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import streamlit as st
+
+from app.workspace import Workspace, workspace
+from core.errors import CheckpointError
+from core.model.card import read_card
+from core.project import PROJECT
+
+# 30 walks, two starts in every region: about a minute on two cores, and every page has content.
+PHOTOS = 1080
+SEED = 7
+LOG_TAIL = 600
+# A renderer adds a photo every fraction of a second, on a busy machine every few seconds.
+QUIET_S = 60.0
+
+
+@dataclass
+class DemoRender:
+    """The rendering process of this server; shared by all sessions."""
+
+    _process: subprocess.Popen[bytes] | None = None
+    _log: Path | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, place: Workspace) -> None:
+        """Render the demo of a workspace, unless that is under way here or elsewhere."""
+        with self._lock:
+            if self.running or is_busy(place):
+                return
+            place.data.mkdir(parents=True, exist_ok=True)
+            self._log = place.data / ".demo-render.log"
+            options = {
+                "--out": str(place.demo_data),
+                "--photos": str(photos_wanted(place)),
+                "--seed": str(demo_seed(place)),
+            }
+            command = [sys.executable, "-m", "core", "demo"]
+            command += [word for option in options.items() for word in option]
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
+
+    @property
+    def running(self) -> bool:
+        """Whether photos are being rendered now."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def failure(self) -> str | None:
+        """The end of the log where the process failed; None otherwise."""
+        if self._process is None or self._log is None or self._process.poll() in (None, 0):
+            return None
+        return self._log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:]
+
+
+def is_wanted(place: Workspace) -> bool:
+    """Whether this is a first start: there is the demo's model but no photo to show it on."""
+    return (place.demo_checkpoint / "card.json").is_file() and not is_whole(place)
+
+
+def is_whole(place: Workspace) -> bool:
+    """Whether the demo is rendered; `campus.toml` is what a build writes last."""
+    return (place.demo_data / "campus.toml").is_file()
+
+
+def is_busy(place: Workspace) -> bool:
+    """Whether some process is rendering: a terminal's, or one that outlived an earlier server."""
+    images = place.demo_data / "images"
+    if is_whole(place) or not images.is_dir():
+        return False
+    return time.time() - images.stat().st_mtime < QUIET_S
+
+
+def photos_wanted(place: Workspace) -> int:
+    """How many photos to render: more where someone began to render more."""
+    try:
+        begun = json.loads((place.demo_data / "demo.json").read_text(encoding="utf-8"))
+        return max(PHOTOS, int(begun["photos"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return PHOTOS
+
+
+def photos_done(place: Workspace) -> int:
+    """How many demo photos are on disk."""
+    images = place.demo_data / "images"
+    return sum(1 for _ in images.glob("img_*.jpg")) if images.is_dir() else 0
+
+
+def demo_seed(place: Workspace) -> int:
+    """Seed of the campus that the demo's model knows; the usual one where there is no model."""
+    try:
+        seed = read_card(place.demo_checkpoint).demo_seed
+    except CheckpointError:
+        return SEED
+    return SEED if seed is None else seed
+
+
+# What Home shows while the demo campus is being rendered, or when there is none.
+
+
+pass
+
+POLL_S = 1.0
+MINUTES = "about a minute for 1,000 on two cores"
+
+
+@st.cache_resource(show_spinner=False)
+def render() -> DemoRender:
+    """The one rendering process of this server."""
+    return DemoRender()
+
+
+def begin() -> None:
+    """On a first start, begin to render; later starts find the photos and do nothing."""
+    place = workspace()
+    if is_wanted(place) and render().failure is None:
+        render().start(place)
+
+
+def show() -> None:
+    """Show progress, a failure, or an offer to render the demo; nothing where it is there."""
+    place = workspace()
+    if render().running or is_busy(place):
+        _progress()
+    elif render().failure is not None:
+        st.error("The demo campus could not be rendered. The end of its log:")
+        st.code(render().failure)
+        st.button("Try again", on_click=render().start, args=(place,))
+    elif not is_whole(place) and not place.datasets():
+        st.info(f"There is no demo campus yet. Rendering one takes {MINUTES} and needs no network.")
+        st.button("Render the demo campus", on_click=render().start, args=(place,))
+
+
+@st.fragment(run_every=POLL_S)
+def _progress() -> None:
+    place = workspace()
+    done, wanted = photos_done(place), photos_wanted(place)
+    st.progress(
+        min(done / wanted, 1.0),
+        f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES}). "
+        "All pages can be opened meanwhile; they fill up when it is done.",
+    )
+    if not render().running and not is_busy(place):
+        # The pickers in the sidebar must learn of the new data set.
+        st.rerun(scope="app")

@@ -1,0 +1,1 @@
+"""The Evaluate and Map pages: a report, figure by figure and photo by photo."""

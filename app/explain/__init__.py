@@ -1,0 +1,1 @@
+"""The Explain page: which parts of a photo drove the answer."""

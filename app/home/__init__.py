@@ -1,0 +1,1 @@
+"""The Home page: what is loaded, and what the model can do."""

@@ -1,0 +1,106 @@
+"""What is loaded and what the model can do, in figures."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import cache, theme
+from app.data import browse
+from app.maps.photo_map import campus_deck
+from app.widgets import ensemble, messages, pickers, selection
+from app.workspace import reports
+from core.errors import BearingsError
+from core.evaluation import told
+from core.model.card import Card
+
+
+def show() -> None:
+    """The campus beside what is loaded; only what is loaded where no data set can be read."""
+    data = pickers.dataset_if_readable()
+    if data is None:
+        left, right = st.columns(2, gap="large")
+    else:
+        middle, right = st.columns([3, 2], gap="large")
+        deck = campus_deck(data, theme.palette(), online=pickers.online_tiles())
+        with middle:
+            st.pydeck_chart(
+                deck, key="home_map", height=selection.MAP_HEIGHT_PX,
+                alt="The campus: regions and photos",
+            )  # fmt: skip
+        left = right
+    with left, st.container(border=True):
+        dataset_box()
+    with right, st.container(border=True):
+        model_box()
+
+
+def dataset_box() -> None:
+    """The loaded data set in figures, or what is wrong with it, or how to get one."""
+    st.subheader("Data set")
+    if pickers.dataset_path() is None:
+        st.info("None yet. Choose a folder in the sidebar, or type the path of one.")
+        return
+    try:
+        data = pickers.need_dataset()
+    except BearingsError as error:
+        messages.show_error(error)
+        return
+    st.markdown(f"**{data.campus.name}**, `{data.root}`")
+    with st.container(horizontal=True):
+        for name, value in browse.facts(data).items():
+            st.metric(name, value)
+
+
+def model_box() -> None:
+    """The loaded model and what its last report says, or what is wrong, or how to get one."""
+    st.subheader("Model")
+    folder = pickers.checkpoint_path()
+    if folder is None:
+        st.info("None yet. Train one, or type the path of a checkpoint in the sidebar.")
+        return
+    try:
+        card = cache.card(folder)
+        found = reports(folder)
+        content = cache.report(found[0]) if found else None
+    except BearingsError as error:
+        messages.show_error(error)
+        return
+    st.markdown(f"**{cache.checkpoint_title(folder)}**: {describe(card)}")
+    if content is None:
+        st.caption("It has no evaluation report yet; the Evaluate page says how to make one.")
+        return
+    with st.container(horizontal=True):
+        for name, value in headline(content).items():
+            st.metric(name, value)
+    st.caption(_judged(content))
+
+
+def describe(card: Card) -> str:
+    """A model in a sentence."""
+    network = f"{card.model.backbone} at {card.preprocess.input_size} pixels"
+    if card.ensemble is not None:
+        network = ensemble.described(card.ensemble)
+    return (
+        f"{network}, trained on "
+        f"{card.campus} ({card.split.protocol} split), {len(card.regions)} regions, "
+        f"{card.created[:10]}."
+    )
+
+
+def headline(report: dict[str, Any]) -> dict[str, str]:
+    """The first figures of a report, in words; refined ones, as the pages show them."""
+    position, heading = report["position"]["refined"], report["heading"]["refined"]
+    return {
+        "Right region": f"{report['region']['accuracy']:.0%}",
+        "Median error": f"{position['median_m']:.1f} m",
+        "Within 25 m": f"{position['within_25m']:.0%}",
+        "Mean heading error": f"{heading['maae_deg']:.0f}°",
+    }
+
+
+def _judged(report: dict[str, Any]) -> str:
+    near = told.leak_sentence(report)
+    return (
+        f"Judged on {report['n']:,} photos, {report['split']['name']} split. "
+        f"{near[0].upper()}{near[1:]}."
+    )

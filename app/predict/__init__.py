@@ -1,0 +1,1 @@
+"""The Predict page: photos in, pins with headings, confidence and evidence out."""

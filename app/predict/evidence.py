@@ -1,0 +1,121 @@
+"""The training photos that speak for an answer: what, where, which way, how alike."""
+
+from functools import partial
+
+import numpy as np
+import pydeck as pdk
+import streamlit as st
+
+from app.photo import Photo, jpeg
+from app.widgets import selection
+from app.widgets.photo_source import PhotoSource
+from core.dataset.decode import decode_display
+from core.geo import distance_m
+from core.inference.prediction import Prediction
+from core.inference.records import feature_distance
+from core.refine.gallery import Gallery
+
+COLUMNS = 6
+MAP_ALT = "Predicted position, heading and evidence"
+# A cosine of 1 but for rounding: the same photo, or a copy of it.
+SAME_PHOTO = 0.9995
+AGREE_M = 20.0
+
+
+def strip(
+    prediction: Prediction, row: int, gallery: Gallery, shelf: PhotoSource, photo: Photo, most: int
+) -> None:
+    """Show the nearest training photos in feature space, the most alike first.
+
+    Args:
+        prediction: Answers for one or more photos.
+        row: Which of them.
+        gallery: The training photos.
+        shelf: Where their pictures are.
+        photo: The photo asked about, to lay beside a chosen training photo.
+        most: How many to show.
+    """
+    st.subheader("The training photos most like it")
+    rows = prediction.neighbours[row][:most]
+    if prediction.similarity[row][0] >= SAME_PHOTO:
+        st.warning("The first one is this very photo: the model was trained on it.")
+    away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
+    near = int((away <= AGREE_M).sum())
+    walks = _walks(shelf, gallery, rows)
+    st.caption(f"{near} of these {len(rows)} stand within {AGREE_M:.0f} m of the pin.{walks}")
+    unlike = feature_distance(prediction.similarity[row])
+    page, ids = _page(photo), [gallery.photo_ids[index] for index in rows]
+    chosen = selection.chosen(page, partial(_rank, ids), linked=False)
+    for start in range(0, len(rows), COLUMNS):
+        for rank, cell in zip(range(start, len(rows)), st.columns(COLUMNS), strict=False):
+            index = int(rows[rank])
+            with cell:
+                _picture(shelf, gallery, index)
+                st.button(
+                    f"{rank + 1}: compare", key=f"predict_compare_{rank}", type="tertiary",
+                    on_click=selection.choose, args=(page, ids[rank]),
+                )  # fmt: skip
+                region = prediction.regions[gallery.region[index]]
+                st.caption(
+                    f"{prediction.region_names.get(region, region)}, faces "
+                    f"{gallery.heading_deg[index]:.0f}°  \n{away[rank]:.0f} m from the pin  \n"
+                    f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}  \n"
+                    f"`{gallery.filenames[index]}`"
+                )
+    if chosen is not None:
+        _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+
+
+def map_of(
+    photo: Photo, prediction: Prediction, row: int, gallery: Gallery, deck: pdk.Deck
+) -> None:
+    """Draw the map of an answer; a click on a training photo lays it beside the photo."""
+
+    def name(rank: int) -> str:
+        return gallery.photo_ids[int(prediction.neighbours[row][rank])]
+
+    selection.clickable_map(_page(photo), deck, name, MAP_ALT)
+
+
+def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
+    """How many points verify a training photo, where they were compared."""
+    points = prediction.points[row, rank]
+    return "" if points < 0 else f"  \n{points} points agree"
+
+
+def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
+    """On how many walks they were taken, where the loaded data set tells: one may be one visit."""
+    found = [shelf.row(gallery.filenames[row], gallery.position_m[row]) for row in rows]
+    if shelf.dataset is None or None in found:
+        return ""
+    table = shelf.dataset.table.loc[[row for row in found if row is not None]]
+    walks = {(visit, walk) for visit, walk in zip(table["visit"], table["walk"], strict=True)}
+    if ("", "") in walks:
+        return ""
+    return f" They are of {len(walks)} walk{'s' if len(walks) > 1 else ''}."
+
+
+def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo: Photo) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.image(jpeg(decode_display(photo.content, max_side=640, name=photo.name)),
+                 caption=f"Asked about: {photo.name}", width="stretch")  # fmt: skip
+    with right:
+        _picture(shelf, gallery, index, f"{rank + 1}: {gallery.filenames[index]}")
+
+
+def _picture(shelf: PhotoSource, gallery: Gallery, index: int, caption: str | None = None) -> None:
+    content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
+    if content is None:
+        st.caption("Its picture is not here: load the data set that the model was trained on.")
+    else:
+        st.image(content, caption=caption, width="stretch")
+
+
+def _rank(photo_ids: list[str], photo_id: str) -> int | None:
+    return photo_ids.index(photo_id) if photo_id in photo_ids else None
+
+
+def _page(photo: Photo) -> str:
+    """What a training photo is chosen for: to be laid beside this very photo."""
+    return f"compare_{photo.digest}"

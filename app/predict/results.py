@@ -1,0 +1,256 @@
+"""What the model answers: one photo with its evidence, or a table of several."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, theme, wording
+from app.figures.regions import region_probabilities
+from app.photo import Photo, jpeg
+from app.predict import evidence
+from app.predict.prediction_map import Truth, evidence_deck, pins_deck
+from app.widgets import ensemble, pickers, selection
+from app.widgets.messages import legend
+from app.widgets.photo_source import PhotoSource
+from core.dataset.decode import decode_display
+from core.errors import ImageError
+from core.geo import distance_m, heading_error_deg
+from core.inference.prediction import Prediction, joined
+from core.inference.records import records
+from core.inference.trusted_records import moved_by, reason
+from core.inference.writers import written
+from core.refine.gallery import Gallery
+from core.trust.applied import Trust
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+
+
+# How sure an answer is, in words and figures; and what is shown of a refused photo.
+
+
+_SURE_M, _FAIR_M = 20.0, 60.0
+_NAMED = 3
+
+
+def figures(prediction: Prediction, row: int) -> None:
+    """Region with its honest probability, radii and wedge, and the same in a sentence."""
+    trust = prediction.trust
+    if trust is None:
+        return
+    shares, radius, wedge = (
+        trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
+    )  # fmt: skip
+    region = prediction.region[row]
+    with st.container(horizontal=True):
+        st.metric("Region", prediction.region_names.get(region, region), f"{shares.max():.0%} sure",
+                  delta_color="off", delta_arrow="off")  # fmt: skip
+        st.metric("90 % within", wording.within(radius[1], " m"),
+                  f"half within {wording.within(radius[0], ' m')}", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+        st.metric("Heading within", wording.within(wedge[1], "°"),
+                  f"half within {wording.within(wedge[0], '°')}", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+    st.markdown(how_sure(trust, row))
+
+
+def how_sure(trust: Trust, row: int) -> str:
+    """One sentence about a position."""
+    islands = trust.region_m(row, 0.9)
+    radius = float(trust.radius_m[row, 1])
+    if islands is not None and len(islands) > 1:
+        return (
+            f"**Of several minds:** {len(islands)} places look alike enough. The shaded areas hold "
+            "the true one 9 times in 10."
+        )
+    if not radius < float("inf"):
+        return "**How sure is unknown:** too few photos were there to measure it."
+    if radius <= _SURE_M:
+        return "**Sure.** The shaded area holds the true place 9 times in 10."
+    if radius <= _FAIR_M:
+        return "**Fairly sure.** The shaded area holds the true place 9 times in 10."
+    return "**Unsure.** Take the shaded area, not the pin, for the answer."
+
+
+def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
+    """How far the refinement moved the pin, and because of which photos; None where it did not."""
+    names = moved_by(prediction, gallery, row)
+    metres = float(prediction.moved_m[row])
+    if not names or metres < 0.5:
+        return None
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
+    return f"Refinement moved the pin by {metres:.0f} m because of {shown}{more}."
+
+
+def refused(trust: Trust, row: int, photo: Photo) -> bool:
+    """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
+    why = str(reason(trust, row)).removeprefix("not this campus: ")
+    st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
+    with st.expander(
+        "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
+    ) as box:
+        st.caption(
+            "What follows is what the model would say if the photo were of this campus. Do not "
+            "rely on it."
+        )
+    return bool(box.open)
+
+
+SHOWN_PX = 640
+
+
+def ask(
+    folder: Path, photos: tuple[Photo, ...], region: str | None, heading_deg: float | None
+) -> tuple[Prediction | None, tuple[Photo, ...]]:
+    """Ask about photos one by one, with a progress bar; unreadable ones are named and left out.
+
+    Returns:
+        The answers for the photos that could be read (None: for none), and these photos.
+    """
+    parts, read = [], []
+    bar = st.progress(0.0, "Looking …") if len(photos) > 1 else None
+    for number, photo in enumerate(photos, start=1):
+        try:
+            parts.append(cache.prediction(folder, photo, region, heading_deg))
+            read.append(photo)
+        except ImageError as error:
+            st.error(f"{error}")
+        if bar is not None:
+            bar.progress(number / len(photos), f"{number} of {len(photos)} photos")
+    if bar is not None:
+        bar.empty()
+    return (joined(parts) if parts else None), tuple(read)
+
+
+def one(
+    predictor: "Predictor",
+    prediction: Prediction,
+    row: int,
+    photo: Photo,
+    shelf: PhotoSource,
+    truth: Truth | None,
+) -> None:
+    """Show one photo with its pin, heading, regions and evidence; or that it is refused."""
+    trust = prediction.trust
+    if trust is not None and trust.refused[row] and not _anyway(trust, row, photo):
+        return
+    palette, gallery = theme.palette(), predictor.gallery
+    most = pickers.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
+    left, right = st.columns([2, 3])
+    with left:
+        picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
+        st.image(picture, caption=photo.name, width="stretch")
+        _figures(prediction, row, truth)
+        figures(prediction, row)
+        ensemble.one_photo(prediction, row, predictor.card.ensemble)
+        shares = prediction.region_probabilities if trust is None else trust.region_probabilities
+        st.plotly_chart(
+            region_probabilities(shares[row], _names(prediction), palette), key="predict_regions"
+        )
+    with right:
+        deck = evidence_deck(
+            prediction, row, gallery, palette, most=most, truth=truth,
+            online=pickers.online_tiles(),
+        )  # fmt: skip
+        if gallery:
+            evidence.map_of(photo, prediction, row, gallery, deck)
+        else:
+            st.pydeck_chart(deck, height=selection.MAP_HEIGHT_PX, alt=evidence.MAP_ALT)
+        meanings = {"refined position": palette.refined, "as the network says": palette.prediction,
+                    "training photos": palette.evidence}  # fmt: skip
+        if trust is not None:
+            st.caption("Shaded: areas that hold the true place half and nine tenths of the time.")
+        legend(meanings | ({"truth": palette.truth} if truth else {}))
+    if gallery:
+        if (words := moved(prediction, row, gallery)) is not None:
+            st.markdown(words)
+        evidence.strip(prediction, row, gallery, shelf, photo, most)
+    for note in prediction.notes:
+        st.caption(note)
+
+
+def many(
+    predictor: "Predictor", prediction: Prediction, photos: tuple[Photo, ...], shelf: PhotoSource
+) -> None:
+    """Show several photos as a table and on a map, to download, and one of them in full."""
+    digests = [photo.digest for photo in photos]
+    chosen = selection.chosen("pins", partial(_row, digests), linked=False)
+    left, right = st.columns([2, 3])
+    with left:
+        table = pd.DataFrame(records(prediction))
+        st.dataframe(table[_columns(table)], hide_index=True, height=selection.MAP_HEIGHT_PX - 60)
+        _refused(prediction)
+        _downloads(predictor, prediction)
+    with right:
+        deck = pins_deck(
+            prediction, predictor.gallery, theme.palette(), chosen=chosen,
+            online=pickers.online_tiles(),
+        )  # fmt: skip
+        selection.clickable_map(
+            "pins", deck, digests.__getitem__, "Predicted positions and headings",
+            key=selection.scope(*digests),
+        )  # fmt: skip
+    if chosen is None:
+        st.info("Click a pin to see its photo and evidence.")
+    else:
+        one(predictor, prediction, chosen, photos[chosen], shelf, None)
+
+
+def _anyway(trust: Trust, row: int, photo: Photo) -> bool:
+    """Show a refused photo without a pin; return whether its answer is wanted anyway."""
+    left, right = st.columns([2, 3])
+    left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),
+               caption=photo.name, width="stretch")  # fmt: skip
+    with right:
+        return refused(trust, row, photo)
+
+
+def _refused(prediction: Prediction) -> None:
+    names = [prediction.filenames[row] for row in prediction.refused.nonzero()[0]]
+    if names:
+        st.warning(f"Not this campus, so without a pin: {', '.join(names)}")
+
+
+def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
+    place = wording.position(prediction.labels_refined[row], prediction.local_frame.frame)
+    heading = float(prediction.heading_refined_deg[row])
+    error_m = error_deg = None
+    if truth is not None:
+        error_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
+        error_deg = float(heading_error_deg(heading, truth.heading_deg))
+    with st.container(horizontal=True):
+        st.metric("Position", place, delta=None if error_m is None else f"{error_m:.0f} m off",
+                  delta_color="off", delta_arrow="off")  # fmt: skip
+        st.metric("Facing", f"{heading:.0f}°",
+                  delta=None if error_deg is None else f"{error_deg:.0f}° off", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+
+
+def _names(prediction: Prediction) -> list[str]:
+    return [prediction.region_names.get(region, region) for region in prediction.regions]
+
+
+def _row(digests: list[str], digest: str) -> int | None:
+    return digests.index(digest) if digest in digests else None
+
+
+def _columns(table: pd.DataFrame) -> list[str]:
+    wanted = ("filename", "region_name", "region_probability", "latitude_refined",
+              "longitude_refined", "angle_refined", "refused", "radius_90_m", "wedge_90_deg",
+              "heading_confidence", "member_spread_m",
+              "member_spread_deg")  # fmt: skip
+    return [name for name in wanted if name in table]
+
+
+def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
+    forms = ["csv", "json"] + (["geojson"] if prediction.local_frame.frame.has_degrees else [])
+    with st.container(horizontal=True):
+        for form in forms:
+            st.download_button(
+                form.upper(), partial(written, prediction, predictor.gallery, form),
+                f"predictions.{form}", key=f"predict_{form}", on_click="ignore",
+            )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Photos to ask about: dropped onto the page, or taken from those that the model never saw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import cache
+from app.photo import Photo
+from app.predict.prediction_map import Truth
+from app.widgets import messages, selection
+from app.widgets.photo_source import PhotoSource
+from core.dataset.labels import Dataset
+from core.errors import ImageError
+from core.model.card import Card
+
+TYPES = ["jpg", "jpeg", "png", "webp"]
+LARGEST_MB, MOST_PHOTOS, EXAMPLES = 20, 100, 6
+_UPLOADS, _EXAMPLE, _PAGE = "predict_uploads", "predict_example", "predict_examples_page"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Photos to ask about, and the truth where they are labelled examples (one photo then)."""
+
+    photos: tuple[Photo, ...]
+    truth: Truth | None = None
+
+    @property
+    def digest(self) -> str:
+        """Equal digests are the same photos."""
+        return selection.scope(*(photo.digest for photo in self.photos))
+
+
+def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
+    """Ask for photos: dropped ones first, else an example of the data set; None if neither."""
+    files = st.file_uploader(
+        f"Drop photos here: JPEG, PNG or WebP, at most {LARGEST_MB} MB each and {MOST_PHOTOS} at "
+        "once. They stay on this machine, in memory only.",
+        type=TYPES, accept_multiple_files=True, max_upload_size=LARGEST_MB, key=_UPLOADS,
+    )  # fmt: skip
+    if files:
+        if len(files) > MOST_PHOTOS:
+            st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are asked about.")
+        return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
+    return _example(folder, card, data)
+
+
+def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
+    if data is None:
+        return None
+    table = _unseen(folder, PhotoSource.of(card, data), data)
+    if table.empty:
+        return None
+    st.caption("Or take a labelled photo that the model was not trained on:")
+    pages = -(-len(table) // EXAMPLES)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        number = st.pagination(pages, key=_PAGE, max_visible_pages=5) if pages > 1 else 1
+    shown = table.iloc[(number - 1) * EXAMPLES : number * EXAMPLES]
+    for cell, photo in zip(st.columns(EXAMPLES), shown.itertuples(), strict=False):
+        with cell:
+            _offer(data, photo.photo_id, photo.filename, Path(photo.path))
+    # Only among photos that this model never saw, and of this data set.
+    root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
+    chosen = table[table["photo_id"] == photo_id] if root == data.root else table.iloc[:0]
+    return _labelled(card, data, int(chosen.index[0])) if len(chosen) else None
+
+
+def _unseen(folder: Path, shelf: PhotoSource, data: Dataset) -> pd.DataFrame:
+    """Test photos of the checkpoint's own split, one of each region after the other."""
+    split = cache.checkpoint_split(folder)
+    if split is None or data.campus.frame != shelf.frame.frame:
+        return data.table.iloc[:0]
+    tested = data.table[data.table["photo_id"].map(split.parts.get) == "test"]
+    return tested.assign(turn=tested.groupby("region").cumcount()).sort_values(
+        ["turn", "region"], kind="stable"
+    )
+
+
+def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
+    try:
+        st.image(cache.thumbnail(path, 224), width="stretch")
+    except ImageError as error:
+        messages.show_error(error)
+        return
+    st.button(filename, key=f"predict_{photo_id}", type="tertiary", on_click=_take,
+              args=(data.root, photo_id), help="Ask about this photo")  # fmt: skip
+
+
+def _take(root: Path, photo_id: str) -> None:
+    st.session_state[_EXAMPLE] = (root, photo_id)
+
+
+def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:
+    photo = data.table.loc[row]
+    try:
+        content = Path(photo["path"]).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{photo['path']} cannot be read: {error.strerror}") from error
+    place = np.asarray(card.local_frame.to_metres(data.positions[[row]])[0])
+    truth = Truth(place, float(photo["heading_deg"]))
+    return Subject((Photo(photo["filename"], content),), truth)

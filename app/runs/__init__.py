@@ -1,0 +1,1 @@
+"""The Runs page: runs, cross-validations and ensembles side by side."""

@@ -1,0 +1,199 @@
+"""Comparisons as tables: every measure for the forest, and the regions won and lost."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import cache, theme
+from app.figures.comparison import forest
+from app.runs import runs_table
+from app.runs.evaluated_models import Group
+from app.widgets import messages
+from core.errors import BearingsError
+from core.evaluation.comparison import Comparison, Difference
+from core.evaluation.measures import MEASURES, PER_REGION
+from core.evaluation.schema import CompareConfig
+from core.evaluation.sentences import basis, cautions, interval, overall
+
+TITLES = {measure.title: measure.name for measure in MEASURES if measure.name in PER_REGION}
+_MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "not distinguishable"}
+
+
+def forest_table(pairs: Sequence[Comparison]) -> pd.DataFrame:
+    """Return one row per candidate and measure, as `app.figures.comparison` draws them."""
+    rows = [
+        {
+            "model": pair.candidate,
+            "title": found.measure.title,
+            "unit": found.measure.unit,
+            "higher_is_better": found.measure.higher_is_better,
+            "difference": found.difference,
+            "low": np.nan if found.low is None else found.low,
+            "high": np.nan if found.high is None else found.high,
+            "verdict": found.verdict,
+        }
+        for pair in pairs
+        for found in pair.differences
+    ]
+    return pd.DataFrame(rows)
+
+
+def figures_table(pair: Comparison) -> pd.DataFrame:
+    """Return one row per measure in words: both figures, difference, interval, verdict."""
+    rows = [
+        {
+            "Measure": found.measure.title,
+            pair.reference: found.measure.shown(found.reference),
+            pair.candidate: found.measure.shown(found.candidate),
+            "Difference": found.measure.gap(found.difference),
+            "Interval": interval(found),
+            "Verdict": _MARKS[found.verdict],
+        }
+        for found in pair.differences
+    ]
+    return pd.DataFrame(rows)
+
+
+def region_table(pairs: Sequence[Comparison], measure: str, names: dict[str, str]) -> pd.DataFrame:
+    """Return one row per region: photos, clusters, and every candidate's difference.
+
+    Args:
+        pairs: Comparisons with one reference.
+        measure: Entry of `PER_REGION`.
+        names: Display names by region id, where known.
+    """
+    place, table = PER_REGION.index(measure), pd.DataFrame()
+    for pair in pairs:
+        rows = {
+            names.get(each.region, each.region): {
+                "Photos": each.photos,
+                f"{pair.by.capitalize()}s": each.clusters,
+                pair.candidate: _cell(each.differences[place]),
+            }
+            for each in pair.regions
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index").combine_first(table)
+    counts = [name for name in ("Photos", "Spots", "Visits") if name in table]
+    order = [names.get(each.region, each.region) for each in pairs[0].regions]
+    shown = table[[*counts, *(pair.candidate for pair in pairs)]].reindex(order)
+    return shown.rename_axis("Region").reset_index()
+
+
+def wins(pair: Comparison, measure: str) -> str:
+    """Count the regions in a sentence."""
+    place = PER_REGION.index(measure)
+    found = [each.differences[place] for each in pair.regions]
+    counts = Counter(one.verdict for one in found)
+    few = sum(one.low is None for one in found)
+    even = counts["not distinguishable"] - few
+    rest = f", too few {pair.by}s to tell in {few}" if few else ""
+    return (
+        f"**{pair.candidate}**, of {len(found)} regions: better in {counts['better']}, worse in "
+        f"{counts['worse']}, not distinguishable in {even}{rest}."
+    )
+
+
+def _cell(found: Difference) -> str:
+    gap = found.measure.gap(found.difference)
+    if found.low is None:
+        return f"{gap} (too few to tell)"
+    mark = {"better": "▲ ", "worse": "▼ "}.get(found.verdict, "")
+    return f"{mark}{gap} {interval(found)}"
+
+
+# Models side by side on the same photos: figures, differences with intervals, regions.
+
+
+_BY = {"spot": "spots", "visit": "visits"}
+_KIND = {"refined": "refined by training photos", "raw": "as the network says"}
+
+
+def show_group(group: Group, number: int) -> None:
+    """Figures of the models of a group, and what tells them apart."""
+    st.markdown(f"**{group.about}**")
+    st.dataframe(runs_table.side_by_side(group.reports))
+    if len(group.folders) > 1:
+        st.caption("★ best figure. Whether it is better by more than luck stands below.")
+    else:
+        st.caption("Tick another model that was judged on these photos to compare.")
+        return
+    show_differences(group.folders, _region_names(group), f"runs_{number}")
+
+
+def show_differences(
+    models: Mapping[str, Path], names: dict[str, str], key: str, *, pooled: bool = False
+) -> None:
+    """Compare models with the one that the reader names.
+
+    Args:
+        models: Folders with the predictions, by name.
+        names: Display names by region id, where known.
+        key: Prefix of the widgets' keys.
+        pooled: Whether these are cross-validations.
+    """
+    options = list(models)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.selectbox(
+            "Compared with", options, len(options) - 1, key=f"{key}_reference",
+            help="The others are better or worse than this one.",
+        )  # fmt: skip
+        kind = st.segmented_control(
+            "Predictions", list(_KIND), default="refined", required=True, key=f"{key}_kind",
+            format_func=_KIND.__getitem__,
+        )  # fmt: skip
+        by = st.segmented_control(
+            "Drawn as a whole", list(_BY), default="spot", required=True, key=f"{key}_by",
+            format_func=_BY.__getitem__,
+            help="Photos of one spot, or of one walk, are right or wrong together: the intervals "
+            "come from drawing whole spots or whole visits.",
+        )  # fmt: skip
+    config = CompareConfig.model_validate({"by": by, "kind": kind})
+    ordered = {first: models[first]} | dict(models)
+    try:
+        found = cache.comparison(ordered, config, pooled=pooled)
+    except BearingsError as error:
+        # What else the page has to show does not depend on it.
+        messages.show_error(error)
+        return
+    for pair in found.pairs:
+        _say(pair)
+    if found.pairs:
+        st.plotly_chart(forest(forest_table(found.pairs), theme.palette()), key=f"{key}_forest")
+        st.caption(basis(found.pairs))
+        _tables(found.pairs, names, key)
+
+
+def _say(pair: Comparison) -> None:
+    """The plain sentence, and what must be known before it is believed."""
+    better, worse = pair.measures("better"), pair.measures("worse")
+    box = st.success if better and not worse else st.error if worse and not better else st.info
+    box(overall(pair))
+    for caution in cautions(pair):
+        st.warning(caution)
+
+
+def _tables(pairs: tuple[Comparison, ...], names: dict[str, str], key: str) -> None:
+    st.markdown("**Region by region**")
+    title = st.segmented_control(
+        "Measure", list(TITLES), default="Median position error", required=True,
+        key=f"{key}_measure", label_visibility="collapsed",
+    )  # fmt: skip
+    measure = TITLES[str(title)]
+    for pair in pairs:
+        st.markdown(wins(pair, measure))
+    st.dataframe(region_table(pairs, measure, names), hide_index=True, height="content")
+    with st.expander("All figures"):
+        for pair in pairs:
+            st.dataframe(figures_table(pair), hide_index=True)
+
+
+def _region_names(group: Group) -> dict[str, str]:
+    report = next(iter(group.reports.values()))
+    return {
+        region: region if found["name"] == region else f"{region} {found['name']}"
+        for region, found in report["per_region"].items()
+    }

@@ -1,0 +1,132 @@
+"""Cross-validations on the Runs page: mean and spread over folds, all photos together, regions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.evaluate import report_tables
+from app.evaluate.report_view import column_config
+from app.runs import comparison
+from app.widgets import selection
+from app.wording import moment
+from app.workspace import Workspace
+from core.crossval.report import CrossvalSummary
+from core.evaluation import told
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail
+
+# Title, name of the figure in a report, factor, name of its interval.
+_FIGURES = (
+    ("Region right (%)", "region.accuracy", 100.0, "region_accuracy"),
+    ("Median error (m)", "position.refined.median_m", 1.0, "median_m"),
+    ("Within 10 m (%)", "position.refined.within_10m", 100.0, "within_10m"),
+    ("Heading error (°)", "heading.refined.maae_deg", 1.0, "maae_deg"),
+    ("Within 10 m and 15° (%)", "joint_10m_15deg", 100.0, "joint_10m_15deg"),
+)
+
+
+def show(place: Workspace, found: Sequence[CrossvalSummary]) -> None:
+    """List the cross-validations; say of the ticked ones what their photos together say."""
+    st.subheader("Cross-validations")
+    st.caption(
+        "Mean ± standard deviation over the folds: how much folds differ, not a confidence "
+        "interval. Beside it in brackets the figure of all photos together, each judged by the "
+        "fold that never saw it, and its confidence interval."
+    )
+    chosen = pick(found)
+    for one in chosen:
+        _one(place, one)
+    finished = [one for one in chosen if one.report is not None]
+    if len(finished) > 1:
+        _compare(finished)
+
+
+def pick(found: Sequence[CrossvalSummary]) -> list[CrossvalSummary]:
+    """Show the list; return those whose boxes are ticked, the newest one at first."""
+    names = [one.name for one in found]
+    ticked = selection.ticked("crossvals", listing(found), names, multi=True, first=True)
+    return [one for one in found if one.name in ticked]
+
+
+def listing(found: Sequence[CrossvalSummary]) -> pd.DataFrame:
+    """Return one row per cross-validation; figures where it is finished."""
+    return pd.DataFrame([_row(one) for one in found])
+
+
+def regions(one: CrossvalSummary) -> pd.DataFrame:
+    """Return one row per region over the photos of all folds."""
+    return report_tables.regions(one.pooled or {"per_region": {}})
+
+
+def _row(one: CrossvalSummary) -> dict[str, Any]:
+    config = one.config
+    row: dict[str, Any] = {
+        "Cross-validation": one.name,
+        "State": one.state,
+        "Folds done": f"{one.done} of {config.folds}" if config else "–",
+        "Split": config.split.protocol if config else "",
+        "Backbone": config.model.backbone if config else "",
+    }
+    row |= {title: _spread(one, name, factor, of) for title, name, factor, of in _FIGURES}
+    share = None if one.pooled is None else report_tables.leak_share(one.pooled)
+    row["Leak in 5 m (%)"] = "–" if share is None else f"{100.0 * share:.0f}"
+    return row | {"Started": moment(one.started)}
+
+
+def _spread(one: CrossvalSummary, name: str, factor: float, interval: str) -> str:
+    found, whole = one.figure(name), _inside(one.pooled, name)
+    if found is None or whole is None:
+        return "–"
+    ends = told.interval(one.pooled or {}, "refined", interval)
+    pooled = f"{factor * whole:.1f}: {ends}" if ends else f"{factor * whole:.1f}"
+    return f"{factor * found[0]:.1f} ± {factor * found[1]:.1f} ({pooled})"
+
+
+def _inside(report: Any, name: str) -> float | None:  # noqa: ANN401 - nested JSON
+    for step in name.split("."):
+        if report is None:
+            return None
+        report = report.get(step)
+    return None if report is None else float(report)
+
+
+def _one(place: Workspace, one: CrossvalSummary) -> None:
+    if one.message or one.state in ("failed", "damaged", "lost"):
+        cause = plain_cause(one.message, log_tail(one.path), one.config)
+        st.error(f"**{one.name}** {one.state}: {cause}")
+    if one.report is None:
+        st.info(f"**{one.name}** has no report yet. It goes on where it is with")
+        st.code(f"python -m core crossval --out {place.label(one.path)} --resume", language="bash")
+        return
+    with st.expander(f"{one.name}: all {one.report['pooled']['n']} photos, region by region"):
+        for words in (told.leak_sentence, told.flagged_sentence, told.intervals_rest_on):
+            st.caption(words(one.report["pooled"]))
+        shown = regions(one)
+        st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+        for note in one.report["notes"]:
+            st.caption(note)
+
+
+def _compare(finished: Sequence[CrossvalSummary]) -> None:
+    first = finished[0]
+    same = [one for one in finished if _folds(one) == _folds(first)]
+    others = [one.name for one in finished if one not in same]
+    if others:
+        st.warning(
+            f"{', '.join(others)}: other folds than those of {first.name}, so shown, but not "
+            "ranked against it."
+        )
+    if len(same) > 1:
+        names = {
+            region: f"{region} {found['name']}" if found["name"] != region else region
+            for region, found in (first.pooled or {})["per_region"].items()
+        }
+        folders = {one.name: one.path for one in same}
+        comparison.show_differences(folders, names, "crossvals", pooled=True)
+
+
+def _folds(one: CrossvalSummary) -> list[str]:
+    """Split hashes: equal ones are the same folds."""
+    return [fold["split_hash"] for fold in (one.report or {"folds": []})["folds"]]

@@ -1,0 +1,79 @@
+"""Making an ensemble of ticked runs, from the page, with progress."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from app import cache, links
+from app.widgets import messages, pickers
+from app.widgets.forms import FormPlan, config_form
+from app.workspace import has_card, workspace
+from core.ensemble.schema import EnsembleConfig
+from core.errors import BearingsError
+from core.inference.kinship import check_kinship
+from core.jobs.summary import RunSummary
+from core.training.run_folder import RunFolder
+
+_MAKE = "Make it"
+_FIRST = (("out",), ("weights",), ("temperature",), ("agree_m",))
+_HIDDEN = (("members",), ("dataset",), ("device",), ("batch_size",), ("allow_missing",))
+
+
+def offer(chosen: Sequence[RunSummary]) -> None:
+    """Let the reader join the ticked runs into one model; nothing is drawn for fewer than two."""
+    if len(chosen) < 2:
+        return
+    with st.popover("Make an ensemble of these"):
+        missing = [run.name for run in chosen if not has_card(RunFolder(path=run.path).best)]
+        if missing:
+            st.info(f"No trained model yet: {', '.join(missing)}. Wait for its first epoch.")
+            return
+        try:
+            check_kinship([(run.name, cache.card(RunFolder(path=run.path).best))
+                           for run in chosen])  # fmt: skip
+        except BearingsError as error:
+            st.info(f"These runs cannot answer together: {error}.")
+            return
+        _form(tuple(run.path for run in chosen))
+
+
+def _form(members: tuple[Path, ...]) -> None:
+    place = workspace()
+    st.caption(
+        f"{len(members)} networks answer as one: often better, always {len(members)} times as "
+        "slow. They are weighed on the validation part of their split; the test part stays unseen. "
+        "They are copied, so that runs may be deleted later."
+    )
+    free = next(
+        name for name in map("checkpoints/ensemble-{}".format, range(1, 10_000))
+        if not (place.root / name).exists()
+    )  # fmt: skip
+    plan = FormPlan(
+        # Another name offered is another form: a form keeps its answers.
+        Path(free).name,
+        _FIRST,
+        (_MAKE,),
+        start={("members",): members, ("out",): free},
+        labels={("out",): "Folder", ("agree_m",): "Agree (m)"},
+        hidden=_HIDDEN,
+    )
+    answer = config_form(EnsembleConfig, plan)
+    if answer is None:
+        return
+    with messages.mendable():
+        folder = _make(answer.config.model_copy(update={"out": place.root / answer.config.out}))
+    pickers.hand_over_checkpoint(folder)
+    links.go("evaluate")
+
+
+def _make(config: EnsembleConfig) -> Path:
+    cache.settle_imports()
+    from core.ensemble.make import make_ensemble
+
+    bar = st.progress(0.0, "Reading labels and photos …")
+
+    def show(done: int, of: int) -> None:
+        bar.progress(done / max(of, 1), f"{done} of {of} photos")
+
+    return make_ensemble(config, show).folder

@@ -1,0 +1,104 @@
+"""Runs and checkpoints with reports, and which of them were judged on the same photos."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import cache
+from app.evaluate.report_tables import Report
+from app.workspace import Workspace, reports, run_of
+from core.errors import BearingsError
+from core.evaluation.judged import split_key, split_words
+from core.jobs.summary import RunSummary
+from core.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model on the Runs page.
+
+    Attributes:
+        name: What to call it.
+        home: Its run, or its checkpoint.
+        reports: Its readable reports by folder, newest first.
+        faults: What is wrong with the others.
+    """
+
+    name: str
+    home: Path
+    reports: Mapping[Path, Report]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Path | None:
+        """The report that stands for it in a list: the newest on test photos, if there is one."""
+        tested = [path for path, report in self.reports.items() if _is_test(report)]
+        return next(iter([*tested, *self.reports]), None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Models that were judged on the same photos.
+
+    Attributes:
+        about: The photos in words.
+        folders: Folder of each model's report, by the model's name.
+        reports: The reports themselves.
+    """
+
+    about: str
+    folders: Mapping[str, Path]
+    reports: Mapping[str, Report]
+
+
+def of_runs(runs: Iterable[RunSummary]) -> dict[str, Model]:
+    """The runs by name."""
+    return {run.name: _model(run.name, RunFolder(path=run.path).best) for run in runs}
+
+
+def of_checkpoints(place: Workspace) -> dict[str, Model]:
+    """Checkpoints that stand alone (ensembles too) and have reports, by their path as shown."""
+    alone = [folder for folder in place.checkpoints() if run_of(folder) is None]
+    found = {place.label(folder): _model(place.label(folder), folder) for folder in alone}
+    return {name: model for name, model in found.items() if model.reports}
+
+
+def groups(models: Sequence[Model]) -> list[Group]:
+    """Models by the photos they were judged on, the largest group first.
+
+    Of a model's reports counts the one on photos that most of the others were judged on too, test
+    photos before others; each model is in one group at most.
+    """
+    shared = Counter(key for one in models for key in {split_key(r) for r in one.reports.values()})
+    chosen: dict[str, dict[str, Path]] = {}
+    for model in models:
+        if model.reports:
+            # max keeps the first of equals, which is the newest.
+            folder = max(model.reports, key=lambda path: _rank(model.reports[path], shared))
+            chosen.setdefault(split_key(model.reports[folder]), {})[model.name] = folder
+    named = {model.name: model for model in models}
+    found = []
+    for folders in chosen.values():
+        inside = {name: named[name].reports[folder] for name, folder in folders.items()}
+        found.append(Group(split_words(next(iter(inside.values()))), folders, inside))
+    return sorted(found, key=lambda group: -len(group.folders))
+
+
+def _rank(report: Report, shared: Mapping[str, int]) -> tuple[int, bool]:
+    return shared[split_key(report)], _is_test(report)
+
+
+def _is_test(report: Report) -> bool:
+    return bool(report["split"]["part"] == "test")
+
+
+def _model(name: str, checkpoint: Path) -> Model:
+    found: dict[Path, Report] = {}
+    faults = []
+    for folder in reports(checkpoint):
+        try:
+            found[folder] = cache.report(folder)
+        except BearingsError as error:
+            faults.append(str(error))
+    return Model(name, run_of(checkpoint) or checkpoint, found, tuple(faults))

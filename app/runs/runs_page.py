@@ -1,0 +1,174 @@
+"""The parts of the Runs page: the list, and the chosen models side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import links
+from app.figures.curves import curve
+from app.runs import comparison, evaluated_models, runs_table
+from app.runs.evaluated_models import Model
+from app.train import train_form
+from app.train.history import MEASURES, overlaid_table
+from app.widgets import pickers, selection
+from app.workspace import Workspace
+from core.errors import RunError
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail, read_events
+from core.jobs.notes import Notes, has_tags, read_notes, write_notes
+from core.jobs.summary import RunSummary
+from core.training.run_folder import RunFolder
+
+# Notes and tags of runs: the filter above the list, and the form that writes them.
+
+
+_WANTED = "runs_tags"
+
+
+def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
+    """The notes of every run by its name; damaged ones are told, and count as empty."""
+    found: dict[str, Notes] = {}
+    for run in runs:
+        try:
+            found[run.name] = read_notes(run.path)
+        except RunError as error:
+            st.warning(str(error))
+            found[run.name] = Notes()
+    return found
+
+
+def pick_tagged(runs: Sequence[RunSummary], notes: Mapping[str, Notes]) -> list[RunSummary]:
+    """Let the reader choose tags, where there are any; return the runs that have all of them."""
+    known = tags(notes)
+    if not known:
+        return list(runs)
+    kept = [tag for tag in st.session_state.get(_WANTED, []) if tag in known]
+    if _WANTED in st.session_state:
+        # A tag that no run has any more is no option.
+        st.session_state[_WANTED] = kept
+    wanted = st.multiselect(
+        "Only runs with these tags", known, key=_WANTED, placeholder="All runs",
+        persist_state="session",
+    )  # fmt: skip
+    return [run for run in runs if has_tags(notes[run.name], wanted)]
+
+
+def tags(notes: Mapping[str, Notes]) -> list[str]:
+    """Every tag that some run has, in alphabetical order."""
+    return sorted({tag for each in notes.values() for tag in each.tags}, key=str.casefold)
+
+
+def edit(run: RunSummary, notes: Mapping[str, Notes]) -> None:
+    """Draw a button that opens the form with the note and the tags of one run."""
+    now = notes[run.name]
+    with (
+        st.popover("Note and tags", help="Kept in the run's folder as notes.json"),
+        st.form(f"runs_notes_{run.name}", border=False),
+    ):
+        text = st.text_area(
+            "Note", now.text, key=f"runs_note_{run.name}", placeholder="What was tried, and why"
+        )
+        chosen = st.multiselect(
+            "Tags", tags(notes), now.tags, key=f"runs_tagged_{run.name}", accept_new_options=True,
+            placeholder="Type a tag, press Enter",
+        )  # fmt: skip
+        if st.form_submit_button("Save", type="primary"):
+            write_notes(run.path, Notes(text=text.strip(), tags=tuple(chosen)))
+            st.rerun()
+
+
+FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
+SECTIONS = (FIGURES, CURVES, OPTIONS)
+_BESIDE = "runs_beside"
+
+
+def pick_runs(
+    runs: Sequence[RunSummary], models: Mapping[str, Model], notes: Mapping[str, Notes]
+) -> list[RunSummary]:
+    """Show the list; return the runs whose boxes are ticked, the newest one at first."""
+    for fault in (fault for model in models.values() for fault in model.faults):
+        st.warning(fault)
+    shown = {name: model.reports[model.shown] for name, model in models.items() if model.shown}
+    table = runs_table.listing(runs, shown, notes)
+    columns: dict[str, Any] = {
+        name: st.column_config.NumberColumn(
+            format="percent" if name in runs_table.SHARES else "%.1f"
+        )
+        for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
+    }
+    ticked = selection.ticked(
+        "runs", table, [run.name for run in runs], multi=True, first=True,
+        column_config=columns | {"Run": st.column_config.TextColumn(pinned=True)},
+    )  # fmt: skip
+    return [run for run in runs if run.name in ticked]
+
+
+def pick_beside(place: Workspace) -> list[Model]:
+    """Checkpoints that are no runs, ensembles among them, to stand beside the ticked runs."""
+    found = evaluated_models.of_checkpoints(place)
+    if not found:
+        return []
+    wanted = st.multiselect(
+        "Beside them", list(found), key=_BESIDE, placeholder="Checkpoints and ensembles",
+        help="Models under `checkpoints/` that have been evaluated.", persist_state="session",
+    )  # fmt: skip
+    return [found[name] for name in wanted if name in found]
+
+
+def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
+    """What can be done with one run, and what was written about it."""
+    if run.state in ("failed", "damaged", "lost"):
+        cause = plain_cause(run.message, log_tail(run.path), run.config)
+        st.error(f"**{run.name}** {run.state}: {cause}")
+    if notes[run.name].text:
+        st.markdown(f"> {notes[run.name].text}")
+    best = RunFolder(path=run.path).best
+    with st.container(horizontal=True):
+        if st.button("Watch", key="runs_watch", help="Curves, log, stop and resume"):
+            train_form.watch_next(run.path)
+            links.go("train")
+        if (best / "card.json").is_file():
+            for page in ("evaluate", "map", "explain"):
+                if st.button(page.capitalize(), key=f"runs_{page}"):
+                    pickers.hand_over_checkpoint(best)
+                    links.go(page)
+        edit(run, notes)
+
+
+def curves(chosen: Sequence[RunSummary]) -> None:
+    """Validation curves of the chosen runs, over one another."""
+    events = {run.name: read_events(run.path) for run in chosen if run.state != "damaged"}
+    for pair in (MEASURES[:2], MEASURES[2:]):
+        for place, measure in zip(st.columns(2), pair, strict=True):
+            title = f"{measure.title}, validation"
+            figure = curve(overlaid_table(events, measure), title, measure.unit)
+            place.plotly_chart(figure, key=f"runs_{measure.title}")
+
+
+def figures(place: Workspace, models: Sequence[Model]) -> None:
+    """The models' figures on labelled photos, ranked only where the photos are the same."""
+    missing = [model for model in models if not model.reports]
+    if missing:
+        names = ", ".join(model.name for model in missing)
+        st.info(f"Not evaluated yet: {names}. Choose one alone, then **Evaluate**; or run")
+        commands = [f"python -m core evaluate {place.label(model.home)}" for model in missing]
+        st.code("\n".join(commands), language="bash")
+    found = evaluated_models.groups(models)
+    if len(found) > 1:
+        st.warning(
+            "These models were judged on different photos: their figures are shown, but not "
+            "ranked, because a smaller error may only mean easier photos. Models are compared "
+            "within a group only."
+        )
+    for number, group in enumerate(found):
+        comparison.show_group(group, number)
+
+
+def options(chosen: Sequence[RunSummary]) -> None:
+    """Options in which the chosen runs differ, and nothing else."""
+    table = runs_table.differing_options(chosen)
+    if table.empty:
+        st.caption("All options are the same." if len(chosen) > 1 else "Choose a second run.")
+    else:
+        st.dataframe(table)

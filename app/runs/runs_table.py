@@ -1,0 +1,127 @@
+"""Runs as tables: the list, the options that differ, and the figures side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+from app.evaluate import report_tables
+from app.evaluate.report_tables import LABELS, Report
+from app.wording import moment, spoken
+from core.evaluation.judged import split_key
+from core.jobs.notes import Notes
+from core.jobs.summary import RunSummary
+from core.options import options, value_at
+
+# Larger is better for these; for all others, smaller.
+_HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg"})
+_COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "joint_10m_15deg")
+# Every run has its own folder and command: differences that explain nothing.
+_OWN = frozenset({"run", "command"})
+LEAK = "Leak in 5 m"
+SHARES = ("Region", "Val region", LEAK)
+
+
+def listing(
+    runs: Sequence[RunSummary], reports: Mapping[str, Report], notes: Mapping[str, Notes]
+) -> pd.DataFrame:
+    """Return one row per run, in the given order.
+
+    Of the options only those are columns in which the runs differ; of tags, notes and splits only
+    those are shown that some run has, or that differ.
+
+    Args:
+        runs: The runs.
+        reports: The report that stands for a run, by its name.
+        notes: What people wrote about it, by its name.
+    """
+    rows = [_row(run, reports.get(run.name), notes.get(run.name, Notes())) for run in runs]
+    table = pd.DataFrame(rows)
+    idle = [name for name in ("Tags", "Note", "Report on") if (table[name] == "").all()]
+    if table["Split"].nunique() < 2:
+        idle.append("Split")
+    options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
+    options.columns = options.columns.map(str)
+    later = table.columns.get_loc("Val region")
+    parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
+    return pd.concat(parts, axis=1).drop(columns=idle)
+
+
+def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return the options in which runs differ: one row an option, one column a run."""
+    options = {run.name: _flat(run.config) for run in runs if run.config is not None}
+    table = pd.DataFrame(options).astype(object)
+    if table.empty:
+        return table
+    differs = table.apply(lambda row: len(set(row.map(str))) > 1, axis=1)
+    return table[differs & ~table.index.isin(_OWN)].map(str)
+
+
+def judged_on(report: Report) -> str:
+    """The photos that a report is about, short: figures compare only where they are the same."""
+    return f"{report['split']['part']} {report['split']['hash'][:8]}"
+
+
+def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
+    """Return the refined model's figures on labelled photos: one row a figure, one column a run.
+
+    The best of each row is marked where, and only where, all reports are about the same photos.
+    """
+    figures = {name: report_tables.predictors(report).iloc[1] for name, report in reports.items()}
+    ranked = len(figures) > 1 and len({split_key(report) for report in reports.values()}) == 1
+    rows = {
+        LABELS[measure]: _cells(
+            measure, {name: row[measure] for name, row in figures.items()}, ranked
+        )
+        for measure in _COMPARED
+    }
+    # What a figure is worth: how many photos have a training photo near, and the others' error.
+    near = {name: report_tables.leak_share(report) for name, report in reports.items()}
+    away = {name: report_tables.median_away_m(report) for name, report in reports.items()}
+    rows["Training photo within 5 m"] = {
+        name: "–" if share is None else f"{share:.0%}" for name, share in near.items()
+    }
+    rows["Median error of the others (m)"] = {
+        name: "–" if metres is None else f"{metres:.1f}" for name, metres in away.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str, str]:
+    choose = max if measure in _HIGHER else min
+    best = choose(values.values())
+    return {
+        name: (f"{value:.1%}" if measure in _HIGHER else f"{value:.1f}")
+        + (" ★" if ranked and value == best else "")
+        for name, value in values.items()
+    }
+
+
+def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]:
+    best = run.best or {}
+    tested = None if report is None else report_tables.predictors(report).iloc[1]
+    split = run.config.split.protocol if run.config else ""
+    return {
+        "Run": run.name,
+        "State": run.state,
+        "Tags": ", ".join(notes.tags),
+        "Region": None if tested is None else tested["region_accuracy"],
+        "Median (m)": None if tested is None else tested["median_m"],
+        "Heading (°)": None if tested is None else tested["maae_deg"],
+        LEAK: None if report is None else report_tables.leak_share(report),
+        "Val region": best.get("region_accuracy"),
+        "Val median (m)": best.get("median_m"),
+        "Val heading (°)": best.get("maae_deg"),
+        "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
+        "Split": f"{split} {run.split_hash[:8]}".strip(),
+        "Report on": "" if report is None else judged_on(report),
+        "Note": " ".join(notes.text.split()),
+        "Started": moment(run.started),
+        "Took": spoken(run.duration_s),
+    }
+
+
+def _flat(config: BaseModel) -> dict[str, Any]:
+    """Options by dotted name."""
+    return {option.name: value_at(config, option.path) for option in options(type(config))}

@@ -1,0 +1,1 @@
+"""The Train page: the form, the queue, and one run watched to its end."""

@@ -1,0 +1,59 @@
+"""Where a new job is computed: on this machine, or on a Ray cluster that it can reach."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.widgets import messages
+from core.cluster.client import check_address
+from core.errors import ConfigError
+from core.jobs.gpus import Gpu, gpus
+from core.jobs.job import LOCAL
+
+_ON, _HERE = "train_on", "This machine"
+
+
+def pick() -> str | None:
+    """Ask where; return `local` or a checked address, or None beside what is wrong with it."""
+    typed = st.session_state.get(_ON)
+    said = st.selectbox(
+        "Run on",
+        [_HERE] if typed in (None, _HERE) else [_HERE, typed],
+        key=_ON,
+        accept_new_options=True,
+        persist_state="session",
+        help="Or type the address of a Ray cluster, such as `http://host:8265` or "
+        "`ray://host:10001`.",
+    )
+    if said in (None, _HERE):
+        return LOCAL
+    try:
+        return check_address(str(said))
+    except ConfigError as error:
+        messages.show_error(error)
+        return None
+
+
+# The GPUs of this machine in a line each; nothing where there is none.
+
+
+_GIB = 1024**3
+
+
+def show() -> None:
+    """Say name, memory and use of every GPU."""
+    for line in lines(gpus()):
+        st.caption(line)
+
+
+def lines(found: Sequence[Gpu]) -> list[str]:
+    """`cuda:0: NVIDIA H100, 21.3 of 79.6 GiB in use, computing 97 % of the time`."""
+    return [
+        f"`cuda:{gpu.index}`: {gpu.name}, {gpu.used_bytes / _GIB:.1f} of "
+        f"{gpu.total_bytes / _GIB:.1f} GiB in use" + _computing(gpu)
+        for gpu in found
+    ]
+
+
+def _computing(gpu: Gpu) -> str:
+    return "" if gpu.utilisation is None else f", computing {gpu.utilisation:.0%} of the time"

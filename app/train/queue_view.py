@@ -1,0 +1,143 @@
+"""The queue on the Train page: what is at work, what waits in which order, what ended lately."""
+
+import streamlit as st
+
+from app import links
+from app.train import compute_target, eta, train_form, watch
+from app.train.history import best_event
+from app.train.queue_state import Entry, Queue, look, options_of
+from app.widgets import messages
+from app.wording import roughly
+from app.workspace import Workspace
+from core.errors import RunError
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail, read_events
+from core.jobs.start import ensure_runner
+from core.training.schema import TrainConfig
+
+POLL_S = 2.0
+KINDS = {"train": "training run", "crossval": "cross-validation", "tune": "search for options"}
+# Where the results of the other kinds are shown.
+_PAGES = {"crossval": "runs", "tune": "tune"}
+# Colours only underline: the word itself says the state.
+_COLOURS = {
+    "queued": "gray",
+    "starting": "blue",
+    "running": "blue",
+    "cancelling": "orange",
+    "cancelled": "orange",
+    "finished": "green",
+    "failed": "red",
+    "lost": "red",
+    "damaged": "red",
+}
+_UNHAPPY = ("failed", "lost", "damaged")
+
+
+def show(place: Workspace) -> None:
+    """Show the queue; look again every two seconds while anything is at work or waits."""
+    queue = look(place.runs)
+    if queue.busy or queue.ended:
+        every = POLL_S if queue.busy else None
+        st.fragment(_show, run_every=every)(place, queue.standing)
+
+
+def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
+    with messages.mendable():
+        queue = look(place.runs)
+        if queue.standing != standing:
+            # Something began or ended: the rest of the page speaks of it as well.
+            st.rerun()
+        # After a restart of the machine nobody else goes on with what waits.
+        ensure_runner(place.runs)
+        _draw(queue)
+
+
+def _draw(queue: Queue) -> None:
+    st.subheader(f"Queue: {queue.words}" if queue.busy else "Queue")
+    if not queue.busy:
+        st.caption("Nothing is running, and nothing waits.")
+    compute_target.show()
+    for entry in queue.active:
+        with st.container(border=True):
+            config = _config(entry)
+            _row(entry, config)
+            _progress(entry, config)
+    for entry in queue.waiting:
+        _row(entry, _config(entry), _duration(entry), len(queue.waiting))
+    if queue.ended:
+        st.caption("Ended in the last 24 hours")
+    for entry in queue.ended:
+        _row(entry, _config(entry), _outcome(entry))
+        if entry.now.state in _UNHAPPY:
+            _why(entry)
+
+
+def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: int = 0) -> None:
+    """One line: state, name, what it is, and the buttons; it wraps on a narrow screen."""
+    badge = f":{_COLOURS[entry.now.shown]}-badge[{entry.now.shown}]"
+    first = f"{entry.place}. {badge}" if entry.place else badge
+    # As code, or an address would become a link to a page that nobody meant.
+    where = f"`{entry.where}`" if entry.where else ""
+    facts = " · ".join(filter(None, [_what(entry, config), where, more]))
+    key = f"queue_row_{entry.name}"
+    with st.container(key=key, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{first} **{entry.name}** · {facts}", width="stretch")
+        watch.offer(entry, last_place)
+        _show_button(entry)
+
+
+def _show_button(entry: Entry) -> None:
+    key = f"queue_show_{entry.name}"
+    if entry.kind == "train":
+        # Before the menu below is drawn again: a widget that is there cannot be told.
+        if st.button("Show", key=key, on_click=train_form.watch_next, args=(entry.path,)):
+            st.rerun()
+    elif st.button("Open", key=key):
+        links.go(_PAGES[entry.kind])
+
+
+def _what(entry: Entry, config: TrainConfig | None) -> str:
+    if config is None:
+        return KINDS[entry.kind]
+    epochs = f"{config.planned_epochs:,} epochs" if config.planned_epochs else "no training"
+    model = f"{config.model.backbone} at {config.model.input_size} px, {epochs}"
+    folds = f"cross-validation, {config.split.folds} folds of "
+    return folds + model if entry.kind == "crossval" else model
+
+
+def _progress(entry: Entry, config: TrainConfig | None) -> None:
+    if entry.now.starting or entry.now.status is None:
+        st.caption("The program and its packages are being loaded, which takes a while.")
+        return
+    now = eta.progress_of(entry, config, entry.now.status)
+    st.progress(now.share, now.words)
+
+
+def _duration(entry: Entry) -> str:
+    """How long a job that waits will take, where runs of its kind were measured."""
+    seconds = eta.duration_s(entry, _config(entry))
+    return "" if seconds is None else f"takes {roughly(seconds)}"
+
+
+def _outcome(entry: Entry) -> str:
+    best = best_event(read_events(entry.path)) if entry.kind == "train" else None
+    if best is None:
+        return ""
+    figures = best["validation"]
+    return f"best {figures['median_m']:.1f} m, {figures['region_accuracy']:.0%} of regions"
+
+
+def _why(entry: Entry) -> None:
+    """The plain cause; opened, what the log said last."""
+    tail = log_tail(entry.path)
+    with st.expander(f"Why: {plain_cause(entry.now.message, tail, _config(entry))}"):
+        st.code("\n".join(tail.splitlines()[-15:]) or "Nothing was logged.", language=None)
+
+
+def _config(entry: Entry) -> TrainConfig | None:
+    try:
+        return options_of(entry)
+    except RunError:
+        # A damaged one says so itself, and must not take the others from the page.
+        return None

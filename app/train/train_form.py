@@ -1,0 +1,258 @@
+"""The form of a training run: which options stand first, and what a newcomer's machine can do."""
+
+import re
+from pathlib import Path
+
+import streamlit as st
+from pydantic import ValidationError
+
+from app.train import compute_target
+from app.widgets import messages, pickers
+from app.widgets.forms import FormAnswer, FormPlan, config_form, fill
+from app.workspace import Workspace, workspace
+from core.cli.flags import typed
+from core.cli.train import SHORT
+from core.crossval.enqueue import enqueue_crossval
+from core.crossval.schema import CrossvalConfig
+from core.errors import BearingsError, ConfigError, RunError
+from core.jobs.job import LOCAL
+from core.jobs.queue import enqueue, queue_of
+from core.jobs.slots import fitting, machine_slots
+from core.jobs.start import ensure_runner
+from core.jobs.state import ACTIVE
+from core.jobs.summary import list_runs
+from core.jobs.taken import taken_slots
+from core.options import in_words
+from core.project import PROJECT
+from core.training.schema import TrainConfig
+
+START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
+INSTANT = "First answer without training"
+FIRST = (
+    ("run",),
+    ("model", "backbone"),
+    ("model", "weights"),
+    ("model", "input_size"),
+    ("stage2", "epochs"),
+    ("batch_size",),
+    ("split", "protocol"),
+    ("device",),
+)
+LABELS = {
+    ("run",): "Run folder",
+    ("stage2", "epochs"): "Epochs",
+    ("split", "protocol"): "Split",
+}
+# Small ones first: a run on two cores must end while its owner still looks.
+BACKBONES = (
+    "resnet10t",
+    "mobilenetv3_small_100",
+    "mobilenetv3_large_100",
+    "efficientnet_b0",
+    "resnet34",
+    "convnext_atto",
+    "vit_tiny_patch16_224",
+)
+WEIGHTS = ("random", "pretrained")
+_TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
+# The data set stands in the sidebar, and no training has a button of its own.
+HIDDEN = (("dataset",), ("command",), ("zero_training",))
+
+
+def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
+    """Draw the form; return the options once a button was pressed and all of them are valid."""
+    begun: TrainConfig | None = st.session_state.pop(_BEGUN, None)
+    if begun is not None:
+        st.session_state[_TAKEN] = begun.run
+    plan = _plan(place, dataset)
+    if begun is not None:
+        fill(TrainConfig, plan, begun)
+    if _TAKEN in st.session_state:
+        another = _another(place, st.session_state.pop(_TAKEN), dataset)
+        st.session_state["train_run"] = place.label(another)
+    answer = config_form(TrainConfig, plan)
+    if answer is None:
+        return None
+    run = _in_queue(place, answer.config.run.expanduser())
+    return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
+
+
+def untrained(config: TrainConfig) -> TrainConfig:
+    """The same options with nothing trained.
+
+    Raises:
+        ConfigError: The backbone would be a random one, whose features say nothing.
+    """
+    try:
+        return TrainConfig.model_validate(config.model_dump() | {"zero_training": True})
+    except ValidationError as error:
+        raise ConfigError(in_words(error)) from error
+
+
+def prefill(config: TrainConfig) -> None:
+    """Let the form show the options of an earlier run next time, and a run folder that is free."""
+    st.session_state[_BEGUN] = config
+    pickers.hand_over_dataset(config.dataset)
+
+
+def propose_another_folder(taken: Path) -> None:
+    """Let the form offer a free folder next time, named like the one that was just taken."""
+    st.session_state[_TAKEN] = taken
+
+
+def free_run(place: Workspace, dataset: Path) -> Path:
+    """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
+    return _free(place.runs, dataset.name, 1)
+
+
+def _in_queue(place: Workspace, run: Path) -> Path:
+    """The folder of a run as the reader named it: `runs/first`, or `first` alone."""
+    folder = (place.runs if run.parent == Path() else place.root) / run
+    if folder.parent != place.runs:
+        raise RunError(
+            f"the run folder {run} lies elsewhere than the queue: give a name such as "
+            f"{place.label(place.runs / 'first')}"
+        )
+    return folder
+
+
+def _plan(place: Workspace, dataset: Path) -> FormPlan:
+    return FormPlan(
+        key="train",
+        first=FIRST,
+        buttons=(START, INSTANT, FOLDS, CHECK),
+        labels=LABELS,
+        start={
+            ("dataset",): dataset,
+            ("run",): place.label(free_run(place, dataset)),
+            ("model", "backbone"): "resnet10t",
+            ("model", "weights"): "random",
+            ("model", "input_size"): 112,
+        },
+        suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
+        hidden=HIDDEN,
+    )
+
+
+def _another(place: Workspace, run: Path, dataset: Path) -> Path:
+    """A free folder named like `run`; one that lies elsewhere, as in a study, lends no name."""
+    match = re.fullmatch(r"(.+?)(?:-(\d+))?", run.name)
+    if match is None or run.parent != place.runs:
+        return free_run(place, dataset)
+    return _free(place.runs, match[1], int(match[2] or 1) + 1)
+
+
+def _free(parent: Path, stem: str, number: int) -> Path:
+    while (parent / f"{stem}-{number}").exists():
+        number += 1
+    return parent / f"{stem}-{number}"
+
+
+def command(config: TrainConfig) -> str:
+    """Return the command that does the same, typed in the project's folder."""
+    near = {name: _near(getattr(config, name)) for name in ("dataset", "run")}
+    return typed("train", config.model_copy(update=near), SHORT)
+
+
+def _near(path: Path) -> Path:
+    return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+
+
+# The two halves of the Train page: what is put into the queue, and which run is watched.
+
+
+_WATCHED, _CHECKED = "train_watched", "train_checked"
+
+
+def launch_from_sidebar(place: Workspace) -> None:
+    """Draw the form in the sidebar; put a run into the queue where the reader says so."""
+    with st.sidebar:
+        st.divider()
+        st.subheader("New run")
+        dataset = pickers.dataset_path()
+        if dataset is None or not dataset.is_dir():
+            st.caption("Choose a data set above; a run needs one to learn from.")
+            return
+        st.caption(
+            f"Learns from `{place.label(dataset)}`. It starts at once where its device is free, "
+            "and waits in the queue otherwise."
+        )
+        on = compute_target.pick()
+        try:
+            answer = ask(place, dataset)
+            if answer is not None and on is not None:
+                _act(place, answer, on)
+        except BearingsError as error:
+            # The queue beside the form is no less true for it.
+            messages.show_error(error)
+
+
+def pick_run(place: Workspace) -> Path | None:
+    """Let the reader choose which run is watched: first one at work. None where none is."""
+    found = list_runs(place.runs)
+    runs = [place.label(run.path) for run in found]
+    if not runs:
+        return None
+    if st.session_state.get(_WATCHED) not in runs:
+        st.session_state.pop(_WATCHED, None)
+    first = next((n for n, run in enumerate(found) if run.state in ACTIVE), 0)
+    st.divider()
+    # The address of the page holds what the menu shows: a state in it would soon be another.
+    chosen = st.selectbox("Run", runs, first, key=_WATCHED, bind="query-params")
+    return place.root / chosen
+
+
+def watch_next(run: Path) -> None:
+    """Let the Train page open on this run; for other pages."""
+    st.session_state[_WATCHED] = workspace().label(run)
+
+
+def show_checked() -> None:
+    """Show what was just done, and the command of the options that were checked last."""
+    messages.show()
+    if _CHECKED in st.session_state:
+        st.success("These options are valid. The same from the command line:")
+        st.code(st.session_state[_CHECKED], language="bash", wrap_lines=True)
+
+
+def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
+    if answer.button == CHECK:
+        st.session_state[_CHECKED] = command(answer.config)
+        return
+    st.session_state.pop(_CHECKED, None)
+    before = _jobs_before(place, answer.config.device, on)
+    run = _enqueue(answer, on)
+    ensure_runner(run.parent)
+    if before:
+        messages.later(f"**{run.name}** waits in the queue: {before} before it.")
+    else:
+        messages.later(f"**{run.name}** is started.")
+        if answer.button != FOLDS:
+            watch_next(run)
+    propose_another_folder(answer.config.run)
+    # Everything above was drawn before there was a run.
+    st.rerun()
+
+
+def _enqueue(answer: FormAnswer[TrainConfig], on: str) -> Path:
+    if answer.button == START:
+        return enqueue(answer.config, on=on)
+    if answer.button == INSTANT:
+        return enqueue(untrained(answer.config), on=on)
+    try:
+        folds = CrossvalConfig.model_validate(answer.config.model_dump())
+    except ValidationError as error:
+        raise ConfigError(in_words(error)) from error
+    return enqueue_crossval(folds, on=on)
+
+
+def _jobs_before(place: Workspace, device: str, on: str) -> int:
+    """How many jobs keep a new one from its start; 0 where a fitting device is free."""
+    if on != LOCAL or not place.runs.is_dir():
+        return 0
+    slots = set(fitting(device, machine_slots()))
+    waiting = [each for each in queue_of(place.runs) if each.job.is_local]
+    rivals = [each for each in waiting if slots & set(fitting(each.job.device, slots))]
+    taken = slots & taken_slots(place.runs)
+    free = len(slots - taken) - len(rivals)
+    return 0 if free > 0 else len(taken) + len(rivals)

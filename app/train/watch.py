@@ -1,0 +1,178 @@
+"""What can be done to a job, by its state: cancel, end, move, resume, retry with changes."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import links
+from app.figures.curves import curve
+from app.train import reproduce, train_form
+from app.train.history import MEASURES, Events, best_event, curve_table, fine_tuning_begins
+from app.train.queue_state import Entry, options_of
+from app.widgets import messages, pickers
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail, read_events
+from core.jobs.queue import cancel, move, requeue
+from core.jobs.start import ensure_runner
+from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, run_state
+from core.jobs.stop import stop
+from core.training.run_folder import RunFolder
+from core.training.schema import TrainConfig
+
+
+def offer(entry: Entry, last_place: int = 0) -> None:
+    """Draw the buttons of a job; what they did shows in the run of the page that follows.
+
+    Args:
+        entry: The job.
+        last_place: How many jobs wait; only who waits needs to know.
+    """
+    if entry.now.state == "queued":
+        _waiting(entry, last_place)
+    elif entry.now.state == "cancelling":
+        _end_now(entry)
+    elif entry.now.state == "running":
+        _cancel_active(entry)
+    else:
+        ended(entry, "queue")
+
+
+def ended(entry: Entry, key: str) -> None:
+    """Draw the buttons of a job that has ended: go on where it was, or begin with changes."""
+    # The queue knows how to go on with what it started, and with any training run.
+    known = entry.now.job is not None or entry.kind == "train"
+    resumable = known and entry.now.state in RESUMABLE
+    if resumable and st.button("Resume", key=f"{key}_resume_{entry.name}"):
+        requeue(entry.path)
+        ensure_runner(entry.path.parent)
+        st.rerun()
+    if entry.now.state == "damaged":
+        return
+    config = options_of(entry)
+    if config is not None and st.button(
+        "Retry with changes",
+        key=f"{key}_retry_{entry.name}",
+        help="Puts its options into the form in the sidebar, with a new run folder",
+    ):
+        train_form.prefill(config)
+        messages.later(f"The options of **{entry.name}** are in the form in the sidebar.")
+        st.rerun()
+
+
+def _waiting(entry: Entry, last_place: int) -> None:
+    for words, places, possible in (
+        ("Up", -1, entry.place > 1),
+        ("Down", 1, entry.place < last_place),
+    ):
+        key = f"queue_{words}_{entry.name}".lower()
+        if st.button(words, key=key, disabled=not possible):
+            move(entry.path, places)
+            st.rerun()
+    if st.button("Cancel", key=f"queue_cancel_{entry.name}"):
+        cancel(entry.path)
+        st.rerun()
+
+
+def _cancel_active(entry: Entry) -> None:
+    with st.popover("Cancel …", key=f"queue_ask_{entry.name}"):
+        st.write("It saves where it is, and can be resumed at that very step.")
+        if st.button("Yes, cancel it", key=f"queue_cancel_{entry.name}", type="primary"):
+            cancel(entry.path)
+            st.rerun()
+
+
+def _end_now(entry: Entry) -> None:
+    if st.button(
+        "End it now", key=f"queue_end_{entry.name}", help="Without waiting for it to save"
+    ):
+        with st.spinner("Ending the process …"):
+            stop(entry.path, grace_s=0.0)
+        st.rerun()
+
+
+# One run, watched live: how it stands, what can be done, curves, log, and how to do it again.
+#
+# The run is a process of its own. Nothing here holds it: this only reads what it writes, and a tab
+# or a server that ends takes nothing with it.
+
+
+POLL_S = 2.0
+_WORDS = {
+    "queued": "Queued: it starts when its turn comes and a device is free.",
+    "starting": "Starting: the program and its packages are being loaded, which takes a while.",
+    "running": "Running.",
+    "cancelling": "Cancelling: it saves where it is, then ends.",
+    "finished": "Finished.",
+    "cancelled": "Cancelled: what it did is saved, and it can go on from there.",
+    "failed": "Failed.",
+    "lost": "Lost: its process is gone (killed, or the machine restarted). Its last epoch is safe.",
+    "damaged": "Damaged.",
+}
+
+
+def watch(run: Path) -> None:
+    """Show a run; while it is alive, look again every two seconds, and stop looking at its end."""
+    alive = run_state(run).state in UNFINISHED
+    st.fragment(_show, run_every=POLL_S if alive else None)(run, polling=alive)
+
+
+def _show(run: Path, *, polling: bool) -> None:
+    with messages.mendable():
+        now = run_state(run)
+        if polling and now.state not in UNFINISHED:
+            # The whole page once more: it decides that nobody needs to look any longer.
+            st.rerun()
+        config = options_of(Entry(run, now))
+        _headline(run, now, config)
+        with st.container(horizontal=True):
+            if now.state not in UNFINISHED:
+                ended(Entry(run, now), "watch")
+            if (RunFolder(path=run).best / "card.json").is_file():
+                _next(run)
+        _curves(read_events(run), now)
+        _log(run, now)
+        if config is not None:
+            reproduce.show(run, config)
+
+
+def _headline(run: Path, now: RunState, config: TrainConfig | None) -> None:
+    text = f"**{run.name}** · {_WORDS[now.shown]}"
+    if now.state in ("failed", "damaged"):
+        st.error(f"{text} {plain_cause(now.message, log_tail(run), config)}")
+    elif now.state in ("cancelled", "lost"):
+        st.warning(text)
+    elif now.state == "finished":
+        st.success(text)
+    else:
+        st.info(text)
+
+
+def _next(run: Path) -> None:
+    """Offer what a trained model is for."""
+    for page, label in (("evaluate", "Evaluate"), ("predict", "Predict"), ("explain", "Explain")):
+        if st.button(
+            label,
+            key=f"watch_{page}",
+            on_click=pickers.hand_over_checkpoint,
+            args=(RunFolder(path=run).best,),
+        ):
+            links.go(page)
+
+
+def _curves(events: Events, now: RunState) -> None:
+    if not events:
+        if now.state in ACTIVE:
+            st.caption("The curves begin when the first epoch has ended.")
+        return
+    begins, best = fine_tuning_begins(events), best_event(events)
+    if best is not None:
+        st.caption(f"The best epoch so far is {best['epoch']}; its model is kept.")
+    for pair in (MEASURES[:2], MEASURES[2:]):
+        for place, measure in zip(st.columns(2), pair, strict=True):
+            figure = curve(curve_table(events, measure), measure.title, measure.unit, begins)
+            place.plotly_chart(figure, key=f"watch_{measure.title}")
+
+
+def _log(run: Path, now: RunState) -> None:
+    with st.expander("Log", expanded=now.shown in ("failed", "starting")):
+        st.code(log_tail(run) or "Nothing yet.", language=None, height=260)

@@ -1,0 +1,1 @@
+"""The Tune page: a search over options, started and watched."""

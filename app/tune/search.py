@@ -1,0 +1,257 @@
+"""The studies of a workspace, as they stand: those that were begun, and those that wait."""
+
+from pathlib import Path
+
+import streamlit as st
+from pydantic import ValidationError
+
+from app import cache, links
+from app.figures import tuning as figures
+from app.theme import palette
+from app.train import compute_target, train_form
+from app.tune import tune_form
+from app.widgets import messages, pickers, selection
+from app.workspace import Workspace, workspace
+from core.errors import BearingsError, RunError
+from core.jobs.causes import plain_cause
+from core.jobs.follow import log_tail
+from core.jobs.job import JOB, read_job
+from core.jobs.queue import cancel, enqueue_job, requeue
+from core.jobs.start import ensure_runner
+from core.jobs.state import RESUMABLE, UNFINISHED, RunState, run_state
+from core.options import in_words
+from core.tuning.folder import StudyFolder
+from core.tuning.reading import StudyView
+from core.tuning.schema import TuneConfig
+
+
+def studies(place: Workspace) -> list[Path]:
+    """Folders that hold a study or the wish for one, the one that was begun last first."""
+    folders = place.runs.iterdir() if place.runs.is_dir() else ()
+    found = {path: _begun(path) for path in folders if path.is_dir()}
+    return sorted((path for path, begun in found.items() if begun), key=lambda path: -found[path])
+
+
+def options_of(study: Path) -> TuneConfig:
+    """The options of a study, also while it waits for its start.
+
+    Raises:
+        RunError: They are damaged.
+    """
+    folder = StudyFolder(path=study)
+    if folder.exists:
+        return folder.read().config
+    job = read_job(study)
+    try:
+        return TuneConfig.model_validate({} if job is None else job.options)
+    except ValidationError as error:
+        raise RunError(f"{study / JOB} is damaged ({in_words(error)}): delete it") from error
+
+
+def view_of(study: Path) -> StudyView:
+    """A study and its trials; none while it waits.
+
+    Raises:
+        RunError: Its files are damaged, or its database cannot be reached.
+    """
+    if StudyFolder(path=study).exists:
+        return cache.study(study)
+    return StudyView(study, options_of(study), ())
+
+
+def importances_of(view: StudyView, live: bool) -> dict[str, float]:
+    """How much each option matters; while the search goes on, told anew by every tenth trial.
+
+    Raises:
+        RunError: The study cannot be read.
+    """
+    finished = view.counts.get("finished", 0)
+    return cache.importances(view.path, finished - finished % 10 * (live and finished > 10))
+
+
+def _begun(path: Path) -> float:
+    """When a study was begun or queued, in seconds since 1970; 0 for anything else."""
+    own = path / "study.json"
+    if own.is_file():
+        return own.stat().st_mtime
+    try:
+        job = read_job(path)
+    except RunError:
+        # The queue on the Train page names it.
+        return 0.0
+    return job.created if job is not None and job.kind == "tune" else 0.0
+
+
+# The parts of the Tune page: a search started, watched, stopped, and its best trial taken on.
+
+
+POLL_S = 2.0
+_WATCHED = "study_watched"
+_WORDS = {
+    "queued": "Queued: it starts when its turn comes and a device is free.",
+    "starting": "Starting: the program and its packages are being loaded, which takes a while.",
+    "running": "Searching.",
+    "cancelling": "Cancelling: the trials at work are being saved.",
+    "finished": "Finished.",
+    "cancelled": "Cancelled: every trial is saved, and the search can go on from there.",
+    "failed": "Failed.",
+    "lost": "Lost: its process is gone. No trial is lost: resume it to go on.",
+    "damaged": "Damaged.",
+}
+
+
+def start_from_sidebar(place: Workspace) -> None:
+    """Draw the form in the sidebar; put a search into the queue where the reader says so."""
+    with st.sidebar:
+        st.divider()
+        st.subheader("New search")
+        dataset = pickers.dataset_path()
+        if dataset is None or not dataset.is_dir():
+            st.caption("Choose a data set above; a search needs one to learn from.")
+            return
+        st.caption(f"Every trial learns from `{place.label(dataset)}`.")
+        on = compute_target.pick()
+        try:
+            answer = tune_form.ask(place, dataset)
+            if answer is not None and on is not None:
+                study = enqueue_job(answer.config.study, tune_form.job(answer.config, on))
+                ensure_runner(study.parent)
+                st.session_state[_WATCHED] = place.label(study)
+                st.rerun()
+        except BearingsError as error:
+            # The study beside the form is no less true for it.
+            messages.show_error(error)
+
+
+def pick_study(place: Workspace) -> Path | None:
+    """Let the reader choose which study is shown, the newest first. None where none is."""
+    labels = [place.label(path) for path in studies(place)]
+    if not labels:
+        return None
+    if st.session_state.get(_WATCHED) not in labels:
+        st.session_state.pop(_WATCHED, None)
+    chosen = st.selectbox("Study", labels, key=_WATCHED, bind="query-params")
+    return place.root / chosen
+
+
+def watch(study: Path) -> None:
+    """Show a study; while it is alive, look again every two seconds, and stop at its end."""
+    alive = run_state(study).state in UNFINISHED
+    st.fragment(_show, run_every=POLL_S if alive else None)(study, polling=alive)
+
+
+def _show(study: Path, *, polling: bool) -> None:
+    with messages.mendable():
+        now = run_state(study)
+        if polling and now.state not in UNFINISHED:
+            # The whole page once more: it decides that nobody needs to look any longer.
+            st.rerun()
+        view = view_of(study)
+        _headline(study, now, view)
+        _buttons(study, now, view)
+        if view.trials:
+            _figures(view, importances_of(view, live=polling))
+            _trials(study, view)
+        with st.expander("Log"):
+            st.code(log_tail(study) or "Nothing was logged yet.", language=None)
+
+
+def _headline(study: Path, now: RunState, view: StudyView) -> None:
+    text = f"**{study.name}** · {_WORDS[now.shown]}"
+    if now.state in ("failed", "damaged"):
+        st.error(f"{text} {plain_cause(now.message, log_tail(study))}")
+    elif now.state in ("cancelled", "lost"):
+        st.warning(text)
+    else:
+        (st.success if now.state == "finished" else st.info)(text)
+    planned = view.config.planned
+    st.progress(min(1.0, view.done / planned), f"{view.done} of {planned} trials")
+    counts, best = view.counts, view.best
+    cells = st.columns(4)
+    figure = "–" if best is None or best.value is None else f"{best.value:.4g}"
+    cells[0].metric(f"Best {view.config.monitor}, validation", figure)
+    cells[1].metric("Best trial", "–" if best is None else str(best.number))
+    cells[2].metric("Pruned", counts.get("pruned", 0), help="Ended early: others were better")
+    cells[3].metric("Failed", counts.get("failed", 0), help="The table of trials says why")
+
+
+def _buttons(study: Path, now: RunState, view: StudyView) -> None:
+    with st.container(horizontal=True):
+        if view.best is not None and st.button(
+            "Train with the best options",
+            type="primary",
+            help="Puts them into the form of the Train page",
+        ):
+            _train_with(view, view.best.number)
+        if now.state in UNFINISHED and now.state != "cancelling" and st.button("Cancel the search"):
+            cancel(study)
+            st.rerun()
+        if now.state in RESUMABLE and st.button("Resume the search"):
+            _resume(study)
+            st.rerun()
+
+
+def _train_with(view: StudyView, number: int) -> None:
+    train_form.prefill(view.options(number, view.run(number)))
+    links.go("train")
+
+
+def _resume(study: Path) -> None:
+    if read_job(study) is None:
+        # Begun on the command line: the queue has not met it yet.
+        enqueue_job(study, tune_form.job(options_of(study)))
+    else:
+        requeue(study)
+    ensure_runner(study.parent)
+
+
+def _figures(view: StudyView, shares: dict[str, float]) -> None:
+    config, table, colours = view.config, view.table(), palette()
+    left, right = st.columns([3, 2])
+    with left:
+        st.subheader("History")
+        figure = figures.history(table, config.monitor, config.higher_is_better, colours)
+        st.plotly_chart(figure, key="study_history")
+    with right:
+        st.subheader("What mattered")
+        if shares:
+            st.plotly_chart(figures.importances(shares, colours), key="study_importances")
+            finished = view.counts["finished"]
+            st.caption(f"fANOVA over {finished} finished trials: a hint, the less the fewer.")
+        else:
+            st.caption("Four finished trials are needed to tell.")
+    if view.counts.get("finished", 0) > 1:
+        st.subheader("Options and figures")
+        st.caption(
+            "A line is a finished trial; drag along an axis to keep only the lines through there."
+        )
+        rest = [path for path in config.space if path not in shares]
+        figure = figures.parallel(
+            table,
+            config.monitor,
+            config.space,
+            [*shares, *rest],
+            config.higher_is_better,
+            colours,
+        )
+        st.plotly_chart(figure, key="study_parallel")
+
+
+def _trials(study: Path, view: StudyView) -> None:
+    st.subheader("Trials")
+    monitor = view.config.monitor
+    table = view.table().sort_values(
+        monitor, ascending=not view.config.higher_is_better, na_position="last"
+    )
+    numbers = table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
+    ticked = selection.ticked(
+        f"trials_{study.name}", table, [str(number) for number in table["trial"]],
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in numbers},
+    )  # fmt: skip
+    if not ticked:
+        st.caption("Tick a trial to train with its options, or to watch its run from a terminal.")
+        return
+    number = int(ticked[0])
+    if st.button(f"Train with the options of trial {number}", key="study_train_chosen"):
+        _train_with(view, number)
+    st.code(f"tail -f {workspace().label(view.run(number) / 'log.txt')}", language="bash")

@@ -1,0 +1,159 @@
+"""The form of a search: trials, sampler, what all trials share, and the space as lines of text."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.train.train_form import BACKBONES, WEIGHTS
+from app.widgets.forms import FormAnswer, FormPlan, config_form
+from app.workspace import Workspace
+from core.errors import ConfigError, RunError
+from core.jobs.job import LOCAL, Job
+from core.options import in_words
+from core.tuning.distribution import Distribution, parse_distribution
+from core.tuning.schema import DEFAULT_TRIALS, TuneConfig
+from core.tuning.space import DEFAULT_SPACE
+
+START = "Start the search"
+_SPACE = "study_space"
+_FIRST = (
+    ("study",),
+    ("trials",),
+    ("sampler",),
+    ("pruner",),
+    ("workers",),
+    ("train", "model", "backbone"),
+    ("train", "model", "weights"),
+    ("train", "model", "input_size"),
+    ("train", "stage2", "epochs"),
+    ("train", "split", "protocol"),
+)
+_LABELS = {
+    ("study",): "Study folder",
+    ("workers",): "Trials at the same time",
+    ("monitor",): "Figure to improve",
+    ("train", "stage2", "epochs"): "Epochs of a trial",
+    ("train", "split", "protocol"): "Split",
+}
+_HIDDEN = (
+    ("space",),
+    ("train", "dataset"),
+    ("train", "run"),
+    ("train", "command"),
+    ("train", "monitor"),
+    ("train", "refine"),
+)
+
+
+def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
+    """Draw the form; return the options once the button was pressed and all of them are valid.
+
+    Raises:
+        ConfigError: A line of the space cannot be read.
+        RunError: The study is to lie elsewhere than the queue.
+    """
+    text = st.text_area(
+        "Options to vary",
+        as_text(DEFAULT_SPACE),
+        key=_SPACE,
+        height=260,
+        persist_state="session",
+        help="One option a line, by its dotted name: `stage2.lr_heads = 1e-4..1e-2 log`, "
+        "`model.region_dropout = 0..0.5 step 0.1`, `model.backbone = resnet10t, resnet18`",
+    )
+    space = read_space(str(text))
+    study = place.label(free_study(place))
+    answer = config_form(TuneConfig, _plan(dataset, study, space))
+    if answer is None:
+        return None
+    folder = _in_queue(place, answer.config.study.expanduser())
+    train = answer.config.train.model_copy(update={"run": folder})
+    config = answer.config.model_copy(update={"study": folder, "train": train})
+    return FormAnswer(config, answer.button)
+
+
+def job(config: TuneConfig, on: str = LOCAL) -> Job:
+    """The job of a search, as the queue takes it."""
+    return Job(
+        kind="tune",
+        arguments=("tune",),
+        options=config.model_dump(mode="json"),
+        again=("tune", "--study", str(config.study)),
+        device=config.train.device,
+        on=on,
+    )
+
+
+def as_text(space: dict[str, Distribution]) -> str:
+    """A space as lines that `read_space` reads."""
+    return "\n".join(f"{path} = {one}" for path, one in space.items())
+
+
+def read_space(text: str) -> dict[str, Distribution]:
+    """Read a space from lines; empty ones and those that begin with # count for nothing.
+
+    Raises:
+        ConfigError: Names the line and what is wrong with it.
+    """
+    space: dict[str, Distribution] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        path, found, values = (part.strip() for part in line.partition("="))
+        if not line.strip() or path.startswith("#"):
+            continue
+        if not found or not values:
+            raise ConfigError(f"Line {number} of the options to vary: write OPTION = VALUES")
+        try:
+            space[path] = parse_distribution(values)
+        except ValueError as error:
+            raise ConfigError(
+                f"Line {number} of the options to vary, {path}: {in_words(error)}"
+            ) from error
+    return space
+
+
+def free_study(place: Workspace) -> Path:
+    """Return the first of `runs/tune-1`, `runs/tune-2` ... that is not there yet."""
+    number = 1
+    while (place.runs / f"tune-{number}").exists():
+        number += 1
+    return place.runs / f"tune-{number}"
+
+
+def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan:
+    start: dict[tuple[str, ...], Any] = {
+        ("study",): study,
+        ("trials",): DEFAULT_TRIALS,
+        ("space",): space,
+        ("train", "dataset"): dataset,
+        # Every trial has its own.
+        ("train", "run"): Path(study),
+        ("train", "model", "backbone"): "resnet10t",
+        ("train", "model", "weights"): "random",
+        ("train", "model", "input_size"): 112,
+    }
+    suggestions: dict[tuple[str, ...], tuple[str, ...]] = {
+        ("train", "model", "backbone"): BACKBONES,
+        ("train", "model", "weights"): WEIGHTS,
+    }
+    return FormPlan(
+        key="tune",
+        first=_FIRST,
+        buttons=(START,),
+        labels=_LABELS,
+        start=start,
+        suggestions=suggestions,
+        hidden=_HIDDEN,
+    )
+
+
+def _in_queue(place: Workspace, study: Path) -> Path:
+    folder = (place.runs if study.parent == Path() else place.root) / study
+    if folder.parent != place.runs:
+        raise RunError(
+            f"the study folder {study} lies elsewhere than the queue: give a name such as "
+            f"{place.label(place.runs / 'tune-1')}"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{place.label(folder)} is there already: choose another study folder")
+    return folder

@@ -1,0 +1,1 @@
+"""Widgets that several pages share: pickers, selection, forms, messages, photos."""

@@ -1,0 +1,92 @@
+"""What a page says while it has nothing to show: nothing loaded yet, or something broken."""
+
+import html
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import streamlit as st
+
+from app import demo, links
+from app.workspace import workspace
+from core.errors import BearingsError
+
+
+def show_error(error: BearingsError) -> None:
+    """Show a mistake that the reader can mend, without a traceback."""
+    st.error(str(error))
+
+
+@contextmanager
+def mendable() -> Iterator[None]:
+    """Show a `BearingsError` of the block and end the run; Home.py does so around every page.
+
+    Only bodies that run without Home.py, that is fragments, need it themselves.
+    """
+    try:
+        yield
+    except BearingsError as error:
+        show_error(error)
+        st.stop()
+
+
+def no_dataset() -> NoReturn:
+    """Say how to get a data set, and end the run."""
+    if demo.is_busy(workspace()):
+        st.info("The demo campus is being rendered. Home shows how far it is.")
+        links.to("home", "Go to Home")
+        st.stop()
+    st.info(
+        "No data set is loaded. Choose one in the sidebar, type the path of a folder with a "
+        "`labels.csv` and an `images` folder there, or render the demo campus on Home."
+    )
+    links.to("home", "Go to Home")
+    st.stop()
+
+
+def no_checkpoint() -> NoReturn:
+    """Say how to get a checkpoint, and end the run."""
+    st.info("No trained model is loaded. Choose one in the sidebar, or train one.")
+    links.to("train", "Train a model")
+    st.stop()
+
+
+def no_report(command: str) -> NoReturn:
+    """Say how to make an evaluation report, and end the run."""
+    st.info("This model has no evaluation report yet. Make one on the Evaluate page, or so:")
+    st.code(command, language="bash")
+    links.to("evaluate", "Evaluate it")
+    st.stop()
+
+
+# A word about what was just done, said in the run of the page that follows.
+#
+# What is said before `st.rerun` can be lost on its way to the browser.
+
+
+_NOTICE = "notice"
+
+
+def later(words: str) -> None:
+    """Say this next time."""
+    st.session_state[_NOTICE] = words
+
+
+def show() -> None:
+    """Say what was left to say."""
+    words = st.session_state.pop(_NOTICE, None)
+    if words is not None:
+        st.toast(words)
+
+
+# What the colours of a map mean, beside it.
+
+
+def legend(entries: Mapping[str, str]) -> None:
+    """Draw a row of dots with words; `entries` is words -> `#RRGGBB`."""
+    dots = "".join(
+        f'<span style="white-space:nowrap"><span style="color:{colour}">&#9679;</span> '
+        f"{html.escape(words)}</span>"
+        for words, colour in entries.items()
+    )
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:0 1.2em;font-size:.9rem">{dots}</div>')

@@ -1,0 +1,239 @@
+"""Widgets that several pages share. Each owns its state key; pages never see a key.
+
+The pickers of data set and model are drawn once, in the sidebar, by the layout; pages ask for what
+was picked.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import cache
+from app.widgets import messages
+from app.workspace import reports, run_of, workspace
+from core.dataset.labels import Dataset
+from core.errors import BearingsError, LabelError
+from core.model.card import Card
+
+_DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
+_HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
+_SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
+PROTOCOLS = {
+    "spot": "spot: photos within a few metres stay together",
+    "visit": "visit: photos of one walk stay together",
+    "block": "block: cells of ground are held out, with a buffer around",
+    "random": "random: stratified by region",
+    "official": "official: as the folder says",
+    "region": "region: one fold of whole regions never seen",
+}
+
+
+def pick_dataset() -> None:
+    """Sidebar: a folder under `data/`, or a typed path."""
+    place = workspace()
+    if _HANDED_DATASET in st.session_state:
+        st.session_state[_DATASET] = st.session_state.pop(_HANDED_DATASET)
+    st.selectbox(
+        "Data set",
+        _options(_DATASET, [place.label(folder) for folder in place.datasets()]),
+        key=_DATASET,
+        accept_new_options=True,
+        placeholder="Type the path of a folder",
+        help="Folders under `data/`. Any other folder works too: type its path, press Enter.",
+        bind="query-params",
+    )
+
+
+def pick_checkpoint() -> None:
+    """Sidebar: `checkpoints/*` and the best checkpoint of every run; only cards are read."""
+    place = workspace()
+    if _HANDED in st.session_state:
+        st.session_state[_CHECKPOINT] = st.session_state.pop(_HANDED)
+    st.selectbox(
+        "Model",
+        _options(_CHECKPOINT, [place.label(folder) for folder in place.checkpoints()]),
+        key=_CHECKPOINT,
+        format_func=lambda label: cache.checkpoint_title(place.root / label),
+        accept_new_options=True,
+        placeholder="Train one, or type the path of one",
+        help="Folders under `checkpoints/`, and the best state of every run.",
+        bind="query-params",
+    )
+
+
+def hand_over_checkpoint(folder: Path) -> None:
+    """Let the picker choose this checkpoint in the next run: this run's is drawn already."""
+    st.session_state[_HANDED] = workspace().label(folder.resolve())
+
+
+def hand_over_dataset(folder: Path) -> None:
+    """Let the picker choose this data set in the next run: this run's is drawn already."""
+    st.session_state[_HANDED_DATASET] = workspace().label(folder.resolve())
+
+
+def pick_online_tiles() -> None:
+    """Sidebar: whether maps load a background from another host."""
+    st.toggle(
+        "Online map background",
+        key=_TILES,
+        persist_state="session",
+        help="Off: nothing leaves this machine. On: your browser asks basemaps.cartocdn.com for "
+        "map tiles, and those requests reveal where your photos are.",
+    )
+
+
+def online_tiles() -> bool:
+    """Whether the reader asked for a map background from another host."""
+    return bool(st.session_state.get(_TILES, False))
+
+
+def dataset_path() -> Path | None:
+    """The picked data set's folder, unread; None where there is none."""
+    return _picked(_DATASET)
+
+
+def checkpoint_path() -> Path | None:
+    """The picked checkpoint's folder, unread; None where there is none."""
+    return _picked(_CHECKPOINT)
+
+
+def need_dataset_path() -> Path:
+    """The picked data set's folder; says what to do and ends the run where there is none."""
+    path = dataset_path()
+    if path is None:
+        messages.no_dataset()
+    if not path.exists():
+        raise LabelError(f"There is no folder {path}: choose another data set in the sidebar.")
+    return path
+
+
+def need_dataset() -> Dataset:
+    """The picked data set; says what to do and ends the run where there is none.
+
+    Raises:
+        LabelError, FrameError: It cannot be read.
+    """
+    return cache.dataset(need_dataset_path())
+
+
+def dataset_if_readable() -> Dataset | None:
+    """The picked data set where there is one without faults; pages about it say what is wrong."""
+    path = dataset_path()
+    try:
+        return cache.dataset(path) if path is not None else None
+    except BearingsError:
+        return None
+
+
+def need_checkpoint_path() -> Path:
+    """The picked checkpoint's folder; says what to do and ends the run where there is none."""
+    path = checkpoint_path()
+    if path is None:
+        messages.no_checkpoint()
+    return path
+
+
+def pick_section(page: str, options: tuple[str, ...]) -> str:
+    """Which part of a page is drawn; unlike tabs, the others cost nothing."""
+    key = f"{page}_section"
+    chosen = st.segmented_control(
+        "Section", options, default=options[0], required=True, key=key, bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return str(chosen)
+
+
+def pick_split() -> str:
+    """Which named protocol splits the data set into training, validation and test photos."""
+    return str(
+        st.selectbox(
+            "Split",
+            tuple(PROTOCOLS),
+            key=_SPLIT,
+            format_func=lambda name: PROTOCOLS[name],
+            persist_state="session",
+        )
+    )
+
+
+def pick_seed() -> int:
+    """The seed of a split."""
+    return int(st.number_input("Seed", 0, 9999, 0, key=_SEED, persist_state="session"))
+
+
+def pick_region(page: str, names: dict[str, str]) -> str | None:
+    """One region by display name, or None for all."""
+    return st.selectbox(
+        "Region", list(names), index=None, format_func=lambda region: names[region],
+        placeholder="All regions", key=f"{page}_region", persist_state="session",
+    )  # fmt: skip
+
+
+def pick_words(page: str) -> str:
+    """Part of a file name."""
+    words = st.text_input(
+        "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
+    )
+    return str(words).strip()
+
+
+def pick_report(page: str) -> Path:
+    """Folder of one of the picked checkpoint's evaluation reports, the newest first.
+
+    Says how to make one, and ends the run, where there is none.
+    """
+    checkpoint = need_checkpoint_path()
+    found = {folder.name: folder for folder in reports(checkpoint)}
+    if not found:
+        home, data = run_of(checkpoint) or checkpoint, dataset_path() or "DATASET"
+        place = workspace()
+        named = place.label(data) if isinstance(data, Path) else data
+        messages.no_report(f"python -m core evaluate {place.label(home)} {named}")
+    if len(found) == 1:
+        return next(iter(found.values()))
+    name = st.selectbox("Report", list(found), key=f"{page}_report", persist_state="session")
+    return found[name]
+
+
+def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
+    """What the reader already knows of the photos: their region, their heading in degrees.
+
+    Args:
+        card: The model's, for its regions.
+        about: Which photos of which model: nothing is known of others by it.
+    """
+    names = card.region_names
+    with st.expander("Something is known already"):
+        st.caption("A known region or heading helps the model to find the position.")
+        region = st.selectbox(
+            "Known region", card.regions, index=None, format_func=lambda one: names.get(one, one),
+            placeholder="Unknown", key=f"known_region_{about}",
+        )  # fmt: skip
+        heading = st.number_input(
+            "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0,
+            key=f"known_heading_{about}", placeholder="Unknown",
+        )  # fmt: skip
+    return region, heading
+
+
+def pick_neighbours(most: int) -> int:
+    """How many training photos to show as evidence."""
+    return int(
+        st.slider("Training photos", 1, most, min(6, most), key=_NEIGHBOURS,
+                  persist_state="session")
+    )  # fmt: skip
+
+
+def _options(key: str, found: list[str]) -> list[str]:
+    """What a picker offers: what was found, and the path that was typed or linked to."""
+    if found and key in st.session_state and st.session_state[key] is None:
+        # The picker was empty until now, and would stay so.
+        st.session_state[key] = found[0]
+    current = st.session_state.get(key) or st.query_params.get(key)
+    return found if current is None or current in found else [*found, current]
+
+
+def _picked(key: str) -> Path | None:
+    label = st.session_state.get(key)
+    # An absolute path replaces the root, a relative one is seen from it.
+    return (workspace().root / Path(label).expanduser()) if label else None
