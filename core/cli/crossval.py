@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given, read_options, typed, validated
+from core.cli.flags import add_flags, chosen, given
 from core.cli.output import say
-from core.cli.queueing import add_queue_flags, put, resources, to_queue
+from core.cli.queueing import add_queue_flags, put, to_queue, wishes
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.cluster.client import check_address
 from core.crossval.folder import REPORT, check_free, read_config
@@ -18,7 +18,6 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.evaluation import told
 from core.jobs.job import LOCAL
-from core.options import merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if to_queue(arguments) and not arguments.parallel:
         return _queue(arguments, config)
     if arguments.queue:
-        raise ConfigError("--parallel waits for the folds here: leave --queue away")
+        raise ConfigError("--parallel waits for the folds here: leave out --queue")
     from core.crossval.run import aggregate_folder, cross_validate
 
     if arguments.aggregate:
@@ -94,7 +93,7 @@ def _place(arguments: argparse.Namespace) -> "Place | None":
     from core.crossval.conduct import Place
 
     on = LOCAL if arguments.on == LOCAL else check_address(arguments.on)
-    return Place(on, resources(arguments))
+    return Place(on, wishes(arguments))
 
 
 def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
@@ -107,23 +106,13 @@ def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> CrossvalConfig:
-    """Options from the file, or from the one that goes on, with the command line laid over."""
-    values = given(arguments)
-    if arguments.dataset is not None:
-        values["dataset"] = str(arguments.dataset)
-    known = arguments.resume or arguments.aggregate
-    if known:
-        if "run" not in values:
-            raise ConfigError("--resume and --aggregate need --out: the folder to go on with")
-        values = merged(read_config(Path(values["run"])).model_dump(), values)
-    elif arguments.config is not None:
-        values = merged(read_options(arguments.config), values)
-    if "dataset" not in values:
-        raise ConfigError("DATASET is required: the folder with labels and photos")
-    config = validated(CrossvalConfig, values, SHORT)
-    return (
-        config if known else config.model_copy(update={"command": typed("crossval", config, SHORT)})
-    )
+    saved = None
+    if arguments.resume or arguments.aggregate:
+        out = given(arguments).get("run")
+        if out is None:
+            raise ConfigError("--resume and --aggregate need --out: the cross-validation's folder")
+        saved = read_config(Path(out))
+    return chosen(arguments, CrossvalConfig, "crossval", SHORT, saved)
 
 
 def _tell(fold: int, report: "EpochReport") -> None:

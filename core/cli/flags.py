@@ -21,6 +21,7 @@ from core.options import (
     Problem,
     Schema,
     as_text,
+    merged,
     nested,
     options,
     problems,
@@ -138,6 +139,43 @@ def validated(
         ]
         raise ConfigError("\n       ".join(lines))
     return config
+
+
+def chosen(
+    arguments: argparse.Namespace,
+    schema: type[Schema],
+    command: str,
+    short: Mapping[str, str],
+    saved: Schema | None = None,
+) -> Schema:
+    """Return the options of a command that takes DATASET and `--config`.
+
+    Flags override the options of the work that is resumed, or those in the file. New work keeps the
+    command line that gives the same options.
+
+    Args:
+        arguments: As parsed.
+        schema: The command's options, with the fields `dataset` and `command`.
+        command: The command's name.
+        short: Short names, as for `add_flags`.
+        saved: Options of the work that is resumed.
+
+    Raises:
+        ConfigError: Names every flag that is wrong or missing.
+    """
+    values = given(arguments)
+    if arguments.dataset is not None:
+        values["dataset"] = str(arguments.dataset)
+    if saved is not None:
+        values = merged(saved.model_dump(), values)
+    elif arguments.config is not None:
+        values = merged(read_options(arguments.config), values)
+    if "dataset" not in values:
+        raise ConfigError("DATASET is required: the folder with labels and photos")
+    config = validated(schema, values, short)
+    if saved is not None:
+        return config
+    return config.model_copy(update={"command": typed(command, config, short)})
 
 
 def read_options(name: str) -> dict[str, Any]:

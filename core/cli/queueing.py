@@ -51,7 +51,7 @@ def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
-def resources(arguments: argparse.Namespace) -> dict[str, float]:
+def wishes(arguments: argparse.Namespace) -> dict[str, float]:
     """Return the resources to reserve on the cluster, as `--on-cpus` and `--on-gpus` name them."""
     given = {"cpus": arguments.on_cpus, "gpus": arguments.on_gpus}
     return {name: value for name, value in given.items() if value is not None}
@@ -100,7 +100,7 @@ def put(
         again=(*again, *extra) if again else (),
         device=device,
         on=on,
-        wishes=resources(arguments),
+        wishes=wishes(arguments),
     )
     if not job.is_local and not arguments.queue:
         return run_there(folder, job, resume=False)
@@ -118,7 +118,7 @@ def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
     job = read_job(folder) or Job.training(
         RunFolder(path=folder).config().model_copy(update={"run": folder})
     )
-    job = job.model_copy(update={"on": on, "wishes": resources(arguments)})
+    job = job.model_copy(update={"on": on, "wishes": wishes(arguments)})
     if not arguments.queue:
         return run_there(folder, job, resume=True)
     return _announced(requeue(folder, job))

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.command import Command
-from core.cli.flags import add_flags, given, read_options, typed, validated
+from core.cli.flags import add_flags, chosen, given
 from core.cli.output import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
-from core.options import merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
@@ -107,22 +106,13 @@ def _queue(arguments: argparse.Namespace, config: TrainConfig) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> TrainConfig:
-    """Options from the file or from the resumed run, overridden by the command line."""
-    values = given(arguments)
-    if arguments.dataset is not None:
-        values["dataset"] = str(arguments.dataset)
+    saved = None
     if arguments.resume:
-        if "run" not in values:
+        run = given(arguments).get("run")
+        if run is None:
             raise ConfigError("--resume needs --run: the folder of the run to resume")
-        values = merged(RunFolder(path=Path(values["run"])).config().model_dump(), values)
-    elif arguments.config is not None:
-        values = merged(read_options(arguments.config), values)
-    if "dataset" not in values:
-        raise ConfigError("DATASET is required: the folder with labels and photos")
-    config = validated(TrainConfig, values, SHORT)
-    if arguments.resume:
-        return config
-    return config.model_copy(update={"command": typed("train", config, SHORT)})
+        saved = RunFolder(path=Path(run)).config()
+    return chosen(arguments, TrainConfig, "train", SHORT, saved)
 
 
 def _line(report: "EpochReport") -> str:

@@ -99,7 +99,7 @@ def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
     except LockHeld:
         # The same command on another machine, or in another terminal, joins the search.
         StudyFolder.of(config).check_same(config)
-        say("Another process conducts this study already; joining it as one more worker")
+        say("Another process runs this study already; joining it as one more worker")
         return _work(config.study)
     except TrainingInterrupted as error:
         say(str(error))
@@ -117,7 +117,7 @@ def _work(path: Path) -> int:
     except TrainingInterrupted as error:
         say(str(error))
         return INTERRUPTED
-    say(f"{done} trials ended here; nothing is left to take")
+    say(f"{done} trials ended here; no trial is left")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.cli.flags import add_flags, as_words, given, validated
+from core.cli.flags import add_flags, as_words, chosen, given, validated
 from core.cli.flags import typed as typed_out
 from core.errors import ConfigError
 from core.options import Traits, merged
@@ -166,3 +166,21 @@ def test_a_command_line_is_quoted_for_the_shell_of_this_system(
     assert typed_out("train", config) == "python -m core train 'my data' --run runs/a --seed 3"
     monkeypatch.setattr("core.cli.flags.SYSTEM", Shell)
     assert typed_out("train", config).startswith("python -m core train <my data> <--run>")
+
+
+def test_flags_override_saved_options_and_these_the_file(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dataset", nargs="?")
+    parser.add_argument("--config")
+    add_flags(parser, TrainConfig, without=("dataset", "command"))
+    file = tmp_path / "config.json"
+    file.write_text('{"dataset": "d", "run": "r", "seed": 5, "batch_size": 8}')
+    new = parser.parse_args(["--config", str(file), "--seed", "6"])
+    config = chosen(new, TrainConfig, "train", {})
+    assert (config.seed, config.batch_size) == (6, 8)
+    assert config.command == "python -m core train d --run r --seed 6 --batch-size 8"
+    resumed = parser.parse_args(["--config", "nowhere", "--threads", "2"])
+    again = chosen(resumed, TrainConfig, "train", {}, config)
+    assert again == config.model_copy(update={"threads": 2})
+    with pytest.raises(ConfigError, match="DATASET is required"):
+        chosen(parser.parse_args(["--run", "r"]), TrainConfig, "train", {})
