@@ -23,8 +23,7 @@ from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, SplitError
 from core.evaluation.schema import CompareConfig
-from core.model.card import Card, read_card
-from core.model.ensemble_card import MEMBERS
+from core.model.card import MEMBERS, Card, read_card
 
 if TYPE_CHECKING:
     from core.audit.rows import LabelRows

@@ -20,9 +20,7 @@ UNSAFE = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 HEAVY = TENSORS | {"sklearn", "matplotlib", "accelerate", "tensorboard", "streamlit"}
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "config", "constants"}
 # jobs/ reads and writes what training writes, never its tensors.
-JOBS_MAY_SEE = {
-    f"core.training.{name}" for name in ("schema", "run_folder", "status", "recorded", "interrupt")
-}
+JOBS_MAY_SEE = {f"core.training.{name}" for name in ("schema", "run_folder", "status", "interrupt")}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import wording
 from core.inference.prediction import Prediction
-from core.model.ensemble_card import EnsembleCard
+from core.model.card import EnsembleCard
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor

@@ -16,9 +16,8 @@ from benchmarks.reference_recipe.lessons import Lessons
 from benchmarks.reference_recipe.networks import ReferenceNetwork, Task, build_network
 from core.geo import heading_error_deg, heading_from_unit
 from core.model.losses import Targets
-from core.training.batches import steps_per_epoch
-from core.training.data import Rows
-from core.training.schedule import rate_factor
+from core.training.data import Rows, steps_per_epoch
+from core.training.optimiser import rate_factor
 
 RATES = (1e-3, 1e-4)
 Say = Callable[[str], None]

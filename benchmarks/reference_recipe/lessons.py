@@ -15,8 +15,7 @@ from core.geo import Floats, heading_unit
 from core.model.backbone import Preprocess, preprocess_of
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
-from core.training.batches import epoch_order
-from core.training.data import Rows, TrainingData, read_training_data
+from core.training.data import Rows, TrainingData, epoch_order, read_training_data
 from core.training.schema import TrainConfig
 
 # Keeps these random numbers apart from those of our own training with the same seed.

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor, nn
 
-from core.model.backbone import create_backbone
+from core.model.backbone import create_backbone, initialise_backbone
 from core.model.losses import Targets
 from core.model.schema import ModelConfig
-from core.model.weights import initialise_backbone
 
 Task = Literal["region", "heading", "position"]
 TASKS: tuple[Task, ...] = get_args(Task)

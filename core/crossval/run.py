@@ -25,9 +25,8 @@ from core.locks import hold
 from core.model.backbone import preprocess_of
 from core.model.card import read_card
 from core.training.fit import fit
-from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.launched import launched_count
-from core.training.recorded import recorded
 from core.training.report import EpochReport
 from core.training.run_folder import RunFolder
 

@@ -9,8 +9,7 @@ from core.files import write_bytes, write_json
 from core.inference.loading import SPLIT, load_split
 from core.inference.predictor import Predictor
 from core.locks import LOCK, hold
-from core.model.card import CARD, Card, read_card, write_card
-from core.model.ensemble_card import MEMBERS
+from core.model.card import CARD, MEMBERS, Card, read_card, write_card
 from core.refine.gallery import ARRAYS, NAMES, has_gallery
 from core.trust.files import FILE as CALIBRATION
 

@@ -22,8 +22,7 @@ from core.inference.ensemble import Ensemble, combine
 from core.inference.kinship import check_kinship
 from core.inference.loading import find_checkpoint, load_predictor, load_split, resolve_device
 from core.inference.predictor import Predictor
-from core.model.card import ENSEMBLE_VERSION, Card, read_card
-from core.model.ensemble_card import EnsembleCard, MemberCard
+from core.model.card import ENSEMBLE_VERSION, Card, EnsembleCard, MemberCard, read_card
 
 Progress = Callable[[int, int], None]
 

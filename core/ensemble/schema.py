@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from core.model.ensemble_card import Weighing
+from core.model.card import Weighing
 from core.options import OptionSchema
 from core.system import SYSTEM
 

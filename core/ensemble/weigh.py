@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from core.evaluation.judgement import Judgement
 from core.geo import Floats, heading_unit
 from core.inference.prediction import Prediction
-from core.model.ensemble_card import Weighing
+from core.model.card import Weighing
 
 Rows = NDArray[np.int64]
 

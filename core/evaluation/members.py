@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from core.evaluation.judgement import Judgement
-from core.model.ensemble_card import EnsembleCard
+from core.model.card import EnsembleCard
 
 
 def ensemble_report(judgement: Judgement, about: EnsembleCard) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from core.explain.schema import TARGETS, TargetName
 from core.geo import heading_from_unit
 from core.model.card import Card
 from core.model.network import BearingsModel, Outputs
-from core.model.place_answers import Modes
+from core.model.places import Modes
 
 
 @dataclass(frozen=True)

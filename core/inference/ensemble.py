@@ -21,7 +21,7 @@ from core.inference.combine import (
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction
 from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress
-from core.model.ensemble_card import EnsembleCard
+from core.model.card import EnsembleCard
 from core.trust.support import Support
 
 

@@ -10,9 +10,8 @@ from core.errors import CheckpointError, ConfigError, SplitError
 from core.inference.ensemble import Ensemble
 from core.inference.kinship import check_kinship
 from core.inference.predictor import Loaded, Predictor
-from core.model.card import CARD, Card, read_card
+from core.model.card import CARD, MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
-from core.model.ensemble_card import MEMBERS
 from core.refine.gallery import Gallery, has_gallery
 from core.trust.applied import needed_signals
 from core.trust.files import fingerprint, read_calibration

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from core.errors import CheckpointError
 from core.files import write_bytes
-from core.model.card import Card, read_card, write_card
-from core.model.ensemble_card import MEMBERS
+from core.model.card import MEMBERS, Card, read_card, write_card
 from core.model.network import BearingsModel
 
 __all__ = ["Card", "Checkpoint", "load_checkpoint", "read_card", "save_checkpoint"]

@@ -7,8 +7,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor
 
 from core.model.network import Outputs
-from core.model.place_answers import heading_near, position_near
-from core.model.places import PlaceHead
+from core.model.places import PlaceHead, heading_near, position_near
 from core.model.schema import LossConfig
 
 

@@ -9,7 +9,7 @@ estimates unless the truth is given as known metadata. Training mixes both (see
 `core.training.stages`), so that neither is foreign to the heads.
 
 Position and heading may instead be read off the place head's distribution over views
-(`core.model.place_answers`), which needs no training with known metadata: they are conditions.
+(`core.model.places`), which needs no training with known metadata: they are conditions.
 """
 
 import math
@@ -19,11 +19,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor, nn
 
-from core.model.backbone import create_backbone
-from core.model.place_answers import Modes, PlaceAnswer, PlaceAnswers
-from core.model.places import PlaceHead
+from core.model.backbone import create_backbone, initialise_backbone
+from core.model.places import Modes, PlaceAnswer, PlaceAnswers, PlaceHead
 from core.model.schema import ModelConfig
-from core.model.weights import initialise_backbone
 
 UNKNOWN_REGION = -1
 

@@ -21,9 +21,9 @@ from core.refine.select import Raw, Truth, choose, refined_figures, verified_raw
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
-from core.training.feature_cache import Watch, plain_features
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from core.training.stages import Watch, plain_features
 from core.training.untrained import Space, describe, spaces, untrained_figures
 
 Features = NDArray[np.float32]

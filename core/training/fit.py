@@ -1,37 +1,66 @@
-"""Training as a generator: epoch after epoch, in two stages, each one saved before it is told.
+"""Train a model in two stages; `fit` yields a report after every epoch.
 
     for report in fit(config):
         print(report.epoch, report.validation.median_m)
 
-Without training (`config.zero_training`) there is no epoch: the untouched backbone gets a gallery.
-Stage 1 trains the heads on features of the frozen backbone, computed once per augmented view.
-Stage 2 unfreezes the backbone. Whatever stops the process, `fit(config, resume=True)` goes on
-exactly: Ctrl-C, SIGTERM and a stop file save at the very step, anything harder loses at most the
-epoch at work.
+Stage 1 trains the heads on features of the frozen backbone, computed once per augmented view; stage
+2 trains the backbone too. With `config.zero_training` there is no epoch: the untouched backbone
+gets a gallery. `fit(config, resume=True)` continues a stopped run exactly: Ctrl-C, SIGTERM and a
+stop file save after the current step; a process that is killed loses at most the current epoch.
 
-Several processes train one network when each of them calls `fit` with the same options: started by
-torchrun or accelerate, which say so in the environment, or by whoever made torch's process group
-before (Ray Train makes it for its workers: call `fit` in the worker's function). The batch size is
-that of all of them together. Every process gets the same reports; the main one alone writes.
+Several processes train one network if each of them calls `fit` with the same options. torchrun and
+accelerate start them and set the environment; Ray Train makes torch's process group itself, so its
+worker function only calls `fit`. The batch size is that of all processes together. Every process
+yields the same reports; only the main one writes.
+
+The file goes from the outside in: the run, a stage, an epoch, a step, validation.
 """
 
+import math
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core.errors import RunError
+from core.geo import distance_m, heading_error_deg, heading_from_unit
 from core.model.checkpoint import save_checkpoint
-from core.training.device import device_kind
-from core.training.epoch import EpochWork
-from core.training.feature_cache import cache_views
+from core.model.losses import Share, multi_task_loss
+from core.model.network import BearingsModel, Outputs
+from core.model.schema import LossConfig
+from core.training.data import TrainingData, steps_per_epoch
+from core.training.device import Compute, device_kind
 from core.training.finish import finish_run
-from core.training.interrupt import Interruption
-from core.training.optimiser import freeze, make_optimiser
-from core.training.processes import Processes, open_processes
-from core.training.recorded import recorded
-from core.training.report import EpochReport
+from core.training.interrupt import Interruption, recorded
+from core.training.optimiser import (
+    freeze,
+    make_optimiser,
+    plateau_after,
+    rate_factor,
+    set_rates,
+    train_mode,
+)
+from core.training.processes import Processes, open_processes, peers_alive
+from core.training.report import EpochReport, StepReport, TaskLosses, Validation
 from core.training.run_folder import RunFolder, opened_run
-from core.training.schema import TrainConfig
+from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.training.session import OnStep, Session, make_card, open_session
-from core.training.stages import CachedLessons, Lessons, PhotoLessons, StagePlan, plan_stages
+from core.training.stages import (
+    CachedLessons,
+    Lesson,
+    Lessons,
+    PhotoLessons,
+    StagePlan,
+    cache_views,
+    known_metadata,
+    lesson_features,
+    plain_features,
+    plan_stages,
+)
 from core.training.state import Learner, load_state, read_progress
 from core.training.trackers import Tracker, open_trackers
 from core.training.untrained import NOTE
@@ -178,3 +207,249 @@ def _finish(session: Session) -> None:
         session.log(f"best checkpoint: {figures}")
     # The others leave when everything is written: a failure until then is known to all.
     session.processes.exchange()
+
+
+class StepLosses(nn.Module):
+    """The network and its losses as one module: the whole forward pass of a step.
+
+    DDP averages gradients over the processes. Each process's losses are therefore weighted by its
+    photos times the number of processes over the step's photos, and those of positions likewise by
+    the photos that teach one: the average is the gradient of the mean over the whole step, however
+    unequal the parts are.
+    """
+
+    def __init__(self, session: Session) -> None:
+        """Take the network, its targets and its options from `session`."""
+        super().__init__()
+        self.model = session.model
+        self._compute, self._data, self._config = session.compute, session.data, session.config
+        self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
+        data, config, device = self._data, self._config, self._compute.device
+        targets = data.targets(lesson.batch.rows, lesson.batch.heading_deg).to(device)
+        region, heading = known_metadata(targets, lesson.draws, config.p_known)
+        features = lesson_features(lesson, self.model, self._compute)
+        outputs = self.model.heads(features, region, heading)
+        return multi_task_loss(
+            outputs, targets, config.loss, self.model.place_head, self._share(lesson)
+        ).stacked()
+
+    def _share(self, lesson: Lesson) -> Share:
+        own, step = lesson.batch.rows, lesson.step_rows
+        count = self._compute.processes.count
+        taught = float(self._taught[own].sum()) / max(1.0, float(self._taught[step].sum()))
+        return Share(count * len(own) / len(step), count * taught)
+
+
+class EpochWork:
+    """Runs the epochs of one stage, one after the other, from wherever the progress is."""
+
+    def __init__(
+        self, session: Session, plan: StagePlan, learner: Learner, lessons: Lessons, planned: int
+    ) -> None:
+        """Prepare the epochs of `plan`; `planned` epochs are meant for the whole run."""
+        self.session, self.plan, self.learner, self.lessons = session, plan, learner, lessons
+        self.planned = planned
+        photos = len(session.data.rows["train"])
+        self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
+        self._frozen_features = self._features() if plan.rates.backbone is None else None
+        self._losses = session.processes.parallel(StepLosses(session))
+        self._started = 0.0
+
+    def run(self, trackers: list[Tracker]) -> EpochReport:
+        """Run the epoch at work to its end: learn, validate, save, tell."""
+        session = self.session
+        self._started = time.monotonic() - session.progress.seconds
+        lr = self._learn_all()
+        learnt_s = time.monotonic() - self._started
+        frozen = self._frozen_features
+        features = self._features() if frozen is None else frozen
+        report = self._judge(features, lr, learnt_s)
+        self._save(report)
+        if session.processes.is_main:
+            session.run.append_event(report.to_json())
+        for tracker in trackers:
+            tracker.add(report)
+        session.log(_line(report))
+        return report
+
+    def _learn_all(self) -> float:
+        session, progress = self.session, self.session.progress
+        lr = set_rates(self.learner.optimiser, self._factor())
+        train_mode(session.model)
+        with closing(self.lessons.of_epoch(progress.all_epochs, progress.step)) as lessons:
+            for lesson in lessons:
+                self._stop_if_asked()
+                lr = set_rates(self.learner.optimiser, self._factor())
+                self._count(self._learn(lesson), len(lesson.step_rows))
+        return lr
+
+    def _learn(self, lesson: Lesson) -> list[float]:
+        """Learn from one step; return the losses of the whole step."""
+        session, optimiser = self.session, self.learner.optimiser
+        scaler, clip_norm = session.compute.scaler, session.config.clip_norm
+        optimiser.zero_grad(set_to_none=True)
+        with peers_alive():
+            losses = self._losses(lesson)
+            scaler.scale(losses[0]).backward()
+        values = session.processes.mean(losses.detach().tolist())
+        self._check_finite(values[0])
+        scaler.unscale_(optimiser)
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(session.model.parameters(), clip_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        if session.average is not None:
+            session.average.update(session.model, session.progress.all_steps)
+        return values
+
+    def _check_finite(self, loss: float) -> None:
+        progress = self.session.progress
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss is no number in epoch {progress.all_epochs + 1}, step "
+                f"{progress.step + 1}: lower --stage1.lr, --stage2.lr_heads or "
+                "--stage2.lr_backbone, or use --precision fp32"
+            )
+
+    def _factor(self) -> float:
+        progress = self.session.progress
+        step = progress.epoch * self.steps + progress.step
+        schedule = self.session.config.schedule
+        factor = rate_factor(schedule, step, self.plan.epochs * self.steps, self.steps)
+        return factor * progress.plateau_factor
+
+    def _count(self, values: list[float], photos: int) -> None:
+        """Add a step to the progress and tell whoever watches."""
+        session, progress = self.session, self.session.progress
+        epoch = progress.all_epochs + 1
+        progress.sums = [a + photos * b for a, b in zip(progress.sums, values, strict=True)]
+        progress.photos += photos
+        progress.step += 1
+        progress.all_steps += 1
+        left = (self.plan.epochs - progress.epoch) * self.steps - progress.step
+        eta_s = left * (time.monotonic() - self._started) / progress.step
+        session.beat(epoch=epoch, step=progress.step, steps=self.steps, eta_s=eta_s)
+        if session.on_step is not None:
+            report = (epoch, self.planned, progress.step, self.steps, values[0])
+            session.on_step(StepReport(self.plan.name, *report))
+
+    def _stop_if_asked(self) -> None:
+        session = self.session
+        if session.stop_wanted():
+            session.progress.seconds = time.monotonic() - self._started
+            session.save_last(self.learner)
+            progress = session.progress
+            raise session.interruption.error(
+                f"in epoch {progress.all_epochs + 1} after step {progress.step} of {self.steps}"
+            )
+
+    def _features(self) -> NDArray[np.float32]:
+        session = self.session
+        # BatchNorm's statistics differ between processes on a CPU.
+        session.processes.broadcast(session.judged.buffers())
+        # A request to stop waits until the epoch is validated and saved.
+        return plain_features(
+            session.judged,
+            session.compute,
+            session.data,
+            session.data.rows["val"],
+            session.config.batch_size,
+            lambda done, total: session.beat(),
+        )
+
+    def _judge(self, features: NDArray[np.float32], lr: float, learnt_s: float) -> EpochReport:
+        """The main process's report, for all: whatever is decided by it is decided alike."""
+        session = self.session
+        told = None
+        if session.processes.is_main:
+            validation = validate(
+                session.judged, session.compute, session.data, features, session.config.loss
+            )
+            told = self._report(validation, lr, learnt_s).to_json()
+        return EpochReport.from_json(session.processes.from_main(told))
+
+    def _report(self, validation: Validation, lr: float, learnt_s: float) -> EpochReport:
+        progress, config = self.session.progress, self.session.config
+        return EpochReport(
+            stage=self.plan.name,
+            epoch=progress.all_epochs + 1,
+            epochs=self.planned,
+            step=progress.all_steps,
+            lr=lr,
+            train=TaskLosses(*(total / progress.photos for total in progress.sums)),
+            validation=validation,
+            best=improves(validation, config.monitor, progress.best),
+            seconds=time.monotonic() - self._started,
+            photos_per_s=progress.photos / learnt_s,
+        )
+
+    def _save(self, report: EpochReport) -> None:
+        session, progress = self.session, self.session.progress
+        progress.waited = 0 if report.best else progress.waited + 1
+        progress.plateau_factor, progress.plateau_waited = plateau_after(
+            session.config.schedule, progress.plateau_factor, progress.plateau_waited, report.best
+        )
+        if report.best:
+            progress.best = float(getattr(report.validation, session.config.monitor))
+            session.save_best(report)
+        progress.end_epoch(report.to_json())
+        session.save_last(self.learner)
+
+
+def _line(report: EpochReport) -> str:
+    validation = report.validation
+    return (
+        f"epoch {report.epoch}/{report.epochs} {report.stage}: loss {report.train.total:.4f}, "
+        f"val loss {validation.loss:.4f}, region {validation.region_accuracy:.3f}, "
+        f"median {validation.median_m:.1f} m, MAAE {validation.maae_deg:.1f}°, "
+        f"score {validation.score:.4f}{' (best)' if report.best else ''}, {report.seconds:.1f} s"
+    )
+
+
+def validate(
+    model: BearingsModel,
+    compute: Compute,
+    data: TrainingData,
+    features: NDArray[np.float32],
+    loss: LossConfig,
+) -> Validation:
+    """Validate the heads on features `(n, width)` of the validation part.
+
+    `score` is the mean of three figures that are 0 for a perfect answer and about 1 for an ignorant
+    one: the median position error over the campus's usual distance from its middle, MAAE over the
+    90 degrees of a random heading, and the share of wrong regions.
+    """
+    rows = data.rows["val"]
+    model.eval()
+    with torch.no_grad():
+        outputs = model.heads(torch.from_numpy(features).to(compute.device))
+        targets = data.targets(rows).to(compute.device)
+        total = multi_task_loss(outputs, targets, loss, model.place_head).total
+    position_m, heading_deg, region = answers(outputs, data)
+    error_m = distance_m(position_m, data.position_m[rows])
+    maae_deg = float(heading_error_deg(heading_deg, data.heading_deg[rows]).mean())
+    accuracy = float((region == data.region[rows]).mean())
+    median_m = float(np.median(error_m))
+    score = (median_m / data.scale_m + maae_deg / 90.0 + 1.0 - accuracy) / 3.0
+    return Validation(float(total), accuracy, median_m, float(error_m.mean()), maae_deg, score)
+
+
+def answers(
+    outputs: Outputs, data: TrainingData
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`."""
+    position = outputs.position.double().cpu().numpy()
+    heading = outputs.heading.double().cpu().numpy()
+    region = outputs.region_logits.argmax(dim=1).cpu().numpy()
+    return data.normaliser.to_metres(position), heading_from_unit(heading), region
+
+
+def improves(validation: Validation, monitor: Monitor, best: float | None) -> bool:
+    """Whether the monitored figure is better than the best so far."""
+    value = float(getattr(validation, monitor))
+    if best is None:
+        return True
+    return value > best if monitor in HIGHER_IS_BETTER else value < best

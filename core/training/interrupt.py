@@ -1,4 +1,6 @@
-"""Stop requests: Ctrl-C, SIGTERM, on Windows Ctrl-Break, or a `stop` file, noticed between steps.
+"""How a job is asked to stop, and how its end is recorded.
+
+A stop request is Ctrl-C, SIGTERM, on Windows Ctrl-Break, or a `stop` file, noticed between steps.
 
 Signals only raise a flag, as an exception in the middle of a step would tear the state in two. A
 second Ctrl-C ends the process at once.
@@ -6,6 +8,9 @@ second Ctrl-C ends the process at once.
 
 import signal
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -13,6 +18,7 @@ from core.errors import RunError
 from core.system import SYSTEM
 from core.training.launched import train_command
 from core.training.run_folder import RunFolder
+from core.training.status import State, own_status
 
 # What a command that was asked to stop ends with: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
@@ -69,3 +75,33 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.reason = SYSTEM.stop_signals[number]
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def recorded(run: RunFolder) -> Iterator[None]:
+    """Write `status.json` at the start and the end of a block of work: running, then how it ended.
+
+    For every job that has a folder: a training run, a cross-validation, a study. The folder must be
+    held (`core.locks.hold`), so that nobody else writes the same file.
+    """
+    run.write_status(own_status())
+    state: State = "cancelled"
+    message = "left before its end"
+    try:
+        yield
+        state, message = "finished", ""
+    except TrainingInterrupted as error:
+        message = str(error)
+        raise
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        state, message = "failed", f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        ended = (run.status() or own_status()).model_copy(
+            update={"state": state, "message": message, "heartbeat": time.time(), "eta_s": None}
+        )
+        run.write_status(ended)
+        run.log(f"{state}{': ' if message else ''}{message}")
+        run.clear_stop()

@@ -1,5 +1,10 @@
-"""AdamW over groups: backbone and heads at their own rates, no decay on norms and biases."""
+"""What moves the weights: AdamW over groups, learning-rate schedules, and the moving average.
 
+Backbone and heads have their own rates; norms and biases have no weight decay.
+"""
+
+import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +15,10 @@ from torch import nn
 
 from core.errors import ConfigError
 from core.model.network import BearingsModel
+from core.training.schema import ScheduleConfig
+
+ONE_CYCLE_RISE = 0.3
+ONE_CYCLE_START = 1 / 25
 
 
 @dataclass(frozen=True)
@@ -98,3 +107,62 @@ def _block_of_parameter(backbone: nn.Module) -> dict[str, int]:
     # Numbers may skip; only their order counts.
     order = {number: place for place, number in enumerate(sorted(set(blocks.values())))}
     return {name: order[number] for name, number in blocks.items()}
+
+
+def rate_factor(config: ScheduleConfig, step: int, steps: int, steps_per_epoch: int) -> float:
+    """What the highest learning rate is multiplied with at `step` of `steps` of a stage.
+
+    Plateau's own shrinking comes on top. One-cycle follows Smith & Topin 2018 in the learning rate
+    (cosine rise from 1/25 over 30 % of the steps, cosine fall to 0); AdamW's betas stay.
+    """
+    if config.kind == "one_cycle":
+        rise = max(1.0, ONE_CYCLE_RISE * steps)
+        if step < rise:
+            return ONE_CYCLE_START + (1 - ONE_CYCLE_START) * _eased(step / rise)
+        return 1.0 - _eased((step - rise) / max(1.0, steps - rise))
+    # Never longer than half of the stage: a short run must reach its learning rate.
+    warmup = min(config.warmup_epochs * steps_per_epoch, steps / 2)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    if config.kind == "plateau":
+        return 1.0
+    return 1.0 - _eased((step - warmup) / max(1.0, steps - warmup))
+
+
+def plateau_after(
+    config: ScheduleConfig, factor: float, waited: int, improved: bool
+) -> tuple[float, int]:
+    """Plateau's factor and epochs waited after an epoch that did or did not improve."""
+    waited = 0 if improved else waited + 1
+    if config.kind == "plateau" and waited > config.plateau_patience:
+        return factor * config.plateau_factor, 0
+    return factor, waited
+
+
+def _eased(share: float) -> float:
+    """Cosine from 0 at share 0 to 1 at share 1."""
+    return 0.5 - 0.5 * math.cos(math.pi * min(1.0, max(0.0, share)))
+
+
+class WeightAverage:
+    """Exponential moving average of parameters and BatchNorm statistics.
+
+    The decay rises as `(1 + t) / (10 + t)` up to its value (Tarvainen & Valpola's reference
+    implementation of Mean Teacher, 2017), so that the first, random weights are soon forgotten.
+    """
+
+    def __init__(self, model: BearingsModel, decay: float) -> None:
+        """Begin with a copy of the model."""
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: BearingsModel, step: int) -> None:
+        """Move the average towards the model after step `step` (from 0)."""
+        weight = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
+        own, new = self.model.state_dict(), model.state_dict()
+        for name, value in own.items():
+            if value.is_floating_point():
+                value.lerp_(new[name], weight)
+            else:
+                value.copy_(new[name])

@@ -28,7 +28,7 @@ class Validation:
         median_m: Median position error in metres.
         mean_m: Mean position error in metres.
         maae_deg: Mean absolute angular error of the heading in degrees.
-        score: Combined figure, less is better; see `core.training.validate`.
+        score: Combined figure, less is better; see `core.training.fit`.
     """
 
     loss: float

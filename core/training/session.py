@@ -10,30 +10,31 @@ import torch
 
 from core.dataset.splits import Split
 from core.errors import ConfigError, RunError, SplitError
+from core.geo import Floats
 from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
-from core.training.anchoring import put_anchors
-from core.training.average import WeightAverage
-from core.training.batches import steps_per_epoch
-from core.training.data import TrainingData, read_training_data
+from core.model.places import PlaceHead, find_anchors
+from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
-from core.training.feature_cache import Watch
 from core.training.finish import check_refinement
 from core.training.interrupt import Interruption
-from core.training.preparing import watch_preparation
+from core.training.optimiser import WeightAverage
 from core.training.processes import ALONE, Processes
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from core.training.stages import Watch
 from core.training.state import Learner, Progress, random_state, save_state
 from core.training.status import HEARTBEAT_S, RunStatus, own_status
 
 OnStep = Callable[[StepReport], None]
-# Keeps this stream of random numbers apart from those of `batches`, `feature_cache` and `stages`.
+# Keeps this stream of random numbers apart from those of `data` and `stages`.
 _DROPOUT = 5
+# A region that no training photo near an anchor has is unlikely there, not impossible.
+_UNSEEN = 0.01
 
 
 @dataclass
@@ -296,3 +297,52 @@ def _write_beginning(
             f"{photos} photos train: steps of {step} in place of {config.batch_size}, so that an "
             "epoch has more of them (least_steps)"
         )
+
+
+def put_anchors(model: BearingsModel, data: TrainingData, config: TrainConfig) -> None:
+    """Place the anchors, if any, where the training part's believed photos stand."""
+    head = model.place_head
+    if head is None:
+        return
+    position_m = data.position_m[data.taught_rows("train")]
+    found = find_anchors(position_m, head.shape[0], config.seed)
+    head.put_anchors(data.normaliser.normalise(found), data.normaliser.spread)
+    if model.place_answers is not None:
+        shares = region_shares(head, data, config.loss.place_sigma_m)
+        model.place_answers.put_regions(torch.from_numpy(shares.astype(np.float32)))
+
+
+def region_shares(head: PlaceHead, data: TrainingData, sigma_m: float) -> Floats:
+    """Shares `(anchors, regions)` of the regions of the training photos around each anchor.
+
+    A photo counts at an anchor by its share of the photo's place target; rows add up to 1.
+    """
+    rows = data.taught_rows("train")
+    at = head.shares(torch.from_numpy(data.target[rows]), sigma_m).double().numpy()
+    region = np.eye(len(data.dataset.regions))[data.region[rows]]  # (n, regions)
+    counted = at.T @ region + _UNSEEN
+    return np.asarray(counted / counted.sum(axis=1, keepdims=True))
+
+
+def watch_preparation(run: RunFolder, interruption: Interruption, processes: Processes) -> Watch:
+    """What keeps the heartbeat while photos are decoded, and notices requests to stop there.
+
+    Several processes take turns at decoding, so there they go on to the first step, where all of
+    them agree to stop.
+
+    Raises:
+        TrainingInterrupted: The run was asked to stop before this.
+    """
+    status = own_status()
+
+    def watch(done: int, total: int) -> None:
+        nonlocal status
+        if processes.count == 1 and interruption.wanted():
+            raise interruption.error("while the photos were prepared")
+        clock = time.time()
+        if processes.is_main and clock - status.heartbeat >= HEARTBEAT_S:
+            status = status.model_copy(update={"heartbeat": clock, "step": done, "steps": total})
+            run.write_status(status)
+
+    watch(0, 0)
+    return watch

@@ -18,7 +18,7 @@ from torch import Tensor
 from core.errors import RunError
 from core.files import write_bytes, write_json
 from core.model.network import BearingsModel
-from core.training.average import WeightAverage
+from core.training.optimiser import WeightAverage
 from core.training.processes import Processes
 
 SCHEMA_VERSION = 1

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 
 from core.errors import CheckpointError
 from core.files import write_json
-from core.model.card import CARD, Card
-from core.model.ensemble_card import MEMBERS
+from core.model.card import CARD, MEMBERS, Card
 from core.refine.gallery import NAMES as GALLERY
 from core.trust.schema import SCHEMA_VERSION, Calibration
 

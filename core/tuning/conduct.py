@@ -13,8 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from core.errors import RunError
 from core.locks import hold
-from core.training.interrupt import Interruption, TrainingInterrupted
-from core.training.recorded import recorded
+from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.status import HEARTBEAT_S, own_status
 from core.tuning.claim import WORKER, is_left, take_running
 from core.tuning.crew import Crew, threads_each

@@ -9,10 +9,14 @@ from torch import Tensor
 
 from core.geo import heading_error_deg, heading_from_unit
 from core.model.losses import Targets, multi_task_loss
-from core.model.modes import modal_direction, strongest_bearing
 from core.model.network import BearingsModel
-from core.model.place_answers import PlaceAnswers, position_near
-from core.model.places import PlaceHead
+from core.model.places import (
+    PlaceAnswers,
+    PlaceHead,
+    modal_direction,
+    position_near,
+    strongest_bearing,
+)
 from core.model.schema import LossConfig, ModelConfig
 
 SPREAD_M = (50.0, 100.0)

@@ -10,8 +10,16 @@ import torch
 from core.dataset.augment_schema import AugmentConfig
 from core.geo import heading_difference_deg
 from core.model.losses import Targets
-from core.training.batches import Batch, ahead, augmented, epoch_order, plain, steps_per_epoch
-from core.training.data import TrainingData, read_training_data
+from core.training.data import (
+    Batch,
+    TrainingData,
+    ahead,
+    augmented,
+    epoch_order,
+    plain,
+    read_training_data,
+    steps_per_epoch,
+)
 from core.training.schema import TrainConfig
 from core.training.stages import PhotoLessons, known_metadata
 

@@ -10,9 +10,9 @@ import torch
 from core.model.network import BearingsModel
 from core.training.data import read_training_data
 from core.training.device import Compute, choose_compute
-from core.training.feature_cache import cache_views, plain_features
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
+from core.training.stages import cache_views, plain_features
 
 TinyRun = Callable[..., TrainConfig]
 

@@ -15,7 +15,7 @@ from core.errors import ConfigError
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import launched
-from core.training.batches import epoch_order
+from core.training.data import epoch_order
 from core.training.launched import PeerFailed, tells, train_command
 from core.training.processes import ALONE, Processes, open_processes
 from tests.training.launch import torchrun

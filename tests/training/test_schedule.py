@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.training.schedule import plateau_after, rate_factor
+from core.training.optimiser import plateau_after, rate_factor
 from core.training.schema import ScheduleConfig
 
 STEPS, PER_EPOCH = 100, 10
