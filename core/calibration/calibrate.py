@@ -67,7 +67,7 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
     predictor = load_predictor(config.run, config.device, calibrated=False)
     dataset, store = prepare_dataset(
         config.dataset or trained_dataset(config.run),
-        predictor.store_size,
+        config.store_size or predictor.store_size,
         allow_missing=config.allow_missing,
         progress=progress,
     )

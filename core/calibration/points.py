@@ -32,7 +32,7 @@ def describe_anew(
     Args:
         predictor: Of one checkpoint.
         dataset: Holds the gallery's photos and the validation photos.
-        store: Its decoded photos.
+        store: Its decoded photos; their side becomes that of every photo the checkpoint decodes.
         most: Points of each photo at most; 0 drops those that the gallery has.
         batch_size: Photos that the network sees at once.
         progress: Called with `(photos done, photos in all)`.
@@ -42,6 +42,7 @@ def describe_anew(
         SplitError: Photos of the gallery, or all validation photos, are not in the dataset.
     """
     gallery = _own_gallery(predictor)
+    predictor = _decoding_to(predictor, store.size)
     rows = _rows(gallery, dataset)
     local = describe_gallery(store.photos, rows, most, progress) if most else None
     described = replace(gallery, local=local)
@@ -66,6 +67,18 @@ def describe_anew(
     described.save(predictor.folder)
     write_card(predictor.folder, card)
     return replace(predictor, loaded=replace(predictor.loaded, gallery=described, card=card))
+
+
+def _decoding_to(predictor: Predictor, side: int) -> Predictor:
+    card = predictor.card
+    if side < card.preprocess.input_size:
+        raise ConfigError(
+            f"photos decoded to {side} pixels are smaller than the network's input: a store size "
+            f"of {card.preprocess.input_size} or more is needed"
+        )
+    preprocess = card.preprocess.model_copy(update={"store_size": side})
+    card = card.model_copy(update={"preprocess": preprocess})
+    return replace(predictor, loaded=replace(predictor.loaded, card=card))
 
 
 def _own_gallery(predictor: Predictor) -> Gallery:

@@ -1,9 +1,9 @@
 """Options of `calibrate`; read by the command line, so this module imports nothing heavy."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.options import OptionSchema
 
@@ -34,3 +34,18 @@ class CalibrateConfig(OptionSchema):
         "of an older version that has none; the dataset must contain the training photos; 0: "
         "remove keypoints; none: leave the gallery as it is",
     )
+    store_size: int | None = Field(
+        None,
+        ge=32,
+        le=1024,
+        description="With gallery points: decode photos to this side from now on, so that small "
+        "keypoints are found; the network still sees its own input size; none: as before",
+    )
+
+    @model_validator(mode="after")
+    def _points_need_it(self) -> Self:
+        if self.store_size is not None and self.gallery_points is None:
+            raise ValueError(
+                "a store size needs gallery points, which are detected again at that size"
+            )
+        return self

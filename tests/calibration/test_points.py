@@ -149,3 +149,19 @@ def test_the_refinement_is_chosen_anew_and_the_card_tells_its_figures(
     )
     told = float(np.median(found.table["error_refined_m"]))
     assert card.metrics["val_median_refined_m"] == pytest.approx(told, abs=1e-3)
+
+
+def test_photos_are_decoded_larger_from_then_on(older: Path, campus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(older, folder)
+    options = {"run": folder, "dataset": campus, "device": "cpu"}
+    calibrate(CalibrateConfig(**options, gallery_points=MOST, store_size=96))
+    card, before = read_card(folder), read_card(older)
+    assert (before.preprocess.store_size, card.preprocess.store_size) == (72, 96)
+    assert card.preprocess.input_size == before.preprocess.input_size
+    assert card.weights == before.weights
+    assert load_predictor(folder).decode(campus / "images" / "img_0000.jpg").shape == (96, 96, 3)
+    with pytest.raises(ConfigError, match="input: a store size of 64 or more is needed"):
+        calibrate(CalibrateConfig(**options, gallery_points=MOST, store_size=32))
+    with pytest.raises(ValueError, match="needs gallery points"):
+        CalibrateConfig(**options, store_size=96)
