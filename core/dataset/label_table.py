@@ -1,7 +1,4 @@
-"""A label file as a table: columns under their own names, text parsed into numbers.
-
-A value that is normalised is counted in a note; a row with a faulty value gets a reason.
-"""
+"""Label files as text tables with the column names of Bearings, whatever the file calls them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -33,11 +30,8 @@ _MEANING = {alias: name for name, aliases in ALIASES.items() for alias in aliase
 def read_columns(path: Path, *, strip: bool = True) -> pd.DataFrame:
     """Read a label file as text, every value stripped, under the columns `NEEDED` + `OPTIONAL`.
 
+    With `strip=False` values keep their outer blanks, for whoever judges how the file is written.
     Optional columns that the file lacks are empty strings; other columns are left out.
-
-    Args:
-        path: The label file.
-        strip: Remove outer blanks; the audit keeps them, as it checks how the file is written.
 
     Raises:
         LabelError: The file is no table, has no rows, lacks a needed column or has one twice.
@@ -88,6 +82,9 @@ def _read_text(path: Path) -> tuple[list[str], pd.DataFrame]:
     return header, table.iloc[1:].reset_index(drop=True)
 
 
+# From label text to numbers: a repair is counted in a note, a row left out has a reason.
+
+
 _CLOCK = (
     r"(?<![\d:])(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d+)?))?(?![\d:])"
     r"\s*(?P<half>[AaPp]\.?[Mm]\b)?"
@@ -95,13 +92,13 @@ _CLOCK = (
 
 
 def numbers(text: pd.Series) -> Floats:
-    """Parse text `(n,)` as finite numbers; NaN if it is none."""
+    """Parse text `(n,)` as finite numbers; NaN where it is none."""
     values = np.asarray(pd.to_numeric(text, errors="coerce"), np.float64)
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def minute_of_day(timestamps: pd.Series) -> Floats:
-    """Parse free-form times `(n,)` into minutes since midnight; NaN if there is no time.
+    """Parse free-form times `(n,)` into minutes since midnight; NaN where there is no time.
 
     Reads `15:03`, `6:37`, ` 17:20:01`, `3:05 PM` and the clock part of full dates, in the local
     time as written.
@@ -157,7 +154,7 @@ def fields_of_view(table: pd.DataFrame, notes: list[str]) -> Floats:
 
 
 def row_faults(table: pd.DataFrame, text: pd.DataFrame) -> pd.Series:
-    """Return for each row which label is no number, no place or missing; `""` if all are valid.
+    """Say for each row which label is no number, no place or missing; `""` where all are sound.
 
     Args:
         table: The parsed columns latitude, longitude, heading_deg and region.

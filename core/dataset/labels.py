@@ -1,8 +1,4 @@
-"""Reading a folder of labelled photos into a `Dataset`; nothing is dropped or changed silently.
-
-Rows that cannot be used are left out with a reason, and reading stops if they are more than 1 % of
-all. Whatever is normalised is counted in a note.
-"""
+"""Which rows must be left out, and when that is too many to go on."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,7 +35,7 @@ _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
 
 
 def off_earth_faults(rows: pd.DataFrame, campus: Campus) -> pd.Series:
-    """Return for each row whether its position is no place on Earth, as a reason or `""`."""
+    """Say for each row whether its position is no place on Earth in the campus's frame."""
     faults = pd.Series("", index=rows.index)
     frame = campus.frame
     if not frame.has_degrees:
@@ -56,10 +52,10 @@ def off_earth_faults(rows: pd.DataFrame, campus: Campus) -> pd.Series:
 
 
 def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
-    """Return for each row whether another row labels the same photo, as a reason or `""`.
+    """Say for each row whether another row labels the same photo.
 
-    Of rows that agree the first is kept. Rows that contradict one another are all left out, as
-    nothing shows which is right.
+    Of rows that agree the first is kept; rows that contradict one another are all left out, for
+    nothing tells which is right.
     """
     faults = pd.Series("", index=rows.index)
     again = rows["photo_id"].duplicated(keep=False)
@@ -83,7 +79,7 @@ def check_excluded(
     Args:
         root: What was read, for the message.
         rows: All label rows, with `photo_id`.
-        faults: Why a row is left out; `""` if it is kept.
+        faults: Why a row is left out; `""` where it is kept.
         allow_missing: Whether more than 1 % may be left out.
         folders: Where photos were looked for, for the message.
 
@@ -91,7 +87,7 @@ def check_excluded(
         The rows left out: `photo_id`, `reason`.
 
     Raises:
-        LabelError: Too many rows are left out; lists them by reason and the folders searched.
+        LabelError: Counts by reason, the first photos of each, where they were looked for.
     """
     out = faults != ""
     excluded = pd.DataFrame({"photo_id": rows["photo_id"][out], "reason": faults[out]})
@@ -116,7 +112,7 @@ def check_excluded(
 
 
 def _by_reason(excluded: pd.DataFrame) -> str:
-    """Return one line for each kind of reason; what follows a colon or bracket differs by row."""
+    """Write one line a kind of reason; what follows a colon or bracket differs by row."""
     kind = excluded["reason"].str.replace(r"[:(].*", "", regex=True).str.strip()
     kind = kind.str.replace(r"[-\d.,]*\d[-\d.,]*", "...", regex=True)
     lines = []
@@ -127,9 +123,11 @@ def _by_reason(excluded: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-# A photo labelled far from all others is kept and named in a note: it ruins every mean.
+# Photos labelled far from all others: kept, but named, for one of them ruins every mean.
+
+
 FAR_SPREADS = 10.0
-# Keeps the rule useful if most photos share one point and the spread is next to nothing.
+# Keeps the rule sane where most photos share one point and the spread is next to nothing.
 SMALLEST_SPREAD_M = 10.0
 
 
@@ -155,6 +153,9 @@ def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
         f"{int(far.sum())} photos are labelled more than {FAR_SPREADS:g} times the usual distance "
         f"from the middle of the campus; they are kept: {', '.join(shown)}{more}"
     ]
+
+
+# Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence.
 
 
 PHOTO_COLUMNS = (
@@ -259,26 +260,26 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
         LabelError: No labels, missing columns, contradictions, or too many rows left out.
         FrameError: The meaning of the coordinates is unknown.
     """
-    source = Path(root)
-    files, passed_over = find_label_files(source)
-    folder = dataset_folder(source)
+    given = Path(root)
+    files, passed_over = find_label_files(given)
+    folder = dataset_folder(given)
     notes = list(passed_over)
-    photos: list[FoundPhotos] = []
+    found: list[FoundPhotos] = []
     repairs, repaired = read_repairs(folder), list[Repaired]()
     rows = pd.concat(
-        [_read_rows(folder, file, notes, photos, repairs, repaired) for file in files],
+        [_read_rows(folder, file, notes, found, repairs, repaired) for file in files],
         ignore_index=True,
     )
     notes += repair_notes(folder, repairs, repaired)
-    rows, decided = _split_off_repaired(source, rows)
+    rows, decided = _without_repaired_away(given, rows)
     faults = rows.pop("fault")
     faults = faults.where(faults != "", duplicate_faults(rows))
-    folders = [each.folder for each in photos]
+    folders = [photos.folder for photos in found]
     # Missing photos come first: without them, what the coordinates mean does not matter.
-    check_excluded(source, rows, faults, allow_missing, folders)
+    check_excluded(given, rows, faults, allow_missing, folders)
     campus = read_campus(folder, rows)
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
-    excluded = check_excluded(source, rows, faults, allow_missing, folders)
+    excluded = check_excluded(given, rows, faults, allow_missing, folders)
     table = _finished(rows[faults == ""].reset_index(drop=True), campus, notes)
     return Dataset(
         root=folder,
@@ -291,12 +292,12 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     )
 
 
-def _split_off_repaired(source: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Set aside the rows that a repair leaves out: they do not count towards the 1 %."""
+def _without_repaired_away(given: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set aside the rows that a repair leaves out: nobody has to allow what was decided."""
     reason = rows.pop("left_out")
     out = reason != ""
     if out.all():
-        raise LabelError(f"{source}: repairs leave out every row: take some of them back")
+        raise LabelError(f"{given}: repairs leave out every row: take some of them back")
     decided = pd.DataFrame({"photo_id": rows.loc[out, "photo_id"], "reason": reason[out]})
     return rows[~out].reset_index(drop=True), decided
 
@@ -315,24 +316,24 @@ def _read_rows(
     root: Path,
     file: LabelFile,
     notes: list[str],
-    all_photos: list[FoundPhotos],
+    found: list[FoundPhotos],
     repairs: Sequence[Repair],
-    all_repaired: list[Repaired],
+    repaired: list[Repaired],
 ) -> pd.DataFrame:
-    """Read one label file; `fault` is why a row is unusable, `left_out` why a repair drops it."""
-    repaired = apply_repairs(read_columns(file.path), file.name_in(root), repairs)
-    all_repaired.append(repaired)
-    text = repaired.text
+    """Read one label file; `fault` says why a row cannot be used, `left_out` that it must not."""
+    done = apply_repairs(read_columns(file.path), file.name_in(root), repairs)
+    repaired.append(done)
+    text = done.text
     rows = text.assign(
         latitude=numbers(text["latitude"]),
         longitude=numbers(text["longitude"]),
         heading_deg=numbers(text["heading_deg"]),
         region=region_ids(text["region"]),
         official=file.part,
-        left_out=repaired.left_out,
+        left_out=done.left_out,
     )
     photos = find_photos(root, file, text["filename"])
-    all_photos.append(photos)
+    found.append(photos)
     rows["photo_id"] = photos.photo_ids
     rows["path"] = [str((root / photo).absolute()) for photo in photos.photo_ids]
     missing = pd.Series(photos.faults, index=rows.index)
@@ -360,14 +361,14 @@ def _time_notes(table: pd.DataFrame) -> list[str]:
     return [f"{int(unread.sum())} timestamps hold no time of day and count as unknown: {shown}"]
 
 
+# Whether two readings of a dataset are about the same labelled photos.
+
+
 _LABELS = ("photo_id", "latitude", "longitude", "heading_deg", "region", "timestamp")
 
 
 def labels_hash(dataset: Dataset) -> str:
-    """Return the SHA-256 of every photo's name and labels, whatever the order of the rows.
-
-    Equal hashes mean the same labelled photos; pixels are not read.
-    """
+    """SHA-256 of every photo's name and labels, in any order of the rows; pixels are not read."""
     rows = dataset.table[list(_LABELS)].itertuples(index=False)
     lines = sorted("\t".join(map(repr, row)) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

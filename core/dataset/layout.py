@@ -30,7 +30,7 @@ _PHOTO_WORDS = {"image", "images", "photo", "photos", "img", "imgs", "pictures"}
 
 @dataclass(frozen=True)
 class LabelFile:
-    """One label file, the official part it labels (`""`: none) and its possible photo folders."""
+    """One label file, the official part it labels (`""`: none) and where its photos may lie."""
 
     path: Path
     part: str
@@ -193,9 +193,9 @@ class FoundPhotos:
     """What was found for the rows of one label file.
 
     Attributes:
-        photo_ids: Path relative to the dataset root, by row; if nothing was found, the path at
+        photo_ids: Path relative to the dataset root, by row; where nothing was found, the path at
             which the photo was expected.
-        faults: Why the row has no usable photo, by row; `""` if it has one.
+        faults: Why the row has no usable photo, by row; `""` where it has one.
         renamed: `(name in the label file, name on disk)` of rows that did not match to the letter.
         unlabelled: Photos in the folder that no row names.
         folder: The folder that was read.

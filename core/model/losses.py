@@ -10,13 +10,6 @@ from core.model.network import Outputs
 from core.model.places import PlaceHead, heading_near, position_near
 from core.model.schema import LossConfig
 
-PLACE_SIGMA_M = 10.0
-"""Smoothing of place targets over nearby anchors, in metres."""
-PLACE_CONCENTRATION = 4.0
-"""Concentration (von Mises) of place targets about the heading."""
-# Normalised distance beyond which Huber's loss is linear.
-_HUBER_DELTA = 0.5
-
 
 @dataclass(frozen=True)
 class Targets:
@@ -105,20 +98,22 @@ def multi_task_loss(
     )
     place = torch.zeros_like(region)
     if place_head is not None and outputs.place_logits is not None:
-        place = share.taught * _place_loss(outputs.place_logits, targets, place_head)
+        place = share.taught * _place_loss(outputs.place_logits, targets, config, place_head)
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
 
 
-def _place_loss(logits: Tensor, targets: Targets, place_head: PlaceHead) -> Tensor:
+def _place_loss(
+    logits: Tensor, targets: Targets, config: LossConfig, place_head: PlaceHead
+) -> Tensor:
     taught = targets.position.isfinite().all(dim=1)
     if not bool(taught.any()):
         return logits.sum() * 0.0
     soft = place_head.targets(
         targets.position[taught],
         targets.heading[taught],
-        PLACE_SIGMA_M,
-        PLACE_CONCENTRATION,
+        config.place_sigma_m,
+        config.place_concentration,
     )
     return place_head.loss(logits[taught], soft)
 
@@ -138,7 +133,7 @@ def _position_loss(
     if place_head is not None and logits is not None and offset is not None:
         position = position_near(place_head, logits[taught], offset[taught], target)
     if config.position_loss == "huber":
-        return F.huber_loss(position, target, delta=_HUBER_DELTA)
+        return F.huber_loss(position, target, delta=config.huber_delta)
     return F.mse_loss(position, target)
 
 

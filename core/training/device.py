@@ -92,7 +92,7 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
     return Compute(
         device,
         precision,
-        kind != "mps",
+        config.channels_last and kind != "mps",
         processes,
         torch.amp.GradScaler(kind, enabled=precision == "fp16"),
     )

@@ -14,7 +14,6 @@ from core.geo import Floats
 from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
-from core.model.losses import PLACE_SIGMA_M
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
@@ -309,7 +308,7 @@ def put_anchors(model: BearingsModel, data: TrainingData, config: TrainConfig) -
     found = find_anchors(position_m, head.shape[0], config.seed)
     head.put_anchors(data.normaliser.normalise(found), data.normaliser.spread)
     if model.place_answers is not None:
-        shares = region_shares(head, data, PLACE_SIGMA_M)
+        shares = region_shares(head, data, config.loss.place_sigma_m)
         model.place_answers.put_regions(torch.from_numpy(shares.astype(np.float32)))
 
 
