@@ -14,7 +14,6 @@ from core.calibration.positions import fit_positions
 from core.calibration.refusals import LEAST_PHOTOS, fit_refusal
 from core.calibration.regions import fit_regions
 from core.calibration.schema import CalibrateConfig
-from core.calibration.some import Some
 from core.dataset.labels import Dataset
 from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import Part, calibration_part
@@ -102,7 +101,7 @@ def fit_calibration(
         )
     prediction = predict_selection(predictor, store, selection, batch_size, progress)
     known = _known(selection, load_split(predictor.folder).protocol)
-    answers, card = Some.of(prediction), predictor.card
+    card = predictor.card
     return Calibration(
         answers=fingerprint(predictor.folder, calibrated=False),
         split_hash=card.split.hash,
@@ -111,8 +110,8 @@ def fit_calibration(
         photos=len(known.groups),
         groups=len(np.unique(known.groups)),
         region=fit_regions(prediction.region_probabilities, known.region, known.groups),
-        position=fit_positions(answers, known),
-        heading=fit_headings(answers, known),
+        position=fit_positions(prediction, known),
+        heading=fit_headings(prediction, known),
         refusal=_refusal(predictor, store, selection, prediction, known, batch_size),
     )
 

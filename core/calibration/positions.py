@@ -6,8 +6,8 @@ from scipy.optimize import minimize
 
 from core.calibration.folds import Known, fold_rows
 from core.calibration.scales import fit_scale
-from core.calibration.some import Some
 from core.geo import Floats, distance_m
+from core.trust.answered import Answered
 from core.trust.applied import expected, position_clues
 from core.trust.conformal import quantiles
 from core.trust.density import make_density
@@ -18,7 +18,7 @@ _START = (0.03, 8.0, 0.3, 12.0, 0.05)
 _STEPS = 160
 
 
-def fit_positions(answers: Some, known: Known) -> PositionFit:
+def fit_positions(answers: Answered, known: Known) -> PositionFit:
     """Fit density, mass, scale and radius to calibration photos.
 
     Scores are cross-fitted, so that the photos that set a promise did not shape what it is made
@@ -53,7 +53,7 @@ def _campus(position_m: Floats) -> tuple[tuple[float, float], float]:
 
 
 def _density(
-    answers: Some, truth_m: Floats, campus: tuple[tuple[float, float], float]
+    answers: Answered, truth_m: Floats, campus: tuple[tuple[float, float], float]
 ) -> DensityFit:
     """The mixture with the greatest likelihood of the true positions."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,23 @@ class Prediction:
     def __len__(self) -> int:
         """Number of photos."""
         return len(self.photo_ids)
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The predictions of some of the photos, by index."""
+        arrays: dict[str, Any] = {
+            item.name: getattr(self, item.name)[rows]
+            for item in fields(self)
+            if isinstance(getattr(self, item.name), np.ndarray)
+        }
+        return replace(
+            self,
+            photo_ids=tuple(self.photo_ids[row] for row in rows),
+            filenames=tuple(self.filenames[row] for row in rows),
+            support=None if self.support is None else self.support.rows(rows),
+            trust=None if self.trust is None else self.trust.rows(rows),
+            members=tuple(member.rows(rows) for member in self.members),
+            **arrays,
+        )
 
     @cached_property
     def ranked_regions(self) -> NDArray[np.int64]:

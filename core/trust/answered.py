@@ -1,6 +1,12 @@
-"""What trust needs to know of answers; `core.inference.prediction.Prediction` has all of it."""
+"""What a calibration reads of `core.inference.prediction.Prediction`.
 
-from typing import Protocol
+A protocol, because predictions carry the confidence that is computed here.
+"""
+
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.geo import Floats
 from core.trust.support import Support
@@ -36,3 +42,6 @@ class Answered(Protocol):
     @property
     def support(self) -> Support | None:
         """Neighbours and signals."""
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The answers about some of the photos."""

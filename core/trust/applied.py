@@ -20,6 +20,7 @@ from core.trust.support import Support
 LEAST_SHARE = 1e-6
 """Probabilities are never less: a sure network that errs would have an infinite loss."""
 _SOFTNESS = 0.03
+_BY_PHOTO = ("region_probabilities", "radius_m", "wedge_deg", "refusal_score", "refused")
 _CLUES = 3
 """Clues of an error's size without points; the fourth is `BEST_POINTS`."""
 
@@ -67,15 +68,17 @@ class Trust:
         heights = self.heights[LEVELS.index(level)]
         return None if heights is None else outline(self.density, row, float(heights[row]))
 
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The confidence in the answers about some of the photos."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in _BY_PHOTO}
+        return replace(self, density=self.density.rows(rows), **arrays)
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Put the photos of several calls of one predictor together."""
         first = parts[0]
-        grown = (
-            "region_probabilities", "radius_m", "wedge_deg", "refusal_score", "refused"
-        )  # fmt: skip
         arrays: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts]) for name in grown
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_PHOTO
         }
         density = Density(
             np.concatenate([part.density.centre_m for part in parts]),

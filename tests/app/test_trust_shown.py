@@ -12,11 +12,10 @@ from app.maps.ground import Ground
 from app.maps.layers import WEDGE_M, radius_layer, region_layers, wedge_corners
 from app.predict import results
 from app.theme import LIGHT
-from core.calibration.some import Some
 from core.geo import CoordinateFrame, LocalFrame
 from core.trust.applied import Trust, apply
 from core.trust.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
-from tests.trust.worlds import density_fit, world
+from tests.trust.worlds import Invented, density_fit, world
 
 PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 
@@ -32,7 +31,7 @@ def trust() -> Trust:
     support = replace(answers.support, position_m=places, similarity=alike)
     pins = answers.position_refined_m.copy()
     pins[0] = 0.0
-    two: Some = replace(answers, support=support, position_refined_m=pins)
+    two: Invented = replace(answers, support=support, position_refined_m=pins)
     scale = ScaleFit(intercept=1.0, slopes=(0.0, 0.0, 0.0))
     calibration = Calibration(
         answers="made up", split_hash="0", protocol="spot", part="val", photos=9, groups=9,

@@ -6,17 +6,16 @@ from core.calibration.folds import Known, fold_rows
 from core.calibration.headings import fit_headings
 from core.calibration.positions import fit_positions
 from core.calibration.regions import fit_regions
-from core.calibration.some import Some
 from core.geo import distance_m, heading_error_deg
 from core.trust.applied import Trust, apply
 from core.trust.honesty import honesty
 from core.trust.schema import LEVELS, Calibration
-from tests.trust.worlds import world
+from tests.trust.worlds import Invented, world
 
 N = 400
 
 
-def fitted(answers: Some, known: Known) -> Calibration:
+def fitted(answers: Invented, known: Known) -> Calibration:
     return Calibration(
         answers="made up", split_hash="0", protocol="spot", part="calibrate",
         photos=len(known.groups), groups=len(np.unique(known.groups)),
@@ -30,7 +29,7 @@ def calibration() -> Calibration:
     return fitted(*world(N, 1))
 
 
-def held(trust: Trust, answers: Some, known: Known, index: int) -> list[int]:
+def held(trust: Trust, answers: Invented, known: Known, index: int) -> list[int]:
     """How many truths lie within radius, wedge and region at a level."""
     error_m = distance_m(answers.position_refined_m, known.position_m)
     error_deg = heading_error_deg(answers.heading_refined_deg, known.heading_deg)

@@ -147,6 +147,21 @@ def test_excluded_photos_do_not_find_themselves(
     assert not (without == rows[:, None]).any()
 
 
+def test_rows_of_a_prediction_are_those_of_its_photos(
+    predictor: Predictor, photos: NDArray[np.uint8]
+) -> None:
+    found = predictor.predict_photos(photos[:6])
+    rows = np.array([4, 0, 4])
+    some = found.rows(rows)
+    assert some.photo_ids == ("photo 4", "photo 0", "photo 4")
+    for name in (*ARRAYS, "neighbours", "weight", "points", "features"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(found, name)[rows])
+    assert some.support is not None
+    assert found.support is not None
+    np.testing.assert_array_equal(some.support.signals, found.support.signals[rows])
+    assert len(found.rows(np.empty(0, np.int64))) == 0
+
+
 def test_no_photo_is_an_empty_prediction(predictor: Predictor, photos: NDArray[np.uint8]) -> None:
     assert len(predictor.predict_photos(photos[:0])) == 0
 

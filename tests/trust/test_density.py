@@ -3,13 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.calibration.some import Some
 from core.geo import Floats
 from core.trust.conformal import conformal_quantile
 from core.trust.density import Density, make_density
 from core.trust.outline import outline
 from core.trust.support import Support
-from tests.trust.worlds import density_fit, world
+from tests.trust.worlds import Invented, density_fit, world
 
 FIRST, SECOND = np.array([0.0, 0.0]), np.array([80.0, 60.0])
 
@@ -21,7 +20,7 @@ def area(ring: Floats) -> float:
 
 
 @pytest.fixture
-def two_minded() -> Some:
+def two_minded() -> Invented:
     """One photo whose neighbours stand at two far places, equally alike."""
     answers, _ = world(2, 0)
     one = answers.rows(np.array([0]))
@@ -31,7 +30,7 @@ def two_minded() -> Some:
     return replace(one, support=support, position_refined_m=FIRST[None])
 
 
-def test_a_two_minded_photo_gives_two_islands(two_minded: Some) -> None:
+def test_a_two_minded_photo_gives_two_islands(two_minded: Invented) -> None:
     density = make_density(two_minded, density_fit(own_share=0.05))
     islands = outline(density, 0, float(density.threshold(0.9)[0]))
     assert len(islands) == 2

@@ -5,15 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from core.calibration.scales import fit_scale
-from core.calibration.some import Some
 from core.trust.applied import expected, heading_clues, position_clues
 from core.trust.density import make_density
 from core.trust.schema import ScaleFit
 from core.trust.signals import BEST_POINTS, point_signals
-from tests.trust.worlds import density_fit, world
+from tests.trust.worlds import Invented, density_fit, world
 
 
-def with_points(answers: Some, points: np.ndarray) -> Some:
+def with_points(answers: Invented, points: np.ndarray) -> Invented:
     """The same answers, whose photos were compared point by point."""
     assert answers.support is not None
     signals = point_signals(points)

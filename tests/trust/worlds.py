@@ -1,21 +1,45 @@
 """Answers about invented photos whose truth is known, drawn so that all of them are alike."""
 
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.calibration.folds import Known
-from core.calibration.some import Some
-from core.geo import wrap_heading_deg
+from core.geo import Floats, wrap_heading_deg
 from core.trust.schema import DensityFit
 from core.trust.support import Support
 
 REGIONS = 3
 
 
+@dataclass(frozen=True)
+class Invented:
+    """The arrays of n predictions that a calibration reads."""
+
+    region_probabilities: Floats
+    position_m: Floats
+    position_refined_m: Floats
+    heading_deg: Floats
+    heading_refined_deg: Floats
+    heading_length: Floats
+    support: Support | None
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.position_m)
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The answers about some of the photos."""
+        names = [field.name for field in fields(self) if field.name != "support"]
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **arrays, support=self.support and self.support.rows(rows))
+
+
 def world(
     n: int, seed: int, *, shift_m: float = 0.0, neighbours: int = 8, names: tuple[str, ...] = ()
-) -> tuple[Some, Known]:
+) -> tuple[Invented, Known]:
     """Photos with errors of many sizes, which neighbours and network tell of.
 
     Args:
@@ -48,7 +72,7 @@ def world(
         rng.normal(2.0, 1.0, (n, len(names))),
         names,
     )
-    answers = Some(
+    answers = Invented(
         region_probabilities=share / share.sum(axis=1, keepdims=True),
         position_m=truth + doubt[:, None] * rng.normal(size=(n, 2)),
         position_refined_m=pin,
