@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from core.evaluation.comparison import Compared
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
-    from core.refine.gallery import Gallery
+    from core.retrieval.gallery import Gallery
     from core.tuning.reading import StudyView
 
 
@@ -238,7 +238,7 @@ def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
-    from core.refine.gallery import Gallery, has_gallery
+    from core.retrieval.gallery import Gallery, has_gallery
 
     return Gallery.load(folder) if has_gallery(folder) else None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from core.calibration.negatives import KINDS
+from core.confidence.negatives import KINDS
 from core.dataset.decode import Pixels
 from core.dataset.store import prepare_dataset
 from core.errors import ConfigError

@@ -19,7 +19,7 @@ from statistics import mean, median
 
 from core.dataset.augment_schema import AugmentConfig
 from core.model.schema import ModelConfig
-from core.refine.schema import RefineConfig
+from core.retrieval.schema import RefineConfig
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 
 

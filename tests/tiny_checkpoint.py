@@ -19,9 +19,9 @@ from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig
-from core.refine.gallery import build_gallery
-from core.refine.local_features import describe_gallery
-from core.refine.schema import RefineConfig
+from core.retrieval.gallery import build_gallery
+from core.retrieval.local_features import describe_gallery
+from core.retrieval.schema import RefineConfig
 
 STORE_SIZE = 72
 RETRIEVAL = RefineConfig(

@@ -12,7 +12,7 @@ from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
 from app.theme import Palette
 from core.model.card import Card
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 
 LAYER = "outcomes"
 ARROW_M = 26.0

@@ -18,10 +18,8 @@ from app.photo import Photo, jpeg
 from app.widgets import messages, pickers, selection
 from app.widgets.forms import FormPlan, config_form
 from core.dataset.decode import FORMATS, Pixels
-from core.explain.attribution import Attribution
-from core.explain.blend import NEGATIVE, POSITIVE, blend
-from core.explain.methods import METHODS
-from core.explain.schema import TARGETS, TargetName
+from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend
+from core.explain.methods import METHODS, TARGETS, TargetName
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor

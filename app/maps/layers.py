@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from app.maps.ground import Ground
 from app.theme import RGB, Palette, rgba
+from core.confidence.apply import Trust
+from core.confidence.density import Polygon
+from core.confidence.schema import LEVELS
 from core.geo import Floats
-from core.trust.applied import Trust
-from core.trust.outline import Polygon
-from core.trust.schema import LEVELS
 
 Rows = list[dict[str, Any]]
 # Plain text would be read as a function of each row.

@@ -11,9 +11,9 @@ from app.widgets import selection
 from app.widgets.photo_source import PhotoSource
 from core.dataset.decode import decode_display
 from core.geo import distance_m
+from core.inference.export import feature_distance
 from core.inference.prediction import Prediction
-from core.inference.records import feature_distance
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 
 COLUMNS = 6
 MAP_ALT = "Predicted position, heading and evidence"

@@ -10,10 +10,10 @@ from app.maps.backdrop import Backdrop
 from app.maps.ground import Ground, deck
 from app.maps.layers import region_layers, wedge_layer
 from app.theme import Palette
+from core.confidence.apply import Trust
 from core.geo import Floats
 from core.inference.prediction import Prediction
-from core.refine.gallery import Gallery
-from core.trust.applied import Trust
+from core.retrieval.gallery import Gallery
 
 ARROW_M = 34.0
 EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"

@@ -15,15 +15,13 @@ from app.predict.prediction_map import Truth, evidence_deck, pins_deck
 from app.widgets import ensemble, pickers, selection
 from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
+from core.confidence.apply import Trust
 from core.dataset.decode import decode_display
 from core.errors import ImageError
 from core.geo import distance_m, heading_error_deg
+from core.inference.export import moved_by, reason, records, written
 from core.inference.prediction import Prediction, joined
-from core.inference.records import records
-from core.inference.trusted_records import moved_by, reason
-from core.inference.writers import written
-from core.refine.gallery import Gallery
-from core.trust.applied import Trust
+from core.retrieval.gallery import Gallery
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor

@@ -11,7 +11,7 @@ from app.widgets.forms import FormPlan, config_form
 from app.workspace import has_card, workspace
 from core.ensemble.schema import EnsembleConfig
 from core.errors import BearingsError
-from core.inference.kinship import check_kinship
+from core.inference.ensemble_compat import check_kinship
 from core.jobs.summary import RunSummary
 from core.training.run_folder import RunFolder
 

@@ -15,7 +15,7 @@ from core.audit.schema import AuditConfig
 from core.errors import ConfigError
 from core.evaluation.judged import read_predictions
 from core.geo import Floats, distance_m, heading_difference_deg, heading_error_deg
-from core.inference.records import label_decimals
+from core.inference.export import label_decimals
 
 PREDICTIONS = "predictions.csv"
 

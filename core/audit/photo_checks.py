@@ -14,7 +14,7 @@ from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.dataset.exif import PhotoExif
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m, heading_error_deg
-from core.inference.records import label_decimals
+from core.inference.export import label_decimals
 
 APPEARANCE_KINDS = {
     "unreadable_photo": "a photo that cannot be decoded whole",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core.calibration.schema import CalibrateConfig
 from core.cli.command import Command, add_run_and_dataset, run_and_dataset
 from core.cli.output import bar, say
-from core.trust.schema import LEVELS, Calibration
+from core.confidence.schema import LEVELS, Calibration
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     config = run_and_dataset(arguments, CalibrateConfig)
     from core.calibration.calibrate import calibrate
-    from core.trust.files import FILE
+    from core.confidence.files import FILE
 
     with bar("Calibrating") as progress:
         found = calibrate(config, progress)

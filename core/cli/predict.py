@@ -52,8 +52,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
     paths = find_photos(arguments.photos)
     from core.files import write_text
+    from core.inference.export import written
     from core.inference.loading import load_predictor
-    from core.inference.writers import written
 
     predictor = load_predictor(arguments.model, arguments.device)
     if arguments.format == "geojson":

@@ -18,7 +18,7 @@ from core.files import write_bytes
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.model.card import Card
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 ANSWERS = "answers.safetensors"
 _PREDICTED = (

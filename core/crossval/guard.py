@@ -23,7 +23,7 @@ from core.inference.loading import load_split
 from core.model.card import Card, read_card
 from core.model.normaliser import Normaliser
 from core.options import different
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 from core.training.run_folder import RunFolder
 
 # Galleries hold float64 metres and degrees as they were computed from the labels.

@@ -18,8 +18,8 @@ from core.evaluation.selection import visits_of
 from core.evaluation.truth import Truth, read_truth
 from core.geo import Floats
 from core.inference.prediction import Prediction, joined
-from core.refine.baselines import Baseline
-from core.refine.gallery import Gallery
+from core.retrieval.baselines import Baseline
+from core.retrieval.gallery import Gallery
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,118 @@
-"""Making an ensemble: members are checked, judged on validation, weighed, and copied together."""
+"""Making an ensemble: members are checked, scored on validation, weighed, and copied together.
 
-from collections.abc import Callable
+The folder holds the members under `members/`, the split, and the card, which is written last.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from core.confidence.files import FILE as CALIBRATION
 from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
-from core.ensemble.folder import check_free, member_names, write_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.ensemble.weigh import Weights, score, weigh
-from core.errors import ConfigError, SplitError
+from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.judgement import Judgement
 from core.evaluation.selection import select
 from core.evaluation.trained import trained_dataset
+from core.files import write_bytes, write_json
 from core.geo import Floats, LocalFrame, distance_m
 from core.inference.ensemble import Ensemble, combine
-from core.inference.kinship import check_kinship
-from core.inference.loading import find_checkpoint, load_predictor, load_split, resolve_device
+from core.inference.ensemble_compat import check_kinship
+from core.inference.loading import (
+    SPLIT,
+    find_checkpoint,
+    load_predictor,
+    load_split,
+    resolve_device,
+)
 from core.inference.predictor import Predictor
-from core.model.card import ENSEMBLE_VERSION, Card, EnsembleCard, MemberCard, read_card
+from core.locks import LOCK, hold
+from core.model.card import (
+    CARD,
+    ENSEMBLE_VERSION,
+    MEMBERS,
+    Card,
+    EnsembleCard,
+    MemberCard,
+    read_card,
+    write_card,
+)
+from core.retrieval.gallery import ARRAYS, NAMES, has_gallery
+
+
+def check_free(out: Path) -> None:
+    """Refuse to write over anything but an ensemble that was left unfinished.
+
+    Raises:
+        ConfigError: `out` holds something.
+    """
+    if out.is_file():
+        raise ConfigError(f"{out} is a file: name a new folder for the ensemble")
+    if not out.is_dir():
+        return
+    # A kill before the card leaves members without one; they are written anew.
+    begun = {MEMBERS, SPLIT, LOCK}
+    held = sorted(entry.name for entry in out.iterdir() if entry.name not in begun)
+    if held:
+        raise ConfigError(f"{out} exists and holds {held[0]}: name a new folder for the ensemble")
+
+
+def member_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Names of members' folders: those of their runs, numbered where two are the same."""
+    names: list[str] = []
+    for path in map(Path.resolve, paths):
+        inside = path.parent.name == "checkpoints" and path.name in ("best", "last")
+        name = (path.parents[1] if inside else path).name.lstrip(".") or "member"
+        same, number = name, 1
+        while name in names:
+            number += 1
+            name = f"{same}-{number}"
+        names.append(name)
+    return tuple(names)
+
+
+def write_ensemble(out: Path, card: Card, members: Sequence[Predictor], split: Split) -> None:
+    """Write the folder; whatever kills it, it has a card only when it is whole.
+
+    Raises:
+        CheckpointError: A member changed while it was copied.
+        LockHeld: Another process writes the same folder.
+    """
+    if card.ensemble is None:
+        raise ValueError("the card of an ensemble names its members")
+    with hold(out):
+        check_free(out)
+        for named, member in zip(card.ensemble.members, members, strict=True):
+            _copy(member, out / MEMBERS / named.name)
+        write_json(out / SPLIT, split.to_json())
+        write_card(out, card)
+
+
+def _copy(member: Predictor, to: Path) -> None:
+    source = member.folder
+    files = [member.card.weights, *((NAMES, ARRAYS) if has_gallery(source) else ())]
+    files += [CALIBRATION] if (source / CALIBRATION).exists() else []
+    try:
+        for name in files:
+            write_bytes(to / name, (source / name).read_bytes())
+        content = (source / CARD).read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{source} changed while it was copied ({error}): wait for its run to end"
+        ) from error
+    write_json(to / SPLIT, load_split(source).to_json())
+    write_bytes(to / CARD, content)
+    if read_card(to) != member.card:
+        raise CheckpointError(
+            f"{source} changed while it was copied: wait until its run has ended, then try again"
+        )
+
 
 Progress = Callable[[int, int], None]
 

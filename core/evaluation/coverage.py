@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.confidence.apply import Trust
+from core.confidence.calibration_metrics import honesty
+from core.confidence.schema import LEVELS
 from core.evaluation.judgement import Judgement
 from core.evaluation.metrics import joint_share
 from core.evaluation.share_interval import share_interval
 from core.geo import Floats
-from core.trust.applied import Trust
-from core.trust.honesty import honesty
-from core.trust.schema import LEVELS
 
 Section = dict[str, Any]
 

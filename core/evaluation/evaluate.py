@@ -26,7 +26,7 @@ from core.files import write_json
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
-from core.refine.baselines import Baseline, all_baselines
+from core.retrieval.baselines import Baseline, all_baselines
 
 Progress = Callable[[int, int], None]
 

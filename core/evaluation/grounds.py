@@ -11,7 +11,7 @@ from core.evaluation.intervals import Bootstrap, Grouping
 from core.evaluation.judgement import Judgement
 from core.evaluation.outcome import outcome_of_baseline, outcomes_of
 from core.geo import Floats
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 
 @dataclass(frozen=True)

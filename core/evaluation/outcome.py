@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.evaluation.judgement import Judgement
 from core.evaluation.metrics import JOINT_DEG, JOINT_M
 from core.geo import Floats, distance_m, heading_error_deg
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 FIGURES = (
     "region_accuracy", "median_m", "mean_m", "p90_m", "within_10m", "within_25m", "maae_deg",

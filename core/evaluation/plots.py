@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from core.evaluation.judgement import Judgement
 from core.geo import Floats, distance_m
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 # Okabe & Ito 2008: told apart by readers of any colour vision.
 TRUTH, RAW, REFINED = "#000000", "#E69F00", "#0072B2"

@@ -15,7 +15,7 @@ from core.evaluation.metrics import precision_recall_f1
 from core.evaluation.rivals import baseline_report, warnings
 from core.evaluation.selection import Selection
 from core.inference.predictor import Predictor
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 SCHEMA_VERSION = 1
 Report = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from core.evaluation.judgement import Judgement
 from core.evaluation.metrics import heading_metrics, joint_share, position_metrics, region_metrics
 from core.geo import distance_m, heading_error_deg
-from core.refine.baselines import Baseline
+from core.retrieval.baselines import Baseline
 
 
 def baseline_report(baseline: Baseline, judgement: Judgement) -> dict[str, Any]:

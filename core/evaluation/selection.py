@@ -16,7 +16,7 @@ from core.geo import distance_m, heading_error_deg
 from core.inference.loading import load_split
 from core.inference.predictor import Predictor
 from core.model.card import Card
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 
 # The same photo has the same label; a corrected one may have moved.
 _SAME_PLACE_M = 1.0

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.confidence.schema import LEVELS
 from core.evaluation.coverage import held_truths
 from core.evaluation.judgement import Judgement
 from core.evaluation.selection import Selection
 from core.files import write_text
 from core.geo import Floats
-from core.inference.records import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
-from core.refine.gallery import Gallery
-from core.trust.schema import LEVELS
+from core.inference.export import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
+from core.retrieval.gallery import Gallery
 
 COLUMNS = (
     "filename",

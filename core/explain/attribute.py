@@ -10,10 +10,8 @@ from pydantic import BaseModel
 from core.dataset.augment import normalise, resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
-from core.explain.methods import METHODS, Method
-from core.explain.problem import Problem
-from core.explain.schema import TARGETS, TargetName
-from core.explain.targets import Question, TargetScore
+from core.explain.methods import METHODS, TARGETS, Method, TargetName
+from core.explain.targets import Problem, Question, TargetScore
 from core.model.card import Card
 from core.model.network import BearingsModel
 

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.geo import Floats
-from core.inference.network import Answers
-from core.refine.neighbours import Neighbours
-from core.trust.signals import (
+from core.confidence.evidence import Support
+from core.confidence.ood import (
     neighbour_signals,
     network_signals,
     point_signals,
     view_signals,
 )
-from core.trust.support import Support
+from core.geo import Floats
+from core.inference.network import Answers
+from core.retrieval.neighbours import Neighbours
 
 
 def make_support(

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import torch
 
+from core.confidence.apply import needed_signals
+from core.confidence.files import fingerprint, read_calibration
+from core.confidence.ood import BEST_POINTS
+from core.confidence.schema import Calibration
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.inference.ensemble import Ensemble
-from core.inference.kinship import check_kinship
+from core.inference.ensemble_compat import check_kinship
 from core.inference.predictor import Loaded, Predictor
 from core.model.card import CARD, MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
-from core.refine.gallery import Gallery, has_gallery
-from core.trust.applied import needed_signals
-from core.trust.files import fingerprint, read_calibration
-from core.trust.schema import Calibration
-from core.trust.signals import BEST_POINTS
+from core.retrieval.gallery import Gallery, has_gallery
 
 SPLIT = "split.json"
 

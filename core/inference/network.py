@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.confidence.ood import SIZE, appearance
 from core.dataset.augment import normalise
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_unit
 from core.inference.known import Known
 from core.model.network import BearingsModel, Outputs
-from core.trust.appearance import SIZE, appearance
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Answers:
         heading: `(n, 2)` `(cos, sin)`, of any length.
         features: `(n, D)` float32 pooled features.
         views: `(n, anchors * bearings)` float64 logits of the place head; no column without one.
-        appearance: `(n, SIZE)` see `core.trust.appearance`; of the pixels, not of the network.
+        appearance: `(n, SIZE)` see `core.confidence.ood`; of the pixels, not of the network.
     """
 
     probabilities: Floats

@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from core.confidence.apply import Trust
+from core.confidence.evidence import Support
 from core.geo import Floats, LocalFrame, distance_m
-from core.trust.applied import Trust
-from core.trust.support import Support
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from core.confidence.apply import apply
+from core.confidence.schema import Calibration
 from core.dataset.augment import resize_photo
 from core.dataset.campus import ASSUMED_HFOV_DEG
 from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
-from core.inference.crops import ask_in_crops
 from core.inference.evidence import make_support
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import Known, KnownHeading, KnownRegion
 from core.inference.network import Answers
 from core.inference.prediction import Prediction, joined
+from core.inference.tta import ask_in_crops
 from core.model.card import Card
 from core.model.network import BearingsModel
-from core.refine.gallery import Gallery
-from core.refine.local_features import ASKED_POINTS, LocalFeatures, describe_photos
-from core.refine.neighbours import Neighbours, row_parts
-from core.refine.refine import Refined, refine_by, retrieve_by
-from core.refine.schema import RefineConfig
-from core.trust.applied import apply
-from core.trust.schema import Calibration
+from core.retrieval.gallery import Gallery
+from core.retrieval.local_features import ASKED_POINTS, LocalFeatures, describe_photos
+from core.retrieval.neighbours import Neighbours, row_parts
+from core.retrieval.refine import Refined, refine_by, retrieve_by
+from core.retrieval.schema import RefineConfig
 
 Progress = Callable[[int, int], None]
 

@@ -1,12 +1,12 @@
 """The last step of a run: how far its finished checkpoint can be believed."""
 
 from core.calibration.calibrate import LEAST, fit_calibration
+from core.confidence.files import write_calibration
 from core.dataset.splits import calibration_part
 from core.inference.loading import load_predictor
 from core.training.data import TrainingData
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
-from core.trust.files import write_calibration
 
 
 def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, device: str) -> None:

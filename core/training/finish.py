@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.files import write_json
 from core.geo import distance_m, heading_error_deg, heading_from_unit
-from core.inference.crops import crops_of, merge, shifts_deg
 from core.inference.network import Answers, answers_of
+from core.inference.tta import crops_of, merge, shifts_deg
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
-from core.refine.gallery import Gallery, build_gallery
-from core.refine.local_features import describe_gallery
-from core.refine.refine import retrieve
-from core.refine.select import Raw, Truth, choose, refined_figures, verified_raw
+from core.retrieval.gallery import Gallery, build_gallery
+from core.retrieval.local_features import describe_gallery
+from core.retrieval.refine import retrieve
+from core.retrieval.select import Raw, Truth, choose, refined_figures, verified_raw
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute

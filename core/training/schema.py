@@ -16,7 +16,7 @@ from core.model.schema import (
     is_transformer,
 )
 from core.options import NO_EFFECT, OptionSchema, Traits
-from core.refine.schema import RefineConfig
+from core.retrieval.schema import RefineConfig
 
 SMALLEST_BATCH = 8
 """Fewer photos make BatchNorm's statistics too coarse to be lowered to without being asked."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.dataset.augment import View
 from core.geo import Floats
-from core.inference.crops import WHOLE
+from core.inference.tta import WHOLE
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.data import Batch, Rows, TrainingData, ahead, augmented, epoch_order, plain

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.geo import distance_m, heading_error_deg, heading_from_unit
-from core.refine.gallery import Gallery
-from core.refine.refine import Retrieved
+from core.retrieval.gallery import Gallery
+from core.retrieval.refine import Retrieved
 from core.training.data import TrainingData
 from core.training.schema import TrainConfig
 

@@ -12,10 +12,10 @@ from app.maps.ground import Ground
 from app.maps.layers import WEDGE_M, radius_layer, region_layers, wedge_corners
 from app.predict import results
 from app.theme import LIGHT
+from core.confidence.apply import Trust, apply
+from core.confidence.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
 from core.geo import CoordinateFrame, LocalFrame
-from core.trust.applied import Trust, apply
-from core.trust.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
-from tests.trust.worlds import Invented, density_fit, world
+from tests.confidence.worlds import Invented, density_fit, world
 
 PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.calibration.calibrate import calibrate
-from core.calibration.points import describe_anew
+from core.calibration.calibrate import calibrate, describe_anew
 from core.calibration.schema import CalibrateConfig
 from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
@@ -18,9 +17,9 @@ from core.evaluation.schema import EvaluateConfig
 from core.inference.loading import load_predictor
 from core.inference.predictor import Predictor
 from core.model.card import read_card
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 from tests.conftest import CampusMaker
-from tests.refine.scenes import furnish
+from tests.retrieval.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint
 
 MOST = 30

@@ -18,7 +18,7 @@ from core.dataset.splits import Split
 from core.files import write_json
 from core.model.card import read_card, write_card
 from core.model.normaliser import Normaliser
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 from core.training.run_folder import RunFolder
 
 PLANTED = 1

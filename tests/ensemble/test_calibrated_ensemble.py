@@ -8,10 +8,10 @@ import pytest
 
 from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
+from core.confidence.files import FILE
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.inference.loading import load_predictor
-from core.trust.files import FILE
 
 
 @pytest.fixture

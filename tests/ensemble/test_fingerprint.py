@@ -15,13 +15,13 @@ from app import cache
 from app.photo import Photo
 from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
+from core.confidence.files import FILE
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError
 from core.inference.loading import load_predictor
 from core.model.card import TtaCard, read_card, write_card
-from core.refine.gallery import Gallery
-from core.trust.files import FILE
+from core.retrieval.gallery import Gallery
 from tests.conftest import CampusMaker
 from tests.tiny_checkpoint import RETRIEVAL, make_checkpoint
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.ensemble import folder as ensemble_folder
-from core.ensemble.folder import member_names
-from core.ensemble.make import make_ensemble
+from core.ensemble import make as ensemble_folder
+from core.ensemble.make import make_ensemble, member_names
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError, ConfigError
 from core.inference.loading import load_predictor, load_split

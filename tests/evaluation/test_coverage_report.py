@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from core.calibration.calibrate import fit_calibration
+from core.confidence.apply import Trust
+from core.confidence.files import write_calibration
 from core.dataset.store import prepare_dataset
 from core.evaluation.coverage import coverage_report, risk_coverage
 from core.evaluation.evaluate import evaluate, predict_selection
@@ -15,8 +17,6 @@ from core.evaluation.schema import EvaluateConfig
 from core.evaluation.selection import select
 from core.evaluation.share_interval import share_interval
 from core.inference.loading import load_predictor
-from core.trust.applied import Trust
-from core.trust.files import write_calibration
 
 
 @pytest.fixture(scope="module")

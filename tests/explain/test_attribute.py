@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from core.errors import ConfigError
 from core.explain.attribute import attribute
-from core.explain.methods import METHODS
-from core.explain.schema import (
+from core.explain.methods import (
+    METHODS,
     TARGETS,
     Baseline,
     IntegratedGradientsKnobs,

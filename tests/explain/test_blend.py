@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from core.explain.attribution import Attribution
-from core.explain.blend import NEGATIVE, POSITIVE, blend, scaled
+from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend, scaled
 
 
 def attribution(values: np.ndarray) -> Attribution:

@@ -11,8 +11,8 @@ from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
 from core.model.card import TtaCard
-from core.refine.schema import RefineConfig
-from tests.refine.scenes import furnish
+from core.retrieval.schema import RefineConfig
+from tests.retrieval.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint
 
 RETRIEVAL = RefineConfig(method="retrieval", k=3, heading_k=3, blend_heading=0.5, blend_region=0.5)

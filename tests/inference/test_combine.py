@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.geo import Floats, heading_error_deg
-from core.inference.combine import (
+from core.inference.ensemble import (
     combine_headings,
     combine_lengths,
     combine_positions,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.inference.export import to_json
 from core.inference.loading import load_predictor
 from core.inference.predictor import Predictor
-from core.inference.writers import to_json
-from core.refine.gallery import Gallery
-from core.refine.neighbours import COMPARED
-from core.refine.schema import RefineConfig
-from tests.refine.scenes import furnish
+from core.retrieval.gallery import Gallery
+from core.retrieval.neighbours import COMPARED
+from core.retrieval.schema import RefineConfig
+from tests.retrieval.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint
 
 POINTS = 40

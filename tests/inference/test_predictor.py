@@ -14,7 +14,7 @@ from core.geo import distance_m, heading_error_deg
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
-from core.refine.gallery import Gallery
+from core.retrieval.gallery import Gallery
 from tests.tiny_checkpoint import make_checkpoint
 
 ARRAYS = (

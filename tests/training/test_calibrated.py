@@ -7,11 +7,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from core.confidence.files import FILE
 from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.inference.loading import load_predictor
 from core.training.calibrated import calibrate_run
-from core.trust.files import FILE
 from tests.tiny_checkpoint import STORE_SIZE
 
 

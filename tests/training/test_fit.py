@@ -17,14 +17,14 @@ from core.inference.loading import load_predictor, load_split
 from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
 from core.model.schema import ModelConfig, TtaConfig
-from core.refine.gallery import Gallery
-from core.refine.schema import RefineConfig
-from core.refine.select import Raw
+from core.retrieval.gallery import Gallery
+from core.retrieval.schema import RefineConfig
+from core.retrieval.select import Raw
 from core.training.fit import fit
 from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
-from tests.refine.scenes import furnish
+from tests.retrieval.scenes import furnish
 
 Finished = tuple[TrainConfig, list[EpochReport], list[StepReport]]
 TinyRun = Callable[..., TrainConfig]

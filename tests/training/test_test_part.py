@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 
 from core.dataset.protocols import make_split
 from core.dataset.store import prepare_dataset
-from core.refine.schema import RefineConfig
-from core.refine.select import choose_refinement
+from core.retrieval.schema import RefineConfig
+from core.retrieval.select import choose_refinement
 from core.training.data import read_training_data
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
@@ -72,7 +72,7 @@ def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
         handed.append((given, named))
         return choose_refinement(*given, **named)
 
-    monkeypatch.setattr("core.refine.select.choose_refinement", choose)
+    monkeypatch.setattr("core.retrieval.select.choose_refinement", choose)
     config = tiny_run(
         tmp_path / "run", stage1=Stage1Config(epochs=0), stage2=Stage2Config(epochs=1)
     )

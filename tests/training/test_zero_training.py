@@ -16,7 +16,7 @@ from core.inference.loading import load_predictor
 from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig
-from core.refine.refine import retrieve
+from core.retrieval.refine import retrieve
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder

@@ -1,0 +1,216 @@
+"""A calibration applied to answers: probabilities, radii, wedges, regions, and who is refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.confidence.density import Density, Polygon, make_density, outline
+from core.confidence.evidence import Answered, Support
+from core.confidence.ood import BEST_POINTS
+from core.confidence.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
+from core.errors import CheckpointError
+from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
+
+LEAST_SHARE = 1e-6
+"""Probabilities are never less: a sure network that errs would have an infinite loss."""
+_SOFTNESS = 0.03
+_BY_PHOTO = ("region_probabilities", "radius_m", "wedge_deg", "refusal_score", "refused")
+_CLUES = 3
+"""Clues of an error's size without points; the fourth is `BEST_POINTS`."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far the answers about n photos can be believed.
+
+    Attributes:
+        calibration: What it follows from.
+        region_probabilities: `(n, R)` calibrated, rows adding up to 1.
+        density: Where each photo may have been taken.
+        radius_m: `(n, 2)` radius about the pin that holds the truth 50 % and 90 % of the time; NaN
+            where too few calibration photos were there to say.
+        wedge_deg: `(n, 2)` half-width of the wedge about the heading, likewise; 180 at most.
+        refusal_score: `(n,)` greater: less like the campus; NaN where there is no threshold.
+        refused: `(n,)` whether the score is above the threshold.
+    """
+
+    calibration: Calibration
+    region_probabilities: Floats
+    density: Density
+    radius_m: Floats
+    wedge_deg: Floats
+    refusal_score: Floats
+    refused: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Check every shape."""
+        n = len(self.density)
+        shapes = (self.radius_m.shape, self.wedge_deg.shape, self.refusal_score.shape)
+        if shapes != ((n, 2), (n, 2), (n,)) or self.refused.shape != (n,):
+            raise ValueError(f"trust in {n} answers does not fit: {shapes}")
+
+    @cached_property
+    def heights(self) -> tuple[Floats | None, ...]:
+        """At each level the density `(n,)` above which the region lies; None where unknown."""
+        return tuple(
+            None if mass is None or mass >= 1.0 else self.density.threshold(mass)
+            for mass in self.calibration.position.mass
+        )
+
+    def region_m(self, row: int, level: float) -> tuple[Polygon, ...] | None:
+        """Islands that hold the truth about one photo at a level of `LEVELS`; None if unknown."""
+        heights = self.heights[LEVELS.index(level)]
+        return None if heights is None else outline(self.density, row, float(heights[row]))
+
+    def rows(self, rows: NDArray[np.int64]) -> Self:
+        """The confidence in the answers about some of the photos."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in _BY_PHOTO}
+        return replace(self, density=self.density.rows(rows), **arrays)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Put the photos of several calls of one predictor together."""
+        first = parts[0]
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_PHOTO
+        }
+        density = Density(
+            np.concatenate([part.density.centre_m for part in parts]),
+            np.concatenate([part.density.weight for part in parts]),
+            first.density.width_m,
+        )
+        return replace(first, density=density, **arrays)
+
+
+def apply(calibration: Calibration, answers: Answered) -> Trust:
+    """Say how far n answers can be believed.
+
+    Raises:
+        CheckpointError: The calibration needs signals that the answers lack.
+    """
+    measured = () if answers.support is None else answers.support.names
+    missing = sorted(needed_signals(calibration) - set(measured))
+    if missing:
+        raise CheckpointError(
+            f"the calibration needs the signals {', '.join(missing)}, which this model does not "
+            "measure (without points in its gallery there is nothing to compare): make it again "
+            "with `python -m core calibrate`"
+        )
+    density = make_density(answers, calibration.position.density)
+    position = expected(calibration.position.scale, position_clues(answers, density))
+    heading = expected(calibration.heading.scale, heading_clues(answers))
+    score, refused = refuse(calibration.refusal, answers)
+    return Trust(
+        calibration=calibration,
+        region_probabilities=tempered(answers.region_probabilities, calibration.region.temperature),
+        density=density,
+        radius_m=_times(position, calibration.position.ratio),
+        wedge_deg=np.minimum(_times(heading, calibration.heading.ratio), 180.0),
+        refusal_score=score,
+        refused=refused,
+    )
+
+
+def needed_signals(calibration: Calibration) -> set[str]:
+    """Return the names of the signals that a calibration reads."""
+    fit = calibration.refusal
+    needed = set() if fit is None else set(fit.signals[:-1])
+    scales = (calibration.position.scale, calibration.heading.scale)
+    return needed | {BEST_POINTS} if any(len(s.slopes) > _CLUES for s in scales) else needed
+
+
+def tempered(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities `(n, R)` to the power `1 / temperature`, brought to a sum of 1.
+
+    Guo et al. 2017, "On calibration of modern neural networks"; the order stays as it was.
+    """
+    power = np.log(np.maximum(probabilities, LEAST_SHARE)) / temperature
+    share = np.exp(power - power.max(axis=1, keepdims=True))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
+def position_clues(answers: Answered, density: Density) -> Floats:
+    """What tells the size of a position error, `(n, 3 or 4)`.
+
+    Spread, displacement, doubt about the region, and, where they were compared, lack of agreeing
+    points.
+    """
+    pin = answers.position_refined_m
+    share = np.clip(answers.region_probabilities, 1e-12, 1.0)
+    clues = [
+        np.log(density.mean_distance_m(pin) + 1.0),
+        np.log(distance_m(pin, answers.position_m) + 1.0),
+        -(share * np.log(share)).sum(axis=1),
+    ]
+    return np.stack([*clues, *_unverified(answers)], axis=1)
+
+
+def heading_clues(answers: Answered) -> Floats:
+    """What tells the size of a heading error, `(n, 3 or 4)`.
+
+    Neighbours' discord, doubt, turn, and, where they were compared, lack of agreeing points.
+    """
+    discord = np.zeros(len(answers.heading_deg))
+    support = answers.support
+    if support is not None and support.similarity.shape[1]:
+        _, length = circular_mean_deg(support.heading_deg, support.weights(_SOFTNESS))
+        discord = np.log(1.02 - np.minimum(length, 1.0))
+    turned = heading_error_deg(answers.heading_deg, answers.heading_refined_deg)
+    clues = [
+        discord,
+        np.log(1.02 - np.clip(answers.heading_length, 0.0, 1.0)),
+        np.log(turned + 5.0),
+    ]
+    return np.stack([*clues, *_unverified(answers)], axis=1)
+
+
+def _unverified(answers: Answered) -> list[Floats]:
+    support = answers.support
+    if support is None or BEST_POINTS not in support.names:
+        return []
+    return [-support.signals[:, support.names.index(BEST_POINTS)]]
+
+
+def expected(fit: ScaleFit, clues: Floats) -> Floats:
+    """Expected size `(n,)` of an error from clues `(n, c)`."""
+    slopes = np.asarray(fit.slopes)
+    # A fit from before points were compared knows the first clues only.
+    return np.asarray(np.exp(fit.intercept + clues[:, : len(slopes)] @ slopes))
+
+
+def refuse(fit: RefusalFit | None, answers: Answered) -> tuple[Floats, NDArray[np.bool_]]:
+    """Refusal scores `(n,)`, and whether each is above the threshold."""
+    n = len(answers.position_m)
+    if fit is None or answers.support is None:
+        return np.full(n, np.nan), np.zeros(n, bool)
+    score = strangeness(fit, answers.support)
+    return score, score > fit.threshold
+
+
+def strangeness(fit: RefusalFit, support: Support) -> Floats:
+    """Scores `(n,)` of n photos; greater: less like the campus. What is not finite is strange."""
+    chosen = [support.names.index(name) for name in fit.signals[:-1]]
+    glance = familiarity(fit.appearance, support.appearance)
+    signals = np.concatenate([support.signals[:, chosen], glance[:, None]], axis=1)
+    signals = np.where(np.isfinite(signals), signals, -np.inf)
+    comparable = (np.clip(signals, fit.low, fit.high) - np.asarray(fit.mean)) / np.asarray(fit.std)
+    return np.asarray(fit.intercept - comparable @ np.asarray(fit.weights))
+
+
+def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
+    """How near `(n,)` photos look to genuine ones: minus the logarithm of their distance.
+
+    The distance is Mahalanobis's, of numbers `(n, a)`.
+    """
+    apart = (appearance - np.asarray(fit.mean)) / np.asarray(fit.std)
+    squared = np.einsum("ni,ij,nj->n", apart, np.asarray(fit.precision), apart)
+    return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))
+
+
+def _times(size: Floats, ratio: Pair) -> Floats:
+    factor = np.array([np.nan if value is None else value for value in ratio])
+    return np.asarray(size[:, None] * factor)

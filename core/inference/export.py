@@ -1,0 +1,317 @@
+"""Predictions as plain records, and as JSON, CSV and GeoJSON text: one record a photo."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from core.confidence.apply import Trust
+from core.confidence.schema import LEVELS
+from core.dataset.label_table import written_regions
+from core.errors import ConfigError
+from core.geo import CoordinateFrame, Floats
+from core.inference.prediction import Prediction
+from core.retrieval.gallery import Gallery
+
+Record = dict[str, Any]
+
+REASON = (
+    "not this campus: too unlike the photos that the model was trained on (refusal score "
+    "{score:.2f}, threshold {threshold:.2f})"
+)
+KEPT = ("filename", "calibrated", "refused", "refusal_score", "reason")
+"""All that a record of a refused photo says."""
+_METRES, _ANGLE, _SHARE, _DEGREES = 3, 3, 6, 7
+
+
+def add_trust(found: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
+    """Add to each photo's record how far it can be believed, and what moved its pin."""
+    moved = prediction.moved_m
+    for row, record in enumerate(found):
+        record["moved_m"] = round(float(moved[row]), _METRES)
+        record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
+        record["calibrated"] = prediction.trust is not None
+        record["refused"] = bool(prediction.refused[row])
+        if prediction.trust is not None:
+            record |= _trusted(prediction, prediction.trust, row)
+
+
+def reason(trust: Trust, row: int) -> str | None:
+    """Why a photo is refused, in plain words; None where it is not."""
+    fit = trust.calibration.refusal
+    if fit is None or not trust.refused[row]:
+        return None
+    return REASON.format(score=trust.refusal_score[row], threshold=fit.threshold)
+
+
+def concealed(record: Record) -> Record:
+    """A refused photo's record: no position, heading or region, and nobody who speaks for one."""
+    return {
+        key: value if key in KEPT else [] if key == "neighbours" else None
+        for key, value in record.items()
+    }
+
+
+def _trusted(prediction: Prediction, trust: Trust, row: int) -> Record:
+    shares = trust.region_probabilities[row]
+    named = zip(prediction.regions, shares, strict=True)
+    record: Record = {
+        "region_probability_calibrated": round(float(shares.max()), _SHARE),
+        "region_probabilities_calibrated": {name: round(float(p), _SHARE) for name, p in named},
+    }
+    for index, level in enumerate(LEVELS):
+        record[f"radius_{level * 100:.0f}_m"] = _known(trust.radius_m[row, index], _METRES)
+        record[f"wedge_{level * 100:.0f}_deg"] = _known(trust.wedge_deg[row, index], _ANGLE)
+    for level in LEVELS:
+        record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, trust, row, level)
+    record["refusal_score"] = _known(trust.refusal_score[row], _METRES)
+    record["reason"] = reason(trust, row)
+    return record
+
+
+def _multipolygon(
+    prediction: Prediction, trust: Trust, row: int, level: float
+) -> dict[str, Any] | None:
+    """A region as a GeoJSON geometry: longitude first, degrees where there are any, else metres."""
+    islands = trust.region_m(row, level)
+    if islands is None:
+        return None
+    return {
+        "type": "MultiPolygon",
+        "coordinates": [[_ring(prediction, ring) for ring in island] for island in islands],
+    }
+
+
+def _ring(prediction: Prediction, ring: Floats) -> list[list[float]]:
+    frame = prediction.local_frame
+    place = frame.to_degrees(ring) if frame.frame.has_degrees else frame.to_labels(ring)
+    decimals = _DEGREES if frame.frame.has_degrees else 2
+    return [[round(float(e), decimals), round(float(n), decimals)] for n, e in place]
+
+
+def moved_by(prediction: Prediction, gallery: Gallery, row: int) -> list[str]:
+    """Names of the training photos with a share in the refined position, the greatest first."""
+    weight = prediction.weight[row]
+    order = np.argsort(-weight, kind="stable")
+    rows = prediction.neighbours[row]
+    return [gallery.filenames[rows[rank]] for rank in order if weight[rank] > 0.0]
+
+
+def _known(value: float, decimals: int) -> float | None:
+    return round(float(value), decimals) if np.isfinite(value) else None
+
+
+ANGLE_DECIMALS = 3
+METRE_DECIMALS = 3
+SHARE_DECIMALS = 6
+DEGREE_DECIMALS = 8
+
+
+def label_decimals(frame: CoordinateFrame) -> int:
+    """Decimals that keep label positions to a millimetre or so."""
+    if frame.kind == "planar_metres":
+        return METRE_DECIMALS
+    return max(0, DEGREE_DECIMALS + int(np.ceil(np.log10(abs(frame.scale)))))
+
+
+def region_value(region: str, regions: tuple[str, ...]) -> int | str:
+    """A region id as label files write it: an integer where all are."""
+    return written_regions([region], regions)[0]
+
+
+def feature_distance(similarity: Floats) -> Floats:
+    """Euclidean distance of features of length 1 from their cosine."""
+    return np.asarray(np.sqrt(np.maximum(0.0, 2.0 - 2.0 * similarity)))
+
+
+def records(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> list[Record]:
+    """Return one record a photo; positions in label units, and in degrees where there are any.
+
+    Records of an ensemble also say how far its members disagree (`member_spread_m`, `_deg`).
+
+    Args:
+        prediction: What to write.
+        gallery: The predictor's gallery, for the neighbours; without it they are left out.
+        keep_refused: Whether to tell what the model would have said about refused photos.
+    """
+    frame = prediction.local_frame.frame
+    raw, refined = prediction.labels, prediction.labels_refined
+    decimals = label_decimals(frame)
+    found = [
+        _region(prediction, row)
+        | _place("", raw[row], prediction.heading_deg[row], decimals)
+        | _place("_refined", refined[row], prediction.heading_refined_deg[row], decimals)
+        | {"heading_confidence": round(float(prediction.heading_length[row]), SHARE_DECIMALS)}
+        for row in range(len(prediction))
+    ]
+    if prediction.member_spread_m is not None and prediction.member_spread_deg is not None:
+        spreads = zip(prediction.member_spread_m, prediction.member_spread_deg, strict=True)
+        for record, (metres, degrees) in zip(found, spreads, strict=True):
+            record["member_spread_m"] = round(float(metres), METRE_DECIMALS)
+            record["member_spread_deg"] = round(float(degrees), ANGLE_DECIMALS)
+    if frame.has_degrees:
+        _add_degrees(found, "", prediction.degrees)
+        _add_degrees(found, "_refined", prediction.degrees_refined)
+    for row, record in enumerate(found):
+        record["north_m"], record["east_m"] = _rounded(prediction.position_m[row])
+        record["north_refined_m"], record["east_refined_m"] = _rounded(
+            prediction.position_refined_m[row]
+        )
+        record["neighbours"] = [] if gallery is None else neighbours(prediction, gallery, row)
+    add_trust(found, prediction, gallery)
+    if keep_refused:
+        return found
+    return [concealed(record) if record["refused"] else record for record in found]
+
+
+def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Record]:
+    """Return the training photos that speak for one photo, the most alike first."""
+    rows = prediction.neighbours[row]
+    labels = prediction.local_frame.to_labels(gallery.position_m[rows])
+    distance = feature_distance(prediction.similarity[row])
+    decimals = label_decimals(prediction.local_frame.frame)
+    return [
+        {
+            "filename": gallery.filenames[index],
+            "distance": round(float(distance[rank]), SHARE_DECIMALS),
+            "latitude": round(float(labels[rank, 0]), decimals),
+            "longitude": round(float(labels[rank, 1]), decimals),
+            "angle": round(float(gallery.heading_deg[index]), ANGLE_DECIMALS),
+            "region": region_value(prediction.regions[gallery.region[index]], prediction.regions),
+            "weight": round(float(prediction.weight[row, rank]), SHARE_DECIMALS),
+            "points": _compared(int(prediction.points[row, rank])),
+            "photo_id": gallery.photo_ids[index],
+        }
+        for rank, index in enumerate(rows)
+    ]
+
+
+def _compared(points: int) -> int | None:
+    return None if points < 0 else points
+
+
+def _region(prediction: Prediction, row: int) -> Record:
+    region = prediction.region[row]
+    probabilities = zip(prediction.regions, prediction.region_probabilities[row], strict=True)
+    return {
+        "filename": prediction.filenames[row],
+        "region": region_value(region, prediction.regions),
+        "region_name": prediction.region_names.get(region, region),
+        "region_probability": round(float(prediction.region_probability[row]), SHARE_DECIMALS),
+        "region_probabilities": {
+            name: round(float(share), SHARE_DECIMALS) for name, share in probabilities
+        },
+    }
+
+
+def _place(suffix: str, labels: Floats, heading: float, decimals: int) -> Record:
+    return {
+        f"latitude{suffix}": round(float(labels[0]), decimals),
+        f"longitude{suffix}": round(float(labels[1]), decimals),
+        # 359.9999 rounds up to 360, which is 0.
+        f"angle{suffix}": round(float(heading), ANGLE_DECIMALS) % 360.0,
+    }
+
+
+def _add_degrees(found: list[Record], suffix: str, degrees: Floats) -> None:
+    for record, (latitude, longitude) in zip(found, degrees, strict=True):
+        record[f"latitude{suffix}_deg"] = round(float(latitude), DEGREE_DECIMALS)
+        record[f"longitude{suffix}_deg"] = round(float(longitude), DEGREE_DECIMALS)
+
+
+def _rounded(metres: Floats) -> tuple[float, float]:
+    return round(float(metres[0]), METRE_DECIMALS), round(float(metres[1]), METRE_DECIMALS)
+
+
+# File formats.
+
+
+Format = Literal["json", "csv", "geojson"]
+_NESTED = (
+    "region_probabilities", "region_probabilities_calibrated", "neighbours", "moved_by",
+    "region_50", "region_90",
+)  # fmt: skip
+
+
+def to_json(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
+    """Return a JSON list, one object a photo; latitude and longitude in label units."""
+    return _dumped(records(prediction, gallery, keep_refused=keep_refused))
+
+
+def to_csv(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
+    """Return a table, one row a photo; region probabilities in columns, neighbours by name."""
+    rows = [
+        _flat(record, prediction.regions)
+        for record in records(prediction, gallery, keep_refused=keep_refused)
+    ]
+    text = io.StringIO()
+    header = list(rows[0]) if rows else ["filename"]
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_geojson(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> str:
+    """Return a FeatureCollection (RFC 7946): refined positions, `[longitude, latitude]` degrees.
+
+    Raises:
+        FrameError: Positions are planar metres, which GeoJSON cannot hold.
+    """
+    found = records(prediction, gallery, keep_refused=keep_refused)
+    features = [
+        {
+            "type": "Feature",
+            "geometry": _point(*place) if keep_refused or not record["refused"] else None,
+            "properties": record,
+        }
+        for place, record in zip(prediction.degrees_refined, found, strict=True)
+    ]
+    return _dumped({"type": "FeatureCollection", "features": features})
+
+
+def written(
+    prediction: Prediction, gallery: Gallery | None, form: str, *, keep_refused: bool = False
+) -> str:
+    """Return the text of a named format; ConfigError for any other name."""
+    writers: dict[str, Callable[..., str]] = {
+        "json": to_json,
+        "csv": to_csv,
+        "geojson": to_geojson,
+    }
+    if form not in writers:
+        raise ConfigError(f"format {form!r} is unknown: choose {', '.join(get_args(Format))}")
+    return writers[form](prediction, gallery, keep_refused=keep_refused)
+
+
+def _point(latitude: float, longitude: float) -> dict[str, Any]:
+    return {
+        "type": "Point", "coordinates": [round(float(longitude), 8), round(float(latitude), 8)],
+    }  # fmt: skip
+
+
+def _flat(record: Record, regions: tuple[str, ...]) -> Record:
+    flat = {key: value for key, value in record.items() if key not in _NESTED}
+    for prefix in ("", "_calibrated"):
+        key = f"region_probabilities{prefix}"
+        if key in record:
+            shares = record[key] or {}
+            flat |= {f"probability{prefix}_{name}": shares.get(name) for name in regions}
+    flat["moved_by"] = ";".join(record["moved_by"] or [])
+    flat["neighbours"] = ";".join(neighbour["filename"] for neighbour in record["neighbours"])
+    return flat
+
+
+def _dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

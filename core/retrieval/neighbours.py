@@ -1,0 +1,234 @@
+"""The search of the gallery: one a photo, read by verification, evidence, refinement and kNN.
+
+Similarity is the cosine of L2-normalised features: greater is nearer, everywhere in this room.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+from core.errors import ConfigError
+from core.geo import Floats
+from core.retrieval.gallery import Gallery
+from core.retrieval.local_features import LocalFeatures
+from core.retrieval.schema import RefineConfig
+from core.retrieval.verification import Verified, verify
+
+COMPARED = 32
+"""Training photos that are evidence for or against a photo, and whose points are compared."""
+KNOWN_REGION_WEIGHT = 1.0
+"""Strong enough that every photo of the known region comes before any other."""
+ROWS_AT_ONCE = 512
+"""Queries searched together: bounds the (queries, gallery) matrices to some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The k best training photos of n queries, best first.
+
+    Attributes:
+        rows: `(n, k)` gallery rows.
+        similarity: `(n, k)` cosine of the features.
+        score: `(n, k)` what they were ranked by; -inf marks a photo outside the radius.
+        points: `(n, k)` how many points of the query agree with theirs; -1 where not compared.
+        turn_deg: `(n, k)` how far clockwise of them the query looks; 0 where unknown.
+    """
+
+    rows: NDArray[np.int64]
+    similarity: Floats
+    score: Floats
+    points: NDArray[np.int64]
+    turn_deg: Floats
+
+    def first(self, k: int) -> "Candidates":
+        """The best `k` of each query."""
+        return Candidates(
+            self.rows[:, :k],
+            self.similarity[:, :k],
+            self.score[:, :k],
+            self.points[:, :k],
+            self.turn_deg[:, :k],
+        )
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """One search of the gallery for n photos.
+
+    Attributes:
+        gallery: The training photos that were searched.
+        similarity: `(n, m)` float32 cosine with every one of them.
+        excluded: `(n,)` gallery row that each photo must not find (itself), or -1.
+        rows: `(n, k)` gallery rows of the most similar on the whole campus, best first; k is
+            `COMPARED`, or one fewer than the gallery holds, so that leaving one out for one photo
+            does not change how many others get.
+        nearest: `(n, k)` their cosines.
+        verified: The photos' points compared with theirs; None until `verify_points`.
+    """
+
+    gallery: Gallery
+    similarity: NDArray[np.float32]
+    excluded: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    nearest: Floats
+    verified: Verified | None = None
+
+    @classmethod
+    def search(
+        cls,
+        features: ArrayLike,
+        gallery: Gallery,
+        exclude_ids: Sequence[str | None] | None = None,
+    ) -> Self:
+        """Search the gallery for n photos, `ROWS_AT_ONCE` or so: all cosines are kept.
+
+        Args:
+            features: `(n, D)` as the network gives them.
+            gallery: Training photos.
+            exclude_ids: Per photo the id of the training photo that it must not find, or None.
+        """
+        embedded = gallery.embed(features)
+        excluded = gallery.rows_of(exclude_ids, len(embedded))
+        similarity = embedded @ gallery.features.T
+        own = np.flatnonzero(excluded >= 0)
+        others = similarity.copy() if len(own) else similarity
+        others[own, excluded[own]] -= np.float32(1e3)
+        rows, nearest = best(others, min(COMPARED, len(gallery) - 1))
+        return cls(gallery, similarity, excluded, rows, nearest.astype(np.float64))
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.similarity)
+
+    def verify_points(self, local: LocalFeatures, hfov_deg: float) -> Self:
+        """Compare the photos point by point with the most similar training photos.
+
+        Args:
+            local: Points of the n photos, described by the gallery's projection.
+            hfov_deg: Horizontal field of view of all photos, by which turns are computed.
+        """
+        if self.gallery.local is None:
+            raise ValueError("the gallery has no points to compare with")
+        return replace(self, verified=verify(local, self.gallery.local, self.rows, hfov_deg))
+
+    def ranked(
+        self,
+        config: RefineConfig,
+        k: int,
+        position_m: Floats,
+        region_probabilities: ArrayLike | None = None,
+        known_region: NDArray[np.int64] | None = None,
+    ) -> Candidates:
+        """Rank the gallery by similarity, agreeing points, its region's probability and radius.
+
+        Photos of a query's known region come before all others. Photos outside the radius come
+        last, with score -inf: they may be shown, but have no say.
+
+        Args:
+            config: Radius and weights.
+            k: Candidates a photo.
+            position_m: `(n, 2)` centres of the radius.
+            region_probabilities: `(n, R)`; needed if `config.region_weight` is not 0 or a region
+                is known.
+            known_region: `(n,)` region indices, -1 where unknown.
+        """
+        gallery, verified = self.gallery, self.verified
+        penalty = region_penalty(gallery, config.region_weight, region_probabilities, known_region)
+        rows = np.empty((len(self), k), np.int64)
+        score = np.empty(rows.shape)
+        for part in row_parts(len(self)):
+            total, excluded = np.array(self.similarity[part]), self.excluded[part]
+            if penalty is not None:
+                total += penalty[part]
+            if verified is not None and config.points_weight:
+                own = verified.part(part)
+                lift = config.points_weight * own.beyond_chance()
+                total[np.arange(len(total))[:, None], own.rows] += lift.astype(np.float32)
+            total[np.arange(len(total)), excluded] -= np.where(excluded >= 0, 1e4, 0.0)
+            if config.radius_m is not None:
+                far = cdist(position_m[part], gallery.position_m) > config.radius_m
+                total -= np.where(far, np.float32(1e3), np.float32(0.0))
+            rows[part], score[part] = best(total, k)
+        score[score < -500.0] = -np.inf
+        cosine = np.take_along_axis(self.similarity, rows, axis=1).astype(np.float64)
+        return Candidates(rows, cosine, score, *_points_of(rows, verified))
+
+    def nearest_positions(self, position_m: Floats, k: int) -> NDArray[np.int64]:
+        """Gallery rows `(n, k)` of the training photos nearest to positions, nearest first."""
+        excluded = self.excluded
+        wanted = min(k + int((excluded >= 0).any()), len(self.gallery))
+        distance, rows = self.gallery.tree.query(position_m, k=np.arange(1, wanted + 1))
+        # A stable sort moves an excluded photo behind the others and keeps their order.
+        order = np.argsort(np.where(rows == excluded[:, None], np.inf, distance), kind="stable")
+        return np.take_along_axis(rows, order, axis=1)[:, :k].astype(np.int64)
+
+
+def search_in_parts(
+    features: ArrayLike, gallery: Gallery, exclude_ids: Sequence[str | None] | None = None
+) -> Iterator[tuple[slice, Neighbours]]:
+    """Search the gallery for any number of photos; yields `ROWS_AT_ONCE` at a time, and which."""
+    every = np.asarray(features)
+    for part in row_parts(len(every)):
+        own = None if exclude_ids is None else exclude_ids[part]
+        yield part, Neighbours.search(every[part], gallery, own)
+
+
+def region_penalty(
+    gallery: Gallery,
+    weight: float,
+    region_probabilities: ArrayLike | None,
+    known_region: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32] | None:
+    """`weight * log p(region of the gallery photo)` as `(n, m)`, or None if it is 0 everywhere.
+
+    Args:
+        gallery: Training photos.
+        weight: Weight for queries of unknown region.
+        region_probabilities: `(n, R)`; needed unless the weight is 0.
+        known_region: `(n,)` region indices, -1 where unknown. Each query of known region is ranked
+            by that region with the weight `KNOWN_REGION_WEIGHT`; the other queries are not.
+    """
+    known = np.empty(0, np.int64) if known_region is None else np.flatnonzero(known_region >= 0)
+    if weight == 0.0 and not len(known):
+        return None
+    if region_probabilities is None:
+        raise ConfigError("region_weight needs region probabilities: pass them, or set it to 0")
+    log_share = weight * np.log(np.asarray(region_probabilities, np.float64) + 1e-4)
+    if known_region is not None and len(known):
+        certain = np.eye(log_share.shape[1])[known_region[known]]
+        log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + 1e-4)
+    return np.asarray(log_share, np.float32)[:, gallery.region]
+
+
+def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Columns `(n, k)` of the k greatest scores of each row, greatest first, and the scores."""
+    k = min(k, score.shape[1])
+    first = score.shape[1] - k
+    columns = np.argpartition(score, min(first, score.shape[1] - 1), axis=1)[:, first:]
+    found = np.take_along_axis(score, columns, axis=1)
+    # Equal scores in the gallery's order, so that results do not depend on the partition.
+    order = np.lexsort((columns, -found), axis=1)
+    return (
+        np.take_along_axis(columns, order, axis=1).astype(np.int64),
+        np.take_along_axis(found, order, axis=1),
+    )
+
+
+def row_parts(n: int) -> Iterator[slice]:
+    """Cut n rows into slices that are worked on together."""
+    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE))
+
+
+def _points_of(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, Any]:
+    """Points and turns `(n, k)` of ranked photos, where they are among those compared."""
+    points, turn_deg = np.full(rows.shape, -1, np.int64), np.zeros(rows.shape)
+    if verified is not None:
+        for column in range(verified.rows.shape[1]):
+            photo, place = np.nonzero(rows == verified.rows[:, [column]])
+            points[photo, place] = verified.points[photo, column]
+            turn_deg[photo, place] = verified.turn_deg[photo, column]
+    return points, turn_deg

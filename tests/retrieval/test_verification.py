@@ -1,0 +1,161 @@
+"""Geometric verification: the same place agrees, another, a mirrored or a shuffled one does not."""
+
+import numpy as np
+import pytest
+
+from core.retrieval.local_features import SIDE, LocalFeatures, describe_gallery, describe_photos
+from core.retrieval.projection import Projection
+from core.retrieval.verification import Verified, verify
+from tests.retrieval.scenes import scene, stepped_aside
+
+MOST = 128
+CHANCE = 8
+HFOV_DEG = 66.0
+
+
+@pytest.fixture(scope="module")
+def gallery() -> LocalFeatures:
+    """The points of six scenes."""
+    photos = np.stack([scene(seed) for seed in range(6)])
+    return describe_gallery(photos, np.arange(6), MOST)
+
+
+def agreeing(gallery: LocalFeatures, *photos: np.ndarray) -> np.ndarray:
+    """Points of each photo that agree with each scene, `(n, 6)`."""
+    rows = np.tile(np.arange(6), (len(photos), 1))
+    return verify(describe_photos(photos, MOST, gallery.projection), gallery, rows, HFOV_DEG).points
+
+
+def test_a_photo_agrees_with_its_own_place_alone(gallery: LocalFeatures) -> None:
+    found = agreeing(gallery, *(stepped_aside(scene(seed)) for seed in range(6)))
+    own = np.eye(6, dtype=bool)
+    assert found[own].min() > 2 * CHANCE
+    assert found[~own].max() <= CHANCE
+
+
+def test_it_agrees_with_itself_in_nearly_every_point(gallery: LocalFeatures) -> None:
+    points = len(gallery.of(2)[0])
+    assert 0.9 * points < agreeing(gallery, scene(2))[0, 2] <= points
+
+
+def test_a_mirrored_photo_agrees_with_nothing(gallery: LocalFeatures) -> None:
+    assert agreeing(gallery, scene(1)[:, ::-1])[0].max() <= CHANCE
+
+
+def test_a_flattened_photo_is_no_view_of_the_place(gallery: LocalFeatures) -> None:
+    photo = scene(1)
+    squeezed = np.full_like(photo, 120)
+    squeezed[: SIDE // 25] = photo[:: SIDE // (SIDE // 25)][: SIDE // 25]
+    assert agreeing(gallery, squeezed)[0].max() <= CHANCE
+
+
+def test_the_same_things_in_another_arrangement_agree_in_part_only(gallery: LocalFeatures) -> None:
+    photo, half = scene(3), SIDE // 2
+    shuffled = np.concatenate(
+        [
+            np.concatenate([photo[half:, half:], photo[half:, :half]], axis=1),
+            np.concatenate([photo[:half, half:], photo[:half, :half]], axis=1),
+        ]
+    )
+    assert agreeing(gallery, shuffled)[0, 3] < 0.6 * agreeing(gallery, photo)[0, 3]
+
+
+def test_a_photo_of_nothing_agrees_with_nothing(gallery: LocalFeatures) -> None:
+    assert agreeing(gallery, np.zeros((SIDE, SIDE, 3), np.uint8)).tolist() == [[0] * 6]
+
+
+def test_the_rows_decide_what_is_compared(gallery: LocalFeatures) -> None:
+    asked = describe_photos([scene(4)], MOST, gallery.projection)
+    found = verify(asked, gallery, np.array([[4, 0, 4]]), HFOV_DEG).points
+    assert found[0, 0] == found[0, 2] > found[0, 1]
+    assert verify(asked, gallery, np.empty((1, 0), np.int64), HFOV_DEG).points.shape == (1, 0)
+
+
+def test_the_same_photo_always_agrees_as_well(gallery: LocalFeatures) -> None:
+    photo = stepped_aside(scene(5))
+    first = agreeing(gallery, photo)
+    np.testing.assert_array_equal(first, agreeing(gallery, photo))
+
+
+@pytest.mark.parametrize("turn_deg", [-15.0, 10.0, 20.0])
+def test_how_far_the_camera_turned_is_read_off_the_points(turn_deg: float) -> None:
+    # A wide scene seen twice by a camera that only turns: columns move as their bearings do.
+    wide = np.concatenate([scene(seed) for seed in range(20, 24)], axis=1)
+    focal = SIDE / 2 / np.tan(np.deg2rad(HFOV_DEG) / 2)
+    columns = np.rad2deg(np.arctan((np.arange(SIDE) - SIDE / 2) / focal))
+
+    def seen(heading_deg: float) -> np.ndarray:
+        at = (heading_deg + columns) / 180.0 * wide.shape[1] + wide.shape[1] / 2
+        return np.ascontiguousarray(wide[:, at.astype(int)])
+
+    known = describe_gallery(np.stack([seen(0.0)]), np.array([0]), MOST)
+    asked = describe_photos([seen(turn_deg)], MOST, known.projection)
+    found = verify(asked, known, np.array([[0]]), HFOV_DEG)
+    assert found.points[0, 0] > CHANCE
+    assert found.turn_deg[0, 0] == pytest.approx(turn_deg, abs=2.0)
+
+
+def test_nothing_is_turned_by_points_that_agree_by_chance(gallery: LocalFeatures) -> None:
+    photos = [stepped_aside(scene(seed)) for seed in range(6)]
+    asked = describe_photos(photos, MOST, gallery.projection)
+    found = verify(asked, gallery, np.tile(np.arange(6), (6, 1)), HFOV_DEG)
+    assert (found.turn_deg[found.points < 8] == 0).all()
+    assert (found.beyond_chance()[found.points <= 5] == 0).all()
+    assert (np.diff(found.beyond_chance()[np.arange(6), np.arange(6)]) != 0).any()
+
+
+def test_parts_of_what_is_known_are_those_of_the_photos() -> None:
+    grid = np.arange(6).reshape(3, 2)
+    found = Verified(grid, grid + 10, grid / 2, HFOV_DEG).part(slice(1, 3))
+    assert found.rows.tolist() == [[2, 3], [4, 5]]
+    assert found.points.tolist() == [[12, 13], [14, 15]]
+    assert found.turn_deg.tolist() == [[1.0, 1.5], [2.0, 2.5]]
+    with pytest.raises(ValueError, match="do not fit"):
+        Verified(grid, grid[:2], grid / 2, HFOV_DEG)
+
+
+def made(place: np.ndarray, code: np.ndarray, photos: int = 1) -> LocalFeatures:
+    """Local features of given points, as many a photo."""
+    projection = Projection(np.zeros(128, np.float32), np.zeros((128, 32), np.float32))
+    first = np.arange(photos + 1) * (len(place) // photos)
+    return LocalFeatures(first, place.astype(np.uint8), code, projection)
+
+
+@pytest.fixture
+def points() -> tuple[np.ndarray, np.ndarray]:
+    """Forty points that look like nothing else."""
+    rng = np.random.default_rng(0)
+    return rng.integers(20, 236, (40, 2)), rng.integers(0, 256, (40, 16), np.uint8)
+
+
+def count(place: np.ndarray, code: np.ndarray, known: LocalFeatures) -> int:
+    return int(verify(made(place, code), known, np.array([[0]]), HFOV_DEG).points[0, 0])
+
+
+def test_only_arrangements_that_a_camera_can_see_count(
+    points: tuple[np.ndarray, np.ndarray],
+) -> None:
+    place, code = points
+    known = made(place, code)
+    assert count(place, code, known) == 40
+    assert count(place * 0.8 + 10, code, known) == 40
+    assert count(np.stack([255 - place[:, 0], place[:, 1]], axis=1), code, known) == 0, "mirrored"
+    flat = np.stack([place[:, 0], 100 + place[:, 1] // 60], axis=1)
+    assert count(place, code, made(flat, code)) == 0, "everything on one line"
+
+
+def test_points_that_look_like_two_others_are_no_evidence(
+    points: tuple[np.ndarray, np.ndarray],
+) -> None:
+    place, code = points
+    twice = made(np.concatenate([place, 255 - place[:30]]), np.concatenate([code, code[:30]]))
+    assert count(place, code, twice) == 10
+
+
+def test_a_partner_is_partner_to_one(points: tuple[np.ndarray, np.ndarray]) -> None:
+    place, code = points
+    # Each point of the known photo is seen twice at nearly one place: once a little altered.
+    altered = code.copy()
+    altered[:, 0] ^= 0x11
+    both = np.concatenate([place, place + 1]), np.concatenate([code, altered])
+    assert count(*both, made(place, code)) == 40
