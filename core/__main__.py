@@ -67,6 +67,16 @@ class Parser(argparse.ArgumentParser):
         super().error(message)
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help that names the value of an option once, however many names the option has."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 def make_parser() -> Parser:
     """Build the parser of all commands; imports no heavy package."""
     parser = Parser(
@@ -85,7 +95,7 @@ def make_parser() -> Parser:
             help=command.help,
             description=command.help,
             epilog=command.epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Formatter,
             allow_abbrev=False,
         )
         command.add(own)

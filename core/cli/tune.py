@@ -22,7 +22,13 @@ from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 
-SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()}
+# Options of a run have their names of `train`, unless a study has one of that name itself.
+SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()} | {
+    "--batch-size": "train.batch_size",
+    "--device": "train.device",
+    "--threads": "train.threads",
+    "--zero-training": "train.zero_training",
+}
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
