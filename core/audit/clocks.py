@@ -1,4 +1,4 @@
-"""Timestamps: another format than the file's, no time of day, and hours at which nobody walks."""
+"""Timestamps: another format than the file's, no time of day, and implausible hours."""
 
 import re
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _formats(rows: LabelRows, read: np.ndarray) -> Iterator[Finding]:
 
 
 def _rewritten(text: str, minute: float, usual: str) -> str:
-    """The same time in the file's usual format, where that is a plain clock."""
+    """The same time in the file's usual format, if that is a plain clock."""
     if not _PLAIN.fullmatch(usual) or re.search(r"\d{4}", text):
         return ""
     seconds = round(minute * 60.0)

@@ -1,4 +1,4 @@
-"""Values that are no numbers at all, with what may have been meant."""
+"""Checks of single rows: values that are no numbers, rows labelled twice, missing photos."""
 
 import re
 from collections.abc import Iterator
@@ -31,9 +31,6 @@ def _number_in(text: str) -> str:
     """The one number in a text such as `133°`, `17,4412` or `~ 90 deg`; `""` without just one."""
     found = re.findall(r"[-+]?\d+(?:[.,]\d+)?", text.replace("O", "0").replace("o", "0"))
     return found[0].replace(",", ".") if len(found) == 1 else ""
-
-
-# Rows that label one photo more than once.
 
 
 DUPLICATE_KINDS = {
@@ -70,9 +67,6 @@ def find_duplicates(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
                 "of them out"
             )
             yield row_finding(rows, row, "contradiction", column, "", 1.0, evidence)
-
-
-# Rows without their photo, and photos without a row.
 
 
 MISSING_PHOTO_KINDS = {

@@ -1,4 +1,9 @@
-"""A finding: what looks wrong with one row of a label file, why, and what would mend it."""
+"""Findings and checks.
+
+A `Finding` is what looks wrong with one row of a label file, the evidence and a proposal; it is
+stored as a line of `findings.csv`. A `Check` has a name, the kinds of finding it makes, what it
+needs, and a function from rows to findings.
+"""
 
 import csv
 import io
@@ -65,9 +70,6 @@ CSV_COLUMNS = ("filename", "finding", "column", "value", "proposal", "score", "e
 """Columns of `findings.csv`, in this order."""
 
 
-# How a finding writes the row that it is about, and numbers.
-
-
 def row_finding(
     rows: LabelRows,
     row: int,
@@ -102,21 +104,18 @@ def written(value: float, decimals: int | None = None) -> str:
     return str(int(value)) if value == int(value) else f"{value:.9g}"
 
 
-# What a check is: a name, the kinds of finding it makes, what it needs and how it finds them.
-
-
 Find = Callable[[LabelRows, AuditConfig], Iterator[Finding]]
 Needs = Callable[[LabelRows, AuditConfig], str]
 
 
 def nothing(rows: LabelRows, config: AuditConfig) -> str:
-    """Need nothing but rows."""
+    """Return `""`: the check needs only rows."""
     del rows, config
     return ""
 
 
 def photos(rows: LabelRows, config: AuditConfig) -> str:
-    """Need the photos: say why they cannot be looked at, or `""`."""
+    """Return why the photos cannot be read, or `""`."""
     if not config.photos:
         return "looking at photos is switched off"
     if not rows.has_photos:
@@ -130,10 +129,10 @@ class Check:
     """One check of the audit.
 
     Attributes:
-        name: What to call it where it is skipped.
+        name: Its name in messages.
         kinds: Every name that its findings may have, with one sentence for people.
-        find: Finds; reads rows and photos, changes nothing.
-        needs: Says why the check cannot be made, or `""`; such a check is skipped.
+        find: Returns the findings; reads rows and photos, changes nothing.
+        needs: Returns why the check cannot be made, or `""`; such a check is skipped.
     """
 
     name: str

@@ -1,4 +1,8 @@
-"""Out-of-fold answers of a cross-validation beside the label rows that they are about."""
+"""Labels that a model which never saw the photo contradicts, if the model is usually right.
+
+The out-of-fold predictions of a cross-validation are compared with the labels. A poor model must
+not accuse right labels, however confident it is, so its confidence is measured: see `disputed`.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,9 +137,7 @@ def _neighbours(table: pd.DataFrame) -> tuple[np.ndarray, ...]:
     )
 
 
-# Rows whose label a model that never saw them finds unlikely, where it has reason to be sure.
-#
-# A poor model must not accuse right labels, however sure it says it is. So it is measured: of the
+# # A poor model must not accuse right labels, however sure it says it is. So it is measured: of the
 # photos of which it is as sure, it must agree with nearly all labels, as most labels are right. The
 # training photos that look most alike must agree with one another and with it; they are of other
 # folds, so they never saw the label.
@@ -166,7 +168,7 @@ def needs(rows: LabelRows, config: AuditConfig) -> str:
 
 
 def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
-    """Find unlikely regions, positions and headings; labels changed since are passed over."""
+    """Find unlikely regions, positions and headings; labels changed since then are skipped."""
     assert config.crossval is not None
     answers = read_answers(config.crossval, rows)
     yield from _regions(answers, rows)

@@ -54,7 +54,7 @@ def find_appearance(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
 
 
 def robust_z(values: Floats, least_spread: float) -> Floats:
-    """Robust z of values `(n,)`; zeros where there are too few to compare."""
+    """Robust z of values `(n,)`; zeros if there are too few to compare."""
     if len(values) < _FEW:
         return np.zeros(len(values))
     middle = np.median(values)
@@ -146,9 +146,6 @@ def _blur(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> It
         )  # fmt: skip
 
 
-# Labels against what the photos say about themselves: position and heading in EXIF.
-
-
 EXIF_KINDS = {
     "exif_position": "a position that contradicts the GPS position in the photo's EXIF",
     "exif_heading": "a heading that contradicts the GPS direction in the photo's EXIF",
@@ -165,7 +162,7 @@ LARGEST_DECLINATION_DEG = 25.0
 
 
 def find_exif(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
-    """Find rows whose photo says something else, beyond what both may be off.
+    """Find rows whose EXIF contradicts the label by more than the errors of both.
 
     A magnetic direction is compared as a true one only with `config.declination`; without it the
     limit is wider and nothing is proposed.
@@ -187,7 +184,7 @@ def _position(
     if not np.isfinite(label).all():
         return
     # Far labels need no projection to be far, and may be no place on Earth at all.
-    apart = float(distance_m(*rows.ground.place(np.stack([said, label]))))
+    apart = float(distance_m(*rows.extent.place(np.stack([said, label]))))
     if apart < 1e5:
         local = LocalFrame(frame, (float(said[0]), float(said[1])))
         apart = float(distance_m(*local.to_metres([said, label])))
@@ -201,7 +198,7 @@ def _position(
         rows, row, "exif_position", "position",
         f"{written(float(said[0]), decimals)} {written(float(said[1]), decimals)}",
         1.0 - 0.5 * limit / apart,
-        f"its EXIF position{known} lies {rows.ground.length(apart)} from the label; "
+        f"its EXIF position{known} lies {rows.extent.length(apart)} from the label; "
         f"{limit:.0f} m are allowed",
     )  # fmt: skip
 

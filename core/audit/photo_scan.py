@@ -35,8 +35,8 @@ class PhotoFacts:
     """What one photo file is.
 
     Attributes:
-        fault: Why it cannot be read; empty where it can, and else the rest is blank.
-        exif: Its size and what it says about itself; None where not even that can be read.
+        fault: Why it cannot be read; empty if it can; else the rest is blank.
+        exif: Its size and what it says about itself; None if not even that can be read.
         file_hash: SHA-256 of the file.
         pixel_hash: SHA-256 of the decoded pixels.
         brightness: Mean grey, in `[0, 1]`.
@@ -69,7 +69,7 @@ _KNOWN: WeakKeyDictionary[LabelRows, tuple[PhotoFacts | None, ...]] = WeakKeyDic
 
 
 def photo_facts(rows: LabelRows, progress: Progress | None = None) -> tuple[PhotoFacts | None, ...]:
-    """Facts of the photo of every row, None where there is none; read once for these rows."""
+    """Facts of the photo of every row, None if there is none; read once for these rows."""
     if rows not in _KNOWN:
         _KNOWN[rows] = tuple(scan_photos(list(rows.text["path"]), progress))
     return _KNOWN[rows]

@@ -1,4 +1,10 @@
-"""The fellows of a row: rows of the same walk within a few minutes, which stand where it stood."""
+"""Positions off the campus or off their walk, and what may have been meant.
+
+Walk neighbours of a row are rows of the same walk within a few minutes. A row is odd if it is on an
+island off the campus (`rows.py`) or far from its walk neighbours. Every reading of its digits that
+`typos.py` offers is tried; the one that puts the row beside its walk neighbours, or else into its
+region, is the proposal.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,33 +14,33 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from core.audit.findings import Column, Finding, row_finding, written
-from core.audit.rows import Ground, LabelRows
+from core.audit.rows import CampusExtent, LabelRows
 from core.audit.schema import AuditConfig
 from core.audit.typos import Axis, readings
 from core.geo import Floats
 
-# Nobody walks far in three minutes; fewer fellows than three may be wrong themselves.
+# People do not walk far in three minutes; fewer than three neighbours may be wrong themselves.
 WITHIN_MINUTES = 3.0
 FEWEST = 3
 # What counts as a leap, in long steps of the file and in reaches. A long step is one of the longest
-# twentieth: where one row in a hundred is wrong, the longest hundredth would be the faults.
+# twentieth: if one row in a hundred is wrong, the longest hundredth would be the faults.
 LEAP_STEPS = 4.0
 LEAP_REACHES = 1.5
 LONG_STEP = 0.95
-# A row that is put back must stand beside its fellows, not just within their reach: among the many
-# readings of a number, some land within reach by chance.
+# A proposed position must be beside the neighbours, not just within their reach: of the many
+# readings of a number, some are within reach by chance.
 BESIDE_REACHES = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Fellows:
-    """For each of n rows, how far its nearest fellow stands.
+class WalkNeighbours:
+    """The walk neighbours of each of n rows, and the distance to the nearest.
 
     Attributes:
-        of: Row numbers of each row's fellows; empty arrays where there are too few.
-        step: `(n,)` distance to the nearest fellow, in the unit of the ground; NaN where unknown.
-        leap: A step that is longer than this is no step.
-        beside: A row this close to a fellow stands beside it.
+        of: Row numbers of each row's neighbours; empty arrays if there are too few.
+        step: `(n,)` distance to the nearest neighbour, in the unit of the extent; NaN if unknown.
+        leap: A longer step is not plausible.
+        beside: A row this close to a neighbour is beside it.
     """
 
     of: tuple[np.ndarray, ...]
@@ -44,17 +50,17 @@ class Fellows:
 
     @property
     def leapt(self) -> np.ndarray:
-        """`(n,)` whether a row stands farther from its fellows than anybody steps."""
+        """`(n,)` whether a row is implausibly far from its walk neighbours."""
         return np.asarray(np.nan_to_num(self.step) > self.leap)
 
 
-def find_fellows(rows: LabelRows) -> Fellows:
-    """Find each row's fellows among the rows on the campus; a row off it may have fellows too."""
-    ground = rows.ground
+def find_walk_neighbours(rows: LabelRows) -> WalkNeighbours:
+    """Find each row's walk neighbours among the rows on the campus; a row off it may have some."""
+    extent = rows.extent
     timed = np.isfinite(rows.minute)
     of = [np.empty(0, np.int64)] * len(rows)
     step = np.full(len(rows), np.nan)
-    on = timed & np.isfinite(ground.gap) & ~ground.on_island
+    on = timed & np.isfinite(extent.gap) & ~extent.on_island
     order = np.argsort(rows.walk, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(rows.walk[order])) + 1):
         sound = members[on[members]]
@@ -64,26 +70,23 @@ def find_fellows(rows: LabelRows) -> Fellows:
             if len(near) < FEWEST:
                 continue
             of[row] = near
-            away = ground.position[near] - ground.position[row]
+            away = extent.position[near] - extent.position[row]
             step[row] = np.hypot(*away.T).min()
     sound_steps = step[on & np.isfinite(step)]
     long = float(np.quantile(sound_steps, LONG_STEP)) if len(sound_steps) else np.inf
-    leap = max(LEAP_REACHES * ground.reach, LEAP_STEPS * long)
-    beside = max(BESIDE_REACHES * ground.reach, min(long, ground.reach))
-    return Fellows(tuple(of), step, leap, beside)
+    leap = max(LEAP_REACHES * extent.reach, LEAP_STEPS * long)
+    beside = max(BESIDE_REACHES * extent.reach, min(long, extent.reach))
+    return WalkNeighbours(tuple(of), step, leap, beside)
 
 
-def nearest_fellow(rows: LabelRows, fellows: np.ndarray, places: Floats) -> Floats:
-    """Distance `(m,)` from places `(m, 2)` to the nearest of some rows; infinite without any."""
-    if not len(fellows):
+def nearest_neighbour(rows: LabelRows, neighbours: np.ndarray, places: Floats) -> Floats:
+    """Return the distance `(m,)` from places `(m, 2)` to the nearest row, or infinity."""
+    if not len(neighbours):
         return np.full(len(places), np.inf)
-    return np.asarray(cKDTree(rows.ground.position[fellows]).query(places)[0], np.float64)
+    return np.asarray(cKDTree(rows.extent.position[neighbours]).query(places)[0], np.float64)
 
 
-# Where a row that is off belongs: beside its fellows, or else in its region.
-
-
-# A row that is put back where its region is not is put back by chance more often.
+# A proposal outside the row's region is more often right by chance only.
 STRANGE_REGION = 0.7
 SEVERAL_PLACES = 0.8
 ON_CAMPUS = 0.75
@@ -93,7 +96,7 @@ _NOWHERE = 1e12
 
 
 @dataclass(frozen=True)
-class Meant:
+class Candidate:
     """A position that may have been meant.
 
     Attributes:
@@ -113,16 +116,16 @@ class Meant:
     trust: float
 
 
-class Home:
-    """The rows that stand where they should, which say where another row may belong."""
+class PositionFix:
+    """Proposals for the position of an odd row, from the rows whose position is plausible."""
 
     def __init__(self, rows: LabelRows, leapt: np.ndarray, beside: float) -> None:
-        """Learn from rows on the campus but those that `leapt` `(n,)` from their walk."""
-        self.rows, self.ground, self._beside = rows, rows.ground, beside
-        on = np.isfinite(self.ground.gap) & ~self.ground.on_island & ~leapt
-        self._campus = cKDTree(self.ground.position[on])
+        """Use the rows on the campus but those that `leapt` `(n,)` from their walk."""
+        self.rows, self.extent, self._beside = rows, rows.extent, beside
+        on = np.isfinite(self.extent.gap) & ~self.extent.on_island & ~leapt
+        self._campus = cKDTree(self.extent.position[on])
         self._of_region = {
-            region: cKDTree(self.ground.position[on & (rows.region == region)])
+            region: cKDTree(self.extent.position[on & (rows.region == region)])
             for region in set(rows.region[on])
         }
         texts = rows.text["latitude"][on].head(200)
@@ -132,29 +135,29 @@ class Home:
         )
 
     def best(
-        self, row: int, fellows: np.ndarray, candidates: list[Meant], sure: float
+        self, row: int, neighbours: np.ndarray, candidates: list[Candidate], sure: float
     ) -> Finding | None:
-        """The reading that puts a row nearest to its fellows, or without any to its region.
+        """Return the reading nearest to the row's walk neighbours or, without any, to its region.
 
         Args:
             row: The row.
-            fellows: Rows of the same walk and minutes; may be none.
+            neighbours: Rows of the same walk and minutes; may be none.
             candidates: What may have been meant.
             sure: How sure it is that the row is wrong at all.
 
         Returns:
-            The finding; None where no reading puts the row back.
+            The finding; None if no reading gives a plausible position.
         """
-        places = self.ground.place(np.array([(c.latitude, c.longitude) for c in candidates]))
+        places = self.extent.place(np.array([(c.latitude, c.longitude) for c in candidates]))
         places[~np.isfinite(places).all(axis=1)] = _NOWHERE
         trust = np.array([candidate.trust for candidate in candidates])
-        away = nearest_fellow(self.rows, fellows, places)
+        away = nearest_neighbour(self.rows, neighbours, places)
         beside = bool((away <= self._beside).any())
         if beside:
             trust[away > self._beside] = 0.0
             # From a step that is too long, some reading leads back by chance.
-            trust *= 1.0 if self.ground.on_island[row] else ON_CAMPUS
-        elif len(fellows) and not self.ground.on_island[row]:
+            trust *= 1.0 if self.extent.on_island[row] else ON_CAMPUS
+        elif len(neighbours) and not self.extent.on_island[row]:
             # Any reading puts a row on the campus that is on it already.
             return None
         else:
@@ -163,7 +166,7 @@ class Home:
             return None
         first = int(np.lexsort([away, -trust])[0])
         rivals = trust > 0.95 * trust[first]
-        rivals &= np.hypot(*(places - places[first]).T) > self.ground.reach
+        rivals &= np.hypot(*(places - places[first]).T) > self.extent.reach
         # Just off the campus, a photo may well stand where it says, whatever a digit could do.
         score = min(float(trust[first]) * (SEVERAL_PLACES if rivals.any() else 1.0), sure)
         lies = self._lies(row, float(away[first]), beside)
@@ -171,7 +174,7 @@ class Home:
 
     def _in_region(self, row: int, places: Floats, trust: Floats) -> tuple[Floats, Floats]:
         """Distance of places `(m, 2)` to the row's region, and what trust is left in each."""
-        reach = self.ground.reach
+        reach = self.extent.reach
         own = self._of_region.get(str(self.rows.region[row]))
         away = own.query(places)[0] if own else np.full(len(places), np.inf)
         left = np.where(away <= reach, trust, trust * STRANGE_REGION)
@@ -180,15 +183,15 @@ class Home:
 
     def _lies(self, row: int, away: float, beside: bool) -> str:
         if beside:
-            return f"{self.ground.length(away)} from a photo of the same walk and minutes"
+            return f"{self.extent.length(away)} from a photo of the same walk and minutes"
         region = self.rows.region[row]
-        if away <= self.ground.reach:
-            return f"{self.ground.length(away)} from the nearest photo of region {region}"
+        if away <= self.extent.reach:
+            return f"{self.extent.length(away)} from the nearest photo of region {region}"
         return f"on the campus, though not in region {region}"
 
-    def _finding(self, row: int, meant: Meant, score: float, lies: str) -> Finding:
-        gap = float(self.ground.gap[row])
-        stands = f"{self.ground.length(gap)} off the campus" if gap else "far from its walk"
+    def _finding(self, row: int, meant: Candidate, score: float, lies: str) -> Finding:
+        gap = float(self.extent.gap[row])
+        stands = f"{self.extent.length(gap)} off the campus" if gap else "far from its walk"
         latitude = written(meant.latitude, self._decimals)
         longitude = written(meant.longitude, self._decimals)
         proposal = {"latitude": latitude, "longitude": longitude}.get(
@@ -199,12 +202,9 @@ class Home:
 
 
 def _usual_digits(texts: pd.Series) -> int | None:
-    """How many digits the values of a column have; None where they differ in that."""
+    """How many digits the values of a column have; None if they differ."""
     counts = texts.str.count(r"\d").value_counts(normalize=True)
     return int(counts.index[0]) if len(counts) and counts.iloc[0] >= SAME_DIGITS else None
-
-
-# Coordinates off the campus: what was meant where a reading puts the row back, else only that.
 
 
 KINDS = {
@@ -228,33 +228,37 @@ BOTH = {"sexagesimal", "wrong_scale", "wrong_sign"}
 def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     """Explain every row that stands off the campus, or far from its walk."""
     del config
-    ground, fellows = rows.ground, find_fellows(rows)
-    leapt = ~ground.on_island & fellows.leapt
-    odd = np.flatnonzero(ground.on_island | leapt)
+    extent, neighbours = rows.extent, find_walk_neighbours(rows)
+    leapt = ~extent.on_island & neighbours.leapt
+    odd = np.flatnonzero(extent.on_island | leapt)
     if not len(odd):
         return
-    home = Home(rows, leapt, fellows.beside)
+    fix = PositionFix(rows, leapt, neighbours.beside)
     for row in odd:
-        own = fellows.of[row]
-        sure = _leap_sure(fellows, int(row)) if leapt[row] else _off_sure(ground, int(row))
-        best = home.best(int(row), own[~leapt[own]], _candidates(rows, int(row), home), sure)
+        own = neighbours.of[row]
+        sure = _leap_sure(neighbours, int(row)) if leapt[row] else _off_sure(extent, int(row))
+        best = fix.best(int(row), own[~leapt[own]], _candidates(rows, int(row), fix), sure)
         if best is None and leapt[row]:
-            best = _off_walk(rows, fellows, int(row), sure)
-        yield best or _unexplained(rows, ground, int(row))
+            best = _off_walk(rows, neighbours, int(row), sure)
+        yield best or _unexplained(rows, extent, int(row))
 
 
-def _candidates(rows: LabelRows, row: int, home: Home) -> list[Meant]:
+def _candidates(rows: LabelRows, row: int, fix: PositionFix) -> list[Candidate]:
     """Every reading of one coordinate or of both alike, and the two exchanged."""
     north, east = float(rows.latitude[row]), float(rows.longitude[row])
     latitude, longitude = _axes(rows)
     texts = [rows.text[name].iat[row].strip() for name in ("latitude", "longitude")]
-    norths = list(readings(texts[0], north, latitude, home.usual_digits[0]))
-    easts = list(readings(texts[1], east, longitude, home.usual_digits[1]))
-    found = [Meant("swapped", "position", east, north, "with the two exchanged", 0.97)]
-    found += [Meant(r.kind, "latitude", r.value, east, f"with {r.how}", r.trust) for r in norths]
-    found += [Meant(r.kind, "longitude", north, r.value, f"with {r.how}", r.trust) for r in easts]
+    norths = list(readings(texts[0], north, latitude, fix.usual_digits[0]))
+    easts = list(readings(texts[1], east, longitude, fix.usual_digits[1]))
+    found = [Candidate("swapped", "position", east, north, "with the two exchanged", 0.97)]
     found += [
-        Meant(
+        Candidate(r.kind, "latitude", r.value, east, f"with {r.how}", r.trust) for r in norths
+    ]
+    found += [
+        Candidate(r.kind, "longitude", north, r.value, f"with {r.how}", r.trust) for r in easts
+    ]
+    found += [
+        Candidate(
             a.kind, "position", a.value, b.value, f"with {a.how} and {b.how}",
             min(a.trust, b.trust),
         )
@@ -272,10 +276,10 @@ def _axes(rows: LabelRows) -> tuple[Axis, Axis]:
     return Axis(frame.scale, frame.origin_latitude), Axis(frame.scale, frame.origin_longitude)
 
 
-def _unexplained(rows: LabelRows, ground: Ground, row: int) -> Finding:
-    gap = float(ground.gap[row])
-    score = _off_sure(ground, row)
-    off = f"{ground.length(gap)} from the nearest photo on the campus"
+def _unexplained(rows: LabelRows, extent: CampusExtent, row: int) -> Finding:
+    gap = float(extent.gap[row])
+    score = _off_sure(extent, row)
+    off = f"{extent.length(gap)} from the nearest photo on the campus"
     zeros = [
         name for name, value in (
             ("latitude", rows.latitude[row]), ("longitude", rows.longitude[row])
@@ -287,26 +291,27 @@ def _unexplained(rows: LabelRows, ground: Ground, row: int) -> Finding:
         return row_finding(
             rows, row, "zero", column, "", score, f"{' and '.join(zeros)} of exactly 0, {off}"
         )
-    outside = gap > ground.spread
-    usual = f"the campus's photos lie a median {ground.length(ground.spread)} from its middle"
+    outside = gap > extent.spread
+    usual = f"the campus's photos lie a median {extent.length(extent.spread)} from its middle"
     kind = "outside_campus" if outside else "isolated"
     return row_finding(rows, row, kind, "position", "", score, f"{off}; {usual}")
 
 
-def _off_walk(rows: LabelRows, fellows: Fellows, row: int, sure: float) -> Finding:
-    count, step = len(fellows.of[row]), rows.ground.length(float(fellows.step[row]))
+def _off_walk(rows: LabelRows, neighbours: WalkNeighbours, row: int, sure: float) -> Finding:
+    count, step = len(neighbours.of[row]), rows.extent.length(float(neighbours.step[row]))
+    usual = rows.extent.length(neighbours.leap)
     evidence = (
         f"the nearest of {count} photos of the same walk within {WITHIN_MINUTES:g} minutes stands "
-        f"{step} away; others of this file stand at most {rows.ground.length(fellows.leap)} apart"
+        f"{step} away; others of this file stand at most {usual} apart"
     )
     return row_finding(rows, row, "off_walk", "position", "", sure, evidence)
 
 
-def _leap_sure(fellows: Fellows, row: int) -> float:
-    """How sure it is that a row far from its fellows is wrong: 0.45 at a leap, 0.86 at two."""
-    return 1.0 - float(np.exp(-1.4 * (float(fellows.step[row]) / fellows.leap) ** 2 + 0.8))
+def _leap_sure(neighbours: WalkNeighbours, row: int) -> float:
+    """How sure it is that a row far from its neighbours is wrong: 0.45 at a leap, 0.86 at two."""
+    return 1.0 - float(np.exp(-1.4 * (float(neighbours.step[row]) / neighbours.leap) ** 2 + 0.8))
 
 
-def _off_sure(ground: Ground, row: int) -> float:
+def _off_sure(extent: CampusExtent, row: int) -> float:
     """How sure it is that a row on an island is wrong: 0.4 one reach off, 0.92 at five."""
-    return 1.0 - float(np.exp(-float(ground.gap[row]) / (2.0 * ground.reach)))
+    return 1.0 - float(np.exp(-float(extent.gap[row]) / (2.0 * extent.reach)))

@@ -1,4 +1,4 @@
-"""Region labels that the photos around contradict."""
+"""Region labels that the surrounding photos contradict."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from core.audit.findings import Finding, row_finding
-from core.audit.positions import find_fellows
+from core.audit.positions import find_walk_neighbours
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 
@@ -26,15 +26,15 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     for row in np.flatnonzero(empty):
         evidence = "the row names no region, so Bearings leaves it out"
         yield row_finding(rows, int(row), "region_empty", "Region_ID", "", 1.0, evidence)
-    ground = rows.ground
+    extent = rows.extent
     # Of a row far from its walk the position is wrong, and says nothing about its region.
-    placed = np.isfinite(ground.gap) & ~ground.on_island & ~find_fellows(rows).leapt
+    placed = np.isfinite(extent.gap) & ~extent.on_island & ~find_walk_neighbours(rows).leapt
     on = np.flatnonzero(placed & ~empty)
-    # A small file has no thirty neighbours that still speak of one place.
+    # In a small file thirty neighbours are not of one place.
     votes = min(config.neighbours, len(on) // 20)
     if votes < FEWEST_VOTES:
         return
-    away, near = cKDTree(ground.position[on]).query(ground.position[on], k=votes + 1)
+    away, near = cKDTree(extent.position[on]).query(extent.position[on], k=votes + 1)
     names, region = np.unique(rows.region[on].astype(str), return_inverse=True)
     # The row itself is not always first: photos of one spot lie at one point.
     voters = _without_self(near)
@@ -47,7 +47,7 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         meant = str(names[other[index]])
         evidence = (
             f"{share[index]:.0%} of the {votes} nearest photos, within "
-            f"{ground.length(float(away[index, -1]))}, are of region {meant} and "
+            f"{extent.length(float(away[index, -1]))}, are of region {meant} and "
             f"{own[index]:.0%} of region {names[region[index]]}"
         )
         score = share[index] * (1.0 - 5.0 * own[index])

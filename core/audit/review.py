@@ -1,4 +1,4 @@
-"""Deciding about findings: what was decided, accept, reject, undo; by a person or by a rule.
+"""Decisions about findings: accept, reject, undo, by a person or by a rule; doubted photos.
 
 Decisions go to `repairs.csv` (`core.dataset.repairs`); the label files are never written to.
 """
@@ -31,7 +31,7 @@ LAST = "last"
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A finding and the decision about it that counts; None while nobody has decided."""
+    """A finding and the decision about it that counts; None if it is undecided."""
 
     finding: Finding
     repair: Repair | None
@@ -62,7 +62,7 @@ def decide(
         folder: The dataset folder.
         finding: What is decided about, from `audit`.
         decision: An accepted repair replaces the value when the dataset is read, or leaves the row
-            out where there is no new value; a rejected one changes nothing.
+            out if there is no new value; a rejected one changes nothing.
         new: Another value than the proposal.
         by: Who decides.
 
@@ -77,7 +77,7 @@ def decide(
 
 
 def undo_last(folder: Path) -> Repair | None:
-    """Take the last decision back, so that the one before counts again; None where there is none.
+    """Take the last decision back, so that the one before counts again; None if there is none.
 
     Raises:
         LabelError: repairs.csv cannot be read or written.
@@ -91,7 +91,7 @@ def undo_last(folder: Path) -> Repair | None:
 
 
 def take_back(folder: Path, keys: Collection[Key]) -> int:
-    """Take back every decision about some things, whoever made it: they are undecided again.
+    """Take back every decision with one of some keys, so that they are undecided again.
 
     Returns:
         How many lines of repairs.csv are gone.
@@ -175,9 +175,6 @@ def _check_kinds(kinds: Sequence[str]) -> None:
         raise ConfigError(f"there is no kind of finding {', '.join(unknown)}; there are: {known}")
 
 
-# Photos whose labels the audit doubts, for scores with and without them.
-
-
 FLAG_SCORE = 0.5
 
 
@@ -198,7 +195,7 @@ def doubts(source: Path | str, findings: Path | None = None) -> Flagged:
 def flagged_kinds(
     source: Path | str, min_score: float = FLAG_SCORE, findings: Path | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """Photos with a finding that nobody decided about and that is at least this sure.
+    """Return the photos with an undecided finding of at least some score, and its kinds.
 
     A rejected finding accuses nobody any more; of an accepted one the label is repaired, or the row
     left out. Notations that are read right all the same score less than the default.

@@ -1,8 +1,8 @@
-"""Where label rows stand in the plane, and which of them stand off the campus.
+"""Label rows as the file writes them, none left out, and their positions in the plane.
 
-The campus is what hangs together: rows within a reach of one another make one piece of ground, and
-a piece that holds few rows is an island. Whatever lies on an island is far from every row that
-could speak for it. The plane is equirectangular about the median, because a label that is wrong by
+The campus extent is what is connected: rows within a reach of one another make one piece of ground,
+and a piece that holds few rows is an island. A row on an island is far from every row that could
+support it. The plane is equirectangular about the median, because a label that is wrong by
 any factor must be placed too; over a campus it differs from the projection by millimetres.
 """
 
@@ -44,14 +44,14 @@ REACH_GAPS = 6.0
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class CampusExtent:
     """The plane under n label rows.
 
     Attributes:
-        position: `(n, 2)` north and east of the median, in `unit`; NaN where there is no number.
+        position: `(n, 2)` north and east of the median, in `unit`; NaN if there is no number.
         middle: The median position in label units.
         per_unit: Length of one label unit north and east, in `unit`.
-        unit: `m`, or `label units` where the frame is unknown.
+        unit: `m`, or `label units` if the frame is unknown.
         spread: Median distance of the campus's rows from the middle.
         reach: Rows this close hang together.
         on_island: `(n,)` whether a row stands off the campus.
@@ -78,14 +78,16 @@ class Ground:
         return f"{distance:,.0f} {self.unit}"
 
 
-def find_ground(latitude: Floats, longitude: Floats, frame: CoordinateFrame | None) -> Ground:
-    """Lay rows `(n,)` out in the plane and tell the campus from the islands about it."""
+def campus_extent(
+    latitude: Floats, longitude: Floats, frame: CoordinateFrame | None
+) -> CampusExtent:
+    """Lay rows `(n,)` out in the plane and separate the campus from the islands around it."""
     labels = np.column_stack([latitude, longitude])
     known = np.asarray(np.isfinite(labels).all(axis=1), bool)
     if not known.any():
         blank = np.full(labels.shape, np.nan)
         one = np.ones(2)
-        return Ground(blank, np.zeros(2), one, "label units", 0.0, 0.0, known, blank[:, 0])
+        return CampusExtent(blank, np.zeros(2), one, "label units", 0.0, 0.0, known, blank[:, 0])
     middle = np.median(labels[known], axis=0)
     per_unit = _per_unit(frame, float(middle[0]))
     position = (labels - middle) * per_unit
@@ -99,7 +101,7 @@ def find_ground(latitude: Floats, longitude: Floats, frame: CoordinateFrame | No
     if off.any():
         gap[off] = cKDTree(position[known & ~off]).query(position[off])[0]
     unit = "m" if frame else "label units"
-    return Ground(position, middle, per_unit, unit, spread, reach, off, gap)
+    return CampusExtent(position, middle, per_unit, unit, spread, reach, off, gap)
 
 
 def _per_unit(frame: CoordinateFrame | None, latitude: float) -> Floats:
@@ -132,9 +134,6 @@ def _islands(points: Floats, reach: float) -> np.ndarray:
     return np.asarray(small[piece])
 
 
-# Label rows as the file writes them, and what can be read from them; nothing is left out.
-
-
 TEXT_COLUMNS = (*NEEDED, *OPTIONAL)
 
 
@@ -147,10 +146,10 @@ class LabelRows:
         files: Its label files, in the order of their rows.
         text: `TEXT_COLUMNS` exactly as the files have them, blanks included, one line a row,
             numbered from 0; further `file` (the label file, relative to the root), `photo_id`,
-            `path` (of the photo, empty where there is none) and `photo_fault` (why there is none).
+            `path` (of the photo, empty if there is none) and `photo_fault` (why there is none).
         found: What the search for photos gave, by label file.
-        frame: What the coordinates mean; None where nobody says.
-        frame_fault: Why the frame is unknown; empty where it is known.
+        frame: What the coordinates mean; None if unknown.
+        frame_fault: Why the frame is unknown; empty if it is known.
     """
 
     root: Path
@@ -166,22 +165,22 @@ class LabelRows:
 
     @cached_property
     def latitude(self) -> Floats:
-        """`(n,)` in label units; NaN where the text is no number."""
+        """`(n,)` in label units; NaN if the text is no number."""
         return numbers(self.text["latitude"].str.strip())
 
     @cached_property
     def longitude(self) -> Floats:
-        """`(n,)` in label units; NaN where the text is no number."""
+        """`(n,)` in label units; NaN if the text is no number."""
         return numbers(self.text["longitude"].str.strip())
 
     @cached_property
     def heading_deg(self) -> Floats:
-        """`(n,)` degrees as written, not wrapped; NaN where the text is no number."""
+        """`(n,)` degrees as written, not wrapped; NaN if the text is no number."""
         return numbers(self.text["heading_deg"].str.strip())
 
     @cached_property
     def minute(self) -> Floats:
-        """`(n,)` minutes since midnight; NaN where the text holds no time."""
+        """`(n,)` minutes since midnight; NaN if the text holds no time."""
         return minute_of_day(self.text["timestamp"].str.strip())
 
     @cached_property
@@ -204,9 +203,9 @@ class LabelRows:
         return np.concatenate([[0], np.cumsum(starts)]).astype(np.int64)
 
     @cached_property
-    def ground(self) -> Ground:
+    def extent(self) -> CampusExtent:
         """Where the rows stand, and which stand off the campus."""
-        return find_ground(self.latitude, self.longitude, self.frame)
+        return campus_extent(self.latitude, self.longitude, self.frame)
 
     @property
     def has_photos(self) -> bool:

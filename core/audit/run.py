@@ -1,4 +1,7 @@
-"""All checks of the audit, in the order in which they are made. A new check is one entry here."""
+"""The audit: every check of `CHECKS`, in this order, over the rows of a label file.
+
+Nothing is changed. A new check is one entry of `CHECKS`.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -46,9 +49,6 @@ def all_kinds() -> dict[str, str]:
     return {kind: text for check in CHECKS for kind, text in check.kinds.items()}
 
 
-# The audit: every registered check over the rows of a label file; nothing is changed.
-
-
 Progress = Callable[[int, int], None]
 
 
@@ -88,7 +88,7 @@ def audit(
     progress: Progress | None = None,
     photo_progress: Progress | None = None,
 ) -> Audit:
-    """Read the labels, make every check that can be made, and write `config.out` where it is given.
+    """Read the labels, make every check that can be made, and write `config.out` if it is set.
 
     Args:
         config: What to audit.

@@ -1,4 +1,4 @@
-"""How far the labels of two rows contradict each other, where their photos show one view."""
+"""Pairs of photos that show one view though their labels contradict: copies and look-alikes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.geo import Floats, heading_error_deg
 
-# GPS of phones and whoever typed the label are this far off without anything being wrong.
+# Labels may differ by this much (GPS of phones, typing) without an error.
 NEAR_M = 20.0
 NEAR_DEG = 30.0
-# Where nobody says what the numbers mean, in parts of the campus's spread.
+# If the frame is unknown, in parts of the campus's spread.
 NEAR_SPREADS = 0.15
 
 
@@ -26,7 +26,7 @@ class Disagreement:
     """How the labels of one row differ from another's.
 
     Attributes:
-        amount: 0 where they agree within what labels may be off, 1 where they are twice as far
+        amount: 0 if they agree within the usual error of labels, 1 if they are twice as far
             apart or more.
         words: The differences for people.
     """
@@ -43,12 +43,12 @@ class Disagreement:
 def disagreement(rows: LabelRows, first: int, second: int) -> Disagreement:
     """Compare region, position and heading of two rows; what one of them lacks is not compared."""
     amounts, words = [0.0], []
-    ground = rows.ground
-    apart = float(np.hypot(*(ground.position[first] - ground.position[second])))
+    extent = rows.extent
+    apart = float(np.hypot(*(extent.position[first] - extent.position[second])))
     if np.isfinite(apart):
-        near = NEAR_M if ground.unit == "m" else max(NEAR_SPREADS * ground.spread, 1e-9)
+        near = NEAR_M if extent.unit == "m" else max(NEAR_SPREADS * extent.spread, 1e-9)
         amounts.append(_excess(apart, near))
-        words.append(f"{ground.length(apart)} apart")
+        words.append(f"{extent.length(apart)} apart")
     turned = float(heading_error_deg(rows.heading_deg[first], rows.heading_deg[second]))
     if np.isfinite(turned):
         amounts.append(_excess(turned, NEAR_DEG))

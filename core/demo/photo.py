@@ -209,9 +209,6 @@ def _render_level(world: World, eye: Eye, light: Light, visit: int) -> npt.NDArr
 # Any photo of the demo campus, by number: its pixels, its exact truth and its noisy label.
 
 
-pass
-
-
 __all__ = [
     "PhotoTruth", "photo_index", "photo_jpeg", "photo_light", "photo_name", "photo_pose",
     "photo_truth", "render_photo",

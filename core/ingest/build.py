@@ -1,4 +1,7 @@
-"""Regions of freshly gathered photos: clusters of positions, or the folders that they came in."""
+"""Making a dataset folder of a plain folder of phone photos: regions, tables, copies.
+
+Regions are clusters of positions or the subfolders. The folder appears whole or not at all.
+"""
 
 import csv
 import io
@@ -25,7 +28,7 @@ _LOOSE = "(top folder)"
 
 
 def usual_count(photos: int) -> int:
-    """How many regions are made where nobody says: one per 50 photos, at most 15."""
+    """Return the default number of regions: one per 50 photos, at most 15."""
     return int(np.clip(round(photos / PHOTOS_PER_REGION), 1, MOST_REGIONS))
 
 
@@ -63,15 +66,12 @@ def regions_by_folder(relative: Sequence[str]) -> tuple[NDArray[np.int64], dict[
     )
 
 
-# The tables of an ingested dataset: labels, what was left out, and the names of the campus.
-
-
 LABELS = (
     "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg",
     "accuracy_m", "heading_reference", "source",
 )  # fmt: skip
-"""Columns of labels.csv; `heading_reference` says what the photo's own direction counted from, as
-`angle` counts from true north in every row. The last three are for people and the audit."""
+"""Columns of labels.csv; `heading_reference` is the north that the photo's direction counted
+from; `angle` counts from true north in every row. The last three are for people and the audit."""
 
 
 def write_tables(
@@ -134,15 +134,12 @@ def _quoted(name: str) -> str:
     return json.dumps("".join(c for c in name if c.isprintable()), ensure_ascii=False)
 
 
-# Make a dataset folder of a plain folder of phone photos.
-
-
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a folder of photos.
+    """The result of an ingest.
 
     Attributes:
         folder: The dataset.
@@ -208,7 +205,7 @@ def _check_folders(config: IngestConfig) -> None:
         )
     if out.is_relative_to(photos) or photos.is_relative_to(out):
         raise ConfigError(
-            f"{config.out} and {config.photos} lie in one another: choose an --out beside the "
+            f"{config.out} and {config.photos} are inside one another: choose an --out beside the "
             "photos, so that the originals stay as they are"
         )
 

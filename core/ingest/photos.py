@@ -1,4 +1,4 @@
-"""Look through a folder of photos: which can become labelled photos, and why the others cannot."""
+"""The photos of a folder: which can be labelled from EXIF, why others cannot, and their copies."""
 
 import io
 import os
@@ -26,12 +26,12 @@ _SUFFIXES = ", ".join(suffix[1:] for suffix in PHOTO_SUFFIXES)
 
 @dataclass(frozen=True)
 class Source:
-    """One photo that says where it was taken and which way it looks.
+    """One photo with a position and a direction in its EXIF.
 
     Attributes:
         path: The original.
         relative: Its path below the folder, with `/`.
-        exif: What it says.
+        exif: Its EXIF.
         heading_deg: Degrees clockwise from true north, in `[0, 360)`.
     """
 
@@ -127,9 +127,6 @@ def _judge(folder: Path, path: Path, declination_deg: float | None) -> Source | 
     return Source(path, relative, exif, heading_deg)
 
 
-# Copies of photos that hold pixels and nothing else.
-
-
 QUALITY = 92
 # Windows takes a file of such a name for a device, whatever its extension.
 _DEVICES = {"con", "prn", "aux", "nul"} | {
@@ -142,8 +139,8 @@ def copy_photos(
 ) -> tuple[dict[str, str], list[LeftOut]]:
     """Write every photo as an upright JPEG without EXIF, maker notes, thumbnail, XMP or comment.
 
-    The pixels are encoded anew from decoded ones, so nothing that the original says besides them
-    can be left. A colour profile is dropped too, as training ignores it.
+    The pixels are encoded anew from decoded ones, so no other content of the original remains. A
+    colour profile is dropped too, as training ignores it.
 
     Args:
         sources: The photos.
@@ -197,7 +194,7 @@ def copy_names(relative: Sequence[str]) -> dict[str, str]:
 
 
 def _copy(source: Source, path: Path, size: int | None) -> str:
-    """Write one copy; says why that cannot be done, or `""`."""
+    """Write one copy; return why that is impossible, or `""`."""
     longest = max(source.exif.width, source.exif.height)
     try:
         pixels = decode_display(source.path, max_side=min(size or longest, longest), name="it")

@@ -99,11 +99,11 @@ def _position(rows: LabelRows, row: int | None, column: str, value: str) -> str:
     if pair is None:
         wanted = "latitude and longitude" if column == "position" else column
         raise ConfigError(f"{value!r} is no {wanted}: write it in the numbers of the label file")
-    place = rows.ground.place(np.array([pair]))[0]
+    place = rows.extent.place(np.array([pair]))[0]
     away = float(distance_m(place, np.zeros(2)))
     if rows.frame is not None and away > CAMPUS_EXTENT_M:
         raise ConfigError(
-            f"{value!r} lies {rows.ground.length(away)} from the middle of the campus: look for a "
+            f"{value!r} lies {rows.extent.length(away)} from the middle of the campus: look for a "
             "digit or a sign that is wrong"
         )
     return " ".join(value.replace(",", " ").split()) if column == "position" else value

@@ -72,7 +72,7 @@ def scene_of(rows: LabelRows, finding: Finding, new: str) -> Scene | None:
         finding: What is looked at.
         new: The value that would replace the label, as it stands in the field.
     """
-    row, ground = row_of(rows, finding), rows.ground
+    row, ground = row_of(rows, finding), rows.extent
     sound = np.flatnonzero((ground.gap == 0.0) & ~ground.on_island)
     if row is None or rows.frame is None or not len(sound):
         return None
@@ -110,7 +110,7 @@ def _drawable(
     """A position in metres where a map of the campus can show it, else where it lies in words."""
     if pair is None or not np.isfinite(pair).all():
         return None, "The label names no position."
-    ground = rows.ground
+    ground = rows.extent
     away = float(distance_m(ground.place(np.array([pair]))[0], np.zeros(2)))
     if away > FAR_SPREADS * ground.spread:
         return None, (
