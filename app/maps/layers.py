@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from app.maps.ground import Ground
 from app.theme import RGB, Palette, rgba
-from core.confidence.apply import Trust
+from core.confidence.apply import Confidence
 from core.confidence.density import Polygon
 from core.confidence.schema import LEVELS
 from core.geo import Floats
@@ -178,7 +178,7 @@ _FILLS = {0.5: 0.34, 0.9: 0.16}
 _ARC_STEPS = 24
 
 
-def region_layers(ground: Ground, trust: Trust, row: int, palette: Palette) -> list[pdk.Layer]:
+def region_layers(ground: Ground, trust: Confidence, row: int, palette: Palette) -> list[pdk.Layer]:
     """The regions that hold the truth about one photo 90 % and 50 % of the time, as polygons.
 
     The wider one lies below. Where a region is unknown there is no layer.

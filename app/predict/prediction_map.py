@@ -10,7 +10,7 @@ from app.maps.backdrop import Backdrop
 from app.maps.ground import Ground, deck
 from app.maps.layers import region_layers, wedge_layer
 from app.theme import Palette
-from core.confidence.apply import Trust
+from core.confidence.apply import Confidence
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.retrieval.gallery import Gallery
@@ -114,7 +114,7 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
 
 
 def _sureness(
-    ground: Ground, prediction: Prediction, trust: Trust, row: int, palette: Palette
+    ground: Ground, prediction: Prediction, trust: Confidence, row: int, palette: Palette
 ) -> list[pdk.Layer]:
     drawn = region_layers(ground, trust, row, palette)
     half_deg = float(trust.wedge_deg[row, -1])

@@ -15,7 +15,7 @@ from app.predict.prediction_map import Truth, evidence_deck, pins_deck
 from app.widgets import ensemble, pickers, selection
 from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
-from core.confidence.apply import Trust
+from core.confidence.apply import Confidence
 from core.dataset.decode import decode_display
 from core.errors import ImageError
 from core.geo import distance_m, heading_error_deg
@@ -55,7 +55,7 @@ def figures(prediction: Prediction, row: int) -> None:
     st.markdown(how_sure(trust, row))
 
 
-def how_sure(trust: Trust, row: int) -> str:
+def how_sure(trust: Confidence, row: int) -> str:
     """One sentence about a position."""
     islands = trust.region_m(row, 0.9)
     radius = float(trust.radius_m[row, 1])
@@ -84,7 +84,7 @@ def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
     return f"Refinement moved the pin by {metres:.0f} m because of {shown}{more}."
 
 
-def refused(trust: Trust, row: int, photo: Photo) -> bool:
+def refused(trust: Confidence, row: int, photo: Photo) -> bool:
     """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
     why = str(reason(trust, row)).removeprefix("not this campus: ")
     st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
@@ -198,7 +198,7 @@ def many(
         one(predictor, prediction, chosen, photos[chosen], shelf, None)
 
 
-def _anyway(trust: Trust, row: int, photo: Photo) -> bool:
+def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
     """Show a refused photo without a pin; return whether its answer is wanted anyway."""
     left, right = st.columns([2, 3])
     left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),

@@ -11,7 +11,7 @@ from app.widgets.forms import FormPlan, config_form
 from app.workspace import has_card, workspace
 from core.ensemble.schema import EnsembleConfig
 from core.errors import BearingsError
-from core.inference.ensemble_compat import check_kinship
+from core.inference.ensemble_compat import check_compatible
 from core.jobs.summary import RunSummary
 from core.training.run_folder import RunFolder
 
@@ -30,7 +30,7 @@ def offer(chosen: Sequence[RunSummary]) -> None:
             st.info(f"No trained model yet: {', '.join(missing)}. Wait for its first epoch.")
             return
         try:
-            check_kinship([(run.name, cache.card(RunFolder(path=run.path).best))
+            check_compatible([(run.name, cache.card(RunFolder(path=run.path).best))
                            for run in chosen])  # fmt: skip
         except BearingsError as error:
             st.info(f"These runs cannot answer together: {error}.")

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from core.calibration.schema import CalibrateConfig
-from core.confidence.evidence import Support
+from core.confidence.evidence import Evidence
 from core.confidence.files import FILE, fingerprint, write_calibration
 from core.confidence.fit import (
     LEAST_PHOTOS,
-    Known,
+    GroundTruth,
     fit_headings,
     fit_positions,
     fit_refusal,
@@ -36,7 +36,13 @@ from core.inference.predictor import Predictor
 from core.model.card import write_card
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import describe_gallery
-from core.retrieval.select import Raw, Truth, choose, refined_figures, verified_raw
+from core.retrieval.select import (
+    Raw,
+    ValidationTruth,
+    refined_figures,
+    select_refinement,
+    verified_raw,
+)
 
 Progress = Callable[[int, int], None]
 
@@ -77,8 +83,8 @@ def describe_anew(
         val = (store.photos[row] for row in selection.rows)
         raw = verified_raw(raw, val, described, hfov_deg)
     known = selection.truth
-    truth = Truth(known.position_m, known.heading_deg, known.region)
-    chosen = choose(raw, truth, described)
+    truth = ValidationTruth(known.position_m, known.heading_deg, known.region)
+    chosen = select_refinement(raw, truth, described)
     figures = refined_figures(raw, truth, described, chosen)
     card = predictor.card.model_copy(
         update={
@@ -219,13 +225,13 @@ def fit_calibration(
     )
 
 
-def _known(selection: Selection, protocol: str) -> Known:
+def _known(selection: Selection, protocol: str) -> GroundTruth:
     """The truth, and which photos are right or wrong together under the split's protocol."""
     truth = selection.truth
     groups = spot_groups(truth.position_m)
     if protocol == "visit" and selection.visits is not None:
         groups = selection.visits
-    return Known(truth.position_m, truth.heading_deg, truth.region, groups)
+    return GroundTruth(truth.position_m, truth.heading_deg, truth.region, groups)
 
 
 def _refusal(
@@ -233,7 +239,7 @@ def _refusal(
     store: PhotoStore,
     selection: Selection,
     prediction: Prediction,
-    known: Known,
+    known: GroundTruth,
     batch_size: int,
 ) -> RefusalFit | None:
     genuine = prediction.support
@@ -242,7 +248,7 @@ def _refusal(
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(selection.rows))[:MOST_EACH]
     photos = np.asarray(store.photos[selection.rows[np.sort(chosen)]])
-    made: dict[str, Support] = {}
+    made: dict[str, Evidence] = {}
     for kind, negatives in make_negatives(photos, rng).items():
         support = predictor.predict_photos(negatives, batch_size=batch_size).support
         if support is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.confidence.density import Density, Polygon, make_density, outline
-from core.confidence.evidence import Answered, Support
+from core.confidence.evidence import Answered, Evidence
 from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
 from core.errors import CheckpointError
@@ -24,7 +24,7 @@ _CLUES = 3
 
 
 @dataclass(frozen=True)
-class Trust:
+class Confidence:
     """How far the answers about n photos can be believed.
 
     Attributes:
@@ -86,7 +86,7 @@ class Trust:
         return replace(first, density=density, **arrays)
 
 
-def apply(calibration: Calibration, answers: Answered) -> Trust:
+def apply(calibration: Calibration, answers: Answered) -> Confidence:
     """Say how far n answers can be believed.
 
     Raises:
@@ -104,7 +104,7 @@ def apply(calibration: Calibration, answers: Answered) -> Trust:
     position = expected(calibration.position.scale, position_clues(answers, density))
     heading = expected(calibration.heading.scale, heading_clues(answers))
     score, refused = refuse(calibration.refusal, answers)
-    return Trust(
+    return Confidence(
         calibration=calibration,
         region_probabilities=tempered(answers.region_probabilities, calibration.region.temperature),
         density=density,
@@ -187,11 +187,11 @@ def refuse(fit: RefusalFit | None, answers: Answered) -> tuple[Floats, NDArray[n
     n = len(answers.position_m)
     if fit is None or answers.support is None:
         return np.full(n, np.nan), np.zeros(n, bool)
-    score = strangeness(fit, answers.support)
+    score = ood_score(fit, answers.support)
     return score, score > fit.threshold
 
 
-def strangeness(fit: RefusalFit, support: Support) -> Floats:
+def ood_score(fit: RefusalFit, support: Evidence) -> Floats:
     """Scores `(n,)` of n photos; greater: less like the campus. What is not finite is strange."""
     chosen = [support.names.index(name) for name in fit.signals[:-1]]
     glance = familiarity(fit.appearance, support.appearance)

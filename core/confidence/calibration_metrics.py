@@ -8,7 +8,7 @@ from core.geo import Floats
 BINS = 15
 
 
-def honesty(probabilities: Floats, truth: NDArray[np.int64]) -> dict[str, float]:
+def calibration_metrics(probabilities: Floats, truth: NDArray[np.int64]) -> dict[str, float]:
     """Return `nll`, `ece` and `brier` of probabilities `(n, R)` against true indices `(n,)`.
 
     A true index beyond R is a region that the model does not know: no share was given to it.

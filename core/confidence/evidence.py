@@ -18,7 +18,7 @@ _OWN = ("appearance", "signals")
 
 
 @dataclass(frozen=True)
-class Support:
+class Evidence:
     """Neighbours and signals of n photos.
 
     Attributes:
@@ -142,7 +142,7 @@ class Answered(Protocol):
         """`(n,)` of the network's vector."""
 
     @property
-    def support(self) -> Support | None:
+    def support(self) -> Evidence | None:
         """Neighbours and signals."""
 
     def rows(self, rows: NDArray[np.int64]) -> Self:

@@ -16,14 +16,14 @@ from core.confidence.apply import (
     expected,
     familiarity,
     heading_clues,
+    ood_score,
     position_clues,
-    strangeness,
     tempered,
 )
-from core.confidence.calibration_metrics import honesty
+from core.confidence.calibration_metrics import calibration_metrics
 from core.confidence.conformal import conformal_quantile, quantiles
 from core.confidence.density import make_density
-from core.confidence.evidence import Answered, Support
+from core.confidence.evidence import Answered, Evidence
 from core.confidence.schema import (
     AppearanceFit,
     DensityFit,
@@ -40,7 +40,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Known:
+class GroundTruth:
     """The truth about n calibration photos.
 
     Attributes:
@@ -127,7 +127,7 @@ def fit_regions(
     Args:
         probabilities: `(n, R)`, with the neighbours' votes.
         region: `(n,)` true regions.
-        groups: `(n,)` as in `Known`.
+        groups: `(n,)` as in `GroundTruth`.
     """
     known = region < probabilities.shape[1]
     shares, truth, groups = probabilities[known], region[known], groups[known]
@@ -139,8 +139,8 @@ def fit_regions(
         crossed[held] = tempered(shares[held], _temperature(shares[train], truth[train]))
     return RegionFit(
         temperature=_temperature(shares, truth),
-        before=honesty(shares, truth),
-        after=honesty(crossed, truth),
+        before=calibration_metrics(shares, truth),
+        after=calibration_metrics(crossed, truth),
     )
 
 
@@ -156,7 +156,7 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 # Headings: expected error from clues, widened until the wedge holds the truth often enough.
 
 
-def fit_headings(answers: Answered, known: Known) -> HeadingFit:
+def fit_headings(answers: Answered, known: GroundTruth) -> HeadingFit:
     """Fit scale and half-width to calibration photos, scores cross-fitted as for positions."""
     error = np.asarray(heading_error_deg(answers.heading_refined_deg, known.heading_deg))
     clues = heading_clues(answers)
@@ -176,7 +176,7 @@ _START = (0.03, 8.0, 0.3, 12.0, 0.05)
 _STEPS = 160
 
 
-def fit_positions(answers: Answered, known: Known) -> PositionFit:
+def fit_positions(answers: Answered, known: GroundTruth) -> PositionFit:
     """Fit density, mass, scale and radius to calibration photos.
 
     Scores are cross-fitted, so that the photos that set a promise did not shape what it is made
@@ -262,7 +262,7 @@ _SHRINK = 0.05
 
 
 def fit_refusal(
-    genuine: Support, negatives: Mapping[str, Support], groups: NDArray[np.int64]
+    genuine: Evidence, negatives: Mapping[str, Evidence], groups: NDArray[np.int64]
 ) -> RefusalFit | None:
     """Fit score and threshold; None where there are too few photos to set a threshold.
 
@@ -273,20 +273,20 @@ def fit_refusal(
     Args:
         genuine: Of the calibration photos.
         negatives: Of the photos made of them, by kind.
-        groups: `(n,)` as in `Known`.
+        groups: `(n,)` as in `GroundTruth`.
     """
     if len(genuine.signals) < LEAST_PHOTOS or not negatives:
         return None
     scores = np.empty(len(genuine.signals))
     for train, held in fold_rows(groups):
-        scores[held] = strangeness(_fit(genuine.rows(train), negatives), genuine.rows(held))
+        scores[held] = ood_score(_fit(genuine.rows(train), negatives), genuine.rows(held))
     threshold = conformal_quantile(scores, ACCEPTED)
     if threshold is None:
         return None
     return _fit(genuine, negatives).model_copy(update={"threshold": threshold})
 
 
-def _fit(genuine: Support, negatives: Mapping[str, Support]) -> RefusalFit:
+def _fit(genuine: Evidence, negatives: Mapping[str, Evidence]) -> RefusalFit:
     """Weights by penalised maximum likelihood; signals are followed no further than was seen."""
     look = fit_appearance(genuine.appearance)
     known, made = _signals(genuine, look), [_signals(one, look) for one in negatives.values()]
@@ -326,7 +326,7 @@ def fit_appearance(appearance: Floats) -> AppearanceFit:
     )
 
 
-def _signals(support: Support, look: AppearanceFit) -> Floats:
+def _signals(support: Evidence, look: AppearanceFit) -> Floats:
     glance = familiarity(look, support.appearance)
     return np.concatenate([support.signals, glance[:, None]], axis=1)
 

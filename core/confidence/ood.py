@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.evidence import Support
+from core.confidence.evidence import Evidence
 from core.dataset.decode import Pixels
 from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
 
@@ -20,7 +20,7 @@ _VOTERS = 8
 BEST_POINTS = "best_points"
 
 
-def network_signals(
+def network_features(
     region_probabilities: Floats, heading_length: Floats, features: NDArray[np.float32]
 ) -> dict[str, Floats]:
     """Signals of the network alone, each `(n,)`."""
@@ -32,7 +32,7 @@ def network_signals(
     }
 
 
-def view_signals(log_shares: Floats) -> dict[str, Floats]:
+def view_features(log_shares: Floats) -> dict[str, Floats]:
     """Signals of a place head, each `(n,)`.
 
     Args:
@@ -49,8 +49,8 @@ def view_signals(log_shares: Floats) -> dict[str, Floats]:
     }
 
 
-def neighbour_signals(
-    support: Support, region_probabilities: Floats, raw_m: Floats, raw_deg: Floats
+def neighbour_features(
+    support: Evidence, region_probabilities: Floats, raw_m: Floats, raw_deg: Floats
 ) -> dict[str, Floats]:
     """Signals of the training photos most alike, each `(n,)`; none without a gallery.
 
@@ -82,7 +82,7 @@ def neighbour_signals(
     }
 
 
-def point_signals(agreeing: NDArray[np.int64]) -> dict[str, Floats]:
+def point_features(agreeing: NDArray[np.int64]) -> dict[str, Floats]:
     """Signals of geometric verification, each `(n,)`.
 
     Args:

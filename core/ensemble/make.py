@@ -23,7 +23,7 @@ from core.evaluation.trained import trained_dataset
 from core.files import write_bytes, write_json
 from core.geo import Floats, LocalFrame, distance_m
 from core.inference.ensemble import Ensemble, combine
-from core.inference.ensemble_compat import check_kinship
+from core.inference.ensemble_compat import check_compatible
 from core.inference.loading import (
     SPLIT,
     find_checkpoint,
@@ -156,7 +156,7 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> M
     check_free(config.out)
     folders = [find_checkpoint(member) for member in config.members]
     named = [(str(given), read_card(at)) for given, at in zip(config.members, folders, strict=True)]
-    check_kinship(named)
+    check_compatible(named)
     device = resolve_device(config.device)
     members = tuple(load_predictor(folder, device) for folder in folders)
     split = load_split(folders[0])

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.apply import Trust
-from core.confidence.calibration_metrics import honesty
+from core.confidence.apply import Confidence
+from core.confidence.calibration_metrics import calibration_metrics
 from core.confidence.schema import LEVELS
 from core.evaluation.judgement import Judgement
 from core.evaluation.metrics import joint_share
@@ -51,8 +51,8 @@ def coverage_report(
         },
         "region_probabilities": {
             "temperature": trust.calibration.region.temperature,
-            "before": honesty(judgement.prediction.region_probabilities, truth.region),
-            "after": honesty(trust.region_probabilities, truth.region),
+            "before": calibration_metrics(judgement.prediction.region_probabilities, truth.region),
+            "after": calibration_metrics(trust.region_probabilities, truth.region),
         },
         "refused": refusals(trust, together),
         "confidence": risk_coverage(judgement.error_refined_m, trust.radius_m[:, 0]),
@@ -60,7 +60,7 @@ def coverage_report(
     }
 
 
-def held_truths(judgement: Judgement, trust: Trust) -> dict[str, NDArray[np.float64]]:
+def held_truths(judgement: Judgement, trust: Confidence) -> dict[str, NDArray[np.float64]]:
     """Whether radius, region and wedge hold each photo's truth: `(n, levels)`, NaN where unknown.
 
     Returns:
@@ -78,7 +78,7 @@ def held_truths(judgement: Judgement, trust: Trust) -> dict[str, NDArray[np.floa
     }
 
 
-def refusals(trust: Trust, groups: NDArray[np.int64]) -> Section:
+def refusals(trust: Confidence, groups: NDArray[np.int64]) -> Section:
     """How many of the judged photos, which are genuine, were refused."""
     count, n = int(trust.refused.sum()), len(trust.refused)
     fit = trust.calibration.refusal
@@ -123,7 +123,7 @@ def _within(error: Floats, bound: Floats) -> Floats:
 
 
 def _covered(
-    held: dict[str, Floats], trust: Trust, rows: NDArray[np.bool_], groups: NDArray[np.int64]
+    held: dict[str, Floats], trust: Confidence, rows: NDArray[np.bool_], groups: NDArray[np.int64]
 ) -> Section:
     found: Section = {"n": int(rows.sum())}
     sizes = {"radius": ("mean_radius_m", trust.radius_m), "wedge": ("mean_deg", trust.wedge_deg)}

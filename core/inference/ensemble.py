@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.confidence.evidence import Support
+from core.confidence.evidence import Evidence
 from core.dataset.augment import resize_photo
 from core.dataset.decode import Pixels
 from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg, heading_unit
@@ -198,9 +198,9 @@ def combine(
     )
 
 
-def _supports(answers: Sequence[Prediction], weights: Floats) -> Support | None:
+def _supports(answers: Sequence[Prediction], weights: Floats) -> Evidence | None:
     found = [answer.support for answer in answers if answer.support is not None]
-    return Support.of_members(found, weights) if len(found) == len(answers) else None
+    return Evidence.of_members(found, weights) if len(found) == len(answers) else None
 
 
 def _without_features(answer: Prediction) -> Prediction:

@@ -55,7 +55,7 @@ _BONDS = (
 )
 
 
-def check_kinship(cards: Named) -> None:
+def check_compatible(cards: Named) -> None:
     """Refuse members that cannot answer together, by name.
 
     Args:

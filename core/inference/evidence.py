@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.confidence.evidence import Support
+from core.confidence.evidence import Evidence
 from core.confidence.ood import (
-    neighbour_signals,
-    network_signals,
-    point_signals,
-    view_signals,
+    neighbour_features,
+    network_features,
+    point_features,
+    view_features,
 )
 from core.geo import Floats
-from core.inference.network import Answers
+from core.inference.network import NetworkOutputs
 from core.retrieval.neighbours import Neighbours
 
 
-def make_support(
-    answers: Answers, raw_m: Floats, raw_deg: Floats, neighbours: Neighbours | None
-) -> Support:
+def gather_evidence(
+    answers: NetworkOutputs, raw_m: Floats, raw_deg: Floats, neighbours: Neighbours | None
+) -> Evidence:
     """Collect the training photos most like each photo, and measure how like the campus it is.
 
     Args:
@@ -29,24 +29,24 @@ def make_support(
     """
     found = _nearest(answers, neighbours)
     length = np.hypot(answers.heading[:, 0], answers.heading[:, 1])
-    signals = network_signals(answers.probabilities, length, answers.features)
+    signals = network_features(answers.probabilities, length, answers.features)
     if answers.views.shape[1]:
-        signals |= view_signals(answers.views)
-    signals |= neighbour_signals(found, answers.probabilities, raw_m, raw_deg)
+        signals |= view_features(answers.views)
+    signals |= neighbour_features(found, answers.probabilities, raw_m, raw_deg)
     if neighbours is not None and neighbours.verified is not None:
-        signals |= point_signals(neighbours.verified.points)
+        signals |= point_features(neighbours.verified.points)
     return replace(found, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
 
 
-def _nearest(answers: Answers, neighbours: Neighbours | None) -> Support:
+def _nearest(answers: NetworkOutputs, neighbours: Neighbours | None) -> Evidence:
     n = len(answers.features)
     if neighbours is None:
-        return Support(
+        return Evidence(
             np.empty((n, 0, 2)), np.empty((n, 0)), np.empty((n, 0), np.int64), np.empty((n, 0)),
             np.empty(0, np.int64), np.empty(0), answers.appearance, np.empty((n, 0)), (),
         )  # fmt: skip
     gallery, rows = neighbours.gallery, neighbours.rows
-    return Support(
+    return Evidence(
         gallery.position_m[rows], gallery.heading_deg[rows], gallery.region[rows],
         neighbours.nearest, np.zeros(rows.shape[1], np.int64), np.ones(1), answers.appearance,
         np.empty((n, 0)), (),

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from core.confidence.apply import Trust
+from core.confidence.apply import Confidence
 from core.confidence.schema import LEVELS
 from core.dataset.label_table import written_regions
 from core.errors import ConfigError
@@ -39,7 +39,7 @@ def add_trust(found: list[Record], prediction: Prediction, gallery: Gallery | No
             record |= _trusted(prediction, prediction.trust, row)
 
 
-def reason(trust: Trust, row: int) -> str | None:
+def reason(trust: Confidence, row: int) -> str | None:
     """Why a photo is refused, in plain words; None where it is not."""
     fit = trust.calibration.refusal
     if fit is None or not trust.refused[row]:
@@ -55,7 +55,7 @@ def concealed(record: Record) -> Record:
     }
 
 
-def _trusted(prediction: Prediction, trust: Trust, row: int) -> Record:
+def _trusted(prediction: Prediction, trust: Confidence, row: int) -> Record:
     shares = trust.region_probabilities[row]
     named = zip(prediction.regions, shares, strict=True)
     record: Record = {
@@ -73,7 +73,7 @@ def _trusted(prediction: Prediction, trust: Trust, row: int) -> Record:
 
 
 def _multipolygon(
-    prediction: Prediction, trust: Trust, row: int, level: float
+    prediction: Prediction, trust: Confidence, row: int, level: float
 ) -> dict[str, Any] | None:
     """A region as a GeoJSON geometry: longitude first, degrees where there are any, else metres."""
     islands = trust.region_m(row, level)

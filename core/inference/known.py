@@ -17,7 +17,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownMetadata:
     """Known metadata of n photos.
 
     Attributes:
@@ -46,9 +46,9 @@ class Known:
             np.array([_wrapped(value) for value in turned], np.float64),
         )
 
-    def rows(self, part: slice) -> "Known":
+    def rows(self, part: slice) -> "KnownMetadata":
         """What is known about some of the photos."""
-        return Known(self.region[part], self.heading_deg[part])
+        return KnownMetadata(self.region[part], self.heading_deg[part])
 
     @property
     def anything(self) -> bool:

@@ -12,7 +12,7 @@ from core.confidence.schema import Calibration
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.inference.ensemble import Ensemble
-from core.inference.ensemble_compat import check_kinship
+from core.inference.ensemble_compat import check_compatible
 from core.inference.predictor import Loaded, Predictor
 from core.model.card import CARD, MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
@@ -75,7 +75,7 @@ def _load_ensemble(folder: Path, device: str, *, calibrated: bool = True) -> Ens
             )
         members.append(member)
     try:
-        check_kinship([(member.folder.name, member.card) for member in members])
+        check_compatible([(member.folder.name, member.card) for member in members])
     except ConfigError as error:
         raise CheckpointError(f"{folder} is no ensemble that can answer: {error}") from error
     lead = next(member for member in members if member.folder.name == about.lead)

@@ -12,12 +12,12 @@ from core.confidence.ood import SIZE, appearance
 from core.dataset.augment import normalise
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_unit
-from core.inference.known import Known
+from core.inference.known import KnownMetadata
 from core.model.network import BearingsModel, Outputs
 
 
 @dataclass(frozen=True)
-class Answers:
+class NetworkOutputs:
     """What the network says of n photos, as arrays on the CPU.
 
     Attributes:
@@ -58,7 +58,9 @@ class Answers:
         return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
-def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str) -> Answers:
+def run_network(
+    model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
+) -> NetworkOutputs:
     """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
     images = torch.from_numpy(normalise(photos, model.mean, model.std)).to(device)
     region = heading = None
@@ -67,13 +69,13 @@ def ask_network(model: BearingsModel, photos: Pixels, known: Known, device: str)
         heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
     with torch.inference_mode():
         outputs = model(images.contiguous(memory_format=torch.channels_last), region, heading)
-    return replace(answers_of(outputs), appearance=appearance(photos))
+    return replace(network_outputs(outputs), appearance=appearance(photos))
 
 
 @torch.inference_mode()
-def answers_of(outputs: Outputs) -> Answers:
+def network_outputs(outputs: Outputs) -> NetworkOutputs:
     """What the network says, as arrays on the CPU; appearance is NaN, as no pixels are here."""
-    return Answers(
+    return NetworkOutputs(
         outputs.region_logits.double().softmax(dim=1).cpu().numpy(),
         outputs.position.double().cpu().numpy(),
         outputs.heading.double().cpu().numpy(),

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.apply import Trust
-from core.confidence.evidence import Support
+from core.confidence.apply import Confidence
+from core.confidence.evidence import Evidence
 from core.geo import Floats, LocalFrame, distance_m
 
 
@@ -64,8 +64,8 @@ class Prediction:
     weight: Floats
     points: NDArray[np.int64]
     features: NDArray[np.float32]
-    support: Support | None = None
-    trust: Trust | None = None
+    support: Evidence | None = None
+    trust: Confidence | None = None
     notes: tuple[str, ...] = ()
     members: tuple["Prediction", ...] = ()
     member_spread_m: Floats | None = None
@@ -183,8 +183,8 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
     trusts = [part.trust for part in parts if part.trust is not None]
     return replace(
         first,
-        support=Support.joined(supports) if supports else None,
-        trust=Trust.joined(trusts) if trusts else None,
+        support=Evidence.joined(supports) if supports else None,
+        trust=Confidence.joined(trusts) if trusts else None,
         photo_ids=tuple(name for part in parts for name in part.photo_ids),
         filenames=tuple(name for part in parts for name in part.filenames),
         members=tuple(joined(same) for same in zip(*(part.members for part in parts), strict=True)),

@@ -13,12 +13,12 @@ from core.dataset.augment import resize_photo
 from core.dataset.campus import ASSUMED_HFOV_DEG
 from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
-from core.inference.evidence import make_support
+from core.inference.evidence import gather_evidence
 from core.inference.files import FilePredictions, predict_files
-from core.inference.known import Known, KnownHeading, KnownRegion
-from core.inference.network import Answers
+from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
+from core.inference.network import NetworkOutputs
 from core.inference.prediction import Prediction, joined
-from core.inference.tta import ask_in_crops
+from core.inference.tta import run_in_crops
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
@@ -163,7 +163,7 @@ class Predictor:
         """
         n = len(photos)
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
-        known = Known.of(n, self.regions, known_region, known_heading_deg)
+        known = KnownMetadata.of(n, self.regions, known_region, known_heading_deg)
         answers, local = self._ask(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
         # One empty part for no photos, so that the result has the right shapes.
@@ -191,17 +191,17 @@ class Predictor:
         return predict_files(self, paths, known_region, known_heading_deg, progress)
 
     def _ask(
-        self, photos: Pixels, known: Known, batch_size: int, progress: Progress | None
-    ) -> tuple[Answers, LocalFeatures | None]:
+        self, photos: Pixels, known: KnownMetadata, batch_size: int, progress: Progress | None
+    ) -> tuple[NetworkOutputs, LocalFeatures | None]:
         gallery = None if self.gallery is None else self.gallery.local
-        parts: list[Answers] = []
+        parts: list[NetworkOutputs] = []
         looks = [] if gallery is None else [describe_photos([], 0, gallery.projection)]
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
             some = np.asarray(photos[part])
             with self.lock:
                 parts.append(
-                    ask_in_crops(self.card, self.model, some, known.rows(part), self.device)
+                    run_in_crops(self.card, self.model, some, known.rows(part), self.device)
                 )
             if gallery is not None:
                 looks.append(describe_photos(some, ASKED_POINTS, gallery.projection))
@@ -209,16 +209,16 @@ class Predictor:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
         views = config.place_anchors * config.place_bearings
-        answers = Answers.joined(parts, len(self.regions), self.model.width, views)
+        answers = NetworkOutputs.joined(parts, len(self.regions), self.model.width, views)
         return answers, LocalFeatures.joined(looks) if looks else None
 
     def _predict_part(
         self,
         photo_ids: tuple[str, ...],
         filenames: tuple[str, ...],
-        answers: Answers,
+        answers: NetworkOutputs,
         local: LocalFeatures | None,
-        known: Known,
+        known: KnownMetadata,
         exclude_ids: Sequence[str | None] | None,
     ) -> Prediction:
         """Search the gallery once, and let the neighbours verify, refine and be the evidence."""
@@ -246,13 +246,13 @@ class Predictor:
             weight=refined.weight,
             features=answers.features,
             points=refined.points,
-            support=make_support(answers, raw_m, raw_deg, neighbours),
+            support=gather_evidence(answers, raw_m, raw_deg, neighbours),
             notes=self._notes_on_answers(),
         )
 
     def _search(
         self,
-        answers: Answers,
+        answers: NetworkOutputs,
         local: LocalFeatures | None,
         exclude_ids: Sequence[str | None] | None,
     ) -> Neighbours | None:
@@ -263,7 +263,7 @@ class Predictor:
             return found
         return found.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
 
-    def _answers(self, answers: Answers, neighbours: Neighbours | None) -> Answers:
+    def _answers(self, answers: NetworkOutputs, neighbours: Neighbours | None) -> NetworkOutputs:
         """Replace answers of heads that were never trained by the neighbours'; features stay.
 
         Known metadata do not inform them; the refinement that follows reads a known region.
@@ -291,8 +291,8 @@ class Predictor:
         self,
         raw_m: Floats,
         raw_deg: Floats,
-        answers: Answers,
-        known: Known,
+        answers: NetworkOutputs,
+        known: KnownMetadata,
         neighbours: Neighbours | None,
     ) -> Refined:
         if neighbours is None:

@@ -13,8 +13,8 @@ import numpy as np
 from core.dataset.augment import View, render_view, resize_photo, slack
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_from_unit, heading_unit
-from core.inference.known import Known
-from core.inference.network import Answers, ask_network
+from core.inference.known import KnownMetadata
+from core.inference.network import NetworkOutputs, run_network
 from core.model.card import Card, TtaCard
 from core.model.network import BearingsModel
 from core.retrieval.refine import mode_mean
@@ -35,7 +35,7 @@ def crops_of(tta: TtaCard | None) -> tuple[View, ...]:
     return (WHOLE, *(View(tta.side, right) for right in rights))
 
 
-def see(photo: Pixels, crop: View, size: int) -> Pixels:
+def render_crop(photo: Pixels, crop: View, size: int) -> Pixels:
     """What the network sees of a square photo `(s, s, 3)`: `(size, size, 3)`."""
     return resize_photo(photo, size) if crop == WHOLE else render_view(photo, crop, size)
 
@@ -45,9 +45,9 @@ def shifts_deg(crops: Sequence[View], hfov_deg: float) -> Floats:
     return np.array([crop.heading_shift_deg(hfov_deg) for crop in crops])
 
 
-def ask_in_crops(
-    card: Card, model: BearingsModel, photos: Pixels, known: Known, device: str
-) -> Answers:
+def run_in_crops(
+    card: Card, model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
+) -> NetworkOutputs:
     """Ask the network about decoded photos `(n, s, s, 3)` as the card says, and merge its answers.
 
     A known heading is turned with each crop.
@@ -59,13 +59,13 @@ def ask_in_crops(
         if crop == WHOLE and photos.shape[1] == size:
             seen = photos
         else:
-            seen = np.stack([see(photo, crop, size) for photo in photos])
-        turned = Known(known.region, known.heading_deg + turn)
-        answers.append(ask_network(model, seen, turned, device))
+            seen = np.stack([render_crop(photo, crop, size) for photo in photos])
+        turned = KnownMetadata(known.region, known.heading_deg + turn)
+        answers.append(run_network(model, seen, turned, device))
     return merge(answers, turns, np.asarray(card.normaliser.spread))
 
 
-def merge(answers: Sequence[Answers], turns_deg: Floats, spread_m: Floats) -> Answers:
+def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats) -> NetworkOutputs:
     """One answer of several crops' for the same n photos, the first of them the whole photo's.
 
     Positions are averaged within their strongest cluster, headings as vectors after they are turned

@@ -81,7 +81,7 @@ class _Validation:
         return self.neighbours.ranked(config, config.k, self.position_m, self.probabilities)
 
 
-def choose_refinement(
+def select_settings(
     position_m: ArrayLike,
     heading_deg: ArrayLike,
     features: ArrayLike,
@@ -273,7 +273,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Truth:
+class ValidationTruth:
     """Where n photos were taken: `(n, 2)` metres, `(n,)` degrees and `(n,)` region indices."""
 
     position_m: Floats
@@ -292,9 +292,9 @@ def verified_raw(
     return replace(raw, verified=verify(asked, gallery.local, np.concatenate(rows), hfov_deg))
 
 
-def choose(raw: Raw, truth: Truth, gallery: Gallery) -> RefineConfig:
-    """Choose how to refine; see `choose_refinement`."""
-    return choose_refinement(
+def select_refinement(raw: Raw, truth: ValidationTruth, gallery: Gallery) -> RefineConfig:
+    """Choose how to refine; see `select_settings`."""
+    return select_settings(
         raw.position_m,
         raw.heading_deg,
         raw.features,
@@ -308,7 +308,7 @@ def choose(raw: Raw, truth: Truth, gallery: Gallery) -> RefineConfig:
 
 
 def refined_figures(
-    raw: Raw, truth: Truth, gallery: Gallery, config: RefineConfig
+    raw: Raw, truth: ValidationTruth, gallery: Gallery, config: RefineConfig
 ) -> dict[str, float]:
     """Validation figures of refined answers, by the names that a card gives them."""
     refined = refine(

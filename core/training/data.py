@@ -17,7 +17,7 @@ from core.dataset.protocols import split_by
 from core.dataset.splits import PARTS, Part, Split, as_begun
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
-from core.inference.tta import WHOLE, see
+from core.inference.tta import WHOLE, render_crop
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.training.schema import TrainConfig
@@ -203,7 +203,7 @@ def augmented(
 
 def plain(data: TrainingData, rows: Rows, size: int, crop: View = WHOLE) -> Batch:
     """Photos, or a crop of each, as evaluation and prediction see them."""
-    photos = np.stack([see(data.store.photos[row], crop, size) for row in rows])
+    photos = np.stack([render_crop(data.store.photos[row], crop, size) for row in rows])
     return Batch(rows, photos, data.heading_deg[rows])
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.files import write_json
 from core.geo import distance_m, heading_error_deg, heading_from_unit
-from core.inference.network import Answers, answers_of
+from core.inference.network import NetworkOutputs, network_outputs
 from core.inference.tta import crops_of, merge, shifts_deg
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
@@ -17,7 +17,13 @@ from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import describe_gallery
 from core.retrieval.refine import retrieve
-from core.retrieval.select import Raw, Truth, choose, refined_figures, verified_raw
+from core.retrieval.select import (
+    Raw,
+    ValidationTruth,
+    refined_figures,
+    select_refinement,
+    verified_raw,
+)
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
@@ -29,7 +35,7 @@ from core.training.untrained import Space, describe, spaces, untrained_figures
 Features = NDArray[np.float32]
 
 
-def _raw(answers: Answers, data: TrainingData) -> Raw:
+def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
     position_m = data.normaliser.to_metres(answers.position)
     share = np.asarray(answers.probabilities, np.float32)
     return Raw(position_m, heading_from_unit(answers.heading), share, answers.features)
@@ -83,7 +89,7 @@ def finish_run(
     if config.gallery_points:
         gallery, raw = _with_points(gallery, raw, data, config)
     truth = _truth(data)
-    chosen = config.refine or choose(raw, truth, gallery)
+    chosen = config.refine or select_refinement(raw, truth, gallery)
     metrics = refined_figures(raw, truth, gallery, chosen)
     gallery.save(run.best)
     write_json(run.best / "split.json", data.split.to_json())
@@ -123,7 +129,7 @@ def _answered(
     """What the heads say of the validation photos, whose features in each crop are given."""
     with torch.no_grad():
         answers = [
-            answers_of(model.heads(torch.from_numpy(features).to(compute.device)))
+            network_outputs(model.heads(torch.from_numpy(features).to(compute.device)))
             for features in seen
         ]
     turns = shifts_deg(crops_of(card.tta), 0.0 if card.tta is None else card.tta.hfov_deg)
@@ -182,9 +188,9 @@ def _dimensions(space: Space, width: int) -> int | None:
     return width - 1 if space[0] is None and space[1] else space[0]
 
 
-def _truth(data: TrainingData) -> Truth:
+def _truth(data: TrainingData) -> ValidationTruth:
     rows = data.rows["val"]
-    return Truth(data.position_m[rows], data.heading_deg[rows], data.region[rows])
+    return ValidationTruth(data.position_m[rows], data.heading_deg[rows], data.region[rows])
 
 
 def _with_points(

@@ -12,7 +12,7 @@ from app.maps.ground import Ground
 from app.maps.layers import WEDGE_M, radius_layer, region_layers, wedge_corners
 from app.predict import results
 from app.theme import LIGHT
-from core.confidence.apply import Trust, apply
+from core.confidence.apply import Confidence, apply
 from core.confidence.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
 from core.geo import CoordinateFrame, LocalFrame
 from tests.confidence.worlds import Invented, density_fit, world
@@ -21,7 +21,7 @@ PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 
 
 @pytest.fixture
-def trust() -> Trust:
+def trust() -> Confidence:
     """Two photos; the neighbours of the first stand at two far places."""
     answers, _ = world(2, 0)
     assert answers.support is not None
@@ -47,7 +47,7 @@ def drawn(layer: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pydeck's own
     return json.loads(layer.to_json())["data"]
 
 
-def test_a_two_minded_photo_is_drawn_as_two_islands(trust: Trust) -> None:
+def test_a_two_minded_photo_is_drawn_as_two_islands(trust: Confidence) -> None:
     ground = Ground.around(PLANE, [[-200.0, -100.0], [200.0, 100.0]])
     wide, narrow = region_layers(ground, trust, 0, LIGHT)
     assert (wide.id, narrow.id) == ("region-90", "region-50")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from core.confidence.apply import Trust, apply
-from core.confidence.calibration_metrics import honesty
-from core.confidence.fit import Known, fit_headings, fit_positions, fit_regions, fold_rows
+from core.confidence.apply import Confidence, apply
+from core.confidence.calibration_metrics import calibration_metrics
+from core.confidence.fit import GroundTruth, fit_headings, fit_positions, fit_regions, fold_rows
 from core.confidence.schema import LEVELS, Calibration
 from core.geo import distance_m, heading_error_deg
 from tests.confidence.worlds import Invented, world
@@ -12,7 +12,7 @@ from tests.confidence.worlds import Invented, world
 N = 400
 
 
-def fitted(answers: Invented, known: Known) -> Calibration:
+def fitted(answers: Invented, known: GroundTruth) -> Calibration:
     return Calibration(
         answers="made up", split_hash="0", protocol="spot", part="calibrate",
         photos=len(known.groups), groups=len(np.unique(known.groups)),
@@ -26,7 +26,7 @@ def calibration() -> Calibration:
     return fitted(*world(N, 1))
 
 
-def held(trust: Trust, answers: Invented, known: Known, index: int) -> list[int]:
+def held(trust: Confidence, answers: Invented, known: GroundTruth, index: int) -> list[int]:
     """How many truths lie within radius, wedge and region at a level."""
     error_m = distance_m(answers.position_refined_m, known.position_m)
     error_deg = heading_error_deg(answers.heading_refined_deg, known.heading_deg)
@@ -91,8 +91,8 @@ def test_temperature_makes_probabilities_honest(calibration: Calibration) -> Non
     assert calibration.region.temperature > 2.0
     answers, known = world(3000, 6)
     trust = apply(calibration, answers)
-    before = honesty(answers.region_probabilities, known.region)
-    after = honesty(trust.region_probabilities, known.region)
+    before = calibration_metrics(answers.region_probabilities, known.region)
+    after = calibration_metrics(trust.region_probabilities, known.region)
     assert after["ece"] < 0.5 * before["ece"]
     assert after["nll"] < before["nll"]
     assert (trust.region_probabilities.argmax(1) == answers.region_probabilities.argmax(1)).all()
@@ -110,6 +110,6 @@ def test_a_spot_is_never_parted_by_folds() -> None:
 
 def test_honesty_of_a_known_case() -> None:
     shares = np.array([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.8, 0.2]])
-    found = honesty(shares, np.array([0, 0, 0, 0, 1]))
+    found = calibration_metrics(shares, np.array([0, 0, 0, 0, 1]))
     assert found["ece"] == pytest.approx(0.0, abs=1e-12)
     assert found["brier"] == pytest.approx(4 / 5 * 0.08 + 1 / 5 * 1.28)

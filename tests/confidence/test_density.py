@@ -5,7 +5,7 @@ import pytest
 
 from core.confidence.conformal import conformal_quantile
 from core.confidence.density import Density, make_density, outline
-from core.confidence.evidence import Support
+from core.confidence.evidence import Evidence
 from core.geo import Floats
 from tests.confidence.worlds import Invented, density_fit, world
 
@@ -25,7 +25,7 @@ def two_minded() -> Invented:
     one = answers.rows(np.array([0]))
     places = np.concatenate([np.tile(FIRST, (4, 1)), np.tile(SECOND, (4, 1))])[None]
     assert one.support is not None
-    support: Support = replace(one.support, position_m=places, similarity=np.full((1, 8), 0.9))
+    support: Evidence = replace(one.support, position_m=places, similarity=np.full((1, 8), 0.9))
     return replace(one, support=support, position_refined_m=FIRST[None])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from core.confidence.apply import expected, heading_clues, position_clues
 from core.confidence.density import make_density
 from core.confidence.fit import fit_scale
-from core.confidence.ood import BEST_POINTS, point_signals
+from core.confidence.ood import BEST_POINTS, point_features
 from core.confidence.schema import ScaleFit
 from tests.confidence.worlds import Invented, density_fit, world
 
@@ -15,7 +15,7 @@ from tests.confidence.worlds import Invented, density_fit, world
 def with_points(answers: Invented, points: np.ndarray) -> Invented:
     """The same answers, whose photos were compared point by point."""
     assert answers.support is not None
-    signals = point_signals(points)
+    signals = point_features(points)
     support = replace(
         answers.support,
         signals=np.concatenate(
@@ -27,10 +27,10 @@ def with_points(answers: Invented, points: np.ndarray) -> Invented:
 
 
 def test_signals_grow_with_the_points_that_agree() -> None:
-    signals = point_signals(np.array([[3, 4], [40, 4], [40, 44]]))
+    signals = point_features(np.array([[3, 4], [40, 4], [40, 44]]))
     np.testing.assert_allclose(signals[BEST_POINTS], np.log([5, 41, 45]))
     np.testing.assert_allclose(signals["points"], np.log([4.5, 23, 43]))
-    assert point_signals(np.empty((2, 0), np.int64))[BEST_POINTS].tolist() == [0, 0]
+    assert point_features(np.empty((2, 0), np.int64))[BEST_POINTS].tolist() == [0, 0]
 
 
 def test_photos_that_nothing_verifies_are_given_more_error() -> None:

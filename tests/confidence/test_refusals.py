@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.confidence.apply import strangeness
-from core.confidence.evidence import Support
+from core.confidence.apply import ood_score
+from core.confidence.evidence import Evidence
 from core.confidence.fit import ACCEPTED, fit_refusal
 from core.confidence.negatives import KINDS, TAUGHT, make_negatives, shuffled
 from core.confidence.ood import SIZE, appearance
@@ -13,13 +13,13 @@ from tests.confidence.worlds import world
 NAMES = ("nearest", "agree", "useless")
 
 
-def genuine(n: int, seed: int) -> Support:
+def genuine(n: int, seed: int) -> Evidence:
     support = world(n, seed, names=NAMES)[0].support
     assert support is not None
     return support
 
 
-def strange(n: int, seed: int) -> Support:
+def strange(n: int, seed: int) -> Evidence:
     support = genuine(n, seed)
     return replace(support, signals=support.signals - [3.0, 2.0, 0.0])
 
@@ -29,13 +29,13 @@ def test_the_threshold_accepts_what_was_promised_and_refuses_strangers() -> None
     fit = fit_refusal(genuine(600, 1), {"a": strange(100, 2)}, np.arange(600) // 2)
     assert fit is not None
     fresh, odd = genuine(2000, 3), strange(2000, 4)
-    accepted = (strangeness(fit, fresh) <= fit.threshold).mean()
+    accepted = (ood_score(fit, fresh) <= fit.threshold).mean()
     assert accepted == pytest.approx(ACCEPTED, abs=0.025)
-    assert (strangeness(fit, odd) > fit.threshold).mean() > 0.8
+    assert (ood_score(fit, odd) > fit.threshold).mean() > 0.8
     assert fit.weights[0] > 5 * abs(fit.weights[2])
     # What no photo ever was is strange, however odd.
     lost = replace(fresh, signals=np.full(fresh.signals.shape, np.nan))
-    assert (strangeness(fit, lost) > fit.threshold).all()
+    assert (ood_score(fit, lost) > fit.threshold).all()
 
 
 @pytest.mark.trap(name="a refusal tuned on strangers")
@@ -45,7 +45,7 @@ def test_negatives_have_no_say_in_how_many_genuine_photos_are_refused() -> None:
         fit = fit_refusal(genuine(400, 1), negatives, groups)
         assert fit is not None
         fresh = genuine(4000, 7)
-        assert (strangeness(fit, fresh) <= fit.threshold).mean() > 0.92
+        assert (ood_score(fit, fresh) <= fit.threshold).mean() > 0.92
 
 
 def test_a_few_photos_set_no_threshold() -> None:
@@ -82,7 +82,7 @@ def test_what_looks_unlike_any_genuine_photo_is_refused_whatever_the_network_say
     assert fit is not None
     fresh = genuine(500, 8)
     drawn = replace(fresh, appearance=fresh.appearance * 6.0, signals=fresh.signals - 1.0)
-    assert (strangeness(fit, drawn) > fit.threshold).mean() > 0.8
+    assert (ood_score(fit, drawn) > fit.threshold).mean() > 0.8
 
 
 def test_appearance_tells_a_page_from_a_scene() -> None:

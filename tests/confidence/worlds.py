@@ -6,8 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.evidence import Support
-from core.confidence.fit import Known
+from core.confidence.evidence import Evidence
+from core.confidence.fit import GroundTruth
 from core.confidence.schema import DensityFit
 from core.geo import Floats, wrap_heading_deg
 
@@ -24,7 +24,7 @@ class Invented:
     heading_deg: Floats
     heading_refined_deg: Floats
     heading_length: Floats
-    support: Support | None
+    support: Evidence | None
 
     def __len__(self) -> int:
         """Number of photos."""
@@ -39,7 +39,7 @@ class Invented:
 
 def world(
     n: int, seed: int, *, shift_m: float = 0.0, neighbours: int = 8, names: tuple[str, ...] = ()
-) -> tuple[Invented, Known]:
+) -> tuple[Invented, GroundTruth]:
     """Photos with errors of many sizes, which neighbours and network tell of.
 
     Args:
@@ -60,7 +60,7 @@ def world(
     region = rng.integers(0, REGIONS, n)
     logit = rng.normal(size=(n, REGIONS)) + 2.0 * np.eye(REGIONS)[region]
     share = np.exp(6.0 * (logit - logit.max(axis=1, keepdims=True)))
-    support = Support(
+    support = Evidence(
         places + shift_m,
         wrap_heading_deg(headings),
         rng.integers(0, REGIONS, (n, neighbours)),
@@ -81,7 +81,7 @@ def world(
         heading_length=np.exp(-turn / 60.0),
         support=support,
     )
-    return answers, Known(truth, heading, region, np.arange(n) // 2)
+    return answers, GroundTruth(truth, heading, region, np.arange(n) // 2)
 
 
 def density_fit(**changes: Any) -> DensityFit:  # noqa: ANN401 - any field of the schema

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from core.calibration.calibrate import fit_calibration
-from core.confidence.apply import Trust
+from core.confidence.apply import Confidence
 from core.confidence.files import write_calibration
 from core.dataset.store import prepare_dataset
 from core.evaluation.coverage import coverage_report, risk_coverage
@@ -31,12 +31,14 @@ def judgement(checkpoint: Path, shared_campus: Path) -> Judgement:
 
 
 @pytest.fixture
-def trust(judgement: Judgement) -> Trust:
+def trust(judgement: Judgement) -> Confidence:
     assert judgement.prediction.trust is not None
     return judgement.prediction.trust
 
 
-def test_coverage_is_the_share_of_truths_that_are_held(judgement: Judgement, trust: Trust) -> None:
+def test_coverage_is_the_share_of_truths_that_are_held(
+    judgement: Judgement, trust: Confidence
+) -> None:
     found = coverage_report(judgement, {"1": "Gate"})
     assert found is not None
     radius = found["overall"]["radius"][1]
@@ -51,7 +53,7 @@ def test_coverage_is_the_share_of_truths_that_are_held(judgement: Judgement, tru
     assert mean == pytest.approx(found["overall"]["wedge"][0]["measured"])
 
 
-def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Trust) -> None:
+def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Confidence) -> None:
     some = np.arange(48) < 10
     told = replace(judgement.prediction, trust=replace(trust, refused=some))
     found = coverage_report(Judgement(judgement.truth, told), {})
@@ -62,7 +64,7 @@ def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Tr
     assert found["accepted"]["median_m"] == pytest.approx(np.median(judgement.error_refined_m[10:]))
 
 
-def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Trust) -> None:
+def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Confidence) -> None:
     radius = trust.radius_m.copy()
     radius[:, 1] = np.nan
     told = replace(judgement.prediction, trust=replace(trust, radius_m=radius))
@@ -78,7 +80,7 @@ def test_without_calibration_there_is_no_section(judgement: Judgement) -> None:
 
 
 def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
-    judgement: Judgement, trust: Trust
+    judgement: Judgement, trust: Confidence
 ) -> None:
     held = np.where(np.arange(48) < 36, 1e9, 0.0)
     told = Judgement(

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import ConfigError
 from core.geo import CoordinateFrame
-from core.inference.ensemble_compat import check_kinship
+from core.inference.ensemble_compat import check_compatible
 from core.model.card import Card, SplitCard, read_card
 
 OTHER_SPLIT = SplitCard(protocol="random", seed=3, hash="f" * 64)
@@ -25,7 +25,7 @@ def kin(card: Card, **changes: Any) -> list[tuple[str, Card]]:  # noqa: ANN401 -
 
 
 def test_three_networks_of_one_split_fit(card: Card) -> None:
-    check_kinship(kin(card))
+    check_compatible(kin(card))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_three_networks_of_one_split_fit(card: Card) -> None:
 )
 def test_what_does_not_fit_is_named(card: Card, changes: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ConfigError, match="member runs/b") as found:
-        check_kinship(kin(card, **changes))
+        check_compatible(kin(card, **changes))
     for word in words:
         assert word in str(found.value)
     assert "runs/a" not in str(found.value)
@@ -48,14 +48,14 @@ def test_what_does_not_fit_is_named(card: Card, changes: dict[str, Any], words: 
 
 def test_of_two_both_are_named(card: Card) -> None:
     with pytest.raises(ConfigError, match=r"member runs/b .* runs/a on split spot"):
-        check_kinship(kin(card, split=OTHER_SPLIT)[:2])
+        check_compatible(kin(card, split=OTHER_SPLIT)[:2])
 
 
 def test_one_is_no_ensemble(card: Card) -> None:
     with pytest.raises(ConfigError, match="at least two members, got 1"):
-        check_kinship([("runs/a", card)])
+        check_compatible([("runs/a", card)])
 
 
 def test_a_copy_adds_nothing(card: Card) -> None:
     with pytest.raises(ConfigError, match="runs/a and runs/b are the same network"):
-        check_kinship([("runs/a", card), ("runs/b", card)])
+        check_compatible([("runs/a", card), ("runs/b", card)])

@@ -8,11 +8,11 @@ import pytest
 
 from core.geo import heading_error_deg, heading_from_unit, heading_unit
 from core.inference import tta as crops_module
-from core.inference.known import Known
+from core.inference.known import KnownMetadata
 from core.inference.loading import load_predictor
-from core.inference.network import Answers
+from core.inference.network import NetworkOutputs
 from core.inference.predictor import Predictor
-from core.inference.tta import WHOLE, ask_in_crops, crops_of, merge
+from core.inference.tta import WHOLE, crops_of, merge, run_in_crops
 from core.model.card import TtaCard, read_card
 from core.model.schema import TtaConfig
 from tests.tiny_checkpoint import make_checkpoint
@@ -22,10 +22,10 @@ SIDE = 0.8
 ALL = np.array([1.0, 1.0])
 
 
-def _answers(position: list[list[float]], heading_deg: list[float]) -> Answers:
+def _answers(position: list[list[float]], heading_deg: list[float]) -> NetworkOutputs:
     n = len(position)
     given = np.full((n, 2), 0.5), np.array(position, np.float64), heading_unit(heading_deg)
-    return Answers(*given, np.ones((n, 3), np.float32), np.empty((n, 0)), np.empty((n, 0)))
+    return NetworkOutputs(*given, np.ones((n, 3), np.float32), np.empty((n, 0)), np.empty((n, 0)))
 
 
 def test_crops_come_in_pairs_and_lie_inside_the_photo() -> None:
@@ -55,7 +55,9 @@ def test_a_crop_turned_back_gives_the_heading_of_the_whole_photo(
     crop = next(crop for crop in crops_of(tta) if crop.right == pytest.approx(right))
     seen: list[np.ndarray] = []
 
-    def observe(_model: object, photos: np.ndarray, known: Known, _device: str) -> Answers:
+    def observe(
+        _model: object, photos: np.ndarray, known: KnownMetadata, _device: str
+    ) -> NetworkOutputs:
         share = 1.0 if not seen else SIDE
         seen.append(known.heading_deg)
         half = share * np.tan(np.deg2rad(HFOV_DEG) / 2.0)
@@ -65,12 +67,12 @@ def test_a_crop_turned_back_gives_the_heading_of_the_whole_photo(
         off = np.rad2deg(np.arctan(2.0 * (across - 0.5) * half))
         return _answers([[0.0, 0.0]] * len(photos), list(40.0 - off))
 
-    monkeypatch.setattr(crops_module, "ask_network", observe)
+    monkeypatch.setattr(crops_module, "run_network", observe)
     monkeypatch.setattr(crops_module, "crops_of", lambda _: (WHOLE, crop))
     card = predictor.card.model_copy(update={"tta": tta})
     photos = np.stack([_panorama(35.0, 40.0), _panorama(44.0, 40.0)])
-    known = Known.of(2, card.regions, None, [35.0, None])
-    found = ask_in_crops(card, predictor.model, photos, known, "cpu")
+    known = KnownMetadata.of(2, card.regions, None, [35.0, None])
+    found = run_in_crops(card, predictor.model, photos, known, "cpu")
     assert heading_error_deg(heading_from_unit(found.heading), [35.0, 44.0]).max() < 0.7
     # Agreeing unit vectors have a mean of length 1: no view was turned the wrong way.
     assert np.hypot(*found.heading.T) == pytest.approx(1.0, abs=2e-4)

@@ -9,7 +9,7 @@ from core.geo import heading_error_deg
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.refine import refine
 from core.retrieval.schema import RefineConfig
-from core.retrieval.select import POINTS_WEIGHTS, choose_refinement
+from core.retrieval.select import POINTS_WEIGHTS, select_settings
 from core.retrieval.verification import Verified
 
 HFOV_DEG = 66.0
@@ -109,10 +109,10 @@ def test_points_are_chosen_where_they_tell_twins_apart() -> None:
     gallery, look, truth, heading, verified = lookalikes()
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     raw_deg = np.zeros(len(raw))
-    plain = choose_refinement(raw, raw_deg, look, truth, heading, gallery)
+    plain = select_settings(raw, raw_deg, look, truth, heading, gallery)
     assert plain.points_weight == 0
     assert plain.turn_hfov_deg is None
-    config = choose_refinement(raw, raw_deg, look, truth, heading, gallery, verified=verified)
+    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified)
     assert config.points_weight in POINTS_WEIGHTS[1:]
     assert config.turn_hfov_deg == HFOV_DEG
     found = refine(raw, raw_deg, look, gallery, config, verified=verified)
@@ -126,7 +126,7 @@ def test_points_that_say_nothing_are_not_chosen() -> None:
         verified.rows, np.full(verified.rows.shape, 3), np.zeros(verified.rows.shape), HFOV_DEG
     )
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
-    config = choose_refinement(
+    config = select_settings(
         raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=silent
     )
     assert config.points_weight == 0, "of equal settings the plainest wins"
@@ -147,7 +147,7 @@ def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
     heading = gallery.heading_deg[twin]
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     raw_deg = heading + 20.0
-    config = choose_refinement(raw, raw_deg, look, truth, heading, gallery, verified=verified)
+    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified)
     assert config.points_weight > 0
     found = refine(raw, raw_deg, look, gallery, config, verified=verified)
     assert heading_error_deg(found.heading_deg, heading).mean() < 25, "rather not turned at all"
@@ -159,7 +159,7 @@ def test_of_many_photos_each_keeps_its_own_points_in_the_choice(
     monkeypatch.setattr("core.retrieval.select.MOST_PHOTOS", 100)
     gallery, look, truth, heading, verified = lookalikes()
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
-    config = choose_refinement(
+    config = select_settings(
         raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=verified
     )
     assert config.points_weight > 0

@@ -4,7 +4,7 @@ import pytest
 from core.geo import Floats, distance_m, heading_error_deg
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.refine import refine
-from core.retrieval.select import choose_refinement
+from core.retrieval.select import select_settings
 
 
 def world(n: int, seed: int) -> tuple[Floats, Floats, Floats]:
@@ -40,7 +40,7 @@ def test_weak_regression_and_telling_features_choose_retrieval() -> None:
     truth, heading, features = world(120, 5)
     rng = np.random.default_rng(2)
     raw, raw_heading = truth + rng.normal(0, 60, truth.shape), heading + rng.normal(0, 70, 120)
-    config = choose_refinement(raw, raw_heading, features, truth, heading, gallery)
+    config = select_settings(raw, raw_heading, features, truth, heading, gallery)
     assert config.method == "retrieval"
     refined = refine(raw, raw_heading, features, gallery, config)
     error = np.median(distance_m(refined.position_m, truth))
@@ -52,7 +52,7 @@ def test_weak_regression_and_telling_features_choose_retrieval() -> None:
 def test_a_perfect_prediction_is_left_alone() -> None:
     gallery = make_gallery(informative=False)
     truth, heading, features = world(40, 5)
-    config = choose_refinement(truth, heading, features, truth, heading, gallery)
+    config = select_settings(truth, heading, features, truth, heading, gallery)
     refined = refine(truth, heading, features, gallery, config)
     np.testing.assert_array_equal(refined.position_m, truth)
     np.testing.assert_array_equal(refined.heading_deg, heading)
@@ -65,7 +65,7 @@ def test_on_validation_refinement_is_never_worse_than_raw(*, informative: bool) 
     rng = np.random.default_rng(4)
     raw, raw_heading = truth + rng.normal(0, 8, truth.shape), heading + rng.normal(0, 5, 80)
     probabilities = np.full((80, 2), 0.5)
-    config = choose_refinement(
+    config = select_settings(
         raw, raw_heading, features, truth, heading, gallery, region_probabilities=probabilities
     )
     refined = refine(
@@ -80,7 +80,7 @@ def test_on_validation_refinement_is_never_worse_than_raw(*, informative: bool) 
 def test_the_choice_works_on_a_gallery_smaller_than_the_grid() -> None:
     gallery = make_gallery(4)
     truth, heading, features = world(10, 7)
-    config = choose_refinement(truth + 5, heading, features, truth, heading, gallery)
+    config = select_settings(truth + 5, heading, features, truth, heading, gallery)
     assert max(config.k, config.heading_k) <= 4
     assert refine(truth, heading, features, gallery, config).neighbours.shape == (10, config.k)
 
@@ -91,7 +91,7 @@ def test_a_choice_that_only_flatters_is_not_made() -> None:
         gallery = make_gallery(200, informative=False)
         truth, heading, features = world(12, 10 + seed)
         raw = truth + np.random.default_rng(seed).normal(0, 10, truth.shape)
-        config = choose_refinement(raw, heading, features, truth, heading, gallery)
+        config = select_settings(raw, heading, features, truth, heading, gallery)
         methods.append(config.method)
     # These neighbours help nobody; the best of hundreds of settings would claim so each time.
     assert methods.count("none") >= 7
@@ -104,7 +104,7 @@ def test_regions_are_refined_only_where_the_neighbours_know_better() -> None:
     ignorant, certain = np.full((200, 2), 0.5), np.eye(2)[region]
 
     for probability, refined in ((ignorant, True), (certain, False)):
-        config = choose_refinement(
+        config = select_settings(
             truth,
             heading,
             features,

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from core.dataset.protocols import make_split
 from core.dataset.store import prepare_dataset
 from core.retrieval.schema import RefineConfig
-from core.retrieval.select import choose_refinement
+from core.retrieval.select import select_settings
 from core.training.data import read_training_data
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
@@ -70,9 +70,9 @@ def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
 
     def choose(*given: Any, **named: Any) -> RefineConfig:  # noqa: ANN401
         handed.append((given, named))
-        return choose_refinement(*given, **named)
+        return select_settings(*given, **named)
 
-    monkeypatch.setattr("core.retrieval.select.choose_refinement", choose)
+    monkeypatch.setattr("core.retrieval.select.select_settings", choose)
     config = tiny_run(
         tmp_path / "run", stage1=Stage1Config(epochs=0), stage2=Stage2Config(epochs=1)
     )
