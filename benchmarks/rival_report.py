@@ -40,7 +40,7 @@ def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) ->
     """Write `predictions.csv` and, last, `report.json`, which `more` joins."""
     judged = judgement(data, rival)
     selection = _selection(data)
-    trained_m = data.position_m[data.taught_rows("train")]
+    trained_m = data.position_m[data.positioned_rows("train")]
     report: Report = {
         "schema_version": 1,
         **figures(judged, (), data.dataset.campus.region_names),

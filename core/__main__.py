@@ -29,7 +29,7 @@ from core.cli import (
 )
 from core.errors import BearingsError
 from core.training.interrupt import INTERRUPTED
-from core.training.launched import tells
+from core.training.launched import reports_error
 
 COMMANDS = (
     demo.COMMAND,
@@ -110,7 +110,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run_command(arguments)
     except BearingsError as error:
-        if tells(error):
+        if reports_error(error):
             sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ class Lessons:
     def rows(self, task: Task, part: str) -> Rows:
         """Photos of a part; positions that our own training does not believe teach none here."""
         if task == "position" and part == "train":
-            return self.data.taught_rows("train")
+            return self.data.positioned_rows("train")
         return self.data.rows[part]  # type: ignore[index]
 
     def epoch(self, task: Task, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
@@ -90,5 +90,5 @@ def read_lessons(config: TrainConfig) -> Lessons:
     """
     preprocess = preprocess_of(config.model)
     data = read_training_data(config, preprocess.input_size)
-    scaler = Normaliser.fit(data.position_m[data.taught_rows("train")], "unit_box")
+    scaler = Normaliser.fit(data.position_m[data.positioned_rows("train")], "unit_box")
     return Lessons(data, scaler, preprocess, config)

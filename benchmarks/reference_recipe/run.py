@@ -50,7 +50,7 @@ def run_reference(config: TrainConfig, say: Say) -> dict[str, Any]:
 
 def nearest_mean(data: TrainingData, position_m: Floats) -> Floats:
     """Mean of the five training positions nearest to each position `(n, 2)`."""
-    taught = data.position_m[data.taught_rows("train")]
+    taught = data.position_m[data.positioned_rows("train")]
     _, near = cKDTree(taught).query(position_m, k=np.arange(1, min(NEIGHBOURS, len(taught)) + 1))
     return np.asarray(taught[near].mean(axis=1))
 

@@ -68,17 +68,17 @@ def preprocess_of(config: ModelConfig) -> Preprocess:
     if not timm.is_model(config.backbone.split(".")[0]):
         near = get_close_matches(config.backbone, timm.list_models(), n=5)
         raise ConfigError(
-            f"backbone {config.backbone!r} is no timm model: choose one of timm.list_models()"
+            f"backbone {config.backbone!r} is not a timm model: choose one of timm.list_models()"
             + (f", for instance {', '.join(near)}" if near else "")
         )
     described = timm.get_pretrained_cfg(config.backbone)
     known: dict[str, Any] = {} if described is None else asdict(described)
-    own: dict[str, Any] = resolve_data_config(pretrained_cfg=known)  # type: ignore[no-untyped-call]
+    data_config: dict[str, Any] = resolve_data_config(pretrained_cfg=known)  # type: ignore[no-untyped-call]
     return Preprocess(
-        int(config.input_size or own["input_size"][-1]),
-        _channels(own["mean"]),
-        _channels(own["std"]),
-        str(own["interpolation"]),
+        int(config.input_size or data_config["input_size"][-1]),
+        _channels(data_config["mean"]),
+        _channels(data_config["std"]),
+        str(data_config["interpolation"]),
     )
 
 
@@ -90,8 +90,8 @@ def classifier_names(backbone: nn.Module) -> tuple[str, ...]:
 
 def _extra_arguments(config: ModelConfig) -> dict[str, Any]:
     arguments: dict[str, Any] = dict(config.backbone_arguments)
-    own = timm.get_pretrained_cfg(config.backbone)
-    if own is not None and own.fixed_input_size and config.input_size is not None:
+    pretrained = timm.get_pretrained_cfg(config.backbone)
+    if pretrained is not None and pretrained.fixed_input_size and config.input_size is not None:
         arguments["img_size"] = config.input_size
     return arguments
 
@@ -102,9 +102,9 @@ def _create(config: ModelConfig, arguments: dict[str, Any]) -> nn.Module:
             config.backbone, pretrained=False, num_classes=0, **arguments
         )
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-        asked = ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no options"
+        wanted = ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no options"
         raise ConfigError(
-            f"timm cannot make {config.backbone} with {asked} ({error}): choose another "
+            f"timm cannot make {config.backbone} with {wanted} ({error}): choose another "
             "backbone, input size or backbone_arguments"
         ) from error
     return backbone
@@ -142,7 +142,7 @@ _COUNTER = "num_batches_tracked"
 
 
 def initialise_backbone(backbone: nn.Module, config: ModelConfig) -> None:
-    """Fill the backbone as `config.weights` says; "random" leaves it as it was made.
+    """Load the weights of `config.weights` into the backbone; "random" changes nothing.
 
     Raises:
         CheckpointError: The weights cannot be had or do not fit. Never silently random.
@@ -215,16 +215,18 @@ def _pretrained_state(config: ModelConfig) -> dict[str, Tensor]:
 def _load_strictly(backbone: nn.Module, state: dict[str, Tensor], source: str, name: str) -> None:
     classifiers = classifier_names(backbone)
     state = _convert(backbone, state)
-    given = {key: value for key, value in state.items() if key.rsplit(".", 1)[0] not in classifiers}
+    loaded = {
+        key: value for key, value in state.items() if key.rsplit(".", 1)[0] not in classifiers
+    }
     wanted = backbone.state_dict()
     # A counter of batches that old files lack; it plays no part in the result.
     missing = [
-        key for key in wanted if key not in given and not key.endswith("num_batches_tracked")
+        key for key in wanted if key not in loaded and not key.endswith("num_batches_tracked")
     ]
-    unexpected = [key for key in given if key not in wanted]
+    unexpected = [key for key in loaded if key not in wanted]
     misshapen = [
         f"{key} {tuple(value.shape)} instead of {tuple(wanted[key].shape)}"
-        for key, value in given.items()
+        for key, value in loaded.items()
         if key in wanted and value.shape != wanted[key].shape
     ]
     if missing or unexpected or misshapen:
@@ -237,7 +239,7 @@ def _load_strictly(backbone: nn.Module, state: dict[str, Tensor], source: str, n
             f"{source} does not fit backbone {name}: {'; '.join(filter(None, parts))}. "
             "Name the backbone that the file belongs to with --model.backbone"
         )
-    backbone.load_state_dict(given, strict=False)
+    backbone.load_state_dict(loaded, strict=False)
 
 
 def _convert(backbone: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -43,7 +43,7 @@ def save_checkpoint(
     """Write a network's state and its card into `folder`.
 
     Args:
-        folder: Made where absent; an older checkpoint in it is replaced.
+        folder: Created if absent; an older checkpoint in it is replaced.
         state: `model.state_dict()`.
         card: Its `weights` and `weights_dtype` are filled in here.
         dtype: float16 halves the file, for checkpoints that are shipped; it rounds every weight
@@ -99,8 +99,8 @@ def _read_state(path: Path, folder: Path) -> dict[str, Tensor]:
     content = hashlib.sha256(path.read_bytes()).hexdigest()
     if path.name != f"model-{content[:16]}.safetensors":
         raise CheckpointError(
-            f"weights {path} are damaged (their content is not what their name says): copy the "
-            "checkpoint folder again as a whole"
+            f"weights {path} are damaged (their content does not match the hash in their name): "
+            "copy the checkpoint folder again as a whole"
         )
     try:
         return dict(load_file(path))

@@ -13,11 +13,11 @@ from core.model.schema import LossConfig
 
 @dataclass(frozen=True)
 class Targets:
-    """What `n` photos should be answered with.
+    """Targets of `n` photos.
 
     Attributes:
         region: `(n,)` integer.
-        position: `(n, 2)` normalised `(north, east)`; a row of NaN teaches no position.
+        position: `(n, 2)` normalised `(north, east)`; a row of NaN has no target.
         heading: `(n, 2)` unit vectors `(cos, sin)`.
     """
 
@@ -34,7 +34,7 @@ class Targets:
 class Losses:
     """Scalar losses: each task's own before its weight, and their weighted sum.
 
-    The place head's is 0 where there is none.
+    The place head's is 0 if there is no place head.
     """
 
     total: Tensor
@@ -54,11 +54,11 @@ class Share:
 
     Attributes:
         photos: Factor of the losses that every photo has.
-        taught: Factor of the losses of photos that teach a position.
+        positioned: Factor of the losses that only photos with a position target have.
     """
 
     photos: float = 1.0
-    taught: float = 1.0
+    positioned: float = 1.0
 
 
 WHOLE = Share()
@@ -76,20 +76,20 @@ def multi_task_loss(
     Regression errors are taken in float32 whatever the autocast precision: squares of small
     normalised distances would drown in bfloat16's 8 bits.
 
-    What is read off the place head is taught as the answer of the mode at the truth: choosing the
-    mode is the place loss's business.
+    A position or heading that is read off the place head is trained as that of the mode at the
+    truth; the place loss trains the choice of the mode.
 
     Args:
-        outputs: What the network says.
-        targets: The truth.
+        outputs: The network's outputs.
+        targets: The targets.
         config: Weights and kinds.
-        place_head: The network's, where there is one.
+        place_head: The network's place head, if it has one.
         share: See `Share`.
     """
     region = share.photos * F.cross_entropy(
         outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
     )
-    position = share.taught * _position_loss(outputs, targets, config, place_head)
+    position = share.positioned * _position_loss(outputs, targets, config, place_head)
     heading = share.photos * _heading_loss(outputs, targets, place_head)
     total = (
         config.region_weight * region
@@ -98,7 +98,7 @@ def multi_task_loss(
     )
     place = torch.zeros_like(region)
     if place_head is not None and outputs.place_logits is not None:
-        place = share.taught * _place_loss(outputs.place_logits, targets, config, place_head)
+        place = share.positioned * _place_loss(outputs.place_logits, targets, config, place_head)
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
 
@@ -106,16 +106,16 @@ def multi_task_loss(
 def _place_loss(
     logits: Tensor, targets: Targets, config: LossConfig, place_head: PlaceHead
 ) -> Tensor:
-    taught = targets.position.isfinite().all(dim=1)
-    if not bool(taught.any()):
+    has_position = targets.position.isfinite().all(dim=1)
+    if not bool(has_position.any()):
         return logits.sum() * 0.0
     soft = place_head.targets(
-        targets.position[taught],
-        targets.heading[taught],
+        targets.position[has_position],
+        targets.heading[has_position],
         config.place_sigma_m,
         config.place_concentration,
     )
-    return place_head.loss(logits[taught], soft)
+    return place_head.loss(logits[has_position], soft)
 
 
 def _position_loss(
@@ -124,14 +124,14 @@ def _position_loss(
     config: LossConfig,
     place_head: PlaceHead | None,
 ) -> Tensor:
-    taught = targets.position.isfinite().all(dim=1)
-    if not bool(taught.any()):
+    has_position = targets.position.isfinite().all(dim=1)
+    if not bool(has_position.any()):
         return outputs.position.sum() * 0.0
-    target = targets.position[taught]
-    position = outputs.position[taught].float()
+    target = targets.position[has_position]
+    position = outputs.position[has_position].float()
     logits, offset = outputs.place_logits, outputs.place_offset
     if place_head is not None and logits is not None and offset is not None:
-        position = position_near(place_head, logits[taught], offset[taught], target)
+        position = position_near(place_head, logits[has_position], offset[has_position], target)
     if config.position_loss == "huber":
         return F.huber_loss(position, target, delta=config.huber_delta)
     return F.mse_loss(position, target)

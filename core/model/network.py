@@ -28,19 +28,19 @@ UNKNOWN_REGION = -1
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the network says about `n` photos.
+    """Outputs of the network for `n` photos.
 
     Attributes:
         region_logits: `(n, regions)`.
         position: `(n, 2)` normalised `(north, east)`; the card's normaliser gives metres.
-        heading: `(n, 2)` `(cos, sin)` of any length; the length tells how sure the head is.
+        heading: `(n, 2)` `(cos, sin)` of any length; the longer, the more confident.
         features: `(n, width)` pooled features of the backbone.
-        place_logits: `(n, anchors, bearings)` where the network has a place head.
-        places: `(n, anchors)` shares of the anchors, given what is known, where answers are read
+        place_logits: `(n, anchors, bearings)` if the network has a place head.
+        places: `(n, anchors)` shares of the anchors, given the known metadata, if anything is read
             off the place head.
-        place_offset: `(n, anchors, 2)` normalised offsets, where the position is read off them.
-        bearings: `(n, bearings)` shares of the bearings, where the heading is read off them.
-        modes: Which modes were answered with, where anything is.
+        place_offset: `(n, anchors, 2)` normalised offsets, if the position is read off the anchors.
+        bearings: `(n, bearings)` shares of the bearings, if the heading is read off them.
+        modes: The chosen modes, if anything is read off the place head.
     """
 
     region_logits: Tensor
@@ -60,11 +60,11 @@ class BearingsModel(nn.Module):
     Attributes:
         preprocess: How photos become images of the right size and scale.
         width: Width of the pooled features.
-        place_head: The place head, where there is one.
-        place_answers: What reads answers off the place head, where it is asked for any.
+        place_head: The place head, or None.
+        place_answers: Reads predictions off the place head, or None.
     """
 
-    # Only where the answers are regressed.
+    # Only if the values are regressed.
     latitude_head: nn.Sequential
     longitude_head: nn.Sequential
     heading_head: nn.Sequential
@@ -131,11 +131,11 @@ class BearingsModel(nn.Module):
 
         Args:
             images: `(n, 3, s, s)`, normalised with `mean` and `std`.
-            known_region: `(n,)` integer; -1 where unknown. Absent: all unknown.
-            known_heading: `(n, 2)` unit vectors `(cos, sin)`; NaN where unknown. Absent: all
+            known_region: `(n,)` integer; -1 if unknown. Absent: all unknown.
+            known_heading: `(n, 2)` unit vectors `(cos, sin)`; NaN if unknown. Absent: all
                 unknown.
-            modes: Where several places or headings are possible, answer with these, so that the
-                answer is a smooth function of the images. Absent: the strongest.
+            modes: If several places or headings are possible, use these, so that the output is a
+                smooth function of the images. Absent: the strongest.
         """
         return self.heads(self.features(images), known_region, known_heading, modes)
 
@@ -145,7 +145,7 @@ class BearingsModel(nn.Module):
         return features
 
     def embed(self, features: Tensor) -> Tensor:
-        """What photos are compared by: features `(n, width)` brought to length 1."""
+        """Return descriptors for retrieval: features `(n, width)` scaled to length 1."""
         return F.normalize(features.float(), dim=1)
 
     def heads(
@@ -191,7 +191,7 @@ class BearingsModel(nn.Module):
         known_heading: Tensor | None,
         modes: Modes | None,
     ) -> PlaceAnswer | None:
-        """Answers read off the place head, where they are asked for."""
+        """Return what is read off the place head, or None."""
         if self.place_head is None or self.place_answers is None or logits is None:
             return None
         answer: PlaceAnswer = self.place_answers(
@@ -207,44 +207,43 @@ class BearingsModel(nn.Module):
     def _with_places(self, logits: Tensor, places: Tensor) -> Tensor:
         """Mix the region head's shares with those of the places', both `(n, regions)` logarithms.
 
-        Only to answer with: in training each head answers to its own loss.
+        Only in evaluation: in training each head has its own loss.
         """
         share = self.config.region_from_places
         if self.training or share == 0.0:
             return logits
         if share == 1.0:
             return places
-        own = logits.log_softmax(dim=1) + math.log1p(-share)
-        return torch.logaddexp(own, places + math.log(share))
+        regional = logits.log_softmax(dim=1) + math.log1p(-share)
+        return torch.logaddexp(regional, places + math.log(share))
 
     def _region_vector(self, logits: Tensor, known: Tensor | None) -> Tensor:
-        """Mean embedding `(n, region_embedding)` under the own estimate, or the known one's."""
-        share = self._own(logits.softmax(dim=1))  # (n, regions)
+        """Return the expected embedding `(n, region_embedding)`, or the known region's."""
+        share = self._detached(logits.softmax(dim=1))  # (n, regions)
         if known is not None:
             truth = F.one_hot(known.clamp(min=0), self.region_count).to(share.dtype)
             share = torch.where((known == UNKNOWN_REGION)[:, None], share, truth)
         return share @ self.region_embedding.weight
 
     def _direction(self, heading: Tensor, known: Tensor | None) -> Tensor:
-        """Unit vector `(n, 2)` of the own estimate, or the known one."""
-        own = F.normalize(self._own(heading), dim=1, eps=1e-6)
+        """Return the unit vector `(n, 2)` of the estimated heading, or of the known one."""
+        estimate = F.normalize(self._detached(heading), dim=1, eps=1e-6)
         if known is None:
-            return own
+            return estimate
         unknown = known.isnan().any(dim=1, keepdim=True)
-        return torch.where(unknown, own, known.nan_to_num().to(own.dtype))
+        return torch.where(unknown, estimate, known.nan_to_num().to(estimate.dtype))
 
-    def _own(self, estimate: Tensor) -> Tensor:
-        """Cut the gradient through an own estimate while training, and only then.
+    def _detached(self, estimate: Tensor) -> Tensor:
+        """Detach an estimate during training, so one head's loss does not change another's output.
 
-        Each head then answers to its own loss: the position loss cannot bend region probabilities
-        into a private code. In evaluation the path stays open, as an attribution that did not see
-        it would not add up to the prediction.
+        In evaluation the gradient passes, because an attribution without it would not add up to the
+        prediction.
         """
         return estimate.detach() if self.training else estimate
 
 
 def build_model(config: ModelConfig, regions: tuple[str, ...]) -> BearingsModel:
-    """Make the network for `regions` and fill its backbone as `config.weights` says.
+    """Return the network for `regions` with the backbone's weights of `config.weights`.
 
     Raises:
         ConfigError: timm cannot make the backbone as asked.

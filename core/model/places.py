@@ -33,7 +33,7 @@ _ROUNDS = 4
 _REACH = 1.5
 # Logarithm of a share that counts for nothing, and still has a gradient of 0 rather than NaN.
 NOTHING = -1e4
-# How sharply a known heading speaks for the bearings around it: within some 30 degrees.
+# Concentration (von Mises) of a known heading over bearings: about 30 degrees either way.
 _KNOWN_CONCENTRATION = 4.0
 # Cosine of the angle to the true heading up to which a bearing may begin the search for it.
 _NEAR_HEADING = 0.5
@@ -99,7 +99,7 @@ def modal_direction(share: Tensor, units: Tensor, start: Tensor) -> Tensor:
 class PlaceHead(nn.Module):
     """A linear classifier over `anchors` places times `bearings` compass bearings.
 
-    The anchors are training positions' k-means centres; `put_anchors` puts them in. They are saved
+    The anchors are training positions' k-means centres; `set_anchors` puts them in. They are saved
     with the weights. Where photos stand on fewer places than there are anchors, the others are not
     placed (NaN) and never chosen.
     """
@@ -136,7 +136,7 @@ class PlaceHead(nn.Module):
         """Metres `(anchors, 2)` of the anchors from the normaliser's centre; 0 where not placed."""
         return self.placed_anchors * self.spread_m
 
-    def put_anchors(self, normalised: NDArray[np.float32], spread_m: tuple[float, float]) -> None:
+    def set_anchors(self, normalised: NDArray[np.float32], spread_m: tuple[float, float]) -> None:
         """Place anchors `(k, 2)`, normalised, with the metres of a unit per axis.
 
         `k` is at most the number of anchors; the others stay without a place.
@@ -187,11 +187,11 @@ def find_anchors(position_m: Floats, anchors: int, seed: int) -> Floats:
     """
     from sklearn.cluster import KMeans  # only runs with a place head need it
 
-    places = np.unique(position_m, axis=0)
-    if len(places) <= anchors:
-        return places
-    found = KMeans(anchors, n_init=1, random_state=seed).fit(position_m)
-    return cast(Floats, found.cluster_centers_)
+    distinct_m = np.unique(position_m, axis=0)
+    if len(distinct_m) <= anchors:
+        return distinct_m
+    clusters = KMeans(anchors, n_init=1, random_state=seed).fit(position_m)
+    return cast(Floats, clusters.cluster_centers_)
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ class PlaceAnswers(nn.Module):
             self.offset = nn.Sequential(*layers, last)
         self.register_buffer("region_share", torch.full((anchors, regions), 1.0 / regions))
 
-    def put_regions(self, shares: Tensor) -> None:
+    def set_regions(self, shares: Tensor) -> None:
         """Say which regions lie around each anchor: `(anchors, regions)`, rows adding up to 1."""
         self.region_share.copy_(shares)
 

@@ -40,8 +40,8 @@ class TrainingData:
         heading_deg: `(n,)` in `[0, 360)`.
         region: `(n,)` indices into `dataset.regions`.
         normaliser: Fitted to the training part.
-        target: `(n, 2)` float32 normalised positions; NaN where training teaches none.
-        rows: Row numbers of each part; none for `calibrate` where the split has no such part.
+        target: `(n, 2)` float32 normalised positions; NaN if the label is not believed.
+        rows: Row numbers of each part; none for `calibrate` if the split has no such part.
     """
 
     dataset: Dataset
@@ -61,13 +61,13 @@ class TrainingData:
         train = self.position_m[self.rows["train"]]
         return max(1.0, float(np.median(np.hypot(*(train - np.median(train, axis=0)).T))))
 
-    def taught_rows(self, part: Part) -> Rows:
-        """Photos of a part whose position is believed."""
+    def positioned_rows(self, part: Part) -> Rows:
+        """Return the rows of a part that have a position target."""
         rows = self.rows[part]
         return rows[np.isfinite(self.target[rows]).all(axis=1)]
 
     def targets(self, rows: Rows, heading_deg: Floats | None = None) -> Targets:
-        """Targets of photos, with other headings where augmentation turned them."""
+        """Return the targets of photos, with the given headings if augmentation turned them."""
         turned = self.heading_deg[rows] if heading_deg is None else heading_deg
         return Targets(
             torch.from_numpy(self.region[rows]),
@@ -75,28 +75,28 @@ class TrainingData:
             torch.from_numpy(heading_unit(turned).astype(np.float32)),
         )
 
-    def statements(self, farthest_spreads: float) -> list[str]:
-        """What the run should say before it starts: parts, rows left out, oddities."""
+    def notes(self, farthest_spreads: float) -> list[str]:
+        """Return lines for the log: parts, rows left out, notes on the labels."""
         sizes = ", ".join(
             f"{len(self.rows[part])} {part}" for part in PARTS if len(self.rows[part])
         )
-        said = [
+        lines = [
             f"{len(self.dataset)} photos of {self.dataset.campus.name} in "
             f"{len(self.dataset.regions)} regions; {self.split.protocol} split: {sizes}",
             f"{len(self.dataset.excluded)} rows left out",
         ]
         for row in self.dataset.excluded.head(20).itertuples():
-            said.append(f"left out: {row.photo_id}: {row.reason}")
-        said += [*self.dataset.notes, *self.split.notes]
+            lines.append(f"left out: {row.photo_id}: {row.reason}")
+        lines += [*self.dataset.notes, *self.split.notes]
         train = self.rows["train"]
         untaught = int((~np.isfinite(self.target[train]).all(axis=1)).sum())
         if untaught:
-            said.append(
+            lines.append(
                 f"{untaught} training photos lie more than {farthest_spreads:g} spreads from the "
-                "median; they teach region and heading but no position, and no photo is refined by "
+                "median; they train region and heading but no position, and no photo is refined by "
                 "them"
             )
-        return said
+        return lines
 
 
 def read_training_data(
@@ -114,7 +114,7 @@ def read_training_data(
         begun: The split that a resumed run was begun with; see `as_begun`.
 
     Raises:
-        LabelError, FrameError, ImageError, SplitError: As the dataset room says.
+        LabelError, FrameError, ImageError, SplitError: See `core.dataset`.
     """
     size = config.store_size or input_size
     dataset, store = prepare_dataset(
@@ -171,7 +171,7 @@ class Batch:
 def epoch_order(rows: Rows, batch_size: int, seed: int, epoch: int) -> list[Rows]:
     """Shuffle rows and cut them into steps of nearly equal size: no photo is left out.
 
-    Equal sizes spare BatchNorm a last batch of one photo.
+    Equal sizes avoid a last batch of one photo, which BatchNorm cannot normalise.
     """
     shuffled = np.random.default_rng([seed, _ORDER, epoch]).permutation(rows)
     return np.array_split(shuffled, steps_per_epoch(len(rows), batch_size))
@@ -188,9 +188,9 @@ def augmented(
     """Augment photos as epoch `epoch` (or view `epoch`) shows them."""
     photos = np.empty((len(rows), size, size, 3), np.uint8)
     heading_deg = np.empty(len(rows))
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         rng = np.random.default_rng([seed, _AUGMENT, epoch, int(row)])
-        photos[place], heading_deg[place] = augment_photo(
+        photos[index], heading_deg[index] = augment_photo(
             data.store.photos[row],
             float(data.heading_deg[row]),
             float(data.store.hfov_deg[row]),
@@ -208,9 +208,9 @@ def plain(data: TrainingData, rows: Rows, size: int, crop: View = WHOLE) -> Batc
 
 
 def ahead(batches: Iterator[Batch], workers: int) -> Iterator[Batch]:
-    """Prepare the next batch in a thread while the caller learns from this one.
+    """Prepare the next batch in a thread while the caller trains on this one.
 
-    OpenCV and torch let go of the interpreter lock, so one thread hides the augmentation; which
+    OpenCV and torch release the interpreter lock, so one thread hides the augmentation; which
     batch comes out does not depend on it.
     """
     if workers == 0:

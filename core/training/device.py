@@ -28,7 +28,7 @@ class Compute:
         channels_last: Whether images and convolutions use that memory format.
         processes: The processes that share the run.
         scaler: Scales losses so that fp16 gradients do not vanish; passes everything through in
-            other precisions. Both stages share it, because the scale is learnt.
+            other precisions. Both stages share it, because the scale adapts to the run.
     """
 
     device: torch.device
@@ -39,8 +39,8 @@ class Compute:
         default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
     )
 
-    def place(self, model: BearingsModel) -> BearingsModel:
-        """Move a network to the device and into the memory format, in place."""
+    def to_device(self, model: BearingsModel) -> BearingsModel:
+        """Move a network to the device and the memory format, in place."""
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         return model.to(self.device)
@@ -76,7 +76,7 @@ class Compute:
 
 
 def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute:
-    """Find the device and precision that `config` asks for; each process takes a GPU of its own.
+    """Return the device and precision of `config`; each process gets its own GPU.
 
     Raises:
         ConfigError: The machine has no such device or precision, or too few GPUs.
@@ -98,14 +98,14 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
     )
 
 
-def device_kind(asked: str) -> str:
-    """Which kind of device to compute on: `cuda`, `mps` or `cpu`; ConfigError where absent."""
+def device_kind(requested: str) -> str:
+    """Return the kind of device to compute on: `cuda`, `mps` or `cpu`; ConfigError if absent."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
+    if requested == "auto":
         return next((name for name, there in present.items() if there), "cpu")
-    if not present.get(asked, asked == "cpu"):
-        raise ConfigError(f"this machine has no {asked}: choose --device cpu or auto")
-    return asked
+    if not present.get(requested, requested == "cpu"):
+        raise ConfigError(f"this machine has no {requested}: choose --device cpu or auto")
+    return requested
 
 
 def _check_enough(device: str, processes: Processes) -> None:
@@ -122,7 +122,7 @@ def _check_enough(device: str, processes: Processes) -> None:
 
 
 def choose_precision(config: TrainConfig, device: str) -> Precision:
-    """Return the precision that `config` asks for on a kind of device.
+    """Return the precision of `config` on a kind of device.
 
     Raises:
         ConfigError: fp16 on a CPU, where it is slower than float32.

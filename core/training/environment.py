@@ -23,13 +23,13 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of Bearings, Python and the packages that results depend on."""
-    found = {"bearings": __version__, "python": platform.python_version()}
+    installed = {"bearings": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def git_state() -> dict[str, Any]:

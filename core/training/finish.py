@@ -43,7 +43,7 @@ def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
     """Refuse, before training, a given refinement that asks for more photos than there are."""
-    photos = len(data.taught_rows("train"))
+    photos = len(data.positioned_rows("train"))
     if config.refine is None:
         return
     wanted = (config.refine.k, config.refine.heading_k, config.refine.region_k)
@@ -71,8 +71,8 @@ def finish_run(
     """
     compute = compute.exact()
     checkpoint = load_checkpoint(run.best)
-    model = compute.place(checkpoint.model)
-    rows = data.taught_rows("train")
+    model = compute.to_device(checkpoint.model)
+    rows = data.positioned_rows("train")
     seen = _seen(model, compute, checkpoint.card, data, config.batch_size, watch)
     if not compute.processes.is_main:
         return None
@@ -113,7 +113,7 @@ def _seen(
     watch: Watch | None,
 ) -> list[tuple[Features, Features]]:
     """Features of the believed training photos and of the validation photos, by crop."""
-    rows, val = data.taught_rows("train"), data.rows["val"]
+    rows, val = data.positioned_rows("train"), data.rows["val"]
     return [
         (
             plain_features(model, compute, data, rows, batch_size, watch, crop),
@@ -197,7 +197,7 @@ def _with_points(
     gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig
 ) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
-    photos, train = data.store.photos, data.taught_rows("train")
+    photos, train = data.store.photos, data.positioned_rows("train")
     described = replace(gallery, local=describe_gallery(photos, train, config.gallery_points))
     given = None if config.refine is None else config.refine.turn_hfov_deg
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))

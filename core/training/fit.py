@@ -50,18 +50,18 @@ from core.training.run_folder import RunFolder, opened_run
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.training.session import OnStep, Session, make_card, open_session
 from core.training.stages import (
-    CachedLessons,
-    Lesson,
-    Lessons,
-    PhotoLessons,
+    CachedSteps,
+    PhotoSteps,
     StagePlan,
+    StepInput,
+    StepSource,
     cache_views,
     known_metadata,
-    lesson_features,
     plain_features,
     plan_stages,
+    step_features,
 )
-from core.training.state import Learner, load_state, read_progress
+from core.training.state import TrainState, load_state, read_progress
 from core.training.trackers import Tracker, open_trackers
 from core.training.untrained import NOTE
 
@@ -69,24 +69,24 @@ from core.training.untrained import NOTE
 def fit(
     config: TrainConfig, resume: bool = False, on_step: OnStep | None = None
 ) -> Iterator[EpochReport]:
-    """Train, and report every epoch after it was validated and saved.
+    """Train; yield the report of every epoch after it is validated and saved.
 
     Under a process group that exists already, all of its processes must call this, with
-    `config.run` on a disk that all of them share, and read it to its end: one that leaves ends the
-    run of all. Where there are GPUs, LOCAL_RANK says whose is which, as launchers and Ray do. The
-    group is left as it was. A worker of Ray Train needs no more than
+    `config.run` on a disk that all of them share, and iterate to the end: if one stops iterating,
+    the run ends for all. LOCAL_RANK, which launchers and Ray set, chooses the GPU. The group is not
+    destroyed. A worker of Ray Train needs no more than
 
         for report in fit(config, resume):
             ray.train.report(report.to_json())
 
     Args:
         config: Every option; `config.run` names the folder that is written.
-        resume: Go on with the run in that folder.
+        resume: Continue the run in that folder.
         on_step: Called after every step, for progress bars; on every process.
 
     Raises:
         RunError: The run folder is taken, busy, finished or damaged, or the loss diverged.
-        TrainingInterrupted: The run was asked to stop; it is saved.
+        TrainingInterrupted: There was a stop request; the run is saved.
         PeerFailed: Another process of this run failed; the message says why.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
@@ -96,11 +96,11 @@ def fit(
         _opened(config, resume, processes) as run,
         Interruption(run) as interruption,
     ):
-        # Without training nothing is half done: it begins again.
+        # A run without training has no state to resume: it starts again.
         saved = read_progress(run.last) if resume and not config.zero_training else None
         session = open_session(run, config, interruption, on_step, saved, processes)
         with _trackers(session) as trackers:
-            _tell_untold(run, session)
+            _append_missing_event(run, session)
             if config.zero_training:
                 _save_untrained(session)
             for index, plan in enumerate(plan_stages(config)):
@@ -111,7 +111,7 @@ def fit(
 
 @contextmanager
 def _opened(config: TrainConfig, resume: bool, processes: Processes) -> Iterator[RunFolder]:
-    """Hold the run and record how it ends, on the main process; the others wait until it does."""
+    """Lock the run and record its end, on the main process; the others wait for the lock."""
     if not processes.is_main:
         processes.exchange()
         yield RunFolder(path=config.run)
@@ -123,7 +123,7 @@ def _opened(config: TrainConfig, resume: bool, processes: Processes) -> Iterator
 
 @contextmanager
 def _trackers(session: Session) -> Iterator[list[Tracker]]:
-    """The run's trackers, on the main process; the others have none."""
+    """Open the run's trackers on the main process; the others have none."""
     if not session.processes.is_main:
         yield []
         return
@@ -132,7 +132,7 @@ def _trackers(session: Session) -> Iterator[list[Tracker]]:
 
 
 def _save_untrained(session: Session) -> None:
-    """Save the network as it was made as the best checkpoint, with a card that says so."""
+    """Save the untrained network as the best checkpoint; its card has `trained: false`."""
     if not session.processes.is_main:
         return
     card = make_card(session.config, session.data, session.model)
@@ -141,13 +141,13 @@ def _save_untrained(session: Session) -> None:
     save_checkpoint(session.run.best, state, card, dtype=session.config.checkpoint_dtype)
 
 
-def _tell_untold(run: RunFolder, session: Session) -> None:
-    """Append the epoch whose state was saved just before the process died, if it was."""
+def _append_missing_event(run: RunFolder, session: Session) -> None:
+    """Append the last epoch to the events, if the process died between saving and appending it."""
     if not session.processes.is_main:
         return
     event = session.progress.event
-    told = run.events()
-    if event is not None and (not told or told[-1]["epoch"] < event["epoch"]):
+    events = run.events()
+    if event is not None and (not events or events[-1]["epoch"] < event["epoch"]):
         run.append_event(event)
 
 
@@ -158,30 +158,30 @@ def _run_stage(
     session.beat(now=True, stage=plan.name, epochs=_planned(session))
     freeze(session.model, last_blocks=plan.last_blocks)
     optimiser = make_optimiser(session.model, plan.rates)
-    learner = Learner(session.model, optimiser, session.average, session.compute.scaler)
+    state = TrainState(session.model, optimiser, session.average, session.compute.scaler)
     if session.restore_due:
-        _restore(session, learner)
-    if _goes_on(session, plan):
+        _restore(session, state)
+    if _continues(session, plan):
         # Nothing between here and the first step may draw random numbers from torch.
-        epoch = EpochWork(session, plan, learner, _lessons(session, plan), _planned(session))
-        while _goes_on(session, plan):
-            yield epoch.run(trackers)
+        runner = StageRunner(session, plan, state, _step_source(session, plan), _planned(session))
+        while _continues(session, plan):
+            yield runner.run_epoch(trackers)
     progress.next_stage(index + 1)
 
 
-def _restore(session: Session, learner: Learner) -> None:
+def _restore(session: Session, state: TrainState) -> None:
     processes = session.processes
-    before = load_state(session.run.last, learner, processes)
+    before = load_state(session.run.last, state, processes)
     session.restore_due = False
     if before != processes.count:
         session.log(
-            f"{before} processes saved this run, {processes.count} go on with it: photos and order "
-            "stay the same, dropout and sums do not, so the end differs a little from that of an "
-            "undisturbed run"
+            f"{before} processes saved this run, {processes.count} continue it: photos and order "
+            "stay the same, dropout and rounding do not, so the result differs a little from that "
+            "of an uninterrupted run"
         )
 
 
-def _goes_on(session: Session, plan: StagePlan) -> bool:
+def _continues(session: Session, plan: StagePlan) -> bool:
     progress, patience = session.progress, session.config.patience
     return progress.epoch < plan.epochs and not 0 < patience <= progress.waited
 
@@ -190,13 +190,13 @@ def _planned(session: Session) -> int:
     return sum(plan.epochs for plan in plan_stages(session.config))
 
 
-def _lessons(session: Session, plan: StagePlan) -> Lessons:
+def _step_source(session: Session, plan: StagePlan) -> StepSource:
     data, config, model = session.data, session.config, session.model
     if plan.rates.backbone is not None:
-        return PhotoLessons(data, model.input_size, config, session.processes)
+        return PhotoSteps(data, model.input_size, config, session.processes)
     session.log(f"computing features of {config.stage1.views} views of the training photos")
     views = cache_views(model, session.compute, data, config, session.watch)
-    return CachedLessons(views, config, session.processes)
+    return CachedSteps(views, config, session.processes)
 
 
 def _finish(session: Session) -> None:
@@ -205,7 +205,7 @@ def _finish(session: Session) -> None:
     if card is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items())
         session.log(f"best checkpoint: {figures}")
-    # The others leave when everything is written: a failure until then is known to all.
+    # The others wait until everything is written, so that a failure until then reaches them.
     session.processes.exchange()
 
 
@@ -214,7 +214,7 @@ class StepLosses(nn.Module):
 
     DDP averages gradients over the processes. Each process's losses are therefore weighted by its
     photos times the number of processes over the step's photos, and those of positions likewise by
-    the photos that teach one: the average is the gradient of the mean over the whole step, however
+    the photos that have one: the average is the gradient of the mean over the whole step, however
     unequal the parts are.
     """
 
@@ -223,34 +223,34 @@ class StepLosses(nn.Module):
         super().__init__()
         self.model = session.model
         self._compute, self._data, self._config = session.compute, session.data, session.config
-        self._taught = np.asarray(np.isfinite(session.data.target).all(axis=1))
+        self._has_position = np.asarray(np.isfinite(session.data.target).all(axis=1))
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, inputs: StepInput) -> Tensor:
         """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
         data, config, device = self._data, self._config, self._compute.device
-        targets = data.targets(lesson.batch.rows, lesson.batch.heading_deg).to(device)
-        region, heading = known_metadata(targets, lesson.draws, config.p_known)
-        features = lesson_features(lesson, self.model, self._compute)
+        targets = data.targets(inputs.batch.rows, inputs.batch.heading_deg).to(device)
+        region, heading = known_metadata(targets, inputs.draws, config.p_known)
+        features = step_features(inputs, self.model, self._compute)
         outputs = self.model.heads(features, region, heading)
         return multi_task_loss(
-            outputs, targets, config.loss, self.model.place_head, self._share(lesson)
+            outputs, targets, config.loss, self.model.place_head, self._share(inputs)
         ).stacked()
 
-    def _share(self, lesson: Lesson) -> Share:
-        own, step = lesson.batch.rows, lesson.step_rows
+    def _share(self, inputs: StepInput) -> Share:
+        own_rows, step_rows = inputs.batch.rows, inputs.step_rows
         count = self._compute.processes.count
-        taught = float(self._taught[own].sum()) / max(1.0, float(self._taught[step].sum()))
-        return Share(count * len(own) / len(step), count * taught)
+        own, step = self._has_position[own_rows].sum(), self._has_position[step_rows].sum()
+        return Share(count * len(own_rows) / len(step_rows), count * float(own) / max(1.0, step))
 
 
-class EpochWork:
-    """Runs the epochs of one stage, one after the other, from wherever the progress is."""
+class StageRunner:
+    """Run the epochs of one stage, starting from the progress that is saved."""
 
     def __init__(
-        self, session: Session, plan: StagePlan, learner: Learner, lessons: Lessons, planned: int
+        self, session: Session, plan: StagePlan, state: TrainState, source: StepSource, planned: int
     ) -> None:
-        """Prepare the epochs of `plan`; `planned` epochs are meant for the whole run."""
-        self.session, self.plan, self.learner, self.lessons = session, plan, learner, lessons
+        """Prepare the epochs of `plan`; the whole run has `planned` epochs."""
+        self.session, self.plan, self.state, self.source = session, plan, state, source
         self.planned = planned
         photos = len(session.data.rows["train"])
         self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
@@ -258,15 +258,15 @@ class EpochWork:
         self._losses = session.processes.parallel(StepLosses(session))
         self._started = 0.0
 
-    def run(self, trackers: list[Tracker]) -> EpochReport:
-        """Run the epoch at work to its end: learn, validate, save, tell."""
+    def run_epoch(self, trackers: list[Tracker]) -> EpochReport:
+        """Run the current epoch to its end: train, validate, save, report."""
         session = self.session
         self._started = time.monotonic() - session.progress.seconds
-        lr = self._learn_all()
-        learnt_s = time.monotonic() - self._started
+        lr = self._train_steps()
+        training_s = time.monotonic() - self._started
         frozen = self._frozen_features
         features = self._features() if frozen is None else frozen
-        report = self._judge(features, lr, learnt_s)
+        report = self._validated(features, lr, training_s)
         self._save(report)
         if session.processes.is_main:
             session.run.append_event(report.to_json())
@@ -275,24 +275,24 @@ class EpochWork:
         session.log(_line(report))
         return report
 
-    def _learn_all(self) -> float:
+    def _train_steps(self) -> float:
         session, progress = self.session, self.session.progress
-        lr = set_rates(self.learner.optimiser, self._factor())
+        lr = set_rates(self.state.optimiser, self._factor())
         train_mode(session.model)
-        with closing(self.lessons.of_epoch(progress.all_epochs, progress.step)) as lessons:
-            for lesson in lessons:
+        with closing(self.source.of_epoch(progress.all_epochs, progress.step)) as steps:
+            for inputs in steps:
                 self._stop_if_asked()
-                lr = set_rates(self.learner.optimiser, self._factor())
-                self._count(self._learn(lesson), len(lesson.step_rows))
+                lr = set_rates(self.state.optimiser, self._factor())
+                self._count(self._train_step(inputs), len(inputs.step_rows))
         return lr
 
-    def _learn(self, lesson: Lesson) -> list[float]:
-        """Learn from one step; return the losses of the whole step."""
-        session, optimiser = self.session, self.learner.optimiser
+    def _train_step(self, inputs: StepInput) -> list[float]:
+        """Update the weights once; return the losses of the whole step `(5,)`."""
+        session, optimiser = self.session, self.state.optimiser
         scaler, clip_norm = session.compute.scaler, session.config.clip_norm
         optimiser.zero_grad(set_to_none=True)
         with peers_alive():
-            losses = self._losses(lesson)
+            losses = self._losses(inputs)
             scaler.scale(losses[0]).backward()
         values = session.processes.mean(losses.detach().tolist())
         self._check_finite(values[0])
@@ -322,7 +322,7 @@ class EpochWork:
         return factor * progress.plateau_factor
 
     def _count(self, values: list[float], photos: int) -> None:
-        """Add a step to the progress and tell whoever watches."""
+        """Add a step to the progress, update the status and call `on_step`."""
         session, progress = self.session, self.session.progress
         epoch = progress.all_epochs + 1
         progress.sums = [a + photos * b for a, b in zip(progress.sums, values, strict=True)]
@@ -340,7 +340,7 @@ class EpochWork:
         session = self.session
         if session.stop_wanted():
             session.progress.seconds = time.monotonic() - self._started
-            session.save_last(self.learner)
+            session.save_last(self.state)
             progress = session.progress
             raise session.interruption.error(
                 f"in epoch {progress.all_epochs + 1} after step {progress.step} of {self.steps}"
@@ -349,10 +349,10 @@ class EpochWork:
     def _features(self) -> NDArray[np.float32]:
         session = self.session
         # BatchNorm's statistics differ between processes on a CPU.
-        session.processes.broadcast(session.judged.buffers())
-        # A request to stop waits until the epoch is validated and saved.
+        session.processes.broadcast(session.eval_model.buffers())
+        # A stop request waits until the epoch is validated and saved.
         return plain_features(
-            session.judged,
+            session.eval_model,
             session.compute,
             session.data,
             session.data.rows["val"],
@@ -360,18 +360,20 @@ class EpochWork:
             lambda done, total: session.beat(),
         )
 
-    def _judge(self, features: NDArray[np.float32], lr: float, learnt_s: float) -> EpochReport:
-        """The main process's report, for all: whatever is decided by it is decided alike."""
+    def _validated(
+        self, features: NDArray[np.float32], lr: float, training_s: float
+    ) -> EpochReport:
+        """Return the main process's report on all processes, so that all decide alike."""
         session = self.session
-        told = None
+        report = None
         if session.processes.is_main:
             validation = validate(
-                session.judged, session.compute, session.data, features, session.config.loss
+                session.eval_model, session.compute, session.data, features, session.config.loss
             )
-            told = self._report(validation, lr, learnt_s).to_json()
-        return EpochReport.from_json(session.processes.from_main(told))
+            report = self._report(validation, lr, training_s).to_json()
+        return EpochReport.from_json(session.processes.from_main(report))
 
-    def _report(self, validation: Validation, lr: float, learnt_s: float) -> EpochReport:
+    def _report(self, validation: Validation, lr: float, training_s: float) -> EpochReport:
         progress, config = self.session.progress, self.session.config
         return EpochReport(
             stage=self.plan.name,
@@ -383,7 +385,7 @@ class EpochWork:
             validation=validation,
             best=improves(validation, config.monitor, progress.best),
             seconds=time.monotonic() - self._started,
-            photos_per_s=progress.photos / learnt_s,
+            photos_per_s=progress.photos / training_s,
         )
 
     def _save(self, report: EpochReport) -> None:
@@ -396,7 +398,7 @@ class EpochWork:
             progress.best = float(getattr(report.validation, session.config.monitor))
             session.save_best(report)
         progress.end_epoch(report.to_json())
-        session.save_last(self.learner)
+        session.save_last(self.state)
 
 
 def _line(report: EpochReport) -> str:
@@ -419,7 +421,7 @@ def validate(
     """Validate the heads on features `(n, width)` of the validation part.
 
     `score` is the mean of three figures that are 0 for a perfect answer and about 1 for an ignorant
-    one: the median position error over the campus's usual distance from its middle, MAAE over the
+    one: the median position error over the campus's typical radius, MAAE over the
     90 degrees of a random heading, and the share of wrong regions.
     """
     rows = data.rows["val"]

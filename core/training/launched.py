@@ -1,4 +1,4 @@
-"""Which process of several this is, as torchrun and accelerate say in the environment; no torch."""
+"""Which process of several this is, by the environment of torchrun or accelerate; no torch."""
 
 import os
 
@@ -7,29 +7,29 @@ from core.project import RAY_WORKERS
 
 
 class PeerFailed(RunError):  # noqa: N818 - the failure is another process's
-    """Another process of this run failed, so this one cannot go on."""
+    """Another process of this run failed, so this one cannot continue."""
 
 
 def launched_rank() -> int:
-    """The number of this process among all of its run; 0 where it is the only one."""
+    """Return the number of this process in its run; 0 if it is the only one."""
     return int(os.environ.get("RANK", "0"))
 
 
 def launched_local_rank() -> int:
-    """The number of this process among those of its run on this machine."""
+    """Return the number of this process among those of its run on this machine."""
     return int(os.environ.get("LOCAL_RANK", launched_rank()))
 
 
 def launched_count() -> int:
-    """How many processes were started for this run."""
+    """Return how many processes were started for this run."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def tells(error: Exception) -> bool:
-    """Whether this process is the one to tell its user of an error, so that it is told once.
+def reports_error(error: Exception) -> bool:
+    """Return whether this process prints an error, so that it is printed once.
 
-    The main process tells what any of them suffered. The first process on another machine tells its
-    own mistakes too, as a path that is missing there alone.
+    The main process prints the errors of all. The first process on another machine prints its own
+    too, such as a path that is missing on that machine only.
     """
     if launched_rank() == 0:
         return True
@@ -37,7 +37,7 @@ def tells(error: Exception) -> bool:
 
 
 def train_command(arguments: str) -> str:
-    """The command that starts `train` as this process was started.
+    """Return the command that starts `train` with as many processes as this run has.
 
     The lone `--` keeps torchrun from taking `--run` for an abbreviation of its own options.
     """

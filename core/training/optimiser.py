@@ -31,7 +31,7 @@ class Rates:
 
 
 def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
-    """Let the last blocks of the backbone learn: None all of them, 0 none; the heads always do.
+    """Train the last blocks of the backbone: None all of them, 0 none; heads are always trained.
 
     Raises:
         ConfigError: The backbone has fewer blocks.
@@ -54,7 +54,7 @@ def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
 
 
 def train_mode(model: BearingsModel) -> None:
-    """Put what learns into training mode and what is frozen into evaluation mode.
+    """Put trained modules into training mode and frozen ones into evaluation mode.
 
     A frozen block in training mode would still move its BatchNorm statistics and drop paths.
     """
@@ -68,7 +68,7 @@ def train_mode(model: BearingsModel) -> None:
 
 
 def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
-    """AdamW over everything that learns; each group keeps its highest rate as `peak`."""
+    """Return AdamW over all trained parameters; each group stores its peak rate as `peak`."""
     groups: list[dict[str, Any]] = []
     for part, peak in (("heads", rates.heads), ("backbone", rates.backbone)):
         if peak is None:
@@ -82,7 +82,7 @@ def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
 
 
 def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
-    """Set every group to its highest rate times `factor`; returns the heads' rate."""
+    """Set every group to its peak rate times `factor`; return the heads' rate."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * factor
     return float(optimiser.param_groups[0]["lr"])
@@ -102,17 +102,19 @@ def _parameters(model: BearingsModel, part: str) -> Iterator[tuple[nn.Parameter,
 def _block_of_parameter(backbone: nn.Module) -> dict[str, int]:
     matcher = getattr(backbone, "group_matcher", None)
     if matcher is None:
-        raise ConfigError("timm does not say what the blocks of this backbone are: unfreeze all")
+        raise ConfigError(
+            "timm does not list the blocks of this backbone: leave out --stage2.unfreeze"
+        )
     blocks: dict[str, int] = group_parameters(backbone, matcher(coarse=False), reverse=True)
     # Numbers may skip; only their order counts.
-    order = {number: place for place, number in enumerate(sorted(set(blocks.values())))}
+    order = {number: index for index, number in enumerate(sorted(set(blocks.values())))}
     return {name: order[number] for name, number in blocks.items()}
 
 
 def rate_factor(config: ScheduleConfig, step: int, steps: int, steps_per_epoch: int) -> float:
-    """What the highest learning rate is multiplied with at `step` of `steps` of a stage.
+    """Return the factor of the peak learning rate at `step` of `steps` of a stage.
 
-    Plateau's own shrinking comes on top. One-cycle follows Smith & Topin 2018 in the learning rate
+    Plateau's reduction comes on top. One-cycle follows Smith & Topin 2018 in the learning rate
     (cosine rise from 1/25 over 30 % of the steps, cosine fall to 0); AdamW's betas stay.
     """
     if config.kind == "one_cycle":
@@ -160,9 +162,9 @@ class WeightAverage:
     def update(self, model: BearingsModel, step: int) -> None:
         """Move the average towards the model after step `step` (from 0)."""
         weight = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
-        own, new = self.model.state_dict(), model.state_dict()
-        for name, value in own.items():
+        average, current = self.model.state_dict(), model.state_dict()
+        for name, value in average.items():
             if value.is_floating_point():
-                value.lerp_(new[name], weight)
+                value.lerp_(current[name], weight)
             else:
-                value.copy_(new[name])
+                value.copy_(current[name])

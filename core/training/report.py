@@ -20,7 +20,7 @@ class TaskLosses:
 
 @dataclass(frozen=True)
 class Validation:
-    """How the network answers the validation part, without refinement and given no truth.
+    """Figures of the raw predictions for the validation part, without known metadata.
 
     Attributes:
         loss: The multi-task loss.
@@ -49,11 +49,11 @@ class EpochReport:
         epochs: How many epochs were planned for both stages.
         step: Steps since the beginning of the run.
         lr: Learning rate of the heads at the epoch's end.
-        train: Mean losses of the training photos as they were learnt.
+        train: Mean losses over the epoch's training steps.
         validation: Figures of the validation part after the epoch.
         best: Whether this epoch is the best so far.
         seconds: Duration of the epoch, validation included.
-        photos_per_s: Training photos learnt a second.
+        photos_per_s: Training photos per second.
     """
 
     stage: StageName

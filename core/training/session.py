@@ -27,32 +27,32 @@ from core.training.report import EpochReport, StepReport
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.stages import Watch
-from core.training.state import Learner, Progress, random_state, save_state
+from core.training.state import Progress, TrainState, random_state, save_state
 from core.training.status import HEARTBEAT_S, RunStatus, own_status
 
 OnStep = Callable[[StepReport], None]
 # Keeps this stream of random numbers apart from those of `data` and `stages`.
 _DROPOUT = 5
-# A region that no training photo near an anchor has is unlikely there, not impossible.
+# Smoothing: a region that no training photo near an anchor has is unlikely, not impossible.
 _UNSEEN = 0.01
 
 
 @dataclass
 class Session:
-    """All parts of a run at work.
+    """All parts of a run that is being trained.
 
     Attributes:
         run: The folder that everything is written to.
         config: Every option.
-        interruption: Who asked to stop, if anyone.
+        interruption: Notices stop requests.
         on_step: Called after every step.
-        compute: Device and precision.
+        compute: Device, precision and processes.
         data: Photos, targets and parts.
-        model: The network that learns.
-        average: The running average of its weights, where one is kept.
-        progress: Where the run is.
-        restore_due: Whether the saved state of a resumed run has yet to be put in.
-        status: What `status.json` says.
+        model: The network that is trained.
+        average: The moving average of its weights, or None.
+        progress: Epochs and steps that are done.
+        restore_due: Whether the saved state of a resumed run is still to be loaded.
+        status: Content of `status.json`.
     """
 
     run: RunFolder
@@ -68,8 +68,8 @@ class Session:
     status: RunStatus = field(default_factory=own_status)
 
     @property
-    def judged(self) -> BearingsModel:
-        """The network that is validated and saved: the average where there is one."""
+    def eval_model(self) -> BearingsModel:
+        """The network that is validated and saved: the moving average, if there is one."""
         return self.model if self.average is None else self.average.model
 
     @property
@@ -78,25 +78,25 @@ class Session:
         return self.compute.processes
 
     def log(self, text: str) -> None:
-        """Write a line into the run's log, once."""
+        """Write a line into the run's log, on the main process only."""
         if self.processes.is_main:
             self.run.log(text)
 
     def stop_wanted(self) -> bool:
-        """Whether any process was asked to stop; all of them call this at the same step."""
+        """Return whether any process has a stop request; all of them call this at the same step."""
         self.interruption.wanted()
         reasons = self.processes.exchange(self.interruption.reason)
         self.interruption.reason = next((reason for reason in reasons if reason), None)
         return self.interruption.reason is not None
 
     def watch(self, done: int, total: int) -> None:
-        """Keep the heartbeat during work between steps, and notice requests to stop."""
+        """Keep the heartbeat during work between steps, and raise on a stop request."""
         self.beat(step=done, steps=total)
         if self.stop_wanted():
             raise self.interruption.error(f"during {self.status.stage}")
 
     def beat(self, *, now: bool = False, **changes: object) -> None:
-        """Update the status, and its file where the last heartbeat is old or `now` is set."""
+        """Update the status, and write its file if the last heartbeat is old or `now` is set."""
         clock = time.time()
         due = now or clock - self.status.heartbeat >= HEARTBEAT_S
         heartbeat = {"heartbeat": clock} if due else {}
@@ -105,7 +105,7 @@ class Session:
             self.run.write_status(self.status)
 
     def save_best(self, report: EpochReport) -> None:
-        """Save the judged network as the best checkpoint."""
+        """Save the evaluated network as the best checkpoint."""
         if not self.processes.is_main:
             return
         figures = {f"val_{name}": value for name, value in vars(report.validation).items()}
@@ -114,17 +114,17 @@ class Session:
         # The gallery of an earlier best epoch would not belong to these weights.
         for stale in ("gallery.json", "gallery.safetensors"):
             (self.run.best / stale).unlink(missing_ok=True)
-        state = self.judged.state_dict()
+        state = self.eval_model.state_dict()
         save_checkpoint(self.run.best, state, card, dtype=self.config.checkpoint_dtype)
 
-    def save_last(self, learner: Learner) -> None:
-        """Save what a resume needs, and the judged network as the last checkpoint."""
+    def save_last(self, state: TrainState) -> None:
+        """Save what a resume needs, and the evaluated network as the last checkpoint."""
         random = random_state(self.processes)
         if not self.processes.is_main:
             return
         card = make_card(self.config, self.data, self.model)
-        save_checkpoint(self.run.last, self.judged.state_dict(), card)
-        save_state(self.run.last, learner, self.progress, random)
+        save_checkpoint(self.run.last, self.eval_model.state_dict(), card)
+        save_state(self.run.last, state, self.progress, random)
 
 
 def open_session(
@@ -142,12 +142,12 @@ def open_session(
     watch = watch_preparation(run, interruption, processes)
     data, model = processes.in_turn(lambda: _prepare(run, config, watch))
     _check_same_data(run, data, processes)
-    model = compute.place(model)
+    model = compute.to_device(model)
     check_refinement(config, data)
     if processes.is_main:
-        _write_beginning(run, config, compute, data, saved)
+        _write_start(run, config, compute, data, saved)
     progress = saved or Progress()
-    _take_part(run, config, compute, data, model, progress)
+    _join_processes(run, config, compute, data, model, progress)
     average = WeightAverage(model, config.ema_decay) if config.ema_decay else None
     return Session(
         run=run,
@@ -167,10 +167,10 @@ def _prepare(
     run: RunFolder, config: TrainConfig, watch: Watch
 ) -> tuple[TrainingData, BearingsModel]:
     torch.manual_seed(config.seed)
-    begun = _begun_split(run)
-    data = read_training_data(config, preprocess_of(config.model).input_size, watch, begun)
+    stored = _stored_split(run)
+    data = read_training_data(config, preprocess_of(config.model).input_size, watch, stored)
     model = build_model(config.model, data.dataset.regions)
-    put_anchors(model, data, config)
+    set_anchors(model, data, config)
     return data, model
 
 
@@ -191,7 +191,7 @@ def _check_same_data(run: RunFolder, data: TrainingData, processes: Processes) -
             )
 
 
-def _take_part(
+def _join_processes(
     run: RunFolder,
     config: TrainConfig,
     compute: Compute,
@@ -199,7 +199,7 @@ def _take_part(
     model: BearingsModel,
     progress: Progress,
 ) -> None:
-    """Make the network one of several that learn together: same weights, dropout of its own."""
+    """Give all processes the same weights, and each its own dropout stream."""
     processes, photos = compute.processes, len(data.rows["train"])
     processes.broadcast(model.state_dict().values())
     smallest = photos // steps_per_epoch(photos, config.photos_per_step(photos))
@@ -208,9 +208,9 @@ def _take_part(
             f"a step of {smallest} photos leaves some of {processes.count} processes none: raise "
             "batch_size, lower least_steps or start fewer processes"
         )
-    said = processes.synchronise_batchnorm(model, compute.device)
-    if said is not None and processes.is_main:
-        run.log(said)
+    note = processes.synchronise_batchnorm(model, compute.device)
+    if note is not None and processes.is_main:
+        run.log(note)
     if not processes.is_main:
         stream = [config.seed, _DROPOUT, processes.rank, progress.all_steps]
         torch.manual_seed(int(np.random.default_rng(stream).integers(2**62)))
@@ -250,7 +250,7 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
     )
 
 
-def _begun_split(run: RunFolder) -> Split | None:
+def _stored_split(run: RunFolder) -> Split | None:
     if not (run.path / "split.json").exists():
         return None
     return Split.from_json(run.read_json("split.json"))
@@ -263,19 +263,19 @@ def _tta(config: TrainConfig, data: TrainingData) -> TtaCard | None:
     return TtaCard(**config.tta.model_dump(), hfov_deg=hfov_deg)
 
 
-def _write_beginning(
+def _write_start(
     run: RunFolder,
     config: TrainConfig,
     compute: Compute,
     data: TrainingData,
     saved: Progress | None,
 ) -> None:
-    """Write split and environment of a new run; check that a resumed one still has its split."""
-    begun = _begun_split(run)
-    if begun is not None and begun.hash != data.split.hash:
+    """Write the split and environment of a run; refuse a resumed one whose split changed."""
+    stored = _stored_split(run)
+    if stored is not None and stored.hash != data.split.hash:
         raise SplitError(
-            f"{config.dataset} is no longer the dataset that {run.path} was begun with (split "
-            f"{data.split.hash[:12]} instead of {begun.hash[:12]}): begin a new run"
+            f"{config.dataset} is no longer the dataset that {run.path} was started with (split "
+            f"{data.split.hash[:12]} instead of {stored.hash[:12]}): start a new run"
         )
     run.write_json("split.json", data.split.to_json())
     device = str(compute.device)
@@ -289,27 +289,27 @@ def _write_beginning(
     count = compute.processes.count
     many = f"{count} processes, the main one " if count > 1 else ""
     run.log(f"training {doing} {many}on {device} in {compute.precision}: {config.model.backbone}")
-    for statement in data.statements(config.farthest_spreads):
-        run.log(statement)
+    for note in data.notes(config.farthest_spreads):
+        run.log(note)
     photos = len(data.rows["train"])
     if (step := config.photos_per_step(photos)) < config.batch_size:
         run.log(
-            f"{photos} photos train: steps of {step} in place of {config.batch_size}, so that an "
-            "epoch has more of them (least_steps)"
+            f"{photos} training photos: {step} photos a step instead of {config.batch_size}, so "
+            "that an epoch has more steps (least_steps)"
         )
 
 
-def put_anchors(model: BearingsModel, data: TrainingData, config: TrainConfig) -> None:
-    """Place the anchors, if any, where the training part's believed photos stand."""
+def set_anchors(model: BearingsModel, data: TrainingData, config: TrainConfig) -> None:
+    """Set the place head's anchors, if there is one, to k-means centres of training positions."""
     head = model.place_head
     if head is None:
         return
-    position_m = data.position_m[data.taught_rows("train")]
-    found = find_anchors(position_m, head.shape[0], config.seed)
-    head.put_anchors(data.normaliser.normalise(found), data.normaliser.spread)
+    position_m = data.position_m[data.positioned_rows("train")]
+    anchors_m = find_anchors(position_m, head.shape[0], config.seed)
+    head.set_anchors(data.normaliser.normalise(anchors_m), data.normaliser.spread)
     if model.place_answers is not None:
         shares = region_shares(head, data, config.loss.place_sigma_m)
-        model.place_answers.put_regions(torch.from_numpy(shares.astype(np.float32)))
+        model.place_answers.set_regions(torch.from_numpy(shares.astype(np.float32)))
 
 
 def region_shares(head: PlaceHead, data: TrainingData, sigma_m: float) -> Floats:
@@ -317,7 +317,7 @@ def region_shares(head: PlaceHead, data: TrainingData, sigma_m: float) -> Floats
 
     A photo counts at an anchor by its share of the photo's place target; rows add up to 1.
     """
-    rows = data.taught_rows("train")
+    rows = data.positioned_rows("train")
     at = head.shares(torch.from_numpy(data.target[rows]), sigma_m).double().numpy()
     region = np.eye(len(data.dataset.regions))[data.region[rows]]  # (n, regions)
     counted = at.T @ region + _UNSEEN
@@ -325,13 +325,13 @@ def region_shares(head: PlaceHead, data: TrainingData, sigma_m: float) -> Floats
 
 
 def watch_preparation(run: RunFolder, interruption: Interruption, processes: Processes) -> Watch:
-    """What keeps the heartbeat while photos are decoded, and notices requests to stop there.
+    """Return what keeps the heartbeat while photos are decoded and raises on a stop request.
 
-    Several processes take turns at decoding, so there they go on to the first step, where all of
-    them agree to stop.
+    Several processes decode in turn. They notice a stop request at the first step, where all of
+    them agree on it.
 
     Raises:
-        TrainingInterrupted: The run was asked to stop before this.
+        TrainingInterrupted: There was a stop request before this.
     """
     status = own_status()
 

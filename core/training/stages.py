@@ -48,7 +48,7 @@ class StagePlan:
 
 
 def plan_stages(config: TrainConfig) -> list[StagePlan]:
-    """The stages of a run; one without epochs is left out."""
+    """Return the stages of a run, without those that have no epochs."""
     first, second = config.stage1, config.stage2
     heads = StagePlan(
         "heads", config.stage1_epochs, Rates(first.lr, None, first.weight_decay), last_blocks=0
@@ -63,13 +63,13 @@ def plan_stages(config: TrainConfig) -> list[StagePlan]:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One step's photos, ready for the network.
+class StepInput:
+    """The input of one step.
 
     Attributes:
         batch: This process's photos.
-        features: Their pooled features `(b, width)`, where they were computed before.
-        draws: `(b, 2)` uniform numbers that decide which metadata is known.
+        features: Their pooled features `(b, width)`, if they are cached.
+        draws: `(b, 2)` uniform numbers that decide which metadata is fed as known.
         step_rows: Row numbers of all processes' photos of this step.
     """
 
@@ -79,11 +79,11 @@ class Lesson:
     step_rows: Rows
 
 
-class Lessons(Protocol):
-    """Where a stage's steps come from."""
+class StepSource(Protocol):
+    """Yields the inputs of a stage's steps."""
 
-    def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
-        """The steps of an epoch from `first_step` on."""
+    def of_epoch(self, epoch: int, first_step: int) -> Generator[StepInput]:
+        """Yield the steps of an epoch from `first_step` on."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class FeatureViews:
     Attributes:
         rows: `(n,)` row numbers.
         features: `(v, n, width)` float32.
-        heading_deg: `(v, n)` headings, turned where a view was turned.
+        heading_deg: `(v, n)` headings, turned with the view.
     """
 
     rows: Rows
@@ -101,38 +101,38 @@ class FeatureViews:
     heading_deg: Floats
 
     def view_of(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """Which view of every photo an epoch learns from `(n,)`: drawn anew each epoch."""
+        """Return which view of every photo an epoch uses `(n,)`, drawn anew each epoch."""
         return np.random.default_rng([seed, _VIEW, epoch]).integers(
             len(self.features), size=len(self.rows)
         )
 
 
 @dataclass(frozen=True)
-class CachedLessons:
+class CachedSteps:
     """Steps on cached features of a frozen backbone."""
 
     views: FeatureViews
     config: TrainConfig
     processes: Processes = ALONE
 
-    def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
-        """The steps of an epoch from `first_step` on."""
-        places = np.arange(len(self.views.rows))
+    def of_epoch(self, epoch: int, first_step: int) -> Generator[StepInput]:
+        """Yield the steps of an epoch from `first_step` on."""
+        indices = np.arange(len(self.views.rows))
         view = self.views.view_of(self.config.seed, epoch)
         nothing = np.empty((0, 0, 0, 3), np.uint8)
         order = epoch_order(
-            places, self.config.photos_per_step(len(places)), self.config.seed, epoch
+            indices, self.config.photos_per_step(len(indices)), self.config.seed, epoch
         )
         for step, whole in enumerate(order[first_step:], first_step):
             part = self.processes.share(whole)
             features = torch.from_numpy(self.views.features[view[part], part])
             batch = Batch(self.views.rows[part], nothing, self.views.heading_deg[view[part], part])
             draws = _draws(self.config.seed, epoch, step, len(whole), self.processes)
-            yield Lesson(batch, features, draws, self.views.rows[whole])
+            yield StepInput(batch, features, draws, self.views.rows[whole])
 
 
 @dataclass(frozen=True)
-class PhotoLessons:
+class PhotoSteps:
     """Steps on freshly augmented photos."""
 
     data: TrainingData
@@ -140,8 +140,8 @@ class PhotoLessons:
     config: TrainConfig
     processes: Processes = ALONE
 
-    def of_epoch(self, epoch: int, first_step: int) -> Generator[Lesson]:
-        """The steps of an epoch from `first_step` on."""
+    def of_epoch(self, epoch: int, first_step: int) -> Generator[StepInput]:
+        """Yield the steps of an epoch from `first_step` on."""
         config = self.config
         rows = self.data.rows["train"]
         order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
@@ -158,20 +158,20 @@ class PhotoLessons:
         )
         for step, batch in enumerate(ahead(batches, config.workers), first_step):
             draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
-            yield Lesson(batch, None, draws, order[step])
+            yield StepInput(batch, None, draws, order[step])
 
 
-def lesson_features(lesson: Lesson, model: BearingsModel, compute: Compute) -> Tensor:
-    """Pooled features `(b, width)`: the cached ones, or a pass through the backbone."""
-    if lesson.features is None:
-        return compute.features(model, lesson.batch.photos)
-    return lesson.features.to(compute.device)
+def step_features(inputs: StepInput, model: BearingsModel, compute: Compute) -> Tensor:
+    """Return pooled features `(b, width)`: the cached ones, or those of the backbone."""
+    if inputs.features is None:
+        return compute.features(model, inputs.batch.photos)
+    return inputs.features.to(compute.device)
 
 
 def _draws(
     seed: int, epoch: int, step: int, photos: int, processes: Processes
 ) -> NDArray[np.float32]:
-    """This process's share `(b, 2)` of a step's draws, which do not depend on the processes."""
+    """Return this process's part `(b, 2)` of a step's draws, which are the same for any count."""
     rng = np.random.default_rng([seed, _KNOWN, epoch, step])
     return processes.share(rng.random((photos, 2), np.float32))
 
@@ -179,10 +179,9 @@ def _draws(
 def known_metadata(
     targets: Targets, draws: NDArray[np.float32], p_known: float
 ) -> tuple[Tensor, Tensor]:
-    """Choose for each photo what it may know: regions `(n,)` or -1, headings `(n, 2)` or NaN.
+    """Return the metadata fed as known: regions `(n,)` or -1, headings `(n, 2)` or NaN.
 
-    Region and heading have draws `(n, 2)` of their own, so that the heads meet all four
-    combinations.
+    Region and heading are drawn independently, so that the heads see all four combinations.
     """
     draw = torch.from_numpy(np.ascontiguousarray(draws)).to(targets.region.device)
     region = torch.where(draw[:, 0] < p_known, targets.region, UNKNOWN_REGION)
@@ -200,8 +199,8 @@ def compute_features(
 ) -> tuple[NDArray[np.float32], Floats]:
     """Run the backbone in evaluation mode; return features `(n, width)` and headings `(n,)`.
 
-    Several processes share the rows, and each of them gets the features of all photos. All of them
-    call `watch` equally often.
+    Several processes share the rows, and each of them returns the features of all photos. All of
+    them call `watch` equally often.
     """
     model.eval()
     processes = compute.processes
@@ -256,7 +255,7 @@ def plain_features(
     watch: Watch | None = None,
     crop: View = WHOLE,
 ) -> NDArray[np.float32]:
-    """Features `(n, width)` of photos, or of a crop of each, as evaluation sees them."""
+    """Return features `(n, width)` of photos, or of a crop of each, without augmentation."""
     features, _ = compute_features(
         model,
         compute,

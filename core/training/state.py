@@ -27,22 +27,22 @@ _FILE = "state.json"
 
 @dataclass
 class Progress:
-    """Where a run is; changes with every step.
+    """Epochs and steps that are done; changes with every step.
 
     Attributes:
         stage: Index of the stage at work.
         epoch: Epochs of this stage that are done.
-        step: Steps of the epoch at work that are done.
+        step: Steps of the current epoch that are done.
         all_epochs: Epochs of all stages that are done.
         all_steps: Steps of all stages that are done.
         best: Best monitored value so far, or None.
         waited: Epochs of this stage since its last best one.
-        plateau_factor: What reduce-on-plateau has come down to.
+        plateau_factor: Current factor of reduce-on-plateau.
         plateau_waited: Epochs since its last improvement.
-        sums: Losses of the epoch at work, summed over photos: total, region, position, heading,
+        sums: Losses of the current epoch, summed over photos: total, region, position, heading,
             place.
-        photos: Photos of the epoch at work that were learnt.
-        seconds: Time spent on the epoch at work.
+        photos: Photos of the current epoch that are done.
+        seconds: Time spent on the current epoch.
         event: The last epoch's report as in `events.jsonl`.
     """
 
@@ -61,14 +61,14 @@ class Progress:
     event: dict[str, Any] | None = None
 
     def end_epoch(self, event: dict[str, Any]) -> None:
-        """Count the epoch at work as done."""
+        """Count the current epoch as done."""
         self.epoch += 1
         self.all_epochs += 1
         self.event = event
         self._begin_epoch()
 
     def next_stage(self, stage: int) -> None:
-        """Begin another stage; the best value stays, what was waited for is forgotten."""
+        """Start another stage; the best value stays, patience starts again."""
         self.stage, self.epoch = stage, 0
         self.waited, self.plateau_factor, self.plateau_waited = 0, 1.0, 0
         self._begin_epoch()
@@ -79,8 +79,8 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Learner:
-    """Everything that learning changes."""
+class TrainState:
+    """Everything that a training step changes."""
 
     model: BearingsModel
     optimiser: torch.optim.Optimizer
@@ -89,28 +89,28 @@ class Learner:
 
 
 def random_state(processes: Processes) -> dict[str, Tensor]:
-    """Torch's random state of every process, by a name that tells whose it is."""
-    own = {"cpu": torch.get_rng_state()}
+    """Return torch's random state of every process, by device and rank."""
+    states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        own["cuda"] = torch.cuda.get_rng_state()
+        states["cuda"] = torch.cuda.get_rng_state()
     return {
         _random_name(kind, rank): torch.from_numpy(state.copy())
-        for kind, tensor in own.items()
+        for kind, tensor in states.items()
         for rank, state in enumerate(processes.exchange(tensor.numpy()))
     }
 
 
 def save_state(
-    folder: Path, learner: Learner, progress: Progress, random: dict[str, Tensor]
+    folder: Path, state: TrainState, progress: Progress, random: dict[str, Tensor]
 ) -> None:
     """Write the state of a run between two steps, with the random state of all its processes."""
-    named = [*_tensors(learner), *random.items()]
+    named = [*_tensors(state), *random.items()]
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in named})
     tensors = f"state-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
     write_bytes(folder / tensors, content)
     about: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "tensors": tensors}
     about["progress"] = asdict(progress)
-    about["scaler"] = learner.scaler.state_dict() or None
+    about["scaler"] = state.scaler.state_dict() or None
     write_json(folder / _FILE, about)
     for stale in folder.glob("state-*.safetensors"):
         if stale.name != tensors:
@@ -118,21 +118,21 @@ def save_state(
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """Where the saved run is, or None when it saved nothing yet."""
+    """Return the saved progress, or None if nothing is saved."""
     about = _read(folder)
     return None if about is None else Progress(**about["progress"])
 
 
-def load_state(folder: Path, learner: Learner, processes: Processes) -> int:
-    """Put the saved state into a learner made as the saved one was; also torch's random state.
+def load_state(folder: Path, state: TrainState, processes: Processes) -> int:
+    """Load the saved state, also torch's random state.
 
-    A process that had no forerunner keeps the random state that it has.
+    A process without a saved random state keeps its own.
 
     Returns:
-        How many processes the state is of; 0 where nothing was saved.
+        How many processes saved the state; 0 if nothing is saved.
 
     Raises:
-        RunError: The state is damaged or of another run.
+        RunError: The state is damaged or belongs to another run.
     """
     about = _read(folder)
     if about is None:
@@ -140,20 +140,20 @@ def load_state(folder: Path, learner: Learner, processes: Processes) -> int:
     path = folder / about["tensors"]
     try:
         saved = load_file(path)
-        _restore(learner, saved, processes.rank)
+        _restore(state, saved, processes.rank)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise RunError(f"state {path} does not fit this run ({error}): begin a new run") from error
-    if learner.scaler.is_enabled() and about["scaler"]:
-        learner.scaler.load_state_dict(about["scaler"])
+        raise RunError(f"state {path} does not fit this run ({error}): start a new run") from error
+    if state.scaler.is_enabled() and about["scaler"]:
+        state.scaler.load_state_dict(about["scaler"])
     return sum(name.startswith(_random_name("cpu", 0)) for name in saved)
 
 
-def _tensors(learner: Learner) -> list[tuple[str, Tensor]]:
-    named = [(f"model/{name}", value) for name, value in learner.model.state_dict().items()]
-    if learner.average is not None:
-        average = learner.average.model.state_dict()
+def _tensors(state: TrainState) -> list[tuple[str, Tensor]]:
+    named = [(f"model/{name}", value) for name, value in state.model.state_dict().items()]
+    if state.average is not None:
+        average = state.average.model.state_dict()
         named += [(f"average/{name}", value) for name, value in average.items()]
-    for index, slots in learner.optimiser.state_dict()["state"].items():
+    for index, slots in state.optimiser.state_dict()["state"].items():
         named += [(f"optimiser/{index}/{slot}", value) for slot, value in slots.items()]
     return named
 
@@ -162,11 +162,11 @@ def _random_name(kind: str, rank: int) -> str:
     return f"random/{kind}" if rank == 0 else f"random/{kind}/{rank}"
 
 
-def _restore(learner: Learner, saved: dict[str, Tensor], rank: int) -> None:
-    learner.model.load_state_dict(_under("model/", saved))
-    if learner.average is not None:
-        learner.average.model.load_state_dict(_under("average/", saved))
-    _restore_optimiser(learner.optimiser, _under("optimiser/", saved))
+def _restore(state: TrainState, saved: dict[str, Tensor], rank: int) -> None:
+    state.model.load_state_dict(_under("model/", saved))
+    if state.average is not None:
+        state.average.model.load_state_dict(_under("average/", saved))
+    _restore_optimiser(state.optimiser, _under("optimiser/", saved))
     cpu, cuda = _random_name("cpu", rank), _random_name("cuda", rank)
     if cpu in saved:
         torch.set_rng_state(saved[cpu])
@@ -199,7 +199,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): begin a new run") from error
+        raise RunError(f"{path} is damaged ({error}): start a new run") from error
     if not isinstance(about, dict) or about.get("schema_version") != SCHEMA_VERSION:
-        raise RunError(f"{path} was written by another version of Bearings: begin a new run")
+        raise RunError(f"{path} was written by another version of Bearings: start a new run")
     return about

@@ -1,4 +1,4 @@
-"""What a run says about itself while it runs, and whether its process still lives."""
+"""The status that a run writes, and whether its process is still alive."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-# How often a job that lives says so.
+# Interval of heartbeats in seconds.
 HEARTBEAT_S = 2.0
 State = Literal["running", "finished", "cancelled", "failed"]
 

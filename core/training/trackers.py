@@ -1,4 +1,4 @@
-"""Curves for others: TensorBoard always, Weights & Biases when asked."""
+"""Experiment trackers: TensorBoard always, Weights & Biases with `wandb`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -43,7 +43,7 @@ def places_network(vit: Checkpoint) -> Checkpoint:
     model = build_model(config, vit.card.regions).eval()
     assert model.place_head is not None
     corners = np.array([[0, 0], [1, 0], [0, 1], [-1, -1], [1, 1]], np.float32)
-    model.place_head.put_anchors(corners, vit.card.normaliser.spread)
+    model.place_head.set_anchors(corners, vit.card.normaliser.spread)
     with torch.no_grad():
         model.place_head.classify.weight.mul_(20.0)
     return Checkpoint(vit.card.model_copy(update={"model": config}), model)

@@ -36,14 +36,14 @@ CONFIG = ModelConfig(
 
 def _head() -> PlaceHead:
     head = PlaceHead(width=8, anchors=4, bearings=BEARINGS)
-    head.put_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
+    head.set_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
     return head
 
 
 def _answers() -> PlaceAnswers:
     """Answers without offsets; the last anchor lies in the second region, the others not."""
     answers = PlaceAnswers(8, 4, 2, None, 0.0)
-    answers.put_regions(torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]]))
+    answers.set_regions(torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0]]))
     return answers
 
 
@@ -67,7 +67,7 @@ def _model() -> BearingsModel:
     torch.manual_seed(0)
     model = BearingsModel(CONFIG, region_count=2)
     assert model.place_head is not None
-    model.place_head.put_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
+    model.place_head.set_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
     return model
 
 
@@ -223,8 +223,8 @@ def test_a_region_from_places_is_a_mixture_of_shares() -> None:
     model = BearingsModel(ModelConfig(**options), region_count=2).eval()
     assert model.place_head is not None
     assert model.place_answers is not None
-    model.place_head.put_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
-    model.place_answers.put_regions(torch.tensor([[0.9, 0.1]] * 3 + [[0.2, 0.8]]))
+    model.place_head.set_anchors((ANCHORS_M / SPREAD_M).astype(np.float32), SPREAD_M)
+    model.place_answers.set_regions(torch.tensor([[0.9, 0.1]] * 3 + [[0.2, 0.8]]))
     features = torch.randn(6, model.width)
     mixed = model.heads(features)
     own = model.region_head(features).softmax(1)

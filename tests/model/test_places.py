@@ -13,7 +13,7 @@ EAST = torch.tensor([[0.0, 1.0]])
 def _head() -> PlaceHead:
     head = PlaceHead(width=3, anchors=2, bearings=4)
     # 10 m and 20 m to a unit north and east: the second anchor lies 30 m north, 40 m east.
-    head.put_anchors(np.array([[0.0, 0.0], [3.0, 2.0]], np.float32), (10.0, 20.0))
+    head.set_anchors(np.array([[0.0, 0.0], [3.0, 2.0]], np.float32), (10.0, 20.0))
     return head
 
 
@@ -38,7 +38,7 @@ def test_the_place_loss_adds_to_the_total_and_skips_positions_that_are_not_belie
     )
     model = BearingsModel(config, region_count=2).eval()
     assert model.place_head is not None
-    model.place_head.put_anchors(np.eye(2, dtype=np.float32), (10.0, 10.0))
+    model.place_head.set_anchors(np.eye(2, dtype=np.float32), (10.0, 10.0))
     outputs = model(torch.rand(2, 3, 64, 64))
     position = torch.tensor([[1.0, 0.0], [torch.nan, torch.nan]])
     targets = Targets(torch.tensor([0, 1]), position, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
@@ -62,7 +62,7 @@ def test_more_anchors_than_places_leave_some_without_a_place() -> None:
     assert found.shape == (2, 2)
 
     head = PlaceHead(width=3, anchors=3, bearings=4)
-    head.put_anchors(found.astype(np.float32), (1.0, 1.0))
+    head.set_anchors(found.astype(np.float32), (1.0, 1.0))
     assert head.placed.tolist() == [True, True, False]
     targets = head.targets(torch.zeros(1, 2), EAST, 2.0, 4.0)
     assert targets[0, 2].tolist() == [0.0] * 4

@@ -21,7 +21,7 @@ from core.training.data import (
     steps_per_epoch,
 )
 from core.training.schema import TrainConfig
-from core.training.stages import PhotoLessons, known_metadata
+from core.training.stages import PhotoSteps, known_metadata
 
 TinyRun = Callable[..., TrainConfig]
 
@@ -77,7 +77,7 @@ def test_evaluation_sees_the_stored_photo(data: TrainingData) -> None:
 
 
 def test_an_epoch_can_be_entered_at_any_step(data: TrainingData, tiny_run: TinyRun) -> None:
-    lessons = PhotoLessons(data, 32, tiny_run(Path("unused"), batch_size=8))
+    lessons = PhotoSteps(data, 32, tiny_run(Path("unused"), batch_size=8))
     whole = list(lessons.of_epoch(2, 0))
     rest = list(lessons.of_epoch(2, 3))
     assert len(rest) == len(whole) - 3

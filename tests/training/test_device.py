@@ -66,7 +66,7 @@ def test_two_precisions_in_one_process_do_not_clash(tiny_run: TinyRun) -> None:
 def test_images_are_those_of_prediction(tiny_run: TinyRun, channels_last: bool) -> None:
     compute = _compute(tiny_run, channels_last=channels_last)
     config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
-    model = compute.place(BearingsModel(config, 2))
+    model = compute.to_device(BearingsModel(config, 2))
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = compute.images(model, photos)
     np.testing.assert_allclose(
@@ -78,7 +78,7 @@ def test_images_are_those_of_prediction(tiny_run: TinyRun, channels_last: bool) 
 def test_heads_always_get_float32(tiny_run: TinyRun) -> None:
     compute = _compute(tiny_run, precision="bf16")
     config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
-    model = compute.place(BearingsModel(config, 2)).eval()
+    model = compute.to_device(BearingsModel(config, 2)).eval()
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     with torch.no_grad():
         rough = compute.features(model, photos)

@@ -176,9 +176,7 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
     assert not RunFolder(path=asked).stop_requested
     # Another number of processes may go on, and says what that costs.
     list(fit(configs[2], resume=True))
-    assert (
-        "2 processes saved this run, 1 go on with it" in RunFolder(path=asked).log_path.read_text()
-    )
+    assert "2 processes saved this run, 1 continue it" in RunFolder(path=asked).log_path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_backbone_passes_do_not_grow_with_the_epochs(
 def test_views_differ_and_epochs_draw_among_them(tiny_run: TinyRun) -> None:
     config = tiny_run(Path("unused"), stage1=Stage1Config(views=3))
     compute = choose_compute(config)
-    model = compute.place(BearingsModel(config.model, 4))
+    model = compute.to_device(BearingsModel(config.model, 4))
     data = read_training_data(config, 32)
     views = cache_views(model, compute, data, config)
     assert views.features.shape == (3, len(data.rows["train"]), model.width)
@@ -62,7 +62,7 @@ def test_views_differ_and_epochs_draw_among_them(tiny_run: TinyRun) -> None:
 def test_features_do_not_depend_on_the_batch(tiny_run: TinyRun) -> None:
     config = tiny_run(Path("unused"))
     compute = choose_compute(config)
-    model = compute.place(BearingsModel(config.model, 4)).train()
+    model = compute.to_device(BearingsModel(config.model, 4)).train()
     data = read_training_data(config, 32)
     rows = data.rows["val"]
     small = plain_features(model, compute, data, rows, 1)

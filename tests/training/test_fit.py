@@ -60,7 +60,7 @@ def test_few_photos_make_as_many_steps_as_were_asked_for(tiny_run: TinyRun, tmp_
     ]
     assert reports[-1].step == 8
     log = RunFolder(path=config.run).log_path.read_text()
-    assert "36 photos train: steps of 9 in place of 16" in log
+    assert "36 training photos: 9 photos a step instead of 16" in log
 
 
 def test_the_run_folder_tells_everything(finished: Finished) -> None:

@@ -16,7 +16,7 @@ from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import launched
 from core.training.data import epoch_order
-from core.training.launched import PeerFailed, tells, train_command
+from core.training.launched import PeerFailed, reports_error, train_command
 from core.training.processes import ALONE, Processes, open_processes
 from tests.training.launch import torchrun
 
@@ -60,8 +60,8 @@ def test_an_error_is_told_once_on_the_machine_where_it_can_be_mended(
 ) -> None:
     monkeypatch.setenv("RANK", str(rank))
     monkeypatch.setenv("LOCAL_RANK", str(local))
-    assert tells(ConfigError("a wrong option")) is own
-    assert tells(PeerFailed("process 1 failed")) is peers
+    assert reports_error(ConfigError("a wrong option")) is own
+    assert reports_error(PeerFailed("process 1 failed")) is peers
 
 
 def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,9 +54,9 @@ def test_a_photo_labelled_far_away_teaches_no_position(config: TrainConfig) -> N
     after = read_training_data(config, 32)
     row = after.dataset.table.index[after.dataset.table["photo_id"] == victim][0]
     assert np.isnan(after.target[row]).all()
-    assert np.isfinite(after.target[after.taught_rows("train")]).all()
-    assert len(after.taught_rows("train")) == len(after.rows["train"]) - 1
-    said = "\n".join(after.statements(10.0))
+    assert np.isfinite(after.target[after.positioned_rows("train")]).all()
+    assert len(after.positioned_rows("train")) == len(after.rows["train"]) - 1
+    said = "\n".join(after.notes(10.0))
     assert "1 training photos lie more than 10 spreads" in said
 
 
@@ -70,6 +70,6 @@ def test_targets_are_the_normalised_metres(config: TrainConfig) -> None:
 def test_rows_left_out_are_named(config: TrainConfig) -> None:
     (config.dataset / "images" / "img_0003.jpg").write_bytes(b"no photo")
     data = read_training_data(config.model_copy(update={"allow_missing": True}), 32)
-    said = "\n".join(data.statements(10.0))
+    said = "\n".join(data.notes(10.0))
     assert "1 rows left out" in said
     assert "left out: images/img_0003.jpg" in said
