@@ -1,7 +1,7 @@
-"""What a second process is worth: `python -m benchmarks.two_processes DATASET [--rounds 3]`.
+"""Speed-up by a second process: `python -m benchmarks.two_processes DATASET [--rounds 3]`.
 
-The same fine-tuning by one and by two processes of one thread each, in turn, so that whatever else
-the machine does strikes both. Two figures a round, over the epochs after the first: photos a
+The same fine-tuning by one and by two processes of one thread each, in turn, so that other load on
+the machine affects both. Two figures a round, over the epochs after the first: photos a
 second, and photos a processor second of all processes together. The second shows what sharing adds
 in work, and holds on a busy machine too; the first adds what the processes wait for each other, and
 holds on an idle one only.
@@ -41,15 +41,15 @@ def options(dataset: str, run: Path, epochs: int) -> TrainConfig:
 
 
 def learn(path: str) -> None:
-    """Train in one of the processes, and say what it took after the first epoch."""
+    """Train in one process; print photos a second and CPU seconds after the first epoch."""
     from core.training.fit import fit
 
     rates, used = [], []
     for report in fit(TrainConfig.model_validate_json(Path(path).read_text())):
         rates.append(report.photos_per_s)
         used.append(time.process_time())
-    told = {"photos_per_s": mean(rates[1:]), "cpu_s": used[-1] - used[0]}
-    sys.stdout.write(json.dumps(told) + "\n")
+    figures = {"photos_per_s": mean(rates[1:]), "cpu_s": used[-1] - used[0]}
+    sys.stdout.write(json.dumps(figures) + "\n")
 
 
 def measure(dataset: str, processes: int, epochs: int) -> tuple[float, float]:
@@ -64,24 +64,24 @@ def measure(dataset: str, processes: int, epochs: int) -> tuple[float, float]:
             stdout=subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    return told[0]["photos_per_s"], sum(each["cpu_s"] for each in told)
+    figures = [json.loads(line) for line in done.stdout.splitlines()]
+    return figures[0]["photos_per_s"], sum(process["cpu_s"] for process in figures)
 
 
-def main(words: list[str]) -> int:
-    """Measure and tell."""
+def main(arguments: list[str]) -> int:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--learn", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args(words)
-    if given.learn:
-        learn(given.dataset)
+    args = parser.parse_args(arguments)
+    if args.learn:
+        learn(args.dataset)
         return 0
     pairs = []
-    for number in range(given.rounds):
-        one, two = (measure(given.dataset, count, given.epochs) for count in (1, 2))
+    for number in range(args.rounds):
+        one, two = (measure(args.dataset, count, args.epochs) for count in (1, 2))
         pairs.append((two[0] / one[0] / 2.0, one[1] / two[1]))
         sys.stdout.write(
             f"round {number + 1}: {one[0]:.1f} and {two[0]:.1f} photos/s, efficiency "
@@ -89,7 +89,7 @@ def main(words: list[str]) -> int:
             f"{pairs[-1][1]:.2f}; load {os.getloadavg()[0]:.1f}\n"
         )
         sys.stdout.flush()
-    medians = [median(each) for each in zip(*pairs, strict=True)]
+    medians = [median(column) for column in zip(*pairs, strict=True)]
     sys.stdout.write(f"medians: efficiency {medians[0]:.2f}, of the work {medians[1]:.2f}\n")
     return 0
 

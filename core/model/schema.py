@@ -16,11 +16,11 @@ BEFORE_PLACES = {
     "heading_head": "vector",
     "region_from_places": 0.0,
 }
-"""What a network is that says nothing of these: it was made before they could be chosen."""
+"""Values of options that a stored network does not name, because it is older than they are."""
 
 
 def as_made(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a network that is stored somewhere, completed by what they meant when written."""
+    """Complete the options of a stored network by the values that held when it was written."""
     return BEFORE_PLACES | dict(content)
 
 
@@ -120,14 +120,14 @@ class ModelConfig(OptionSchema):
 
     @property
     def reads_places(self) -> bool:
-        """Whether any answer is read off the place head."""
+        """Whether position, heading or region is read off the place head."""
         regressed = self.position_head == "regression" and self.heading_head == "vector"
         return not regressed or self.region_from_places > 0
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_to_read(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was given
-        """Without places the other heads answer, unless something else was asked for."""
+        """Without places the other heads predict, unless the options say otherwise."""
         without = isinstance(values, dict) and values.get("place_anchors") in (0, "0")
         return BEFORE_PLACES | values if without else values
 

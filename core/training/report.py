@@ -1,4 +1,4 @@
-"""What a run reports: one `EpochReport` an epoch, one `StepReport` a step; no torch."""
+"""Reports of a run: one `EpochReport` an epoch, one `StepReport` a step; no torch."""
 
 import math
 from dataclasses import asdict, dataclass

@@ -1,8 +1,8 @@
-"""The run folder: where everything about a run is written, and read by whoever watches it.
+"""The run folder: every file of a run, written by training and read by app, queue and CLI.
 
 `config.json`, `split.json`, `environment.json`, `events.jsonl` (append only), `log.txt`,
-`status.json`, `tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop` that
-anyone may put there to ask for an end. No torch here: lists of runs are read by light processes.
+`status.json`, `tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop`,
+which is a stop request. No torch here: lists of runs are read by light processes.
 """
 
 import json
@@ -46,7 +46,7 @@ class RunFolder(BaseModel):
 
     @property
     def log_path(self) -> Path:
-        """The log, one line a happening."""
+        """The log, one line an event."""
         return self.path / "log.txt"
 
     def config(self) -> TrainConfig:
@@ -71,7 +71,7 @@ class RunFolder(BaseModel):
         write_json(self.path / "config.json", config.model_dump(mode="json"))
 
     def status(self) -> RunStatus | None:
-        """How the run stands, or None before it wrote anything."""
+        """Return the status, or None if nothing is written yet."""
         path = self.path / "status.json"
         try:
             return RunStatus.model_validate_json(path.read_text(encoding="utf-8"))
@@ -85,7 +85,7 @@ class RunFolder(BaseModel):
         write_json(self.path / "status.json", status.model_dump(mode="json"))
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Read `split.json` or `environment.json`; RunError where absent or damaged."""
+        """Read `split.json` or `environment.json`; RunError if absent or damaged."""
         try:
             content = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -112,15 +112,15 @@ class RunFolder(BaseModel):
 
     @property
     def stop_requested(self) -> bool:
-        """Whether someone asked the run to stop."""
+        """Whether there is a stop request."""
         return (self.path / "stop").exists()
 
     def request_stop(self) -> None:
-        """Ask the run to save and stop; it notices at its next step."""
+        """Write a stop request; the run saves and stops at its next step."""
         write_text(self.path / "stop", "")
 
     def clear_stop(self) -> None:
-        """Forget a request to stop."""
+        """Delete the stop request."""
         (self.path / "stop").unlink(missing_ok=True)
 
     def forget_stop(self, lock: Lock) -> None:
@@ -134,11 +134,11 @@ class RunFolder(BaseModel):
 
 @contextmanager
 def opened_run(config: TrainConfig, resume: bool) -> Iterator[RunFolder]:
-    """Hold the folder of a new run, or of one that goes on, for as long as it is trained.
+    """Lock the folder of a new or a resumed run while it is trained.
 
     Raises:
         LockHeld: Another process trains it.
-        RunError: The folder is taken by something else, or there is no run to go on with.
+        RunError: The folder holds something else, or there is no run to resume.
     """
     # Before the hold, which makes the folder.
     if resume:
@@ -180,8 +180,8 @@ _BEFORE_TRAINING = frozenset(
 def check_free(path: Path) -> None:
     """Raise RunError unless a new run may be written into a folder.
 
-    It may where a run failed before it had anything to save, as for a wrong path: the same command
-    then works once the mistake is mended.
+    A folder is free if a run failed there before it saved anything, for instance because of a wrong
+    path: the same command then works after the path is corrected.
     """
     _check_empty(path)
     if is_held(path):

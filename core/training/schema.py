@@ -19,14 +19,14 @@ from core.options import NO_EFFECT, OptionSchema, Traits
 from core.retrieval.schema import RefineConfig
 
 SMALLEST_BATCH = 8
-"""Fewer photos make BatchNorm's statistics too coarse to be lowered to without being asked."""
+"""`least_steps` never lowers a step to fewer photos: BatchNorm's statistics get too coarse."""
 BEFORE: dict[str, Any] = {
     "tta": {"views": 1},
     "gallery_whiten": 0.0,
     "gallery_points": 0,
     "least_steps": 0,
 }
-"""What a run did whose options do not say: it was begun before these could be chosen."""
+"""Values of options that a stored run does not name, because it is older than they are."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
 _OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
@@ -262,7 +262,7 @@ class TrainConfig(OptionSchema):
         if self.zero_training:
             if self.model.weights == "random":
                 raise ValueError(
-                    "zero_training needs a backbone that has learnt something, and model.weights "
+                    "zero_training needs a trained backbone, and model.weights "
                     "is random: choose pretrained or a file of weights"
                 )
         elif self.planned_epochs == 0:
@@ -270,7 +270,7 @@ class TrainConfig(OptionSchema):
         return self
 
     def photos_per_step(self, photos: int) -> int:
-        """Most photos of a step where `photos` train, by batch_size and least_steps."""
+        """Return the largest number of photos in a step, given the number of training photos."""
         if self.least_steps == 0:
             return self.batch_size
         least = min(SMALLEST_BATCH, self.batch_size)
@@ -306,6 +306,6 @@ class TrainConfig(OptionSchema):
 
 
 def as_begun_with(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a run that is stored somewhere, completed by what they meant when written."""
-    found = BEFORE | dict(content)
-    return found | {"model": as_made(found.get("model", {}))}
+    """Complete the options of a stored run by the values that held when it was written."""
+    complete = BEFORE | dict(content)
+    return complete | {"model": as_made(complete.get("model", {}))}

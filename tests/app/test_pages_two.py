@@ -66,7 +66,7 @@ def test_a_first_answer_without_training_is_queued_like_any_run(
     app = open_page(workspace_copy, "train")
     button(app, "First answer without training").click()
     app.run()
-    assert "has learnt something" in app.error[0].value, "the form begins with random weights"
+    assert "needs a trained backbone" in app.error[0].value, "the form begins with random weights"
     assert started == []
     app.selectbox(key="train_model_weights").set_value("pretrained")
     button(app, "First answer without training").click()

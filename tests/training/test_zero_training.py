@@ -122,7 +122,7 @@ def _stopped(*_: object) -> None:
 
 
 def test_random_weights_are_refused(tiny_run: TinyRun, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has learnt something"):
+    with pytest.raises(ValueError, match="needs a trained backbone"):
         tiny_run(tmp_path / "run", zero_training=True)
 
 
