@@ -1,6 +1,6 @@
 """The demo campus: an invented place, rendered by the project itself, with exact truth.
 
-`plan` lays out regions and paths, `buildings` and `planting` furnish them, `world` gathers all that
-a renderer needs, `camera` renders a view, `walks` says where photos are taken and `build` writes
-the labelled folder.
+`plan` lays out regions and paths, `props_layout` furnishes them, `world` builds all that a renderer
+needs, `walks` chooses where photos are taken, `photo` renders them and `build` writes the labelled
+folder.
 """

@@ -1,4 +1,7 @@
-"""Facade painters: each draws one wall of a building as an RGB texture at `PPM` pixels a metre."""
+"""Facade painters: each draws one wall of a building as an RGB texture at `PPM` pixels a metre.
+
+`paint_wall` makes the texture of one wall from a `Look`: facade, weather, doors, signs and murals.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -245,9 +248,6 @@ PAINTERS: dict[str, Callable[[Image, Look, int, np.random.Generator], None]] = {
     "fins": _fins, "balcony": _balcony, "colonnade": _colonnade, "shed": _shed, "jali": _jali,
     "awning": _awning, "house": _house, "mural": _mural,
 }  # fmt: skip
-
-
-# From a `Look` to the texture of one wall: facade, weather, doors, signs and murals.
 
 
 def weather(image: Image, rng: np.random.Generator, strength: float = 9.0) -> None:

@@ -1,4 +1,8 @@
-"""Spoiled photos, each made anew from the seed, so that planting twice is planting once."""
+"""Planting faults in labels and photos of a demo campus, with the answers in `faults.csv`.
+
+No audit reads the answers. Spoiled photos are made anew from the seed, so that planting twice gives
+the same as planting once.
+"""
 
 import csv
 import io
@@ -95,13 +99,10 @@ _SPOILED: dict[str, Spoil] = {
 }
 
 
-# Planting faults in a demo campus, with the answers in a file that no audit reads.
-
-
 FAULTS_FILE = "faults.csv"
 COLUMNS = ("filename", "fault", "column", "true", "written", "moved_m")
 """What was planted where; of a photo that was replaced by another's, `written` is the other."""
-# Less than this is within the noise of the labels, and nobody could call it a fault.
+# Less than this is within the noise of the labels, so it would be no fault.
 LEAST_MOVED_M = 30.0
 TWIN = "twin"
 """The fault under which the answers name a photo whose file was copied: itself it is sound."""

@@ -1,4 +1,8 @@
-"""Which faults can be planted in a demo campus, and how many of each; nothing heavy here."""
+"""Faults that can be planted in a demo campus, how many of each, and the label faults themselves.
+
+Each label fault takes a row (column to text) and random numbers and returns the columns that it
+changes, or None if it would leave the row as it is or nearly so. Nothing heavy is imported here.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -68,12 +72,6 @@ def fault_counts(rate: float, kinds: Sequence[str], photos: int) -> dict[str, in
     return {
         kind: round((equal if share is None else share) * photos) for kind, share in shares.items()
     }
-
-
-# Slips of the pen on one label row: what a careless hand would have written instead.
-#
-# Each slip takes a row (column to text) and random numbers and returns the columns that it changes,
-# or None where it would leave this row as it is, or next to.
 
 
 Row = dict[str, str]

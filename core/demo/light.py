@@ -1,4 +1,7 @@
-"""Sun, sky light and haze at one moment of a visit."""
+"""Sun, sky light and haze at one moment of a visit, and the shadows on the ground.
+
+Shadows are marched through a height map around the camera.
+"""
 
 from dataclasses import dataclass
 
@@ -68,9 +71,6 @@ def make_light(hour: float, declination_deg: float, cloud: float, drift_m: npt.A
     return Light(azimuth, elevation, sun.astype(np.float32), ambient.astype(np.float32),
                  (zenith * (0.6 + 0.4 * lift)).astype(np.float32), horizon.astype(np.float32),
                  cloud, np.asarray(drift_m, dtype=np.float64), haze_m)  # fmt: skip
-
-
-# Sun shadows on the ground, marched through a height map around the camera.
 
 
 PPM = 2

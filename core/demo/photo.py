@@ -1,4 +1,8 @@
-"""What a phone does to a picture: exposure, white balance, tone, blur, noise, JPEG."""
+"""Any photo of the demo campus by its number: pixels, exact truth and noisy label.
+
+A phone camera in the world renders an ideal picture of a pose; exposure, white balance, tone, blur,
+noise and JPEG make a photo of it.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,9 +98,6 @@ def expand(data: bytes) -> npt.NDArray[np.uint8]:
     if found is None:
         raise DemoError("could not decode a picture that was just encoded")
     return np.ascontiguousarray(found[..., ::-1], dtype=np.uint8)
-
-
-# A phone camera in the world: a pose in, an ideal picture out (no noise, no compression).
 
 
 SIDE = 224
@@ -204,9 +205,6 @@ def _render_level(world: World, eye: Eye, light: Light, visit: int) -> npt.NDArr
     scenery = world.fixed.plus(world.visits[visit])
     raycast.draw_billboards(canvas, surface.depth, eye, light, scenery, world.sprites)
     return canvas
-
-
-# Any photo of the demo campus, by number: its pixels, its exact truth and its noisy label.
 
 
 __all__ = [

@@ -1,6 +1,7 @@
-"""The campus on paper: 15 region polygons and the graph of roads and paths that serves them.
+"""The plan of the campus: 15 region polygons, the graph of roads and paths, and the building site.
 
-Positions are local metres ``[north_m, east_m]`` about the campus centre.
+The site is a raster of occupied ground, so that nothing is built on anything else. Positions are
+local metres ``[north_m, east_m]`` about the campus centre.
 """
 
 from dataclasses import dataclass, field
@@ -190,9 +191,6 @@ def _lay_ring(plan: Plan, region: int, ring: list[int], rng: np.random.Generator
             end = corner + (polygon_corner - corner) * rng.uniform(0.45, 0.6)
             tip = plan.add_node(end, region)
             plan.join(bend, tip, [], False, region)
-
-
-# The building site: a raster of what ground is taken, so that nothing stands on anything else.
 
 
 _PPM = 2

@@ -1,4 +1,7 @@
-"""Tree sprites: trunks, branches and a few thousand leaves, drawn once per world."""
+"""Sprites, RGBA with premultiplied alpha: trees, cars, people, lamp posts and landmarks.
+
+They are drawn once for each world.
+"""
 
 from collections.abc import Callable
 
@@ -157,9 +160,6 @@ def _palm(
                 )
                 _both(colour, alpha, tip, ink, 3)
         _both(colour, alpha, spine, ink, 3)
-
-
-# Cars, people, lamp posts and landmarks as RGBA sprites (premultiplied alpha).
 
 
 CAR_VIEWS = 12

@@ -1,4 +1,8 @@
-"""Ground and walls by column ray casting, deferred: geometry first, then one remap."""
+"""Rendering: ground and walls by column ray casting, then sprites and boards.
+
+Ground and walls are deferred: geometry first, then one remap. Sprites face the camera, boards do
+not; both are blended from far to near by depth.
+"""
 
 from dataclasses import dataclass
 
@@ -223,9 +227,6 @@ def _sample_gray(image: Float, x: Float, y: Float) -> Float:
     found = cv2.remap(image, maps[0].reshape(rows, wide), maps[1].reshape(rows, wide),
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
     return np.asarray(found, dtype=np.float32).ravel()[: len(x)]
-
-
-# Sprites that face the camera, and boards that do not, blended far to near by depth.
 
 
 _FAR_M, _NEAR_BILLBOARD_M = 240.0, 1.1

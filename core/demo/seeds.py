@@ -1,4 +1,7 @@
-"""Independent random streams: what is drawn for one thing never moves another."""
+"""Names and numbers of the demo photos, and the random stream of each purpose.
+
+Streams are independent: a draw for one purpose never changes another.
+"""
 
 import zlib
 
@@ -16,9 +19,6 @@ def stream(seed: int, name: str, *index: int) -> np.random.Generator:
         index: which walk, stop or photo.
     """
     return np.random.default_rng([seed, zlib.crc32(name.encode()), *index])
-
-
-# File names and numbers of the demo photos.
 
 
 PHOTOS_PER_WALK = 36

@@ -1,4 +1,7 @@
-"""What each of the 15 regions is like: its buildings, colours, trees, kerbs and path surfaces."""
+"""Themes of the 15 regions (buildings, colours, trees, kerbs, paths) and the texture atlas.
+
+The atlas is one image with every wall texture at every mip level, so that one remap samples all.
+"""
 
 from dataclasses import dataclass
 
@@ -81,9 +84,6 @@ THEMES: tuple[Theme, ...] = (
           0.3),
 )
 # fmt: on
-
-
-# One image with every wall texture at every mip level, so that one remap samples them all.
 
 
 Image = npt.NDArray[np.uint8]

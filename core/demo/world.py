@@ -1,4 +1,7 @@
-"""Buildings, compound walls and hedges: where they stand, and the wall textures they wear."""
+"""The finished campus: buildings, compound walls, hedges and all else that a renderer needs.
+
+It is built once in each process from the seed.
+"""
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -184,9 +187,6 @@ def _low_wall(
     outline = np.array([start + normal, end + normal, end - normal, start - normal])
     site.claim(outline, 0.5)
     into.outlines.append((outline, height))
-
-
-# The finished campus: everything a renderer needs, built once a process from the seed.
 
 
 VISITS = 2
