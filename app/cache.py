@@ -7,10 +7,10 @@ imported inside the functions, so that the first page shows at once.
 import gc
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
@@ -23,6 +23,8 @@ from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, SplitError
 from core.evaluation.schema import CompareConfig
+from core.jobs.state import RESTING
+from core.jobs.summary import RunSummary, list_jobs, summarise
 from core.model.card import MEMBERS, Card, read_card
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ TABLE_COLUMNS = {
     "photo_id", "true_north_m", "true_east_m", "north_m", "east_m", "north_refined_m",
     "east_refined_m",
 }  # fmt: skip
+Value = TypeVar("Value")
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -75,6 +78,48 @@ def split(folder: Path, protocol: str, seed: int) -> "Split":
 
 def _state(folder: Path) -> Stamp:
     return (*dataset_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
+
+
+def once_ended(
+    read: Callable[[Path], Value], path: Path, files: Iterable[Path], ended: Callable[[Value], bool]
+) -> Value:
+    """What is read from a folder, kept from the moment that it can only change with its files.
+
+    Args:
+        read: Reads it; different functions are kept apart.
+        path: The folder.
+        files: The files and folders in it that it is read from.
+        ended: Whether it stays so while these do not change: a job at work is not, because it may
+            die without writing a word.
+    """
+    kept = _kept(f"{read.__module__}.{read.__qualname__}", path, stamp(*files))
+    if kept:
+        return cast("Value", kept[0])
+    value = read(path)
+    if ended(value):
+        kept.append(value)
+    return value
+
+
+@st.cache_resource(max_entries=4096, show_spinner=False)
+def _kept(what: str, path: Path, key: Stamp) -> list[Any]:
+    return []
+
+
+def runs(root: Path) -> list[RunSummary]:
+    """The training runs in a folder, newest first: those that ended are read once.
+
+    Raises:
+        RunError: As `core.jobs.summary.list_runs`.
+    """
+    return [job for job in list_jobs(root, _summary) if job.kind == "train"]
+
+
+def _summary(path: Path) -> RunSummary:
+    names = ("job.json", "status.json", "config.json", "events.jsonl", "split.json")
+    places = (*path.glob("report*"), *path.glob("reports/*"))
+    files = (*(path / name for name in names), *places)
+    return once_ended(summarise, path, files, lambda run: run.state in RESTING)
 
 
 def card(folder: Path) -> Card:

@@ -11,17 +11,16 @@ from app.workspace import workspace
 from core.jobs.start import ensure_runner
 from core.project import PROJECT
 
-# The queue in a line, on every page: how many jobs run and wait; looked at once a page.
-
 
 def queue_line() -> None:
-    """Say it in the sidebar; nothing while nothing is at work."""
-    place = workspace()
-    # After a restart of the machine, whoever opens any page lets the queue go on.
-    ensure_runner(place.runs)
-    words = look(place.runs).words
-    if words:
-        st.caption(f"Queue: {words}")
+    """Say in the sidebar how many jobs run and wait; nothing while nothing is at work."""
+    runs = workspace().runs
+    queue = look(runs)
+    if queue.waiting:
+        # After a restart of the machine, whoever opens any page lets the queue go on.
+        ensure_runner(runs)
+    if queue.busy:
+        st.caption(f"Queue: {queue.words}")
 
 
 class Runnable(Protocol):

@@ -2,16 +2,15 @@
 
 import streamlit as st
 
-from app import links
+from app import cache, links
 from app.runs import crossval, ensembling, evaluated_models, runs_page
 from app.widgets import pickers
 from app.workspace import workspace
 from core.crossval.report import list_crossvals
-from core.jobs.summary import list_runs
 
 st.title("Runs")
 place = workspace()
-every, crossvals = list_runs(place.runs), list_crossvals(place.runs)
+every, crossvals = cache.runs(place.runs), list_crossvals(place.runs)
 if not every and not crossvals:
     st.info("No run yet. Start one on the Train page; it will be listed here.")
     links.to("train", "Train a model")

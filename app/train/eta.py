@@ -8,12 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import cache
 from app.train.history import Events
 from app.train.queue_state import Entry
 from app.wording import roughly
 from core.crossval.folder import fold_run, is_trained
 from core.jobs.follow import read_events
-from core.jobs.summary import list_runs
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus
 
@@ -240,5 +240,5 @@ def _known(entry: Entry, config: TrainConfig) -> Pace:
 @st.cache_data(show_spinner=False, ttl=60.0, max_entries=4)
 def measured_paces(runs: Path) -> dict[Likeness, Pace]:
     """Seconds of an epoch of every kind of run in a folder; at most a minute old."""
-    measured = [run for run in list_runs(runs) if run.config is not None and run.epoch]
+    measured = [run for run in cache.runs(runs) if run.config is not None and run.epoch]
     return paces((run.config, read_events(run.path)) for run in measured if run.config)

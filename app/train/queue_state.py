@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from app import cache
 from core.crossval.folder import is_crossval, read_config
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
 from core.jobs.job import JOB, LOCAL
-from core.jobs.queue import queue_of
-from core.jobs.state import ACTIVE, RunState, run_state
+from core.jobs.queue import in_order
+from core.jobs.state import ACTIVE, RESTING, RunState, run_state
 from core.jobs.summary import is_run
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -95,9 +96,8 @@ def look(root: Path) -> Queue:
     """Return the jobs in a folder of runs, which need not exist yet."""
     folders = [path for path in root.iterdir() if _is_job(path)] if root.is_dir() else []
     states = {path: _state(path) for path in folders}
-    order = [each.path for each in queue_of(root.resolve()) if each.path in states]
-    order = [path for path in order if states[path].state == "queued"]
-    waiting = [Entry(path, states[path], place) for place, path in enumerate(order, 1)]
+    jobs = {path: now.job for path, now in states.items() if now.state == "queued" and now.job}
+    waiting = [Entry(path, states[path], place) for place, path in enumerate(in_order(jobs), 1)]
     active = [Entry(path, now) for path, now in states.items() if now.state in ACTIVE]
     rest = set(folders) - {entry.path for entry in (*active, *waiting)}
     ended = sorted(((_ended(path, states[path]), path) for path in rest), reverse=True)
@@ -135,6 +135,11 @@ def _is_job(path: Path) -> bool:
 
 
 def _state(path: Path) -> RunState:
+    files = [path / name for name in (JOB, "status.json", "stop")]
+    return cache.once_ended(_read_state, path, files, lambda now: now.state in RESTING)
+
+
+def _read_state(path: Path) -> RunState:
     try:
         return run_state(path)
     except RunError as error:

@@ -48,8 +48,9 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
         if queue.standing != standing:
             # Something began or ended: the rest of the page speaks of it as well.
             st.rerun()
-        # After a restart of the machine nobody else goes on with what waits.
-        ensure_runner(place.runs)
+        if queue.waiting:
+            # After a restart of the machine nobody else goes on with what waits.
+            ensure_runner(place.runs)
         _draw(queue)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 from pydantic import ValidationError
 
+from app import cache
 from app.train import compute_target
 from app.widgets import messages, pickers
 from app.widgets.forms import FormAnswer, FormPlan, config_form, fill
@@ -20,7 +21,6 @@ from core.jobs.queue import enqueue, queue_of
 from core.jobs.slots import fitting, machine_slots
 from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE
-from core.jobs.summary import list_runs
 from core.jobs.taken import taken_slots
 from core.options import in_words
 from core.project import PROJECT
@@ -189,7 +189,7 @@ def launch_from_sidebar(place: Workspace) -> None:
 
 def pick_run(place: Workspace) -> Path | None:
     """Let the reader choose which run is watched: first one at work. None where none is."""
-    found = list_runs(place.runs)
+    found = cache.runs(place.runs)
     runs = [place.label(run.path) for run in found]
     if not runs:
         return None

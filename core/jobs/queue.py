@@ -5,6 +5,7 @@ start of the same job either before or after, never in the middle.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def enqueue_job(folder: Path, job: Job) -> Path:
 
 def queue_of(root: Path) -> list[QueuedJob]:
     """Return the jobs that wait in a folder of runs, the next one first."""
-    waiting = []
+    waiting = {}
     for folder in root.iterdir() if root.is_dir() else ():
         try:
             job = read_job(folder)
@@ -84,11 +85,18 @@ def queue_of(root: Path) -> list[QueuedJob]:
             # Listed as damaged, with the reason, by `list_runs`.
             continue
         if job is not None and job.state == "queued":
-            waiting.append((job.order, job.created, folder.name, folder, job))
-    waiting.sort(key=lambda entry: entry[:3])
-    return [
-        QueuedJob(folder, place, job) for place, (*_, folder, job) in enumerate(waiting, start=1)
-    ]
+            waiting[folder] = job
+    order = in_order(waiting)
+    return [QueuedJob(folder, place, waiting[folder]) for place, folder in enumerate(order, 1)]
+
+
+def in_order(waiting: Mapping[Path, Job]) -> list[Path]:
+    """Folders of waiting jobs, the next one first."""
+
+    def turn(folder: Path) -> tuple[float, float, str]:
+        return waiting[folder].order, waiting[folder].created, folder.name
+
+    return sorted(waiting, key=turn)
 
 
 def move(folder: Path, places: int) -> None:

@@ -20,6 +20,8 @@ State = Literal["queued", "running", "cancelling", "cancelled", "finished", "fai
 Listed = State | Literal["damaged"]
 ACTIVE: frozenset[Listed] = frozenset({"running", "cancelling"})
 UNFINISHED: frozenset[Listed] = ACTIVE | {"queued"}
+# What changes with its files only; a lost job may be heard of again.
+RESTING: frozenset[Listed] = frozenset({"finished", "cancelled", "failed"})
 RESUMABLE: frozenset[Listed] = frozenset({"cancelled", "failed", "lost"})
 # Of a process on another machine only the heartbeat is seen, which is due every 2 seconds.
 SILENT_S = 60.0

@@ -1,6 +1,6 @@
 """Lists of runs, from their files alone: no tensor is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,17 @@ def list_runs(root: Path) -> list[RunSummary]:
     return [job for job in list_jobs(root) if job.kind == "train"]
 
 
-def list_jobs(root: Path) -> list[RunSummary]:
-    """Return the jobs of every kind in a folder, newest first; only training runs have figures."""
+def list_jobs(root: Path, read: Callable[[Path], RunSummary] | None = None) -> list[RunSummary]:
+    """Return the jobs of every kind in a folder, newest first; only training runs have figures.
+
+    Args:
+        root: Folder that holds one folder per job; need not exist yet.
+        read: Reads the summary of one, as `summarise` does, which is taken otherwise.
+    """
+    read = read or summarise
     folders = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
     places = {each.path: each.place for each in queue_of(root)}
-    found = [replace(summarise(path), place=places.get(path)) for path in folders]
+    found = [replace(read(path), place=places.get(path)) for path in folders]
     return sorted(found, key=lambda run: (-(run.started or 0.0), run.name))
 
 

@@ -1,13 +1,17 @@
 """What pages share is read again when its files change."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from app import cache
+from app.train.queue_state import look
 from core.dataset.repairs import Repair, now, write_repairs
+from tests.app.run_folders import write_run
 
 
 @pytest.mark.parametrize("named", ["", "labels.csv"])
@@ -83,3 +87,26 @@ def test_a_decision_about_labels_asks_for_no_other_audit(small_campus: Path) -> 
     )
     assert cache.label_rows(small_campus) is before
     assert cache.dataset(small_campus) is not read
+
+
+def test_jobs_that_ended_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = tmp_path / "runs"
+    for name in ("one", "two", "three"):
+        write_run(tmp_path, name, "failed" if name == "two" else "finished")
+    reads: list[str] = []
+    original = Path.read_text
+
+    def counted(path: Path, *arguments: Any, **words: Any) -> str:  # noqa: ANN401 - as it is
+        reads.append(path.name)
+        return original(path, *arguments, **words)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    before = look(runs), cache.runs(runs)
+    assert reads.count("status.json") >= 3
+    reads.clear()
+    assert (look(runs), cache.runs(runs)) == before
+    # Whether it waits is asked of each job: the order of the queue may change at any moment.
+    assert set(reads) <= {"job.json"}
+    status = json.loads((runs / "one" / "status.json").read_text())
+    (runs / "one" / "status.json").write_text(json.dumps(status | {"message": "Another"}))
+    assert {run.name: run.message for run in cache.runs(runs)}["one"] == "Another"
