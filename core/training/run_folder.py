@@ -5,21 +5,30 @@
 which is a stop request. No torch here: lists of runs are read by light processes.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from core.errors import RunError
-from core.files import append_json_line, read_json_lines, sweep, write_json, write_text
+from core.files import (
+    append_json_line,
+    read_json_lines,
+    read_object,
+    read_stored,
+    sweep,
+    write_json,
+    write_text,
+)
 from core.locks import Lock, LockHeld, hold, is_held
 from core.options import different, in_words
 from core.training.schema import TrainConfig, as_begun_with
 from core.training.status import RunStatus
+
+_REMEDY = "start the run anew"
 
 
 class RunFolder(BaseModel):
@@ -56,15 +65,15 @@ class RunFolder(BaseModel):
             RunError: No run here, or its options are unreadable.
         """
         path = self.path / "config.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return TrainConfig.model_validate(as_begun_with(content))
-        except FileNotFoundError as error:
+        content = read_object(path, _REMEDY)
+        if content is None:
             raise RunError(
                 f"{self.path} holds no run (no config.json): give the path of a run folder"
-            ) from error
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({in_words(error)}): start the run anew") from error
+            )
+        try:
+            return TrainConfig.model_validate(as_begun_with(content))
+        except (ValueError, TypeError) as error:
+            raise RunError(f"{path} is damaged ({in_words(error)}): {_REMEDY}") from error
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the options."""
@@ -72,13 +81,7 @@ class RunFolder(BaseModel):
 
     def status(self) -> RunStatus | None:
         """Return the status, or None if nothing is written yet."""
-        path = self.path / "status.json"
-        try:
-            return RunStatus.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise RunError(f"{path} is damaged ({in_words(error)}): start the run anew") from error
+        return read_stored(self.path / "status.json", RunStatus, _REMEDY)
 
     def write_status(self, status: RunStatus) -> None:
         """Replace the status at once."""
@@ -86,11 +89,11 @@ class RunFolder(BaseModel):
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read `split.json` or `environment.json`; RunError if absent or damaged."""
-        try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / name} cannot be read ({error})") from error
-        return dict(content)
+        remedy = f"restore it, or {_REMEDY}"
+        content = read_object(self.path / name, remedy)
+        if content is None:
+            raise RunError(f"{self.path / name} is missing: {remedy}")
+        return content
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
         """Write `split.json` or `environment.json`."""
