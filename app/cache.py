@@ -327,7 +327,7 @@ def _thumbnail(path: Path, key: Stamp, side: int) -> bytes:
 
 def study(folder: Path) -> "StudyView":
     """A search and its trials; read again with every trial, and every heartbeat of the search."""
-    return _study(folder, stamp(*(folder / name for name in ("journal.log", "status.json"))))
+    return _study(folder, stamp(*(folder / name for name in ("trials", "status.json"))))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -15,8 +15,8 @@ CLUSTER_TASK = "BEARINGS_JOB"
 """What a process on a Ray cluster is to run, as JSON."""
 CLUSTER_PYTHON = "BEARINGS_PYTHON"
 """Interpreter that a Ray cluster falls back to."""
-TUNE_PARENT = "BEARINGS_TUNE_PARENT"
-"""Process id of the study that started a worker."""
+CONDUCTOR = "BEARINGS_CONDUCTOR"
+"""Folder of the job that a process is part of: a fold's cross-validation, a trial's study."""
 
 
 def python_path() -> dict[str, str]:

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from core.locks import Lock
 from core.system import Posix, System, Windows
+from tests.fake_gpus import COMMAND, fake_driver
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -149,3 +151,33 @@ def _loaded(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a made-up GPU driver in: `driver(2)`; see `tests/fake_gpus.py`."""
+    from core.jobs import gpus as gpus_module
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def put(*given: Any, **named: Any) -> None:  # noqa: ANN401 - as `fake_driver` takes them
+        monkeypatch.setattr(gpus_module, "pynvml", fake_driver(*given, **named))
+
+    return put
+
+
+@pytest.fixture
+def shown_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
+    """The jobs that a runner starts, and which GPUs each is shown; their processes only wait."""
+    shown: dict[str, str | None] = {}
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(words: object, options: object, lock: Lock, log: object, told: Any, cwd: Path) -> Any:  # noqa: ANN401
+        shown[lock.folder.name] = told.get("CUDA_VISIBLE_DEVICES")
+        processes.append(subprocess.Popen(COMMAND, stdin=subprocess.PIPE))
+        return processes[-1]
+
+    monkeypatch.setattr("core.jobs.runner.start_command", start)
+    yield shown
+    for process in processes:
+        process.communicate()

@@ -40,7 +40,7 @@ def options_of(study: Path) -> TuneConfig:
     """
     folder = StudyFolder(path=study)
     if folder.exists:
-        return folder.read().config
+        return folder.read()
     job = read_job(study)
     try:
         return TuneConfig.model_validate({} if job is None else job.options)

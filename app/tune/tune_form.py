@@ -81,6 +81,7 @@ def job(config: TuneConfig, on: str = LOCAL) -> Job:
         options=config.model_dump(mode="json"),
         again=("tune", "--study", str(config.study)),
         device=config.train.device,
+        slots=config.workers,
         on=on,
     )
 

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 from core.cli.command import Command
 from core.cli.flags import add_flags, chosen, given
 from core.cli.output import say
-from core.cli.queueing import add_queue_flags, put, to_queue, wishes
+from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
-from core.cluster.client import check_address
 from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.evaluation import told
+from core.jobs.conductor import Place
 from core.jobs.job import LOCAL
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
-    from core.crossval.conduct import Place
     from core.training.report import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
@@ -66,10 +65,8 @@ def _run(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     if arguments.on == LOCAL or arguments.parallel:
         find_label_files(config.dataset)
-    if to_queue(arguments) and not arguments.parallel:
+    if arguments.queue or (arguments.on != LOCAL and not arguments.parallel):
         return _queue(arguments, config)
-    if arguments.queue:
-        raise ConfigError("--parallel waits for the folds here: leave out --queue")
     from core.crossval.run import aggregate_folder, cross_validate
 
     if arguments.aggregate:
@@ -87,13 +84,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _place(arguments: argparse.Namespace) -> "Place | None":
-    if not arguments.parallel:
-        return None
-    from core.crossval.conduct import Place
-
-    on = LOCAL if arguments.on == LOCAL else check_address(arguments.on)
-    return Place(on, wishes(arguments))
+def _place(arguments: argparse.Namespace) -> Place:
+    return place_of_jobs(arguments, None) if arguments.parallel else Place()
 
 
 def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
@@ -102,7 +94,18 @@ def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:
     if not arguments.resume:
         check_free(config.out)
     again = ("crossval", "--out", str(config.out.resolve()), "--resume")
-    return put(arguments, "crossval", config.out, config, again=again, device=config.device)
+    parallel = bool(arguments.parallel)
+    return put_conductor(
+        arguments,
+        "crossval",
+        config.out,
+        config,
+        again=again,
+        extra=("--parallel",) if parallel else (),
+        device=config.device,
+        slots=config.folds if parallel else 1,
+        conducts_here=parallel or arguments.on == LOCAL,
+    )
 
 
 def _config(arguments: argparse.Namespace) -> CrossvalConfig:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from core.cli.output import say
 from core.cluster.client import check_address
 from core.errors import RunError
+from core.jobs.conductor import Place
 from core.jobs.job import LOCAL, Job, Kind, Start, moved_on, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.start import ensure_runner
@@ -57,6 +58,12 @@ def wishes(arguments: argparse.Namespace) -> dict[str, float]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def cluster_words(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return `--on` and the flags that go with it as words of a command line."""
+    given = {"--on": arguments.on, "--on-cpus": arguments.on_cpus, "--on-gpus": arguments.on_gpus}
+    return tuple(str(word) for pair in given.items() if pair[1] is not None for word in pair)
+
+
 def to_queue(arguments: argparse.Namespace) -> bool:
     """Whether the user wants a job rather than the work in this process."""
     return bool(arguments.queue) or arguments.on != LOCAL
@@ -71,6 +78,7 @@ def put(
     again: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
     device: str = "auto",
+    slots: int = 1,
 ) -> int:
     """Add a command to the queue and make sure that a runner works there.
 
@@ -85,6 +93,7 @@ def put(
             command again.
         extra: Flags that are not options, passed each time.
         device: Device that it needs: auto, cpu, cuda or mps.
+        slots: How many devices it can use at the same time.
 
     Returns:
         The exit code.
@@ -99,12 +108,50 @@ def put(
         options=_absolute(config).model_dump(mode="json"),
         again=(*again, *extra) if again else (),
         device=device,
+        slots=slots,
         on=on,
         wishes=wishes(arguments),
     )
     if not job.is_local and not arguments.queue:
         return run_there(folder, job, resume=False)
     return _announced(enqueue_job(folder, job))
+
+
+def put_conductor(
+    arguments: argparse.Namespace,
+    kind: Kind,
+    folder: Path,
+    config: BaseModel,
+    *,
+    again: tuple[str, ...],
+    extra: tuple[str, ...],
+    device: str,
+    slots: int,
+    conducts_here: bool = True,
+) -> int:
+    """Put a command whose work is jobs of its own into the queue of this machine.
+
+    With `--on` its jobs run on the cluster, and it takes no device here; without, `slots` of them.
+    Unless it `conducts_here`, the whole command runs there. Other arguments are those of `put`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        RunError: The folder is taken.
+    """
+    if arguments.on != LOCAL and conducts_here:
+        check_address(arguments.on)
+        extra, slots = (*extra, *cluster_words(arguments)), 0
+        arguments = argparse.Namespace(**vars(arguments) | {"on": LOCAL})
+    return put(
+        arguments, kind, folder, config, again=again, extra=extra, device=device, slots=slots
+    )
+
+
+def place_of_jobs(arguments: argparse.Namespace, slots: int | None) -> Place:
+    """Where the jobs of a command run that is conducted here; `slots` at the same time."""
+    return Place(slots, _where(arguments), wishes(arguments))
 
 
 def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:

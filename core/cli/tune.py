@@ -1,7 +1,6 @@
 """`tune`: search for better options by many training runs, or continue a search."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,14 @@ from typing import Any
 from core.cli.command import Command
 from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.output import aligned, say
-from core.cli.queueing import add_queue_flags, put, to_queue
+from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.dataset.layout import find_label_files
-from core.errors import ConfigError
+from core.errors import ConfigError, RunError
+from core.jobs.conductor import Place
 from core.jobs.job import LOCAL
 from core.locks import LockHeld
 from core.options import in_words, merged
-from core.project import TUNE_PARENT
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
@@ -56,75 +55,72 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="JSON file of options; -: read from the input; flags override it",
     )  # fmt: skip
     parser.add_argument(
-        "--worker", action="store_true",
-        help="Join a study as one more worker, on this machine or another that sees its folder",
-    )  # fmt: skip
-    parser.add_argument(
         "--show", action="store_true", help="Show the trials and the best options; train nothing"
     )
     without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
     add_flags(parser, TuneConfig, short=SHORT, without=without, aliases={"--out": "study"})
     add_queue_flags(parser).add_argument(
-        "--ray-workers", type=int, default=0, metavar="N",
-        help="N more workers, as Ray tasks on this machine or with --on on the cluster; all its "
-        "machines must see the study folder",
+        "--ray-workers", type=int, metavar="N",
+        help="With --on: search from here and run N trials at the same time on the cluster, each "
+        "as a job there; all its machines must see the study folder",
     )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
     values = given(arguments)
-    if arguments.worker or arguments.show:
+    if arguments.show:
         if "study" not in values:
-            raise ConfigError("--worker and --show need --study: the folder of the study")
-        path = Path(values["study"])
-        return _work(path) if arguments.worker else _show(path)
+            raise ConfigError("--show needs --study: the folder of the study")
+        return _show(Path(values["study"]))
+    there = arguments.ray_workers
+    if there is not None and (arguments.on == LOCAL or there < 1):
+        raise ConfigError(
+            "--ray-workers needs --on ADDRESS and a number of at least 1; for trials at the same "
+            "time on this machine give --workers"
+        )
     config = _config(arguments, values)
-    if arguments.on == LOCAL:
+    if arguments.on == LOCAL or there is not None:
         # A wrong path is told before the seconds that Optuna and torch take to import.
         find_label_files(config.train.dataset)
-    if to_queue(arguments):
-        again = ("tune", "--study", str(config.study))
-        device = config.train.device
-        tasks = arguments.ray_workers
-        extra = ("--ray-workers", str(tasks)) if tasks else ()
-        return put(arguments, "tune", config.study, config, again=again, extra=extra, device=device)
-    return _conduct(config, arguments.ray_workers)
+    if arguments.queue or (arguments.on != LOCAL and there is None):
+        return _queue(arguments, config)
+    place = place_of_jobs(arguments, there if there is not None else config.workers)
+    return _conduct(config, place)
 
 
-def _conduct(config: TuneConfig, ray_workers: int = 0) -> int:
-    from core.cluster.sweep import ray_tasks
-    from core.tuning.conduct import conduct
+def _queue(arguments: argparse.Namespace, config: TuneConfig) -> int:
+    there = arguments.ray_workers
+    return put_conductor(
+        arguments,
+        "tune",
+        config.study,
+        config,
+        again=("tune", "--study", str(config.study)),
+        extra=() if there is None else ("--ray-workers", str(there)),
+        device=config.train.device,
+        slots=config.workers,
+        conducts_here=arguments.on == LOCAL or there is not None,
+    )
+
+
+def _conduct(config: TuneConfig, place: Place) -> int:
+    from core.tuning.study import conduct
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
     try:
-        cores = config.train.threads or 1
-        with ray_tasks(config.study, ray_workers, cores=cores, device=config.train.device):
-            for trial in conduct(config):
-                shown = "-" if trial.value is None else f"{trial.value:.4g}"
-                say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
-    except LockHeld:
-        # The same command on another machine, or in another terminal, joins the search.
-        StudyFolder.of(config).check_same(config)
-        say("Another process runs this study already; joining it as one more worker")
-        return _work(config.study)
+        for trial in conduct(config, place):
+            shown = "-" if trial.value is None else f"{trial.value:.4g}"
+            say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
+    except LockHeld as error:
+        raise RunError(
+            f"another process conducts study {config.study}: follow it with python -m core tune "
+            f"--study {config.study} --show; for more trials at the same time stop it and start "
+            "it again with more --workers"
+        ) from error
     except TrainingInterrupted as error:
         say(str(error))
         return INTERRUPTED
     return _show(config.study)
-
-
-def _work(path: Path) -> int:
-    StudyFolder(path=path).read()
-    from core.tuning.worker import work
-
-    parent = os.environ.pop(TUNE_PARENT, None)
-    try:
-        done = work(path, None if parent is None else int(parent))
-    except TrainingInterrupted as error:
-        say(str(error))
-        return INTERRUPTED
-    say(f"{done} trials ended here; no trial is left")
-    return 0
 
 
 def _show(path: Path) -> int:
@@ -164,7 +160,7 @@ def _config(arguments: argparse.Namespace, values: dict[str, Any]) -> TuneConfig
         raise ConfigError("--study is required: the folder that the study is written to")
     folder = StudyFolder(path=Path(study).resolve())
     if folder.exists:
-        base = merged(folder.read().config.model_dump(mode="json"), base)
+        base = merged(folder.read().model_dump(mode="json"), base)
     if arguments.base is not None:
         run = {**read_options(str(arguments.base)), "run": str(folder.path), "command": ""}
         base = merged(base, {"train": run})

@@ -1,87 +1,118 @@
-"""Folds side by side: each a job of its own, in a queue that lies in the folder of the whole.
+"""The folds at work: each a job of its own, in a queue that lies in the folder of the whole.
 
-On this machine the queue gives every fold a device, so folds run at once where there are several
-GPUs; on a cluster all of them are submitted, and the cluster shares its machines out.
+On this machine a fold gets a device of its own, as far as there are so many slots; on a cluster all
+of them are submitted, and the cluster shares its machines out.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from core.crossval.folder import fold_run, is_trained
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
-from core.jobs.job import LOCAL, Job
-from core.jobs.queue import cancel, enqueue_job, requeue
-from core.jobs.start import ensure_runner
-from core.jobs.state import RESUMABLE, UNFINISHED
-from core.jobs.summary import RunSummary, is_run, summarise
-from core.training.interrupt import Interruption
+from core.jobs.conductor import Conductor, Heartbeat, Place
+from core.jobs.job import Job
+from core.jobs.state import UNFINISHED
+from core.jobs.summary import RunSummary, summarise
+from core.training.interrupt import Interruption, TrainingInterrupted
+from core.training.report import EpochReport
+from core.training.run_folder import RunFolder
 
+OnEpoch = Callable[[int, EpochReport], None]
 _POLL_S = 0.5
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where folds are trained side by side.
-
-    Attributes:
-        on: `local`, or the address of a cluster.
-        wishes: What each fold asks of the cluster; see `Job.wishes`.
-    """
-
-    on: str = LOCAL
-    wishes: Mapping[str, float | bool] = field(default_factory=dict)
-
-
-def train_side_by_side(
-    config: CrossvalConfig, place: Place, asked: Interruption, tell: Callable[[int], None]
+def train_folds(
+    config: CrossvalConfig,
+    place: Place,
+    asked: Interruption,
+    heartbeat: Heartbeat,
+    on_epoch: OnEpoch | None,
 ) -> None:
     """Queue every fold that is not trained, and wait until all of them have ended.
 
-    Returns early, all folds saved, where somebody asked to stop.
-
     Args:
         config: The cross-validation; the caller holds its folder.
-        place: Where.
+        place: Where, and how many at a time.
         asked: Knows of requests to stop.
-        tell: Told again and again how many folds are trained.
+        heartbeat: That of the whole.
+        on_epoch: Called with the fold's number and every new epoch's report.
 
     Raises:
-        RunError: A fold failed; names each, with the reason.
+        RunError: A fold failed; names each, with the reason. The others go on to their end.
+        TrainingInterrupted: Somebody asked to stop; all folds are saved.
     """
-    waiting = [n for n in range(config.folds) if not is_trained(fold_run(config.out, n))]
-    for number in waiting:
-        _queue(config, number, place)
-    stopped = False
-    while busy := [fold for fold in _folds(config, waiting) if fold.state in UNFINISHED]:
-        if asked.wanted() and not stopped:
-            for fold in busy:
-                cancel(fold.path)
-            stopped = True
-        if not stopped:
-            # Another one where the runner was killed; nothing where it is at work.
-            ensure_runner(config.out)
-        tell(sum(is_trained(fold_run(config.out, n)) for n in range(config.folds)))
-        time.sleep(_POLL_S)
-    lost = [fold for fold in _folds(config, waiting) if fold.state != "finished"]
-    if lost and not asked.wanted():
+    numbers = [n for n in range(config.folds) if not is_trained(fold_run(config.out, n))]
+    if not numbers:
+        return
+    run, began = RunFolder(path=config.out), time.monotonic()
+    told = {number: len(fold_run(config.out, number).events()) for number in numbers}
+    conducting = Conductor(
+        run, config.out, place, heartbeat, device=config.device, threads=config.threads
+    )
+    with conducting as conductor:
+        for number in numbers:
+            job, begun = _job(config, number, place), fold_run(config.out, number).last.exists()
+            conductor.submit(fold_run(config.out, number).path, job)
+            run.log(f"fold {number} {'goes on' if begun else 'begins'}")
+        while True:
+            conductor.step()
+            for number in numbers:
+                told[number] = _tell_epochs(config, number, told[number], heartbeat, on_epoch)
+            folds = [summarise(fold_run(config.out, number).path) for number in numbers]
+            busy = [fold for fold in folds if fold.state in UNFINISHED]
+            trained = config.folds - len(numbers) + len(folds) - len(busy)
+            heartbeat.beat(step=trained, eta_s=_left_s(began, len(folds), len(busy)))
+            if asked.wanted():
+                raise stopped(config, str(asked.reason))
+            if not busy:
+                break
+            time.sleep(_POLL_S)
+    _require_finished(folds)
+
+
+def stopped(config: CrossvalConfig, reason: str) -> TrainingInterrupted:
+    """The error of a cross-validation that was asked to stop: what happened, how to go on."""
+    trained = sum(is_trained(fold_run(config.out, n)) for n in range(config.folds))
+    return TrainingInterrupted(
+        f"cross-validation stopped by {reason} with {trained} of {config.folds} folds trained; "
+        f"everything is saved in {config.out}. Go on with: python -m core crossval --out "
+        f"{config.out} --resume"
+    )
+
+
+def _job(config: CrossvalConfig, number: int, place: Place) -> Job:
+    out, dataset = config.out.resolve(), config.dataset.resolve()
+    absolute = config.model_copy(update={"run": out, "dataset": dataset})
+    return place.job(Job.training(absolute.of_fold(number)))
+
+
+def _tell_epochs(
+    config: CrossvalConfig,
+    number: int,
+    told: int,
+    heartbeat: Heartbeat,
+    on_epoch: OnEpoch | None,
+) -> int:
+    """Report the epochs of a fold that are new; returns how many are told by now."""
+    events = fold_run(config.out, number).events()
+    for event in events[told:]:
+        report = EpochReport.from_json(event)
+        stage = f"fold {number + 1} of {config.folds}, epoch {report.epoch} of {report.epochs}"
+        heartbeat.beat(stage=stage)
+        if on_epoch is not None:
+            on_epoch(number, report)
+    return max(told, len(events))
+
+
+def _left_s(began: float, folds: int, busy: int) -> float | None:
+    """Seconds until the last fold ends, by the pace of those that ended here."""
+    ended = folds - busy
+    return (time.monotonic() - began) / ended * busy if ended else None
+
+
+def _require_finished(folds: list[RunSummary]) -> None:
+    lost = [fold for fold in folds if fold.state != "finished"]
+    if lost:
         reasons = "; ".join(f"{fold.name} is {fold.state}: {fold.message}" for fold in lost)
         raise RunError(f"{reasons}. Mend that and resume: the others are kept")
-
-
-def _queue(config: CrossvalConfig, number: int, place: Place) -> None:
-    out = config.out.resolve()
-    absolute = config.model_copy(update={"run": out, "dataset": config.dataset.resolve()})
-    job = Job.training(absolute.of_fold(number), place.on)
-    job = job.model_copy(update={"wishes": dict(place.wishes)})
-    folder = fold_run(out, number).path
-    state = summarise(folder).state if is_run(folder) else None
-    if state in RESUMABLE:
-        requeue(folder, job)
-    elif state not in UNFINISHED:
-        enqueue_job(folder, job)
-
-
-def _folds(config: CrossvalConfig, numbers: list[int]) -> list[RunSummary]:
-    return [summarise(fold_run(config.out, number).path) for number in numbers]

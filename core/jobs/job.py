@@ -87,7 +87,7 @@ class Job(BaseModel):
             nothing itself, and starts without waiting for a device.
         start: Its last start by a queue; none before the first.
         on: `local`, or the address of the cluster that runs it.
-        wishes: What it asks of a cluster: `cpus`, `gpus`, `bring_back`; see `core.cluster`.
+        wishes: What it asks of a cluster: `cpus`, `gpus`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
     """
 

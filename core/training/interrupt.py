@@ -6,15 +6,19 @@ Signals only raise a flag, as an exception in the middle of a step would tear th
 second Ctrl-C ends the process at once.
 """
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from core.errors import RunError
+from core.locks import is_held
+from core.project import CONDUCTOR
 from core.system import SYSTEM
 from core.training.launched import train_command
 from core.training.run_folder import RunFolder
@@ -22,6 +26,7 @@ from core.training.status import State, own_status
 
 # What a command that was asked to stop ends with: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
+_LOOK_S = 0.5
 
 
 class TrainingInterrupted(RunError):  # noqa: N818 - to be asked to stop is no error
@@ -39,6 +44,8 @@ class Interruption:
         """Watch for requests to stop `run`."""
         self.run = run
         self.reason: str | None = None
+        self._conductor = os.environ.get(CONDUCTOR)
+        self._looked = 0.0
         self._previous: dict[int, signal.Handlers | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -63,6 +70,8 @@ class Interruption:
         """Whether to stop now."""
         if self.reason is None and self.run.stop_requested:
             self.reason = "a request to stop"
+        if self.reason is None and self._is_abandoned():
+            self.reason = "the end of the process that conducts it"
         return self.reason is not None
 
     def error(self, where: str) -> TrainingInterrupted:
@@ -71,6 +80,14 @@ class Interruption:
             f"training stopped by {self.reason} {where}; everything is saved in {self.run.path}. "
             f"Go on with: {train_command(f'--run {self.run.path} --resume')}"
         )
+
+    def _is_abandoned(self) -> bool:
+        """Whether this job is part of another one, whose process has ended."""
+        now = time.monotonic()
+        if self._conductor is None or now - self._looked < _LOOK_S:
+            return False
+        self._looked = now
+        return not is_held(Path(self._conductor))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.reason = SYSTEM.stop_signals[number]

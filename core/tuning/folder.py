@@ -1,13 +1,12 @@
-"""The study folder: `study.json`, `identity.json`, `journal.log`, `trials/0007/`, `claims/`.
+"""The study folder: `study.json`, `identity.json`, `trials/0007.json` and the runs `trials/0007/`.
 
-A study is a job like a training run, so it also has `status.json`, `log.txt` and `stop`. Every
-trial is an ordinary run folder. Nothing heavy is imported here.
+A study is a job like a training run, so it also has `status.json`, `log.txt` and `stop`. Nothing
+heavy is imported here.
 """
 
 import json
-import secrets
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -34,15 +33,6 @@ class Identity(BaseModel):
     labels_hash: str
 
 
-class StudyFile(BaseModel):
-    """Content of `study.json`: the options, and the name in a storage that many studies share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    config: TuneConfig
-
-
 class StudyFolder(BaseModel):
     """Paths and files of one study."""
 
@@ -56,14 +46,9 @@ class StudyFolder(BaseModel):
         return RunFolder(path=self.path)
 
     @property
-    def journal(self) -> Path:
-        """The record of all trials, where no database keeps it."""
-        return self.path / "journal.log"
-
-    @property
-    def claims(self) -> Path:
-        """Held while it is decided who does which trial."""
-        return self.path / "claims"
+    def trials(self) -> Path:
+        """Where the records of the trials and their runs lie."""
+        return self.path / "trials"
 
     @property
     def exists(self) -> bool:
@@ -72,36 +57,31 @@ class StudyFolder(BaseModel):
 
     def run(self, number: int) -> RunFolder:
         """The run folder of a trial."""
-        return RunFolder(path=self.path / "trials" / f"{number:04d}")
+        return RunFolder(path=self.trials / f"{number:04d}")
 
-    def claim(self, number: int) -> Path:
-        """Held by the worker of a trial, from before its first step until it is told."""
-        return self.claims / f"{number:04d}"
-
-    def read(self) -> StudyFile:
+    def read(self) -> TuneConfig:
         """The study's options, as if they had been given for the folder where it lies now.
 
         Raises:
-            RunError: No study here, or its file is damaged.
+            RunError: No study here, its file is damaged, or an earlier version began it in a way
+                that this one does not go on with.
         """
         path = self.path / "study.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            content["config"]["train"] = as_begun_with(content["config"]["train"])
-            found = StudyFile.model_validate(content)
+            options = content["config"]
+            self._refuse_unknown_record(options)
+            options["train"] = as_begun_with(options["train"])
+            config = TuneConfig.model_validate(options)
         except FileNotFoundError as error:
             raise RunError(
                 f"{self.path} holds no study (no study.json): give the path of a study folder"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} is damaged ({in_words(error)}): begin another study") from error
-        return found.model_copy(update={"config": _placed(found.config, self.path)})
+        return _placed(config, self.path)
 
-    def write(self, found: StudyFile) -> None:
-        """Replace the study's options."""
-        write_json(self.path / "study.json", found.model_dump(mode="json"))
-
-    def begin(self, config: TuneConfig) -> StudyFile:
+    def begin(self, config: TuneConfig) -> None:
         """Write the options of a new study, or take over what may change in one that goes on.
 
         The caller holds the folder.
@@ -112,13 +92,8 @@ class StudyFolder(BaseModel):
         if not self.exists and (self.path / "config.json").exists():
             raise RunError(f"{self.path} holds a training run: choose another --study")
         if self.exists:
-            old = self.read()
             self.check_same(config)
-            found = old.model_copy(update={"config": config})
-        else:
-            found = StudyFile(name=f"{self.path.name}-{secrets.token_hex(4)}", config=config)
-        self.write(found)
-        return found
+        write_json(self.path / "study.json", {"config": config.model_dump(mode="json")})
 
     def check_same(self, config: TuneConfig) -> None:
         """Refuse options that would make another search of the study that lies here.
@@ -126,7 +101,7 @@ class StudyFolder(BaseModel):
         Raises:
             RunError: Names the options that differ.
         """
-        changed = different(self.read().config, config)
+        changed = different(self.read(), config)
         if changed:
             raise RunError(
                 f"study {self.path} was begun with other options ({', '.join(changed)}): go on "
@@ -134,7 +109,7 @@ class StudyFolder(BaseModel):
             )
 
     def identity(self) -> Identity | None:
-        """What all trials share; None before the first worker read the data."""
+        """What all trials share; None before the data was read."""
         path = self.path / "identity.json"
         try:
             return Identity.model_validate_json(path.read_text(encoding="utf-8"))
@@ -164,6 +139,21 @@ class StudyFolder(BaseModel):
             raise RunError(
                 f"the labels of study {self.path} have changed since it began: its trials could "
                 "not be compared; restore them, or begin another study"
+            )
+
+    def _refuse_unknown_record(self, options: dict[str, Any]) -> None:
+        """Name what this version no longer does, and what to do."""
+        if options.get("storage"):
+            raise RunError(
+                f"study {self.path} keeps its trials in a database ({options['storage']}), which "
+                "this version does not read: finish it with the version that began it, or begin "
+                "another study"
+            )
+        if options.get("pruner") == "halving":
+            raise RunError(
+                f"study {self.path} ends trials early by halving, which this version does not do: "
+                "finish it with the version that began it, or begin another study with --pruner "
+                "median"
             )
 
     @classmethod

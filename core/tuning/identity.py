@@ -6,14 +6,11 @@ from collections.abc import Callable
 import numpy as np
 
 from core.dataset.splits import Part
-from core.locks import Lock
 from core.model.backbone import preprocess_of
 from core.training.data import TrainingData, read_training_data
 from core.tuning.folder import Identity, StudyFolder
 from core.tuning.schema import TuneConfig
 
-# The first worker decodes every photo; the others wait for its work instead of doing it again.
-_PATIENCE_S = 24 * 3600.0
 BACKBONE = "model.backbone"
 
 
@@ -26,13 +23,9 @@ def check_data(
         RunError: Split or labels have changed since the study began.
         BearingsError: The data cannot be read, or a backbone cannot be made.
     """
-    lock = Lock.take(folder.claims / "data", _PATIENCE_S)
-    try:
-        check_backbones(config)
-        size = preprocess_of(config.train.model).input_size
-        folder.settle(identity_of(read_training_data(config.train, size, progress)))
-    finally:
-        lock.close()
+    check_backbones(config)
+    size = preprocess_of(config.train.model).input_size
+    folder.settle(identity_of(read_training_data(config.train, size, progress)))
 
 
 def check_backbones(config: TuneConfig) -> None:

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pandas as pd
-from optuna.trial import TrialState
 
 from core.errors import RunError
 from core.training.schema import TrainConfig
-from core.tuning.ending import TrialReport, report_of
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 from core.tuning.space import with_values
-from core.tuning.storage import open_study, trials_of
+from core.tuning.trials import TrialReport, curve, read_trials, report_of
 
 # Fewer trials than this say nothing about which option matters.
 _LEAST = 4
@@ -81,12 +78,10 @@ def read_study(path: Path) -> StudyView:
     Raises:
         RunError: There is no study, or its record cannot be read.
     """
-    folder = StudyFolder(path=path)
-    found = folder.read()
-    if not found.config.storage and not folder.journal.is_file():
-        return StudyView(path, found.config, ())
-    trials = trials_of(open_study(folder, found))
-    return StudyView(path, found.config, tuple(report_of(each, found.config) for each in trials))
+    config = StudyFolder(path=path).read()
+    trials = read_trials(path)
+    reports = (report_of(each, curve(path, each, config.monitor), config) for each in trials)
+    return StudyView(path, config, tuple(reports))
 
 
 def best_of(view: StudyView) -> TrialReport:
@@ -108,11 +103,15 @@ def importances(path: Path) -> dict[str, float]:
     Raises:
         RunError: There is no study, or its record cannot be read.
     """
-    folder = StudyFolder(path=path)
-    study = open_study(folder, folder.read())
-    values = [trial.value for trial in trials_of(study) if trial.state == TrialState.COMPLETE]
-    if len(values) < _LEAST or len(set(values)) < 2:
+    import optuna
+
+    from core.tuning.sampling import frozen, study_of
+
+    config = StudyFolder(path=path).read()
+    finished = [trial for trial in read_trials(path) if trial.state == "finished"]
+    if len(finished) < _LEAST or len({trial.value for trial in finished}) < 2:
         return {}
+    study = study_of(config, [frozen(config, trial, {}) for trial in finished])
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=_SEED)
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 

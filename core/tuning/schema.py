@@ -14,7 +14,7 @@ from core.tuning.distribution import Distribution
 from core.tuning.space import DEFAULT_SPACE, check_space, grid, grid_size
 
 Sampler = Literal["tpe", "random", "grid"]
-Pruner = Literal["median", "halving", "none"]
+Pruner = Literal["median", "none"]
 DEFAULT_TRIALS = 20
 # Options that change how the loss is measured: a search for the least loss would only move these.
 _LOSS_MAKERS = (
@@ -51,7 +51,7 @@ class TuneConfig(OptionSchema):
     pruner: Pruner = Field(
         "median",
         description="Which trials stop early. median: those worse than the median of earlier ones "
-        "at the same epoch; halving: all but the best quarter, repeatedly; none: no trial",
+        "at the same epoch; none: no trial",
     )
     monitor: Monitor = Field(
         "score", description="Validation figure to optimise; it also selects the best epoch"
@@ -59,16 +59,10 @@ class TuneConfig(OptionSchema):
     seed: int = Field(0, ge=0, description="Another seed draws other trials")
     workers: Annotated[int, _SAME_SEARCH] = Field(
         1,
-        ge=0,
+        ge=1,
         le=256,
-        description="Trials that run at the same time on this machine; 0: none, workers join from "
-        "other machines",
-    )
-    storage: str | None = Field(
-        None,
-        min_length=1,
-        description="Where trials are recorded. none: a journal in the study folder; or an "
-        "SQLAlchemy URL such as postgresql://USER@HOST/DB (pip install its driver)",
+        description="Trials that run at the same time on this machine, each on a GPU of its own "
+        "where there are so many",
     )
     space: dict[str, Distribution] = Field(
         default_factory=lambda: dict(DEFAULT_SPACE),
@@ -84,6 +78,17 @@ class TuneConfig(OptionSchema):
         if isinstance(values, dict) and isinstance(values.get("train"), dict):
             return values | {"train": {"run": values.get("study", "")} | values["train"]}
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_earlier_versions_wrote(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was written
+        """Earlier versions could store trials in a database, and leave them to other machines."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if "storage" in values and values.pop("storage") is not None:
+            raise ValueError("storage was removed: trials are recorded in the study's folder")
+        return values | ({"workers": 1} if values.get("workers") == 0 else {})
 
     @field_validator("space")
     @classmethod

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from optuna.trial import TrialState
 from streamlit.testing.v1 import AppTest
 
 from app.figures import tuning as figures
@@ -15,12 +14,12 @@ from core.jobs.job import read_job
 from core.model.schema import ModelConfig
 from core.training.schema import TrainConfig
 from core.tuning.distribution import Distribution
-from core.tuning.ending import fail_trial
 from core.tuning.folder import StudyFolder
 from core.tuning.reading import StudyView, read_study
+from core.tuning.sampling import draw, frozen
 from core.tuning.schema import TuneConfig
 from core.tuning.space import DEFAULT_SPACE
-from core.tuning.storage import add_trial, handle, open_study
+from core.tuning.trials import Trial, read_trials, write_trial
 
 OpenPage = Callable[..., AppTest]
 SPACE = {
@@ -39,16 +38,19 @@ def _searched(root: Path, dataset: Path, trials: int = 8) -> Path:
     config = TuneConfig(study=path, trials=trials, space=SPACE, train=train)
     folder = StudyFolder.of(config)
     folder.begin(config)
-    study = open_study(folder, folder.read())
     for number in range(trials):
-        add_trial(study, config, {})
-        handle(study, number).report(0.9 - 0.05 * number, 1)
+        known = [frozen(config, trial, {}) for trial in read_trials(path)]
+        value = 0.9 - 0.05 * number
+        ended: dict[str, object] = {"state": "finished", "value": value}
         if number == 1:
-            study.tell(number, state=TrialState.PRUNED)
+            ended = {"state": "pruned"}
         elif number == 2:
-            fail_trial(study, folder, number, "RuntimeError: CUDA out of memory")
-        else:
-            study.tell(number, 0.9 - 0.05 * number)
+            ended = {"state": "failed", "reason": "RuntimeError: CUDA out of memory"}
+        trial = Trial(number=number, values=draw(config, known), epochs=1)
+        write_trial(path, trial.model_copy(update=ended))
+        run = folder.run(number)
+        run.path.mkdir()
+        run.append_event({"epoch": 1, "best": True, "validation": {"score": value}})
     return path
 
 

@@ -53,6 +53,7 @@ def test_flags_make_a_search(words: Words, tmp_path: Path) -> None:
     job = read_job(tmp_path / "runs" / "t")
     assert job is not None
     assert job.again == ("tune", "--study", str(tmp_path / "runs" / "t"))
+    assert (job.slots, job.on) == (2, "local")
 
 
 def test_a_run_lends_its_options_to_all_trials(
@@ -94,8 +95,10 @@ def test_a_study_must_be_named_and_must_exist(
 ) -> None:
     assert main(["tune", "--study", str(tmp_path / "none"), "--show"]) == 1
     assert "holds no study" in capsys.readouterr().err
-    assert main(["tune", "--worker"]) == 1
-    assert "need --study" in capsys.readouterr().err
+    assert main(["tune", "--show"]) == 1
+    assert "--show needs --study" in capsys.readouterr().err
+    assert main(["tune", str(tmp_path), "--study", "a", "--ray-workers", "2"]) == 1
+    assert "--ray-workers needs --on ADDRESS" in capsys.readouterr().err
     assert main(["tune", str(tmp_path)]) == 1
     assert "--study is required" in capsys.readouterr().err
 
@@ -115,18 +118,20 @@ def test_a_study_goes_on_with_its_own_options_and_more_trials(
 def test_show_lists_the_trials_and_a_command_for_the_best(
     tmp_path: Path, shared_campus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from core.tuning.storage import add_trial, open_study
+    from core.tuning.sampling import draw
+    from core.tuning.trials import Trial, write_trial
 
     path = tmp_path / "t"
     train = TrainConfig(dataset=shared_campus, run=path)
     config = TuneConfig(study=path, trials=3, train=train)
-    folder = StudyFolder.of(config)
-    folder.begin(config)
-    study = open_study(folder, folder.read())
+    StudyFolder.of(config).begin(config)
+    rates = []
     for number, value in enumerate((0.5, 0.25, 0.75)):
-        add_trial(study, config, {})
-        study.tell(number, value)
-    rate = study.trials[1].params["stage2.lr_heads"]
+        seed = config.model_copy(update={"seed": number})
+        values = draw(seed, [])
+        rates.append(values["stage2.lr_heads"])
+        write_trial(path, Trial(number=number, values=values, state="finished", value=value))
+    rate = rates[1]
     capsys.readouterr()
     assert main(["tune", "--study", str(path), "--show"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -134,3 +139,22 @@ def test_show_lists_the_trials_and_a_command_for_the_best(
     assert lines[-1].startswith(f"python -m core train {shared_campus} --run {tmp_path}/t-best")
     # Not rounded: the command gives the trial's options again.
     assert f"--stage2.lr-heads {rate!r}" in lines[-1]
+
+
+def test_trials_on_a_cluster_are_conducted_here_and_take_no_device_here(
+    words: Words, tmp_path: Path
+) -> None:
+    there = ("--on", "http://head:8265", "--ray-workers", "3", "--on-gpus", "1", "--queue")
+    assert main(words(*there)) == 0
+    job = read_job(tmp_path / "runs" / "t")
+    assert job is not None
+    assert (job.slots, job.on) == (0, "local")
+    flags = ("--ray-workers", "3", "--on", "http://head:8265", "--on-gpus", "1.0")
+    assert job.arguments == ("tune", *flags)
+    assert job.again[-len(flags) :] == flags
+    # All of it there, on one machine.
+    whole = words("--study", str(tmp_path / "runs" / "u"), *there[:2], "--queue")
+    assert main(whole) == 0
+    job = read_job(tmp_path / "runs" / "u")
+    assert job is not None
+    assert (job.arguments, job.on) == (("tune",), "http://head:8265")

@@ -56,14 +56,16 @@ def test_a_stopped_crossval_goes_on_exactly(
     def stop_in_fold_1(number: int, report: EpochReport) -> None:
         if (number, report.epoch) == (1, 1):
             (config.out / "stop").touch()
-            # The request is passed on to the fold, which notices at its next step.
-            wait_for(fold_run(config.out, 1).path / "stop")
 
-    with pytest.raises(TrainingInterrupted, match=r"in fold 1; .*crossval --out .* --resume"):
+    with pytest.raises(
+        TrainingInterrupted, match=r"[12] of 3 folds trained; .*crossval --out .* --resume"
+    ):
         cross_validate(config, on_epoch=stop_in_fold_1)
     found = read_crossval(config.out)
-    assert (found.state, found.done, found.report) == ("cancelled", 1, None)
-    assert [fold.state for fold in found.folds] == ["finished", "cancelled"]
+    assert (found.state, found.report) == ("cancelled", None)
+    states = [fold.state for fold in found.folds]
+    # The fold goes on while the request is passed on to it, and may come to its end.
+    assert states in (["finished", "cancelled", "cancelled"], ["finished", "finished", "cancelled"])
     assert not (config.out / "stop").exists()
     assert not (fold_run(config.out, 1).path / "stop").exists()
     first = (fold_run(config.out, 0).path / "events.jsonl").stat().st_mtime_ns

@@ -5,15 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
 import psutil
 import pytest
 
-from core.jobs import gpus as gpus_module
 from core.jobs.gpus import Gpu, gpus
 from core.jobs.job import Job, Start, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
@@ -30,49 +28,9 @@ from core.jobs.taken import taken_slots
 from core.locks import Lock, hold
 from core.training.run_folder import RunFolder
 from core.training.status import own_status
+from tests.fake_gpus import COMMAND, GIB
 
 RunMaker = Callable[..., RunFolder]
-GIB = 2**30
-
-
-class NVMLError(Exception):
-    """As the driver's library raises it."""
-
-
-def fake_driver(count: int = 2, *, present: bool = True, pids: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - stands for a module
-    def init() -> None:
-        if not present:
-            raise NVMLError("driver not loaded")
-
-    def rates(handle: int) -> SimpleNamespace:
-        if handle == 1:
-            raise NVMLError("not supported")
-        return SimpleNamespace(gpu=37)
-
-    return SimpleNamespace(
-        NVMLError=NVMLError,
-        nvmlInit=init,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: count,
-        nvmlDeviceGetHandleByIndex=lambda index: index,
-        nvmlDeviceGetName=lambda handle: b"Old Card" if handle == 1 else "New Card",
-        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(used=GIB, total=8 * GIB),
-        nvmlDeviceGetUtilizationRates=rates,
-        nvmlDeviceGetComputeRunningProcesses=lambda handle: [
-            SimpleNamespace(pid=pid) for pid in (pids if handle == 1 else ())
-        ],
-    )
-
-
-@pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Put a made-up driver in: `driver(2)`."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    def put(*given: Any, **named: Any) -> None:  # noqa: ANN401 - as `fake_driver` takes them
-        monkeypatch.setattr(gpus_module, "pynvml", fake_driver(*given, **named))
-
-    return put
 
 
 def test_gpus_are_described(driver: Callable[..., None]) -> None:
@@ -149,10 +107,6 @@ def test_a_run_begun_by_hand_takes_its_device(
         assert taken_slots(run.path.parent) == {"cuda:1"}
         run.write_json("environment.json", {"device": "cpu"})
         assert taken_slots(run.path.parent) == {"cpu"}
-
-
-# Lives until its input ends, and looks like a command of the command line.
-COMMAND = [sys.executable, "-c", "import sys; sys.stdin.read()", "-m", "core"]
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -257,25 +211,8 @@ def test_each_gpu_gets_one_job_and_the_cpu_another(
     assert set(order[:3]) == {"a", "b", "d"}
 
 
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
-    """The jobs that a runner starts, and which GPUs each is shown; their processes only wait."""
-    shown: dict[str, str | None] = {}
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(words: object, options: object, lock: Lock, log: object, told: Any, cwd: Path) -> Any:  # noqa: ANN401
-        shown[lock.folder.name] = told.get("CUDA_VISIBLE_DEVICES")
-        processes.append(subprocess.Popen(COMMAND, stdin=subprocess.PIPE))
-        return processes[-1]
-
-    monkeypatch.setattr("core.jobs.runner.start_command", start)
-    yield shown
-    for process in processes:
-        process.communicate()
-
-
 def test_a_job_of_many_slots_gets_them_all_at_once_and_is_not_overtaken(
-    tmp_path: Path, driver: Callable[..., None], begun: dict[str, str | None]
+    tmp_path: Path, driver: Callable[..., None], shown_gpus: dict[str, str | None]
 ) -> None:
     driver(4)
 
@@ -292,10 +229,10 @@ def test_a_job_of_many_slots_gets_them_all_at_once_and_is_not_overtaken(
     put("whole", 8)
     put("late", 1)
     runner.step()
-    assert begun == {"first": "0"}, "one more would keep the machine from ever being free"
+    assert shown_gpus == {"first": "0"}, "one more would keep the machine from ever being free"
     end("first")
     runner.step()
-    assert begun == {"first": "0", "whole": "0,1,2,3"}
+    assert shown_gpus == {"first": "0", "whole": "0,1,2,3"}
     job = read_job(tmp_path / "whole")
     assert job is not None
     assert job.slot == "cuda:0,cuda:1,cuda:2,cuda:3"
@@ -303,7 +240,7 @@ def test_a_job_of_many_slots_gets_them_all_at_once_and_is_not_overtaken(
     put("two", 2)
     put("nothing", 0)
     runner.step()
-    assert (begun["late"], begun["two"], begun["nothing"]) == ("0", "1,2", None)
+    assert (shown_gpus["late"], shown_gpus["two"], shown_gpus["nothing"]) == ("0", "1,2", None)
 
 
 def test_slots_are_spread_over_the_devices(driver: Callable[..., None]) -> None:

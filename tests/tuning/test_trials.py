@@ -10,21 +10,28 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.trial import TrialState
 
 from core.errors import LabelError, RunError
-from core.locks import hold
+from core.locks import LockHeld, hold
+from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
-from core.tuning import trial as trial_module
 from core.tuning.folder import StudyFolder
 from core.tuning.identity import check_data
 from core.tuning.reading import StudyView, importances, read_study
 from core.tuning.schema import TuneConfig
-from core.tuning.storage import open_study, trials_of
-from core.tuning.worker import work
+from core.tuning.study import conduct
+from core.tuning.trials import read_trials
+from tests.tuning.conftest import Inline
 
 TinyStudy = Callable[..., TuneConfig]
+
+
+def search(config: TuneConfig) -> StudyView:
+    """Conduct a study to its end."""
+    for _ in conduct(config):
+        pass
+    return read_study(config.study)
 
 
 def _begin(config: TuneConfig) -> StudyFolder:
@@ -36,8 +43,10 @@ def _begin(config: TuneConfig) -> StudyFolder:
 @pytest.fixture(scope="module")
 def searched(tiny_study: TinyStudy, tmp_path_factory: pytest.TempPathFactory) -> StudyView:
     config = tiny_study(tmp_path_factory.mktemp("searched") / "study", sampler="tpe", trials=4)
-    assert work(_begin(config).path) == 4
-    return read_study(config.study)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.jobs.runner.start_command", Inline().start)
+        patch.setattr("core.tuning.study._POLL_S", 0.01)
+        return search(config)
 
 
 def test_every_trial_is_an_ordinary_finished_run(searched: StudyView) -> None:
@@ -76,7 +85,7 @@ def test_the_view_names_the_best_and_what_mattered(searched: StudyView, tmp_path
 
 
 def test_the_test_part_decides_nothing(
-    make_campus: Callable[..., Path], tiny_study: TinyStudy, tmp_path: Path
+    make_campus: Callable[..., Path], tiny_study: TinyStudy, tmp_path: Path, inline: Inline
 ) -> None:
     """A search over a poisoned test part draws, trains and judges bit for bit the same."""
     clean = _with_official_parts(make_campus(tmp_path / "clean"))
@@ -89,9 +98,7 @@ def test_the_test_part_decides_nothing(
         config = tiny_study(
             tmp_path / f"study-{campus.name}", campus, train=split, trials=3, sampler="tpe"
         )
-        work(_begin(config).path)
-        folder = StudyFolder.of(config)
-        found.append((read_study(config.study).trials, folder.identity()))
+        found.append((search(config).trials, StudyFolder.of(config).identity()))
     (trials, identity), (poisoned_trials, poisoned_identity) = found
     assert [(t.value, dict(t.values)) for t in trials] == [
         (t.value, dict(t.values)) for t in poisoned_trials
@@ -144,8 +151,7 @@ def test_a_study_refuses_other_options_but_takes_more_trials(
     config = tiny_study(tmp_path / "study")
     folder = _begin(config)
     folder.begin(config.model_copy(update={"trials": 9, "workers": 2}))
-    assert folder.read().config.trials == 9
-    assert folder.read().name == StudyFolder.of(config).read().name
+    assert folder.read().trials == 9
     with pytest.raises(RunError, match=r"other options \(sampler, seed\)"):
         folder.begin(config.model_copy(update={"sampler": "tpe", "seed": 3}))
     with pytest.raises(RunError, match=r"train\.batch_size"):
@@ -161,7 +167,7 @@ def test_options_that_an_old_study_does_not_say_mean_what_it_did(
     del content["config"]["train"]["least_steps"]
     path.write_text(json.dumps(content))
     old = config.train.model_copy(update={"least_steps": 0})
-    assert folder.read().config == config.model_copy(update={"train": old})
+    assert folder.read() == config.model_copy(update={"train": old})
     path.write_text('{"name": "a"}')
     with pytest.raises(RunError, match="is damaged"):
         folder.read()
@@ -175,8 +181,8 @@ def test_a_backbone_that_does_not_exist_costs_no_trial(
     space = {"model.backbone": Distribution(choices=("test_resnet", "resnet_of_dreams"))}
     folder = _begin(tiny_study(tmp_path / "study", space=space))
     with pytest.raises(Exception, match="resnet_of_dreams"):
-        work(folder.path)
-    assert trials_of(open_study(folder, folder.read())) == []
+        search(folder.read())
+    assert read_trials(folder.path) == []
 
 
 def test_bad_labels_stop_the_study_and_cost_no_trial(
@@ -185,8 +191,8 @@ def test_bad_labels_stop_the_study_and_cost_no_trial(
     folder = _begin(tiny_study(tmp_path / "study", small_campus))
     (small_campus / "labels.csv").write_text("filename,angle\nimg_0000.jpg,3\n")
     with pytest.raises(LabelError):
-        work(folder.path)
-    assert trials_of(open_study(folder, folder.read())) == []
+        search(folder.read())
+    assert read_trials(folder.path) == []
 
 
 @pytest.mark.parametrize(
@@ -198,89 +204,106 @@ def test_bad_labels_stop_the_study_and_cost_no_trial(
     ],
 )
 def test_a_failing_trial_says_why_and_the_search_goes_on(
-    error: Exception, tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, tiny_study: TinyStudy, tmp_path: Path, inline: Inline
 ) -> None:
-    real = trial_module.fit
-
-    def sometimes(config: object, resume: bool = False) -> Iterator[object]:
-        if str(getattr(config, "run", "")).endswith("0000"):
-            raise error
-        return real(config, resume)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(trial_module, "fit", sometimes)
-    config = tiny_study(tmp_path / "study", trials=2)
-    assert work(_begin(config).path) == 2
-    view = read_study(config.study)
+    inline.fit = failing(error, "0000")
+    view = search(tiny_study(tmp_path / "study", trials=2))
     assert [trial.state for trial in view.trials] == ["failed", "finished"]
     assert str(error) in view.trials[0].reason
     assert view.trials[0].value is None
 
 
-def test_a_search_without_hope_is_given_up(
-    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(config: object, resume: bool = False) -> Iterator[object]:
-        raise RuntimeError("CUDA out of memory")
+def failing(error: BaseException, *names: str) -> Callable[..., Iterator[object]]:
+    """Training that fails in its second epoch, in the runs of these names or in all of them."""
 
-    monkeypatch.setattr(trial_module, "fit", never)
+    def train(config: Any, resume: bool = False) -> Iterator[object]:  # noqa: ANN401 - TrainConfig
+        if names and config.run.name not in names:
+            return fit(config, resume)
+        return torn(config, resume)
+
+    def torn(config: Any, resume: bool) -> Iterator[object]:  # noqa: ANN401 - TrainConfig
+        with pytest.MonkeyPatch.context() as patch:
+
+            def torn_event(run: RunFolder, event: dict[str, Any]) -> None:
+                raise error
+
+            patch.setattr(RunFolder, "append_event", torn_event)
+            yield from fit(config, resume)
+
+    return train
+
+
+def test_an_error_of_the_data_ends_the_study_and_costs_no_trial(
+    tiny_study: TinyStudy, tmp_path: Path, inline: Inline
+) -> None:
+    inline.fit = failing(LabelError("labels.csv is gone"))
+    config = tiny_study(tmp_path / "study", trials=2)
+    with pytest.raises(RunError, match=r"labels\.csv is gone"):
+        search(config)
+    assert [trial.state for trial in read_trials(config.study)] == ["running"]
+    inline.fit = fit
+    assert search(config).counts == {"finished": 2}
+
+
+def test_a_search_without_hope_is_given_up(
+    tiny_study: TinyStudy, tmp_path: Path, inline: Inline
+) -> None:
+    inline.fit = failing(RuntimeError("CUDA out of memory"))
     config = tiny_study(tmp_path / "study", trials=20)
     with pytest.raises(RunError, match=r"3 trials in a row failed alike: .*out of memory"):
-        work(_begin(config).path)
+        search(config)
     assert read_study(config.study).counts == {"failed": 3}
 
 
 def test_a_pruned_trial_ends_its_run_cleanly(
-    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: Inline
 ) -> None:
     class Third(optuna.pruners.BasePruner):
         def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
             return trial.number == 2 and trial.last_step == 1
 
-    monkeypatch.setattr("core.tuning.storage.make_pruner", lambda config: Third())
-    config = tiny_study(tmp_path / "study")
-    work(_begin(config).path)
-    view = read_study(config.study)
+    monkeypatch.setattr("core.tuning.sampling.make_pruner", lambda config: Third())
+    view = search(tiny_study(tmp_path / "study"))
     assert [trial.state for trial in view.trials] == ["finished", "finished", "pruned"]
     status = RunFolder(path=view.run(2)).status()
     assert status is not None
+    # Its run had gone further before it was stopped; the epochs after its end do not count.
     assert (status.state, view.trials[2].epochs) == ("cancelled", 1)
     assert "pruned after epoch 1" in status.message
     assert view.best is not None
     assert view.best.number != 2
 
 
-def test_a_stopped_trial_goes_on_to_the_same_figure(
-    tiny_study: TinyStudy, searched: StudyView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_stopped_study_goes_on_to_the_same_figures(
+    tiny_study: TinyStudy, searched: StudyView, tmp_path: Path, inline: Inline
 ) -> None:
-    """Stopped before the end of its second epoch, and gone on with by another worker."""
+    """Stopped in the first epoch of its first trial, and gone on with."""
     config = tiny_study(tmp_path / "study", sampler="tpe", trials=4)
-    folder = _begin(config)
-    real = trial_module.fit
+    folder = StudyFolder.of(config)
 
-    def stopped(config: object, resume: bool = False) -> Iterator[object]:
-        epochs = real(config, resume)  # type: ignore[arg-type]
-        for report in epochs:
+    def stopped(options: Any, resume: bool = False) -> Iterator[object]:  # noqa: ANN401
+        for report in fit(options, resume):
+            folder.job.request_stop()
             folder.run(0).request_stop()
             yield report
 
-    monkeypatch.setattr(trial_module, "fit", stopped)
-    with pytest.raises(TrainingInterrupted):
-        work(folder.path)
-    study = open_study(folder, folder.read())
-    assert [trial.state for trial in trials_of(study)] == [TrialState.RUNNING]
-    monkeypatch.undo()
-    assert work(folder.path) == 4
-    again = read_study(config.study)
-    assert [(t.number, t.value, dict(t.values)) for t in again.trials] == [
-        (t.number, t.value, dict(t.values)) for t in searched.trials
-    ]
+    inline.fit = stopped
+    with pytest.raises(TrainingInterrupted, match="after 0 of 4 trials"):
+        search(config)
+    assert [trial.state for trial in read_trials(folder.path)] == ["running"]
+    inline.fit = fit
+    assert facts(search(config)) == facts(searched)
+
+
+def facts(view: StudyView) -> list[tuple[object, ...]]:
+    """What came of every trial."""
+    return [(t.number, t.state, t.value, t.epochs, dict(t.values)) for t in view.trials]
 
 
 def test_an_epoch_that_was_saved_but_not_told_is_reported(
-    tiny_study: TinyStudy, searched: StudyView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_study: TinyStudy, searched: StudyView, tmp_path: Path, inline: Inline
 ) -> None:
     config = tiny_study(tmp_path / "study", sampler="tpe", trials=4)
-    folder = _begin(config)
     real = RunFolder.append_event
 
     def killed(run: RunFolder, event: dict[str, Any]) -> None:
@@ -288,37 +311,34 @@ def test_an_epoch_that_was_saved_but_not_told_is_reported(
             raise KeyboardInterrupt
         real(run, event)
 
-    monkeypatch.setattr(RunFolder, "append_event", killed)
-    with pytest.raises(KeyboardInterrupt):
-        work(folder.path)
-    monkeypatch.undo()
-    assert work(folder.path) == 4
-    assert [(t.number, t.value, t.epochs) for t in read_study(config.study).trials] == [
-        (t.number, t.value, t.epochs) for t in searched.trials
-    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "append_event", killed)
+        with pytest.raises(RunError, match="KeyboardInterrupt"):
+            search(config)
+    assert facts(search(config)) == facts(searched)
+
+
+def test_a_study_has_one_conductor(tiny_study: TinyStudy, tmp_path: Path) -> None:
+    config = tiny_study(tmp_path / "study")
+    with hold(config.study), pytest.raises(LockHeld):
+        search(config)
 
 
 def _ignore(done: int, total: int) -> None:
     """Nobody waits."""
 
 
-def test_a_trial_that_somebody_trains_by_hand_is_told_when_they_are_done(
-    tiny_study: TinyStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_that_somebody_trains_by_hand_is_waited_for(
+    tiny_study: TinyStudy, tmp_path: Path, inline: Inline
 ) -> None:
     config = tiny_study(tmp_path / "study", trials=2)
-    folder = _begin(config)
-    real = trial_module.fit
-    by_hand = hold(folder.run(0).path)
-
-    def taken(config: object, resume: bool = False) -> Iterator[object]:
-        if str(getattr(config, "run", "")).endswith("0000"):
-            by_hand.__enter__()
-        return real(config, resume)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(trial_module, "fit", taken)
-    assert work(folder.path) == 1
-    assert [trial.state for trial in read_study(config.study).trials] == ["running", "finished"]
-    by_hand.__exit__(None, None, None)
-    monkeypatch.undo()
-    assert work(folder.path) == 1
-    assert read_study(config.study).counts == {"finished": 2}
+    inline.fit = failing(KeyboardInterrupt(), "0000")
+    with pytest.raises(RunError, match="KeyboardInterrupt"):
+        search(config)
+    # The queue starts nothing in a folder that somebody holds.
+    run = StudyFolder.of(config).run(0)
+    by_hand = list(fit(run.config(), True))
+    assert by_hand[-1].epoch == 2
+    inline.fit = fit
+    assert search(config).counts == {"finished": 2}
+    assert "0000" not in inline.environments or inline.environments.keys() == {"0000", "0001"}

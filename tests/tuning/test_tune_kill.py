@@ -1,4 +1,4 @@
-"""Studies as processes: killed at any moment, stopped, shared; no trial is lost or repeated."""
+"""Studies as processes: killed at any moment, and stopped; no trial is lost or repeated."""
 
 import os
 import random
@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from core.locks import is_held
+from core.__main__ import main
+from core.jobs.job import own_process, read_job
+from core.locks import hold, is_held
 from core.training.run_folder import RunFolder
-from core.tuning.claim import WORKER
 from core.tuning.folder import StudyFolder
 from core.tuning.reading import StudyView, read_study
 from core.tuning.schema import TuneConfig
-from core.tuning.storage import open_study, trials_of
+from core.tuning.trials import read_trials
 
 ROOT = Path(__file__).resolve().parents[2]
 TinyStudy = Callable[..., TuneConfig]
@@ -53,7 +54,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a study's process and its workers at once, as a power cut does."""
+    """End a study's process at once; its trials notice, save and end."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -74,42 +75,46 @@ def _facts(view: StudyView) -> list[tuple[object, ...]]:
 def test_a_study_killed_again_and_again_ends_as_if_it_had_not_been(
     tiny_study: TinyStudy, started: Started, tmp_path: Path
 ) -> None:
-    calm = tiny_study(tmp_path / "calm", sampler="tpe", pruner="median", trials=6)
+    calm = tiny_study(tmp_path / "calm", sampler="tpe", pruner="median", trials=4)
     assert started(calm.study, config=calm).wait(PATIENCE_S) == 0
-    config = tiny_study(tmp_path / "killed", sampler="tpe", pruner="median", trials=6)
+    config = tiny_study(tmp_path / "killed", sampler="tpe", pruner="median", trials=4)
     chance = random.Random(5)
-    log = StudyFolder.of(config).job.log_path
-    for kill in range(4):
+    folder = StudyFolder.of(config)
+    for kill in range(3):
         process = started(config.study, config=config)
         # Each start gets a trial further.
-        _wait(partial(_has_begun, process, log, kill), "no trial began")
+        _wait(partial(_has_begun, process, folder.job.log_path, kill), "no trial began")
         time.sleep(chance.uniform(0.0, 1.5))
+        if kill % 2:
+            # A power cut: the trial dies with its study.
+            for _, pid in _running(folder):
+                os.kill(pid, signal.SIGKILL)
         _kill(process)
         _wait(lambda: not is_held(config.study), "an orphan holds the study")
     assert started(config.study).wait(PATIENCE_S) == 0
     assert _facts(read_study(config.study)) == _facts(read_study(calm.study))
-    folders = sorted(path.name for path in (config.study / "trials").iterdir())
-    assert folders == [f"{number:04d}" for number in range(6)]
+    folders = sorted(path.name for path in folder.trials.iterdir() if path.name[0] != ".")
+    assert folders == [f"{number:04d}{end}" for number in range(4) for end in ("", ".json")]
 
 
 def _has_begun(process: "subprocess.Popen[bytes]", log: Path, trial: int) -> bool:
     said = log.read_text() if log.exists() else ""
-    return process.poll() is not None or f"trial {trial} begins" in said
+    return process.poll() is not None or f"trial {trial} " in said
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_replaced_and_its_trial_continued(
+def test_a_trial_that_is_killed_is_continued(
     tiny_study: TinyStudy, started: Started, tmp_path: Path
 ) -> None:
-    config = tiny_study(tmp_path / "study", workers=2, trials=5)
+    config = tiny_study(tmp_path / "study", workers=2, trials=3)
     process = started(config.study, config=config)
     folder = StudyFolder.of(config)
     _wait(lambda: folder.exists and _running(folder), "no trial began")
     os.kill(_running(folder)[0][1], signal.SIGKILL)
     assert process.wait(PATIENCE_S) == 0
     view = read_study(config.study)
-    assert [trial.number for trial in view.trials] == list(range(5))
-    assert view.counts == {"finished": 5}
+    assert [trial.number for trial in view.trials] == list(range(3))
+    assert view.counts == {"finished": 3}
     for trial in view.trials:
         assert [event["epoch"] for event in RunFolder(path=view.run(trial.number)).events()] == [
             1,
@@ -119,14 +124,13 @@ def test_a_worker_that_is_killed_is_replaced_and_its_trial_continued(
 
 def _running(folder: StudyFolder) -> list[tuple[int, int]]:
     """Trials at work with the numbers of their processes."""
-    if not folder.journal.exists():
-        return []
-    trials = trials_of(open_study(folder, folder.read()))
-    return [
-        (trial.number, int(str(trial.user_attrs[WORKER]).rpartition(":")[2]))
-        for trial in trials
-        if not trial.state.is_finished()
-    ]
+    found = []
+    for trial in read_trials(folder.path):
+        job = read_job(folder.run(trial.number).path)
+        process = None if job is None else own_process(job.start)
+        if process is not None and trial.state == "running":
+            found.append((trial.number, process.pid))
+    return found
 
 
 @pytest.mark.slow
@@ -193,7 +197,7 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_workers_end_with_the_process_that_started_them(
+def test_trials_end_with_the_process_that_conducts_them(
     tiny_study: TinyStudy, started: Started, tmp_path: Path
 ) -> None:
     endless = {"stage2": {"epochs": 10_000}, "patience": 0}
@@ -204,28 +208,24 @@ def test_workers_end_with_the_process_that_started_them(
     worker = _running(folder)[0][1]
     process.kill()
     process.wait()
-    _wait(lambda: not _lives(worker), "the worker lives on")
+    _wait(lambda: not _lives(worker), "the trial lives on")
     status = folder.run(0).status()
     assert status is not None
     assert status.state == "cancelled", "it saved its trial first"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("own_workers", [0, 1])
-def test_the_same_command_joins_a_study_that_is_conducted_elsewhere(
-    tiny_study: TinyStudy, started: Started, tmp_path: Path, own_workers: int
+def test_a_study_that_is_conducted_elsewhere_is_refused_with_what_to_do(
+    tiny_study: TinyStudy, started: Started, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Enough that others come while it is under way: they take seconds to import what trains.
-    trials = 40
-    config = tiny_study(tmp_path / "study", trials=trials, workers=own_workers)
-    first = started(config.study, config=config)
-    folder = StudyFolder.of(config)
-    _wait(lambda: folder.exists and is_held(folder.path), "it did not begin")
-    second = started(config.study, config=config)
-    third = started(config.study, "--worker")
-    assert [each.wait(PATIENCE_S) for each in (first, second, third)] == [0, 0, 0]
-    view = read_study(config.study)
-    assert [trial.number for trial in view.trials] == list(range(trials))
-    assert view.counts == {"finished": trials}
-    log = folder.job.log_path.read_text()
-    assert [log.count(f"trial {number} begins\n") for number in range(trials)] == [1] * trials
+    config = tiny_study(tmp_path / "study", trials=1)
+    words = ["tune", "--study", str(config.study), "--config", _file(tmp_path, config)]
+    with hold(config.study):
+        assert main(words) == 1
+    assert "another process conducts study" in capsys.readouterr().err
+
+
+def _file(tmp_path: Path, config: TuneConfig) -> str:
+    path = tmp_path / "given.json"
+    path.write_text(config.model_dump_json())
+    return str(path)
