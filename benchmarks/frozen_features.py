@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.dataset.augment import normalise, resize_photo
+from core.dataset.augment import resize_photo
 from core.geo import Floats, distance_m, heading_error_deg, heading_from_unit, heading_unit
+from core.model.backbone import normalise
 from core.model.network import build_model
 from core.model.schema import ModelConfig
 
@@ -49,7 +50,7 @@ def frozen_features(
     with torch.inference_mode():
         for start in range(0, len(photos), 32):
             seen = [resize_photo(photo, model.input_size) for photo in photos[start : start + 32]]
-            images = torch.from_numpy(normalise(np.stack(seen), model.mean, model.std))
+            images = normalise(np.stack(seen), model.mean, model.std)
             images = images.contiguous(memory_format=torch.channels_last)
             parts.append(model.features(images).float().numpy())
     return np.concatenate(parts)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from benchmarks.reference_recipe.networks import Task
 from benchmarks.reference_recipe.views import RECIPES, reference_view
-from core.dataset.augment import normalise, resize_photo
+from core.dataset.augment import resize_photo
 from core.geo import Floats, heading_unit
-from core.model.backbone import Preprocess, preprocess_of
+from core.model.backbone import Preprocess, normalise, preprocess_of
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.training.data import Rows, TrainingData, epoch_order, read_training_data
@@ -78,7 +78,7 @@ class Lessons:
         return photos, heading
 
     def _images(self, photos: NDArray[np.uint8]) -> Tensor:
-        images = torch.from_numpy(normalise(photos, self.preprocess.mean, self.preprocess.std))
+        images = normalise(photos, self.preprocess.mean, self.preprocess.std)
         return images.contiguous(memory_format=torch.channels_last)
 
 

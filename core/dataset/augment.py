@@ -190,7 +190,6 @@ __all__ = [
     "AugmentConfig",
     "augment_photo",
     "draw_view",
-    "normalise",
     "reference_mirror",
     "reference_rotation",
     "resize_photo",
@@ -280,28 +279,6 @@ def reference_mirror(heading_deg: float) -> float:
     only to be compared with.
     """
     return (360.0 - heading_deg) % 360.0
-
-
-def normalise(
-    photos: Pixels, mean: tuple[float, ...], std: tuple[float, ...]
-) -> NDArray[np.float32]:
-    """Turn RGB uint8 `(n, h, w, 3)` into what a backbone expects.
-
-    Args:
-        photos: Pixels.
-        mean: Mean of each channel on the scale 0..1.
-        std: Standard deviation of each channel on the scale 0..1.
-
-    Returns:
-        `(pixel / 255 - mean) / std`, float32 `(n, 3, h, w)`.
-    """
-    n, height, width, _ = photos.shape
-    result = np.empty((n, 3, height, width), np.float32)
-    for channel in range(3):
-        scale = np.float32(1.0 / (255.0 * std[channel]))
-        np.multiply(photos[..., channel], scale, out=result[:, channel], dtype=np.float32)
-        result[:, channel] -= np.float32(mean[channel] / std[channel])
-    return result
 
 
 def _relight(photo: Pixels, rng: np.random.Generator) -> Pixels:

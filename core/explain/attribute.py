@@ -3,15 +3,15 @@
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from core.dataset.augment import normalise, resize_photo
+from core.dataset.augment import resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
 from core.explain.methods import METHODS, TARGETS, Method, TargetName
 from core.explain.targets import Problem, Question, TargetScore
+from core.model.backbone import normalise
 from core.model.card import Card
 from core.model.network import BearingsModel
 
@@ -66,10 +66,10 @@ def attribute(
     if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
         raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
     seen = resize_photo(photo, model.input_size)
-    device = next(model.parameters()).device
     pixels = np.stack([seen, np.zeros_like(seen)])  # the photo, and black
-    both = torch.as_tensor(normalise(pixels, model.mean, model.std), device=device)
-    image = both[:1].contiguous()  # (1, 3, s, s)
+    device = next(model.parameters()).device
+    both = normalise(pixels, model.mean, model.std, device).contiguous()
+    image = both[:1]  # (1, 3, s, s)
     score = TargetScore(model, predictor.card)
     score.ask(Question(target, region), image)
     problem = Problem(score, image, both[1:, :, :1, :1])

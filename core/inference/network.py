@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.confidence.ood import SIZE, appearance
-from core.dataset.augment import normalise
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_unit
 from core.inference.known import KnownMetadata
+from core.model.backbone import normalise
 from core.model.network import BearingsModel, Outputs
 
 
@@ -62,13 +62,13 @@ def run_network(
     model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
 ) -> NetworkOutputs:
     """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
-    images = torch.from_numpy(normalise(photos, model.mean, model.std)).to(device)
     region = heading = None
     if known.anything:
         region = torch.from_numpy(known.region).to(device)
         heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
     with torch.inference_mode():
-        outputs = model(images.contiguous(memory_format=torch.channels_last), region, heading)
+        images = normalise(photos, model.mean, model.std, device)
+        outputs = model(images, region, heading)
     return replace(network_outputs(outputs), appearance=appearance(photos))
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
 
+import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
@@ -266,3 +268,29 @@ def _listed(what: str, names: Iterable[str]) -> str:
         return ""
     rest = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{rest})"
+
+
+def normalise(
+    photos: NDArray[np.uint8],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Normalise photos into images, for training, prediction and attribution alike.
+
+    Bytes travel to the device, not floats; as they lie channel by channel last, that memory format,
+    which the result has, costs no copy.
+
+    Args:
+        photos: RGB `(n, h, w, 3)`.
+        mean: Mean of each channel on the scale 0..1.
+        std: Standard deviation of each channel on the scale 0..1.
+        device: Where the network computes.
+
+    Returns:
+        `(pixel / 255 - mean) / std`, float32 `(n, 3, h, w)`.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(photos)).to(device)
+    centre = torch.tensor(mean, device=device).view(1, 3, 1, 1)
+    spread = torch.tensor(std, device=device).view(1, 3, 1, 1)
+    return pixels.permute(0, 3, 1, 2).float().sub_(centre * 255.0).div_(spread * 255.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import ConfigError
+from core.model.backbone import normalise
 from core.model.network import BearingsModel
 from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
@@ -62,16 +63,8 @@ class Compute:
         return features.float()
 
     def images(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
-        """Normalise RGB photos `(n, s, s, 3)` into images `(n, 3, s, s)` on the device.
-
-        The bytes travel, not the floats; and as they lie channel by channel last already, that
-        memory format costs no copy.
-        """
-        pixels = torch.from_numpy(np.ascontiguousarray(photos)).to(self.device)
-        images = pixels.permute(0, 3, 1, 2).float()
-        mean = torch.tensor(model.mean, device=self.device).view(1, 3, 1, 1)
-        std = torch.tensor(model.std, device=self.device).view(1, 3, 1, 1)
-        images = images.sub_(mean * 255.0).div_(std * 255.0)
+        """Normalise RGB photos `(n, s, s, 3)`, in the memory format that the backbone runs in."""
+        images = normalise(photos, model.mean, model.std, self.device)
         return images if self.channels_last else images.contiguous()
 
 

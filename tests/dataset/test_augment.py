@@ -13,7 +13,6 @@ from core.dataset.augment import (
     draw_view,
     erase,
     mean_colour,
-    normalise,
     recolour,
     reference_mirror,
     reference_rotation,
@@ -160,16 +159,6 @@ def test_the_reference_rules_apply_only_when_asked_for(photo: np.ndarray) -> Non
         config = only("roll", rotation_rule="add_angle")
         roll = draw_view(config, np.random.default_rng(seed)).roll_deg
         assert augmented(photo, config, seed)[1] == pytest.approx(90.0 + roll)
-
-
-@pytest.mark.trap(name="pixels prepared differently in training and in answering")
-def test_normalising_is_pixel_less_mean_over_deviation(photo: np.ndarray) -> None:
-    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    batch = np.stack([photo, 255 - photo])
-    result = normalise(batch, mean, std)
-    wanted = ((batch / 255.0 - mean) / std).transpose(0, 3, 1, 2)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, wanted, atol=1e-5)
 
 
 def test_light_keeps_what_each_knob_leaves_alone(photo: np.ndarray) -> None:

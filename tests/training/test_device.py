@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.dataset.augment import normalise
 from core.errors import ConfigError
+from core.model.backbone import normalise
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import device as device_module
@@ -69,9 +69,9 @@ def test_images_are_those_of_prediction(tiny_run: TinyRun, channels_last: bool) 
     model = compute.to_device(BearingsModel(config, 2))
     photos = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     images = compute.images(model, photos)
-    np.testing.assert_allclose(
-        images.numpy(), normalise(photos, model.mean, model.std), rtol=1e-5, atol=1e-5
-    )
+    np.testing.assert_array_equal(images, normalise(photos, model.mean, model.std))
+    wanted = ((photos / 255.0 - model.mean) / model.std).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(images.numpy(), wanted, atol=1e-5)
     assert images.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
