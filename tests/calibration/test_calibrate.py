@@ -111,7 +111,7 @@ def test_predictions_carry_trust(predictor: Predictor, campus: Path) -> None:
     assert "note" not in "".join(found.notes)
 
 
-@pytest.mark.trap(name="a refusal tuned on strangers")
+@pytest.mark.trap(name="a refusal tuned on out-of-distribution photos")
 def test_a_refused_photo_has_no_pin_in_any_output(
     predictor: Predictor, refused: Prediction
 ) -> None:

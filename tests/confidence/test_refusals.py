@@ -24,7 +24,7 @@ def strange(n: int, seed: int) -> Evidence:
     return replace(support, signals=support.signals - [3.0, 2.0, 0.0])
 
 
-@pytest.mark.trap(name="a refusal tuned on strangers")
+@pytest.mark.trap(name="a refusal tuned on out-of-distribution photos")
 def test_the_threshold_accepts_what_was_promised_and_refuses_strangers() -> None:
     fit = fit_refusal(genuine(600, 1), {"a": strange(100, 2)}, np.arange(600) // 2)
     assert fit is not None
@@ -38,7 +38,7 @@ def test_the_threshold_accepts_what_was_promised_and_refuses_strangers() -> None
     assert (ood_score(fit, lost) > fit.threshold).all()
 
 
-@pytest.mark.trap(name="a refusal tuned on strangers")
+@pytest.mark.trap(name="a refusal tuned on out-of-distribution photos")
 def test_negatives_have_no_say_in_how_many_genuine_photos_are_refused() -> None:
     groups = np.arange(400) // 2
     for negatives in ({"a": strange(50, 2)}, {"a": strange(900, 5), "b": genuine(300, 6)}):
