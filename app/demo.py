@@ -150,7 +150,7 @@ def _progress() -> None:
     st.progress(
         min(done / wanted, 1.0),
         f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES}). "
-        "All pages can be opened meanwhile; they fill up when it is done.",
+        "You can open all pages meanwhile; they fill when rendering ends.",
     )
     if not render().running and not is_busy(place):
         # The pickers in the sidebar must learn of the new data set.

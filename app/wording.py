@@ -17,7 +17,7 @@ def position(labels: Floats, frame: CoordinateFrame) -> str:
 
 def within(size: float, unit: str) -> str:
     """A radius or a half-width; unknown where too few photos were there to promise one."""
-    return "unknown" if size != size else f"{size:.0f}{unit}"
+    return "unknown" if size != size else f"± {size:.0f}{unit}"
 
 
 # Times as people say them.

@@ -45,10 +45,10 @@ elif section == "Labels":
     left, right = st.columns(2)
     left.subheader("Photos of each region")
     left.plotly_chart(region_counts(browse.region_sizes(data)), key="data_regions")
-    right.subheader("Where they face")
+    right.subheader("Camera headings")
     right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
-    st.subheader("What was noticed")
-    for note in data.notes or ("Nothing: all labels were taken as they are.",):
+    st.subheader("Warnings")
+    for note in data.notes or ("None: all labels were read as they are.",):
         st.markdown(f"- {note}")
     st.subheader("Rows left out")
     st.dataframe(data.excluded, hide_index=True, placeholder="None.")
@@ -61,10 +61,12 @@ else:
         for part, size in facts.sizes.items():
             st.metric(part, f"{size:,} photos", border=True)
         for radius, share in facts.leak.items():
-            st.metric(f"test within {radius} of train", f"{share:.0%}", border=True)
+            st.metric(
+                f"Test photos within {radius} of a training photo", f"{share:.0%}", border=True
+            )
     st.caption(
-        "A test photo with a training photo beside it measures memory of a standing point, not "
-        "the finding of a place."
+        "A test photo close to a training photo measures memory of that spot, not localisation of "
+        "a new one."
     )
     for note in split.notes:
         st.caption(f"Assumed: {note}.")

@@ -7,9 +7,7 @@ from app.explain import attribution_panel
 from app.widgets import ensemble, pickers
 
 st.title("Explain")
-st.caption(
-    "Which parts of a photo made the model say so: for the region, the position and the heading."
-)
+st.caption("Which parts of the photo drove the answer: its region, position or heading.")
 predictor = ensemble.pick_network(cache.predictor(pickers.need_checkpoint_path()))
 if not predictor.card.trained:
     st.info(attribution_panel.UNTRAINED)

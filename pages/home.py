@@ -12,13 +12,16 @@ overview.show()
 st.subheader("Where to go next")
 links.cards(
     {
-        "predict": ("Predict", "Drop in a photo: its pin, its heading, and the photos like it."),
-        "data": ("Data", "Check the labels: maps, counts, what was noticed, splits and leaks."),
+        "predict": (
+            "Predict",
+            "Drop in a photo: its position, its heading, and similar training photos.",
+        ),
+        "data": ("Data", "Check the labels: maps, counts, warnings, splits and leaks."),
         "train": ("Train", "Train a model on the data set and watch it learn."),
-        "tune": ("Tune", "Search for options that train a better model."),
-        "runs": ("Runs", "Compare the models that were trained."),
-        "evaluate": ("Evaluate", "Where the model is right, and what it takes for what."),
+        "tune": ("Tune", "Search for better training options."),
+        "runs": ("Runs", "Compare trained models."),
+        "evaluate": ("Evaluate", "See where the model is right, and which places it confuses."),
         "map": ("Map", "Prediction against truth, photo by photo and region by region."),
-        "explain": ("Explain", "Which parts of a photo made the model say so."),
+        "explain": ("Explain", "See which parts of a photo drove the answer."),
     }
 )

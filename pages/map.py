@@ -25,7 +25,7 @@ section = pickers.pick_section("map", ("Photos", "Regions"))
 if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
-    sure = RADIUS in table and st.toggle("Show how sure each answer is", key="map_radii")
+    sure = RADIUS in table and st.toggle("Show 90 % radius", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=judged)
     left, right = st.columns([3, 2])
     with left:
@@ -40,15 +40,15 @@ if section == "Photos":
         legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
     with right:
         if chosen is None:
-            st.info("Click a dot to see its photo. The line leads from the truth to the answer.")
+            st.info("Click a dot to see its photo. The line connects ground truth and prediction.")
         else:
             shelf = PhotoSource.judged(card, cache.report(place), pickers.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
     if "refused" in table and table["refused"].any():
         refused = table.loc[table["refused"], "filename"]
-        with st.expander(f"{len(refused)} photos would be refused as not of this campus"):
+        with st.expander(f"{len(refused)} photos would be refused as not this campus"):
             st.dataframe(refused, hide_index=True)
-    st.caption(f"{len(found)} of {len(table)} photos, the worst first")
+    st.caption(f"{len(found)} of {len(table)} photos, largest error first")
     selection.clickable_table(
         "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()
     )

@@ -12,7 +12,9 @@ folder = pickers.need_checkpoint_path()
 card, data = cache.card(folder), pickers.dataset_if_readable()
 subject = uploads.choose_photos(folder, card, data)
 if subject is None:
-    st.info("Drop a photo above to see its pin, its heading and the training photos like it.")
+    st.info(
+        "Drop a photo above to see its position, its heading and the most similar training photos."
+    )
     st.stop()
 region, heading_deg = pickers.pick_known(card, selection.scope(folder, subject.digest))
 predictor, shelf = cache.predictor(folder), PhotoSource.of(card, data)

@@ -12,7 +12,7 @@ st.title("Runs")
 place = workspace()
 every, crossvals = cache.runs(place.runs), list_crossvals(place.runs)
 if not every and not crossvals:
-    st.info("No run yet. Start one on the Train page; it will be listed here.")
+    st.info("No run yet. Start one on the Train page.")
     links.to("train", "Train a model")
     st.stop()
 if every:
@@ -25,7 +25,7 @@ if every:
         runs_page.next_steps(chosen[0], notes)
     ensembling.offer(chosen)
     if not chosen and not beside:
-        st.info("Tick the box of one run, or of several to compare them.")
+        st.info("Tick one run, or several to compare them.")
     else:
         section = pickers.pick_section("runs", runs_page.SECTIONS)
         if section == runs_page.FIGURES:

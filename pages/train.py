@@ -7,12 +7,11 @@ from app.workspace import workspace
 
 st.title("Train")
 st.caption(
-    "A run is a process of its own: it goes on, and so does the queue, when this tab or the app "
-    "itself is closed. "
-    "`pretrained` weights are downloaded once from the internet and learn from few photos; "
-    "`random` ones need no network, but thousands of photos and many epochs to be worth anything. "
-    "A first answer without training takes a minute: the training photos that look most alike to a "
-    "pretrained backbone answer."
+    "Runs and the queue continue when you close this tab or the app. "
+    "`pretrained` weights are downloaded once and need few photos; `random` weights need no "
+    "network, but thousands of photos and many epochs. "
+    "A first answer without training takes a minute: the most similar training "
+    "photos give it."
 )
 place = workspace()
 train_form.launch_from_sidebar(place)

@@ -7,9 +7,9 @@ from app.workspace import workspace
 
 st.title("Tune")
 st.caption(
-    "A search trains many short runs with options drawn from ranges, and finds what the validation "
-    "part likes best. The test part decides nothing here, so evaluating the model that you train "
-    "in the end still tells the truth."
+    "A search trains many short runs with options drawn from ranges, and finds what scores best on "
+    "validation photos. It never uses test photos, so evaluating the final model on them stays "
+    "unbiased."
 )
 place = workspace()
 search.start_from_sidebar(place)

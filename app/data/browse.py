@@ -102,7 +102,7 @@ def row_of(data: Dataset, photo_id: str) -> int | None:
 def grid(page: str, table: pd.DataFrame) -> None:
     """Show photos in pages of 24; the name below a photo chooses it."""
     if table.empty:
-        st.info("No photo fits: widen the region or the name.")
+        st.info("No photo matches: choose all regions or a shorter name.")
         return
     pages = -(-len(table) // PAGE_SIZE)
     number = st.pagination(pages, key=f"{page}_page") if pages > 1 else 1

@@ -109,7 +109,7 @@ def listing(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
 
 def pick_method() -> Method:
     """Which prediction is meant: refined by training photos, or raw."""
-    names = {"refined": "refined by training photos", "raw": "as the network says"}
+    names = {"refined": "refined by training photos", "raw": "network alone"}
     methods: tuple[Method, ...] = ("refined", "raw")
     chosen = st.segmented_control(
         "Prediction", methods, default="refined", required=True, format_func=names.__getitem__,
@@ -153,7 +153,7 @@ def outcome_card(
     name = str(table.at[row, "filename"])
     picture = shelf.picture(name, truth_m(photo)[0])
     if picture is None:
-        st.caption("Its picture is not here: load the data set that was evaluated.")
+        st.caption("Photo not found: load the data set that was evaluated.")
     else:
         st.image(picture, caption=name, width="stretch")
     true, guess = (str(table.at[row, column]) for column in ("true_region", "region"))

@@ -29,8 +29,8 @@ from core.evaluation.schema import EvaluateConfig, Part
 _PHOTOS_SHOWN = 12
 _ACROSS = 3
 _LEAK = (
-    "Share of the judged photos that stand that near to a training photo. The higher it is, the "
-    "more the figures measure memory of standing points, and the less the finding of places."
+    "Share of evaluated photos this close to a training photo. The higher it is, the more the "
+    "figures measure memory of known spots, and the less localisation of new ones."
 )
 
 
@@ -49,8 +49,8 @@ def overview(report: Report, palette: Palette) -> None:
     for note in report["notes"]:
         st.warning(note)
     table = report_tables.predictors(report)
-    st.subheader("Beside predictors that need no training")
-    st.caption("Hatched bars were told a part of the truth, which no new photo comes with.")
+    st.subheader("Baselines that need no training")
+    st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")
     left, right = st.columns(2)
     for place, measure in ((left, "median_m"), (right, "maae_deg")):
         figure = baseline_bars(table, measure, LABELS[measure], palette)
@@ -59,7 +59,7 @@ def overview(report: Report, palette: Palette) -> None:
     shown.insert(4, "interval", report_tables.median_intervals(report))
     st.dataframe(shown, hide_index=True, column_config=column_config(shown))
     if "ensemble" in report:
-        st.subheader("Beside its members, on the same photos")
+        st.subheader("Members of the ensemble, on the same photos")
         members = ensemble.figures(report, report_tables.COLUMNS)
         st.dataframe(members, hide_index=True, column_config=column_config(members))
         st.caption(ensemble.disagreement(report))
@@ -69,14 +69,17 @@ def _grounds(report: Report) -> None:
     """What the figures rest on, and the same figures on photos that make them less flattering."""
     if resting := told.intervals_rest_on(report):
         st.caption(f"Under each figure {resting.removeprefix('in brackets ')}.")
-    st.subheader("How much of it is memory")
+    st.subheader("Effect of nearby training photos")
     st.markdown(
         f"{_sentence(told.leak_sentence(report))} {_sentence(told.flagged_sentence(report))}"
     )
     table = report_tables.other_photos(report)
     if not table.empty:
         st.dataframe(table, hide_index=True, column_config=column_config(table))
-        st.caption("Refined. Doubted labels count in all other figures.")
+        st.caption(
+            '"Without doubted labels" leaves out labels that the audit flags; all other rows '
+            "include them."
+        )
 
 
 def _sentence(words: str) -> str:
@@ -96,7 +99,7 @@ def regions(
             on_select="rerun",
             selection_mode="points",
         )
-        st.caption("Bright: a large share of the true region's photos. Names stand on the left.")
+        st.caption("Colour: share of each true region's photos.")
     with right:
         points = event["selection"]["points"]
         if points:
@@ -154,9 +157,9 @@ def downloads(folder: Path, report: Report) -> None:
 def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: PhotoSource) -> None:
     true, predicted = cell
     rows = table[(table["true_region"] == true) & (table["region"] == predicted)]
-    st.markdown(f"**{names[true]}** taken for **{names[predicted]}**: {len(rows)} photos")
+    st.markdown(f"**{names[true]}** predicted as **{names[predicted]}**: {len(rows):,} photos")
     if true == predicted:
-        st.caption("These were right.")
+        st.caption("These predictions are right.")
     shown = rows.sort_values("error_refined_m", ascending=False).head(_PHOTOS_SHOWN)
     places = outcomes.truth_m(shown)
     columns = st.columns(_ACROSS)
@@ -165,11 +168,13 @@ def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Ph
         words = f"{photo.filename}: {photo.error_refined_m:.0f} m off"
         with columns[index % _ACROSS]:
             if picture is None:
-                st.caption(f"{words} (its picture is not here)")
+                st.caption(f"{words} (photo not found)")
             else:
                 st.image(picture, caption=words)
     if len(rows) > _PHOTOS_SHOWN:
-        st.caption(f"The {_PHOTOS_SHOWN} furthest off are shown; the rest is in predictions.csv.")
+        st.caption(
+            f"The {_PHOTOS_SHOWN} largest errors are shown; all photos are in predictions.csv."
+        )
 
 
 def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -197,7 +202,7 @@ def _column(name: str, kind: str) -> object:
 
 
 NONE = (
-    "This report has no promises to check: the model was not calibrated when it was judged. Run "
+    "This model was not calibrated when it was evaluated, so there is no coverage to check. Run "
     "`python -m core calibrate` on it, then evaluate again."
 )
 
@@ -226,7 +231,7 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
                   f"{honest['before']['brier']:.3f} before", delta_color="off", delta_arrow="off",
                   border=True)  # fmt: skip
     left, right = st.columns(2)
-    left.subheader("Promised and held")
+    left.subheader("Promised and measured coverage")
     left.plotly_chart(coverage_overall(coverage, palette), key="evaluate_coverage")
     right.subheader("By true region")
     right.plotly_chart(coverage_regions(coverage, names, palette), key="evaluate_coverage_regions")
@@ -280,11 +285,11 @@ def _promised(share: float | None) -> str:
 
 
 _PARTS: dict[Part, str] = {
-    "test": "test: photos kept for this",
-    "val": "val: photos that chose the best epoch",
-    "calibrate": "calibrate: photos that its certainty was fitted to",
-    "train": "train: how well it remembers",
-    "all": "all: a data set that the model never saw",
+    "test": "test: photos held out for evaluation",
+    "val": "val: validation photos, used to choose the best epoch",
+    "calibrate": "calibrate: photos used to fit the confidence",
+    "train": "train: training photos, to see how much it memorised",
+    "all": "all: every photo of a data set that the model never saw",
 }
 
 
@@ -313,7 +318,7 @@ def _form(place: Workspace, checkpoint: Path) -> None:
     home = run_of(checkpoint) or checkpoint
     command = f"python -m core evaluate {place.label(home)} {place.label(folder)} --part {part}"
     st.caption(
-        f"On {place.label(folder)}. Some seconds for a few hundred photos and a small backbone on "
+        f"On {place.label(folder)}. Takes seconds for a few hundred photos and a small backbone on "
         "a CPU, minutes for thousands; keep this page open, or run the command:"
     )
     st.code(command, language="bash", wrap_lines=True)

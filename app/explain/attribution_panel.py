@@ -32,8 +32,8 @@ _UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
 )
 PREDICTED = "the predicted region"
 UNTRAINED = (
-    "This checkpoint was not trained: its answers come from the training photos that look most "
-    "alike, which the Predict page shows. No trained head looked at the photo, so there is nothing "
+    "This checkpoint was not trained: its answers come from the most similar training photos, "
+    "which the Predict page shows. It has no trained output to explain, so there is nothing "
     "to map."
 )
 _COMPARE = "explain_compare"
@@ -120,7 +120,7 @@ def verdict(attribution: Attribution) -> str:
     if attribution.baseline_score is not None:
         said += f", against {attribution.baseline_score:+.3g} for the baseline"
     if attribution.delta is None:
-        return f"{said}. This method does not promise that its pixels add up, so it has no delta."
+        return f"{said}."
     share = attribution.relative_delta
     relative = "" if share is None else f", {share:.1%} of the difference"
     trust = "" if share is None or share <= 0.05 else " Above 5 %: take more steps."
@@ -206,7 +206,7 @@ def _result_key(predictor: "Predictor", subject: Subject, method: str) -> tuple[
 def _show_result(predictor: "Predictor", subject: Subject, place: int, method: str) -> None:
     kept = st.session_state.get(f"{_RESULT}_{place}")
     if kept is None or kept[0] != _result_key(predictor, subject, method):
-        st.caption("No map yet for this photo, target and method.")
+        st.caption("Press Explain to compute this map.")
         return
     _, found, seconds = kept
     photo, map_ = st.columns(2)

@@ -38,7 +38,7 @@ def dataset_box() -> None:
     """The loaded data set in figures, or what is wrong with it, or how to get one."""
     st.subheader("Data set")
     if pickers.dataset_path() is None:
-        st.info("None yet. Choose a folder in the sidebar, or type the path of one.")
+        st.info("No data set yet. Choose a folder in the sidebar, or type its path.")
         return
     try:
         data = pickers.need_dataset()
@@ -56,7 +56,7 @@ def model_box() -> None:
     st.subheader("Model")
     folder = pickers.checkpoint_path()
     if folder is None:
-        st.info("None yet. Train one, or type the path of a checkpoint in the sidebar.")
+        st.info("No model yet. Train one, or type the path of a checkpoint in the sidebar.")
         return
     try:
         card = cache.card(folder)
@@ -67,7 +67,7 @@ def model_box() -> None:
         return
     st.markdown(f"**{cache.checkpoint_title(folder)}**: {describe(card)}")
     if content is None:
-        st.caption("It has no evaluation report yet; the Evaluate page says how to make one.")
+        st.caption("Not evaluated yet. Evaluate it on the Evaluate page.")
         return
     with st.container(horizontal=True):
         for name, value in headline(content).items():
@@ -101,6 +101,6 @@ def headline(report: dict[str, Any]) -> dict[str, str]:
 def _judged(report: dict[str, Any]) -> str:
     near = told.leak_sentence(report)
     return (
-        f"Judged on {report['n']:,} photos, {report['split']['name']} split. "
+        f"Evaluated on {report['n']:,} photos, {report['split']['name']} split. "
         f"{near[0].upper()}{near[1:]}."
     )

@@ -35,14 +35,14 @@ def strip(
         photo: The photo asked about, to lay beside a chosen training photo.
         most: How many to show.
     """
-    st.subheader("The training photos most like it")
+    st.subheader("Most similar training photos")
     rows = prediction.neighbours[row][:most]
     if prediction.similarity[row][0] >= SAME_PHOTO:
-        st.warning("The first one is this very photo: the model was trained on it.")
+        st.warning("The first one is this photo itself: the model was trained on it.")
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
     near = int((away <= AGREE_M).sum())
     walks = _walks(shelf, gallery, rows)
-    st.caption(f"{near} of these {len(rows)} stand within {AGREE_M:.0f} m of the pin.{walks}")
+    st.caption(f"{near} of these {len(rows)} were taken within {AGREE_M:.0f} m of the pin.{walks}")
     unlike = feature_distance(prediction.similarity[row])
     page, ids = _page(photo), [gallery.photo_ids[index] for index in rows]
     chosen = selection.chosen(page, partial(_rank, ids), linked=False)
@@ -80,7 +80,7 @@ def map_of(
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
     """How many points verify a training photo, where they were compared."""
     points = prediction.points[row, rank]
-    return "" if points < 0 else f"  \n{points} points agree"
+    return "" if points < 0 else f"  \n{points} matched keypoints"
 
 
 def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
@@ -92,14 +92,14 @@ def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
     walks = {(visit, walk) for visit, walk in zip(table["visit"], table["walk"], strict=True)}
     if ("", "") in walks:
         return ""
-    return f" They are of {len(walks)} walk{'s' if len(walks) > 1 else ''}."
+    return f" They come from {len(walks)} walk{'s' if len(walks) > 1 else ''}."
 
 
 def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo: Photo) -> None:
     left, right = st.columns(2)
     with left:
         st.image(jpeg(decode_display(photo.content, max_side=640, name=photo.name)),
-                 caption=f"Asked about: {photo.name}", width="stretch")  # fmt: skip
+                 caption=f"Your photo: {photo.name}", width="stretch")  # fmt: skip
     with right:
         _picture(shelf, gallery, index, f"{rank + 1}: {gallery.filenames[index]}")
 
@@ -107,7 +107,7 @@ def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo:
 def _picture(shelf: PhotoSource, gallery: Gallery, index: int, caption: str | None = None) -> None:
     content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
     if content is None:
-        st.caption("Its picture is not here: load the data set that the model was trained on.")
+        st.caption("Photo not found: load the data set that the model was trained on.")
     else:
         st.image(content, caption=caption, width="stretch")
 

@@ -44,13 +44,13 @@ def figures(prediction: Prediction, row: int) -> None:
     )  # fmt: skip
     region = prediction.region[row]
     with st.container(horizontal=True):
-        st.metric("Region", prediction.region_names.get(region, region), f"{shares.max():.0%} sure",
-                  delta_color="off", delta_arrow="off")  # fmt: skip
-        st.metric("90 % within", wording.within(radius[1], " m"),
-                  f"half within {wording.within(radius[0], ' m')}", delta_color="off",
+        st.metric("Region", prediction.region_names.get(region, region),
+                  f"{shares.max():.0%} probable", delta_color="off", delta_arrow="off")  # fmt: skip
+        st.metric("Position, 90 %", wording.within(radius[1], " m"),
+                  f"50 %: {wording.within(radius[0], ' m')}", delta_color="off",
                   delta_arrow="off")  # fmt: skip
-        st.metric("Heading within", wording.within(wedge[1], "°"),
-                  f"half within {wording.within(wedge[0], '°')}", delta_color="off",
+        st.metric("Heading, 90 %", wording.within(wedge[1], "°"),
+                  f"50 %: {wording.within(wedge[0], '°')}", delta_color="off",
                   delta_arrow="off")  # fmt: skip
     st.markdown(how_sure(trust, row))
 
@@ -61,16 +61,16 @@ def how_sure(trust: Confidence, row: int) -> str:
     radius = float(trust.radius_m[row, 1])
     if islands is not None and len(islands) > 1:
         return (
-            f"**Of several minds:** {len(islands)} places look alike enough. The shaded areas hold "
-            "the true one 9 times in 10."
+            f"**Ambiguous:** {len(islands)} places match. 9 times in 10 the true spot is inside "
+            "one of the shaded areas."
         )
     if not radius < float("inf"):
-        return "**How sure is unknown:** too few photos were there to measure it."
+        return "**Confidence unknown:** too few calibration photos."
     if radius <= _SURE_M:
-        return "**Sure.** The shaded area holds the true place 9 times in 10."
+        return "**Confident:** 9 times in 10 the true spot is inside the shaded area."
     if radius <= _FAIR_M:
-        return "**Fairly sure.** The shaded area holds the true place 9 times in 10."
-    return "**Unsure.** Take the shaded area, not the pin, for the answer."
+        return "**Fairly confident:** 9 times in 10 the true spot is inside the shaded area."
+    return "**Not confident:** read the shaded area as the answer, not the pin."
 
 
 def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
@@ -81,7 +81,7 @@ def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
-    return f"Refinement moved the pin by {metres:.0f} m because of {shown}{more}."
+    return f"Matching training photos moved the pin by {metres:.0f} m: {shown}{more}."
 
 
 def refused(trust: Confidence, row: int, photo: Photo) -> bool:
@@ -91,10 +91,7 @@ def refused(trust: Confidence, row: int, photo: Photo) -> bool:
     with st.expander(
         "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
     ) as box:
-        st.caption(
-            "What follows is what the model would say if the photo were of this campus. Do not "
-            "rely on it."
-        )
+        st.caption("This answer assumes that the photo shows this campus. Do not rely on it.")
     return bool(box.open)
 
 
@@ -110,7 +107,7 @@ def ask(
         The answers for the photos that could be read (None: for none), and these photos.
     """
     parts, read = [], []
-    bar = st.progress(0.0, "Looking …") if len(photos) > 1 else None
+    bar = st.progress(0.0, "Predicting …") if len(photos) > 1 else None
     for number, photo in enumerate(photos, start=1):
         try:
             parts.append(cache.prediction(folder, photo, region, heading_deg))
@@ -158,10 +155,13 @@ def one(
             evidence.map_of(photo, prediction, row, gallery, deck)
         else:
             st.pydeck_chart(deck, height=selection.MAP_HEIGHT_PX, alt=evidence.MAP_ALT)
-        meanings = {"refined position": palette.refined, "as the network says": palette.prediction,
+        meanings = {"refined position": palette.refined, "network alone": palette.prediction,
                     "training photos": palette.evidence}  # fmt: skip
         if trust is not None:
-            st.caption("Shaded: areas that hold the true place half and nine tenths of the time.")
+            st.caption(
+                "Shaded: the true spot is inside the dark area 50 % of the time, inside the light "
+                "area 90 %."
+            )
         legend(meanings | ({"truth": palette.truth} if truth else {}))
     if gallery:
         if (words := moved(prediction, row, gallery)) is not None:
@@ -210,7 +210,7 @@ def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
 def _refused(prediction: Prediction) -> None:
     names = [prediction.filenames[row] for row in prediction.refused.nonzero()[0]]
     if names:
-        st.warning(f"Not this campus, so without a pin: {', '.join(names)}")
+        st.warning(f"Not this campus, no pin: {', '.join(names)}")
 
 
 def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:

@@ -43,7 +43,7 @@ def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | N
     )  # fmt: skip
     if files:
         if len(files) > MOST_PHOTOS:
-            st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are asked about.")
+            st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are predicted.")
         return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
     return _example(folder, card, data)
 
@@ -54,7 +54,7 @@ def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     table = _unseen(folder, PhotoSource.of(card, data), data)
     if table.empty:
         return None
-    st.caption("Or take a labelled photo that the model was not trained on:")
+    st.caption("Or try a labelled photo that the model was not trained on:")
     pages = -(-len(table) // EXAMPLES)
     with st.container(horizontal=True, vertical_alignment="center"):
         number = st.pagination(pages, key=_PAGE, max_visible_pages=5) if pages > 1 else 1
@@ -86,7 +86,7 @@ def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
         messages.show_error(error)
         return
     st.button(filename, key=f"predict_{photo_id}", type="tertiary", on_click=_take,
-              args=(data.root, photo_id), help="Ask about this photo")  # fmt: skip
+              args=(data.root, photo_id), help="Predict this photo")  # fmt: skip
 
 
 def _take(root: Path, photo_id: str) -> None:

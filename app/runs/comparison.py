@@ -109,7 +109,7 @@ def _cell(found: Difference) -> str:
 
 
 _BY = {"spot": "spots", "visit": "visits"}
-_KIND = {"refined": "refined by training photos", "raw": "as the network says"}
+_KIND = {"refined": "refined by training photos", "raw": "network alone"}
 
 
 def show_group(group: Group, number: int) -> None:

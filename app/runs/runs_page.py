@@ -110,7 +110,7 @@ def pick_beside(place: Workspace) -> list[Model]:
     if not found:
         return []
     wanted = st.multiselect(
-        "Beside them", list(found), key=_BESIDE, placeholder="Checkpoints and ensembles",
+        "Also compare", list(found), key=_BESIDE, placeholder="Checkpoints and ensembles",
         help="Models under `checkpoints/` that have been evaluated.", persist_state="session",
     )  # fmt: skip
     return [found[name] for name in wanted if name in found]
@@ -157,7 +157,7 @@ def figures(place: Workspace, models: Sequence[Model]) -> None:
     found = evaluated_models.groups(models)
     if len(found) > 1:
         st.warning(
-            "These models were judged on different photos: their figures are shown, but not "
+            "These models were evaluated on different photos. Their figures are shown but not "
             "ranked, because a smaller error may only mean easier photos. Models are compared "
             "within a group only."
         )

@@ -20,7 +20,7 @@ _COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "
 # Every run has its own folder and command: differences that explain nothing.
 _OWN = frozenset({"run", "command"})
 LEAK = "Leak in 5 m"
-SHARES = ("Region", "Val region", LEAK)
+SHARES = ("Region", "Validation region", LEAK)
 
 
 def listing(
@@ -43,7 +43,7 @@ def listing(
         idle.append("Split")
     options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
     options.columns = options.columns.map(str)
-    later = table.columns.get_loc("Val region")
+    later = table.columns.get_loc("Validation region")
     parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
     return pd.concat(parts, axis=1).drop(columns=idle)
 
@@ -110,9 +110,9 @@ def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]
         "Median (m)": None if tested is None else tested["median_m"],
         "Heading (°)": None if tested is None else tested["maae_deg"],
         LEAK: None if report is None else report_tables.leak_share(report),
-        "Val region": best.get("region_accuracy"),
-        "Val median (m)": best.get("median_m"),
-        "Val heading (°)": best.get("maae_deg"),
+        "Validation region": best.get("region_accuracy"),
+        "Validation median (m)": best.get("median_m"),
+        "Validation heading (°)": best.get("maae_deg"),
         "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
         "Split": f"{split} {run.split_hash[:8]}".strip(),
         "Report on": "" if report is None else judged_on(report),

@@ -57,7 +57,7 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
 def _draw(queue: Queue) -> None:
     st.subheader(f"Queue: {queue.words}" if queue.busy else "Queue")
     if not queue.busy:
-        st.caption("Nothing is running, and nothing waits.")
+        st.caption("No job is running or waiting.")
     compute_target.show()
     for entry in queue.active:
         with st.container(border=True):
@@ -109,7 +109,7 @@ def _what(entry: Entry, config: TrainConfig | None) -> str:
 
 def _progress(entry: Entry, config: TrainConfig | None) -> None:
     if entry.now.starting or entry.now.status is None:
-        st.caption("The program and its packages are being loaded, which takes a while.")
+        st.caption("Loading the program and its packages, which takes a while.")
         return
     now = eta.progress_of(entry, config, entry.now.status)
     st.progress(now.share, now.words)

@@ -23,17 +23,19 @@ def show(run: Path, config: TrainConfig) -> None:
             made_with = RunFolder(path=run).read_json("environment.json")
         except RunError:
             made_with = {}
-        st.caption("The exact command")
+        st.caption("Exact command")
         st.code(typed(config, made_with), language="bash", wrap_lines=True)
         if not made_with:
-            st.caption("What it is made with is written down when it has started.")
+            st.caption("The environment is recorded when the run starts.")
             return
         st.caption("Made with")
         st.table(facts(made_with))
-        st.caption("The same run again, in an environment of its own and a folder beside the first")
+        st.caption("Repeat this run in a separate environment and folder")
         st.code(recipe(config, made_with), language="bash", wrap_lines=True)
         if dict(made_with.get("git", {})).get("changed"):
-            st.warning("The code had changes that no commit holds: the commit is not all of it.")
+            st.warning(
+                "The code had uncommitted changes, so this commit alone does not reproduce the run."
+            )
 
 
 def typed(config: TrainConfig, made_with: Mapping[str, Any]) -> str:

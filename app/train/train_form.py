@@ -174,8 +174,8 @@ def launch_from_sidebar(place: Workspace) -> None:
             st.caption("Choose a data set above; a run needs one to learn from.")
             return
         st.caption(
-            f"Learns from `{place.label(dataset)}`. It starts at once where its device is free, "
-            "and waits in the queue otherwise."
+            f"Trains on `{place.label(dataset)}`. Starts immediately if the device is free; "
+            "otherwise it waits in the queue."
         )
         on = compute_target.pick()
         try:

@@ -52,7 +52,7 @@ def ended(entry: Entry, key: str) -> None:
     if config is not None and st.button(
         "Retry with changes",
         key=f"{key}_retry_{entry.name}",
-        help="Puts its options into the form in the sidebar, with a new run folder",
+        help="Copies its options into the form in the sidebar, with a new run folder",
     ):
         train_form.prefill(config)
         messages.later(f"The options of **{entry.name}** are in the form in the sidebar.")
@@ -75,16 +75,14 @@ def _waiting(entry: Entry, last_place: int) -> None:
 
 def _cancel_active(entry: Entry) -> None:
     with st.popover("Cancel …", key=f"queue_ask_{entry.name}"):
-        st.write("It saves where it is, and can be resumed at that very step.")
+        st.write("The run saves its state and can resume at exactly this step.")
         if st.button("Yes, cancel it", key=f"queue_cancel_{entry.name}", type="primary"):
             cancel(entry.path)
             st.rerun()
 
 
 def _end_now(entry: Entry) -> None:
-    if st.button(
-        "End it now", key=f"queue_end_{entry.name}", help="Without waiting for it to save"
-    ):
+    if st.button("End it now", key=f"queue_end_{entry.name}", help="Ends without saving"):
         with st.spinner("Ending the process …"):
             stop(entry.path, grace_s=0.0)
         st.rerun()
@@ -98,12 +96,12 @@ def _end_now(entry: Entry) -> None:
 
 POLL_S = 2.0
 _WORDS = {
-    "queued": "Queued: it starts when its turn comes and a device is free.",
-    "starting": "Starting: the program and its packages are being loaded, which takes a while.",
+    "queued": "Queued: starts when its turn comes and a device is free.",
+    "starting": "Starting: loading the program and its packages, which takes a while.",
     "running": "Running.",
-    "cancelling": "Cancelling: it saves where it is, then ends.",
+    "cancelling": "Cancelling: saving its state, then ending.",
     "finished": "Finished.",
-    "cancelled": "Cancelled: what it did is saved, and it can go on from there.",
+    "cancelled": "Cancelled: its state is saved; it can resume from there.",
     "failed": "Failed.",
     "lost": "Lost: its process is gone (killed, or the machine restarted). Its last epoch is safe.",
     "damaged": "Damaged.",
@@ -162,7 +160,7 @@ def _next(run: Path) -> None:
 def _curves(events: Events, now: RunState) -> None:
     if not events:
         if now.state in ACTIVE:
-            st.caption("The curves begin when the first epoch has ended.")
+            st.caption("Curves appear after the first epoch.")
         return
     begins, best = fine_tuning_begins(events), best_event(events)
     if best is not None:

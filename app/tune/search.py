@@ -88,14 +88,14 @@ def _begun(path: Path) -> float:
 POLL_S = 2.0
 _WATCHED = "study_watched"
 _WORDS = {
-    "queued": "Queued: it starts when its turn comes and a device is free.",
-    "starting": "Starting: the program and its packages are being loaded, which takes a while.",
+    "queued": "Queued: starts when its turn comes and a device is free.",
+    "starting": "Starting: loading the program and its packages, which takes a while.",
     "running": "Searching.",
-    "cancelling": "Cancelling: the trials at work are being saved.",
+    "cancelling": "Cancelling: saving the running trials.",
     "finished": "Finished.",
-    "cancelled": "Cancelled: every trial is saved, and the search can go on from there.",
+    "cancelled": "Cancelled: every trial is saved; the search can resume from there.",
     "failed": "Failed.",
-    "lost": "Lost: its process is gone. No trial is lost: resume it to go on.",
+    "lost": "Lost: its process is gone. All trials are saved: resume it.",
     "damaged": "Damaged.",
 }
 
@@ -109,7 +109,7 @@ def start_from_sidebar(place: Workspace) -> None:
         if dataset is None or not dataset.is_dir():
             st.caption("Choose a data set above; a search needs one to learn from.")
             return
-        st.caption(f"Every trial learns from `{place.label(dataset)}`.")
+        st.caption(f"Every trial trains on `{place.label(dataset)}`.")
         on = compute_target.pick()
         try:
             answer = tune_form.ask(place, dataset)
@@ -171,8 +171,10 @@ def _headline(study: Path, now: RunState, view: StudyView) -> None:
     figure = "–" if best is None or best.value is None else f"{best.value:.4g}"
     cells[0].metric(f"Best {view.config.monitor}, validation", figure)
     cells[1].metric("Best trial", "–" if best is None else str(best.number))
-    cells[2].metric("Pruned", counts.get("pruned", 0), help="Ended early: others were better")
-    cells[3].metric("Failed", counts.get("failed", 0), help="The table of trials says why")
+    cells[2].metric(
+        "Pruned", counts.get("pruned", 0), help="Stopped early because other trials were better"
+    )
+    cells[3].metric("Failed", counts.get("failed", 0), help="The table of trials shows the reason")
 
 
 def _buttons(study: Path, now: RunState, view: StudyView) -> None:
@@ -180,7 +182,7 @@ def _buttons(study: Path, now: RunState, view: StudyView) -> None:
         if view.best is not None and st.button(
             "Train with the best options",
             type="primary",
-            help="Puts them into the form of the Train page",
+            help="Copies them into the form of the Train page",
         ):
             _train_with(view, view.best.number)
         if now.state in UNFINISHED and now.state != "cancelling" and st.button("Cancel the search"):
@@ -213,18 +215,18 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
         figure = figures.history(table, config.monitor, config.higher_is_better, colours)
         st.plotly_chart(figure, key="study_history")
     with right:
-        st.subheader("What mattered")
+        st.subheader("Importance of options")
         if shares:
             st.plotly_chart(figures.importances(shares, colours), key="study_importances")
             finished = view.counts["finished"]
-            st.caption(f"fANOVA over {finished} finished trials: a hint, the less the fewer.")
+            st.caption(
+                f"fANOVA over {finished} finished trials. With few trials this is only a hint."
+            )
         else:
-            st.caption("Four finished trials are needed to tell.")
+            st.caption("Needs four finished trials.")
     if view.counts.get("finished", 0) > 1:
         st.subheader("Options and figures")
-        st.caption(
-            "A line is a finished trial; drag along an axis to keep only the lines through there."
-        )
+        st.caption("Each line is a finished trial. Drag along an axis to filter.")
         rest = [path for path in config.space if path not in shares]
         figure = figures.parallel(
             table,
@@ -249,7 +251,7 @@ def _trials(study: Path, view: StudyView) -> None:
         column_config={name: st.column_config.NumberColumn(format="%.4g") for name in numbers},
     )  # fmt: skip
     if not ticked:
-        st.caption("Tick a trial to train with its options, or to watch its run from a terminal.")
+        st.caption("Tick a trial to train with its options or to follow its log.")
         return
     number = int(ticked[0])
     if st.button(f"Train with the options of trial {number}", key="study_train_chosen"):

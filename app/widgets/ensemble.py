@@ -42,7 +42,7 @@ def one_photo(prediction: Prediction, row: int, about: EnsembleCard | None) -> N
     if about is None:
         return
     st.markdown(agreement(prediction, row, about))
-    with st.expander("What each member says"):
+    with st.expander("Answer of each member"):
         st.dataframe(answers(prediction, row, about), hide_index=True)
 
 
@@ -104,8 +104,8 @@ def pick_network(predictor: "Predictor") -> "Predictor":
         key=f"explain_member_{predictor.folder}",
     )
     st.caption(
-        f"The model is an ensemble of {len(about.members)} networks. A map explains what one of "
-        "them says, not their mean; another member may look elsewhere."
+        f"The model is an ensemble of {len(about.members)} networks. A map explains one of "
+        "them, not their mean; another member may use other parts of the photo."
     )
     return predictor.members[place]
 

@@ -33,7 +33,7 @@ def mendable() -> Iterator[None]:
 def no_dataset() -> NoReturn:
     """Say how to get a data set, and end the run."""
     if demo.is_busy(workspace()):
-        st.info("The demo campus is being rendered. Home shows how far it is.")
+        st.info("The demo campus is being rendered. Home shows the progress.")
         links.to("home", "Go to Home")
         st.stop()
     st.info(
@@ -53,7 +53,7 @@ def no_checkpoint() -> NoReturn:
 
 def no_report(command: str) -> NoReturn:
     """Say how to make an evaluation report, and end the run."""
-    st.info("This model has no evaluation report yet. Make one on the Evaluate page, or so:")
+    st.info("This model is not evaluated yet. Evaluate it on the Evaluate page, or run:")
     st.code(command, language="bash")
     links.to("evaluate", "Evaluate it")
     st.stop()

@@ -19,12 +19,12 @@ _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
 _HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
 PROTOCOLS = {
-    "spot": "spot: photos within a few metres stay together",
-    "visit": "visit: photos of one walk stay together",
-    "block": "block: cells of ground are held out, with a buffer around",
+    "spot": "spot: photos within a few metres stay in one part",
+    "visit": "visit: photos of one walk stay in one part",
+    "block": "block: ground cells are held out, with a buffer around them",
     "random": "random: stratified by region",
-    "official": "official: as the folder says",
-    "region": "region: one fold of whole regions never seen",
+    "official": "official: the parts given by the folder",
+    "region": "region: whole regions are held out",
 }
 
 
@@ -56,7 +56,7 @@ def pick_checkpoint() -> None:
         format_func=lambda label: cache.checkpoint_title(place.root / label),
         accept_new_options=True,
         placeholder="Train one, or type the path of one",
-        help="Folders under `checkpoints/`, and the best state of every run.",
+        help="Folders under `checkpoints/`, and the best checkpoint of every run.",
         bind="query-params",
     )
 
@@ -203,8 +203,8 @@ def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
         about: Which photos of which model: nothing is known of others by it.
     """
     names = card.region_names
-    with st.expander("Something is known already"):
-        st.caption("A known region or heading helps the model to find the position.")
+    with st.expander("I know the region or heading"):
+        st.caption("A known region or heading makes the position more accurate.")
         region = st.selectbox(
             "Known region", card.regions, index=None, format_func=lambda one: names.get(one, one),
             placeholder="Unknown", key=f"known_region_{about}",

@@ -64,7 +64,7 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert {"refined", "refined-arrow", "raw", "evidence"} <= ids
     assert "truth" not in ids
     assert any("m from the pin" in caption.value for caption in app.caption)
-    assert any("points agree" in caption.value for caption in app.caption)
+    assert any("matched keypoints" in caption.value for caption in app.caption)
     assert {metric.label for metric in app.metric} >= {"Position", "Facing"}
 
 
@@ -116,7 +116,7 @@ def test_data_sections(full_workspace: Path, open_page: OpenPage) -> None:
     assert len(app.get("plotly_chart")) == 2
     app.segmented_control(key="data_section").set_value("Split and leak").run()
     assert not app.exception
-    assert "test within 5 m of train" in {metric.label for metric in app.metric}
+    assert "Test photos within 5 m of a training photo" in {metric.label for metric in app.metric}
 
 
 def test_a_split_by_visits_says_what_it_assumed(full_workspace: Path, open_page: OpenPage) -> None:
@@ -135,7 +135,7 @@ def test_a_split_by_blocks_shows_its_buffer_and_no_leak(
     app.selectbox(key="split").set_value("block").run()
     assert not app.error
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["test within 10 m of train"] == "0%"
+    assert shown["Test photos within 10 m of a training photo"] == "0%"
     assert any("test or validation photo of another part" in each.value for each in app.caption)
 
 

@@ -206,7 +206,7 @@ def test_a_photo_of_the_data_set_is_explained_and_compared(
     app.run()
     assert not app.exception
     assert not app.error
-    assert "has no delta" in said(app)
+    assert "of the unit vector." in said(app)
     assert "Convergence delta" in said(app)
     assert len(app.get("download_button")) == 2
     app.selectbox(key="explain_target").set_value("north_m").run()

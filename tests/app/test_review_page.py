@@ -83,7 +83,7 @@ def decisions(folder: Path) -> list[tuple[str, str, str, str]]:
 
 def test_nothing_is_checked_before_it_is_asked(opened: AppTest) -> None:
     assert "have not been checked" in said(opened)
-    assert "Nothing has been decided" in said(opened)
+    assert "No decisions yet" in said(opened)
     assert not [each for each in opened.button if each.key == "review_accept"]
 
 
@@ -111,7 +111,7 @@ def test_accept_reject_next_and_undo(page: AppTest, campus: Path) -> None:
 def test_every_finding_can_be_decided(page: AppTest, campus: Path) -> None:
     for _ in range(4):
         press(page, "review_reject")
-    assert "Nothing waits for a decision" in said(page)
+    assert "No finding waits for a decision" in said(page)
     press(page, "review_undo")
     assert len(decisions(campus)) == 3
     assert shown(page)
@@ -165,7 +165,7 @@ def test_kinds_and_scores_filter_the_queue(page: AppTest) -> None:
     page.multiselect(key="review_kinds").set_value(["heading_360"]).run()
     assert shown(page) == "360"
     page.number_input(key="review_least").set_value(0.95).run()
-    assert "Nothing waits for a decision here" in said(page)
+    assert "No finding waits for a decision" in said(page)
 
 
 def test_broken_repairs_are_named(page: AppTest, campus: Path) -> None:
@@ -201,7 +201,7 @@ def test_labels_without_photos_are_reviewed_too(
     assert "Review" in said(app)
     assert app.error
     app = press(open_review(app), "review_check")
-    assert "is not there, so only its label can be judged" in said(app)
+    assert "is missing, so only its label can be checked" in said(app)
     press(app, "review_accept")
     assert decisions(campus) == [("372", "12", "accepted", "person")]
 
@@ -218,7 +218,7 @@ def test_sound_labels_are_said_to_be_sound(
 ) -> None:
     shutil.copytree(shared_campus, tmp_path / "data" / "tiny")
     app = press(open_review(open_page(tmp_path, "data")), "review_check")
-    assert "Nothing looks wrong in 48 rows" in app.success[0].value
+    assert "No finding in 48 rows" in app.success[0].value
 
 
 def test_changed_labels_have_to_be_checked_again(page: AppTest, campus: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_comparison_belongs_to_its_upload(full_workspace: Path, open_page: Ope
     app = click(app, "3: compare")
     assert any("img_0003" in caption for caption in images(app)[1:])
     app = upload(app, photos / "img_0007.jpg")
-    assert not any("Asked about" in caption for caption in images(app))
+    assert not any("Your photo" in caption for caption in images(app))
 
 
 def test_the_pin_chosen_among_uploads_is_that_photos(

@@ -109,7 +109,7 @@ def test_a_click_on_the_confusion_matrix_shows_its_photos(
     page = visitor.open("evaluate", "?evaluate_section=Regions")
     count = page.locator(".js-plotly-plot .heatmaplayer text").filter(has_text=re.compile(r"\d"))
     _click_middle(page, count.first)
-    expect(page.get_by_text("taken for")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("predicted as")).to_be_visible(timeout=PATIENCE_MS)
     visitor.rest()
     expect(page.get_by_test_id("stImage").first).to_be_visible()
     assert visitor.exceptions == []
@@ -199,7 +199,7 @@ def _has_pin_heading_and_evidence(visitor: Visitor) -> None:
     page = visitor.page
     facing = page.get_by_test_id("stMetric").filter(has_text="Facing")
     expect(facing).to_contain_text(re.compile(r"\d+°"), timeout=PATIENCE_MS)
-    expect(page.get_by_text("training photos most like it")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Most similar training photos")).to_be_visible(timeout=PATIENCE_MS)
     canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first
     expect(canvas).to_be_visible(timeout=PATIENCE_MS)
     canvas.scroll_into_view_if_needed()

@@ -21,8 +21,8 @@ from core.errors import ImageError
 
 PHOTO_PX, MAP_PX = 720, 440
 HINTS = {
-    "angle": "Degrees clockwise from north, from 0 to less than 360",
-    "position": "Latitude and longitude in the numbers of the label file, with a blank between",
+    "angle": "Degrees clockwise from north, 0 to 360",
+    "position": "Latitude and longitude in the units of the label file, separated by a space",
     "timestamp": "Such as 15:03",
     "Region_ID": "One of the regions of the label file",
 }
@@ -40,7 +40,7 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
         undoable: Whether any decision could be taken back.
     """
     finding = queue[place].finding
-    st.caption(f"Finding {place + 1:,} of {len(queue):,} undecided, the surest first")
+    st.caption(f"Finding {place + 1:,} of {len(queue):,} undecided, highest score first")
     row, following = row_of(rows, finding), after(queue, place)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -78,7 +78,7 @@ def _decide_buttons(
     st.button(
         "Reject", key="review_reject", shortcut=REJECT, on_click=actions.settle,
         args=(rows.root, finding, "rejected", following, reader, (rows, row)),
-        help="The label is right, or stays as it is",
+        help="The label is right: keep it",
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def undo_button(folder: Path, undoable: bool) -> None:
     """Draw the button that takes the last decision back; it stays when the queue is empty."""
     st.button(
         "Undo", key="review_undo", shortcut=UNDO, on_click=actions.undo, args=(folder,),
-        disabled=not undoable, help="Take the last decision back",
+        disabled=not undoable, help="Undo the last decision",
     )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _field(rows: LabelRows, finding: Finding) -> str | None:
     if finding.column in WHOLE_PHOTO or not finding.labels:
         return finding.proposal
     key = _key(finding)
-    helping = "Empty: accepting leaves the photo out."
+    helping = "If empty, Accept leaves the photo out."
     if finding.column == "Region_ID":
         known = list(known_regions(rows))
         index = known.index(finding.proposal) if finding.proposal in known else None
@@ -131,7 +131,7 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
     if not path and finding.photo_id and (rows.root / finding.photo_id).is_file():
         path = str(rows.root / finding.photo_id)
     if not path:
-        st.info(f"The photo {finding.filename} is not there, so only its label can be judged.")
+        st.info(f"The photo {finding.filename} is missing, so only its label can be checked.")
         return
     try:
         st.image(cache.thumbnail(Path(path), PHOTO_PX), width="stretch")
@@ -141,7 +141,7 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
 
 def _map(scene: Scene | None) -> None:
     if scene is None:
-        st.caption("No map: nobody says where this is, or what the coordinates mean.")
+        st.caption("No map: the position or the meaning of the coordinates is unknown.")
         return
     palette = theme.palette()
     st.pydeck_chart(
@@ -150,9 +150,9 @@ def _map(scene: Scene | None) -> None:
     )  # fmt: skip
     entries = {}
     if scene.old_m is not None:
-        entries["as the file has it"] = palette.prediction
+        entries["label in the file"] = palette.prediction
     if scene.new_m is not None or scene.new_deg is not None:
-        entries["with the new value"] = palette.truth
+        entries["new value"] = palette.truth
     own = own_colours(scene, palette).items()
     entries |= {f"photos of region {region}": colour for region, colour in own}
     legend(entries | {"of other regions": palette.faint})

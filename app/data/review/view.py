@@ -44,11 +44,11 @@ def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
     """Draw the decisions that stand, the newest first."""
     st.subheader("Decided")
     st.caption(
-        f"Decisions lie in `{REPAIRS_FILE}` beside the labels and count whenever the data set is "
-        "read, here, in training and in evaluation; the label files themselves stay as they are."
+        f"Decisions are stored in `{REPAIRS_FILE}` beside the labels. They are applied on load, "
+        "here, in training and in evaluation, and are reversible. The label files stay unchanged."
     )
     if not decisions:
-        st.info("Nothing has been decided yet.")
+        st.info("No decisions yet.")
         return
     st.markdown(counted(decisions) + ".")
     st.dataframe(decided_table(decisions), hide_index=True, height=280)
@@ -56,10 +56,9 @@ def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
         _one_by_one(folder, decisions)
         _by_rule(folder, decisions)
     st.caption(
-        "A model trained before a repair keeps its own split and what it learned, and is judged by "
-        "the labels as they are now. Where a repair lets a photo in that its split does not know, "
-        "its evaluation says so and asks for all photos (`--part all`); a cross-validation "
-        "begun with other labels does not go on."
+        "A model trained before a repair keeps its own split and weights, and is evaluated with "
+        "the current labels. If a repair adds a photo that its split does not contain, evaluate it "
+        "on all photos instead. A cross-validation that began with other labels does not resume."
     )
 
 
@@ -146,7 +145,7 @@ def _check(source: Path) -> "Audit | None":
             )
             status.update(label="Checked", state="complete")
     if made is None:
-        st.info("These labels, as they are now, have not been checked so.")
+        st.info("These labels have not been checked yet.")
     return made
 
 
@@ -160,12 +159,12 @@ def _teller(bar: "DeltaGenerator", what: str) -> "Progress":
 def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
     reviewed = review(made.root, made.findings)
     if not reviewed:
-        st.success(f"Nothing looks wrong in {made.rows:,} rows.")
+        st.success(f"No finding in {made.rows:,} rows.")
         _skipped(made)
         return
     table = summary(reviewed)
     # Once somebody is at work, the photo matters more.
-    with st.expander("What looks wrong, by kind", expanded=not undoable):
+    with st.expander("Findings by kind", expanded=not undoable):
         height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
         st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
         _skipped(made)
@@ -175,7 +174,7 @@ def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
     actions.show_fault()
     queue = waiting(reviewed, wanted)
     if not queue:
-        st.success("Nothing waits for a decision here.")
+        st.success("No finding waits for a decision.")
         card.undo_button(made.root, undoable)
         return
     place = place_of(queue, actions.at())
@@ -198,7 +197,7 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
     with st.popover("Accept many …", key="review_many"):
         kinds = [k for k in made.by_kind if by_rule(reviewed, k, 0.0)]
         if not kinds:
-            st.write("Nothing undecided could be accepted by rule.")
+            st.write("No undecided finding can be accepted by rule.")
             return
         first = kinds.index(wanted.kinds[0]) if wanted.kinds and wanted.kinds[0] in kinds else 0
         kind = st.selectbox("Of the kind", kinds, first, key="review_rule_kind")
@@ -208,8 +207,8 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
         own = by_rule(reviewed, kind, least)
         out = sum(not each.finding.proposal for each in own)
         st.write(
-            f"Values to be replaced by what is proposed: {len(own) - out:,}. Photos without a "
-            f"proposal, to be left out: {out:,}. It can be taken back."
+            f"Values to replace by the proposal: {len(own) - out:,}. Photos without a proposal, to "
+            f"leave out: {out:,}. You can undo this."
         )
         st.button(
             f"Yes, accept {len(own):,}", key="review_rule_yes", type="primary",
@@ -220,7 +219,7 @@ def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) ->
 
 def _skipped(made: "Audit") -> None:
     if made.skipped:
-        st.caption("Checks that were not made:")
+        st.caption("Checks that were skipped:")
         st.markdown("\n".join(f"- {each.check}: {each.reason}" for each in made.skipped))
 
 
