@@ -7,11 +7,12 @@ imported inside the functions, so that the first page shows at once.
 import gc
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -21,7 +22,7 @@ from core.audit.schema import AuditConfig
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
-from core.errors import CheckpointError, SplitError
+from core.errors import CheckpointError, ImageError, SplitError
 from core.evaluation.schema import CompareConfig
 from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
@@ -46,6 +47,8 @@ TABLE_COLUMNS = {
     "east_refined_m",
 }  # fmt: skip
 Value = TypeVar("Value")
+# Photos that the network sees together; also how often a progress bar moves.
+_AT_ONCE = 16
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -142,21 +145,50 @@ def predictor(folder: Path) -> "Predictor":
     return _predictor(folder, stamp(*sorted(files)))
 
 
-def prediction(
+def predictions_of(
     folder: Path,
-    photo: Photo,
+    photos: Sequence[Photo],
     known_region: str | None = None,
     known_heading_deg: float | None = None,
-) -> "Prediction":
-    """What a checkpoint says about one photo, keyed by its files and by the photo's content.
+    progress: Callable[[int, int], None] | None = None,
+) -> "list[Prediction | ImageError]":
+    """Predictions of a checkpoint, one a photo, or why that photo cannot be read.
+
+    They are kept by the model's fingerprint and by each photo's content; photos that are new are
+    predicted together.
+
+    Args:
+        folder: The checkpoint.
+        photos: What to predict.
+        known_region: One region id for all photos.
+        known_heading_deg: One heading for all photos.
+        progress: Called with `(photos done, photos in all)`.
 
     Raises:
-        ImageError: The photo cannot be read.
         CheckpointError: As `predictor`.
     """
     model = predictor(folder)
-    key = (model.fingerprint, photo.name, photo.digest)
-    return _prediction(model, photo, key, known_region, known_heading_deg)
+    kept = [
+        _answer(model.fingerprint, photo.name, photo.digest, known_region, known_heading_deg)
+        for photo in photos
+    ]
+    new = [row for row, held in enumerate(kept) if not held]
+    for start in range(0, len(new), _AT_ONCE):
+        part = []
+        for row in new[start : start + _AT_ONCE]:
+            try:
+                part.append((row, model.decode(photos[row].content, photos[row].name)))
+            except ImageError as error:
+                kept[row].append(error)
+        if part:
+            names = [photos[row].name for row, _ in part]
+            pixels = np.stack([image for _, image in part])
+            found = model.predict_photos(pixels, names, known_region, known_heading_deg)
+            for number, (row, _) in enumerate(part):
+                kept[row].append(found.rows(np.array([number])))
+        if progress is not None:
+            progress(len(photos) - len(new) + min(start + _AT_ONCE, len(new)), len(photos))
+    return [held[0] for held in kept]
 
 
 def checkpoint_split(folder: Path) -> "Split | None":
@@ -260,15 +292,15 @@ def _predictor(folder: Path, key: Stamp) -> "Predictor":
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _prediction(
-    _model: "Predictor",
-    _photo: Photo,
-    key: tuple[Any, ...],
+def _answer(
+    model: str,
+    name: str,
+    digest: str,
     known_region: str | None,
     known_heading_deg: float | None,
-) -> "Prediction":
-    pixels = _model.decode(_photo.content, _photo.name)
-    return _model.predict_photos(pixels[None], [_photo.name], known_region, known_heading_deg)
+) -> "list[Prediction | ImageError]":
+    # Empty at first: photos that nobody asked about yet are predicted together.
+    return []
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

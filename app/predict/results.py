@@ -101,23 +101,27 @@ SHOWN_PX = 640
 def ask(
     folder: Path, photos: tuple[Photo, ...], region: str | None, heading_deg: float | None
 ) -> tuple[Prediction | None, tuple[Photo, ...]]:
-    """Ask about photos one by one, with a progress bar; unreadable ones are named and left out.
+    """Predict photos, with a progress bar for several; unreadable ones are named and left out.
 
     Returns:
-        The answers for the photos that could be read (None: for none), and these photos.
+        The predictions of the photos that could be read (None: for none), and these photos.
     """
-    parts, read = [], []
     bar = st.progress(0.0, "Predicting …") if len(photos) > 1 else None
-    for number, photo in enumerate(photos, start=1):
-        try:
-            parts.append(cache.prediction(folder, photo, region, heading_deg))
-            read.append(photo)
-        except ImageError as error:
-            st.error(f"{error}")
+
+    def show(done: int, of: int) -> None:
         if bar is not None:
-            bar.progress(number / len(photos), f"{number} of {len(photos)} photos")
+            bar.progress(done / of, f"{done} of {of} photos")
+
+    found = cache.predictions_of(folder, photos, region, heading_deg, show)
     if bar is not None:
         bar.empty()
+    parts, read = [], []
+    for photo, answer in zip(photos, found, strict=True):
+        if isinstance(answer, ImageError):
+            st.error(str(answer))
+        else:
+            parts.append(answer)
+            read.append(photo)
     return (joined(parts) if parts else None), tuple(read)
 
 

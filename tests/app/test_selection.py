@@ -4,8 +4,10 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -75,6 +77,27 @@ def test_the_pin_chosen_among_uploads_is_that_photos(
     assert images(app)[0] == photos[1].name
     app = upload(app, photos[2], photos[3])
     assert "Click a pin" in said(app)
+
+
+def test_uploads_are_predicted_together_and_once(
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.inference.predictor import Predictor
+
+    asked: list[int] = []
+    original = Predictor.predict_photos
+
+    def counted(self: Predictor, photos: Any, *arguments: Any, **words: Any) -> Any:  # noqa: ANN401
+        asked.append(len(photos))
+        return original(self, photos, *arguments, **words)
+
+    monkeypatch.setattr(Predictor, "predict_photos", counted)
+    photos = [full_workspace / f"data/tiny/images/img_000{number}.jpg" for number in range(6)]
+    app = upload(open_page(full_workspace, "predict"), *photos[:4])
+    assert asked == [4]
+    app = upload(app, *photos)
+    assert asked == [4, 2]
+    assert app.dataframe[0].value["filename"].tolist() == [photo.name for photo in photos]
 
 
 def test_what_is_known_of_one_upload_is_not_known_of_the_next(
