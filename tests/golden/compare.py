@@ -88,6 +88,9 @@ def differences(old: Any, new: Any, where: str = "", *, loose: bool = False) -> 
         for number, (before, now) in enumerate(zip(old, new, strict=False)):
             yield from differences(before, now, f"{where}[{number}]", loose=loose)
     elif _number(old) and _number(new):
+        if where.endswith(".distance"):
+            # Near 0 the root of 2 - 2 cosine magnifies the cosine's rounding a thousandfold.
+            old, new = old**2 / 2.0, new**2 / 2.0
         if not close(old, new, loose=loose, degrees=bool(DEGREES.search(where))):
             yield f"{where}: {old} before, {new} now"
     elif type(old) is not type(new) or (old != new and not loose):
