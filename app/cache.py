@@ -5,7 +5,6 @@ imported inside the functions, so that the first page shows at once.
 """
 
 import gc
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,8 @@ from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, ImageError, SplitError
+from core.evaluation.judged import read_report
+from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
 from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from core.retrieval.gallery import Gallery
     from core.tuning.reading import StudyView
 
-
-REPORT_KEYS = {"n", "region", "position", "heading", "per_region", "baselines", "split", "leak"}
 TABLE_COLUMNS = {
     "filename", "true_region", "region", "region_probability", "error_m", "error_refined_m",
     "true_angle", "angle", "angle_refined", "heading_error_deg", "heading_error_refined_deg",
@@ -209,13 +208,13 @@ def gallery(folder: Path) -> "Gallery | None":
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
-def report(folder: Path) -> dict[str, Any]:
+def report(folder: Path) -> Report:
     """`report.json` of an evaluation; shared, never changed.
 
     Raises:
-        CheckpointError: It cannot be read.
+        ConfigError: It cannot be read.
     """
-    return _report(folder / "report.json", stamp(folder / "report.json"))
+    return _report(folder, stamp(folder / "report.json"))
 
 
 def predictions(folder: Path) -> pd.DataFrame:
@@ -321,14 +320,8 @@ def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _report(path: Path, key: Stamp) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
-    if not isinstance(content, dict) or not content.keys() >= REPORT_KEYS:
-        raise CheckpointError(f"{path} lacks {sorted(REPORT_KEYS)}: evaluate again")
-    return content
+def _report(folder: Path, key: Stamp) -> Report:
+    return read_report(folder)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

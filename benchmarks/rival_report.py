@@ -1,15 +1,16 @@
 """A rival's answers judged as our own are, so that `core compare` sets them side by side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from core.dataset.leak import leak_shares
+from core.dataset.leak import nearest_training_m
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 from core.evaluation.judgement import Judgement
-from core.evaluation.report import Report, figures, plain
+from core.evaluation.make_report import Caveats, score_photos
+from core.evaluation.report import Report, SplitReport, plain
 from core.evaluation.selection import Selection
 from core.evaluation.table import prediction_table, write_table
 from core.evaluation.truth import Truth
@@ -37,19 +38,17 @@ class Rival:
 
 
 def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) -> Report:
-    """Write `predictions.csv` and, last, `report.json`, which `more` joins."""
-    judged = judgement(data, rival)
-    selection = _selection(data)
+    """Write `predictions.csv` and, last, `report.json`, whose content `more` joins."""
+    judged, selection = judgement(data, rival), _selection(data)
     trained_m = data.position_m[data.positioned_rows("train")]
-    report: Report = {
-        "schema_version": 1,
-        **figures(judged, (), data.dataset.campus.region_names),
-        "split": selection.split,
-        "leak": leak_shares(selection.truth.position_m, trained_m),
-        **more,
-    }
+    nearest_m = nearest_training_m(selection.truth.position_m, trained_m)
+    scores = score_photos(
+        judged, (), data.dataset.campus.region_names, Caveats(nearest_m=nearest_m)
+    )
+    figures = {each.name: getattr(scores, each.name) for each in fields(scores)}
+    report = Report(**figures, split=selection.split)
     write_table(prediction_table(judged, selection, None), out / "predictions.csv")
-    write_json(out / "report.json", plain(report))
+    write_json(out / "report.json", report.to_json() | dict(plain(more)))
     return report
 
 
@@ -98,17 +97,18 @@ def _truth(data: TrainingData) -> Truth:
 
 def _selection(data: TrainingData) -> Selection:
     rows, split = data.rows["test"], data.split
-    about: dict[str, object] = {
-        "name": split.protocol,
-        "hash": split.hash,
-        "part": "test",
-        "seed": split.seed,
-        "fold": split.fold,
-        "folds": split.folds,
-        "radius_m": split.radius_m,
-        "photos_present": len(rows),
-        "photos_in_part": len(rows),
-    }
+    n = len(rows)
+    about = SplitReport(
+        split.protocol,
+        split.hash,
+        "test",
+        split.seed,
+        split.fold,
+        split.folds,
+        split.radius_m,
+        n,
+        n,
+    )
     return Selection(rows, _truth(data), np.zeros(len(rows), bool), about, (), _visits(data))
 
 

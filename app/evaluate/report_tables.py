@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from core.evaluation import told
-
-Report = Mapping[str, Any]
+from core.evaluation import report_text
+from core.evaluation.report import Report, Scores
+from core.headline import Figure, Figures
 
 MODEL, REFINED = "model", "model, refined by training photos"
 _BASELINES = {
@@ -17,7 +17,7 @@ _BASELINES = {
     "nearest_feature": "training photo that looks most alike",
     "metadata_only": "true region and time of day, no pixels",
 }
-COLUMNS = (
+COLUMNS: tuple[Figure, ...] = (
     "region_accuracy",
     "median_m",
     "p90_m",
@@ -27,11 +27,10 @@ COLUMNS = (
     "within_15",
     "joint_10m_15deg",
 )
-FIGURES = frozenset(COLUMNS) - {"within_15"}
 SHARES = ("region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg")
 LABELS = {
     "name": "Predictor",
-    "told": "Told about the photo",
+    "given": "Given about the photo",
     "share": "Share of the answer",
     "region_accuracy": "Region right",
     "median_m": "Median error (m)",
@@ -54,48 +53,41 @@ LABELS = {
 }
 
 
-def predictors(report: Report) -> pd.DataFrame:
+def predictors(report: Scores) -> pd.DataFrame:
     """Return one row per predictor: the model raw and refined, then every baseline.
 
     Returns:
-        Columns `name`, `kind` (`prediction`, `refined`, `baseline`), `given_truth`, `told` and
+        Columns `name`, `kind` (`prediction`, `refined`, `baseline`), `given_truth`, `given` and
         `COLUMNS`; unknown figures are NaN.
     """
-    own = report["region"]["accuracy"]
     rows = [
-        _row(MODEL, "prediction", report["position"]["raw"], report["heading"]["raw"])
-        | {
-            "region_accuracy": report["region"].get("accuracy_raw", own),
-            "joint_10m_15deg": report.get("joint_10m_15deg_raw"),
-        },
-        _row(REFINED, "refined", report["position"]["refined"], report["heading"]["refined"])
-        | {"region_accuracy": own, "joint_10m_15deg": report["joint_10m_15deg"]},
+        _row(MODEL, "prediction", report.figures("raw")),
+        _row(REFINED, "refined", report.figures("refined")),
     ]
-    for name, found in report["baselines"].items():
-        row = _row(_BASELINES.get(name, name), "baseline", found["position"], found["heading"])
-        row["given_truth"] = bool(found["given_truth"])
-        row["told"] = "a part of the truth" if found["given_truth"] else "nothing"
-        row["region_accuracy"] = found["region"]["accuracy"] if found["region"] else None
-        row["joint_10m_15deg"] = found["joint_10m_15deg"]
+    for name, each in report.baselines.items():
+        row = _row(_BASELINES.get(name, name), "baseline", each.figures)
+        row["given_truth"] = each.given_truth
+        row["given"] = "a part of the truth" if each.given_truth else "nothing"
         rows.append(row)
     table = pd.DataFrame(rows)
-    numbers = table[list(COLUMNS)].astype("float64")
-    return pd.concat([table[["name", "kind", "given_truth", "told"]], numbers], axis=1)
+    return table.astype({name: "float64" for name in COLUMNS})
 
 
-def regions(report: Report) -> pd.DataFrame:
+def regions(report: Scores) -> pd.DataFrame:
     """Return one row per region that occurs: photos, precision, recall, F1 and errors."""
     rows = [
-        {"region": found["name"] if found["name"] == region else f"{region}: {found['name']}"}
-        | {
-            "n": found["n"],
-            "precision": found["precision"],
-            "recall": found["accuracy"],
-            "f1": found["f1"],
+        {
+            "region": each.name if each.name == region else f"{region}: {each.name}",
+            "n": each.n,
+            "precision": each.precision,
+            "recall": each.accuracy,
+            "f1": each.f1,
+            "median_m": each.median_m,
+            "median_refined_m": each.median_refined_m,
+            "maae_deg": each.maae_deg,
+            "maae_refined_deg": each.maae_refined_deg,
         }
-        | {name: found[name] for name in ("median_m", "median_refined_m")}
-        | {name: found[name] for name in ("maae_deg", "maae_refined_deg")}
-        for region, found in report["per_region"].items()
+        for region, each in report.per_region.items()
     ]
     return pd.DataFrame(rows)
 
@@ -109,107 +101,96 @@ def region_names(report: Report, known: Mapping[str, str]) -> dict[str, str]:
     """
     return {
         region: f"{region} {known[region]}" if known.get(region, region) != region else region
-        for region in report["region"]["labels"]
+        for region in (report.region.labels if report.region is not None else ())
     }
 
 
 def headline(report: Report) -> dict[str, tuple[str, str]]:
     """Return the first figures: name -> value of the refined model; its interval and the raw one.
 
-    Each is the figure, and in words what stands under it.
+    Each is the figure, and the text that is shown under it.
     """
-    position, heading = report["position"], report["heading"]
-    raw_m, refined_m = position["raw"]["median_m"], position["refined"]["median_m"]
-    raw_deg, refined_deg = heading["raw"]["maae_deg"], heading["refined"]["maae_deg"]
-    found = {
-        "Region right": ("region_accuracy", report["region"]["accuracy"], "refined"),
-        "Median error, refined": ("median_m", refined_m, f"{raw_m:.1f} m raw"),
-        "Mean heading error, refined": ("maae_deg", refined_deg, f"{raw_deg:.1f}° raw"),
-        "Within 10 m and 15°": ("joint_10m_15deg", report["joint_10m_15deg"], "refined"),
+    raw, refined = report.figures("raw"), report.figures("refined")
+    titles: dict[str, tuple[Figure, str]] = {
+        "Region right": ("region_accuracy", "refined"),
+        "Median error, refined": ("median_m", f"{raw.median_m:.1f} m raw"),
+        "Mean heading error, refined": ("maae_deg", f"{raw.maae_deg:.1f}° raw"),
+        "Within 10 m and 15°": ("joint_10m_15deg", "refined"),
     }
-    return {
-        title: (told.shown(name, value), _beside(told.interval(report, "refined", name), rest))
-        for title, (name, value, rest) in found.items()
-    }
+    shown = {}
+    for title, (figure, beside) in titles.items():
+        interval = report_text.interval_of(report, "refined", figure)
+        under = f"{interval} · {beside}" if interval else beside
+        shown[title] = report_text.shown(figure, refined.of(figure)), under
+    return shown
 
 
-def leak(report: Report) -> tuple[str, str] | None:
-    """Return the share of judged photos within 5 m of a training photo, and the other shares."""
-    shares = report["leak"]
-    if not shares:
+def leak(report: Scores) -> tuple[str, str] | None:
+    """Return the share of evaluated photos within 5 m of a training photo, and other shares."""
+    shares = report.leak
+    if shares is None:
         return None
     return (
-        f"{shares['within_5m']:.0%}",
-        f"{shares['within_1m']:.0%} in 1 m, {shares['within_10m']:.0%} in 10 m",
+        f"{shares.within_5m:.0%}",
+        f"{shares.within_1m:.0%} in 1 m, {shares.within_10m:.0%} in 10 m",
     )
 
 
-def leak_share(report: Report) -> float | None:
-    """Share of judged photos within 5 m of a training photo; None where it is unknown."""
-    found = (report["leak"] or {}).get("within_5m")
-    return None if found is None else float(found)
+def leak_share(report: Scores) -> float | None:
+    """Share of evaluated photos within 5 m of a training photo; None if unknown."""
+    return None if report.leak is None else report.leak.within_5m
 
 
-def median_away_m(report: Report) -> float | None:
-    """Median refined error of the photos beyond 5 m of any training photo, where it is known."""
-    away = ((report["leak"] or {}).get("away") or {}).get("beyond_5m") or {}
-    return None if not away.get("refined") else float(away["refined"]["median_m"])
+def median_away_m(report: Scores) -> float | None:
+    """Median refined error of the photos beyond 5 m of any training photo, if known."""
+    away = None if report.leak is None else report.leak.beyond_5m
+    return None if away is None or away.refined is None else away.refined.median_m
 
 
-def other_photos(report: Report) -> pd.DataFrame:
-    """The refined model's figures on all photos, on those away from training, and without doubts.
+def other_photos(report: Scores) -> pd.DataFrame:
+    """The refined model's figures on all photos, away from training, and without suspect labels.
 
     Returns:
-        One row per choice of photos, with the columns `photos`, `n`, `median_raw_m` and `COLUMNS`
-        but for `within_15`; figures of too few photos are NaN. Empty for a report of old.
+        One row per choice of photos, with the columns `photos`, `n`, `median_raw_m` and `COLUMNS`;
+        figures of too few photos are NaN. Empty if the report has none of these.
     """
-    away = (report["leak"] or {}).get("away") or {}
+    away = {} if report.leak is None else report.leak.away
     choices = {
         f"farther than {name.removeprefix('beyond_').replace('m', ' m')} from training": each
         for name, each in away.items()
     }
-    if report.get("flagged"):
-        choices = {"all": report["flagged"]["all"]} | choices
-        choices["without doubted labels"] = report["flagged"]["without"]
-    rows = [
-        {"photos": name, "n": each["n"]}
-        | {"median_raw_m": (each["raw"] or {}).get("median_m")}
-        | {figure: (each["refined"] or {}).get(figure) for figure in COLUMNS if figure in FIGURES}
-        for name, each in choices.items()
-    ]
+    if report.flagged is not None:
+        choices = {"all": report.flagged.all} | choices
+        choices["without suspect labels"] = report.flagged.without
+    rows = []
+    for name, each in choices.items():
+        raw, refined = each.raw or Figures(), each.refined or Figures()
+        figures = {figure: refined.of(figure) for figure in COLUMNS}
+        rows.append({"photos": name, "n": each.n, "median_raw_m": raw.median_m} | figures)
     table = pd.DataFrame(rows)
     return table.astype({name: "float64" for name in table.columns if name not in ("photos", "n")})
 
 
-def median_intervals(report: Report) -> list[str]:
-    """Intervals of the median error in the order of `predictors`; empty where there are none."""
-    baselines = [
-        told.interval({"intervals": {"refined": found.get("intervals")}}, "refined", "median_m")
-        for found in report["baselines"].values()
+def median_intervals(report: Scores) -> list[str]:
+    """Intervals of the median error in the order of `predictors`; empty if there are none."""
+    return [
+        report_text.interval_of(report, "raw", "median_m"),
+        report_text.interval_of(report, "refined", "median_m"),
+        *(report_text.interval(each.intervals, "median_m") for each in report.baselines.values()),
     ]
-    return [told.interval(report, kind, "median_m") for kind in ("raw", "refined")] + baselines
 
 
 def judged_on(report: Report) -> str:
-    """Say on which photos the report was made: only figures on the same photos compare."""
-    split, dataset = report["split"], report["dataset"]
-    part = f"{split['part']} part of the {split['name']} split"
-    if split["part"] == "all":
+    """Which photos the report is about: only figures on the same photos compare."""
+    split = report.split
+    part = f"{split.part} part of the {split.name} split"
+    if split.part == "all":
         part = "whole of it"
-    fold = f", fold {split['fold']} of {split['folds']}" if split["fold"] is not None else ""
-    return (
-        f"{report['n']} photos of {dataset['campus']}: the {part}{fold} "
-        f"(hash `{split['hash'][:8]}`)."
-    )
+    fold = f", fold {split.fold} of {split.folds}" if split.fold is not None else ""
+    campus = "an unnamed campus" if report.dataset is None else report.dataset.campus
+    return f"{report.n} photos of {campus}: the {part}{fold} (hash `{split.hash[:8]}`)."
 
 
-def _beside(interval: str, rest: str) -> str:
-    return f"{interval} · {rest}" if interval else rest
-
-
-def _row(
-    name: str, kind: str, position: Mapping[str, Any], heading: Mapping[str, Any]
-) -> dict[str, Any]:
-    figures = {key: position[key] for key in ("median_m", "p90_m", "within_10m", "within_25m")}
-    figures |= {key: heading[key] for key in ("maae_deg", "within_15")}
-    return {"name": name, "kind": kind, "given_truth": False, "told": "nothing"} | figures
+def _row(name: str, kind: str, figures: Figures) -> dict[str, Any]:
+    row = {"name": name, "kind": kind, "given_truth": False, "given": "nothing"}
+    return row | {figure: figures.of(figure) for figure in COLUMNS}

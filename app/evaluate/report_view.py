@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import cache
 from app.evaluate import outcomes, report_tables
-from app.evaluate.report_tables import LABELS, SHARES, Report
+from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
 from app.figures.confusion import confusion_counts, confusion_matrix
 from app.figures.coverage import NAMES, coverage_overall, coverage_regions
@@ -23,7 +23,9 @@ from app.theme import Palette
 from app.widgets import ensemble, pickers
 from app.widgets.photo_source import PhotoSource
 from app.workspace import Workspace, run_of
-from core.evaluation import told
+from core.evaluation import report_text
+from core.evaluation.report import Report
+from core.evaluation.report_coverage import CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
 
 _PHOTOS_SHOWN = 12
@@ -45,8 +47,8 @@ def overview(report: Report, palette: Palette) -> None:
                 "Training photo within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
-    _grounds(report)
-    for note in report["notes"]:
+    _caveats(report)
+    for note in report.notes:
         st.warning(note)
     table = report_tables.predictors(report)
     st.subheader("Baselines that need no training")
@@ -58,26 +60,27 @@ def overview(report: Report, palette: Palette) -> None:
     shown = table.drop(columns=["kind", "given_truth"])
     shown.insert(4, "interval", report_tables.median_intervals(report))
     st.dataframe(shown, hide_index=True, column_config=column_config(shown))
-    if "ensemble" in report:
+    if report.ensemble is not None:
         st.subheader("Members of the ensemble, on the same photos")
-        members = ensemble.figures(report, report_tables.COLUMNS)
+        members = ensemble.figures(report, report.ensemble, report_tables.COLUMNS)
         st.dataframe(members, hide_index=True, column_config=column_config(members))
-        st.caption(ensemble.disagreement(report))
+        st.caption(ensemble.disagreement(report.ensemble))
 
 
-def _grounds(report: Report) -> None:
+def _caveats(report: Report) -> None:
     """What the figures rest on, and the same figures on photos that make them less flattering."""
-    if resting := told.intervals_rest_on(report):
+    if resting := report_text.intervals_basis(report):
         st.caption(f"Under each figure {resting.removeprefix('in brackets ')}.")
     st.subheader("Effect of nearby training photos")
     st.markdown(
-        f"{_sentence(told.leak_sentence(report))} {_sentence(told.flagged_sentence(report))}"
+        f"{_sentence(report_text.leak_sentence(report))} "
+        f"{_sentence(report_text.flagged_sentence(report))}"
     )
     table = report_tables.other_photos(report)
     if not table.empty:
         st.dataframe(table, hide_index=True, column_config=column_config(table))
         st.caption(
-            '"Without doubted labels" leaves out labels that the audit flags; all other rows '
+            '"Without suspect labels" leaves out labels that the audit flags; all other rows '
             "include them."
         )
 
@@ -209,26 +212,26 @@ NONE = (
 
 def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
     """Coverage overall and per region, honesty of probabilities, refusals, and confidence."""
-    coverage = report.get("coverage")
+    coverage = report.coverage
     if coverage is None:
         st.info(NONE)
         return
     about, refused, honest = (
-        coverage["calibrated_on"], coverage["refused"], coverage["region_probabilities"]
+        coverage.calibrated_on, coverage.refused, coverage.region_probabilities
     )  # fmt: skip
     st.caption(
-        f"Calibrated on {about['photos']} photos of the {about['part']} part of the "
-        f"{about['protocol']} split; judged here on {report['n']} others. Bars are 95 % intervals."
+        f"Calibrated on {about.photos} photos of the {about.part} part of the "
+        f"{about.protocol} split; evaluated here on {report.n} others. Bars are 95 % intervals."
     )
     with st.container(horizontal=True):
-        st.metric("Genuine photos refused", f"{refused['share']:.1%}",
-                  _promised(refused["promised"]), delta_color="off", delta_arrow="off",
+        st.metric("Genuine photos refused", f"{refused.share:.1%}",
+                  _promised(refused.promised), delta_color="off", delta_arrow="off",
                   border=True)  # fmt: skip
-        st.metric("Calibration error of regions", f"{honest['after']['ece']:.3f}",
-                  f"{honest['before']['ece']:.3f} before", delta_color="off", delta_arrow="off",
+        st.metric("Calibration error of regions", f"{honest.after.ece:.3f}",
+                  f"{honest.before.ece:.3f} before", delta_color="off", delta_arrow="off",
                   border=True)  # fmt: skip
-        st.metric("Brier score of regions", f"{honest['after']['brier']:.3f}",
-                  f"{honest['before']['brier']:.3f} before", delta_color="off", delta_arrow="off",
+        st.metric("Brier score of regions", f"{honest.after.brier:.3f}",
+                  f"{honest.before.brier:.3f} before", delta_color="off", delta_arrow="off",
                   border=True)  # fmt: skip
     left, right = st.columns(2)
     left.subheader("Promised and measured coverage")
@@ -239,41 +242,41 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
     _confidence(coverage)
 
 
-def coverage_table(coverage: Report) -> pd.DataFrame:
+def coverage_table(coverage: CoverageReport) -> pd.DataFrame:
     """One row a promise: what was promised, what was held, and how wide it had to be."""
     rows = []
     for name, title in NAMES.items():
-        for one in coverage["overall"][name]:
-            size = one.get("mean_radius_m"), one.get("mean_deg")
-            unit = f"{size[0]:.1f} m" if size[0] else f"{size[1]:.1f}°" if size[1] else ""
-            known = one["measured"] is not None
+        for one in coverage.overall.by_size[name]:
+            radius_m, half_deg = one.mean_radius_m, one.mean_deg
+            size = f"{radius_m:.1f} m" if radius_m else f"{half_deg:.1f}°" if half_deg else ""
+            held = "unknown: too few photos" if one.measured is None else f"{one.measured:.1%}"
             rows.append(
                 {
                     "promise": title,
-                    "promised": f"{one['promised']:.0%}",
-                    "held": f"{one['measured']:.1%}" if known else "unknown: too few photos",
+                    "promised": f"{one.promised:.0%}",
+                    "held": held,
                     "95 % interval": (
-                        f"{one['interval'][0]:.1%} to {one['interval'][1]:.1%}" if known else ""
+                        f"{one.interval[0]:.1%} to {one.interval[1]:.1%}" if one.interval else ""
                     ),
-                    "mean size": unit,
+                    "mean size": size,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _confidence(coverage: Report) -> None:
-    found, accepted = coverage["confidence"], coverage["accepted"]
+def _confidence(coverage: CoverageReport) -> None:
+    found, accepted = coverage.confidence, coverage.accepted
     if found is not None:
         st.caption(
-            f"Sorted by radius, the surest half of the photos is {found['mean_m'][4]:.1f} m off on "
-            f"average, all of them {found['random_m']:.1f} m. Area under that curve: "
-            f"{found['area_m']:.1f} m; the best possible order has {found['best_m']:.1f} m."
+            f"Sorted by radius, the surest half of the photos is {found.mean_m[4]:.1f} m off on "
+            f"average, all of them {found.random_m:.1f} m. Area under that curve: "
+            f"{found.area_m:.1f} m; the best possible order has {found.best_m:.1f} m."
         )
     if accepted is not None:
         st.caption(
-            f"The {accepted['n']} photos that are not refused: region right "
-            f"{accepted['region_accuracy']:.1%}, median error {accepted['median_m']:.1f} m, mean "
-            f"heading error {accepted['maae_deg']:.1f}°. All other figures count refused ones too."
+            f"The {accepted.n} photos that are not refused: region right "
+            f"{accepted.region_accuracy:.1%}, median error {accepted.median_m:.1f} m, mean "
+            f"heading error {accepted.maae_deg:.1f}°. All other figures count refused ones too."
         )
 
 

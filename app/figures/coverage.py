@@ -1,11 +1,15 @@
 """Promises against what was measured: a model that keeps its word lies on the promise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from app.theme import Palette
+from core.evaluation.report_coverage import (
+    Coverage,
+    CoverageReport,
+)
 
 NAMES = {"radius": "radius", "region": "region", "wedge": "heading wedge"}
 _SYMBOLS = {"radius": "circle", "region": "diamond", "wedge": "triangle-up"}
@@ -13,20 +17,20 @@ _MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
 
 
-def coverage_overall(coverage: Mapping[str, Any], palette: Palette) -> go.Figure:
+def coverage_overall(coverage: CoverageReport, palette: Palette) -> go.Figure:
     """Share of truths held against the share promised, with 95 % intervals."""
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="as promised",
                        line={"color": palette.faint, "dash": "dot"}, hoverinfo="skip")  # fmt: skip
     for offset, name in enumerate(NAMES):
-        entries = [one for one in coverage["overall"][name] if one["measured"] is not None]
-        measured = [one["measured"] for one in entries]
+        entries = [one for one in coverage.overall.by_size[name] if one.measured is not None]
+        measured = [one.measured for one in entries]
         figure.add_scatter(
             # Side by side: three intervals at one place would hide one another.
-            x=[one["promised"] + 0.02 * (offset - 1) for one in entries],
+            x=[one.promised + 0.02 * (offset - 1) for one in entries],
             y=measured, mode="markers", name=NAMES[name],
             marker={"size": 11, "symbol": _SYMBOLS[name], "color": _colour(name, palette)},
-            error_y=_intervals(entries), customdata=[one["promised"] for one in entries],
+            error_y=_intervals(entries), customdata=[one.promised for one in entries],
             hovertemplate="%{customdata:.0%} promised, %{y:.1%} held<extra></extra>",
         )  # fmt: skip
     figure.update_layout(height=360, margin=_MARGIN, legend=_LEGEND)
@@ -36,17 +40,17 @@ def coverage_overall(coverage: Mapping[str, Any], palette: Palette) -> go.Figure
 
 
 def coverage_regions(
-    coverage: Mapping[str, Any], names: Mapping[str, str], palette: Palette, level: float = 0.9
+    coverage: CoverageReport, names: Mapping[str, str], palette: Palette, level: float = 0.9
 ) -> go.Figure:
     """Share of truths held in each region against a promise, with 95 % intervals."""
     figure = go.Figure()
-    regions = coverage["per_region"]
-    index = coverage["levels"].index(level)
-    words = [f"{names.get(region, region)} ({found['n']})" for region, found in regions.items()]
+    regions = coverage.per_region
+    index = coverage.levels.index(level)
+    words = [f"{names.get(region, region)} ({found.n})" for region, found in regions.items()]
     for name in NAMES:
-        entries = [found[name][index] for found in regions.values()]
+        entries = [found.by_size[name][index] for found in regions.values()]
         figure.add_scatter(
-            x=[one["measured"] for one in entries], y=words, mode="markers", name=NAMES[name],
+            x=[one.measured for one in entries], y=words, mode="markers", name=NAMES[name],
             marker={"size": 9, "symbol": _SYMBOLS[name], "color": _colour(name, palette)},
             error_x=_intervals(entries) if name == "radius" else None,
             hovertemplate="%{y}: %{x:.1%} held<extra>%{fullData.name}</extra>",
@@ -58,12 +62,16 @@ def coverage_regions(
     return figure
 
 
-def _intervals(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    known = [one if one["measured"] is not None else None for one in entries]
+def _intervals(entries: Sequence[Coverage]) -> dict[str, Any]:
+    ends = [
+        (0.0, 0.0)
+        if each.measured is None or each.interval is None
+        else (each.measured - each.interval[0], each.interval[1] - each.measured)
+        for each in entries
+    ]
     return {
         "type": "data", "symmetric": False, "thickness": 1.5,
-        "array": [one["interval"][1] - one["measured"] if one else 0 for one in known],
-        "arrayminus": [one["measured"] - one["interval"][0] if one else 0 for one in known],
+        "array": [above for _, above in ends], "arrayminus": [below for below, _ in ends],
     }  # fmt: skip
 
 

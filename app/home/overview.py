@@ -1,7 +1,5 @@
 """What is loaded and what the model can do, in figures."""
 
-from typing import Any
-
 import streamlit as st
 
 from app import cache, theme
@@ -10,7 +8,8 @@ from app.maps.photo_map import campus_deck
 from app.widgets import ensemble, messages, pickers, selection
 from app.workspace import reports
 from core.errors import BearingsError
-from core.evaluation import told
+from core.evaluation import report_text
+from core.evaluation.report import Report
 from core.model.card import Card
 
 
@@ -87,20 +86,19 @@ def describe(card: Card) -> str:
     )
 
 
-def headline(report: dict[str, Any]) -> dict[str, str]:
+def headline(report: Report) -> dict[str, str]:
     """The first figures of a report, in words; refined ones, as the pages show them."""
-    position, heading = report["position"]["refined"], report["heading"]["refined"]
+    refined = report.figures("refined")
     return {
-        "Right region": f"{report['region']['accuracy']:.0%}",
-        "Median error": f"{position['median_m']:.1f} m",
-        "Within 25 m": f"{position['within_25m']:.0%}",
-        "Mean heading error": f"{heading['maae_deg']:.0f}°",
+        "Right region": f"{refined.region_accuracy:.0%}",
+        "Median error": f"{refined.median_m:.1f} m",
+        "Within 25 m": f"{refined.within_25m:.0%}",
+        "Mean heading error": f"{refined.maae_deg:.0f}°",
     }
 
 
-def _judged(report: dict[str, Any]) -> str:
-    near = told.leak_sentence(report)
+def _judged(report: Report) -> str:
+    near = report_text.leak_sentence(report)
     return (
-        f"Evaluated on {report['n']:,} photos, {report['split']['name']} split. "
-        f"{near[0].upper()}{near[1:]}."
+        f"Evaluated on {report.n:,} photos, {report.split.name} split. {near[0].upper()}{near[1:]}."
     )

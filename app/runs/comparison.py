@@ -194,6 +194,6 @@ def _tables(pairs: tuple[Comparison, ...], names: dict[str, str], key: str) -> N
 def _region_names(group: Group) -> dict[str, str]:
     report = next(iter(group.reports.values()))
     return {
-        region: region if found["name"] == region else f"{region} {found['name']}"
-        for region, found in report["per_region"].items()
+        region: region if each.name == region else f"{region} {each.name}"
+        for region, each in report.per_region.items()
     }

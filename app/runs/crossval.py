@@ -13,12 +13,13 @@ from app.widgets import selection
 from app.wording import moment
 from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary
-from core.evaluation import told
+from core.evaluation import report_text
+from core.headline import Figure
 from core.jobs.causes import plain_cause
 from core.jobs.follow import log_tail
 
 # Title, name of the figure in a report, factor, name of its interval.
-_FIGURES = (
+_FIGURES: tuple[tuple[str, str, float, Figure], ...] = (
     ("Region right (%)", "region.accuracy", 100.0, "region_accuracy"),
     ("Median error (m)", "position.refined.median_m", 1.0, "median_m"),
     ("Within 10 m (%)", "position.refined.within_10m", 100.0, "within_10m"),
@@ -57,7 +58,7 @@ def listing(found: Sequence[CrossvalSummary]) -> pd.DataFrame:
 
 def regions(one: CrossvalSummary) -> pd.DataFrame:
     """Return one row per region over the photos of all folds."""
-    return report_tables.regions(one.pooled or {"per_region": {}})
+    return pd.DataFrame() if one.pooled is None else report_tables.regions(one.pooled)
 
 
 def _row(one: CrossvalSummary) -> dict[str, Any]:
@@ -75,21 +76,14 @@ def _row(one: CrossvalSummary) -> dict[str, Any]:
     return row | {"Started": moment(one.started)}
 
 
-def _spread(one: CrossvalSummary, name: str, factor: float, interval: str) -> str:
-    found, whole = one.figure(name), _inside(one.pooled, name)
-    if found is None or whole is None:
+def _spread(one: CrossvalSummary, name: str, factor: float, interval: Figure) -> str:
+    found, report = one.figure(name), one.report
+    whole = None if report is None else report.pooled_figure(name)
+    if found is None or report is None or whole is None:
         return "–"
-    ends = told.interval(one.pooled or {}, "refined", interval)
+    ends = report_text.interval_of(report.pooled, "refined", interval)
     pooled = f"{factor * whole:.1f}: {ends}" if ends else f"{factor * whole:.1f}"
     return f"{factor * found[0]:.1f} ± {factor * found[1]:.1f} ({pooled})"
-
-
-def _inside(report: Any, name: str) -> float | None:  # noqa: ANN401 - nested JSON
-    for step in name.split("."):
-        if report is None:
-            return None
-        report = report.get(step)
-    return None if report is None else float(report)
 
 
 def _one(place: Workspace, one: CrossvalSummary) -> None:
@@ -100,12 +94,16 @@ def _one(place: Workspace, one: CrossvalSummary) -> None:
         st.info(f"**{one.name}** has no report yet. It goes on where it is with")
         st.code(f"python -m core crossval --out {place.label(one.path)} --resume", language="bash")
         return
-    with st.expander(f"{one.name}: all {one.report['pooled']['n']} photos, region by region"):
-        for words in (told.leak_sentence, told.flagged_sentence, told.intervals_rest_on):
-            st.caption(words(one.report["pooled"]))
+    with st.expander(f"{one.name}: all {one.report.pooled.n} photos, region by region"):
+        for text in (
+            report_text.leak_sentence,
+            report_text.flagged_sentence,
+            report_text.intervals_basis,
+        ):
+            st.caption(text(one.report.pooled))
         shown = regions(one)
         st.dataframe(shown, hide_index=True, column_config=column_config(shown))
-        for note in one.report["notes"]:
+        for note in one.report.notes:
             st.caption(note)
 
 
@@ -118,15 +116,15 @@ def _compare(finished: Sequence[CrossvalSummary]) -> None:
             f"{', '.join(others)}: other folds than those of {first.name}, so shown, but not "
             "ranked against it."
         )
-    if len(same) > 1:
+    if len(same) > 1 and first.pooled is not None:
         names = {
-            region: f"{region} {found['name']}" if found["name"] != region else region
-            for region, found in (first.pooled or {})["per_region"].items()
+            region: f"{region} {each.name}" if each.name != region else region
+            for region, each in first.pooled.per_region.items()
         }
         folders = {one.name: one.path for one in same}
         comparison.show_differences(folders, names, "crossvals", pooled=True)
 
 
-def _folds(one: CrossvalSummary) -> list[str]:
+def _folds(one: CrossvalSummary) -> tuple[str, ...]:
     """Split hashes: equal ones are the same folds."""
-    return [fold["split_hash"] for fold in (one.report or {"folds": []})["folds"]]
+    return () if one.report is None else one.report.split_hashes

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import cache
-from app.evaluate.report_tables import Report
 from app.workspace import Workspace, reports, run_of
 from core.errors import BearingsError
-from core.evaluation.judged import split_key, split_words
+from core.evaluation.report import Report
+from core.evaluation.report_text import photos_of
 from core.jobs.summary import RunSummary
 from core.training.run_folder import RunFolder
 
@@ -70,27 +70,29 @@ def groups(models: Sequence[Model]) -> list[Group]:
     Of a model's reports counts the one on photos that most of the others were judged on too, test
     photos before others; each model is in one group at most.
     """
-    shared = Counter(key for one in models for key in {split_key(r) for r in one.reports.values()})
+    shared = Counter(
+        key for one in models for key in {report.split.key for report in one.reports.values()}
+    )
     chosen: dict[str, dict[str, Path]] = {}
     for model in models:
         if model.reports:
             # max keeps the first of equals, which is the newest.
             folder = max(model.reports, key=lambda path: _rank(model.reports[path], shared))
-            chosen.setdefault(split_key(model.reports[folder]), {})[model.name] = folder
+            chosen.setdefault(model.reports[folder].split.key, {})[model.name] = folder
     named = {model.name: model for model in models}
     found = []
     for folders in chosen.values():
         inside = {name: named[name].reports[folder] for name, folder in folders.items()}
-        found.append(Group(split_words(next(iter(inside.values()))), folders, inside))
+        found.append(Group(photos_of(next(iter(inside.values()))), folders, inside))
     return sorted(found, key=lambda group: -len(group.folders))
 
 
 def _rank(report: Report, shared: Mapping[str, int]) -> tuple[int, bool]:
-    return shared[split_key(report)], _is_test(report)
+    return shared[report.split.key], _is_test(report)
 
 
 def _is_test(report: Report) -> bool:
-    return bool(report["split"]["part"] == "test")
+    return report.split.part == "test"
 
 
 def _model(name: str, checkpoint: Path) -> Model:

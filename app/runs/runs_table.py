@@ -7,16 +7,23 @@ import pandas as pd
 from pydantic import BaseModel
 
 from app.evaluate import report_tables
-from app.evaluate.report_tables import LABELS, Report
+from app.evaluate.report_tables import LABELS
 from app.wording import moment, spoken
-from core.evaluation.judged import split_key
+from core.evaluation.report import Report
+from core.headline import SHARES as HIGHER
+from core.headline import Figure
 from core.jobs.notes import Notes
 from core.jobs.summary import RunSummary
 from core.options import options, value_at
 
-# Larger is better for these; for all others, smaller.
-_HIGHER = frozenset({"region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg"})
-_COMPARED = ("region_accuracy", "median_m", "p90_m", "within_10m", "maae_deg", "joint_10m_15deg")
+_COMPARED: tuple[Figure, ...] = (
+    "region_accuracy",
+    "median_m",
+    "p90_m",
+    "within_10m",
+    "maae_deg",
+    "joint_10m_15deg",
+)
 # Every run has its own folder and command: differences that explain nothing.
 _OWN = frozenset({"run", "command"})
 LEAK = "Leak in 5 m"
@@ -60,7 +67,7 @@ def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
 
 def judged_on(report: Report) -> str:
     """The photos that a report is about, short: figures compare only where they are the same."""
-    return f"{report['split']['part']} {report['split']['hash'][:8]}"
+    return f"{report.split.part} {report.split.hash[:8]}"
 
 
 def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
@@ -68,11 +75,11 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
 
     The best of each row is marked where, and only where, all reports are about the same photos.
     """
-    figures = {name: report_tables.predictors(report).iloc[1] for name, report in reports.items()}
-    ranked = len(figures) > 1 and len({split_key(report) for report in reports.values()}) == 1
+    figures = {name: report.figures("refined") for name, report in reports.items()}
+    ranked = len(figures) > 1 and len({report.split.key for report in reports.values()}) == 1
     rows = {
         LABELS[measure]: _cells(
-            measure, {name: row[measure] for name, row in figures.items()}, ranked
+            measure, {name: each.of(measure) for name, each in figures.items()}, ranked
         )
         for measure in _COMPARED
     }
@@ -88,11 +95,14 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str, str]:
-    choose = max if measure in _HIGHER else min
-    best = choose(values.values())
+def _cells(measure: Figure, values: Mapping[str, float | None], ranked: bool) -> dict[str, str]:
+    # Of shares the largest is best, of errors the smallest.
+    choose = max if measure in HIGHER else min
+    best = choose((value for value in values.values() if value is not None), default=None)
     return {
-        name: (f"{value:.1%}" if measure in _HIGHER else f"{value:.1f}")
+        name: "–"
+        if value is None
+        else (f"{value:.1%}" if measure in HIGHER else f"{value:.1f}")
         + (" ★" if ranked and value == best else "")
         for name, value in values.items()
     }
@@ -100,15 +110,15 @@ def _cells(measure: str, values: Mapping[str, float], ranked: bool) -> dict[str,
 
 def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]:
     best = run.best or {}
-    tested = None if report is None else report_tables.predictors(report).iloc[1]
+    tested = None if report is None else report.figures("refined")
     split = run.config.split.protocol if run.config else ""
     return {
         "Run": run.name,
         "State": run.state,
         "Tags": ", ".join(notes.tags),
-        "Region": None if tested is None else tested["region_accuracy"],
-        "Median (m)": None if tested is None else tested["median_m"],
-        "Heading (°)": None if tested is None else tested["maae_deg"],
+        "Region": None if tested is None else tested.region_accuracy,
+        "Median (m)": None if tested is None else tested.median_m,
+        "Heading (°)": None if tested is None else tested.maae_deg,
         LEAK: None if report is None else report_tables.leak_share(report),
         "Validation region": best.get("region_accuracy"),
         "Validation median (m)": best.get("median_m"),

@@ -1,12 +1,14 @@
 """Ensembles on the pages: who the members are, what each says, and how far they disagree."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from app import wording
+from core.evaluation.report import EnsembleReport, Report
+from core.headline import Figure
 from core.inference.prediction import Prediction
 from core.model.card import EnsembleCard
 
@@ -64,29 +66,29 @@ def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def figures(report: Mapping[str, Any], columns: tuple[str, ...]) -> pd.DataFrame:
+def figures(report: Report, ensemble: EnsembleReport, columns: Sequence[Figure]) -> pd.DataFrame:
     """Return one row per member of a report and one for the ensemble: share and refined figures.
 
     Args:
         report: The report of an ensemble.
+        ensemble: Its part about the members.
         columns: Names of figures, as in the report's own table of predictors.
     """
-    rows = [{"name": one["name"], "share": one["weight"]} | _known(one, columns)
-            for one in report["ensemble"]["members"]]  # fmt: skip
-    position, heading = report["position"]["refined"], report["heading"]["refined"]
-    own = {"region_accuracy": report["region"]["accuracy"], **position, **heading}
-    own["joint_10m_15deg"] = report["joint_10m_15deg"]
-    return pd.DataFrame([*rows, {"name": "ensemble", "share": 1.0} | _known(own, columns)])
+    rows = [(each.name, each.weight, each) for each in ensemble.members]
+    whole = ("ensemble", 1.0, report.figures("refined"))
+    return pd.DataFrame(
+        {"name": name, "share": share} | {column: found.of(column) for column in columns}
+        for name, share, found in (*rows, whole)
+    )
 
 
-def disagreement(report: Mapping[str, Any]) -> str:
-    """Say how far the members of a report disagree."""
-    found = report["ensemble"]
+def disagreement(ensemble: EnsembleReport) -> str:
+    """How far the members of a report disagree, in words."""
     return (
-        f"On half of the photos no member is farther than {found['median_spread_m']:.1f} m from "
-        f"the members' mean, nor turned more than {found['median_spread_deg']:.0f}° from the "
-        f"answer. On {found['disagree_share']:.0%} they disagree by more than "
-        f"{found['agree_m']:g} m, and one of them answers for all. Weights: {found['rule']}."
+        f"On half of the photos no member is farther than {ensemble.median_spread_m:.1f} m from "
+        f"the members' mean, or turned more than {ensemble.median_spread_deg:.0f}° from the "
+        f"answer. On {ensemble.disagree_share:.0%} they disagree by more than "
+        f"{ensemble.agree_m:g} m, and one member's answer is used. Weights: {ensemble.rule}."
     )
 
 
@@ -108,7 +110,3 @@ def pick_network(predictor: "Predictor") -> "Predictor":
         "them, not their mean; another member may use other parts of the photo."
     )
     return predictor.members[place]
-
-
-def _known(found: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Any]:
-    return {name: found.get(name) for name in columns}

@@ -1,9 +1,7 @@
 """Where the photos that a model or a report names are found, so that the right one is shown."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +9,7 @@ from numpy.typing import ArrayLike
 from app import cache
 from core.dataset.labels import Dataset
 from core.errors import DemoError, ImageError
+from core.evaluation.report import Report
 from core.geo import LocalFrame, distance_m
 from core.model.card import Card
 
@@ -40,11 +39,9 @@ class PhotoSource:
         return cls(card.local_frame, dataset, card.demo_seed)
 
     @classmethod
-    def judged(
-        cls, card: Card, report: Mapping[str, Any], dataset: Dataset | None
-    ) -> "PhotoSource":
+    def judged(cls, card: Card, report: Report, dataset: Dataset | None) -> "PhotoSource":
         """Photos that a report judged, which may be of another campus than the training photos."""
-        seed = (report.get("dataset") or {}).get("demo_seed")
+        seed = None if report.dataset is None else report.dataset.demo_seed
         return cls(card.local_frame, dataset, seed)
 
     def picture(self, filename: str, position_m: ArrayLike) -> bytes | None:

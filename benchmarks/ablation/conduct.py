@@ -11,6 +11,7 @@ from benchmarks.ablation.tasks import Task
 from benchmarks.reference_recipe.run import processor_seconds, run_reference
 from core.errors import BearingsError
 from core.evaluation.evaluate import evaluate
+from core.evaluation.report import Report
 from core.evaluation.schema import EvaluateConfig
 from core.files import append_json_line
 from core.training.fit import fit
@@ -54,9 +55,10 @@ def _run(task: Task) -> dict[str, Any]:
     if task.variant.kind == "train":
         report = _train(task)
     elif task.variant.kind == "reference":
-        report = run_reference(task.config, lambda line: None)
+        report = run_reference(task.config, lambda line: None).report
     else:
         report = run_frozen(task.config, task.variant.kind)
+    raw, refined = report.figures("raw"), report.figures("refined")
     return {
         "key": task.key,
         "variant": task.variant.name,
@@ -68,15 +70,15 @@ def _run(task: Task) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(processor_seconds() - used, 1),
         "resumed": went_on,
-        "region_accuracy": report["region"]["accuracy"],
-        "median_m": report["position"]["raw"]["median_m"],
-        "median_refined_m": report["position"]["refined"]["median_m"],
-        "maae_deg": report["heading"]["raw"]["maae_deg"],
-        "maae_refined_deg": report["heading"]["refined"]["maae_deg"],
+        "region_accuracy": refined.region_accuracy,
+        "median_m": raw.median_m,
+        "median_refined_m": refined.median_m,
+        "maae_deg": raw.maae_deg,
+        "maae_refined_deg": refined.maae_deg,
     }
 
 
-def _train(task: Task) -> dict[str, Any]:
+def _train(task: Task) -> Report:
     """Train, or go on where a killed process was, and judge the test part."""
     run = RunFolder(path=task.config.run)
     status = run.status() if run.path.exists() else None

@@ -1,19 +1,18 @@
 """The rival that trains no network: linear models on features of the untouched backbone."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from benchmarks.frozen_features import Photos, frozen_features, logistic_regression, ridge
 from benchmarks.rival_report import Rival, write_report
+from core.evaluation.report import Report
 from core.geo import heading_unit
 from core.model.backbone import preprocess_of
 from core.training.data import read_training_data
 from core.training.schema import TrainConfig
 
 
-def run_frozen(config: TrainConfig, kind: str) -> dict[str, Any]:
+def run_frozen(config: TrainConfig, kind: str) -> Report:
     """Fit and judge the rival; `config.run` gets the report.
 
     Regions are logistic regression's and headings ridge's. The position is ridge's too, or

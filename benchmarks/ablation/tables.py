@@ -49,7 +49,7 @@ def judged_variants(every: Iterable[Task]) -> dict[str, Judged]:
         done = {seed: part for seed, part in seeds.items() if all(one.is_done for one in part)}
         if done:
             first = next(iter(done.values()))[0]
-            radius_m = read_report(first.report)["split"].get("radius_m")
+            radius_m = read_report(first.report).split.radius_m
             found[name] = Judged(name, {s: _pooled(part) for s, part in done.items()}, radius_m)
     return found
 

@@ -40,16 +40,16 @@ def main() -> int:
     arguments = parser.parse_args()
     values = given(arguments) | {"dataset": arguments.dataset, "run": arguments.out}
     try:
-        report = run_reference(validated(TrainConfig, values, SHORT), say)
+        run = run_reference(validated(TrainConfig, values, SHORT), say)
     except BearingsError as error:
         say(f"Error: {error}")
         return 2
-    place, told = report["position"], report["oracle"]["position"]
+    raw, refined = run.report.figures("raw"), run.report.figures("refined")
     sys.stdout.write(
-        f"region {report['region']['accuracy']:.3f}, median {place['raw']['median_m']:.1f} m, "
-        f"refined {place['refined']['median_m']:.1f} m (told the truth "
-        f"{told['refined']['median_m']:.1f} m), MAAE {report['heading']['raw']['maae_deg']:.1f} "
-        f"degrees, {report['cpu_seconds']:.0f} processor seconds\n"
+        f"region {refined.region_accuracy:.3f}, median {raw.median_m:.1f} m, "
+        f"refined {refined.median_m:.1f} m (given the truth "
+        f"{run.oracle.position.refined.median_m:.1f} m), MAAE {raw.maae_deg:.1f} "
+        f"degrees, {run.cpu_seconds:.0f} processor seconds\n"
     )
     return 0
 

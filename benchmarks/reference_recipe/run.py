@@ -2,8 +2,7 @@
 
 import resource
 import time
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from benchmarks.reference_recipe.answers import Answers, answer
 from benchmarks.reference_recipe.learn import Say
 from benchmarks.reference_recipe.lessons import read_lessons
 from benchmarks.rival_report import Rival, judgement, write_report
+from core.evaluation.judgement import Judgement
+from core.evaluation.report import Report
 from core.geo import Floats
 from core.training.data import TrainingData
 from core.training.schema import TrainConfig
@@ -20,7 +21,22 @@ from core.training.schema import TrainConfig
 NEIGHBOURS = 5
 
 
-def run_reference(config: TrainConfig, say: Say) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReferenceRun:
+    """A run of the recipe.
+
+    Attributes:
+        report: Of its answers.
+        oracle: The answers when it is given a part of the truth, beside the truth.
+        cpu_seconds: Processor time that it took.
+    """
+
+    report: Report
+    oracle: Judgement
+    cpu_seconds: float
+
+
+def run_reference(config: TrainConfig, say: Say) -> ReferenceRun:
     """Train and judge the reference recipe; `config.run` gets the report.
 
     Of the options, those count that say on what and how long: dataset, split, backbone, weights,
@@ -37,15 +53,22 @@ def run_reference(config: TrainConfig, say: Say) -> dict[str, Any]:
     lessons = read_lessons(config)
     answers = answer(lessons, config.run, say)
     data = lessons.data
-    return write_report(
+    oracle = _oracle(data, answers)
+    cpu_seconds = round(processor_seconds() - used, 1)
+    report = write_report(
         data,
         _rival(data, answers.probabilities, answers.heading, answers.position_m),
         config.run,
-        oracle=_oracle(data, answers),
+        oracle={
+            "told": "the true region, and for the position also the true heading",
+            "position": asdict(oracle.position),
+            "heading": asdict(oracle.heading),
+        },
         recipe={"kind": "reference", "options": config.model_dump(mode="json")},
         seconds=round(time.monotonic() - began, 1),
-        cpu_seconds=round(processor_seconds() - used, 1),
+        cpu_seconds=cpu_seconds,
     )
+    return ReferenceRun(report, oracle, cpu_seconds)
 
 
 def nearest_mean(data: TrainingData, position_m: Floats) -> Floats:
@@ -59,15 +82,10 @@ def _rival(data: TrainingData, probabilities: Floats, heading: Floats, position_
     return Rival(probabilities, position_m, nearest_mean(data, position_m), heading)
 
 
-def _oracle(data: TrainingData, answers: Answers) -> dict[str, Any]:
+def _oracle(data: TrainingData, answers: Answers) -> Judgement:
     """Figures as the teams printed them."""
     rival = _rival(data, answers.probabilities, answers.heading_oracle, answers.position_oracle_m)
-    judged = judgement(data, rival)
-    return {
-        "told": "the true region, and for the position also the true heading",
-        "position": {name: asdict(found) for name, found in judged.position.items()},
-        "heading": {name: asdict(found) for name, found in judged.heading.items()},
-    }
+    return judgement(data, rival)
 
 
 def processor_seconds() -> float:

@@ -23,7 +23,7 @@ from core.dataset.repairs import (
     write_repairs,
 )
 from core.errors import ConfigError
-from core.evaluation.flagged import Flagged
+from core.evaluation.report import SuspectLabels
 
 EVERY = "all"
 LAST = "last"
@@ -178,7 +178,7 @@ def _check_kinds(kinds: Sequence[str]) -> None:
 FLAG_SCORE = 0.5
 
 
-def doubts(source: Path | str, findings: Path | None = None) -> Flagged:
+def doubts(source: Path | str, findings: Path | None = None) -> SuspectLabels:
     """Photos whose labels are doubted, for the figures of a report with and without them.
 
     Args:
@@ -189,7 +189,7 @@ def doubts(source: Path | str, findings: Path | None = None) -> Flagged:
         LabelError: As `flagged_kinds`.
     """
     kinds = flagged_kinds(source, findings=findings)
-    return Flagged("the label checks" if findings is None else findings.name, kinds)
+    return SuspectLabels("the label checks" if findings is None else findings.name, kinds)
 
 
 def flagged_kinds(

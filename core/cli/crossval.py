@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cli.command import Command
 from core.cli.flags import add_flags, chosen, given
@@ -15,23 +15,26 @@ from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
-from core.evaluation import told
+from core.evaluation import report_text
+from core.evaluation.schema import Kind
+from core.headline import Figure
 from core.jobs.conductor import Place
 from core.jobs.job import LOCAL
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
+    from core.crossval.figures import CrossvalReport
     from core.training.report import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
 # Title, name in the report, factor, unit, and which interval belongs to it.
-_SHOWN = (
-    ("region accuracy", "region.accuracy", 100.0, "%", ("refined", "region_accuracy")),
-    ("median error", "position.raw.median_m", 1.0, " m", ("raw", "median_m")),
-    ("median error, refined", "position.refined.median_m", 1.0, " m", ("refined", "median_m")),
-    ("heading MAAE", "heading.raw.maae_deg", 1.0, "°", ("raw", "maae_deg")),
-    ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°", ("refined", "maae_deg")),
-    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%", ("refined", "joint_10m_15deg")),
+_SHOWN: tuple[tuple[str, str, float, str, Kind, Figure], ...] = (
+    ("region accuracy", "region.accuracy", 100.0, "%", "refined", "region_accuracy"),
+    ("median error", "position.raw.median_m", 1.0, " m", "raw", "median_m"),
+    ("median error, refined", "position.refined.median_m", 1.0, " m", "refined", "median_m"),
+    ("heading MAAE", "heading.raw.maae_deg", 1.0, "°", "raw", "maae_deg"),
+    ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°", "refined", "maae_deg"),
+    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%", "refined", "joint_10m_15deg"),
 )
 
 
@@ -127,34 +130,29 @@ def _tell(fold: int, report: "EpochReport") -> None:
     )
 
 
-def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+def _lines(report: "CrossvalReport") -> Iterator[str]:
     """Headline figures: mean and spread over folds, and all photos together."""
-    yield f"{report['pooled']['n']} photos, {report['split']['folds']} folds of " + (
-        f"{report['split']['protocol']}: mean ± sd over folds | pooled"
+    pooled = report.pooled
+    yield (
+        f"{pooled.n} photos, {len(report.folds)} folds of {report.protocol}: mean ± sd over folds "
+        "| pooled"
     )
-    for title, name, factor, unit, which in _SHOWN:
-        found = report["summary"].get(name)
-        if found is None or found["mean"] is None:
+    for title, name, factor, unit, kind, figure in _SHOWN:
+        found, whole = report.summary.get(name), report.pooled_figure(name)
+        if found is None or found.mean is None or found.sd is None or whole is None:
             continue
-        pooled: Any = report["pooled"]
-        for step in name.split("."):
-            pooled = pooled[step]
+        ends = report_text.interval_of(pooled, kind, figure)
+        interval = f" ({ends})" if ends else ""
         yield (
-            f"{title:<22} {factor * found['mean']:.1f} ± {factor * found['sd']:.1f}{unit} | "
-            f"{factor * pooled:.1f}{unit}{_interval(report, *which)}"
+            f"{title:<22} {factor * found.mean:.1f} ± {factor * found.sd:.1f}{unit} | "
+            f"{factor * whole:.1f}{unit}{interval}"
         )
-    whole = report["pooled"]
-    yield f"{'leak':<22} {told.leak_sentence(whole)}"
-    if doubted := told.flagged_sentence(whole):
-        yield f"{'doubts':<22} {doubted}"
-    if resting := told.intervals_rest_on(whole):
-        yield resting
-    yield from (f"note: {note}" for note in report["notes"])
-
-
-def _interval(report: Mapping[str, Any], kind: str, figure: str) -> str:
-    ends = told.interval(report["pooled"], kind, figure)
-    return f" ({ends})" if ends else ""
+    yield f"{'leak':<22} {report_text.leak_sentence(pooled)}"
+    if suspect := report_text.flagged_sentence(pooled):
+        yield f"{'labels':<22} {suspect}"
+    if basis := report_text.intervals_basis(pooled):
+        yield basis
+    yield from (f"note: {note}" for note in report.notes)
 
 
 COMMAND = Command(

@@ -2,15 +2,23 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.cli.command import Command, add_run_and_dataset, run_and_dataset
 from core.cli.output import bar, say
-from core.evaluation import told
-from core.evaluation.schema import EvaluateConfig
+from core.evaluation import report_text
+from core.evaluation.schema import EvaluateConfig, Kind
 from core.evaluation.trained import trained_dataset
+
+if TYPE_CHECKING:
+    from core.evaluation.report import (
+        Report,
+    )
+    from core.evaluation.report_coverage import (
+        CoverageReport,
+    )
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -37,41 +45,37 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+def _lines(report: "Report") -> Iterator[str]:
     """Headline figures with their caveats; everything else is in the report."""
-    yield f"{report['n']} photos, {report['split']['name']}; {told.intervals_rest_on(report)}"
-    accuracy = report["region"]["accuracy"]
-    yield f"region    accuracy {_figure(report, 'refined', 'region_accuracy', accuracy)}"
-    for kind in ("raw", "refined"):
-        position, heading = report["position"][kind], report["heading"][kind]
+    yield f"{report.n} photos, {report.split.name}; {report_text.intervals_basis(report)}"
+    yield f"region    accuracy {report_text.with_interval(report, 'refined', 'region_accuracy')}"
+    kinds: tuple[Kind, ...] = ("raw", "refined")
+    for kind in kinds:
         yield (
-            f"{kind:<9} median {_figure(report, kind, 'median_m', position['median_m'])}, "
-            f"mean {_figure(report, kind, 'mean_m', position['mean_m'])}, "
-            f"within 10 m {_figure(report, kind, 'within_10m', position['within_10m'])}, "
-            f"heading MAAE {_figure(report, kind, 'maae_deg', heading['maae_deg'])}"
+            f"{kind:<9} median {report_text.with_interval(report, kind, 'median_m')}, "
+            f"mean {report_text.with_interval(report, kind, 'mean_m')}, "
+            f"within 10 m {report_text.with_interval(report, kind, 'within_10m')}, "
+            f"heading MAAE {report_text.with_interval(report, kind, 'maae_deg')}"
         )
-    yield f"leak      {told.leak_sentence(report)}"
-    if doubted := told.flagged_sentence(report):
-        yield f"doubts    {doubted}"
-    if "coverage" in report:
-        yield from _promises(report["coverage"])
+    yield f"leak      {report_text.leak_sentence(report)}"
+    if suspect := report_text.flagged_sentence(report):
+        yield f"labels    {suspect}"
+    if report.coverage is not None:
+        yield from _coverage(report.coverage)
     # Photos seen in training, missing ones, baselines that do better.
-    yield from (f"note: {note}" for note in report["notes"])
+    yield from (f"note: {note}" for note in report.notes)
 
 
-def _promises(coverage: Mapping[str, Any]) -> Iterator[str]:
-    """Measured against nominal coverage, and the share of genuine photos refused."""
-    for name in ("radius", "region", "wedge"):
+def _coverage(coverage: "CoverageReport") -> Iterator[str]:
+    """Measured against promised coverage, and the share of genuine photos refused."""
+    for name, entries in coverage.overall.by_size.items():
         shown = ", ".join(
-            f"{entry['promised']:.0%} promised, "
-            + ("unknown" if entry["measured"] is None else f"{entry['measured']:.1%} held")
-            for entry in coverage["overall"][name]
+            f"{each.promised:.0%} promised, "
+            + ("unknown" if each.measured is None else f"{each.measured:.1%} measured")
+            for each in entries
         )
         yield f"{name:<9} {shown}"
-    yield f"refused   {coverage['refused']['share']:.1%} of these photos"
-
-
-_figure = told.with_interval
+    yield f"refused   {coverage.refused.share:.1%} of these photos"
 
 
 COMMAND = Command(

@@ -17,7 +17,8 @@ from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset
 from core.dataset.protocols import split_by
 from core.dataset.splits import Split, as_begun
-from core.errors import CheckpointError, RunError
+from core.errors import CheckpointError, ConfigError, RunError
+from core.evaluation.judged import read_report
 from core.evaluation.report import Report
 from core.inference.loading import load_split
 from core.model.card import Card, read_card
@@ -92,7 +93,7 @@ def read_fold(config: CrossvalConfig, dataset: Dataset, number: int) -> Fold:
         number,
         run,
         folder,
-        RunFolder(path=folder).read_json("report.json"),
+        _report(folder),
         split,
         read_card(run.best),
         read_answers(folder),
@@ -103,6 +104,13 @@ def read_fold(config: CrossvalConfig, dataset: Dataset, number: int) -> Fold:
     _check_normaliser(fold, dataset)
     _check_answers(fold)
     return fold
+
+
+def _report(folder: Path) -> Report:
+    try:
+        return read_report(folder)
+    except ConfigError as error:
+        raise RunError(str(error)) from error
 
 
 def _refused(fold: Fold, why: str) -> LeakError:
@@ -124,7 +132,7 @@ def _check_splits(fold: Fold) -> None:
         "its checkpoint": fold.card.split.hash,
         "the split beside its checkpoint": load_split(fold.run.best).hash,
         "its gallery": Gallery.load(fold.run.best).split_hash,
-        "its report": str(fold.report["split"]["hash"]),
+        "its report": fold.report.split.hash,
         "its answers": fold.answers.split_hash,
     }
     for name, found in hashes.items():
@@ -180,5 +188,5 @@ def _check_answers(fold: Fold) -> None:
         )
     if fold.answers.weights != fold.card.weights:
         raise _refused(fold, f"its answers are those of {fold.answers.weights}, an earlier model")
-    if fold.report["seen_in_training"]:
+    if fold.report.seen_in_training:
         raise _refused(fold, "its report counts photos that were trained on")

@@ -16,14 +16,15 @@ def read_pooled(folder: Path) -> Judged:
     """
     try:
         report = read_report(folder)
-        hashes = [fold["split_hash"] for fold in report["folds"]]
-        protocol, photos = report["split"]["protocol"], report["pooled"]["n"]
-    except (RunError, KeyError, TypeError) as error:
+    except RunError as error:
         raise ConfigError(
             f"{folder} has no report that can be read ({error}). Finish it: "
             f"python -m core crossval --out {folder} --resume"
         ) from error
-    digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-    about = f"{len(hashes)} folds of the {protocol} split {digest[:8]}, {photos} photos"
+    digest = hashlib.sha256("\n".join(report.split_hashes).encode()).hexdigest()
+    about = (
+        f"{len(report.folds)} folds of the {report.protocol} split {digest[:8]}, "
+        f"{report.pooled.n} photos"
+    )
     table = read_predictions(folder / PREDICTIONS)
     return Judged(folder.name, folder, f"folds:{digest}", about, None, table)

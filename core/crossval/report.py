@@ -1,13 +1,13 @@
 """Cross-validations as lists and pages show them, from their files alone: no tensor is read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from core.crossval.figures import CrossvalReport
 from core.crossval.folder import CONFIG, REPORT, is_crossval, read_config, read_report
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
+from core.evaluation.report import Scores
 from core.jobs.state import Listed, run_state
 from core.jobs.summary import RunSummary, is_run, summarise
 
@@ -36,19 +36,19 @@ class CrossvalSummary:
     folds: tuple[RunSummary, ...] = ()
     done: int = 0
     started: float | None = None
-    report: Mapping[str, Any] | None = None
+    report: CrossvalReport | None = None
 
     def figure(self, name: str) -> tuple[float, float] | None:
         """Mean and standard deviation over folds, as `position.refined.median_m`; None: unknown."""
-        found = (self.report or {}).get("summary", {}).get(name)
-        if found is None or found["mean"] is None or found["sd"] is None:
+        found = None if self.report is None else self.report.summary.get(name)
+        if found is None or found.mean is None or found.sd is None:
             return None
-        return float(found["mean"]), float(found["sd"])
+        return found.mean, found.sd
 
     @property
-    def pooled(self) -> Mapping[str, Any] | None:
-        """Figures of all photos together, keys as in a `report.json`; None before its end."""
-        return None if self.report is None else self.report["pooled"]
+    def pooled(self) -> Scores | None:
+        """Figures of all photos together; None before its end."""
+        return None if self.report is None else self.report.pooled
 
 
 def read_crossval(folder: Path) -> CrossvalSummary:

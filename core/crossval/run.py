@@ -8,6 +8,7 @@ from core.audit.review import doubts
 from core.crossval.aggregate import aggregate
 from core.crossval.answers import write_answers
 from core.crossval.conduct import OnEpoch, stopped, train_folds
+from core.crossval.figures import CrossvalReport
 from core.crossval.folder import begin, check_free, fold_run, go_on, same_labels
 from core.crossval.guard import fold_split, is_judged
 from core.crossval.schema import CrossvalConfig
@@ -15,7 +16,6 @@ from core.dataset.labels import Dataset, labels_hash
 from core.dataset.store import prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.evaluate import evaluate
-from core.evaluation.report import Report
 from core.evaluation.schema import EvaluateConfig
 from core.jobs.conductor import Heartbeat, Place
 from core.locks import hold
@@ -31,7 +31,7 @@ def cross_validate(
     resume: bool = False,
     on_epoch: OnEpoch | None = None,
     place: Place | None = None,
-) -> Report:
+) -> CrossvalReport:
     """Train and judge every fold, then write the report; returns it.
 
     Args:
@@ -70,11 +70,11 @@ def cross_validate(
                 _judge(config, number, asked, heartbeat)
             heartbeat.beat(stage="pooling", step=config.folds, eta_s=None)
             report = aggregate(config, dataset)
-            job.log(f"pooled {report['pooled']['n']} photos of {config.folds} folds")
+            job.log(f"pooled {report.pooled.n} photos of {config.folds} folds")
             return report
 
 
-def aggregate_folder(config: CrossvalConfig) -> Report:
+def aggregate_folder(config: CrossvalConfig) -> CrossvalReport:
     """Write the report of finished folds again, training nothing.
 
     Raises:

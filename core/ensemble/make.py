@@ -14,7 +14,7 @@ from core.confidence.files import FILE as CALIBRATION
 from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.ensemble.schema import EnsembleConfig
-from core.ensemble.weigh import Weights, score, weigh
+from core.ensemble.weigh import Weights, weigh
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.judgement import Judgement
@@ -22,6 +22,7 @@ from core.evaluation.selection import select
 from core.evaluation.trained import trained_dataset
 from core.files import write_bytes, write_json
 from core.geo import Floats, LocalFrame, distance_m
+from core.headline import raw_card_metrics, refined_card_metrics
 from core.inference.ensemble import Ensemble, combine
 from core.inference.ensemble_compat import check_compatible
 from core.inference.loading import (
@@ -301,16 +302,10 @@ def _lead(members: tuple[Predictor, ...], weights: Weights) -> int:
 
 def _metrics(judgement: Judgement, scale_m: float) -> dict[str, float]:
     """Figures on validation, named as in the cards of runs."""
-    position, heading = judgement.position, judgement.heading
-    return {
-        "val_region_accuracy": judgement.head_accuracy,
-        "val_region_accuracy_refined": judgement.region.accuracy,
-        "val_median_m": position["raw"].median_m,
-        "val_median_refined_m": position["refined"].median_m,
-        "val_maae_deg": heading["raw"].maae_deg,
-        "val_maae_refined_deg": heading["refined"].maae_deg,
-        "val_score_refined": score(judgement, scale_m),
-    }
+    errors = judgement.errors
+    raw, refined = errors.raw.figures(), errors.refined.figures()
+    score = {"val_score_refined": errors.refined.score(scale_m)}
+    return raw_card_metrics(raw) | refined_card_metrics(refined) | score
 
 
 def _scale_m(frame: LocalFrame, labels: Floats) -> float:

@@ -43,20 +43,6 @@ class Weights:
     notes: tuple[str, ...] = ()
 
 
-def score(judgement: Judgement, scale_m: float) -> float:
-    """How far refined answers are from perfect: 0 is perfect, about 1 ignorant.
-
-    The same three figures as a run's validation score, which is about raw answers.
-
-    Args:
-        judgement: Answers and truth.
-        scale_m: Median distance of training photos from their middle.
-    """
-    position = judgement.position["refined"].median_m / scale_m
-    heading = judgement.heading["refined"].maae_deg / 90.0
-    return float(position + heading + 1.0 - judgement.region.accuracy) / 3.0
-
-
 def weigh(
     judged: Sequence[Judgement], how: Weighing, scale_m: float, temperature: float
 ) -> Weights:
@@ -72,7 +58,7 @@ def weigh(
     if how == "uniform":
         return Weights(np.full(m, 1.0 / m), f"all members alike: 1/{m}")
     if how == "softmax":
-        scores = np.array([score(one, scale_m) for one in judged])
+        scores = np.array([one.errors.refined.score(scale_m) for one in judged])
         values = softmax_of_scores(scores, temperature)
         rule = f"exp(-score / {temperature:g}), adding up to 1; score: "
         return Weights(values, rule + SCORE.format(scale=scale_m, n=n))

@@ -11,13 +11,12 @@ import pandas as pd
 from core.dataset.leak import nearest_training_m
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
-from core.evaluation.flagged import Flagged
-from core.evaluation.grounds import Grounds
 from core.evaluation.intervals import group_photos
 from core.evaluation.judged import read_report
 from core.evaluation.judgement import Judgement
+from core.evaluation.make_report import Caveats, make_report
 from core.evaluation.plots import write_plots
-from core.evaluation.report import Report, make_report
+from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import Clusters, EvaluateConfig, Part
 from core.evaluation.selection import Selection, select
 from core.evaluation.table import prediction_table, write_table
@@ -54,7 +53,7 @@ class Evaluation:
 
 
 def evaluate(
-    config: EvaluateConfig, progress: Progress | None = None, flagged: Flagged | None = None
+    config: EvaluateConfig, progress: Progress | None = None, suspect: SuspectLabels | None = None
 ) -> Evaluation:
     """Judge a checkpoint and write the report.
 
@@ -65,7 +64,7 @@ def evaluate(
         config: What to judge on what.
         progress: Called with `(photos done, photos in all)`, first while photos are decoded, then
             while they are predicted.
-        flagged: Photos whose labels are doubted: figures are also given without them.
+        suspect: Photos whose labels are suspect: figures are also given without them.
 
     Raises:
         CheckpointError, LabelError, FrameError, ImageError, SplitError, ConfigError: As their
@@ -80,15 +79,15 @@ def evaluate(
     prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
     judgement = Judgement(selection.truth, prediction)
     baselines = _baselines(predictor, judgement, selection)
-    grounds = _grounds(predictor, selection, config.by, flagged)
-    report = make_report(judgement, baselines, selection, dataset, predictor, grounds)
+    caveats = _caveats(predictor, selection, config.by, suspect)
+    report = make_report(judgement, baselines, selection, dataset, predictor, caveats)
     table = prediction_table(judgement, selection, predictor.gallery)
     out = config.out or _report_folder(run_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
     if config.plots:
         write_plots(judgement, baselines, out)
     # Last: a folder with a report is a complete one.
-    write_json(out / "report.json", report)
+    write_json(out / "report.json", report.to_json())
     return Evaluation(out, report, table, judgement, baselines)
 
 
@@ -103,10 +102,10 @@ def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
     """
     folder = home / "reports" / f"{source.resolve().name}-{part}"
     try:
-        other = read_report(folder)["dataset"]["root"]
-    except (ConfigError, KeyError, TypeError):
+        other = read_report(folder).dataset
+    except ConfigError:
         return folder
-    if Path(other).resolve() == root.resolve():
+    if other is None or Path(other.root).resolve() == root.resolve():
         return folder
     digest = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
     return folder.with_name(f"{folder.name}-{digest[:8]}")
@@ -142,13 +141,13 @@ def _shifted(progress: Progress, start: int, total: int) -> Progress:
     return lambda done, _: progress(start + done, total)
 
 
-def _grounds(
-    predictor: Predictor, selection: Selection, by: Clusters | None, flagged: Flagged | None
-) -> Grounds:
+def _caveats(
+    predictor: Predictor, selection: Selection, by: Clusters | None, suspect: SuspectLabels | None
+) -> Caveats:
     position_m, gallery = selection.truth.position_m, predictor.gallery
     nearest_m = None if gallery is None else nearest_training_m(position_m, gallery.position_m)
     grouping = group_photos(position_m, selection.visits, selection.radius_m, by)
-    return Grounds(nearest_m, grouping, flagged)
+    return Caveats(nearest_m, grouping, suspect)
 
 
 def _baselines(

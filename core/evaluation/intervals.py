@@ -18,15 +18,18 @@ from core.evaluation.bootstrap import (
     resampled_quantiles,
 )
 from core.evaluation.comparison import FEWEST_CLUSTERS
-from core.evaluation.outcome import FIGURES, SPREAD, Outcome
 from core.evaluation.schema import Clusters
 from core.geo import Floats
+from core.headline import (
+    QUANTILES,
+    FigureIntervals,
+    Interval,
+    PhotoErrors,
+)
 
 CONFIDENCE = 0.95
 DRAWS = 2000
 _SEED = 0
-
-Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -94,26 +97,27 @@ class Bootstrap:
         rng = np.random.default_rng(_SEED)
         self.drawn = cluster_draws(grouping.count, draws, rng) if grouping.count > 1 else None
 
-    def intervals(self, outcome: Outcome) -> dict[str, Interval]:
-        """The interval of every headline figure; None where there is no figure or one group."""
-        found: dict[str, Interval] = dict.fromkeys(FIGURES)
+    def intervals(self, errors: PhotoErrors) -> FigureIntervals:
+        """The interval of every headline figure; None if there is no figure or one group."""
         if self.drawn is None:
-            return found
-        groups, means = self.grouping.groups, outcome.means
-        columns = dict(
+            return FigureIntervals()
+        found: dict[str, Interval] = {}
+        groups, means = self.grouping.groups, errors.means
+        columns: dict[str, Floats] = dict(
             zip(
                 means,
                 resampled_means(np.stack([*means.values()], 1), groups, self.drawn).T,
                 strict=True,
             )
         )
-        spread = resampled_quantiles(outcome.error_m, groups, self.drawn, tuple(SPREAD.values()))
-        columns |= dict(zip(SPREAD, spread.T, strict=True))
+        shares = tuple(QUANTILES.values())
+        spread = resampled_quantiles(errors.error_m, groups, self.drawn, shares)
+        columns |= dict(zip(QUANTILES, spread.T, strict=True))
         counts = np.array([self.grouping.count])
         for name, column in columns.items():
             low, high = joint_intervals(column[:, None], CONFIDENCE, counts)[0]
             found[name] = (float(low), float(high))
-        return found
+        return FigureIntervals(**found)
 
     def described(self) -> dict[str, Any]:
         """What the intervals rest on."""

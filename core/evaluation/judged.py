@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from core.errors import ConfigError
+from core.evaluation.report import Report
+from core.evaluation.report_text import photos_of
 
 NEEDED = (
     "photo_id", "true_region", "region", "true_latitude", "true_longitude", "true_angle",
@@ -84,37 +85,21 @@ def find_report(path: Path) -> Path:
         raise ConfigError(
             f"{folder} has not been evaluated: python -m core evaluate {folder}, then compare"
         )
-    tested = [one for one in found if read_report(one)["split"]["part"] == "test"]
+    tested = [one for one in found if read_report(one).split.part == "test"]
     return (tested or found)[0]
 
 
-def read_report(folder: Path) -> dict[str, Any]:
-    """Read `report.json`, as far as a comparison needs it.
+def read_report(folder: Path) -> Report:
+    """Read `report.json` of this version or an older one.
 
     Raises:
         ConfigError: It is missing or damaged.
     """
     path = folder / "report.json"
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        split_key(report)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is missing or damaged ({error!r}): evaluate again") from error
-    return dict(report)
-
-
-def split_key(report: Mapping[str, Any]) -> str:
-    """Part and split hash: equal for reports on the same photos of the same split."""
-    return f"{report['split']['part']}:{report['split']['hash']}"
-
-
-def split_words(report: Mapping[str, Any]) -> str:
-    """Which photos a report is about, in a few words: `test part of the spot split abcdef01`."""
-    split = report["split"]
-    if split["part"] == "all":
-        return f"all photos of a data set, {split['hash'][:8]}"
-    fold = "" if split["fold"] is None else f", fold {split['fold']} of {split['folds']}"
-    return f"{split['part']} part of the {split['name']} split {split['hash'][:8]}{fold}"
+        return Report.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is missing or damaged ({error}): evaluate again") from error
 
 
 def read_judged(folder: Path, name: str = "") -> Judged:
@@ -131,9 +116,9 @@ def read_judged(folder: Path, name: str = "") -> Judged:
     return Judged(
         name or home_name(folder),
         folder,
-        split_key(report),
-        split_words(report),
-        report["split"].get("radius_m"),
+        report.split.key,
+        photos_of(report),
+        report.split.radius_m,
         read_predictions(folder / "predictions.csv"),
     )
 

@@ -1,21 +1,13 @@
-"""Prediction against truth: errors of every photo, and the same metrics for whoever predicts."""
+"""Prediction against truth: errors of every photo, and the metrics over all of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
-from core.evaluation.metrics import (
-    HeadingMetrics,
-    PositionMetrics,
-    RegionMetrics,
-    heading_metrics,
-    joint_share,
-    position_metrics,
-    region_metrics,
-)
+from core.evaluation.metrics import heading_metrics, position_metrics, region_metrics
+from core.evaluation.report import Both, HeadingMetrics, PositionMetrics, RegionMetrics
 from core.evaluation.truth import Truth
-from core.geo import Floats, distance_m, heading_error_deg
+from core.geo import Floats
+from core.headline import PhotoErrors
 from core.inference.prediction import Prediction
 
 
@@ -32,24 +24,38 @@ class Judgement:
             raise ValueError("truth and prediction are not about the same photos")
 
     @cached_property
+    def errors(self) -> Both[PhotoErrors]:
+        """Errors of raw answers, whose region is the head's own, and of refined ones."""
+        truth, predicted = self.truth, self.prediction
+        true = (truth.position_m, truth.heading_deg, truth.region)
+        head = predicted.region_head.argmax(axis=1)
+        voted = predicted.region_index
+        return Both(
+            PhotoErrors.between(true, (predicted.position_m, predicted.heading_deg, head)),
+            PhotoErrors.between(
+                true, (predicted.position_refined_m, predicted.heading_refined_deg, voted)
+            ),
+        )
+
+    @property
     def error_m(self) -> Floats:
         """`(n,)` raw position errors."""
-        return distance_m(self.truth.position_m, self.prediction.position_m)
+        return self.errors.raw.error_m
 
-    @cached_property
+    @property
     def error_refined_m(self) -> Floats:
         """`(n,)` refined position errors."""
-        return distance_m(self.truth.position_m, self.prediction.position_refined_m)
+        return self.errors.refined.error_m
 
-    @cached_property
+    @property
     def error_deg(self) -> Floats:
         """`(n,)` raw heading errors."""
-        return heading_error_deg(self.truth.heading_deg, self.prediction.heading_deg)
+        return self.errors.raw.error_deg
 
-    @cached_property
+    @property
     def error_refined_deg(self) -> Floats:
         """`(n,)` refined heading errors."""
-        return heading_error_deg(self.truth.heading_deg, self.prediction.heading_refined_deg)
+        return self.errors.refined.error_deg
 
     @cached_property
     def labels(self) -> Floats:
@@ -72,49 +78,20 @@ class Judgement:
         )
 
     @cached_property
-    def position(self) -> dict[str, PositionMetrics]:
-        """Metrics of `raw` and `refined` positions."""
+    def position(self) -> Both[PositionMetrics]:
+        """Metrics of positions."""
         truth, predicted = self.truth, self.prediction
-        return {
-            "raw": position_metrics(
-                truth.position_m, predicted.position_m, truth.labels, self.labels
-            ),
-            "refined": position_metrics(
-                truth.position_m, predicted.position_refined_m, truth.labels, self.labels_refined
-            ),
-        }
+        true = truth.position_m, truth.labels
+        return Both(
+            position_metrics(true[0], predicted.position_m, true[1], self.labels),
+            position_metrics(true[0], predicted.position_refined_m, true[1], self.labels_refined),
+        )
 
     @cached_property
-    def heading(self) -> dict[str, HeadingMetrics]:
-        """Metrics of `raw` and `refined` headings."""
+    def heading(self) -> Both[HeadingMetrics]:
+        """Metrics of headings."""
         truth = self.truth.heading_deg
-        return {
-            "raw": heading_metrics(truth, self.prediction.heading_deg),
-            "refined": heading_metrics(truth, self.prediction.heading_refined_deg),
-        }
-
-    @property
-    def joint(self) -> dict[str, float]:
-        """Share of photos within 10 m and 15 degrees, `raw` and `refined`."""
-        return {
-            "raw": joint_share(self.error_m, self.error_deg),
-            "refined": joint_share(self.error_refined_m, self.error_refined_deg),
-        }
-
-    @property
-    def head_accuracy(self) -> float:
-        """Share of photos whose region the head alone names, without the neighbours' votes."""
-        return float((self.prediction.region_head.argmax(axis=1) == self.truth.region).mean())
-
-    def of_region(self, index: int) -> dict[str, float | int]:
-        """Mean figures of the photos of one true region."""
-        rows = self.truth.region == index
-        hits = self.prediction.region_index[rows] == index
-        return {
-            "n": int(rows.sum()),
-            "accuracy": float(hits.mean()),
-            "median_m": float(np.median(self.error_m[rows])),
-            "median_refined_m": float(np.median(self.error_refined_m[rows])),
-            "maae_deg": float(self.error_deg[rows].mean()),
-            "maae_refined_deg": float(self.error_refined_deg[rows].mean()),
-        }
+        return Both(
+            heading_metrics(truth, self.prediction.heading_deg),
+            heading_metrics(truth, self.prediction.heading_refined_deg),
+        )

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.evaluation.metrics import JOINT_DEG, JOINT_M
 from core.evaluation.schema import Kind
 from core.geo import Floats
+from core.headline import Figure, PhotoErrors
 
 Unit = Literal["share", "m", "deg"]
 
@@ -25,7 +25,7 @@ class Measure:
         median: Summed up by the median; else by the mean.
     """
 
-    name: str
+    name: Figure
     title: str
     unit: Unit
     higher_is_better: bool = False
@@ -57,7 +57,7 @@ MEASURES = (
     Measure("maae_deg", "Mean heading error", "deg"),
     Measure("joint_10m_15deg", "Share within 10 m and 15°", "share", higher_is_better=True),
 )
-PER_REGION = ("region_accuracy", "median_m", "maae_deg")
+PER_REGION: tuple[Figure, ...] = ("region_accuracy", "median_m", "maae_deg")
 """Measures that are also compared region by region."""
 
 
@@ -70,20 +70,15 @@ def photo_values(table: pd.DataFrame, kind: Kind) -> Floats:
             where the report has the column `region_head`.
     """
     ending = "_refined" if kind == "refined" else ""
-    error_m = table[f"error{ending}_m"].to_numpy(np.float64)
-    error_deg = table[f"heading_error{ending}_deg"].to_numpy(np.float64)
-    own = kind == "raw" and "region_head" in table.columns
-    named = table["region_head" if own else "region"]
-    columns = (
+    head = kind == "raw" and "region_head" in table.columns
+    named = table["region_head" if head else "region"]
+    errors = PhotoErrors(
+        table[f"error{ending}_m"].to_numpy(np.float64),
+        table[f"heading_error{ending}_deg"].to_numpy(np.float64),
         (named == table["true_region"]).to_numpy(),
-        error_m,
-        error_m,
-        error_m <= 10.0,
-        error_m <= 25.0,
-        error_deg,
-        (error_m <= JOINT_M) & (error_deg <= JOINT_DEG),
     )
-    return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+    values = errors.means | {"median_m": errors.error_m}
+    return np.stack([values[measure.name] for measure in MEASURES], axis=1)
 
 
 def summed_up(values: Floats) -> Floats:

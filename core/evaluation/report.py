@@ -1,80 +1,499 @@
-"""`report.json`: plain JSON, raw and refined side by side, baselines and leak beside them."""
+"""`report.json` as typed values: what an evaluation measured, raw and refined side by side.
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+Field names are the keys of the file. Reports of older versions are completed when they are read;
+figures that they lack are None. Nothing here is heavy: pages and lists read reports too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from core.dataset.labels import Dataset
-from core.evaluation.coverage import coverage_report
-from core.evaluation.grounds import Grounds, grounds_notes, grounds_report
-from core.evaluation.judgement import Judgement
-from core.evaluation.members import ensemble_report
-from core.evaluation.metrics import precision_recall_f1
-from core.evaluation.rivals import baseline_report, warnings
-from core.evaluation.selection import Selection
-from core.inference.predictor import Predictor
-from core.retrieval.baselines import Baseline
+from core.evaluation.report_coverage import CoverageReport
+from core.evaluation.schema import Kind
+from core.headline import Figure, FigureIntervals, Figures, Interval
 
 SCHEMA_VERSION = 1
-Report = dict[str, Any]
+LEAK_RADIUS_M = 5.0
+"""A training photo nearer than this shows much the same."""
+
+T = TypeVar("T")
 
 
-def make_report(
-    judgement: Judgement,
-    baselines: tuple[Baseline, ...],
-    selection: Selection,
-    dataset: Dataset,
-    predictor: Predictor,
-    grounds: Grounds,
-) -> Report:
-    """Put a report together; every value is plain JSON, what is unknown is null."""
-    found = figures(judgement, baselines, predictor.card.region_names)
-    notes = (
-        *selection.notes,
-        *warnings(found["baselines"], judgement),
-        *judgement.prediction.notes,
-        *_unknown_regions(judgement, len(predictor.regions)),
-        *grounds_notes(grounds),
-        *_refused_notes(judgement),
-        *dataset.notes,
-    )
-    report = {
-        "schema_version": SCHEMA_VERSION,
-        **found,
-        **grounds_report(judgement, baselines, found, grounds),
-        "split": selection.split,
-        "seen_in_training": int(selection.seen.sum()),
-        "excluded": _excluded(dataset),
-        "notes": list(notes),
-        "checkpoint": _checkpoint(predictor),
-        "dataset": _dataset(dataset),
-        "trained_on": _trained_on(predictor),
-    }
-    groups = None if grounds.grouping is None else grounds.grouping.groups
-    promised = coverage_report(judgement, predictor.card.region_names, groups)
-    if promised is not None:
-        report["coverage"] = promised
-    if predictor.card.ensemble is not None:
-        report["ensemble"] = ensemble_report(judgement, predictor.card.ensemble)
-    return dict(plain(report))
+@dataclass(frozen=True, kw_only=True)
+class RegionScores:
+    """Classification of regions.
+
+    Attributes:
+        accuracy: Share of photos whose most probable region is the true one.
+        macro_precision: Mean over regions of the precision; 0 for a region never predicted.
+        macro_recall: Mean over regions of the recall; 0 for a region that never occurs.
+        macro_f1: Mean over regions of the F1 score.
+    """
+
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
 
 
-def figures(
-    judgement: Judgement, baselines: tuple[Baseline, ...], region_names: Mapping[str, str]
-) -> Report:
-    """Every figure that follows from predictions and truth alone, baselines beside them."""
-    return {
-        "n": len(judgement.truth),
-        "region": asdict(judgement.region) | {"accuracy_raw": judgement.head_accuracy},
-        "position": {name: asdict(found) for name, found in judgement.position.items()},
-        "heading": {name: asdict(found) for name, found in judgement.heading.items()},
-        "joint_10m_15deg": judgement.joint["refined"],
-        "joint_10m_15deg_raw": judgement.joint["raw"],
-        "per_region": _per_region(judgement, region_names),
-        "baselines": {item.name: baseline_report(item, judgement) for item in baselines},
-    }
+@dataclass(frozen=True, kw_only=True)
+class RegionMetrics(RegionScores):
+    """Classification of regions, with the confusion matrix.
+
+    Attributes:
+        top3: Share of photos whose true region is among the three most probable.
+        labels: Region ids in the order of the confusion matrix: those that the model knows, then
+            those that only occur as truth.
+        confusion: `[true][predicted]` counts.
+        accuracy_raw: Accuracy of the region head alone, without the neighbours' votes.
+    """
+
+    top3: float | None
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    accuracy_raw: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the matrix is square and has one row per label."""
+        sizes = {len(self.confusion), *map(len, self.confusion)}
+        if sizes != {len(self.labels)}:
+            raise ValueError(f"a confusion matrix of {len(self.labels)} regions has sizes {sizes}")
+
+
+@dataclass(frozen=True)
+class LabelUnitsMse:
+    """Mean squared error in squared label units, for comparison with the course's figures."""
+
+    latitude: float
+    longitude: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class PositionMetrics:
+    """Position errors in metres; `within_*` are shares of photos, in `[0, 1]`."""
+
+    mse_label_units: LabelUnitsMse
+    rmse_m: float
+    mean_m: float
+    median_m: float
+    p90_m: float
+    within_5m: float
+    within_10m: float
+    within_25m: float
+    within_50m: float
+
+
+@dataclass(frozen=True)
+class HeadingMetrics:
+    """Absolute angular errors: their mean (MAAE), median, and shares within so many degrees."""
+
+    maae_deg: float
+    median_deg: float
+    within_5: float
+    within_15: float
+    within_30: float
+
+
+@dataclass(frozen=True)
+class Both(Generic[T]):
+    """The same of `raw` answers (the network's own) and of `refined` ones."""
+
+    raw: T
+    refined: T
+
+    def of(self, kind: Kind) -> T:
+        """The one of this kind."""
+        return self.raw if kind == "raw" else self.refined
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneRegion:
+    """The photos of one true region.
+
+    Attributes:
+        name: Of the region, its id if it has none.
+        n: Photos of the region.
+        accuracy: Share of them whose region is right, which is the region's recall.
+        precision: Share of photos given this region that are of it.
+        f1: Harmonic mean of the two.
+        median_m: Median position error, raw.
+        median_refined_m: The same, refined.
+        maae_deg: Mean heading error, raw.
+        maae_refined_deg: The same, refined.
+    """
+
+    name: str
+    n: int
+    accuracy: float
+    median_m: float
+    median_refined_m: float
+    maae_deg: float
+    maae_refined_deg: float
+    precision: float
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """Intervals of the model's figures, and what they rest on.
+
+    Attributes:
+        raw: Of raw answers.
+        refined: Of refined answers.
+        confidence: With which each interval holds for its own figure.
+        by: What was drawn as a whole: all photos of a `spot` or of a `visit`.
+        clusters: Number of spots or visits.
+        radius_m: Photos this close share a spot; None for visits.
+        draws: Number of resamples; 0 if all photos are of one cluster.
+        reliable: Whether there are enough clusters to believe the intervals.
+    """
+
+    raw: FigureIntervals
+    refined: FigureIntervals
+    confidence: float
+    by: Literal["spot", "visit"]
+    clusters: int
+    radius_m: float | None
+    draws: int
+    reliable: bool
+
+    def of(self, kind: Kind) -> FigureIntervals:
+        """The intervals of raw or refined answers."""
+        return self.raw if kind == "raw" else self.refined
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset:
+    """Figures of some of the photos, or the reason why there are none.
+
+    Attributes:
+        n: Photos in the subset.
+        raw: Figures of raw answers; None if there are too few photos.
+        refined: Figures of refined answers.
+        reason: Why there are no figures; None if there are.
+    """
+
+    n: int
+    raw: Figures | None
+    refined: Figures | None
+    reason: str | None
+
+    def __post_init__(self) -> None:
+        """Check that there are figures or a reason."""
+        absent = (self.raw is None, self.refined is None, self.reason is not None)
+        if len(set(absent)) != 1:
+            raise ValueError("a subset has figures, or a reason why it has none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """How many photos were taken near a training photo, and the figures of all others.
+
+    Attributes:
+        within_1m: Share of photos within 1 m of a training photo, in `[0, 1]`.
+        within_5m: The same for 5 m.
+        within_10m: The same for 10 m.
+        nearest_training_m: Median distance to the nearest training photo; None in old reports.
+        away: Figures of the photos beyond each radius, by `beyond_1m`, `beyond_5m`, `beyond_10m`;
+            empty in old reports.
+    """
+
+    within_1m: float
+    within_5m: float
+    within_10m: float
+    nearest_training_m: float | None = None
+    away: dict[str, Subset] = field(default_factory=dict)
+
+    @property
+    def beyond_5m(self) -> Subset | None:
+        """Figures of the photos beyond `LEAK_RADIUS_M` of any training photo, where known."""
+        return self.away.get(f"beyond_{LEAK_RADIUS_M:g}m")
+
+
+@dataclass(frozen=True)
+class SuspectLabels:
+    """Photos whose labels are suspect: what an evaluation is given.
+
+    Attributes:
+        source: What found them: the label checks of an audit, or a file of findings.
+        kinds: Kinds of finding by photo id; photos that are not in it are not suspect.
+    """
+
+    source: str
+    kinds: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flagged:
+    """Photos whose labels are suspect, and the figures with and without them.
+
+    Attributes:
+        source: What flagged them: the label checks of an audit, or a file of findings.
+        n: Number of flagged photos.
+        kinds: Photos by kind of finding, the most frequent first.
+        photo_ids: The flagged photos.
+        all: Figures of all photos.
+        without: Figures of the other photos.
+    """
+
+    source: str
+    n: int
+    kinds: dict[str, int]
+    photo_ids: tuple[str, ...] = ()
+    all: Subset
+    without: Subset
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineReport:
+    """A baseline on the same photos.
+
+    Attributes:
+        description: What it does.
+        given_truth: Whether it is given a part of the truth.
+        region: None if it predicts no region.
+        position: Of its positions.
+        heading: Of its headings.
+        joint_10m_15deg: Share of photos within 10 m and 15 degrees.
+        intervals: None where there are none.
+    """
+
+    description: str
+    given_truth: bool
+    region: RegionScores | None
+    position: PositionMetrics
+    heading: HeadingMetrics
+    joint_10m_15deg: float
+    intervals: FigureIntervals | None = None
+
+    @property
+    def figures(self) -> Figures:
+        """Its headline figures."""
+        accuracy = None if self.region is None else self.region.accuracy
+        return _headline(accuracy, self.position, self.heading, self.joint_10m_15deg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Everything that follows from predictions and truth: of one evaluation, or of pooled folds.
+
+    Attributes:
+        n: Photos.
+        region: None if no tested region was ever trained.
+        position: Position errors.
+        heading: Heading errors.
+        joint_10m_15deg: Share of photos within 10 m and 15 degrees, refined.
+        joint_10m_15deg_raw: The same of raw answers; None in old reports.
+        per_region: By id of the true region.
+        baselines: By name.
+        leak: None if the training photos are unknown.
+        intervals: None if photos cannot be grouped, and in old reports.
+        flagged: None if no labels were checked, and in old reports.
+    """
+
+    n: int
+    region: RegionMetrics | None
+    position: Both[PositionMetrics]
+    heading: Both[HeadingMetrics]
+    joint_10m_15deg: float
+    joint_10m_15deg_raw: float | None = None
+    per_region: dict[str, OneRegion]
+    baselines: dict[str, BaselineReport]
+    leak: Leak | None = None
+    intervals: Intervals | None = None
+    flagged: Flagged | None = None
+
+    def __post_init__(self) -> None:
+        """Check that regions and matrix count the same photos."""
+        counts = {self.n, sum(each.n for each in self.per_region.values())}
+        if self.region is not None:
+            counts.add(sum(map(sum, self.region.confusion)))
+        if len(counts) != 1 or self.n < 1:
+            raise ValueError(f"a report of {self.n} photos counts {sorted(counts)}")
+
+    def figures(self, kind: Kind) -> Figures:
+        """The model's headline figures."""
+        raw, accuracy = kind == "raw", None
+        if self.region is not None:
+            accuracy = self.region.accuracy_raw if raw else self.region.accuracy
+        joint = self.joint_10m_15deg_raw if raw else self.joint_10m_15deg
+        return _headline(accuracy, self.position.of(kind), self.heading.of(kind), joint)
+
+    def interval(self, kind: Kind, figure: Figure) -> Interval | None:
+        """The interval of a headline figure; None where there is none."""
+        return None if self.intervals is None else self.intervals.of(kind).of(figure)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; figures that do not exist are null."""
+        return dict(plain(asdict(self)))
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """Which photos a report is about.
+
+    Attributes:
+        name: Protocol of the split, or `all`.
+        hash: Equal hashes are the same split.
+        part: Part of the split.
+        seed: Of the split.
+        fold: Number of the fold.
+        folds: How many folds there are.
+        radius_m: Photos this close share a spot of the split.
+        photos_present: Photos of the part that the dataset has.
+        photos_in_part: Photos of the part.
+    """
+
+    name: str
+    hash: str
+    part: str
+    seed: int | None = None
+    fold: int | None = None
+    folds: int | None = None
+    radius_m: float | None = None
+    photos_present: int | None = None
+    photos_in_part: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Part and hash: equal for reports about the same photos of the same split."""
+        return f"{self.part}:{self.hash}"
+
+
+@dataclass(frozen=True)
+class ExcludedPhoto:
+    """A row of the label file that cannot be used."""
+
+    photo_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Rows of the label file that cannot be used, with reasons."""
+
+    count: int
+    photos: tuple[ExcludedPhoto, ...]
+
+
+@dataclass(frozen=True)
+class CheckpointReport:
+    """The evaluated checkpoint."""
+
+    folder: str
+    weights: str | None
+    created: str
+    backbone: str
+    input_size: int
+    refine: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """The dataset of the evaluated photos."""
+
+    root: str
+    campus: str
+    photos: int
+    frame: str
+    unit: str
+    demo_seed: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What the checkpoint was trained on."""
+
+    campus: str
+    demo_seed: int | None
+    photos: int | None
+    split: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberReport(Figures):
+    """A member of an ensemble on the same photos: refined figures, unknown if its weight is 0."""
+
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleReport:
+    """The members of an ensemble, and how far they disagree.
+
+    Attributes:
+        members: In the order of the card.
+        lead: Name of the member whose gallery is used.
+        weighing: Rule of the weights.
+        rule: The rule in words.
+        agree_m: Positions are averaged if all members are within this of their mean.
+        disagree_share: Share of photos where they are not.
+        median_spread_m: Median over photos of the largest distance to the members' mean.
+        median_spread_deg: The same for headings, to the answer.
+    """
+
+    members: tuple[MemberReport, ...]
+    lead: str
+    weighing: str
+    rule: str
+    agree_m: float
+    disagree_share: float
+    median_spread_m: float
+    median_spread_deg: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Scores):
+    """Content of `report.json`.
+
+    Attributes:
+        schema_version: Of the file.
+        split: Which photos it is about.
+        seen_in_training: How many of them the checkpoint was trained on.
+        excluded: Rows of the label file that cannot be used.
+        notes: What a reader must know before believing the figures.
+        checkpoint: None for reports that are not about a checkpoint.
+        dataset: None in such reports too.
+        trained_on: None in such reports too.
+        coverage: None if the model is not calibrated.
+        ensemble: None if the model is not an ensemble.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    split: SplitReport
+    seen_in_training: int = 0
+    excluded: Excluded = Excluded(0, ())
+    notes: tuple[str, ...] = ()
+    checkpoint: CheckpointReport | None = None
+    dataset: DatasetReport | None = None
+    trained_on: TrainedOn | None = None
+    coverage: CoverageReport | None = None
+    ensemble: EnsembleReport | None = None
+
+    @classmethod
+    def from_json(cls, content: object) -> Self:
+        """Read the content of `report.json`, of this version or an older one.
+
+        Raises:
+            ValueError: It is no report; says where.
+        """
+        return TypeAdapter(cls).validate_python(_completed(content))
+
+
+def completed_scores(content: dict[str, Any]) -> dict[str, Any]:
+    """Scores as an older version wrote them, with what the figures need today.
+
+    Before raw region answers were reported apart, the refined accuracy stood for both.
+    """
+    region = content.get("region")
+    if isinstance(region, dict) and "accuracy_raw" not in region:
+        content = content | {"region": region | {"accuracy_raw": region.get("accuracy")}}
+    return content
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
@@ -90,70 +509,21 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
     return value
 
 
-def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, Any]:
-    confusion = np.asarray(judgement.region.confusion)
-    precision, _, f1 = precision_recall_f1(confusion)
-    return {
-        region: {"name": names.get(region, region)}
-        | judgement.of_region(index)
-        | {"precision": float(precision[index]), "f1": float(f1[index])}
-        for index, region in enumerate(judgement.truth.regions)
-        if (judgement.truth.region == index).any()
-    }
+def _completed(content: object) -> object:
+    return completed_scores(content) if isinstance(content, dict) else content
 
 
-def _unknown_regions(judgement: Judgement, known: int) -> list[str]:
-    strange = int((judgement.truth.region >= known).sum())
-    if not strange:
-        return []
-    return [
-        f"{strange} photos are of regions that the model was never taught; they count as wrong."
-    ]
-
-
-def _refused_notes(judgement: Judgement) -> list[str]:
-    count = int(judgement.prediction.refused.sum())
-    if not count:
-        return []
-    return [
-        f"{count} of {len(judgement.truth)} photos would be refused as not of this campus; the "
-        "main figures count them with the answers that the model gives when it is made to."
-    ]
-
-
-def _excluded(dataset: Dataset) -> dict[str, Any]:
-    rows = dataset.excluded[["photo_id", "reason"]].to_dict("records")
-    return {"count": len(rows), "photos": rows}
-
-
-def _checkpoint(predictor: Predictor) -> dict[str, Any]:
-    card = predictor.card
-    return {
-        "folder": str(predictor.folder),
-        "weights": card.weights,
-        "created": card.created,
-        "backbone": card.model.backbone,
-        "input_size": card.preprocess.input_size,
-        "refine": card.refine,
-    }
-
-
-def _dataset(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "root": str(dataset.root.resolve()),
-        "campus": dataset.campus.name,
-        "photos": len(dataset),
-        "frame": dataset.campus.frame.kind,
-        "unit": dataset.campus.frame.unit,
-        "demo_seed": dataset.campus.demo_seed,
-    }
-
-
-def _trained_on(predictor: Predictor) -> dict[str, Any]:
-    card = predictor.card
-    return {
-        "campus": card.campus,
-        "demo_seed": card.demo_seed,
-        "photos": None if predictor.gallery is None else len(predictor.gallery),
-        "split": card.split.model_dump(mode="json"),
-    }
+def _headline(
+    accuracy: float | None, position: PositionMetrics, heading: HeadingMetrics, joint: float | None
+) -> Figures:
+    return Figures(
+        region_accuracy=accuracy,
+        median_m=position.median_m,
+        mean_m=position.mean_m,
+        p90_m=position.p90_m,
+        within_10m=position.within_10m,
+        within_25m=position.within_25m,
+        maae_deg=heading.maae_deg,
+        within_15=heading.within_15,
+        joint_10m_15deg=joint,
+    )

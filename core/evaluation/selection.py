@@ -10,6 +10,7 @@ from core.dataset.labels import Dataset
 from core.dataset.splits import Split
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
+from core.evaluation.report import SplitReport
 from core.evaluation.schema import Part
 from core.evaluation.truth import Truth, read_truth
 from core.geo import distance_m, heading_error_deg
@@ -31,7 +32,7 @@ class Selection:
         rows: `(n,)` rows of the dataset.
         truth: Their labels.
         seen: `(n,)` whether the checkpoint was trained on the photo.
-        split: What the report says about the split.
+        split: The split, as the report describes it.
         notes: What a reader of the report must know.
         visits: `(n,)` number of the walk on which each photo was taken; None where neither the
             label file nor the clock tells.
@@ -41,7 +42,7 @@ class Selection:
     rows: NDArray[np.int64]
     truth: Truth
     seen: NDArray[np.bool_]
-    split: dict[str, object]
+    split: SplitReport
     notes: tuple[str, ...]
     visits: NDArray[np.int64] | None = None
     radius_m: float | None = None
@@ -103,34 +104,25 @@ def visits_of(
         return None
 
 
-def _described(split: Split, part: str, present: int, size: int) -> dict[str, object]:
-    return {
-        "name": split.protocol,
-        "hash": split.hash,
-        "part": part,
-        "seed": split.seed,
-        "fold": split.fold,
-        "folds": split.folds,
-        "radius_m": split.radius_m,
-        "photos_present": present,
-        "photos_in_part": size,
-    }
+def _described(split: Split, part: str, present: int, size: int) -> SplitReport:
+    return SplitReport(
+        name=split.protocol,
+        hash=split.hash,
+        part=part,
+        seed=split.seed,
+        fold=split.fold,
+        folds=split.folds,
+        radius_m=split.radius_m,
+        photos_present=present,
+        photos_in_part=size,
+    )
 
 
-def _whole(truth: Truth) -> dict[str, object]:
-    """A split of its own: equal hashes mean that the same photos were judged."""
-    content = "\n".join(["all", *sorted(truth.photo_ids)]).encode()
-    return {
-        "name": "all",
-        "hash": hashlib.sha256(content).hexdigest(),
-        "part": "all",
-        "seed": None,
-        "fold": None,
-        "folds": None,
-        "radius_m": None,
-        "photos_present": len(truth),
-        "photos_in_part": len(truth),
-    }
+def _whole(truth: Truth) -> SplitReport:
+    """A split of its own: equal hashes mean that the same photos were evaluated."""
+    digest = hashlib.sha256("\n".join(["all", *sorted(truth.photo_ids)]).encode()).hexdigest()
+    n = len(truth)
+    return SplitReport("all", digest, "all", photos_present=n, photos_in_part=n)
 
 
 def _partial_notes(part: str, present: int, size: int) -> tuple[str, ...]:

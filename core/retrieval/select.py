@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
+from core.headline import PhotoErrors, refined_card_metrics
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import ASKED_POINTS, describe_photos
 from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
@@ -320,13 +321,11 @@ def refined_figures(
         region_probabilities=raw.region_probabilities,
         verified=raw.verified,
     )
-    error_m = distance_m(refined.position_m, truth.position_m)
-    error_deg = heading_error_deg(refined.heading_deg, truth.heading_deg)
     share = refined.region_probabilities
     if share is None:
         raise ValueError("regions were given and must come back refined")
-    return {
-        "val_region_accuracy_refined": float((share.argmax(axis=1) == truth.region).mean()),
-        "val_median_refined_m": float(np.median(error_m)),
-        "val_maae_refined_deg": float(error_deg.mean()),
-    }
+    errors = PhotoErrors.between(
+        (truth.position_m, truth.heading_deg, truth.region),
+        (refined.position_m, refined.heading_deg, share.argmax(axis=1)),
+    )
+    return refined_card_metrics(errors.figures())

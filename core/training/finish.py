@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.files import write_json
-from core.geo import distance_m, heading_error_deg, heading_from_unit
+from core.geo import heading_from_unit
+from core.headline import PhotoErrors, raw_card_metrics
 from core.inference.network import NetworkOutputs, network_outputs
 from core.inference.tta import crops_of, merge, shifts_deg
 from core.model.card import Card, write_card
@@ -139,15 +140,11 @@ def _answered(
 def _raw_metrics(raw: Raw, data: TrainingData) -> dict[str, float]:
     """Validation figures of answers in several crops; those of the epochs were of one."""
     rows = data.rows["val"]
-    error_m = distance_m(raw.position_m, data.position_m[rows])
-    error_deg = heading_error_deg(raw.heading_deg, data.heading_deg[rows])
-    right = raw.region_probabilities.argmax(axis=1) == data.region[rows]
-    return {
-        "val_region_accuracy": float(right.mean()),
-        "val_median_m": float(np.median(error_m)),
-        "val_mean_m": float(error_m.mean()),
-        "val_maae_deg": float(error_deg.mean()),
-    }
+    errors = PhotoErrors.between(
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]),
+        (raw.position_m, raw.heading_deg, raw.region_probabilities.argmax(axis=1)),
+    )
+    return raw_card_metrics(errors.figures())
 
 
 def _retrieved(
@@ -157,11 +154,11 @@ def _retrieved(
     regions = len(data.dataset.regions)
     found = [retrieve(features, gallery, regions) for gallery in galleries]
     figures = [untrained_figures(one, data) for one in found]
-    place = min(range(len(found)), key=lambda index: figures[index]["score"])
+    place = min(range(len(found)), key=lambda index: figures[index]["val_score"])
     best = found[place]
     share = np.asarray(best.probabilities, np.float32)
     raw = Raw(best.position_m, heading_from_unit(best.heading), share, features)
-    return galleries[place], raw, {f"val_{name}": value for name, value in figures[place].items()}
+    return galleries[place], raw, figures[place]
 
 
 def _gallery(

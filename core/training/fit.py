@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import RunError
-from core.geo import distance_m, heading_error_deg, heading_from_unit
+from core.geo import heading_from_unit
+from core.headline import PhotoErrors
 from core.model.checkpoint import save_checkpoint
 from core.model.losses import Share, multi_task_loss
 from core.model.network import BearingsModel, Outputs
@@ -420,9 +421,7 @@ def validate(
 ) -> Validation:
     """Validate the heads on features `(n, width)` of the validation part.
 
-    `score` is the mean of three figures that are 0 for a perfect answer and about 1 for an ignorant
-    one: the median position error over the campus's typical radius, MAAE over the
-    90 degrees of a random heading, and the share of wrong regions.
+    `score` is that of `core.headline.PhotoErrors`.
     """
     rows = data.rows["val"]
     model.eval()
@@ -430,13 +429,18 @@ def validate(
         outputs = model.heads(torch.from_numpy(features).to(compute.device))
         targets = data.targets(rows).to(compute.device)
         total = multi_task_loss(outputs, targets, loss, model.place_head).total
-    position_m, heading_deg, region = answers(outputs, data)
-    error_m = distance_m(position_m, data.position_m[rows])
-    maae_deg = float(heading_error_deg(heading_deg, data.heading_deg[rows]).mean())
-    accuracy = float((region == data.region[rows]).mean())
-    median_m = float(np.median(error_m))
-    score = (median_m / data.scale_m + maae_deg / 90.0 + 1.0 - accuracy) / 3.0
-    return Validation(float(total), accuracy, median_m, float(error_m.mean()), maae_deg, score)
+    errors = PhotoErrors.between(
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]), answers(outputs, data)
+    )
+    figures = errors.figures()
+    return Validation(
+        float(total),
+        figures.known("region_accuracy"),
+        figures.known("median_m"),
+        figures.known("mean_m"),
+        figures.known("maae_deg"),
+        errors.score(data.scale_m),
+    )
 
 
 def answers(

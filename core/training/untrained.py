@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from core.geo import distance_m, heading_error_deg, heading_from_unit
+from core.geo import heading_from_unit
+from core.headline import PhotoErrors, raw_card_metrics
 from core.retrieval.gallery import Gallery
 from core.retrieval.refine import Retrieved
 from core.training.data import TrainingData
@@ -39,19 +38,13 @@ def spaces(config: TrainConfig) -> Iterator[Space]:
 
 
 def untrained_figures(found: Retrieved, data: TrainingData) -> dict[str, float]:
-    """Figures of retrieved answers about the validation photos; `score` as in `validate`."""
+    """Figures of retrieved answers about the validation photos, as a card names them."""
     rows = data.rows["val"]
-    error_m = distance_m(found.position_m, data.position_m[rows])
-    error_deg = heading_error_deg(heading_from_unit(found.heading), data.heading_deg[rows])
-    accuracy = float((found.probabilities.argmax(axis=1) == data.region[rows]).mean())
-    median_m, maae_deg = float(np.median(error_m)), float(error_deg.mean())
-    return {
-        "region_accuracy": accuracy,
-        "median_m": median_m,
-        "mean_m": float(error_m.mean()),
-        "maae_deg": maae_deg,
-        "score": (median_m / data.scale_m + maae_deg / 90.0 + 1.0 - accuracy) / 3.0,
-    }
+    errors = PhotoErrors.between(
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]),
+        (found.position_m, heading_from_unit(found.heading), found.probabilities.argmax(axis=1)),
+    )
+    return raw_card_metrics(errors.figures()) | {"val_score": errors.score(data.scale_m)}
 
 
 def describe(gallery: Gallery) -> str:

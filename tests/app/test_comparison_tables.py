@@ -1,5 +1,5 @@
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +10,10 @@ from app.runs.evaluated_models import Model, groups
 from app.theme import DARK, LIGHT, Palette
 from core.evaluation.compare import compare_all
 from core.evaluation.comparison import Compared
+from core.evaluation.report import Report, SplitReport
 from core.evaluation.schema import CompareConfig
 from tests.evaluation.simulated import perturbed, simulated
+from tests.evaluation.test_report import stored
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +97,11 @@ def test_figures_in_words(compared: Compared) -> None:
     assert table.loc["Region accuracy", "better"] == "95.0%"
 
 
-def judged(part: str, digit: str) -> dict[str, Any]:
-    split = {"part": part, "hash": digit * 64, "name": "spot", "fold": None, "folds": None}
-    return {"split": split}
+def judged(part: str, digit: str) -> Report:
+    return replace(Report.from_json(stored()), split=SplitReport("spot", digit * 64, part))
 
 
-def model(name: str, *reports: dict[str, Any]) -> Model:
+def model(name: str, *reports: Report) -> Model:
     return Model(name, Path(name), {Path(name) / str(i): one for i, one in enumerate(reports)})
 
 

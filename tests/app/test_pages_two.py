@@ -154,8 +154,8 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     low, high = report["intervals"]["refined"]["median_m"]
     beside = f"{low:.1f} to {high:.1f} · {raw:.1f} m raw"
     assert shown["Median error, refined"].delta == beside
-    assert "of a training photo; of the others there are too few" in said(app)
-    assert "No label of these photos is doubted by the label checks." in said(app)
+    assert "of a training photo; the others are too few" in said(app)
+    assert "No label of these photos is suspect according to the label checks." in said(app)
     assert shown["Training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
 
 
@@ -164,9 +164,9 @@ def test_the_overview_marks_who_was_told_the_truth(
 ) -> None:
     app = open_page(full_workspace, "evaluate")
     table = app.dataframe[1].value.set_index("name")
-    assert table.loc["middle of the true region", "told"] == "a part of the truth"
-    assert table.loc["true region and time of day, no pixels", "told"] == "a part of the truth"
-    assert table.loc["model", "told"] == "nothing"
+    assert table.loc["middle of the true region", "given"] == "a part of the truth"
+    assert table.loc["true region and time of day, no pixels", "given"] == "a part of the truth"
+    assert table.loc["model", "given"] == "nothing"
 
 
 @pytest.mark.parametrize(

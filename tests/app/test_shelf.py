@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,10 @@ import pytest
 from app import cache
 from app.widgets.photo_source import PhotoSource
 from core.dataset.labels import read_dataset
+from core.evaluation.report import Report
 from core.geo import CoordinateFrame, LocalFrame
 from core.model.card import read_card
+from tests.evaluation.test_report import stored
 
 PLACE = [0.0, 0.0]
 
@@ -57,8 +60,12 @@ def test_photos_of_another_demo_are_not_shown_as_the_models_own(
     full_workspace: Path, rendered: list[tuple[int, str]]
 ) -> None:
     card = read_card(full_workspace / "checkpoints" / "tiny").model_copy(update={"demo_seed": 7})
+    report = Report.from_json(stored())
+    dataset = report.dataset
+    assert dataset is not None
     for judged, expected in ((8, [8]), (None, [8])):
-        shelf = PhotoSource.judged(card, {"dataset": {"demo_seed": judged}}, None)
+        evaluated = replace(report, dataset=replace(dataset, demo_seed=judged))
+        shelf = PhotoSource.judged(card, evaluated, None)
         shelf.picture("img_000012.jpg", PLACE)
         assert [seed for seed, _ in rendered] == expected
     assert PhotoSource.of(card, None).demo_seed == 7

@@ -14,8 +14,16 @@ from app.predict import results
 from app.theme import LIGHT
 from core.confidence.apply import Confidence, apply
 from core.confidence.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
+from core.evaluation.report import Report
+from core.evaluation.report_coverage import (
+    Coverage,
+    CoverageOfPhotos,
+    CoverageReport,
+    RegionCoverage,
+)
 from core.geo import CoordinateFrame, LocalFrame
 from tests.confidence.worlds import Invented, density_fit, world
+from tests.evaluation.test_report import stored
 
 PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 
@@ -71,21 +79,24 @@ def test_discs_are_as_wide_as_their_radius_and_unknown_ones_are_left_out() -> No
 
 
 @pytest.fixture
-def coverage() -> dict[str, Any]:
-    def entry(promised: float, measured: float | None, **size: float) -> dict[str, Any]:
-        interval = None if measured is None else [measured - 0.05, measured + 0.05]
-        return {"promised": promised, "measured": measured, "interval": interval, **size}
+def coverage() -> CoverageReport:
+    def entry(promised: float, measured: float | None, **size: float) -> Coverage:
+        interval = None if measured is None else (measured - 0.05, measured + 0.05)
+        return Coverage(promised=promised, measured=measured, interval=interval, **size)
 
-    one = {
+    one: dict[str, Any] = {
         "n": 40,
-        "radius": [entry(0.5, 0.52, mean_radius_m=9.0), entry(0.9, 0.88, mean_radius_m=30.0)],
-        "region": [entry(0.5, 0.5), entry(0.9, 0.91)],
-        "wedge": [entry(0.5, 0.49, mean_deg=20.0), entry(0.9, None)],
+        "radius": (entry(0.5, 0.52, mean_radius_m=9.0), entry(0.9, 0.88, mean_radius_m=30.0)),
+        "region": (entry(0.5, 0.5), entry(0.9, 0.91)),
+        "wedge": (entry(0.5, 0.49, mean_deg=20.0), entry(0.9, None)),
     }
-    return {"levels": [0.5, 0.9], "overall": one, "per_region": {"1": one, "2": one}}
+    whole = Report.from_json(stored()).coverage
+    assert whole is not None
+    regions = {region: RegionCoverage(name=region, **one) for region in ("1", "2")}
+    return replace(whole, overall=CoverageOfPhotos(**one), per_region=regions)
 
 
-def test_coverage_is_drawn_against_its_promise(coverage: dict[str, Any]) -> None:
+def test_coverage_is_drawn_against_its_promise(coverage: CoverageReport) -> None:
     figure = coverage_overall(coverage, LIGHT)
     by_name = {trace.name: trace for trace in figure.data}
     assert list(by_name["radius"].y) == [0.52, 0.88]
@@ -95,7 +106,7 @@ def test_coverage_is_drawn_against_its_promise(coverage: dict[str, Any]) -> None
     assert list(regions.data[0].y) == ["Gate (40)", "2 (40)"]
 
 
-def test_the_table_says_what_is_unknown(coverage: dict[str, Any]) -> None:
+def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:
     table = coverage_table(coverage)
     assert isinstance(table, pd.DataFrame)
     assert table["held"].tolist()[-1] == "unknown: too few photos"

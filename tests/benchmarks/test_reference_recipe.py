@@ -1,7 +1,6 @@
 """The reference recipe end to end on a tiny campus, honest and oracle kept apart."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ import torch
 
 from benchmarks.reference_recipe.lessons import read_lessons
 from benchmarks.reference_recipe.networks import ReferenceNetwork
-from benchmarks.reference_recipe.run import nearest_mean, run_reference
+from benchmarks.reference_recipe.run import ReferenceRun, nearest_mean, run_reference
 from core.evaluation.compare import compare
 from core.evaluation.judged import read_judged
 from core.evaluation.schema import CompareConfig
@@ -34,7 +33,7 @@ def options(dataset: Path, run: Path) -> TrainConfig:
 @pytest.fixture(scope="module")
 def judged(
     shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[TrainConfig, dict[str, Any], list[str]]:
+) -> tuple[TrainConfig, ReferenceRun, list[str]]:
     """A run, its report and what it said."""
     config = options(shared_campus, tmp_path_factory.mktemp("reference"))
     said: list[str] = []
@@ -42,30 +41,31 @@ def judged(
 
 
 def test_it_writes_a_report_that_comparisons_read(
-    judged: tuple[TrainConfig, dict[str, Any], list[str]],
+    judged: tuple[TrainConfig, ReferenceRun, list[str]],
 ) -> None:
-    config, report, said = judged
+    config, run, said = judged
+    report = run.report
     assert len(said) == 6
-    assert report["split"]["part"] == "test"
-    assert report["n"] == len(read_judged(config.run).table)
-    assert report["oracle"]["position"]["raw"]["median_m"] > 0.0
+    assert report.split.part == "test"
+    assert report.n == len(read_judged(config.run).table)
+    assert run.oracle.position.raw.median_m > 0.0
     same = compare(read_judged(config.run, "a"), read_judged(config.run, "b"), CompareConfig())
-    assert same.photos == report["n"]
+    assert same.photos == report.n
 
 
 def test_a_killed_run_keeps_the_networks_that_it_had(
-    judged: tuple[TrainConfig, dict[str, Any], list[str]],
+    judged: tuple[TrainConfig, ReferenceRun, list[str]],
 ) -> None:
-    config, report, _ = judged
+    config, run, _ = judged
     (config.run / "position.npz").unlink()
     said: list[str] = []
     again = run_reference(config, said.append)
     assert {line.split()[0] for line in said} == {"position"}
-    assert again["position"] == report["position"]
+    assert again.report.position == run.report.position
 
 
 def test_refinement_is_the_mean_of_the_five_nearest_training_positions(
-    judged: tuple[TrainConfig, dict[str, Any], list[str]],
+    judged: tuple[TrainConfig, ReferenceRun, list[str]],
 ) -> None:
     data = read_lessons(judged[0]).data
     asked = np.array([[30.0, 100.0]])
@@ -75,7 +75,7 @@ def test_refinement_is_the_mean_of_the_five_nearest_training_positions(
 
 
 def test_positions_are_scaled_to_the_training_part(
-    judged: tuple[TrainConfig, dict[str, Any], list[str]],
+    judged: tuple[TrainConfig, ReferenceRun, list[str]],
 ) -> None:
     lessons = read_lessons(judged[0])
     scaled = lessons.targets(lessons.data.rows["train"]).position

@@ -25,4 +25,4 @@ def test_folds_on_ray_are_pooled_here(
         assert record is not None
         assert record.address == ray_cluster.address
     cross_validate(here)
-    assert report["summary"] == read_report(here.out)["summary"]
+    assert report.summary == read_report(here.out).summary

@@ -92,8 +92,8 @@ def test_folds_begun_before_splits_had_calibrate_are_pooled(
     monkeypatch.setattr(stratified_groups, "FEWEST_GROUPS", 1)
     (finished / "crossval.json").unlink()
     report = aggregate_folder(read_config(finished))
-    assert report["pooled"]["n"] == 48
-    assert all(fold["photos"]["calibrate"] == 0 for fold in report["folds"])
+    assert report.pooled.n == 48
+    assert all(fold.photos["calibrate"] == 0 for fold in report.folds)
 
 
 def test_a_whole_fold_of_another_split_is_caught(finished: Path, run: RunFolder) -> None:
@@ -126,5 +126,5 @@ def test_answers_for_other_photos_are_caught(finished: Path, run: RunFolder) -> 
 
 def test_an_honest_fold_passes(finished: Path) -> None:
     report = aggregate_folder(read_config(finished))
-    assert [each["fold"] for each in report["folds"]] == [0, 1, 2]
-    assert all(np.isfinite(each["seconds"]) for each in report["folds"])
+    assert [each.fold for each in report.folds] == [0, 1, 2]
+    assert all(np.isfinite(each.seconds) for each in report.folds)

@@ -26,7 +26,7 @@ def test_folds_side_by_side_give_the_same_report(
 ) -> None:
     out = tmp_path / "cv"
     report = cross_validate(tiny_crossval(shared_campus, out), place=Place(slots=2))
-    assert report["summary"] == read_report(shared_crossval)["summary"]
+    assert report.summary == read_report(shared_crossval).summary
     job = read_job(fold_run(out, 2).path)
     assert job is not None
     assert (job.kind, job.on) == ("train", "local")
@@ -71,4 +71,4 @@ def test_a_fold_that_fails_is_named_and_the_rest_goes_on(
         path.write_bytes(content)
     assert state.exists()
     report = cross_validate(config, resume=True, place=Place(slots=2))
-    assert report["summary"] == read_report(shared_crossval)["summary"]
+    assert report.summary == read_report(shared_crossval).summary

@@ -1,6 +1,7 @@
 """The report of a cross-validation: every photo once, figures that follow from the folds'."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.crossval.figures import spread
+from core.crossval.figures import Spread, spread
 from core.crossval.folder import fold_run, read_config, read_report
 from core.crossval.report import list_crossvals, read_crossval
 from core.crossval.run import aggregate_folder
@@ -30,20 +31,20 @@ def test_every_photo_is_pooled_once_from_a_fold_that_tested_it(
 
 def test_pooled_figures_are_those_of_the_pooled_rows(shared_crossval: Path) -> None:
     table = pd.read_csv(shared_crossval / "predictions.csv")
-    pooled = read_report(shared_crossval)["pooled"]
-    assert pooled["n"] == len(table) == 48
+    pooled = read_report(shared_crossval).pooled
+    assert pooled.n == len(table) == 48
     hits = table["true_region"] == table["region"]
-    assert pooled["region"]["accuracy"] == pytest.approx(hits.mean())
+    assert pooled.region.accuracy == pytest.approx(hits.mean())
     for kind, column in (("raw", "error_m"), ("refined", "error_refined_m")):
-        found = pooled["position"][kind]
-        assert found["median_m"] == pytest.approx(table[column].median(), abs=0.01)
-        assert found["within_25m"] == pytest.approx((table[column] <= 25).mean(), abs=0.03)
+        found = pooled.position.of(kind)
+        assert found.median_m == pytest.approx(table[column].median(), abs=0.01)
+        assert found.within_25m == pytest.approx((table[column] <= 25).mean(), abs=0.03)
     error = table["heading_error_deg"]
-    assert pooled["heading"]["raw"]["maae_deg"] == pytest.approx(error.mean(), abs=0.02)
+    assert pooled.heading.raw.maae_deg == pytest.approx(error.mean(), abs=0.02)
     by_region = table[table["true_region"] == 2]
-    assert pooled["per_region"]["2"]["n"] == len(by_region) == 12
-    assert pooled["per_region"]["1"]["name"] == "Gate"
-    assert set(pooled["baselines"]) >= {"global_mean", "nearest_feature", "metadata_only"}
+    assert pooled.per_region["2"].n == len(by_region) == 12
+    assert pooled.per_region["1"].name == "Gate"
+    assert set(pooled.baselines) >= {"global_mean", "nearest_feature", "metadata_only"}
 
 
 def test_mean_and_sd_are_those_of_the_folds_reports(shared_crossval: Path) -> None:
@@ -55,42 +56,42 @@ def test_mean_and_sd_are_those_of_the_folds_reports(shared_crossval: Path) -> No
         for number in range(3)
     ]
     values = [each["position"]["refined"]["median_m"] for each in told]
-    found = report["summary"]["position.refined.median_m"]
-    assert found["values"] == values
-    assert found["mean"] == pytest.approx(mean(values))
-    assert found["sd"] == pytest.approx(np.std(values, ddof=1)) == pytest.approx(stdev(values))
-    rival = report["baselines"]["global_mean"]["position.median_m"]
-    assert rival["values"] == [
+    found = report.summary["position.refined.median_m"]
+    assert found.values == tuple(values)
+    assert found.mean == pytest.approx(mean(values))
+    assert found.sd == pytest.approx(np.std(values, ddof=1)) == pytest.approx(stdev(values))
+    rival = report.baselines["global_mean"]["position.median_m"]
+    assert rival.values == tuple(
         each["baselines"]["global_mean"]["position"]["median_m"] for each in told
-    ]
-    assert "no confidence interval" in report["notes"][0]
-    assert "region.accuracy" in report["summary"]
-    assert "leak.within_5m" in report["summary"]
+    )
+    assert "no confidence interval" in report.notes[0]
+    assert "region.accuracy" in report.summary
+    assert "leak.within_5m" in report.summary
 
 
 def test_a_figure_that_a_fold_lacks_has_no_mean() -> None:
     found = spread([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": None}])
-    assert found["a"] == {"mean": 2.0, "sd": pytest.approx(2**0.5), "values": [1.0, 3.0]}
-    assert found["b"] == {"mean": None, "sd": None, "values": [2.0, None]}
+    assert found["a"] == Spread(2.0, pytest.approx(2**0.5), (1.0, 3.0))
+    assert found["b"] == Spread(None, None, (2.0, None))
 
 
 def test_pooled_leak_and_intervals_are_of_all_photos(shared_crossval: Path) -> None:
     table = pd.read_csv(shared_crossval / "predictions.csv")
     report = read_report(shared_crossval)
-    leak, intervals = report["pooled"]["leak"], report["pooled"]["intervals"]
+    leak, intervals = report.pooled.leak, report.pooled.intervals
     nearest = table["nearest_training_m"]
     for radius in (1, 5, 10):
-        assert leak[f"within_{radius}m"] == pytest.approx((nearest <= radius).mean())
-    assert leak["nearest_training_m"] == pytest.approx(nearest.median(), abs=0.01)
+        assert getattr(leak, f"within_{radius}m") == pytest.approx((nearest <= radius).mean())
+    assert leak.nearest_training_m == pytest.approx(nearest.median(), abs=0.01)
     away = table[nearest > 10]
-    assert leak["away"]["beyond_10m"]["n"] == len(away)
-    assert (intervals["by"], intervals["clusters"]) == ("spot", 24)
-    low, high = intervals["refined"]["median_m"]
-    assert low <= report["pooled"]["position"]["refined"]["median_m"] <= high
-    assert report["pooled"]["flagged"]["n"] == 0
-    assert report["pooled"]["flagged"]["without"]["n"] == 48
-    assert "leak.nearest_training_m" in report["summary"]
-    assert not [name for name in report["summary"] if "away" in name]
+    assert leak.away["beyond_10m"].n == len(away)
+    assert (intervals.by, intervals.clusters) == ("spot", 24)
+    low, high = intervals.refined.median_m
+    assert low <= report.pooled.position.refined.median_m <= high
+    assert report.pooled.flagged.n == 0
+    assert report.pooled.flagged.without.n == 48
+    assert "leak.nearest_training_m" in report.summary
+    assert not [name for name in report.summary if "away" in name]
 
 
 def test_the_report_can_be_written_again_and_is_the_same(finished: Path) -> None:
@@ -98,7 +99,7 @@ def test_the_report_can_be_written_again_and_is_the_same(finished: Path) -> None
     (finished / "crossval.json").unlink()
     (finished / "predictions.csv").unlink()
     after = aggregate_folder(read_config(finished))
-    assert {**after, "created": ""} == {**before, "created": ""}
+    assert replace(after, created="") == replace(before, created="")
     assert (finished / "predictions.csv").exists()
 
 

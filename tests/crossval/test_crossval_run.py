@@ -74,8 +74,8 @@ def test_a_stopped_crossval_goes_on_exactly(
     assert (fold_run(config.out, 0).path / "events.jsonl").stat().st_mtime_ns == first
     assert weights_of(config.out) == weights_of(shared_crossval)
     told, undisturbed = read_report(config.out), read_report(shared_crossval)
-    assert told["summary"] == undisturbed["summary"]
-    assert told["pooled"] == undisturbed["pooled"]
+    assert told.summary == undisturbed.summary
+    assert told.pooled == undisturbed.pooled
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_a_killed_crossval_goes_on_exactly(
     again = [*command, "--out", str(config.out), "--resume"]
     subprocess.run(again, cwd=PROJECT, check=True, timeout=PATIENCE_S)
     assert weights_of(config.out) == weights_of(shared_crossval)
-    assert read_report(config.out)["summary"] == read_report(shared_crossval)["summary"]
+    assert read_report(config.out).summary == read_report(shared_crossval).summary
 
 
 @pytest.mark.slow
@@ -108,11 +108,11 @@ def test_other_protocols_pool_every_photo(
     split = {"protocol": protocol, "folds": 2, "cell_m": 20, "buffer_m": 5}
     config = tiny_crossval(shared_campus, tmp_path / "cv", split=split, stage2={"epochs": 1})
     report = cross_validate(config)
-    assert report["pooled"]["n"] == 48
-    assert report["untested"] == {}
-    assert (report["pooled"]["region"] is None) == (protocol == "region")
-    assert ("region.accuracy" in report["summary"]) == (protocol != "region")
-    assert any("hold no date" in note for note in report["notes"]) == (protocol == "visit")
+    assert report.pooled.n == 48
+    assert report.untested == {}
+    assert (report.pooled.region is None) == (protocol == "region")
+    assert ("region.accuracy" in report.summary) == (protocol != "region")
+    assert any("hold no date" in note for note in report.notes) == (protocol == "visit")
 
 
 @pytest.mark.slow
@@ -129,9 +129,9 @@ def test_a_region_of_one_spot_is_tested_by_no_fold_and_the_report_says_so(
         small_campus, tmp_path / "cv", split={"folds": 2}, stage2={"epochs": 1}, plots=True
     )
     report = cross_validate(config)
-    assert report["pooled"]["n"] == 36
-    assert len(report["untested"]) == 12
-    assert "12 of 48 photos are tested by no fold" in " ".join(report["notes"])
+    assert report.pooled.n == 36
+    assert len(report.untested) == 12
+    assert "12 of 48 photos are tested by no fold" in " ".join(report.notes)
     assert len(list((config.out / "plots").glob("*.png"))) == 5
 
 

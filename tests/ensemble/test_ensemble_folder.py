@@ -124,8 +124,8 @@ def test_a_report_judges_the_members_too(
                 out=tmp_path / member["name"], plots=False,
             )
         )  # fmt: skip
-        assert member["median_m"] == alone.report["position"]["refined"]["median_m"]
-        assert "ensemble" not in alone.report
+        assert member["median_m"] == alone.report.position.refined.median_m
+        assert alone.report.ensemble is None
         assert "member_spread_m" not in alone.table.columns
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.ensemble.weigh import score, softmax_of_scores, weigh
+from core.ensemble.weigh import softmax_of_scores, weigh
 from core.evaluation.judgement import Judgement
 from core.evaluation.truth import Truth
 from core.geo import CoordinateFrame, Floats, LocalFrame, heading_unit, wrap_heading_deg
@@ -51,9 +51,9 @@ def noisy(truth: Truth, seed: int, metres: float, degrees: float, sure: float) -
 
 def test_the_score_is_0_for_perfect_answers(truth: Truth) -> None:
     perfect = member(truth, np.zeros((PHOTOS, 2)), np.zeros(PHOTOS), 1.0)
-    assert score(perfect, 80.0) == pytest.approx(0.0, abs=1e-12)
+    assert perfect.errors.refined.score(80.0) == pytest.approx(0.0, abs=1e-12)
     off = member(truth, np.tile([80.0, 0.0], (PHOTOS, 1)), np.full(PHOTOS, 90.0), 0.0)
-    assert score(off, 80.0) == pytest.approx(1.0)
+    assert off.errors.refined.score(80.0) == pytest.approx(1.0)
 
 
 def test_less_is_better_and_the_temperature_sets_the_price() -> None:

@@ -41,16 +41,16 @@ def test_coverage_is_the_share_of_truths_that_are_held(
 ) -> None:
     found = coverage_report(judgement, {"1": "Gate"})
     assert found is not None
-    radius = found["overall"]["radius"][1]
+    radius = found.overall.radius[1]
     inside = judgement.error_refined_m <= trust.radius_m[:, 1]
-    assert radius["measured"] == pytest.approx(inside.mean())
-    assert radius["interval"][0] <= radius["measured"] <= radius["interval"][1]
-    assert radius["mean_radius_m"] == pytest.approx(trust.radius_m[:, 1].mean())
-    regions = found["per_region"]
-    assert regions["1"]["name"] == "Gate"
-    assert sum(part["n"] for part in regions.values()) == found["overall"]["n"] == 48
-    mean = sum(part["n"] * part["wedge"][0]["measured"] for part in regions.values()) / 48
-    assert mean == pytest.approx(found["overall"]["wedge"][0]["measured"])
+    assert radius.measured == pytest.approx(inside.mean())
+    assert radius.interval[0] <= radius.measured <= radius.interval[1]
+    assert radius.mean_radius_m == pytest.approx(trust.radius_m[:, 1].mean())
+    regions = found.per_region
+    assert regions["1"].name == "Gate"
+    assert sum(part.n for part in regions.values()) == found.overall.n == 48
+    mean = sum(part.n * part.wedge[0].measured for part in regions.values()) / 48
+    assert mean == pytest.approx(found.overall.wedge[0].measured)
 
 
 def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Confidence) -> None:
@@ -58,10 +58,10 @@ def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Co
     told = replace(judgement.prediction, trust=replace(trust, refused=some))
     found = coverage_report(Judgement(judgement.truth, told), {})
     assert found is not None
-    assert found["overall"]["n"] == 48
-    assert found["accepted"]["n"] == 38
-    assert found["refused"]["share"] == pytest.approx(10 / 48)
-    assert found["accepted"]["median_m"] == pytest.approx(np.median(judgement.error_refined_m[10:]))
+    assert found.overall.n == 48
+    assert found.accepted.n == 38
+    assert found.refused.share == pytest.approx(10 / 48)
+    assert found.accepted.median_m == pytest.approx(np.median(judgement.error_refined_m[10:]))
 
 
 def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Confidence) -> None:
@@ -70,8 +70,8 @@ def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Con
     told = replace(judgement.prediction, trust=replace(trust, radius_m=radius))
     found = coverage_report(Judgement(judgement.truth, told), {})
     assert found is not None
-    assert found["overall"]["radius"][1]["measured"] is None
-    assert found["overall"]["radius"][0]["measured"] is not None
+    assert found.overall.radius[1].measured is None
+    assert found.overall.radius[0].measured is not None
 
 
 def test_without_calibration_there_is_no_section(judgement: Judgement) -> None:
@@ -94,10 +94,10 @@ def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
     )
     assert alone is not None
     assert together is not None
-    first, second = (found["overall"]["radius"][1] for found in (alone, together))
-    assert first["measured"] == second["measured"] == 0.75
-    assert second["interval"][0] < first["interval"][0] - 0.1
-    assert second["interval"][1] > first["interval"][1]
+    first, second = (found.overall.radius[1] for found in (alone, together))
+    assert first.measured == second.measured == 0.75
+    assert second.interval[0] < first.interval[0] - 0.1
+    assert second.interval[1] > first.interval[1]
 
 
 def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
@@ -112,11 +112,11 @@ def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
             run=folder, dataset=shared_campus, out=tmp_path, split="all", plots=False, by="visit"
         )
     )
-    promised, table = found.report["coverage"]["overall"]["radius"][0], found.table
+    promised, table = found.report.coverage.overall.radius[0], found.table
     held = (table["error_refined_m"] <= table["radius_50_m"]).to_numpy()
     visits = pd.factorize(table["visit"])[0]
-    assert promised["interval"] == pytest.approx(share_interval(held, visits), abs=1e-9)
-    assert promised["interval"] != pytest.approx(share_interval(held, np.arange(48)), abs=1e-3)
+    assert promised.interval == pytest.approx(share_interval(held, visits), abs=1e-9)
+    assert promised.interval != pytest.approx(share_interval(held, np.arange(48)), abs=1e-3)
 
 
 def test_risk_coverage_orders_by_doubt() -> None:
@@ -124,6 +124,6 @@ def test_risk_coverage_orders_by_doubt() -> None:
     best, worst = risk_coverage(error, error), risk_coverage(error, -error)
     assert best is not None
     assert worst is not None
-    assert best["area_m"] == best["best_m"] < best["random_m"] < worst["area_m"]
-    assert best["mean_m"][-1] == pytest.approx(2.5)
+    assert best.area_m == best.best_m < best.random_m < worst.area_m
+    assert best.mean_m[-1] == pytest.approx(2.5)
     assert risk_coverage(error, np.full(4, np.nan)) is None

@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.errors import ConfigError, FrameError, SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
-from core.evaluation.flagged import Flagged
 from core.evaluation.judged import report_folders
+from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.table import COLUMNS
 from core.inference.loading import load_split
@@ -46,7 +46,8 @@ def judge(checkpoint: Path, root: Path, out: Path, split: str = "test") -> Evalu
 
 def test_the_report_has_every_promised_key(found: Evaluation) -> None:
     report = json.loads((found.out / "report.json").read_text())
-    assert report == found.report
+    assert report == found.report.to_json()
+    assert Report.from_json(report) == found.report
     assert set(report["region"]) >= {
         "accuracy", "macro_precision", "macro_recall", "macro_f1", "top3", "confusion",
     }  # fmt: skip
@@ -77,10 +78,8 @@ def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None
     table = pd.read_csv(found.out / "predictions.csv")
     report = found.report
     assert tuple(table.columns[: len(COLUMNS)]) == COLUMNS
-    assert report["n"] == len(table)
-    assert report["region"]["accuracy"] == pytest.approx(
-        (table["true_region"] == table["region"]).mean()
-    )
+    assert report.n == len(table)
+    assert report.region.accuracy == pytest.approx((table["true_region"] == table["region"]).mean())
     right = table["true_region"] == table["region"]
     surest, of_truth = table["region_probability"], table["true_region_probability"]
     assert (of_truth[right] == surest[right]).all()
@@ -88,39 +87,39 @@ def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None
     assert (of_truth + surest)[~right].max() <= 1.0 + 1e-5
     for kind, suffix in (("raw", ""), ("refined", "_refined")):
         errors = table[f"error{suffix}_m"]
-        assert report["position"][kind]["median_m"] == pytest.approx(errors.median(), abs=1e-3)
-        assert report["position"][kind]["rmse_m"] == pytest.approx(
+        assert report.position.of(kind).median_m == pytest.approx(errors.median(), abs=1e-3)
+        assert report.position.of(kind).rmse_m == pytest.approx(
             np.sqrt((errors**2).mean()), abs=1e-2
         )
         turned = table[f"heading_error{suffix}_deg"]
-        assert report["heading"][kind]["maae_deg"] == pytest.approx(turned.mean(), abs=1e-2)
+        assert report.heading.of(kind).maae_deg == pytest.approx(turned.mean(), abs=1e-2)
     error = np.hypot(
         table["true_north_m"] - table["north_m"], table["true_east_m"] - table["east_m"]
     )
     np.testing.assert_allclose(error, table["error_m"], atol=2e-3)
-    assert sum(item["n"] for item in report["per_region"].values()) == report["n"]
+    assert sum(item.n for item in report.per_region.values()) == report.n
 
 
 def test_leak_and_figures_away_from_training_are_those_of_the_table(
     checkpoint: Path, shared_campus: Path, tmp_path: Path
 ) -> None:
     found = judge(checkpoint, shared_campus, tmp_path, "all")
-    table, leak = found.table, found.report["leak"]
+    table, leak = found.table, found.report.leak
     nearest = table["nearest_training_m"]
-    assert leak["nearest_training_m"] == pytest.approx(nearest.median())
+    assert leak.nearest_training_m == pytest.approx(nearest.median())
     for radius in (1, 5, 10):
-        away = leak["away"][f"beyond_{radius}m"]
+        away = leak.away[f"beyond_{radius}m"]
         own = table[nearest > radius]
-        assert leak[f"within_{radius}m"] == pytest.approx(1 - len(own) / len(table))
-        assert away["n"] == len(own) >= 10
-        assert away["reason"] is None
-        refined = away["refined"]
-        assert refined["median_m"] == pytest.approx(own["error_refined_m"].median(), abs=1e-2)
-        assert refined["p90_m"] == pytest.approx(own["error_refined_m"].quantile(0.9), abs=1e-2)
+        assert getattr(leak, f"within_{radius}m") == pytest.approx(1 - len(own) / len(table))
+        assert away.n == len(own) >= 10
+        assert away.reason is None
+        refined = away.refined
+        assert refined.median_m == pytest.approx(own["error_refined_m"].median(), abs=1e-2)
+        assert refined.p90_m == pytest.approx(own["error_refined_m"].quantile(0.9), abs=1e-2)
         right = own["true_region"] == own["region"]
-        assert refined["region_accuracy"] == pytest.approx(right.mean())
-        assert away["raw"]["within_25m"] == pytest.approx((own["error_m"] <= 25).mean())
-        assert away["raw"]["maae_deg"] == pytest.approx(own["heading_error_deg"].mean(), abs=1e-2)
+        assert refined.region_accuracy == pytest.approx(right.mean())
+        assert away.raw.within_25m == pytest.approx((own["error_m"] <= 25).mean())
+        assert away.raw.maae_deg == pytest.approx(own["heading_error_deg"].mean(), abs=1e-2)
 
 
 @pytest.mark.trap(name="test photos cleaned away")
@@ -130,40 +129,40 @@ def test_doubted_photos_stay_in_the_main_figure_and_are_left_out_beside_it(
     every = judge(checkpoint, shared_campus, tmp_path / "all", "all")
     doubted = every.table["photo_id"].iloc[[3, 7]].tolist()
     kinds = {doubted[0]: ("heading_range", "sexagesimal"), doubted[1]: ("heading_range",)}
-    flagged = Flagged("findings.csv", kinds | {"images/not_judged.jpg": ("dark",)})
+    flagged = SuspectLabels("findings.csv", kinds | {"images/not_judged.jpg": ("dark",)})
     config = EvaluateConfig(
         run=checkpoint, dataset=shared_campus, out=tmp_path / "out", split="all", plots=False
     )
-    again = evaluate(config, flagged=flagged)
-    told = again.report["flagged"]
-    assert again.report["position"] == every.report["position"]
-    assert (told["n"], told["photo_ids"]) == (2, doubted)
-    assert told["kinds"] == {"heading_range": 2, "sexagesimal": 1}
-    assert told["all"]["n"] == 48
-    assert told["all"]["refined"]["median_m"] == every.report["position"]["refined"]["median_m"]
+    again = evaluate(config, suspect=flagged)
+    told = again.report.flagged
+    assert again.report.position == every.report.position
+    assert (told.n, told.photo_ids) == (2, tuple(doubted))
+    assert told.kinds == {"heading_range": 2, "sexagesimal": 1}
+    assert told.all.n == 48
+    assert told.all.refined.median_m == every.report.position.refined.median_m
     rest = every.table[~every.table["photo_id"].isin(doubted)]
-    assert told["without"]["n"] == len(rest) == 46
+    assert told.without.n == len(rest) == 46
     median = rest["error_refined_m"].median()
-    assert told["without"]["refined"]["median_m"] == pytest.approx(median, abs=1e-2)
+    assert told.without.refined.median_m == pytest.approx(median, abs=1e-2)
 
 
 def test_intervals_are_by_spot_or_by_visit_as_asked(
     checkpoint: Path, shared_campus: Path, found: Evaluation, tmp_path: Path
 ) -> None:
     # Six visits of the small campus are too few to be chosen without being asked for.
-    assert found.report["intervals"]["by"] == "spot"
+    assert found.report.intervals.by == "spot"
     config = EvaluateConfig(
         run=checkpoint, dataset=shared_campus, out=tmp_path, split="all", plots=False, by="visit"
     )
     report = evaluate(config).report
-    assert report["intervals"]["by"] == "visit"
-    assert report["intervals"]["clusters"] < 10
-    assert not report["intervals"]["reliable"]
-    assert any("fewer than 10 are unreliable" in note for note in report["notes"])
+    assert report.intervals.by == "visit"
+    assert report.intervals.clusters < 10
+    assert not report.intervals.reliable
+    assert any("fewer than 10 are unreliable" in note for note in report.notes)
     for kind in ("raw", "refined"):
-        low, high = report["intervals"][kind]["mean_m"]
-        assert low < report["position"][kind]["mean_m"] < high
-    assert report["baselines"]["global_mean"]["intervals"]["median_m"][0] > 0
+        low, high = report.intervals.of(kind).mean_m
+        assert low < report.position.of(kind).mean_m < high
+    assert report.baselines["global_mean"].intervals.median_m[0] > 0
 
 
 def test_the_columns_are_the_promised_ones() -> None:
@@ -178,10 +177,10 @@ def test_only_the_test_photos_are_judged(found: Evaluation, checkpoint: Path) ->
     split = load_split(checkpoint)
     expected = {name for name, part in split.parts.items() if part == "test"}
     assert set(found.table["photo_id"]) == expected
-    assert found.report["split"]["name"] == "spot"
-    assert found.report["split"]["hash"] == split.hash
-    assert found.report["seen_in_training"] == 0
-    assert found.report["trained_on"]["photos"] == list(split.parts.values()).count("train")
+    assert found.report.split.name == "spot"
+    assert found.report.split.hash == split.hash
+    assert found.report.seen_in_training == 0
+    assert found.report.trained_on.photos == list(split.parts.values()).count("train")
 
 
 def test_a_part_that_the_split_does_not_have_is_refused(
@@ -220,10 +219,10 @@ def test_all_photos_say_how_many_were_trained_on_and_none_finds_itself(
     checkpoint: Path, shared_campus: Path, tmp_path: Path
 ) -> None:
     every = judge(checkpoint, shared_campus, tmp_path, "all")
-    trained = every.report["trained_on"]["photos"]
-    assert every.report["n"] == 48
-    assert every.report["seen_in_training"] == trained > 0
-    assert any("TRAINED ON" in note for note in every.report["notes"])
+    trained = every.report.trained_on.photos
+    assert every.report.n == 48
+    assert every.report.seen_in_training == trained > 0
+    assert any("TRAINED ON" in note for note in every.report.notes)
     for row in every.table[every.table["seen_in_training"]].itertuples():
         assert row.photo_id not in row.neighbours.split(";")
 
@@ -240,8 +239,8 @@ def test_another_campus_with_the_same_names_is_not_mistaken_for_training(
     with pytest.raises(SplitError, match="another dataset; use --part all"):
         judge(checkpoint, other, tmp_path / "out")
     every = judge(checkpoint, other, tmp_path / "out", "all")
-    assert every.report["seen_in_training"] == 0
-    assert every.report["split"]["name"] == "all"
+    assert every.report.seen_in_training == 0
+    assert every.report.split.name == "all"
 
 
 def test_photos_unknown_to_the_split_are_refused(
@@ -261,9 +260,9 @@ def test_a_shorter_dataset_says_how_many_test_photos_are_there(
     gone = found.table["filename"].iloc[0]
     labels[labels["filename"] != gone].to_csv(small_campus / "labels.csv", index=False)
     fewer = judge(checkpoint, small_campus, tmp_path / "out")
-    assert fewer.report["n"] == found.report["n"] - 1
-    expected = f"holds {found.report['n'] - 1} of the {found.report['n']} test photos"
-    assert any(expected in note for note in fewer.report["notes"])
+    assert fewer.report.n == found.report.n - 1
+    expected = f"holds {found.report.n - 1} of the {found.report.n} test photos"
+    assert any(expected in note for note in fewer.report.notes)
 
 
 def test_regions_that_the_model_never_saw_count_as_wrong(
@@ -273,9 +272,9 @@ def test_regions_that_the_model_never_saw_count_as_wrong(
     labels["Region_ID"] = 9
     labels.to_csv(small_campus / "labels.csv", index=False)
     found = judge(checkpoint, small_campus, tmp_path / "out", "all")
-    assert found.report["region"]["accuracy"] == 0.0
-    assert found.report["region"]["labels"][-1] == "9"
-    assert any("never taught" in note for note in found.report["notes"])
+    assert found.report.region.accuracy == 0.0
+    assert found.report.region.labels[-1] == "9"
+    assert any("does not know" in note for note in found.report.notes)
 
 
 def test_a_run_knows_its_dataset_and_keeps_its_reports(
@@ -297,9 +296,9 @@ def test_a_checkpoint_without_gallery_has_no_baselines_and_no_leak(
 ) -> None:
     bare = make_checkpoint(tmp_path / "bare", shared_campus, refine=None)
     found = judge(bare, shared_campus, tmp_path / "out")
-    assert found.report["baselines"] == {}
-    assert found.report["leak"] is None
-    assert found.report["position"]["raw"] == found.report["position"]["refined"]
+    assert found.report.baselines == {}
+    assert found.report.leak is None
+    assert found.report.position.raw == found.report.position.refined
 
 
 def test_frames_that_nothing_connects_are_refused(
@@ -327,8 +326,8 @@ def test_another_frame_of_the_same_places_gives_the_same_errors(
         17.0 + 1e-6 * scaled.table["latitude"], found.table["latitude"], atol=1e-7
     )
     ratio = (
-        scaled.report["position"]["raw"]["mse_label_units"]["mean"]
-        / found.report["position"]["raw"]["mse_label_units"]["mean"]
+        scaled.report.position.raw.mse_label_units.mean
+        / found.report.position.raw.mse_label_units.mean
     )
     assert ratio == pytest.approx(1e12, rel=1e-3)
 

@@ -6,10 +6,10 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support, top
 
 from core.evaluation.metrics import (
     heading_metrics,
-    joint_share,
     position_metrics,
     region_metrics,
 )
+from core.headline import PhotoErrors
 
 # The keys that readers of report.json rely on.
 POSITION_KEYS = (
@@ -68,7 +68,8 @@ def test_heading_shares() -> None:
 
 
 def test_joint_needs_both() -> None:
-    assert joint_share([10, 10.1, 3, 0], [15, 0, 15.1, 0]) == 0.5
+    errors = PhotoErrors(np.array([10, 10.1, 3, 0]), np.array([15, 0, 15.1, 0]), None)
+    assert errors.figures().joint_10m_15deg == 0.5
 
 
 def test_regions_agree_with_scikit_learn() -> None:

@@ -63,16 +63,16 @@ def test_the_card_says_that_nothing_was_trained(judged: Evaluation) -> None:
     assert card.metrics["epoch"] == 0.0
     assert card.metrics["val_region_accuracy"] > 0.25
     assert "Not trained" in card.notes[0]
-    assert any("Not trained" in note for note in judged.report["notes"])
+    assert any("Not trained" in note for note in judged.report.notes)
     status = RunFolder(path=run).status()
     assert status is not None
     assert status.state == "finished"
 
 
 def test_it_answers_better_than_chance(judged: Evaluation) -> None:
-    assert judged.report["region"]["accuracy_raw"] > 0.6  # of four regions
-    everyone = judged.report["baselines"]["global_mean"]["position"]["median_m"]
-    assert judged.report["position"]["raw"]["median_m"] < everyone
+    assert judged.report.region.accuracy_raw > 0.6  # of four regions
+    everyone = judged.report.baselines["global_mean"].position.median_m
+    assert judged.report.position.raw.median_m < everyone
 
 
 def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
@@ -94,7 +94,7 @@ def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
 def test_training_photos_are_not_answered_by_themselves(judged: Evaluation, tmp_path: Path) -> None:
     run = judged.out.parents[1]
     config = EvaluateConfig(run=run, split="train", out=tmp_path / "train", plots=False)
-    assert evaluate(config).report["position"]["raw"]["within_5m"] < 0.9
+    assert evaluate(config).report.position.raw.within_5m < 0.9
 
 
 def test_maps_of_untrained_heads_are_refused(judged: Evaluation) -> None:

@@ -1,0 +1,355 @@
+"""Putting a report together: figures, baselines, and what keeps the figures from flattering.
+
+The caveats are the leak (photos near a training photo, and the figures of all others), intervals
+from draws of whole visits or spots, and the figures without photos whose labels are suspect.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from core.dataset.labels import Dataset
+from core.dataset.leak import LEAK_RADII_M, shares_within
+from core.evaluation.comparison import FEWEST_CLUSTERS
+from core.evaluation.coverage import coverage_report
+from core.evaluation.intervals import Bootstrap, Grouping
+from core.evaluation.judgement import Judgement
+from core.evaluation.metrics import (
+    heading_metrics,
+    position_metrics,
+    precision_recall_f1,
+    region_metrics,
+)
+from core.evaluation.report import (
+    BaselineReport,
+    Both,
+    CheckpointReport,
+    DatasetReport,
+    EnsembleReport,
+    Excluded,
+    ExcludedPhoto,
+    Flagged,
+    Intervals,
+    Leak,
+    MemberReport,
+    OneRegion,
+    RegionScores,
+    Report,
+    Scores,
+    Subset,
+    SuspectLabels,
+    TrainedOn,
+)
+from core.evaluation.selection import Selection
+from core.geo import Floats
+from core.headline import PhotoErrors, Rows
+from core.inference.predictor import Predictor
+from core.model.card import EnsembleCard
+from core.retrieval.baselines import Baseline
+
+FEWEST_PHOTOS = 10
+"""Figures of fewer photos are chance."""
+
+
+@dataclass(frozen=True)
+class Caveats:
+    """What is known about n evaluated photos besides their truth.
+
+    Attributes:
+        nearest_m: `(n,)` distance to the nearest training photo; None if unknown.
+        grouping: Photos whose errors are correlated; None if that is unknown.
+        suspect: Photos whose labels are suspect; None if no labels were checked.
+        regions: False if no tested region was ever trained.
+    """
+
+    nearest_m: Floats | None = None
+    grouping: Grouping | None = None
+    suspect: SuspectLabels | None = None
+    regions: bool = True
+
+
+def make_report(
+    judgement: Judgement,
+    baselines: tuple[Baseline, ...],
+    selection: Selection,
+    dataset: Dataset,
+    predictor: Predictor,
+    caveats: Caveats,
+) -> Report:
+    """Put a report together."""
+    scores = score_photos(judgement, baselines, predictor.card.region_names, caveats)
+    notes = (
+        *selection.notes,
+        *baseline_notes(scores),
+        *judgement.prediction.notes,
+        *_unknown_regions(judgement, len(predictor.regions)),
+        *caveat_notes(caveats),
+        *_refused_notes(judgement),
+        *dataset.notes,
+    )
+    groups = None if caveats.grouping is None else caveats.grouping.groups
+    ensemble = predictor.card.ensemble
+    return Report(
+        **{each.name: getattr(scores, each.name) for each in fields(scores)},
+        split=selection.split,
+        seen_in_training=int(selection.seen.sum()),
+        excluded=_excluded(dataset),
+        notes=notes,
+        checkpoint=_checkpoint(predictor),
+        dataset=_dataset(dataset),
+        trained_on=_trained_on(predictor),
+        coverage=coverage_report(judgement, predictor.card.region_names, groups),
+        ensemble=None if ensemble is None else ensemble_report(judgement, ensemble),
+    )
+
+
+def score_photos(
+    judgement: Judgement,
+    baselines: Sequence[Baseline],
+    region_names: Mapping[str, str],
+    caveats: Caveats | None = None,
+) -> Scores:
+    """Everything that follows from predictions, truth and what is known about the photos."""
+    caveats = caveats or Caveats()
+    errors = judgement.errors
+    if not caveats.regions:
+        errors = Both(*(replace(each, region_hit=None) for each in (errors.raw, errors.refined)))
+    near, suspect = caveats.nearest_m, caveats.suspect
+    bootstrap = None if caveats.grouping is None else Bootstrap(caveats.grouping)
+    raw, refined = judgement.errors.raw.figures(), judgement.errors.refined.figures()
+    region = replace(judgement.region, accuracy_raw=raw.region_accuracy)
+    return Scores(
+        n=len(judgement.truth),
+        region=region if caveats.regions else None,
+        position=judgement.position,
+        heading=judgement.heading,
+        joint_10m_15deg=refined.known("joint_10m_15deg"),
+        joint_10m_15deg_raw=raw.joint_10m_15deg,
+        per_region=_per_region(judgement, region_names),
+        baselines={
+            each.name: _baseline_report(each, judgement, bootstrap, regions=caveats.regions)
+            for each in baselines
+        },
+        leak=None if near is None else leak_report(near, errors),
+        intervals=None if bootstrap is None else _intervals(bootstrap, errors),
+        flagged=None
+        if suspect is None
+        else flagged_report(suspect, judgement.truth.photo_ids, errors),
+    )
+
+
+def subset(errors: Both[PhotoErrors], rows: Rows) -> Subset:
+    """The figures of the chosen photos, or why there are none."""
+    n = int(rows.sum())
+    if n < FEWEST_PHOTOS:
+        reason = f"{n} photos are fewer than {FEWEST_PHOTOS}"
+        return Subset(n=n, raw=None, refined=None, reason=reason)
+    raw, refined = errors.raw.figures(rows), errors.refined.figures(rows)
+    return Subset(n=n, raw=raw, refined=refined, reason=None)
+
+
+def leak_report(nearest_m: Floats, errors: Both[PhotoErrors]) -> Leak:
+    """Shares of photos near a training photo, and the figures of the photos that are not.
+
+    A photo taken where a training photo was taken can be located from memory.
+
+    Args:
+        nearest_m: Distance of every evaluated photo to the nearest training photo `(n,)`.
+        errors: Of the same photos.
+    """
+    return Leak(
+        **shares_within(nearest_m),
+        nearest_training_m=float(np.median(nearest_m)),
+        away={f"beyond_{radius:g}m": subset(errors, nearest_m > radius) for radius in LEAK_RADII_M},
+    )
+
+
+def flagged_report(
+    suspect: SuspectLabels, photo_ids: Sequence[str], errors: Both[PhotoErrors]
+) -> Flagged:
+    """How many evaluated photos have suspect labels and why, and the figures without them."""
+    flagged = np.array([name in suspect.kinds for name in photo_ids], bool)
+    names = [name for name, doubted in zip(photo_ids, flagged, strict=True) if doubted]
+    counts = Counter(kind for name in names for kind in dict.fromkeys(suspect.kinds[name]))
+    return Flagged(
+        source=suspect.source,
+        n=len(names),
+        kinds=dict(counts.most_common()),
+        photo_ids=tuple(names),
+        all=subset(errors, np.ones_like(flagged)),
+        without=subset(errors, ~flagged),
+    )
+
+
+def ensemble_report(judgement: Judgement, card: EnsembleCard) -> EnsembleReport:
+    """Each member on the same photos, and how far the members disagree."""
+    prediction = judgement.prediction
+    if prediction.member_spread_m is None or prediction.member_spread_deg is None:
+        raise ValueError("the prediction of an ensemble holds how far its members disagree")
+    asked = [member.name for member in card.members if member.weight > 0]
+    figures = {
+        name: Judgement(judgement.truth, answer).errors.refined.figures().as_dict()
+        for name, answer in zip(asked, prediction.members, strict=True)
+    }
+    return EnsembleReport(
+        members=tuple(
+            MemberReport(name=each.name, weight=each.weight, **figures.get(each.name, {}))
+            for each in card.members
+        ),
+        lead=card.lead,
+        weighing=card.weighing,
+        rule=card.rule,
+        agree_m=card.agree_m,
+        disagree_share=float((prediction.member_spread_m > card.agree_m).mean()),
+        median_spread_m=float(np.median(prediction.member_spread_m)),
+        median_spread_deg=float(np.median(prediction.member_spread_deg)),
+    )
+
+
+def baseline_notes(scores: Scores) -> list[str]:
+    """Which baselines locate photos at least as well as the refined model."""
+    model = scores.position.refined.median_m
+    return [
+        f"Baseline {name} has a median position error of {median:.1f} m, the model {model:.1f} m: "
+        + (
+            "the part of the truth that it is given is worth more than the pixels to the model."
+            if each.given_truth
+            else "the model is not worth its training."
+        )
+        for name, each in scores.baselines.items()
+        if (median := each.position.median_m) <= model
+    ]
+
+
+def caveat_notes(caveats: Caveats) -> list[str]:
+    """What a reader must know before believing the intervals."""
+    groups = caveats.grouping
+    if groups is None:
+        return [
+            "The photos are too dense to be split into spots, and their visits are unknown, so "
+            "there are no confidence intervals."
+        ]
+    if groups.count >= FEWEST_CLUSTERS:
+        return []
+    word = groups.by if groups.count == 1 else f"{groups.by}s"
+    return [
+        f"These photos are of {groups.count} {word}: confidence intervals from fewer than "
+        f"{FEWEST_CLUSTERS} are unreliable."
+    ]
+
+
+def _intervals(bootstrap: Bootstrap, errors: Both[PhotoErrors]) -> Intervals:
+    return Intervals(
+        raw=bootstrap.intervals(errors.raw),
+        refined=bootstrap.intervals(errors.refined),
+        **bootstrap.described(),
+    )
+
+
+def _baseline_report(
+    baseline: Baseline, judgement: Judgement, bootstrap: Bootstrap | None, *, regions: bool
+) -> BaselineReport:
+    truth = judgement.truth
+    errors = PhotoErrors.between(
+        (truth.position_m, truth.heading_deg, truth.region),
+        (baseline.position_m, baseline.heading_deg, baseline.region if regions else None),
+    )
+    region = None
+    if errors.region_hit is not None and baseline.region is not None:
+        found = region_metrics(truth.region, baseline.region, truth.regions)
+        # A matrix for each baseline would double the size of the report.
+        region = RegionScores(**{each.name: getattr(found, each.name)
+                                 for each in fields(RegionScores)})  # fmt: skip
+    labels = truth.to_labels(baseline.position_m)
+    return BaselineReport(
+        description=baseline.description,
+        given_truth=baseline.given_truth,
+        region=region,
+        position=position_metrics(truth.position_m, baseline.position_m, truth.labels, labels),
+        heading=heading_metrics(truth.heading_deg, baseline.heading_deg),
+        joint_10m_15deg=errors.figures().known("joint_10m_15deg"),
+        intervals=None if bootstrap is None else bootstrap.intervals(errors),
+    )
+
+
+def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, OneRegion]:
+    truth, predicted = judgement.truth, judgement.prediction.region_index
+    precision, _, f1 = precision_recall_f1(truth.region, predicted, len(truth.regions))
+    errors, found = judgement.errors, {}
+    for index, region in enumerate(truth.regions):
+        rows = truth.region == index
+        if not rows.any():
+            continue
+        raw, refined = errors.raw.figures(rows), errors.refined.figures(rows)
+        found[region] = OneRegion(
+            name=names.get(region, region),
+            n=int(rows.sum()),
+            accuracy=refined.known("region_accuracy"),
+            median_m=raw.known("median_m"),
+            median_refined_m=refined.known("median_m"),
+            maae_deg=raw.known("maae_deg"),
+            maae_refined_deg=refined.known("maae_deg"),
+            precision=float(precision[index]),
+            f1=float(f1[index]),
+        )
+    return found
+
+
+def _unknown_regions(judgement: Judgement, known: int) -> list[str]:
+    unknown = int((judgement.truth.region >= known).sum())
+    if not unknown:
+        return []
+    return [f"{unknown} photos are of regions that the model does not know; they count as wrong."]
+
+
+def _refused_notes(judgement: Judgement) -> list[str]:
+    count = int(judgement.prediction.refused.sum())
+    if not count:
+        return []
+    return [
+        f"{count} of {len(judgement.truth)} photos would be refused as not of this campus; the "
+        "main figures count them too, with the answer that the model would give."
+    ]
+
+
+def _excluded(dataset: Dataset) -> Excluded:
+    rows = dataset.excluded[["photo_id", "reason"]].itertuples(index=False)
+    photos = tuple(ExcludedPhoto(str(row.photo_id), str(row.reason)) for row in rows)
+    return Excluded(len(photos), photos)
+
+
+def _checkpoint(predictor: Predictor) -> CheckpointReport:
+    card = predictor.card
+    return CheckpointReport(
+        folder=str(predictor.folder),
+        weights=card.weights,
+        created=card.created,
+        backbone=card.model.backbone,
+        input_size=card.preprocess.input_size,
+        refine=card.refine,
+    )
+
+
+def _dataset(dataset: Dataset) -> DatasetReport:
+    return DatasetReport(
+        root=str(dataset.root.resolve()),
+        campus=dataset.campus.name,
+        photos=len(dataset),
+        frame=dataset.campus.frame.kind,
+        unit=dataset.campus.frame.unit,
+        demo_seed=dataset.campus.demo_seed,
+    )
+
+
+def _trained_on(predictor: Predictor) -> TrainedOn:
+    card = predictor.card
+    split: dict[str, Any] = card.split.model_dump(mode="json")
+    return TrainedOn(
+        campus=card.campus,
+        demo_seed=card.demo_seed,
+        photos=None if predictor.gallery is None else len(predictor.gallery),
+        split=split,
+    )
