@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.retrieval.gallery import Gallery
-    from core.tuning.reading import StudyView
+    from core.tuning.results import StudyView
 
 TABLE_COLUMNS = {
     "filename", "true_region", "region", "region_probability", "error_m", "error_refined_m",
@@ -357,7 +357,7 @@ def study(folder: Path) -> "StudyView":
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _study(folder: Path, key: Stamp) -> "StudyView":
-    from core.tuning.reading import read_study
+    from core.tuning.results import read_study
 
     return read_study(folder)
 
@@ -365,9 +365,9 @@ def _study(folder: Path, key: Stamp) -> "StudyView":
 @st.cache_data(show_spinner=False, max_entries=16)
 def importances(folder: Path, finished: int) -> dict[str, float]:
     """How much each option of a search matters, after that many finished trials."""
-    from core.tuning import reading
+    from core.tuning import results
 
-    return reading.importances(folder)
+    return results.importances(folder)
 
 
 # The cache of audits: one for each state of the label files, shared by all sessions.

@@ -156,7 +156,7 @@ def _loaded(path: Path) -> ModuleType:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Put a made-up GPU driver in: `driver(2)`; see `tests/fake_gpus.py`."""
-    from core.jobs import gpus as gpus_module
+    from core.jobs import devices as gpus_module
 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 

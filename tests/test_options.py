@@ -26,9 +26,8 @@ from core.options import (
     result_options,
 )
 from core.training.schema import TrainConfig
-from core.tuning.distribution import Distribution
 from core.tuning.schema import TuneConfig
-from core.tuning.space import DEFAULT_SPACE, searchable
+from core.tuning.space import DEFAULT_SPACE, Distribution, searchable
 
 
 class Turn(BaseModel):

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from app.figures.axes import titled
 from app.theme import Palette, css
-from core.tuning.distribution import Distribution
+from core.tuning.space import Distribution
 
 # More axes than this cannot be told apart on a laptop's screen.
 _MOST_AXES = 8

@@ -15,7 +15,7 @@ from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary
 from core.evaluation import report_text
 from core.headline import Figure
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail
 
 # Title, name of the figure in a report, factor, name of its interval.

@@ -7,7 +7,7 @@ import streamlit as st
 from app.widgets import messages
 from core.cluster.client import check_address
 from core.errors import ConfigError
-from core.jobs.gpus import Gpu, gpus
+from core.jobs.devices import Gpu, gpus
 from core.jobs.job import LOCAL
 
 _ON, _HERE = "train_on", "This machine"

@@ -10,7 +10,7 @@ from app.widgets import messages
 from app.wording import roughly
 from app.workspace import Workspace
 from core.errors import RunError
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail, read_events
 from core.jobs.start import ensure_runner
 from core.training.schema import TrainConfig

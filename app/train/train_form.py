@@ -16,12 +16,12 @@ from core.cli.train import SHORT
 from core.crossval.enqueue import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.errors import BearingsError, ConfigError, RunError
+from core.jobs.busy_devices import taken_slots
+from core.jobs.devices import fitting, machine_slots
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
-from core.jobs.slots import fitting, machine_slots
 from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE
-from core.jobs.taken import taken_slots
 from core.options import in_words
 from core.project import PROJECT
 from core.training.schema import TrainConfig

@@ -10,7 +10,7 @@ from app.train import reproduce, train_form
 from app.train.history import MEASURES, Events, best_event, curve_table, fine_tuning_begins
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail, read_events
 from core.jobs.queue import cancel, move, requeue
 from core.jobs.start import ensure_runner

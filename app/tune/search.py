@@ -13,7 +13,7 @@ from app.tune import tune_form
 from app.widgets import messages, pickers, selection
 from app.workspace import Workspace, workspace
 from core.errors import BearingsError, RunError
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail
 from core.jobs.job import JOB, read_job
 from core.jobs.queue import cancel, enqueue_job, requeue
@@ -21,7 +21,7 @@ from core.jobs.start import ensure_runner
 from core.jobs.state import RESUMABLE, UNFINISHED, RunState, run_state
 from core.options import in_words
 from core.tuning.folder import StudyFolder
-from core.tuning.reading import StudyView
+from core.tuning.results import StudyView
 from core.tuning.schema import TuneConfig
 
 

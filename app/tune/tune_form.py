@@ -11,9 +11,8 @@ from app.workspace import Workspace
 from core.errors import ConfigError, RunError
 from core.jobs.job import LOCAL, Job
 from core.options import in_words
-from core.tuning.distribution import Distribution, parse_distribution
 from core.tuning.schema import DEFAULT_TRIALS, TuneConfig
-from core.tuning.space import DEFAULT_SPACE
+from core.tuning.space import DEFAULT_SPACE, Distribution, parse_distribution
 
 START = "Start the search"
 _SPACE = "study_space"

@@ -9,9 +9,9 @@ from core.cli.command import Command
 from core.cli.output import aligned, say
 from core.cli.queueing import follow_here, put_back
 from core.errors import ConfigError, RunError
-from core.jobs.causes import plain_cause
+from core.jobs.devices import gpus
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail
-from core.jobs.gpus import gpus
 from core.jobs.queue import cancel, move
 from core.jobs.runner import run_queue
 from core.jobs.start import ensure_runner

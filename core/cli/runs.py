@@ -8,7 +8,7 @@ from pathlib import Path
 from core.cli.command import Command
 from core.cli.output import aligned, say
 from core.errors import RunError
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.summary import RunSummary, list_runs

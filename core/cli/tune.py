@@ -17,9 +17,9 @@ from core.jobs.job import LOCAL
 from core.locks import LockHeld
 from core.options import in_words, merged
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
-from core.tuning.distribution import parse_distribution
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
+from core.tuning.space import parse_distribution
 
 # Options of a run have their names of `train`, unless a study has one of that name itself.
 SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()} | {
@@ -124,7 +124,7 @@ def _conduct(config: TuneConfig, place: Place) -> int:
 
 
 def _show(path: Path) -> int:
-    from core.tuning.reading import read_study
+    from core.tuning.results import read_study
 
     view = read_study(path)
     table = view.table().astype(object)

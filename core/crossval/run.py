@@ -7,9 +7,9 @@ alone, folds at work go on as exactly as a training run does.
 from core.audit.review import doubts
 from core.crossval.aggregate import aggregate
 from core.crossval.answers import write_answers
-from core.crossval.conduct import OnEpoch, stopped, train_folds
 from core.crossval.figures import CrossvalReport
 from core.crossval.folder import begin, check_free, fold_run, go_on, same_labels
+from core.crossval.folds import OnEpoch, stopped, train_folds
 from core.crossval.guard import fold_split, is_judged
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset, labels_hash

@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from core.files import sweep
+from core.jobs.devices import spread
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import QUEUE, cancel, enqueue_job, requeue
 from core.jobs.runner import Runner
-from core.jobs.slots import spread
 from core.jobs.state import RESUMABLE, UNFINISHED, run_state
 from core.jobs.summary import is_run
 from core.locks import Lock, LockHeld

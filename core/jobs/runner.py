@@ -11,12 +11,12 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.files import sweep
+from core.jobs.busy_devices import slots_taken
+from core.jobs.devices import fitting, free_slots, machine_slots, slot_environment
 from core.jobs.job import Job, Start, moved_on, read_job
 from core.jobs.queue import QUEUE, QueuedJob, queue_of
-from core.jobs.slots import fitting, free_slots, machine_slots, slot_environment
 from core.jobs.start import RUNNER_LOG, start_command
 from core.jobs.state import run_state
-from core.jobs.taken import slots_taken
 from core.locks import Lock, LockHeld, hold
 from core.system import SYSTEM, Process
 from core.training.run_folder import RunFolder

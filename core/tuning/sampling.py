@@ -13,9 +13,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from core.tuning.distribution import Distribution, stored
 from core.tuning.schema import TuneConfig
-from core.tuning.space import grid_point, is_whole
+from core.tuning.space import Distribution, grid_point, is_whole, stored
 from core.tuning.trials import State, Trial
 
 # Trials drawn at random before TPE has something to learn from.

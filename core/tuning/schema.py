@@ -10,8 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.options import OptionSchema, Traits
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
-from core.tuning.distribution import Distribution
-from core.tuning.space import DEFAULT_SPACE, check_space, grid, grid_size
+from core.tuning.space import DEFAULT_SPACE, Distribution, check_space, grid, grid_size
 
 Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["median", "none"]

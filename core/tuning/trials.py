@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from core.errors import RunError
 from core.files import read_stored, write_json
 from core.training.run_folder import RunFolder
-from core.tuning.distribution import Value, restored
 from core.tuning.schema import TuneConfig
+from core.tuning.space import Value, restored
 
 State = Literal["running", "finished", "pruned", "failed"]
 # What versions before this one kept all trials in.

@@ -9,7 +9,7 @@ from app.train.history import best_event, fine_tuning_begins
 from app.wording import spoken
 from core.evaluation.report import Flagged, Intervals, Leak, Report, Subset
 from core.headline import FIGURES, FigureIntervals, Figures
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.jobs.summary import RunSummary
 from core.training.schema import TrainConfig
 from tests.evaluation.test_report import stored

@@ -8,7 +8,7 @@ import pytest
 
 from app.train.compute_target import lines
 from app.train.reproduce import facts, recipe
-from core.jobs.gpus import Gpu
+from core.jobs.devices import Gpu
 from core.training.schema import TrainConfig
 
 MADE_WITH: dict[str, Any] = {

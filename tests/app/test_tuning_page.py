@@ -13,12 +13,11 @@ from core.errors import ConfigError
 from core.jobs.job import read_job
 from core.model.schema import ModelConfig
 from core.training.schema import TrainConfig
-from core.tuning.distribution import Distribution
 from core.tuning.folder import StudyFolder
-from core.tuning.reading import StudyView, read_study
+from core.tuning.results import StudyView, read_study
 from core.tuning.sampling import draw, frozen
 from core.tuning.schema import TuneConfig
-from core.tuning.space import DEFAULT_SPACE
+from core.tuning.space import DEFAULT_SPACE, Distribution
 from core.tuning.trials import Trial, read_trials, write_trial
 
 OpenPage = Callable[..., AppTest]

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from core.jobs.state import run_state
 from core.jobs.stop import stop
-from core.tuning.reading import read_study
+from core.tuning.results import read_study
 from tests.browser.visitor import PATIENCE_MS, Visitor, app
 
 pytestmark = pytest.mark.browser

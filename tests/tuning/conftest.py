@@ -15,9 +15,9 @@ from core.project import HELD_FOLDER
 from core.training.fit import fit
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
-from core.tuning.distribution import Distribution
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
+from core.tuning.space import Distribution
 
 TinyStudy = Callable[..., TuneConfig]
 SPACE = {

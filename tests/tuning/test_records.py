@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from core.errors import RunError
 from core.tuning.folder import StudyFolder
-from core.tuning.reading import importances, read_study
+from core.tuning.results import importances, read_study
 from core.tuning.sampling import distributions, draw, first_worse_epoch, frozen
 from core.tuning.schema import TuneConfig
 from core.tuning.trials import (
@@ -203,7 +203,7 @@ def test_results_are_read_without_optuna_and_torch(
     make_readable(folder, config)
     shutil.copytree(folder.path, tmp_path / "copy")
     code = (
-        "import sys; from pathlib import Path; from core.tuning.reading import read_study; "
+        "import sys; from pathlib import Path; from core.tuning.results import read_study; "
         f"view = read_study(Path({str(tmp_path / 'copy')!r})); assert len(view.trials) == 1; "
         "assert not {'optuna', 'torch'} & set(sys.modules), sys.modules.keys()"
     )

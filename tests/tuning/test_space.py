@@ -7,9 +7,18 @@ import pytest
 from pydantic import ValidationError
 
 from core.training.schema import TrainConfig
-from core.tuning.distribution import Distribution, parse_distribution, restored, stored
 from core.tuning.schema import TuneConfig
-from core.tuning.space import DEFAULT_SPACE, grid, grid_point, searchable, with_values
+from core.tuning.space import (
+    DEFAULT_SPACE,
+    Distribution,
+    grid,
+    grid_point,
+    parse_distribution,
+    restored,
+    searchable,
+    stored,
+    with_values,
+)
 
 TinyStudy = Callable[..., TuneConfig]
 

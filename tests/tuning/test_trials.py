@@ -18,7 +18,7 @@ from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.tuning.folder import StudyFolder
 from core.tuning.identity import check_data
-from core.tuning.reading import StudyView, importances, read_study
+from core.tuning.results import StudyView, importances, read_study
 from core.tuning.schema import TuneConfig
 from core.tuning.study import conduct
 from core.tuning.trials import read_trials
@@ -176,7 +176,7 @@ def test_options_that_an_old_study_does_not_say_mean_what_it_did(
 def test_a_backbone_that_does_not_exist_costs_no_trial(
     tiny_study: TinyStudy, tmp_path: Path
 ) -> None:
-    from core.tuning.distribution import Distribution
+    from core.tuning.space import Distribution
 
     space = {"model.backbone": Distribution(choices=("test_resnet", "resnet_of_dreams"))}
     folder = _begin(tiny_study(tmp_path / "study", space=space))

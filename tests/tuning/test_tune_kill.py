@@ -17,7 +17,7 @@ from core.jobs.job import own_process, read_job
 from core.locks import hold, is_held
 from core.training.run_folder import RunFolder
 from core.tuning.folder import StudyFolder
-from core.tuning.reading import StudyView, read_study
+from core.tuning.results import StudyView, read_study
 from core.tuning.schema import TuneConfig
 from core.tuning.trials import read_trials
 

@@ -12,19 +12,20 @@ from typing import IO, Any
 import psutil
 import pytest
 
-from core.jobs.gpus import Gpu, gpus
-from core.jobs.job import Job, Start, read_job
-from core.jobs.queue import enqueue_job, queue_of, requeue
-from core.jobs.runner import Runner, run_queue
-from core.jobs.slots import (
+from core.jobs.busy_devices import taken_slots
+from core.jobs.devices import (
+    Gpu,
     fitting,
     free_slots,
+    gpus,
     machine_slots,
     slot_environment,
     slot_of,
     spread,
 )
-from core.jobs.taken import taken_slots
+from core.jobs.job import Job, Start, read_job
+from core.jobs.queue import enqueue_job, queue_of, requeue
+from core.jobs.runner import Runner, run_queue
 from core.locks import Lock, hold
 from core.training.run_folder import RunFolder
 from core.training.status import own_status

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs.causes import plain_cause
+from core.jobs.failures import plain_cause
 from core.training.schema import TrainConfig
 
 CONFIG = TrainConfig(dataset=Path("campus"), run=Path("runs/first"), batch_size=32)

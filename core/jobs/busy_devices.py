@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 
 from core.errors import RunError
+from core.jobs.devices import fitting, machine_slots, slot_of
 from core.jobs.job import own_process, read_job
 from core.jobs.queue import QUEUE
-from core.jobs.slots import fitting, machine_slots, slot_of
 from core.locks import is_held
 from core.training.run_folder import RunFolder
 from core.training.status import RunStatus
