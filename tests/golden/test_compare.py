@@ -61,3 +61,9 @@ def test_a_degree_is_compared_by_metres_not_by_its_size() -> None:
     assert close(12.0021482, 12.0021484, degrees=True)
     assert not close(12.0021482, 12.0021582, degrees=True)
     assert list(differences({"latitude": 12.0021482}, {"latitude": 12.0021582}))
+
+
+def test_a_feature_distance_is_compared_as_the_cosine_it_comes_from() -> None:
+    assert not list(differences({"distance": 0.012719}, {"distance": 0.012728}))
+    assert not list(differences({"distance": 0.0}, {"distance": 0.000488}))
+    assert list(differences({"distance": 0.377786}, {"distance": 0.378}))
