@@ -17,7 +17,8 @@ st.title("Map")
 folder = pickers.need_checkpoint_path()
 card, place = cache.card(folder), pickers.pick_report("map")
 table = cache.predictions(place)
-judged = cache.report(place)["dataset"]["root"]
+dataset = cache.report(place).dataset
+scope = "" if dataset is None else dataset.root
 campus = outcome_backdrop(card, cache.gallery(folder), table)
 palette, online = theme.palette(), pickers.online_tiles()
 section = pickers.pick_section("map", ("Photos", "Regions"))
@@ -26,7 +27,7 @@ if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
     sure = RADIUS in table and st.toggle("Show 90 % radius", key="map_radii")
-    chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=judged)
+    chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
     left, right = st.columns([3, 2])
     with left:
         deck = outcome_deck(

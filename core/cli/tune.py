@@ -203,7 +203,6 @@ COMMAND = Command(
         "python -m core tune data/demo --study runs/grid --sampler grid "
         '--vary "model.position_dropout=0,0.2,0.4" --vary "schedule.kind=cosine,one_cycle"',
         "python -m core tune --study runs/tune-1   # continue",
-        "python -m core tune --study runs/tune-1 --worker   # one more worker",
         "python -m core tune --study runs/tune-1 --show   # trials and the best options",
     ),
     _add,
