@@ -20,6 +20,7 @@ from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError
 from core.inference.loading import load_predictor
+from core.inference.prediction import Prediction
 from core.model.card import TtaCard, read_card, write_card
 from core.retrieval.gallery import Gallery
 from tests.conftest import CampusMaker
@@ -203,10 +204,12 @@ def test_signals_that_a_calibration_misses_are_named(checkpoint: Path, campus: P
 def test_the_page_asks_again_when_a_member_changed(ensemble: Path, campus: Path) -> None:
     content = next((campus / "images").iterdir()).read_bytes()
     photo = Photo("a.jpg", content)
-    before = cache.prediction(ensemble, photo)
-    assert cache.prediction(ensemble, photo) is before
+    (before,) = cache.predictions_of(ensemble, [photo])
+    assert cache.predictions_of(ensemble, [photo])[0] is before
+    assert isinstance(before, Prediction)
     # The members' own calibrations are shown too.
     (ensemble / "members" / "a" / FILE).unlink()
-    after = cache.prediction(ensemble, photo)
+    (after,) = cache.predictions_of(ensemble, [photo])
+    assert isinstance(after, Prediction)
     assert before.members[0].trust is not None
     assert after.members[0].trust is None
