@@ -137,7 +137,7 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     visitor.type_into("Input size", "64")
     # More than the fastest machine gets through before it is told to stop; and no early end.
     visitor.type_into("Epochs", "10000")
-    page.locator("summary", has=page.get_by_text("Run", exact=True)).click()
+    page.locator("summary", has=page.get_by_text("Training", exact=True)).click()
     visitor.type_into("Patience", "0")
     visitor.type_into("Batch size", "8")
     visitor.type_into("Split", "random")
@@ -157,7 +157,7 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     assert run_state(run).state == "running"
     page.locator(".st-key-queue_row_mine").get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Yes, cancel it").click()
-    cancelled = page.get_by_text("Cancelled: what it did is saved")
+    cancelled = page.get_by_text("Cancelled: its state is saved")
     expect(cancelled).to_be_visible(timeout=PATIENCE_MS)
     assert run_state(run).state == "cancelled"
     assert visitor.exceptions == []

@@ -48,7 +48,7 @@ def fill_form(visitor: Visitor) -> None:
         ("Split", "random"),
     ):
         visitor.type_into(label, answer)
-    group = visitor.page.locator("summary", has=visitor.page.get_by_text("Run", exact=True))
+    group = visitor.page.locator("summary", has=visitor.page.get_by_text("Training", exact=True))
     group.click()
     visitor.type_into("Patience", "0")
     visitor.type_into("Device", "cpu")
