@@ -104,7 +104,7 @@ def test_evaluate_leaves_doubted_photos_out_beside_the_main_figure(
     report = json.loads((out / "report.json").read_text())
     assert (report["n"], report["flagged"]["n"], report["intervals"]["by"]) == (48, 24, "visit")
     assert report["flagged"]["without"]["n"] == 24
-    assert "doubted by findings.csv (far 24)" in capsys.readouterr().err
+    assert "suspect according to findings.csv (far 24)" in capsys.readouterr().err
     findings.write_text("no,table\n")
     assert main([*words, "--out", str(out), "--findings", str(findings)]) == 1
     assert "run the audit again" in capsys.readouterr().err
