@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 import pytest
@@ -94,13 +94,14 @@ def test_jobs_that_ended_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("one", "two", "three"):
         write_run(tmp_path, name, "failed" if name == "two" else "finished")
     reads: list[str] = []
-    original = Path.read_text
+    original = Path.open
 
-    def counted(path: Path, *arguments: Any, **words: Any) -> str:  # noqa: ANN401 - as it is
+    def counted(path: Path, *arguments: Any, **words: Any) -> IO[Any]:  # noqa: ANN401 - as it is
         reads.append(path.name)
         return original(path, *arguments, **words)
 
-    monkeypatch.setattr(Path, "read_text", counted)
+    # Both `read_text` and `read_bytes` open the file by this method.
+    monkeypatch.setattr(Path, "open", counted)
     before = look(runs), cache.runs(runs)
     assert reads.count("status.json") >= 3
     reads.clear()
