@@ -198,7 +198,7 @@ def checkpoint_split(folder: Path) -> "Split | None":
 def gallery(folder: Path) -> "Gallery | None":
     """The training photos of a checkpoint, without its network; None where it has none.
 
-    An ensemble's are those of the member that speaks for it.
+    An ensemble's are those of its lead member.
 
     Raises:
         CheckpointError: It is damaged.

@@ -1,4 +1,4 @@
-"""The training photos that speak for an answer: what, where, which way, how alike."""
+"""The training photos that support an answer: what, where, which way, how alike."""
 
 from functools import partial
 

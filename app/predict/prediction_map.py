@@ -1,4 +1,4 @@
-"""Predictions on the map: pins, heading arrows, and the training photos that speak for one."""
+"""Predictions on the map: pins, heading arrows, and the training photos that support one."""
 
 from dataclasses import dataclass
 

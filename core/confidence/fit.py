@@ -343,7 +343,7 @@ def _weights(x: Floats, genuine: int, share: Floats) -> Floats:
         gradient = np.concatenate([[slope.sum()], x.T @ slope + _PENALTY * values[1:]])
         return float((share * fall).sum() + penalty), gradient
 
-    # No signal may speak for a photo by being low: what is new would pass by being odd enough.
+    # No feature may count as evidence by being low: what is new would pass by being odd enough.
     bounds = [(None, None), *[(0.0, None)] * x.shape[1]]
     found = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found.x)

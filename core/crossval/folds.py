@@ -94,7 +94,7 @@ def _tell_epochs(
     heartbeat: Heartbeat,
     on_epoch: OnEpoch | None,
 ) -> int:
-    """Report the epochs of a fold that are new; returns how many are told by now."""
+    """Report the epochs of a fold that are new; returns the number reported so far."""
     events = fold_run(config.out, number).events()
     for event in events[told:]:
         report = EpochReport.from_json(event)

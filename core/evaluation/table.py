@@ -39,7 +39,7 @@ COLUMNS = (
 def prediction_table(
     judgement: Judgement, selection: Selection, gallery: Gallery | None
 ) -> pd.DataFrame:
-    """Return one row a photo: `COLUMNS`, then where it stands in metres and what speaks for it.
+    """Return one row a photo: `COLUMNS`, then where it stands in metres and its evidence.
 
     For an ensemble also how far its members disagree.
     """

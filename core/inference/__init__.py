@@ -1,1 +1,1 @@
-"""Inference: from photos to positions, headings, regions, and the photos that speak for them."""
+"""Inference: from photos to positions, headings, regions, and their evidence."""

@@ -48,7 +48,7 @@ def reason(trust: Confidence, row: int) -> str | None:
 
 
 def concealed(record: Record) -> Record:
-    """A refused photo's record: no position, heading or region, and nobody who speaks for one."""
+    """A refused photo's record: no position, heading or region, and no evidence."""
     return {
         key: value if key in KEPT else [] if key == "neighbours" else None
         for key, value in record.items()
@@ -170,7 +170,7 @@ def records(
 
 
 def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Record]:
-    """Return the training photos that speak for one photo, the most alike first."""
+    """Return the training photos that are the evidence for one photo, most similar first."""
     rows = prediction.neighbours[row]
     labels = prediction.local_frame.to_labels(gallery.position_m[rows])
     distance = feature_distance(prediction.similarity[row])

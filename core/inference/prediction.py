@@ -1,4 +1,4 @@
-"""What the model says about photos, with the training photos that speak for it."""
+"""Predictions for photos, with the training photos that are their evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace

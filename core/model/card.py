@@ -110,7 +110,7 @@ class Card(BaseModel):
     gallery's photos answer in their place. `tta` is there where a photo is asked in several crops.
 
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
-    normaliser are those of its lead, the member whose gallery speaks for it.
+    normaliser are those of its lead, the member whose gallery is used.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
