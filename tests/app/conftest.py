@@ -1,7 +1,9 @@
 """The app over workspaces that hold everything, nothing, or something broken."""
 
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,24 @@ from tests.tiny_checkpoint import make_checkpoint
 HOME = Path(__file__).resolve().parents[2] / "app" / "Home.py"
 
 OpenPage = Callable[..., AppTest]
+
+
+@contextmanager
+def main_module_kept() -> Iterator[None]:
+    """Put `__main__` back, whose place an AppTest gives to the page that it runs.
+
+    A process that a later test spawns would run that page over the checkout's own workspace, and
+    render its demo campus.
+    """
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def _main_module() -> Iterator[None]:
+    with main_module_kept():
+        yield
 
 
 @pytest.fixture(scope="session")
