@@ -56,6 +56,54 @@ class CoordinateFrame:
         """The unit of the label columns, for axis titles and reports."""
         return {"degrees": "°", "scaled_degrees": "label units", "planar_metres": "m"}[self.kind]
 
+    @property
+    def turn(self) -> float:
+        """Label units of longitude in a whole turn about the Earth; infinite if planar."""
+        return 360.0 / abs(self.scale) if self.has_degrees else float("inf")
+
+    def middle(self, labels: ArrayLike) -> Floats:
+        """Return the median `(2,)` of label positions `(n, 2)`, also across the antimeridian."""
+        values = _pairs(labels)
+        middle = np.median(self.unwrapped(values), axis=0)
+        if self.kind == "degrees" and abs(middle[1]) > 180.0:
+            middle[1] -= np.copysign(360.0, middle[1])
+        return np.asarray(middle, np.float64)
+
+    def unwrapped(self, labels: ArrayLike, about: float | None = None) -> Floats:
+        """Move longitudes by whole turns next to one another, so that differences are short.
+
+        An area on both sides of 180 degrees has longitudes of both signs, 360 degrees apart.
+        Numbers that are no longitudes stay as they are, and so do all of an ordinary area.
+
+        Args:
+            labels: Label positions `(n, 2)`.
+            about: The longitude, in label units, to bring them next to; that of their own
+                circular median if absent.
+        """
+        values = _pairs(labels)
+        if not self.has_degrees:
+            return values
+        origin = self.origin_longitude / self.scale
+        real = np.abs(values[:, 1] + origin) <= self.turn
+        if about is None:
+            if not real.any() or np.ptp(values[real, 1]) <= self.turn / 2.0:
+                return values
+            about = self._circular_median(values[real, 1])
+        moved = values.copy()
+        turns = np.round((about - values[real, 1]) / self.turn)
+        moved[real, 1] = values[real, 1] + self.turn * turns
+        return moved
+
+    def _circular_median(self, longitudes: Floats) -> float:
+        """The longitude about which half of the others lie on each side, in label units."""
+        mean_deg, _ = circular_mean_deg(longitudes / self.turn * 360.0)
+        middle = float(mean_deg) / 360.0 * self.turn
+        for _ in range(2):
+            # Rows of other places pull the mean away; the median about it comes back.
+            turns = np.round((middle - longitudes) / self.turn)
+            middle = float(np.median(longitudes + self.turn * turns))
+        return middle
+
     def to_degrees(self, labels: ArrayLike) -> Floats:
         """Turn label positions `(n, 2)` into WGS 84 degrees `(n, 2)` `[latitude, longitude]`.
 
@@ -85,7 +133,10 @@ class CoordinateFrame:
         if self.kind == "planar_metres":
             raise FrameError("degrees cannot be written as planar metres without a datum")
         if self.kind == "scaled_degrees":
-            return (values - [self.origin_latitude, self.origin_longitude]) / self.scale
+            offset = values - [self.origin_latitude, self.origin_longitude]
+            # The short way round the Earth from the origin.
+            offset[:, 1] -= 360.0 * np.round(offset[:, 1] / 360.0)
+            return offset / self.scale
         return values
 
 
@@ -111,7 +162,7 @@ class LocalFrame:
 
         The median keeps the origin on campus when some labels are grossly wrong.
         """
-        middle = np.median(_pairs(labels), axis=0)
+        middle = frame.middle(labels)
         return cls(frame, (float(middle[0]), float(middle[1])))
 
     @cached_property
@@ -130,15 +181,31 @@ class LocalFrame:
         """Turn `(n, 2)` `[north_m, east_m]` into label positions `(n, 2)`."""
         if not self.frame.has_degrees:
             return _pairs(metres) + np.asarray(self.origin, np.float64)
-        return self.frame.from_degrees(self.to_degrees(metres))
+        labels = self.frame.from_degrees(self.to_degrees(metres))
+        if self.frame.kind == "degrees":
+            return labels
+        return self.frame.unwrapped(labels, about=self.origin[1])
 
-    def to_degrees(self, metres: ArrayLike) -> Floats:
-        """Turn `(n, 2)` `[north_m, east_m]` into WGS 84 degrees; FrameError where planar."""
+    def to_degrees(self, metres: ArrayLike, *, unwrapped: bool = False) -> Floats:
+        """Turn `(n, 2)` `[north_m, east_m]` into WGS 84 degrees.
+
+        Args:
+            metres: Local positions.
+            unwrapped: Whether longitudes may leave [-180, 180] to stay next to the origin's, as
+                polygons and maps need where an area lies across the antimeridian.
+
+        Raises:
+            FrameError: Positions are planar metres.
+        """
         values = _pairs(metres)
         longitude, latitude = self._transformer.transform(
             values[:, 1], values[:, 0], direction="INVERSE"
         )
-        return np.column_stack([latitude, longitude])
+        degrees = np.column_stack([latitude, longitude])
+        if not unwrapped:
+            return degrees
+        about = self.frame.to_degrees([self.origin])[0, 1]
+        return CoordinateFrame("degrees").unwrapped(degrees, about=float(about))
 
     def from_degrees(self, degrees: ArrayLike) -> Floats:
         """Turn WGS 84 degrees `(n, 2)` into `(n, 2)` `[north_m, east_m]`; FrameError if planar."""
@@ -151,6 +218,22 @@ def distance_m(first_m: ArrayLike, second_m: ArrayLike) -> Floats:
     """Distances `(n,)` in metres between `(n, 2)` local positions (either may be `(2,)`)."""
     difference = np.asarray(first_m, np.float64) - np.asarray(second_m, np.float64)
     return np.asarray(np.hypot(difference[..., 0], difference[..., 1]))
+
+
+# Ten times the usual distance from the middle is another place, a typing error or no fix.
+FAR_SPREADS = 10.0
+# Keeps the rule sane if most photos share one point and the spread is next to nothing.
+SMALLEST_SPREAD_M = 10.0
+
+
+def far_from_middle(position_m: ArrayLike) -> NDArray[np.bool_]:
+    """Flag `(n,)` positions `(n, 2)` over ten times the median distance from their median."""
+    points = _pairs(position_m)
+    if not len(points):
+        return np.zeros(0, np.bool_)
+    from_middle_m = distance_m(points, np.median(points, axis=0))
+    spread_m = max(float(np.median(from_middle_m)), SMALLEST_SPREAD_M)
+    return np.asarray(from_middle_m > FAR_SPREADS * spread_m)
 
 
 def wrap_heading_deg(heading_deg: ArrayLike) -> Floats:

@@ -9,6 +9,7 @@ from core.geo import (
     LocalFrame,
     circular_mean_deg,
     distance_m,
+    far_from_middle,
     heading_difference_deg,
     heading_error_deg,
     heading_from_unit,
@@ -146,3 +147,67 @@ def test_the_local_origin_stays_on_campus_when_labels_are_grossly_wrong() -> Non
 def test_positions_of_another_shape_are_a_caller_mistake() -> None:
     with pytest.raises(ValueError, match=r"\(n, 2\)"):
         LocalFrame(PLANAR, (0.0, 0.0)).to_metres([1.0, 2.0])
+
+
+def plane_of_photos() -> np.ndarray:
+    """120 positions of a campus of 400 m, `[north_m, east_m]`."""
+    return np.random.default_rng(4).uniform(-200.0, 200.0, (120, 2))
+
+
+PLACES = {
+    "the demo": (12.0, 77.0),
+    "the antimeridian": (-16.8, 180.0),
+    "the antimeridian, mostly west": (-16.8, -179.9991),
+    "the equator": (0.0, -78.45),
+    "60 south": (-60.0, -26.0),
+    "the origin of degrees": (0.0, 0.0),
+}
+
+
+@pytest.mark.trap(name="an area on both sides of 180 degrees")
+@pytest.mark.parametrize("where", PLACES)
+def test_a_campus_has_the_same_metres_wherever_it_lies(where: str) -> None:
+    metres = plane_of_photos()
+    labels = LocalFrame(DEGREES, PLACES[where]).to_degrees(metres)
+    assert np.abs(labels[:, 1]).max() <= 180.0
+    local = LocalFrame.about(DEGREES, labels)
+    back = local.to_metres(labels)
+    apart = distance_m(metres[:, None], metres[None, :])
+    np.testing.assert_allclose(distance_m(back[:, None], back[None, :]), apart, atol=0.01)
+    assert distance_m(back, [0.0, 0.0]).max() < 400.0
+    assert abs(local.origin[1]) <= 180.0
+
+
+@pytest.mark.trap(name="an area on both sides of 180 degrees")
+@pytest.mark.parametrize("origin_longitude", [0.0, 180.0, 179.999, -179.999])
+def test_scaled_labels_keep_their_metres_across_the_antimeridian(origin_longitude: float) -> None:
+    frame = CoordinateFrame("scaled_degrees", 1e-6, -17.0, origin_longitude)
+    metres = plane_of_photos()
+    labels = frame.from_degrees(LocalFrame(DEGREES, (-16.8, 180.0)).to_degrees(metres))
+    local = LocalFrame.about(frame, labels)
+    back = local.to_metres(labels)
+    np.testing.assert_allclose(np.ptp(back, axis=0), np.ptp(metres, axis=0), atol=0.01)
+    np.testing.assert_allclose(local.to_metres(local.to_labels(back)), back, atol=1e-6)
+    assert np.ptp(local.to_labels(back), axis=0).max() < 10_000
+
+
+def test_an_ordinary_area_with_rows_of_the_other_hemisphere_keeps_its_middle() -> None:
+    labels = np.array([[12.0, 77.0]] * 9 + [[12.0, -170.0], [0.0, 0.0]])
+    assert LocalFrame.about(DEGREES, labels).origin == (12.0, 77.0)
+    labels = np.array([[-16.8, 179.999]] * 6 + [[-16.8, -179.999]] * 5 + [[0.0, 0.0]] * 4)
+    assert LocalFrame.about(DEGREES, labels).origin[1] == pytest.approx(179.999)
+
+
+def test_longitudes_of_polygons_go_on_beyond_the_antimeridian() -> None:
+    local = LocalFrame(DEGREES, (-16.8, 179.9995))
+    ring = [[0.0, -100.0], [0.0, 100.0], [100.0, 0.0]]
+    wrapped, unwrapped = local.to_degrees(ring), local.to_degrees(ring, unwrapped=True)
+    assert wrapped[:, 1].min() < -179.0
+    assert np.ptp(unwrapped[:, 1]) < 0.01
+    np.testing.assert_allclose(np.mod(wrapped - unwrapped, 360.0), 0.0, atol=1e-9)
+
+
+def test_positions_of_another_place_are_far_from_the_middle() -> None:
+    points = np.vstack([plane_of_photos(), [[13_000.0, 0.0]] * 3])
+    assert np.flatnonzero(far_from_middle(points)).tolist() == [120, 121, 122]
+    assert far_from_middle(np.empty((0, 2))).tolist() == []

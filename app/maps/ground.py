@@ -8,7 +8,7 @@ import pydeck as pdk
 from numpy.typing import ArrayLike
 
 from app.theme import Palette
-from core.geo import LocalFrame
+from core.geo import LocalFrame, far_from_middle
 
 # 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
 DEGREE_DIGITS = 6
@@ -33,11 +33,13 @@ class Ground:
 
     @classmethod
     def around(cls, frame: LocalFrame, *positions_m: ArrayLike) -> "Ground":
-        """A ground that shows all positions `(n, 2)` but the wildest 1 % at each side."""
+        """A ground that shows all positions `(n, 2)` but the far ones and 1 % at each side."""
         points = np.concatenate([np.asarray(p, np.float64).reshape(-1, 2) for p in positions_m])
         points = points[np.isfinite(points).all(axis=1)]
         if not len(points):
             points = np.zeros((1, 2))
+        # A few rows of another place would stretch the map of a campus to kilometres.
+        points = points[~far_from_middle(points)]
         low, high = np.quantile(points, [0.01, 0.99], axis=0)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, 25.0) * 1.06
         (south, west), (north, east) = middle - half, middle + half
@@ -53,7 +55,7 @@ class Ground:
         metres = np.asarray(position_m, np.float64).reshape(-1, 2)
         if self.planar:
             return [[x, y] for y, x in metres.round(METRE_DIGITS).tolist()]
-        degrees = self.frame.to_degrees(metres).round(DEGREE_DIGITS)
+        degrees = self.frame.to_degrees(metres, unwrapped=True).round(DEGREE_DIGITS)
         return [[x, y] for y, x in degrees.tolist()]
 
     def place(self, north_m: float, east_m: float) -> list[float]:

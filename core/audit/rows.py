@@ -50,6 +50,7 @@ class CampusExtent:
     Attributes:
         position: `(n, 2)` north and east of the median, in `unit`; NaN if there is no number.
         middle: The median position in label units.
+        frame: What label units mean; None if unknown.
         per_unit: Length of one label unit north and east, in `unit`.
         unit: `m`, or `label units` if the frame is unknown.
         spread: Median distance of the campus's rows from the middle.
@@ -60,6 +61,7 @@ class CampusExtent:
 
     position: Floats
     middle: Floats
+    frame: CoordinateFrame | None
     per_unit: Floats
     unit: str
     spread: float
@@ -69,7 +71,13 @@ class CampusExtent:
 
     def place(self, labels: Floats) -> Floats:
         """Put label positions `(m, 2)` into the plane `(m, 2)`."""
-        return np.asarray((labels - self.middle) * self.per_unit, np.float64)
+        return np.asarray((self._unwrapped(labels) - self.middle) * self.per_unit, np.float64)
+
+    def _unwrapped(self, labels: Floats) -> Floats:
+        """Bring longitudes next to the middle, the short way round the Earth."""
+        if self.frame is None:
+            return labels
+        return self.frame.unwrapped(labels, about=float(self.middle[1]))
 
     def length(self, distance: float) -> str:
         """Write a length for people."""
@@ -87,8 +95,12 @@ def campus_extent(
     if not known.any():
         blank = np.full(labels.shape, np.nan)
         one = np.ones(2)
-        return CampusExtent(blank, np.zeros(2), one, "label units", 0.0, 0.0, known, blank[:, 0])
-    middle = np.median(labels[known], axis=0)
+        return CampusExtent(
+            blank, np.zeros(2), frame, one, "label units", 0.0, 0.0, known, blank[:, 0]
+        )
+    middle = frame.middle(labels[known]) if frame else np.median(labels[known], axis=0)
+    if frame:
+        labels[known] = frame.unwrapped(labels[known], about=float(middle[1]))
     per_unit = _per_unit(frame, float(middle[0]))
     position = (labels - middle) * per_unit
     spread = float(np.median(np.hypot(*position[known].T)))
@@ -101,7 +113,7 @@ def campus_extent(
     if off.any():
         gap[off] = cKDTree(position[known & ~off]).query(position[off])[0]
     unit = "m" if frame else "label units"
-    return CampusExtent(position, middle, per_unit, unit, spread, reach, off, gap)
+    return CampusExtent(position, middle, frame, per_unit, unit, spread, reach, off, gap)
 
 
 def _per_unit(frame: CoordinateFrame | None, latitude: float) -> Floats:

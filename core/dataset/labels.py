@@ -28,7 +28,7 @@ from core.dataset.layout import (
 )
 from core.dataset.repairs import Repair, Repaired, apply_repairs, read_repairs, repair_notes
 from core.errors import LabelError
-from core.geo import Floats, LocalFrame, distance_m
+from core.geo import FAR_SPREADS, Floats, LocalFrame, far_from_middle
 
 ALLOWED_SHARE = 0.01
 _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
@@ -126,17 +126,10 @@ def _by_reason(excluded: pd.DataFrame) -> str:
 # Photos labelled far from all others: kept, but named, for one of them ruins every mean.
 
 
-FAR_SPREADS = 10.0
-# Keeps the rule sane where most photos share one point and the spread is next to nothing.
-SMALLEST_SPREAD_M = 10.0
-
-
 def far_outliers(table: pd.DataFrame, campus: Campus) -> np.ndarray:
     """Flag `(n,)` photos over ten times the median distance from the median position."""
     labels = table[["latitude", "longitude"]].to_numpy(np.float64)
-    from_middle_m = distance_m(LocalFrame.about(campus.frame, labels).to_metres(labels), [0.0, 0.0])
-    spread_m = max(float(np.median(from_middle_m)), SMALLEST_SPREAD_M)
-    return np.asarray(from_middle_m > FAR_SPREADS * spread_m)
+    return far_from_middle(LocalFrame.about(campus.frame, labels).to_metres(labels))
 
 
 def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:

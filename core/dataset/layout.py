@@ -135,7 +135,12 @@ def _preferred(paths: list[Path], root: Path, notes: list[str]) -> Path:
 def _csv_files(root: Path) -> Iterator[Path]:
     parts = (folder for folder in sorted(root.iterdir()) if folder.name.lower() in _PARTS)
     for folder in (root, *(part for part in parts if part.is_dir())):
-        yield from sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
+        # macOS writes a hidden ._labels.csv beside labels.csv.
+        yield from sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() == ".csv" and not path.name.startswith(".")
+        )
 
 
 def _photo_folders(root: Path, part: str) -> tuple[Path, ...]:

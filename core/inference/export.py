@@ -75,7 +75,10 @@ def _trusted(prediction: Prediction, trust: Confidence, row: int) -> Record:
 def _multipolygon(
     prediction: Prediction, trust: Confidence, row: int, level: float
 ) -> dict[str, Any] | None:
-    """A region as a GeoJSON geometry: longitude first, degrees where there are any, else metres."""
+    """A region as a GeoJSON geometry: longitude first, degrees where there are any, else metres.
+
+    Across the antimeridian longitudes go on beyond 180, so that a polygon does not span the globe.
+    """
     islands = trust.region_m(row, level)
     if islands is None:
         return None
@@ -87,8 +90,9 @@ def _multipolygon(
 
 def _ring(prediction: Prediction, ring: Floats) -> list[list[float]]:
     frame = prediction.local_frame
-    place = frame.to_degrees(ring) if frame.frame.has_degrees else frame.to_labels(ring)
-    decimals = _DEGREES if frame.frame.has_degrees else 2
+    degrees = frame.frame.has_degrees
+    place = frame.to_degrees(ring, unwrapped=True) if degrees else frame.to_labels(ring)
+    decimals = _DEGREES if degrees else 2
     return [[round(float(e), decimals), round(float(n), decimals)] for n, e in place]
 
 

@@ -128,6 +128,19 @@ def test_a_ground_is_not_stretched_by_one_wrong_label_either() -> None:
     assert north - south < 500
 
 
+def test_a_ground_is_not_stretched_by_a_few_rows_of_another_place() -> None:
+    campus = np.random.default_rng(2).uniform(-200, 200, (272, 2))
+    few = [[13_000.0, 0.0], [0.0, -9_000.0], [12_000.0, 0.0]]
+    south, west, north, east = Ground.around(DEGREES, np.vstack([campus, few])).extent_m
+    assert max(north - south, east - west) < 450
+
+
+def test_a_ground_across_the_antimeridian_has_neighbouring_longitudes() -> None:
+    across = Ground.around(LocalFrame(CoordinateFrame("degrees"), (-16.8, 180.0)), [[0.0, 0.0]])
+    (west, _), (east, _) = across.places([[0.0, -50.0], [0.0, 50.0]])
+    assert 0.0 < east - west < 0.002
+
+
 def test_regions_keep_their_colours_when_others_are_filtered_away() -> None:
     colours = backdrop.region_colours(["1", "2", "10"])
     assert colours["10"] == backdrop.region_colours(["1", "2", "10", "11"])["10"]

@@ -112,3 +112,8 @@ def test_photos_may_lie_beside_the_labels(small_campus: Path) -> None:
     (small_campus / "images").rmdir()
     dataset = read_dataset(small_campus)
     assert dataset.table["photo_id"][0] == "img_0000.jpg"
+
+
+def test_hidden_files_of_macos_are_no_label_files(small_campus: Path) -> None:
+    (small_campus / "._labels.csv").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
+    assert len(read_dataset(small_campus)) == 48
