@@ -14,6 +14,8 @@ from core.geo import Floats
 
 Counts = NDArray[np.int64]
 
+FEWEST_CLUSTERS = 10
+"""With fewer clusters, bootstrap intervals are too narrow to be reliable."""
 _CELLS_AT_ONCE = 4_000_000
 """Numbers held at once for medians: some tens of megabytes."""
 

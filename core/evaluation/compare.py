@@ -6,6 +6,7 @@ import numpy as np
 
 from core.errors import ConfigError
 from core.evaluation.bootstrap import (
+    FEWEST_CLUSTERS,
     Counts,
     cluster_draws,
     joint_intervals,
@@ -13,7 +14,6 @@ from core.evaluation.bootstrap import (
     resampled_medians,
 )
 from core.evaluation.comparison import (
-    FEWEST_CLUSTERS,
     Compared,
     Comparison,
     Difference,

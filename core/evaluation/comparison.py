@@ -8,8 +8,6 @@ from core.evaluation.pairing import LeftOut
 from core.evaluation.schema import Clusters, Kind
 
 Verdict = Literal["better", "worse", "not distinguishable"]
-FEWEST_CLUSTERS = 10
-"""With fewer, bootstrap intervals are too narrow to be believed: no verdict is given."""
 
 
 @dataclass(frozen=True)

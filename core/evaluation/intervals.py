@@ -11,13 +11,13 @@ import numpy as np
 from core.dataset.spatial_groups import spot_groups, spots_below
 from core.errors import ConfigError, SplitError
 from core.evaluation.bootstrap import (
+    FEWEST_CLUSTERS,
     Counts,
     cluster_draws,
     joint_intervals,
     resampled_means,
     resampled_quantiles,
 )
-from core.evaluation.comparison import FEWEST_CLUSTERS
 from core.evaluation.schema import Clusters
 from core.geo import Floats
 from core.headline import (

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.dataset.labels import Dataset
 from core.dataset.leak import LEAK_RADII_M, shares_within
-from core.evaluation.comparison import FEWEST_CLUSTERS
+from core.evaluation.bootstrap import FEWEST_CLUSTERS
 from core.evaluation.coverage import coverage_report
 from core.evaluation.intervals import Bootstrap, Grouping
 from core.evaluation.judgement import Judgement

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.evaluation.comparison import FEWEST_CLUSTERS, Compared, Comparison, Difference
+from core.evaluation.bootstrap import FEWEST_CLUSTERS
+from core.evaluation.comparison import Compared, Comparison, Difference
 
 
 def overall(found: Comparison) -> str:
