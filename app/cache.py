@@ -22,9 +22,9 @@ from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, ImageError, SplitError
-from core.evaluation.judged import read_report
 from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
+from core.evaluation.stored_reports import read_report
 from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
 from core.model.card import MEMBERS, Card, read_card
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.audit.rows import LabelRows
     from core.audit.run import Audit, Progress
     from core.dataset.splits import Split
-    from core.evaluation.comparison import Compared
+    from core.evaluation.compare import Compared
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.retrieval.gallery import Gallery
@@ -465,8 +465,10 @@ def _comparison(
 ) -> "Compared":
     from core.crossval.judged import read_pooled
     from core.evaluation.compare import compare_all
-    from core.evaluation.judged import read_judged
+    from core.evaluation.stored_reports import read_evaluated_model
 
     if pooled:
         return compare_all([read_pooled(folder) for folder in _models.values()], _config)
-    return compare_all([read_judged(path, name) for name, path in _models.items()], _config)
+    return compare_all(
+        [read_evaluated_model(path, name) for name, path in _models.items()], _config
+    )

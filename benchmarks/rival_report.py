@@ -8,12 +8,11 @@ import numpy as np
 from core.dataset.leak import nearest_training_m
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
-from core.evaluation.judgement import Judgement
 from core.evaluation.make_report import Caveats, score_photos
 from core.evaluation.report import Report, SplitReport, plain
+from core.evaluation.scores import ScoredPrediction, Truth
 from core.evaluation.selection import Selection
 from core.evaluation.table import prediction_table, write_table
-from core.evaluation.truth import Truth
 from core.files import write_json
 from core.geo import Floats, heading_from_unit
 from core.inference.prediction import Prediction
@@ -39,7 +38,7 @@ class Rival:
 
 def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) -> Report:
     """Write `predictions.csv` and, last, `report.json`, whose content `more` joins."""
-    judged, selection = judgement(data, rival), _selection(data)
+    judged, selection = scored(data, rival), _selection(data)
     trained_m = data.position_m[data.positioned_rows("train")]
     nearest_m = nearest_training_m(selection.truth.position_m, trained_m)
     scores = score_photos(
@@ -52,7 +51,7 @@ def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) ->
     return report
 
 
-def judgement(data: TrainingData, rival: Rival) -> Judgement:
+def scored(data: TrainingData, rival: Rival) -> ScoredPrediction:
     """The rival's answers beside the truth."""
     table = data.dataset.table.iloc[data.rows["test"]]
     heading_deg, nobody = heading_from_unit(rival.heading), np.empty((len(table), 0))
@@ -75,7 +74,7 @@ def judgement(data: TrainingData, rival: Rival) -> Judgement:
         points=nobody.astype(np.int64),
         features=nobody.astype(np.float32),
     )
-    return Judgement(_truth(data), prediction)
+    return ScoredPrediction(_truth(data), prediction)
 
 
 def _truth(data: TrainingData) -> Truth:

@@ -14,10 +14,9 @@ from app.runs import runs_table
 from app.runs.evaluated_models import Group
 from app.widgets import messages
 from core.errors import BearingsError
-from core.evaluation.comparison import Comparison, Difference
-from core.evaluation.measures import MEASURES, PER_REGION
+from core.evaluation.compare import MEASURES, PER_REGION, Comparison, Difference
+from core.evaluation.comparison_text import basis, cautions, interval, overall
 from core.evaluation.schema import CompareConfig
-from core.evaluation.sentences import basis, cautions, interval, overall
 
 TITLES = {measure.title: measure.name for measure in MEASURES if measure.name in PER_REGION}
 _MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "not distinguishable"}

@@ -6,13 +6,13 @@ import numpy as np
 
 from benchmarks.ablation.tables import MAAE, MEDIAN, REGION, Judged
 from core.errors import ConfigError
-from core.evaluation.bootstrap import (
+from core.evaluation.compare import clusters_of
+from core.evaluation.intervals import (
     cluster_draws,
     joint_intervals,
     resampled_means,
     resampled_medians,
 )
-from core.evaluation.pairing import clusters_of
 from core.evaluation.schema import Kind
 from core.geo import Floats
 

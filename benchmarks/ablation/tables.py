@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ablation.tasks import Task
-from core.evaluation.judged import read_predictions, read_report
-from core.evaluation.measures import photo_values, summed_up
+from core.evaluation.compare import aggregated, photo_values
 from core.evaluation.schema import Kind
+from core.evaluation.stored_reports import read_predictions, read_report
 from core.geo import Floats
 
 REGION, MEDIAN, MAAE = 0, 1, 5
@@ -31,12 +31,12 @@ class Judged:
     radius_m: float | None
 
     def values(self, kind: Kind) -> Floats:
-        """`(seeds, n, 7)` values of every photo, see `core.evaluation.measures`."""
+        """`(seeds, n, 7)` values of every photo, see `core.evaluation.compare`."""
         return np.stack([photo_values(self.tables[seed], kind) for seed in sorted(self.tables)])
 
     def figures(self, kind: Kind) -> Floats:
         """`(seeds, 7)` measures of each seed."""
-        return np.stack([summed_up(values) for values in self.values(kind)])
+        return np.stack([aggregated(values) for values in self.values(kind)])
 
 
 def judged_variants(every: Iterable[Task]) -> dict[str, Judged]:

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from benchmarks.reference_recipe.answers import Answers, answer
 from benchmarks.reference_recipe.learn import Say
 from benchmarks.reference_recipe.lessons import read_lessons
-from benchmarks.rival_report import Rival, judgement, write_report
-from core.evaluation.judgement import Judgement
+from benchmarks.rival_report import Rival, scored, write_report
 from core.evaluation.report import Report
+from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats
 from core.training.data import TrainingData
 from core.training.schema import TrainConfig
@@ -32,7 +32,7 @@ class ReferenceRun:
     """
 
     report: Report
-    oracle: Judgement
+    oracle: ScoredPrediction
     cpu_seconds: float
 
 
@@ -82,10 +82,10 @@ def _rival(data: TrainingData, probabilities: Floats, heading: Floats, position_
     return Rival(probabilities, position_m, nearest_mean(data, position_m), heading)
 
 
-def _oracle(data: TrainingData, answers: Answers) -> Judgement:
+def _oracle(data: TrainingData, answers: Answers) -> ScoredPrediction:
     """Figures as the teams printed them."""
     rival = _rival(data, answers.probabilities, answers.heading_oracle, answers.position_oracle_m)
-    return judgement(data, rival)
+    return scored(data, rival)
 
 
 def processor_seconds() -> float:

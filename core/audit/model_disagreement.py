@@ -17,7 +17,7 @@ from core.audit.findings import Finding, row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.errors import ConfigError
-from core.evaluation.judged import read_predictions
+from core.evaluation.stored_reports import read_predictions
 from core.geo import Floats, distance_m, heading_difference_deg, heading_error_deg
 from core.inference.export import label_decimals
 

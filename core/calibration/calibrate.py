@@ -29,7 +29,7 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select
-from core.evaluation.trained import trained_dataset
+from core.evaluation.stored_reports import trained_dataset
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor

@@ -15,8 +15,8 @@ from core.evaluation.schema import CompareConfig
 from core.files import write_json
 
 if TYPE_CHECKING:
-    from core.evaluation.comparison import Comparison, Difference
-    from core.evaluation.judged import Judged
+    from core.evaluation.compare import Comparison, Difference
+    from core.evaluation.stored_reports import EvaluatedModel
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +35,10 @@ def _run(arguments: argparse.Namespace) -> int:
     config = validated(CompareConfig, given(arguments))
     if arguments.out is not None and arguments.out.is_dir():
         raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
-    # scipy takes a second to import, and every command's module is imported for --help.
+    # Heavy to import, and every command's module is imported for --help.
     from core.evaluation.compare import compare_all
-    from core.evaluation.judged import named_apart
-    from core.evaluation.sentences import as_json, basis
+    from core.evaluation.comparison_text import as_json, basis
+    from core.evaluation.stored_reports import named_apart
 
     models = named_apart([_model(path) for path in arguments.models])
     found = compare_all(models, config)
@@ -54,16 +54,16 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _model(path: Path) -> "Judged":
+def _model(path: Path) -> "EvaluatedModel":
     from core.crossval.judged import read_pooled
-    from core.evaluation.judged import find_report, read_judged
+    from core.evaluation.stored_reports import find_report, read_evaluated_model
 
-    return read_pooled(path) if is_crossval(path) else read_judged(find_report(path))
+    return read_pooled(path) if is_crossval(path) else read_evaluated_model(find_report(path))
 
 
 def _lines(found: "Comparison") -> Iterator[str]:
     """A comparison as text: verdict, measures, regions and cautions."""
-    from core.evaluation.sentences import cautions, interval, overall
+    from core.evaluation.comparison_text import cautions, interval, overall
 
     yield overall(found)
     yield ""

@@ -18,8 +18,8 @@ from core.dataset.labels import Dataset
 from core.dataset.protocols import split_by
 from core.dataset.splits import Split, as_begun
 from core.errors import CheckpointError, ConfigError, RunError
-from core.evaluation.judged import read_report
 from core.evaluation.report import Report
+from core.evaluation.stored_reports import read_report
 from core.inference.loading import load_split
 from core.model.card import Card, read_card
 from core.model.normaliser import Normaliser

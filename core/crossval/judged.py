@@ -5,10 +5,10 @@ from pathlib import Path
 
 from core.crossval.folder import PREDICTIONS, read_report
 from core.errors import ConfigError, RunError
-from core.evaluation.judged import Judged, read_predictions
+from core.evaluation.stored_reports import EvaluatedModel, read_predictions
 
 
-def read_pooled(folder: Path) -> Judged:
+def read_pooled(folder: Path) -> EvaluatedModel:
     """Read the pooled predictions; two cross-validations compare where all folds are the same.
 
     Raises:
@@ -27,4 +27,4 @@ def read_pooled(folder: Path) -> Judged:
         f"{report.pooled.n} photos"
     )
     table = read_predictions(folder / PREDICTIONS)
-    return Judged(folder.name, folder, f"folds:{digest}", about, None, table)
+    return EvaluatedModel(folder.name, folder, f"folds:{digest}", about, None, table)

@@ -13,9 +13,8 @@ from core.dataset.labels import Dataset
 from core.dataset.leak import nearest_training_m
 from core.dataset.visits import GAP_MINUTES
 from core.errors import RunError
-from core.evaluation.judgement import Judgement
+from core.evaluation.scores import ScoredPrediction, Truth, read_truth
 from core.evaluation.selection import visits_of
-from core.evaluation.truth import Truth, read_truth
 from core.geo import Floats
 from core.inference.prediction import Prediction, joined
 from core.retrieval.baselines import Baseline
@@ -34,7 +33,7 @@ class Pooled:
         visits: Visit of every tested photo `(n,)`, where visits are known.
     """
 
-    judgement: Judgement
+    judgement: ScoredPrediction
     baselines: tuple[Baseline, ...]
     untested: dict[str, str]
     nearest_m: Floats
@@ -60,7 +59,7 @@ def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
     prediction = joined(parts)
     truth = _truth(folds[0], dataset, prediction.photo_ids)
     return Pooled(
-        Judgement(truth, prediction),
+        ScoredPrediction(truth, prediction),
         tuple(_baselines(folds)),
         _untested(folds, dataset, counted),
         _nearest_m(folds, truth.position_m),

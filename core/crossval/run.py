@@ -116,5 +116,5 @@ def _judge(config: CrossvalConfig, number: int, asked: Interruption, heartbeat: 
     )
     found = evaluate(how, go_on, doubts(config.dataset))
     card = read_card(run.best)
-    write_answers(found.out, found.judgement.prediction, found.baselines, card)
+    write_answers(found.out, found.scored.prediction, found.baselines, card)
     RunFolder(path=config.out).log(f"fold {number} finished")

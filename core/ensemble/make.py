@@ -17,9 +17,9 @@ from core.ensemble.schema import EnsembleConfig
 from core.ensemble.weigh import Weights, weigh
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
-from core.evaluation.judgement import Judgement
+from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import select
-from core.evaluation.trained import trained_dataset
+from core.evaluation.stored_reports import trained_dataset
 from core.files import write_bytes, write_json
 from core.geo import Floats, LocalFrame, distance_m
 from core.headline import raw_card_metrics, refined_card_metrics
@@ -174,7 +174,7 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> M
 
 def _judged(
     config: EnsembleConfig, members: tuple[Predictor, ...], split: Split, progress: Progress | None
-) -> tuple[list[Judgement], float]:
+) -> tuple[list[ScoredPrediction], float]:
     """What every member says of the validation photos, seen as the ensemble will see them."""
     trial = _trial(members)
     dataset, store = prepare_dataset(
@@ -190,7 +190,7 @@ def _judged(
             f"{dataset.root} holds no photo that the members were trained on: give their dataset"
         )
     scale_m = _scale_m(trial.card.local_frame, dataset.positions[rows])
-    return [Judgement(selection.truth, answer) for answer in asked.members], scale_m
+    return [ScoredPrediction(selection.truth, answer) for answer in asked.members], scale_m
 
 
 def _dataset(config: EnsembleConfig) -> Path:
@@ -228,7 +228,7 @@ def _card(
     config: EnsembleConfig,
     members: tuple[Predictor, ...],
     names: tuple[str, ...],
-    judged: list[Judgement],
+    judged: list[ScoredPrediction],
     weights: Weights,
     scale_m: float,
 ) -> Card:
@@ -254,7 +254,7 @@ def _card(
         update={
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": config.command,
-            "metrics": _metrics(Judgement(judged[0].truth, together), scale_m),
+            "metrics": _metrics(ScoredPrediction(judged[0].truth, together), scale_m),
             "notes": notes,
         }
     )
@@ -300,9 +300,9 @@ def _lead(members: tuple[Predictor, ...], weights: Weights) -> int:
     return next((i for i in range(asked) if members[i].gallery is not None), 0)
 
 
-def _metrics(judgement: Judgement, scale_m: float) -> dict[str, float]:
+def _metrics(scored: ScoredPrediction, scale_m: float) -> dict[str, float]:
     """Figures on validation, named as in the cards of runs."""
-    errors = judgement.errors
+    errors = scored.errors
     raw, refined = errors.raw.figures(), errors.refined.figures()
     score = {"val_score_refined": errors.refined.score(scale_m)}
     return raw_card_metrics(raw) | refined_card_metrics(refined) | score

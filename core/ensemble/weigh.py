@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from core.evaluation.judgement import Judgement
+from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats, heading_unit
 from core.inference.prediction import Prediction
 from core.model.card import Weighing
@@ -44,7 +44,7 @@ class Weights:
 
 
 def weigh(
-    judged: Sequence[Judgement], how: Weighing, scale_m: float, temperature: float
+    judged: Sequence[ScoredPrediction], how: Weighing, scale_m: float, temperature: float
 ) -> Weights:
     """Weigh members by what they say of the same validation photos.
 
@@ -85,7 +85,7 @@ class _Fit:
     region: Floats  # (m, n, R) probabilities, relative to the true ones
 
     @classmethod
-    def of(cls, judged: Sequence[Judgement], scale_m: float) -> "_Fit":
+    def of(cls, judged: Sequence[ScoredPrediction], scale_m: float) -> "_Fit":
         """Lay out what members say, less the truth."""
         truth, answers = judged[0].truth, [one.prediction for one in judged]
         position = np.stack([one.position_refined_m for one in answers]) - truth.position_m
@@ -155,7 +155,7 @@ def _rid_of_crumbs(values: Floats) -> Floats:
     return np.asarray(kept / kept.sum())
 
 
-def _certain(answer: Prediction, judged: Sequence[Judgement]) -> Floats:
+def _certain(answer: Prediction, judged: Sequence[ScoredPrediction]) -> Floats:
     """The truth as probabilities `(n, R)`; a region that no member knows is all zeros."""
     truth, known = judged[0].truth, len(answer.regions)
     sure = np.zeros((len(truth), known))

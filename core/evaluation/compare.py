@@ -1,11 +1,19 @@
-"""Which of two models is better by more than luck: paired differences on the same test photos."""
+"""Comparison of models on the same test photos: paired differences with confidence intervals.
+
+A measure has one value a photo. Two models are paired photo by photo, whole clusters of photos are
+resampled, and the intervals of all measures hold at the same time.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from core.errors import ConfigError
-from core.evaluation.bootstrap import (
+from core.dataset.spatial_groups import spot_groups, spots_below
+from core.errors import ConfigError, SplitError
+from core.evaluation.intervals import (
     FEWEST_CLUSTERS,
     Counts,
     cluster_draws,
@@ -13,27 +21,291 @@ from core.evaluation.bootstrap import (
     resampled_means,
     resampled_medians,
 )
-from core.evaluation.comparison import (
-    Compared,
-    Comparison,
-    Difference,
-    RegionDifference,
-)
-from core.evaluation.judged import Judged
-from core.evaluation.measures import MEASURES, PER_REGION, photo_values, summed_up
-from core.evaluation.pairing import Pairing, clusters_of, pair
-from core.evaluation.schema import CompareConfig
+from core.evaluation.schema import Clusters, CompareConfig, Kind
+from core.evaluation.stored_reports import EvaluatedModel
 from core.geo import Floats
+from core.headline import Figure, PhotoErrors
+
+Unit = Literal["share", "m", "deg"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a comparison.
+
+    Attributes:
+        name: Key, as in `report.json` where it has one.
+        title: Name in sentences and tables.
+        unit: `share` in `[0, 1]`, `m` or `deg`.
+        higher_is_better: False for errors.
+        median: Whether photos are aggregated by the median; else by the mean.
+    """
+
+    name: Figure
+    title: str
+    unit: Unit
+    higher_is_better: bool = False
+    median: bool = False
+
+    def shown(self, value: float) -> str:
+        """A value with its unit."""
+        if self.unit == "share":
+            return f"{value:.1%}"
+        return f"{value:.1f}{'°' if self.unit == 'deg' else ' m'}"
+
+    def number(self, difference: float) -> str:
+        """A difference as a signed number: percentage points, metres or degrees."""
+        value = round(100.0 * difference if self.unit == "share" else difference, 1)
+        return f"{value:+.1f}" if value else "0.0"
+
+    def gap(self, difference: float) -> str:
+        """A difference with its sign and unit."""
+        unit = {"share": " points", "m": " m", "deg": "°"}[self.unit]
+        return f"{self.number(difference)}{unit}"
+
+
+MEASURES = (
+    Measure("region_accuracy", "Region accuracy", "share", higher_is_better=True),
+    Measure("median_m", "Median position error", "m", median=True),
+    Measure("mean_m", "Mean position error", "m"),
+    Measure("within_10m", "Share within 10 m", "share", higher_is_better=True),
+    Measure("within_25m", "Share within 25 m", "share", higher_is_better=True),
+    Measure("maae_deg", "Mean heading error", "deg"),
+    Measure("joint_10m_15deg", "Share within 10 m and 15°", "share", higher_is_better=True),
+)
+PER_REGION: tuple[Figure, ...] = ("region_accuracy", "median_m", "maae_deg")
+"""Measures that are also compared region by region."""
+
+
+def photo_values(table: pd.DataFrame, kind: Kind) -> Floats:
+    """Return one row a photo and one column per entry of `MEASURES`, `(n, 7)`.
+
+    Args:
+        table: Rows of predictions.csv.
+        kind: `refined`, or `raw`: the network's own. The raw region is in the column
+            `region_head`, which reports of old versions lack.
+    """
+    ending = "_refined" if kind == "refined" else ""
+    head = kind == "raw" and "region_head" in table.columns
+    named = table["region_head" if head else "region"]
+    errors = PhotoErrors(
+        table[f"error{ending}_m"].to_numpy(np.float64),
+        table[f"heading_error{ending}_deg"].to_numpy(np.float64),
+        (named == table["true_region"]).to_numpy(),
+    )
+    values = errors.means | {"median_m": errors.error_m}
+    return np.stack([values[measure.name] for measure in MEASURES], axis=1)
+
+
+def aggregated(values: Floats) -> Floats:
+    """Means and medians `(7,)` of photo values `(n, 7)`."""
+    middle = np.array([measure.median for measure in MEASURES])
+    return np.where(middle, np.median(values, axis=0), values.mean(axis=0))
+
+
+_LABELS = ("true_region", "true_latitude", "true_longitude", "true_angle")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Photos that a comparison cannot use.
+
+    Attributes:
+        reason: Why they are left out.
+        photo_ids: Their keys, sorted.
+    """
+
+    reason: str
+    photo_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Rows of two tables with the same n photos in the same order."""
+
+    reference: pd.DataFrame
+    candidate: pd.DataFrame
+    left_out: tuple[LeftOut, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the photos are the same."""
+        if self.reference["photo_id"].tolist() != self.candidate["photo_id"].tolist():
+            raise ValueError("the two tables are not about the same photos")
+
+
+def pair(reference: EvaluatedModel, candidate: EvaluatedModel) -> Pairing:
+    """Join two models by photo.
+
+    A photo counts if both were evaluated on it with the same label, and if both or neither were
+    trained on it: a photo that only one of them may have memorised makes the comparison unfair.
+    """
+    first = reference.table.set_index("photo_id", drop=False).sort_index()
+    second = candidate.table.set_index("photo_id", drop=False).sort_index()
+    common = first.index.intersection(second.index)
+    first_rows, second_rows = first.loc[common], second.loc[common]
+    relabelled = (first_rows[list(_LABELS)] != second_rows[list(_LABELS)]).any(axis=1)
+    seen_by_one = ~relabelled & (first_rows["seen_in_training"] != second_rows["seen_in_training"])
+    reasons = {
+        f"evaluated only for {reference.name}": first.index.difference(second.index),
+        f"evaluated only for {candidate.name}": second.index.difference(first.index),
+        "labelled differently in the two reports": common[relabelled],
+        "trained on by only one of the two": common[seen_by_one],
+    }
+    kept = ~(relabelled | seen_by_one)
+    left_out = tuple(LeftOut(reason, tuple(ids)) for reason, ids in reasons.items() if len(ids))
+    return Pairing(first_rows[kept], second_rows[kept], left_out)
+
+
+def clusters_of(
+    photos: pd.DataFrame, by: Clusters, radius_m: float | None
+) -> tuple[np.ndarray, float | None]:
+    """Number the clusters of photos whose errors are correlated.
+
+    Args:
+        photos: Rows of predictions.csv.
+        by: `spot`: connected within a few metres; `visit`: taken on one walk.
+        radius_m: Spot radius of the split; None: it is derived from the positions.
+
+    Returns:
+        Cluster numbers from 0, `(n,)`, and the radius in metres (None for visits).
+
+    Raises:
+        ConfigError: The report has no visits, or the photos chain into one spot.
+    """
+    if by == "visit":
+        return _visits(photos), None
+    position_m = photos[["true_north_m", "true_east_m"]].to_numpy(np.float64)
+    if radius_m is not None:
+        return spot_groups(position_m, radius_m), radius_m
+    try:
+        return spots_below(position_m)
+    except SplitError as error:
+        raise ConfigError(
+            "the photos are too dense to be split into spots: compare by visit (--by visit)"
+        ) from error
+
+
+def _visits(photos: pd.DataFrame) -> np.ndarray:
+    if "visit" not in photos.columns or photos["visit"].isna().any():
+        raise ConfigError(
+            "the report does not record on which visit each photo was taken (labels without "
+            "timestamps, or an older report): compare by spot, or evaluate again"
+        )
+    return np.unique(photos["visit"].astype(str), return_inverse=True)[1]
+
+
+Verdict = Literal["better", "worse", "not distinguishable"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure of two models.
+
+    Attributes:
+        measure: The measure.
+        reference: Value of the reference.
+        candidate: Value of the candidate.
+        low: Lower end of the interval of `candidate - reference`; None if there is none.
+        high: Upper end of the interval.
+        reliable: Whether there are at least `FEWEST_CLUSTERS` clusters.
+    """
+
+    measure: Measure
+    reference: float
+    candidate: float
+    low: float | None
+    high: float | None
+    reliable: bool
+
+    @property
+    def difference(self) -> float:
+        """`candidate - reference`: of errors, a negative one is an improvement."""
+        return self.candidate - self.reference
+
+    @property
+    def verdict(self) -> Verdict:
+        """The candidate against the reference: distinguishable if the interval excludes 0."""
+        if not self.reliable or self.low is None or self.high is None:
+            return "not distinguishable"
+        if self.low <= 0.0 <= self.high:
+            return "not distinguishable"
+        return "better" if (self.low > 0.0) == self.measure.higher_is_better else "worse"
+
+
+@dataclass(frozen=True)
+class RegionDifference:
+    """The photos and clusters of one true region, and its differences in `PER_REGION`."""
+
+    region: str
+    photos: int
+    clusters: int
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate against a reference.
+
+    Attributes:
+        reference: Name of the reference.
+        candidate: Name of the candidate.
+        about: The photos in words.
+        photos: Number of photos that both were evaluated on.
+        clusters: Number of spots or visits of these photos.
+        by: Unit of resampling.
+        radius_m: Photos this close share a spot; None for visits.
+        kind: Refined or raw predictions.
+        confidence: Probability that all intervals of this comparison hold at the same time.
+        draws: Number of resamples.
+        seed: Seed of the resamples.
+        differences: One entry per measure.
+        regions: One entry per true region, in the order of their ids.
+        left_out: Photos that could not be compared.
+    """
+
+    reference: str
+    candidate: str
+    about: str
+    photos: int
+    clusters: int
+    by: Clusters
+    radius_m: float | None
+    kind: Kind
+    confidence: float
+    draws: int
+    seed: int
+    differences: tuple[Difference, ...]
+    regions: tuple[RegionDifference, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def measures(self, verdict: Verdict) -> list[Measure]:
+        """The measures with this verdict."""
+        return [each.measure for each in self.differences if each.verdict == verdict]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Several models against the first of them.
+
+    Attributes:
+        reference: Name of the first.
+        pairs: One entry per model on the same photos.
+        unranked: Reasons by name of the models that are not ranked.
+    """
+
+    reference: str
+    pairs: tuple[Comparison, ...]
+    unranked: dict[str, str]
+
 
 _DRAWS_AT_ONCE = 500
 _BY_NAME = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
-def compare_all(models: Sequence[Judged], config: CompareConfig) -> Compared:
-    """Compare every model with the first; those judged on other photos are named, not ranked.
+def compare_all(models: Sequence[EvaluatedModel], config: CompareConfig) -> Compared:
+    """Compare every model with the first; models evaluated on other photos are not ranked.
 
-    The intervals of all pairs together hold with `config.confidence` (Bonferroni over the pairs):
-    the best of ten candidates needs a larger lead than the only one.
+    The intervals of all pairs together hold with `config.confidence` (Bonferroni over the pairs).
 
     Raises:
         ConfigError: Fewer than two models, or as `compare`.
@@ -50,26 +322,28 @@ def compare_all(models: Sequence[Judged], config: CompareConfig) -> Compared:
     )
 
 
-def compare(reference: Judged, candidate: Judged, config: CompareConfig) -> Comparison:
+def compare(
+    reference: EvaluatedModel, candidate: EvaluatedModel, config: CompareConfig
+) -> Comparison:
     """Compare two models photo by photo.
 
     Raises:
-        ConfigError: They were judged on different photos, or the report lacks what is asked for.
+        ConfigError: They were evaluated on different photos, or a report lacks the visits.
     """
     if reference.key != candidate.key:
         raise ConfigError(_other_photos(reference, candidate))
     both = pair(reference, candidate)
     photos = len(both.reference)
     if photos == 0:
-        why = "; ".join(f"{len(each.photo_ids)} {each.reason}" for each in both.left_out)
+        reasons = "; ".join(f"{len(each.photo_ids)} {each.reason}" for each in both.left_out)
         raise ConfigError(
-            f"{reference.name} and {candidate.name} share no photo that can be compared: {why}"
+            f"{reference.name} and {candidate.name} share no photo that can be compared: {reasons}"
         )
     clusters, radius_m = clusters_of(both.reference, config.by, reference.radius_m)
     first = photo_values(both.reference, config.kind)
     second = photo_values(both.candidate, config.kind)
     rng = np.random.default_rng(config.seed)
-    found = _differences(first, second, clusters, config, rng)
+    differences = _differences(first, second, clusters, config, rng)
     return Comparison(
         reference.name,
         candidate.name,
@@ -82,16 +356,17 @@ def compare(reference: Judged, candidate: Judged, config: CompareConfig) -> Comp
         config.confidence,
         config.draws,
         config.seed,
-        found,
+        differences,
         _regions(both, first, second, clusters, config, rng),
         both.left_out,
     )
 
 
-def _other_photos(reference: Judged, candidate: Judged) -> str:
+def _other_photos(reference: EvaluatedModel, candidate: EvaluatedModel) -> str:
     return (
-        f"{candidate.name} was judged on other photos ({candidate.about}) than {reference.name} "
-        f"({reference.about}): a smaller error may only mean easier photos, so they are not ranked"
+        f"{candidate.name} was evaluated on other photos ({candidate.about}) than "
+        f"{reference.name} ({reference.about}): a smaller error may only mean easier photos, so "
+        "they are not ranked"
     )
 
 
@@ -99,7 +374,7 @@ def _differences(
     first: Floats, second: Floats, clusters: Counts, config: CompareConfig,
     rng: np.random.Generator,
 ) -> tuple[Difference, ...]:  # fmt: skip
-    before, after = summed_up(first), summed_up(second)
+    reference, candidate = aggregated(first), aggregated(second)
     count = int(clusters.max()) + 1
     ends: list[tuple[float | None, float | None]] = [(None, None)] * len(MEASURES)
     if count > 1:
@@ -107,15 +382,15 @@ def _differences(
         pairs = joint_intervals(draws, config.confidence, np.full(len(MEASURES), count))
         ends = [(float(low), float(high)) for low, high in pairs]
     return tuple(
-        Difference(measure, float(one), float(two), *end, reliable=count >= FEWEST_CLUSTERS)
-        for measure, one, two, end in zip(MEASURES, before, after, ends, strict=True)
+        Difference(measure, float(old), float(new), *end, reliable=count >= FEWEST_CLUSTERS)
+        for measure, old, new, end in zip(MEASURES, reference, candidate, ends, strict=True)
     )
 
 
 def _drawn_differences(
     first: Floats, second: Floats, clusters: Counts, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """`(draws, 7)` differences; both models see the same photos in every draw."""
+    """Differences `(draws, 7)`; every draw holds the same photos for both models."""
     middle = np.array([measure.median for measure in MEASURES])
     count, parts = int(clusters.max()) + 1, []
     for start in range(0, draws, _DRAWS_AT_ONCE):
@@ -137,38 +412,46 @@ def _regions(
     truth = both.reference["true_region"].to_numpy()
     names = sorted(set(truth), key=lambda name: (not name.isdecimal(), name.zfill(9)))
     inside = [np.flatnonzero(truth == name) for name in names]
-    own = [np.unique(clusters[rows], return_inverse=True)[1] for rows in inside]
-    counts = np.array([int(numbers.max()) + 1 for numbers in own])
-    judged = np.flatnonzero(counts >= FEWEST_CLUSTERS)
+    numbered = [np.unique(clusters[rows], return_inverse=True)[1] for rows in inside]
+    counts = np.array([int(numbers.max()) + 1 for numbers in numbered])
+    reliable = np.flatnonzero(counts >= FEWEST_CLUSTERS)
     columns = [_BY_NAME[name] for name in PER_REGION]
     intervals: dict[tuple[int, int], Floats] = {}
-    if len(judged):
+    if len(reliable):
         draws = np.stack(
             [
                 _drawn_differences(
-                    first[inside[index]], second[inside[index]], own[index], config.draws, rng
+                    first[inside[index]], second[inside[index]], numbered[index], config.draws, rng
                 )
-                for index in judged
+                for index in reliable
             ],
             axis=2,
         )
         for column in columns:
-            ends = joint_intervals(draws[:, column], config.confidence, counts[judged])
+            ends = joint_intervals(draws[:, column], config.confidence, counts[reliable])
             intervals |= {
-                (int(index), column): end for index, end in zip(judged, ends, strict=True)
+                (int(index), column): end for index, end in zip(reliable, ends, strict=True)
             }
-    found = []
+    regions = []
     for index, (name, rows) in enumerate(zip(names, inside, strict=True)):
-        before, after = summed_up(first[rows]), summed_up(second[rows])
-        entries = tuple(
-            _of_region(column, before, after, intervals.get((index, column))) for column in columns
+        reference, candidate = aggregated(first[rows]), aggregated(second[rows])
+        differences = tuple(
+            _region_difference(column, reference, candidate, intervals.get((index, column)))
+            for column in columns
         )
-        found.append(RegionDifference(name, len(rows), int(counts[index]), entries))
-    return tuple(found)
+        regions.append(RegionDifference(name, len(rows), int(counts[index]), differences))
+    return tuple(regions)
 
 
-def _of_region(column: int, before: Floats, after: Floats, ends: Floats | None) -> Difference:
+def _region_difference(
+    column: int, reference: Floats, candidate: Floats, ends: Floats | None
+) -> Difference:
     low, high = (None, None) if ends is None else (float(ends[0]), float(ends[1]))
     return Difference(
-        MEASURES[column], float(before[column]), float(after[column]), low, high, ends is not None
+        MEASURES[column],
+        float(reference[column]),
+        float(candidate[column]),
+        low,
+        high,
+        reliable=ends is not None,
     )

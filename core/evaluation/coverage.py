@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.confidence.apply import Confidence
 from core.confidence.calibration_metrics import calibration_metrics
 from core.confidence.schema import LEVELS
-from core.evaluation.judgement import Judgement
+from core.evaluation.intervals import share_interval
 from core.evaluation.report_coverage import (
     Accepted,
     CalibratedOn,
@@ -24,33 +24,33 @@ from core.evaluation.report_coverage import (
     RegionProbabilities,
     RiskCoverage,
 )
-from core.evaluation.share_interval import share_interval
+from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats
 
 Groups = NDArray[np.int64]
 
 
 def coverage_report(
-    judgement: Judgement, names: Mapping[str, str], groups: Groups | None = None
+    scored: ScoredPrediction, names: Mapping[str, str], groups: Groups | None = None
 ) -> CoverageReport | None:
     """The calibrated confidence against what was measured; None if the model is not calibrated.
 
     All evaluated photos count, refused ones too; `accepted` holds the main figures without those.
 
     Args:
-        judgement: Predictions and truth.
+        scored: Predictions and truth.
         names: Of the regions.
         groups: Visit or spot of each photo `(n,)`; without it each photo is its own.
     """
-    trust = judgement.prediction.trust
+    trust = scored.prediction.trust
     if trust is None:
         return None
-    held = held_truths(judgement, trust)
-    truth = judgement.truth
+    held = held_truths(scored, trust)
+    truth = scored.truth
     every = np.ones(len(truth), bool)
     together = np.arange(len(truth)) if groups is None else groups
     present = [index for index in range(len(truth.regions)) if (truth.region == index).any()]
-    before, after = judgement.prediction.region_probabilities, trust.region_probabilities
+    before, after = scored.prediction.region_probabilities, trust.region_probabilities
     return CoverageReport(
         calibrated_on=CalibratedOn(**trust.calibration.about),
         levels=tuple(LEVELS),
@@ -69,26 +69,26 @@ def coverage_report(
             ProbabilityMetrics(**calibration_metrics(after, truth.region)),
         ),
         refused=refusals(trust, together),
-        confidence=risk_coverage(judgement.error_refined_m, trust.radius_m[:, 0]),
-        accepted=_accepted(judgement, ~trust.refused),
+        confidence=risk_coverage(scored.error_refined_m, trust.radius_m[:, 0]),
+        accepted=_accepted(scored, ~trust.refused),
     )
 
 
-def held_truths(judgement: Judgement, trust: Confidence) -> dict[str, NDArray[np.float64]]:
+def held_truths(scored: ScoredPrediction, trust: Confidence) -> dict[str, NDArray[np.float64]]:
     """Whether radius, region and wedge hold each photo's truth: `(n, levels)`, NaN where unknown.
 
     Returns:
         Keys `radius`, `region` and `wedge`; 1 where held, 0 where not.
     """
-    here = trust.density.at(judgement.truth.position_m[:, None])[:, 0]
+    here = trust.density.at(scored.truth.position_m[:, None])[:, 0]
     regions = [
         np.full(len(here), np.nan) if height is None else (here >= height).astype(np.float64)
         for height in trust.heights
     ]
     return {
-        "radius": _within(judgement.error_refined_m, trust.radius_m),
+        "radius": _within(scored.error_refined_m, trust.radius_m),
         "region": np.stack(regions, axis=1),
-        "wedge": _within(judgement.error_refined_deg, trust.wedge_deg),
+        "wedge": _within(scored.error_refined_deg, trust.wedge_deg),
     }
 
 
@@ -150,8 +150,8 @@ def _covered(
     return found
 
 
-def _accepted(judgement: Judgement, rows: NDArray[np.bool_]) -> Accepted | None:
+def _accepted(scored: ScoredPrediction, rows: NDArray[np.bool_]) -> Accepted | None:
     """The main figures on the photos that were not refused."""
     if not rows.any():
         return None
-    return Accepted(n=int(rows.sum()), **judgement.errors.refined.figures(rows).as_dict())
+    return Accepted(n=int(rows.sum()), **scored.errors.refined.figures(rows).as_dict())

@@ -12,15 +12,14 @@ from core.dataset.leak import nearest_training_m
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.intervals import group_photos
-from core.evaluation.judged import read_report
-from core.evaluation.judgement import Judgement
 from core.evaluation.make_report import Caveats, make_report
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import Clusters, EvaluateConfig, Part
+from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection, select
+from core.evaluation.stored_reports import read_report, run_of, trained_dataset
 from core.evaluation.table import prediction_table, write_table
-from core.evaluation.trained import run_of, trained_dataset
 from core.files import write_json
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
@@ -41,14 +40,14 @@ class Evaluation:
         out: Folder with `report.json`, `predictions.csv` and the plots.
         report: Content of `report.json`.
         table: Content of `predictions.csv`.
-        judgement: Predictions beside the truth, not rounded.
+        scored: Predictions beside the truth, not rounded.
         baselines: What the baselines say about the same photos.
     """
 
     out: Path
     report: Report
     table: pd.DataFrame
-    judgement: Judgement
+    scored: ScoredPrediction
     baselines: tuple[Baseline, ...]
 
 
@@ -77,18 +76,18 @@ def evaluate(
     )
     selection = select(dataset, predictor, config.split)
     prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
-    judgement = Judgement(selection.truth, prediction)
-    baselines = _baselines(predictor, judgement, selection)
+    scored = ScoredPrediction(selection.truth, prediction)
+    baselines = _baselines(predictor, scored, selection)
     caveats = _caveats(predictor, selection, config.by, suspect)
-    report = make_report(judgement, baselines, selection, dataset, predictor, caveats)
-    table = prediction_table(judgement, selection, predictor.gallery)
+    report = make_report(scored, baselines, selection, dataset, predictor, caveats)
+    table = prediction_table(scored, selection, predictor.gallery)
     out = config.out or _report_folder(run_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
     if config.plots:
-        write_plots(judgement, baselines, out)
+        write_plots(scored, baselines, out)
     # Last: a folder with a report is a complete one.
     write_json(out / "report.json", report.to_json())
-    return Evaluation(out, report, table, judgement, baselines)
+    return Evaluation(out, report, table, scored, baselines)
 
 
 def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
@@ -151,16 +150,16 @@ def _caveats(
 
 
 def _baselines(
-    predictor: Predictor, judgement: Judgement, selection: Selection
+    predictor: Predictor, scored: ScoredPrediction, selection: Selection
 ) -> tuple[Baseline, ...]:
     if predictor.gallery is None:
         return ()
-    truth = judgement.truth
+    truth = scored.truth
     known = np.where(truth.region < len(predictor.regions), truth.region, -1)
     return all_baselines(
         predictor.gallery,
-        judgement.prediction.features,
-        judgement.prediction.region_index,
+        scored.prediction.features,
+        scored.prediction.region_index,
         known,
         truth.minute,
         selection.own_ids,

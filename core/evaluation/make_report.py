@@ -13,16 +13,8 @@ import numpy as np
 
 from core.dataset.labels import Dataset
 from core.dataset.leak import LEAK_RADII_M, shares_within
-from core.evaluation.bootstrap import FEWEST_CLUSTERS
 from core.evaluation.coverage import coverage_report
-from core.evaluation.intervals import Bootstrap, Grouping
-from core.evaluation.judgement import Judgement
-from core.evaluation.metrics import (
-    heading_metrics,
-    position_metrics,
-    precision_recall_f1,
-    region_metrics,
-)
+from core.evaluation.intervals import FEWEST_CLUSTERS, Bootstrap, Grouping
 from core.evaluation.report import (
     BaselineReport,
     Both,
@@ -42,6 +34,13 @@ from core.evaluation.report import (
     Subset,
     SuspectLabels,
     TrainedOn,
+)
+from core.evaluation.scores import (
+    ScoredPrediction,
+    heading_metrics,
+    position_metrics,
+    precision_recall_f1,
+    region_metrics,
 )
 from core.evaluation.selection import Selection
 from core.geo import Floats
@@ -72,7 +71,7 @@ class Caveats:
 
 
 def make_report(
-    judgement: Judgement,
+    scored: ScoredPrediction,
     baselines: tuple[Baseline, ...],
     selection: Selection,
     dataset: Dataset,
@@ -80,14 +79,14 @@ def make_report(
     caveats: Caveats,
 ) -> Report:
     """Put a report together."""
-    scores = score_photos(judgement, baselines, predictor.card.region_names, caveats)
+    scores = score_photos(scored, baselines, predictor.card.region_names, caveats)
     notes = (
         *selection.notes,
         *baseline_notes(scores),
-        *judgement.prediction.notes,
-        *_unknown_regions(judgement, len(predictor.regions)),
+        *scored.prediction.notes,
+        *_unknown_regions(scored, len(predictor.regions)),
         *caveat_notes(caveats),
-        *_refused_notes(judgement),
+        *_refused_notes(scored),
         *dataset.notes,
     )
     groups = None if caveats.grouping is None else caveats.grouping.groups
@@ -101,43 +100,43 @@ def make_report(
         checkpoint=_checkpoint(predictor),
         dataset=_dataset(dataset),
         trained_on=_trained_on(predictor),
-        coverage=coverage_report(judgement, predictor.card.region_names, groups),
-        ensemble=None if ensemble is None else ensemble_report(judgement, ensemble),
+        coverage=coverage_report(scored, predictor.card.region_names, groups),
+        ensemble=None if ensemble is None else ensemble_report(scored, ensemble),
     )
 
 
 def score_photos(
-    judgement: Judgement,
+    scored: ScoredPrediction,
     baselines: Sequence[Baseline],
     region_names: Mapping[str, str],
     caveats: Caveats | None = None,
 ) -> Scores:
     """Everything that follows from predictions, truth and what is known about the photos."""
     caveats = caveats or Caveats()
-    errors = judgement.errors
+    errors = scored.errors
     if not caveats.regions:
         errors = Both(*(replace(each, region_hit=None) for each in (errors.raw, errors.refined)))
     near, suspect = caveats.nearest_m, caveats.suspect
     bootstrap = None if caveats.grouping is None else Bootstrap(caveats.grouping)
-    raw, refined = judgement.errors.raw.figures(), judgement.errors.refined.figures()
-    region = replace(judgement.region, accuracy_raw=raw.region_accuracy)
+    raw, refined = scored.errors.raw.figures(), scored.errors.refined.figures()
+    region = replace(scored.region, accuracy_raw=raw.region_accuracy)
     return Scores(
-        n=len(judgement.truth),
+        n=len(scored.truth),
         region=region if caveats.regions else None,
-        position=judgement.position,
-        heading=judgement.heading,
+        position=scored.position,
+        heading=scored.heading,
         joint_10m_15deg=refined.known("joint_10m_15deg"),
         joint_10m_15deg_raw=raw.joint_10m_15deg,
-        per_region=_per_region(judgement, region_names),
+        per_region=_per_region(scored, region_names),
         baselines={
-            each.name: _baseline_report(each, judgement, bootstrap, regions=caveats.regions)
+            each.name: _baseline_report(each, scored, bootstrap, regions=caveats.regions)
             for each in baselines
         },
         leak=None if near is None else leak_report(near, errors),
         intervals=None if bootstrap is None else _intervals(bootstrap, errors),
         flagged=None
         if suspect is None
-        else flagged_report(suspect, judgement.truth.photo_ids, errors),
+        else flagged_report(suspect, scored.truth.photo_ids, errors),
     )
 
 
@@ -184,14 +183,14 @@ def flagged_report(
     )
 
 
-def ensemble_report(judgement: Judgement, card: EnsembleCard) -> EnsembleReport:
+def ensemble_report(scored: ScoredPrediction, card: EnsembleCard) -> EnsembleReport:
     """Each member on the same photos, and how far the members disagree."""
-    prediction = judgement.prediction
+    prediction = scored.prediction
     if prediction.member_spread_m is None or prediction.member_spread_deg is None:
         raise ValueError("the prediction of an ensemble holds how far its members disagree")
     asked = [member.name for member in card.members if member.weight > 0]
     figures = {
-        name: Judgement(judgement.truth, answer).errors.refined.figures().as_dict()
+        name: ScoredPrediction(scored.truth, answer).errors.refined.figures().as_dict()
         for name, answer in zip(asked, prediction.members, strict=True)
     }
     return EnsembleReport(
@@ -250,9 +249,9 @@ def _intervals(bootstrap: Bootstrap, errors: Both[PhotoErrors]) -> Intervals:
 
 
 def _baseline_report(
-    baseline: Baseline, judgement: Judgement, bootstrap: Bootstrap | None, *, regions: bool
+    baseline: Baseline, scored: ScoredPrediction, bootstrap: Bootstrap | None, *, regions: bool
 ) -> BaselineReport:
-    truth = judgement.truth
+    truth = scored.truth
     errors = PhotoErrors.between(
         (truth.position_m, truth.heading_deg, truth.region),
         (baseline.position_m, baseline.heading_deg, baseline.region if regions else None),
@@ -275,10 +274,10 @@ def _baseline_report(
     )
 
 
-def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, OneRegion]:
-    truth, predicted = judgement.truth, judgement.prediction.region_index
+def _per_region(scored: ScoredPrediction, names: Mapping[str, str]) -> dict[str, OneRegion]:
+    truth, predicted = scored.truth, scored.prediction.region_index
     precision, _, f1 = precision_recall_f1(truth.region, predicted, len(truth.regions))
-    errors, found = judgement.errors, {}
+    errors, found = scored.errors, {}
     for index, region in enumerate(truth.regions):
         rows = truth.region == index
         if not rows.any():
@@ -298,19 +297,19 @@ def _per_region(judgement: Judgement, names: Mapping[str, str]) -> dict[str, One
     return found
 
 
-def _unknown_regions(judgement: Judgement, known: int) -> list[str]:
-    unknown = int((judgement.truth.region >= known).sum())
+def _unknown_regions(scored: ScoredPrediction, known: int) -> list[str]:
+    unknown = int((scored.truth.region >= known).sum())
     if not unknown:
         return []
     return [f"{unknown} photos are of regions that the model does not know; they count as wrong."]
 
 
-def _refused_notes(judgement: Judgement) -> list[str]:
-    count = int(judgement.prediction.refused.sum())
+def _refused_notes(scored: ScoredPrediction) -> list[str]:
+    count = int(scored.prediction.refused.sum())
     if not count:
         return []
     return [
-        f"{count} of {len(judgement.truth)} photos would be refused as not of this campus; the "
+        f"{count} of {len(scored.truth)} photos would be refused as not of this campus; the "
         "main figures count them too, with the answer that the model would give."
     ]
 

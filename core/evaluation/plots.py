@@ -2,44 +2,44 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from core.evaluation.judgement import Judgement
+from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats, distance_m
 from core.retrieval.baselines import Baseline
 
-# Okabe & Ito 2008: told apart by readers of any colour vision.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito 2008: distinguishable with any colour vision.
 TRUTH, RAW, REFINED = "#000000", "#E69F00", "#0072B2"
-RIVALS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+BASELINE_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
 SECTOR_DEG = 30.0
 SHOWN_LINES = 400
 """Error lines of more photos than this would cover the points."""
 
 
-def write_plots(judgement: Judgement, baselines: tuple[Baseline, ...], out: Path) -> None:
+def write_plots(scored: ScoredPrediction, baselines: tuple[Baseline, ...], out: Path) -> None:
     """Write the five plots into `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    _save(out / "confusion.png", lambda axes: draw_confusion(axes, judgement), (7.5, 6.5))
-    _save(out / "scatter.png", lambda axes: draw_scatter(axes, judgement), (7.0, 7.0))
-    _save(out / "error_cdf.png", lambda axes: draw_error_cdf(axes, judgement, baselines))
-    _save(out / "heading_by_true_heading.png", lambda axes: draw_sectors(axes, judgement))
-    _save(out / "heading_by_region.png", lambda axes: draw_heading_by_region(axes, judgement))
+    _save(out / "confusion.png", lambda axes: draw_confusion(axes, scored), (7.5, 6.5))
+    _save(out / "scatter.png", lambda axes: draw_scatter(axes, scored), (7.0, 7.0))
+    _save(out / "error_cdf.png", lambda axes: draw_error_cdf(axes, scored, baselines))
+    _save(out / "heading_by_true_heading.png", lambda axes: draw_sectors(axes, scored))
+    _save(out / "heading_by_region.png", lambda axes: draw_heading_by_region(axes, scored))
 
 
-def draw_confusion(axes: Axes, judgement: Judgement) -> None:
+def draw_confusion(axes: "Axes", scored: ScoredPrediction) -> None:
     """Draw the share of each true region's photos by predicted region."""
-    counts = np.asarray(judgement.region.confusion, np.float64)
+    counts = np.asarray(scored.region.confusion, np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     image = axes.imshow(counts / np.where(totals == 0, 1, totals), cmap="Blues", vmin=0, vmax=1)
     axes.figure.colorbar(image, ax=axes, label="share of the true region's photos")
     ticks = np.arange(len(counts))
-    axes.set_xticks(ticks, judgement.region.labels, rotation=90, fontsize=7)
-    axes.set_yticks(ticks, judgement.region.labels, fontsize=7)
+    axes.set_xticks(ticks, scored.region.labels, rotation=90, fontsize=7)
+    axes.set_yticks(ticks, scored.region.labels, fontsize=7)
     for row, column in zip(*np.nonzero(counts), strict=True):
         dark = counts[row, column] > 0.5 * totals[row, 0]
         axes.text(
@@ -49,13 +49,13 @@ def draw_confusion(axes: Axes, judgement: Judgement) -> None:
     axes.set(
         xlabel="predicted region",
         ylabel="true region",
-        title=f"Regions: {judgement.region.accuracy:.1%} right of {len(judgement.truth)} photos",
+        title=f"Regions: {scored.region.accuracy:.1%} of {len(scored.truth)} photos correct",
     )
 
 
-def draw_scatter(axes: Axes, judgement: Judgement) -> None:
+def draw_scatter(axes: "Axes", scored: ScoredPrediction) -> None:
     """Draw true and refined positions with a line between each pair."""
-    truth, guess = judgement.truth.position_m, judgement.prediction.position_refined_m
+    truth, guess = scored.truth.position_m, scored.prediction.position_refined_m
     if len(truth) <= SHOWN_LINES:
         for start, end in zip(truth, guess, strict=True):
             axes.plot([start[1], end[1]], [start[0], end[0]], color="#BBBBBB", lw=0.6, zorder=1)
@@ -68,14 +68,16 @@ def draw_scatter(axes: Axes, judgement: Judgement) -> None:
     axes.legend()
 
 
-def draw_error_cdf(axes: Axes, judgement: Judgement, baselines: tuple[Baseline, ...]) -> None:
-    """Draw which share of photos is placed within how many metres, baselines beside the model."""
-    _step(axes, judgement.error_m, "model, raw", RAW, "-")
-    _step(axes, judgement.error_refined_m, "model, refined", REFINED, "-")
-    for baseline, colour in zip(baselines, RIVALS, strict=False):
-        error = distance_m(judgement.truth.position_m, baseline.position_m)
-        told = " (given truth)" if baseline.given_truth else ""
-        _step(axes, error, baseline.name.replace("_", " ") + told, colour, "--")
+def draw_error_cdf(axes: "Axes", scored: ScoredPrediction, baselines: tuple[Baseline, ...]) -> None:
+    """Draw the cumulative distribution of position errors, of the model and the baselines."""
+    from matplotlib.ticker import FuncFormatter
+
+    _step(axes, scored.error_m, "model, raw", RAW, "-")
+    _step(axes, scored.error_refined_m, "model, refined", REFINED, "-")
+    for baseline, colour in zip(baselines, BASELINE_COLOURS, strict=False):
+        error = distance_m(scored.truth.position_m, baseline.position_m)
+        suffix = " (given truth)" if baseline.given_truth else ""
+        _step(axes, error, baseline.name.replace("_", " ") + suffix, colour, "--")
     axes.set_xscale("log")
     axes.set_xlim(left=1.0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -85,27 +87,29 @@ def draw_error_cdf(axes: Axes, judgement: Judgement, baselines: tuple[Baseline, 
     axes.legend(fontsize=7)
 
 
-def draw_sectors(axes: Axes, judgement: Judgement) -> None:
-    """Draw the mean heading error of photos that truly face each way."""
-    sector = (judgement.truth.heading_deg // SECTOR_DEG).astype(int)
+def draw_sectors(axes: "Axes", scored: ScoredPrediction) -> None:
+    """Draw the mean heading error by sector of the true heading."""
+    sector = (scored.truth.heading_deg // SECTOR_DEG).astype(int)
     starts = np.arange(0, 360, SECTOR_DEG, dtype=int)
     names = [f"{start}–{start + int(SECTOR_DEG)}°" for start in starts]
-    _heading_bars(axes, judgement, sector, names)
+    _heading_bars(axes, scored, sector, names)
     axes.set_xlabel("true heading, clockwise from north, and number of photos")
     axes.set_title("Heading error by true heading")
 
 
-def draw_heading_by_region(axes: Axes, judgement: Judgement) -> None:
+def draw_heading_by_region(axes: "Axes", scored: ScoredPrediction) -> None:
     """Draw the mean heading error of each true region's photos."""
-    _heading_bars(axes, judgement, judgement.truth.region, list(judgement.truth.regions))
+    _heading_bars(axes, scored, scored.truth.region, list(scored.truth.regions))
     axes.set_xlabel("true region, and number of photos")
     axes.set_title("Heading error by region")
 
 
-def _heading_bars(axes: Axes, judgement: Judgement, group: np.ndarray, names: list[str]) -> None:
+def _heading_bars(
+    axes: "Axes", scored: ScoredPrediction, group: np.ndarray, names: list[str]
+) -> None:
     for error, shift, colour, label in (
-        (judgement.error_deg, -0.2, RAW, "raw"),
-        (judgement.error_refined_deg, 0.2, REFINED, "refined"),
+        (scored.error_deg, -0.2, RAW, "raw"),
+        (scored.error_refined_deg, 0.2, REFINED, "refined"),
     ):
         means = [error[group == index].mean() if (group == index).any() else 0.0
                  for index in range(len(names))]  # fmt: skip
@@ -118,7 +122,7 @@ def _heading_bars(axes: Axes, judgement: Judgement, group: np.ndarray, names: li
     axes.legend(fontsize=7)
 
 
-def _step(axes: Axes, error: Floats, label: str, colour: str, style: str) -> None:
+def _step(axes: "Axes", error: Floats, label: str, colour: str, style: str) -> None:
     ordered = np.sort(np.maximum(error, 1e-3))  # a logarithmic axis has no 0
     share = np.arange(len(error) + 1) / len(error)
     axes.step(
@@ -126,7 +130,13 @@ def _step(axes: Axes, error: Floats, label: str, colour: str, style: str) -> Non
     )
 
 
-def _save(path: Path, draw: Callable[[Axes], None], size: tuple[float, float] = (8.0, 4.5)) -> None:
+def _save(
+    path: Path, draw: Callable[["Axes"], None], size: tuple[float, float] = (8.0, 4.5)
+) -> None:
+    # matplotlib is slow to import, and evaluations without plots do not need it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure.add_subplot())

@@ -1,4 +1,4 @@
-"""Which photos of a dataset are judged, by the split that is stored with the checkpoint."""
+"""The photos that are evaluated: a part of the split that is stored with the checkpoint."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 from core.evaluation.report import SplitReport
 from core.evaluation.schema import Part
-from core.evaluation.truth import Truth, read_truth
+from core.evaluation.scores import Truth, read_truth
 from core.geo import distance_m, heading_error_deg
 from core.inference.loading import load_split
 from core.inference.predictor import Predictor

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.confidence.schema import LEVELS
 from core.evaluation.coverage import held_truths
-from core.evaluation.judgement import Judgement
+from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection
 from core.files import write_text
 from core.geo import Floats
@@ -37,13 +37,13 @@ COLUMNS = (
 
 
 def prediction_table(
-    judgement: Judgement, selection: Selection, gallery: Gallery | None
+    scored: ScoredPrediction, selection: Selection, gallery: Gallery | None
 ) -> pd.DataFrame:
     """Return one row a photo: `COLUMNS`, then where it stands in metres and its evidence.
 
     For an ensemble also how far its members disagree.
     """
-    truth, predicted = judgement.truth, judgement.prediction
+    truth, predicted = scored.truth, scored.prediction
     decimals = label_decimals(truth.frame)
     columns = {
         "filename": truth.filenames,
@@ -52,20 +52,20 @@ def prediction_table(
         "region_probability": predicted.region_probability.round(SHARE_DECIMALS),
         "true_latitude": truth.labels[:, 0],
         "true_longitude": truth.labels[:, 1],
-        "latitude": judgement.labels[:, 0].round(decimals),
-        "longitude": judgement.labels[:, 1].round(decimals),
-        "latitude_refined": judgement.labels_refined[:, 0].round(decimals),
-        "longitude_refined": judgement.labels_refined[:, 1].round(decimals),
-        "error_m": judgement.error_m.round(METRE_DECIMALS),
-        "error_refined_m": judgement.error_refined_m.round(METRE_DECIMALS),
+        "latitude": scored.labels[:, 0].round(decimals),
+        "longitude": scored.labels[:, 1].round(decimals),
+        "latitude_refined": scored.labels_refined[:, 0].round(decimals),
+        "longitude_refined": scored.labels_refined[:, 1].round(decimals),
+        "error_m": scored.error_m.round(METRE_DECIMALS),
+        "error_refined_m": scored.error_refined_m.round(METRE_DECIMALS),
         "true_angle": truth.heading_deg,
         "angle": predicted.heading_deg.round(ANGLE_DECIMALS) % 360.0,
         "angle_refined": predicted.heading_refined_deg.round(ANGLE_DECIMALS) % 360.0,
-        "heading_error_deg": judgement.error_deg.round(ANGLE_DECIMALS),
-        "heading_error_refined_deg": judgement.error_refined_deg.round(ANGLE_DECIMALS),
+        "heading_error_deg": scored.error_deg.round(ANGLE_DECIMALS),
+        "heading_error_refined_deg": scored.error_refined_deg.round(ANGLE_DECIMALS),
     }
     table = pd.DataFrame(columns)[list(COLUMNS)]
-    return pd.concat([table, _more(judgement, selection, gallery)], axis=1)
+    return pd.concat([table, _more(scored, selection, gallery)], axis=1)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -73,19 +73,19 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def _of_true_region(judgement: Judgement) -> Floats:
+def _of_true_region(scored: ScoredPrediction) -> Floats:
     """Probability `(n,)` of the labelled region; 0 for one that the model does not know."""
-    probabilities, region = judgement.prediction.region_probabilities, judgement.truth.region
+    probabilities, region = scored.prediction.region_probabilities, scored.truth.region
     unknown = region >= probabilities.shape[1]
     found = probabilities[np.arange(len(region)), np.where(unknown, 0, region)]
     return np.where(unknown, 0.0, found)
 
 
-def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -> pd.DataFrame:
-    truth, predicted = judgement.truth, judgement.prediction
+def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | None) -> pd.DataFrame:
+    truth, predicted = scored.truth, scored.prediction
     columns: dict[str, object] = {
         "photo_id": truth.photo_ids,
-        "true_region_probability": _of_true_region(judgement).round(SHARE_DECIMALS),
+        "true_region_probability": _of_true_region(scored).round(SHARE_DECIMALS),
     }
     places = {
         "true_{}_m": truth.position_m,
@@ -102,7 +102,7 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     if predicted.member_spread_m is not None and predicted.member_spread_deg is not None:
         columns["member_spread_m"] = predicted.member_spread_m.round(METRE_DECIMALS)
         columns["member_spread_deg"] = predicted.member_spread_deg.round(ANGLE_DECIMALS)
-    columns |= _trust(judgement)
+    columns |= _trust(scored)
     columns["seen_in_training"] = selection.seen
     if selection.visits is not None:
         columns["visit"] = selection.visits
@@ -115,16 +115,16 @@ def _more(judgement: Judgement, selection: Selection, gallery: Gallery | None) -
     return pd.DataFrame(columns)
 
 
-def _trust(judgement: Judgement) -> dict[str, object]:
+def _trust(scored: ScoredPrediction) -> dict[str, object]:
     """Radius, wedge and refusal of every photo, where the model is calibrated."""
-    trust = judgement.prediction.trust
+    trust = scored.prediction.trust
     if trust is None:
         return {}
     shares = trust.region_probabilities
     columns: dict[str, object] = {
         "region_probability_calibrated": shares.max(axis=1).round(SHARE_DECIMALS)
     }
-    held = held_truths(judgement, trust)
+    held = held_truths(scored, trust)
     for index, level in enumerate(LEVELS):
         name = f"{level * 100:.0f}"
         columns[f"radius_{name}_m"] = trust.radius_m[:, index].round(METRE_DECIMALS)

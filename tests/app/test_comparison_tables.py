@@ -8,8 +8,7 @@ from app.figures.comparison import forest
 from app.runs.comparison import figures_table, forest_table, region_table, wins
 from app.runs.evaluated_models import Model, groups
 from app.theme import DARK, LIGHT, Palette
-from core.evaluation.compare import compare_all
-from core.evaluation.comparison import Compared
+from core.evaluation.compare import Compared, compare_all
 from core.evaluation.report import Report, SplitReport
 from core.evaluation.schema import CompareConfig
 from tests.evaluation.simulated import perturbed, simulated

@@ -10,8 +10,8 @@ from benchmarks.reference_recipe.lessons import read_lessons
 from benchmarks.reference_recipe.networks import ReferenceNetwork
 from benchmarks.reference_recipe.run import ReferenceRun, nearest_mean, run_reference
 from core.evaluation.compare import compare
-from core.evaluation.judged import read_judged
 from core.evaluation.schema import CompareConfig
+from core.evaluation.stored_reports import read_evaluated_model
 from core.model.schema import ModelConfig
 from core.training.schema import SplitConfig, Stage1Config, Stage2Config, TrainConfig
 
@@ -47,9 +47,13 @@ def test_it_writes_a_report_that_comparisons_read(
     report = run.report
     assert len(said) == 6
     assert report.split.part == "test"
-    assert report.n == len(read_judged(config.run).table)
+    assert report.n == len(read_evaluated_model(config.run).table)
     assert run.oracle.position.raw.median_m > 0.0
-    same = compare(read_judged(config.run, "a"), read_judged(config.run, "b"), CompareConfig())
+    same = compare(
+        read_evaluated_model(config.run, "a"),
+        read_evaluated_model(config.run, "b"),
+        CompareConfig(),
+    )
     assert same.photos == report.n
 
 

@@ -33,7 +33,7 @@ def test_other_folds_are_not_ranked(shared_crossval: Path, tmp_path: Path) -> No
     report = json.loads((other / "crossval.json").read_text(encoding="utf-8"))
     report["folds"][0]["split_hash"] = "f" * 64
     (other / "crossval.json").write_text(json.dumps(report), encoding="utf-8")
-    with pytest.raises(ConfigError, match="judged on other photos"):
+    with pytest.raises(ConfigError, match="evaluated on other photos"):
         compare(read_pooled(shared_crossval), read_pooled(other), CONFIG)
 
 

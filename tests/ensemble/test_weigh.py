@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from core.ensemble.weigh import softmax_of_scores, weigh
-from core.evaluation.judgement import Judgement
-from core.evaluation.truth import Truth
+from core.evaluation.scores import ScoredPrediction, Truth
 from core.geo import CoordinateFrame, Floats, LocalFrame, heading_unit, wrap_heading_deg
 from core.inference.prediction import Prediction
 
@@ -27,7 +26,7 @@ def truth() -> Truth:
     )  # fmt: skip
 
 
-def member(truth: Truth, noise: Floats, turn_deg: Floats, sure: float) -> Judgement:
+def member(truth: Truth, noise: Floats, turn_deg: Floats, sure: float) -> ScoredPrediction:
     """A member that is off by `noise` metres and `turn_deg` degrees."""
     n = len(truth)
     shares = np.full((n, 3), (1.0 - sure) / 2.0)
@@ -40,10 +39,10 @@ def member(truth: Truth, noise: Floats, turn_deg: Floats, sure: float) -> Judgem
         np.ones(n), none.astype(np.int64), none, none, none.astype(np.int64),
         np.empty((n, 0), np.float32),
     )  # fmt: skip
-    return Judgement(truth, prediction)
+    return ScoredPrediction(truth, prediction)
 
 
-def noisy(truth: Truth, seed: int, metres: float, degrees: float, sure: float) -> Judgement:
+def noisy(truth: Truth, seed: int, metres: float, degrees: float, sure: float) -> ScoredPrediction:
     rng = np.random.default_rng(seed)
     n = len(truth)
     return member(truth, rng.normal(0, metres, (n, 2)), rng.normal(0, degrees, n), sure)
@@ -109,7 +108,7 @@ def test_few_photos_are_said_to_be_few(truth: Truth) -> None:
             **{name: value[:5] for name, value in vars(whole).items()
                if isinstance(value, np.ndarray)},
         )  # fmt: skip
-        judged.append(Judgement(few, part))
+        judged.append(ScoredPrediction(few, part))
     assert "too few" in weigh(judged, "fitted", 80.0, 0.05).notes[0]
 
 

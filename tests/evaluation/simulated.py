@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from core.evaluation.judged import Judged
+from core.evaluation.stored_reports import EvaluatedModel
 
 SPOT_GAP_M = 50.0
 
@@ -19,7 +19,7 @@ def simulated(
     shift_m: float = 0.0,
     spot_sd_m: float = 3.0,
     key: str = "test:abc",
-) -> Judged:
+) -> EvaluatedModel:
     """A model with errors of `20 + shift + spot effect + noise` metres, headings likewise.
 
     The spot effects are the model's own, so differences between models agree within a spot.
@@ -48,11 +48,11 @@ def simulated(
             "seen_in_training": False,
         }
     )
-    return Judged(name, Path(name), key, f"photos of {key}", 3.0, table)
+    return EvaluatedModel(name, Path(name), key, f"photos of {key}", 3.0, table)
 
 
-def perturbed(model: Judged, name: str, **columns: object) -> Judged:
+def perturbed(model: EvaluatedModel, name: str, **columns: object) -> EvaluatedModel:
     """The same model under another name, with other values in some columns."""
-    return Judged(
+    return EvaluatedModel(
         name, Path(name), model.key, model.about, model.radius_m, model.table.assign(**columns)
     )

@@ -9,12 +9,16 @@ import pytest
 
 from core.__main__ import main
 from core.errors import ConfigError
-from core.evaluation.compare import compare, compare_all
+from core.evaluation.compare import MEASURES, aggregated, compare, compare_all, photo_values
+from core.evaluation.comparison_text import as_json, cautions, measured, overall
 from core.evaluation.evaluate import evaluate
-from core.evaluation.judged import Judged, find_report, named_apart, read_judged
-from core.evaluation.measures import MEASURES, photo_values, summed_up
 from core.evaluation.schema import CompareConfig, EvaluateConfig
-from core.evaluation.sentences import as_json, cautions, measured, overall
+from core.evaluation.stored_reports import (
+    EvaluatedModel,
+    find_report,
+    named_apart,
+    read_evaluated_model,
+)
 from tests.evaluation.simulated import perturbed, simulated
 
 QUICK = CompareConfig(draws=500)
@@ -22,11 +26,11 @@ NAMES = [measure.name for measure in MEASURES]
 
 
 @pytest.fixture
-def model() -> Judged:
+def model() -> EvaluatedModel:
     return simulated("first", np.random.default_rng(0))
 
 
-def test_a_model_is_not_distinguishable_from_itself(model: Judged) -> None:
+def test_a_model_is_not_distinguishable_from_itself(model: EvaluatedModel) -> None:
     found = compare(model, perturbed(model, "second"), QUICK)
     assert {each.verdict for each in found.differences} == {"not distinguishable"}
     for each in found.differences:
@@ -37,7 +41,7 @@ def test_a_model_is_not_distinguishable_from_itself(model: Judged) -> None:
     )
 
 
-def test_a_planted_improvement_is_better_and_its_mirror_image_worse(model: Judged) -> None:
+def test_a_planted_improvement_is_better_and_its_mirror_image_worse(model: EvaluatedModel) -> None:
     planted = simulated("planted", np.random.default_rng(1), shift_m=-8.0)
     better, worse = compare(model, planted, QUICK), compare(planted, model, QUICK)
     assert {each.verdict for each in better.differences if each.measure.unit != "share"} == {
@@ -71,7 +75,7 @@ def test_signs_errors_fall_and_shares_rise_when_a_model_improves() -> None:
     assert {each.verdict for each in other.differences} == {"worse"}
 
 
-def test_better_here_and_worse_there_is_neither(model: Judged) -> None:
+def test_better_here_and_worse_there_is_neither(model: EvaluatedModel) -> None:
     table = model.table
     odd = perturbed(
         model, "odd", error_refined_m=table["error_refined_m"] / 3.0,
@@ -96,7 +100,9 @@ def test_two_equal_models_are_told_apart_by_luck_in_one_comparison_of_twenty_at_
 
 
 @pytest.mark.trap(name="intervals from photos that are no independent draws")
-def test_spots_are_drawn_whole_so_photos_that_agree_widen_the_interval(model: Judged) -> None:
+def test_spots_are_drawn_whole_so_photos_that_agree_widen_the_interval(
+    model: EvaluatedModel,
+) -> None:
     second = simulated("second", np.random.default_rng(8), shift_m=-2.0)
     apart = np.arange(200) * 50.0
     lone = [perturbed(each, each.name, true_north_m=apart) for each in (model, second)]
@@ -111,7 +117,9 @@ def width(found: object) -> float:
     return float(each.high - each.low)
 
 
-def test_figures_are_those_of_the_table_and_raw_ones_of_the_raw_columns(model: Judged) -> None:
+def test_figures_are_those_of_the_table_and_raw_ones_of_the_raw_columns(
+    model: EvaluatedModel,
+) -> None:
     second = simulated("second", np.random.default_rng(9))
     for kind, column in (("refined", "error_refined_m"), ("raw", "error_m")):
         found = compare(model, second, QUICK.model_copy(update={"kind": kind}))
@@ -135,7 +143,7 @@ def test_too_few_spots_give_no_verdict() -> None:
 
 
 def test_photos_of_one_report_only_and_changed_labels_are_named_and_left_out(
-    model: Judged,
+    model: EvaluatedModel,
 ) -> None:
     table = model.table.iloc[3:].reset_index(drop=True)
     table.loc[0, "true_angle"] = 90.0
@@ -144,7 +152,7 @@ def test_photos_of_one_report_only_and_changed_labels_are_named_and_left_out(
     found = compare(model, other, QUICK)
     assert found.photos == 195
     assert {left.reason: len(left.photo_ids) for left in found.left_out} == {
-        "judged only for first": 3,
+        "evaluated only for first": 3,
         "labelled differently in the two reports": 1,
         "trained on by only one of the two": 1,
     }
@@ -152,17 +160,17 @@ def test_photos_of_one_report_only_and_changed_labels_are_named_and_left_out(
     assert found.differences[1].difference == 0.0, "the rest is joined by name, not by place"
 
 
-def test_other_splits_are_named_and_not_ranked(model: Judged) -> None:
+def test_other_splits_are_named_and_not_ranked(model: EvaluatedModel) -> None:
     elsewhere = simulated("elsewhere", np.random.default_rng(1), key="test:other")
     found = compare_all([model, perturbed(model, "second"), elsewhere], QUICK)
     assert [pair.candidate for pair in found.pairs] == ["second"]
     assert "easier photos" in found.unranked["elsewhere"]
-    with pytest.raises(ConfigError, match="judged on other photos"):
+    with pytest.raises(ConfigError, match="evaluated on other photos"):
         compare(model, elsewhere, QUICK)
     json.dumps(as_json(found), allow_nan=False)
 
 
-def test_several_candidates_need_a_larger_lead_than_one(model: Judged) -> None:
+def test_several_candidates_need_a_larger_lead_than_one(model: EvaluatedModel) -> None:
     second = simulated("second", np.random.default_rng(2), shift_m=-1.0)
     alone = compare_all([model, second], QUICK).pairs[0]
     among = compare_all([model, second, *(perturbed(second, f"{n}") for n in range(4))], QUICK)
@@ -171,7 +179,7 @@ def test_several_candidates_need_a_larger_lead_than_one(model: Judged) -> None:
     assert width(among.pairs[0]) > width(alone)
 
 
-def test_regions_with_spots_enough_have_intervals(model: Judged) -> None:
+def test_regions_with_spots_enough_have_intervals(model: EvaluatedModel) -> None:
     worse = model.table["error_refined_m"] + 20.0 * (model.table["true_region"] == "1")
     rare = model.table["true_region"].mask(model.table.index < 10, "rare")
     first = perturbed(model, "first", true_region=rare)
@@ -186,14 +194,14 @@ def test_regions_with_spots_enough_have_intervals(model: Judged) -> None:
     assert regions["rare"].differences[1].low is None
 
 
-def test_the_same_seed_gives_the_same_intervals(model: Judged) -> None:
+def test_the_same_seed_gives_the_same_intervals(model: EvaluatedModel) -> None:
     second = simulated("second", np.random.default_rng(2))
     assert compare(model, second, QUICK) == compare(model, second, QUICK)
     other = compare(model, second, QUICK.model_copy(update={"seed": 1}))
     assert other.differences != compare(model, second, QUICK).differences
 
 
-def test_visits_are_drawn_whole_where_the_report_names_them(model: Judged) -> None:
+def test_visits_are_drawn_whole_where_the_report_names_them(model: EvaluatedModel) -> None:
     visits = np.arange(200) // 10
     named = [perturbed(model, name, visit=visits) for name in ("a", "b")]
     config = QUICK.model_copy(update={"by": "visit"})
@@ -211,7 +219,9 @@ def test_a_report_names_the_visits_that_the_labels_tell(report: Path, shared_cam
     assert table.groupby(hours)["visit"].nunique().max() == 1
     assert table["visit"].nunique() == len(set(hours)) == 6
     found = compare(
-        read_judged(report), read_judged(report), QUICK.model_copy(update={"by": "visit"})
+        read_evaluated_model(report),
+        read_evaluated_model(report),
+        QUICK.model_copy(update={"by": "visit"}),
     )
     assert found.clusters == table["visit"].nunique()
 
@@ -226,10 +236,10 @@ def report(checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempP
 
 
 def test_figures_agree_with_the_report(report: Path) -> None:
-    judged = read_judged(report)
+    judged = read_evaluated_model(report)
     content = json.loads((report / "report.json").read_text(encoding="utf-8"))
     for kind, ending in (("raw", "_raw"), ("refined", "")):
-        figures = dict(zip(NAMES, summed_up(photo_values(judged.table, kind)), strict=True))  # type: ignore[arg-type]
+        figures = dict(zip(NAMES, aggregated(photo_values(judged.table, kind)), strict=True))  # type: ignore[arg-type]
         position = content["position"][kind]
         for name in ("median_m", "mean_m", "within_10m", "within_25m"):
             assert figures[name] == pytest.approx(position[name], abs=1e-3)
@@ -252,7 +262,7 @@ def test_the_command_compares_and_writes(
     assert main(["compare", *words, "--out", str(out), "--draws", "300"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("two and one are not distinguishable")
-    assert "not ranked: three was judged on other photos" in told
+    assert "not ranked: three was evaluated on other photos" in told
     written = json.loads(out.read_text(encoding="utf-8"))
     assert written["pairs"][0]["differences"]["median_m"]["difference"] == 0.0
     assert list(written["unranked"]) == ["three"]
@@ -272,15 +282,17 @@ def test_what_a_path_means(report: Path, tmp_path: Path) -> None:
     assert find_report(run / "checkpoints" / "best") == tested
     assert find_report(run / "reports" / "data-val") == run / "reports" / "data-val"
     assert find_report(tested / "report.json") == tested
-    assert read_judged(tested).name == "run"
-    assert [one.name for one in named_apart([read_judged(tested)] * 2)] == [str(tested)] * 2
+    assert read_evaluated_model(tested).name == "run"
+    assert [one.name for one in named_apart([read_evaluated_model(tested)] * 2)] == [
+        str(tested)
+    ] * 2
     with pytest.raises(ConfigError, match="python -m core evaluate"):
         find_report(tmp_path)
     with pytest.raises(ConfigError, match="there is no folder"):
         find_report(tmp_path / "nowhere")
 
 
-def test_damaged_reports_are_refused_with_the_way_out(model: Judged, report: Path) -> None:
+def test_damaged_reports_are_refused_with_the_way_out(model: EvaluatedModel, report: Path) -> None:
     with pytest.raises(ConfigError, match="lacks error_m"):
         replace(model, table=model.table.drop(columns="error_m"))
     with pytest.raises(ConfigError, match="one twice"):
@@ -288,7 +300,7 @@ def test_damaged_reports_are_refused_with_the_way_out(model: Judged, report: Pat
     with pytest.raises(ConfigError, match="without an error"):
         perturbed(model, "x", error_m=np.nan)
     with pytest.raises(ConfigError, match=r"predictions\.csv cannot be read"):
-        read_judged(without_table(report))
+        read_evaluated_model(without_table(report))
 
 
 def without_table(report: Path) -> Path:

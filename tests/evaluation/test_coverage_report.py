@@ -12,37 +12,37 @@ from core.confidence.files import write_calibration
 from core.dataset.store import prepare_dataset
 from core.evaluation.coverage import coverage_report, risk_coverage
 from core.evaluation.evaluate import evaluate, predict_selection
-from core.evaluation.judgement import Judgement
+from core.evaluation.intervals import share_interval
 from core.evaluation.schema import EvaluateConfig
+from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import select
-from core.evaluation.share_interval import share_interval
 from core.inference.loading import load_predictor
 
 
 @pytest.fixture(scope="module")
-def judgement(checkpoint: Path, shared_campus: Path) -> Judgement:
+def scored(checkpoint: Path, shared_campus: Path) -> ScoredPrediction:
     """All photos of the tiny campus, by a model that was calibrated on some that it was taught."""
     plain = load_predictor(checkpoint, calibrated=False)
     dataset, store = prepare_dataset(shared_campus, plain.store_size)
     found = fit_calibration(plain, dataset, store, "train")
     predictor = replace(plain, loaded=replace(plain.loaded, calibration=found))
     selection = select(dataset, predictor, "all")
-    return Judgement(selection.truth, predict_selection(predictor, store, selection, 64))
+    return ScoredPrediction(selection.truth, predict_selection(predictor, store, selection, 64))
 
 
 @pytest.fixture
-def trust(judgement: Judgement) -> Confidence:
-    assert judgement.prediction.trust is not None
-    return judgement.prediction.trust
+def trust(scored: ScoredPrediction) -> Confidence:
+    assert scored.prediction.trust is not None
+    return scored.prediction.trust
 
 
 def test_coverage_is_the_share_of_truths_that_are_held(
-    judgement: Judgement, trust: Confidence
+    scored: ScoredPrediction, trust: Confidence
 ) -> None:
-    found = coverage_report(judgement, {"1": "Gate"})
+    found = coverage_report(scored, {"1": "Gate"})
     assert found is not None
     radius = found.overall.radius[1]
-    inside = judgement.error_refined_m <= trust.radius_m[:, 1]
+    inside = scored.error_refined_m <= trust.radius_m[:, 1]
     assert radius.measured == pytest.approx(inside.mean())
     assert radius.interval[0] <= radius.measured <= radius.interval[1]
     assert radius.mean_radius_m == pytest.approx(trust.radius_m[:, 1].mean())
@@ -53,41 +53,43 @@ def test_coverage_is_the_share_of_truths_that_are_held(
     assert mean == pytest.approx(found.overall.wedge[0].measured)
 
 
-def test_refused_photos_stay_in_the_main_figures(judgement: Judgement, trust: Confidence) -> None:
+def test_refused_photos_stay_in_the_main_figures(
+    scored: ScoredPrediction, trust: Confidence
+) -> None:
     some = np.arange(48) < 10
-    told = replace(judgement.prediction, trust=replace(trust, refused=some))
-    found = coverage_report(Judgement(judgement.truth, told), {})
+    told = replace(scored.prediction, trust=replace(trust, refused=some))
+    found = coverage_report(ScoredPrediction(scored.truth, told), {})
     assert found is not None
     assert found.overall.n == 48
     assert found.accepted.n == 38
     assert found.refused.share == pytest.approx(10 / 48)
-    assert found.accepted.median_m == pytest.approx(np.median(judgement.error_refined_m[10:]))
+    assert found.accepted.median_m == pytest.approx(np.median(scored.error_refined_m[10:]))
 
 
-def test_what_is_unknown_is_not_counted_as_held(judgement: Judgement, trust: Confidence) -> None:
+def test_what_is_unknown_is_not_counted_as_held(
+    scored: ScoredPrediction, trust: Confidence
+) -> None:
     radius = trust.radius_m.copy()
     radius[:, 1] = np.nan
-    told = replace(judgement.prediction, trust=replace(trust, radius_m=radius))
-    found = coverage_report(Judgement(judgement.truth, told), {})
+    told = replace(scored.prediction, trust=replace(trust, radius_m=radius))
+    found = coverage_report(ScoredPrediction(scored.truth, told), {})
     assert found is not None
     assert found.overall.radius[1].measured is None
     assert found.overall.radius[0].measured is not None
 
 
-def test_without_calibration_there_is_no_section(judgement: Judgement) -> None:
-    told = replace(judgement.prediction, trust=None)
-    assert coverage_report(Judgement(judgement.truth, told), {}) is None
+def test_without_calibration_there_is_no_section(scored: ScoredPrediction) -> None:
+    told = replace(scored.prediction, trust=None)
+    assert coverage_report(ScoredPrediction(scored.truth, told), {}) is None
 
 
 def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
-    judgement: Judgement, trust: Confidence
+    scored: ScoredPrediction, trust: Confidence
 ) -> None:
     held = np.where(np.arange(48) < 36, 1e9, 0.0)
-    told = Judgement(
-        judgement.truth,
-        replace(
-            judgement.prediction, trust=replace(trust, radius_m=np.stack([held, held], axis=1))
-        ),
+    told = ScoredPrediction(
+        scored.truth,
+        replace(scored.prediction, trust=replace(trust, radius_m=np.stack([held, held], axis=1))),
     )
     alone, together = (
         coverage_report(told, {}, groups) for groups in (np.arange(48), np.arange(48) // 6)

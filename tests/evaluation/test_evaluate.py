@@ -10,9 +10,9 @@ from PIL import Image
 
 from core.errors import ConfigError, FrameError, SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
-from core.evaluation.judged import report_folders
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import EvaluateConfig
+from core.evaluation.stored_reports import report_folders
 from core.evaluation.table import COLUMNS
 from core.inference.loading import load_split
 from tests.tiny_checkpoint import make_checkpoint
@@ -305,7 +305,7 @@ def test_frames_that_nothing_connects_are_refused(
     checkpoint: Path, small_campus: Path, tmp_path: Path
 ) -> None:
     (small_campus / "campus.toml").write_text('[frame]\nkind = "planar_metres"\n')
-    with pytest.raises(FrameError, match="nothing connects"):
+    with pytest.raises(FrameError, match="cannot be converted"):
         judge(checkpoint, small_campus, tmp_path / "out", "all")
 
 

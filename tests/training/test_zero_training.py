@@ -80,9 +80,9 @@ def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
 ) -> None:
     predictor = load_predictor(judged.out.parents[1])
     assert predictor.gallery is not None
-    found = retrieve(judged.judgement.prediction.features, predictor.gallery, 4)
-    assert np.allclose(judged.judgement.prediction.position_m, found.position_m, atol=0.01)
-    assert np.array_equal(judged.judgement.prediction.region_head, found.probabilities)
+    found = retrieve(judged.scored.prediction.features, predictor.gallery, 4)
+    assert np.allclose(judged.scored.prediction.position_m, found.position_m, atol=0.01)
+    assert np.array_equal(judged.scored.prediction.region_head, found.probabilities)
     state = predictor.model.backbone.state_dict()
     torch.manual_seed(0)
     fresh, _, _ = create_backbone(

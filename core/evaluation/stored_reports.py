@@ -1,16 +1,18 @@
-"""Evaluated models as comparisons read them: a report, its table of photos, and what they cover."""
+"""Run folders as evaluation reads them: the dataset, the reports and their tables of photos."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from pydantic import BaseModel
 
 from core.errors import ConfigError
 from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
+from core.files import read_object, read_stored
+from core.options import in_words
 
 NEEDED = (
     "photo_id", "true_region", "region", "true_latitude", "true_longitude", "true_angle",
@@ -20,16 +22,47 @@ NEEDED = (
 """Columns of predictions.csv that a comparison reads."""
 
 
+class _RunOptions(BaseModel):
+    """The option in a run's `config.json` that evaluation reads."""
+
+    dataset: Path
+
+
+def run_of(checkpoint: Path) -> Path:
+    """Return the run folder of `RUN/checkpoints/best`; any other folder itself."""
+    inside = checkpoint.parent.name == "checkpoints" and checkpoint.name in ("best", "last")
+    return checkpoint.parents[1] if inside else checkpoint
+
+
+def trained_dataset(run: Path) -> Path:
+    """Return the dataset that a run was trained on.
+
+    Args:
+        run: The run folder, or a checkpoint in it.
+
+    Raises:
+        ConfigError: A checkpoint without a run, which does not record its dataset.
+        RunError: The run's options are damaged.
+    """
+    options = read_stored(run_of(run) / "config.json", _RunOptions, "name the dataset folder")
+    if options is None:
+        raise ConfigError(
+            f"{run} does not say where its dataset is (it is a checkpoint without a run): name "
+            "the dataset folder"
+        )
+    return options.dataset
+
+
 @dataclass(frozen=True)
-class Judged:
-    """One model, judged on labelled photos.
+class EvaluatedModel:
+    """A model that was evaluated on labelled photos.
 
     Attributes:
-        name: What to call it.
-        folder: Where its report lies.
-        key: Equal keys are the same part of the same split: only those are ranked.
+        name: Name of the model in comparisons.
+        folder: Folder of its report.
+        key: Equal keys mean the same part of the same split; only such models are ranked.
         about: The photos in words.
-        radius_m: The split's own spot radius; None where it has none or does not say.
+        radius_m: Spot radius of the split; None if it has none or it is not recorded.
         table: One row a photo, with the columns `NEEDED`.
     """
 
@@ -60,33 +93,31 @@ class Judged:
 
 def report_folders(home: Path) -> list[Path]:
     """Folders with the reports of a run, or of a checkpoint that stands alone, newest first."""
-    places = [home, home / "report", *sorted((home / "reports").glob("*"))]
-    found = [place for place in places if (place / "report.json").is_file()]
-    return sorted(found, key=lambda place: -(place / "report.json").stat().st_mtime_ns)
+    folders = [home, home / "report", *sorted((home / "reports").glob("*"))]
+    written = [folder for folder in folders if (folder / "report.json").is_file()]
+    return sorted(written, key=lambda folder: -(folder / "report.json").stat().st_mtime_ns)
 
 
 def find_report(path: Path) -> Path:
-    """Return the folder of the report that a path means.
+    """Return the folder of a report, given the report itself, its run or its checkpoint.
 
     Args:
-        path: A report (its folder or `report.json`), or a run or checkpoint, whose newest report
-            on test photos is taken, and its newest one where there is none.
+        path: A report (its folder or `report.json`), a run or a checkpoint. Of several reports of
+            a run, the newest one on test photos is returned, or else the newest.
 
     Raises:
-        ConfigError: There is none; says how to make it.
+        ConfigError: There is no report; says how to make one.
     """
-    folder = path.parent if path.name == "report.json" else path
-    if folder.name in ("best", "last") and folder.parent.name == "checkpoints":
-        folder = folder.parents[1]
+    folder = run_of(path.parent if path.name == "report.json" else path)
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}: name a run, a checkpoint or a report")
-    found = report_folders(folder)
-    if not found:
+    reports = report_folders(folder)
+    if not reports:
         raise ConfigError(
             f"{folder} has not been evaluated: python -m core evaluate {folder}, then compare"
         )
-    tested = [one for one in found if read_report(one).split.part == "test"]
-    return (tested or found)[0]
+    tested = [report for report in reports if read_report(report).split.part == "test"]
+    return (tested or reports)[0]
 
 
 def read_report(folder: Path) -> Report:
@@ -96,24 +127,27 @@ def read_report(folder: Path) -> Report:
         ConfigError: It is missing or damaged.
     """
     path = folder / "report.json"
+    content = read_object(path, "evaluate again", ConfigError)
+    if content is None:
+        raise ConfigError(f"{path} is missing: evaluate again")
     try:
-        return Report.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is missing or damaged ({error}): evaluate again") from error
+        return Report.from_json(content)
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged ({in_words(error)}): evaluate again") from error
 
 
-def read_judged(folder: Path, name: str = "") -> Judged:
+def read_evaluated_model(folder: Path, name: str = "") -> EvaluatedModel:
     """Read a report and its table of photos.
 
     Args:
         folder: Folder with `report.json` and `predictions.csv`.
-        name: What to call the model; by default the name of its run or checkpoint.
+        name: Name of the model in comparisons; by default that of its run or checkpoint.
 
     Raises:
         ConfigError: One of the two is missing or damaged.
     """
     report = read_report(folder)
-    return Judged(
+    return EvaluatedModel(
         name or home_name(folder),
         folder,
         report.split.key,
@@ -137,8 +171,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
         raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
 
 
-def named_apart(models: Sequence[Judged]) -> list[Judged]:
-    """Call models of the same name by the folders of their reports instead."""
+def named_apart(models: Sequence[EvaluatedModel]) -> list[EvaluatedModel]:
+    """Return the models; those that share a name are named by the folders of their reports."""
     names = Counter(model.name for model in models)
     return [
         model if names[model.name] == 1 else replace(model, name=str(model.folder))

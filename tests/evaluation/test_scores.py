@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, top_k_accuracy_score
 
-from core.evaluation.metrics import (
+from core.evaluation.scores import (
     heading_metrics,
     position_metrics,
     region_metrics,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.evaluation.bootstrap import FEWEST_CLUSTERS
-from core.evaluation.comparison import Compared, Comparison, Difference
+from core.evaluation.compare import Compared, Comparison, Difference
+from core.evaluation.intervals import FEWEST_CLUSTERS
 
 
 def overall(found: Comparison) -> str:

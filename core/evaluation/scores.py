@@ -1,0 +1,283 @@
+"""Predictions against ground truth: the labels, the errors of every photo and the metrics.
+
+Distances are in metres of the checkpoint's local frame, angles in degrees. Metrics are pure
+functions of truth and prediction.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from core.dataset.labels import Dataset
+from core.errors import FrameError
+from core.evaluation.report import (
+    Both,
+    HeadingMetrics,
+    LabelUnitsMse,
+    PositionMetrics,
+    RegionMetrics,
+)
+from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m, heading_error_deg
+from core.headline import PhotoErrors
+from core.inference.prediction import Prediction
+from core.model.card import Card
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Labels of n photos.
+
+    Attributes:
+        photo_ids: Keys of the photos in their dataset.
+        filenames: Names as in the label file.
+        regions: Region ids: the model's in its order, then those that only the dataset has.
+        region: `(n,)` indices into `regions`.
+        labels: `(n, 2)` `[latitude, longitude]` in the dataset's label units.
+        position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame.
+        heading_deg: `(n,)` in `[0, 360)`.
+        minute: `(n,)` minute of the day, NaN where unknown.
+        frame: What the dataset's label units mean.
+        local_frame: The checkpoint's local metres.
+    """
+
+    photo_ids: tuple[str, ...]
+    filenames: tuple[str, ...]
+    regions: tuple[str, ...]
+    region: NDArray[np.int64]
+    labels: Floats
+    position_m: Floats
+    heading_deg: Floats
+    minute: Floats
+    frame: CoordinateFrame
+    local_frame: LocalFrame
+
+    def __post_init__(self) -> None:
+        """Check every shape."""
+        n = len(self.photo_ids)
+        shapes = (self.labels.shape, self.position_m.shape)
+        rows = {len(self.filenames), len(self.region), len(self.heading_deg), len(self.minute)}
+        if shapes != ((n, 2), (n, 2)) or rows != {n}:
+            raise ValueError(f"truth of {n} photos does not fit: {shapes}, {rows}")
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.photo_ids)
+
+    def to_labels(self, position_m: Floats) -> Floats:
+        """Turn `(n, 2)` local metres into the dataset's label units."""
+        if self.frame == self.local_frame.frame:
+            return self.local_frame.to_labels(position_m)
+        return self.frame.from_degrees(self.local_frame.to_degrees(position_m))
+
+
+def read_truth(dataset: Dataset, rows: NDArray[np.int64], card: Card) -> Truth:
+    """Return the labels of some rows of a dataset, in the metres of a checkpoint.
+
+    Raises:
+        FrameError: Positions cannot be converted from the dataset's frame to the checkpoint's.
+    """
+    table = dataset.table.iloc[rows]
+    own = set(card.regions)
+    regions = (*card.regions, *(name for name in dataset.regions if name not in own))
+    index = {name: number for number, name in enumerate(regions)}
+    labels = dataset.positions[rows]
+    return Truth(
+        photo_ids=tuple(table["photo_id"]),
+        filenames=tuple(table["filename"]),
+        regions=regions,
+        region=np.array([index[name] for name in table["region"]], np.int64),
+        labels=labels,
+        position_m=_metres(labels, dataset.campus.frame, card),
+        heading_deg=dataset.headings_deg[rows],
+        minute=table["minute"].to_numpy(np.float64),
+        frame=dataset.campus.frame,
+        local_frame=card.local_frame,
+    )
+
+
+def _metres(labels: Floats, frame: CoordinateFrame, card: Card) -> Floats:
+    local = card.local_frame
+    if frame == card.frame:
+        return local.to_metres(labels)
+    if not (frame.has_degrees and card.frame.has_degrees):
+        raise FrameError(
+            f"the dataset's positions are {frame.kind} and the checkpoint's {card.frame.kind}: "
+            "positions cannot be converted between the two. Give both the same frame in "
+            "campus.toml"
+        )
+    return local.from_degrees(frame.to_degrees(labels))
+
+
+def precision_recall_f1(
+    true: ArrayLike, predicted: ArrayLike, count: int
+) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 `(count,)` of each class, 0 where a denominator is 0."""
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        true, predicted, labels=np.arange(count), zero_division=0.0
+    )
+    return precision, recall, f1
+
+
+def region_metrics(
+    true: ArrayLike, predicted: ArrayLike, labels: tuple[str, ...], ranked: ArrayLike | None = None
+) -> RegionMetrics:
+    """Compute the metrics of predicted regions.
+
+    Macro means run over the regions that occur as truth or as prediction, as in scikit-learn.
+
+    Args:
+        true: `(n,)` indices into `labels`.
+        predicted: `(n,)` indices into `labels`.
+        labels: Region ids.
+        ranked: `(n, >= 3)` or fewer columns: indices by falling probability; without it no top-3.
+    """
+    truth, guess = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
+    _needs_photos(len(truth))
+    occurs = np.union1d(truth, guess)
+    precision, recall, f1 = (
+        float(each[occurs].mean()) for each in precision_recall_f1(truth, guess, len(labels))
+    )
+    top3 = None
+    if ranked is not None:
+        top3 = float((np.asarray(ranked)[:, :3] == truth[:, None]).any(axis=1).mean())
+    counts = confusion_matrix(truth, guess, labels=np.arange(len(labels)))
+    return RegionMetrics(
+        accuracy=float((truth == guess).mean()),
+        macro_precision=precision,
+        macro_recall=recall,
+        macro_f1=f1,
+        top3=top3,
+        labels=labels,
+        confusion=tuple(tuple(int(count) for count in row) for row in counts),
+    )
+
+
+def position_metrics(
+    true_m: ArrayLike, predicted_m: ArrayLike, true_labels: ArrayLike, predicted_labels: ArrayLike
+) -> PositionMetrics:
+    """Compute the metrics of positions, all `(n, 2)`: local metres, and label units for the MSE.
+
+    RMSE is the root of the mean squared *distance*; the MSE in label units is per axis, and its
+    `mean` averages the two axes, as the course does.
+    """
+    error = distance_m(true_m, predicted_m)
+    _needs_photos(len(error))
+    squared = (np.asarray(true_labels) - np.asarray(predicted_labels)) ** 2
+    latitude, longitude = (float(axis) for axis in squared.mean(axis=0))
+    return PositionMetrics(
+        LabelUnitsMse(latitude, longitude, (latitude + longitude) / 2.0),
+        float(np.sqrt((error**2).mean())),
+        float(error.mean()),
+        float(np.median(error)),
+        float(np.quantile(error, 0.9)),
+        *(float((error <= radius).mean()) for radius in (5.0, 10.0, 25.0, 50.0)),
+    )
+
+
+def heading_metrics(true_deg: ArrayLike, predicted_deg: ArrayLike) -> HeadingMetrics:
+    """Compute the metrics of headings `(n,)` in degrees; errors are at most 180."""
+    error = heading_error_deg(true_deg, predicted_deg)
+    _needs_photos(len(error))
+    return HeadingMetrics(
+        float(error.mean()),
+        float(np.median(error)),
+        *(float((error <= limit).mean()) for limit in (5.0, 15.0, 30.0)),
+    )
+
+
+def _needs_photos(n: int) -> None:
+    if n == 0:
+        raise ValueError("metrics of no photo are undefined")
+
+
+@dataclass(frozen=True)
+class ScoredPrediction:
+    """Predictions of n photos and their ground truth, in the same order."""
+
+    truth: Truth
+    prediction: Prediction
+
+    def __post_init__(self) -> None:
+        """Check that both cover the same photos."""
+        if self.truth.photo_ids != self.prediction.photo_ids:
+            raise ValueError("truth and prediction are not about the same photos")
+
+    @cached_property
+    def errors(self) -> Both[PhotoErrors]:
+        """Errors of raw predictions, whose region is the region head's, and of refined ones."""
+        truth, predicted = self.truth, self.prediction
+        true = (truth.position_m, truth.heading_deg, truth.region)
+        head = predicted.region_head.argmax(axis=1)
+        return Both(
+            PhotoErrors.between(true, (predicted.position_m, predicted.heading_deg, head)),
+            PhotoErrors.between(
+                true,
+                (
+                    predicted.position_refined_m,
+                    predicted.heading_refined_deg,
+                    predicted.region_index,
+                ),
+            ),
+        )
+
+    @property
+    def error_m(self) -> Floats:
+        """`(n,)` raw position errors."""
+        return self.errors.raw.error_m
+
+    @property
+    def error_refined_m(self) -> Floats:
+        """`(n,)` refined position errors."""
+        return self.errors.refined.error_m
+
+    @property
+    def error_deg(self) -> Floats:
+        """`(n,)` raw heading errors."""
+        return self.errors.raw.error_deg
+
+    @property
+    def error_refined_deg(self) -> Floats:
+        """`(n,)` refined heading errors."""
+        return self.errors.refined.error_deg
+
+    @cached_property
+    def labels(self) -> Floats:
+        """`(n, 2)` raw positions in the dataset's label units."""
+        return self.truth.to_labels(self.prediction.position_m)
+
+    @cached_property
+    def labels_refined(self) -> Floats:
+        """`(n, 2)` refined positions in the dataset's label units."""
+        return self.truth.to_labels(self.prediction.position_refined_m)
+
+    @cached_property
+    def region(self) -> RegionMetrics:
+        """Metrics of regions; photos of regions that the model does not know count as wrong."""
+        return region_metrics(
+            self.truth.region,
+            self.prediction.region_index,
+            self.truth.regions,
+            self.prediction.ranked_regions,
+        )
+
+    @cached_property
+    def position(self) -> Both[PositionMetrics]:
+        """Metrics of positions."""
+        truth, predicted = self.truth, self.prediction
+        true_m, labels = truth.position_m, truth.labels
+        return Both(
+            position_metrics(true_m, predicted.position_m, labels, self.labels),
+            position_metrics(true_m, predicted.position_refined_m, labels, self.labels_refined),
+        )
+
+    @cached_property
+    def heading(self) -> Both[HeadingMetrics]:
+        """Metrics of headings."""
+        truth = self.truth.heading_deg
+        return Both(
+            heading_metrics(truth, self.prediction.heading_deg),
+            heading_metrics(truth, self.prediction.heading_refined_deg),
+        )
