@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from app.photo import Photo, jpeg
 from app.widgets import messages, pickers, selection
 from app.widgets.forms import FormPlan, config_form
-from core.dataset.decode import FORMATS, Pixels
+from core.dataset.decode import PHOTO_SUFFIXES, Pixels
 from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend
 from core.explain.methods import METHODS, TARGETS, TargetName
 
@@ -139,9 +139,7 @@ def legend() -> str:
 
 
 def _pick_photo() -> Photo | None:
-    upload = st.file_uploader(
-        "Drop a photo here (up to 20 MB)", [name.lower() for name in (*FORMATS, "JPG")], key=_UPLOAD
-    )
+    upload = st.file_uploader("Drop a photo here (up to 20 MB)", list(PHOTO_SUFFIXES), key=_UPLOAD)
     if upload is not None:
         return Photo(upload.name, upload.getvalue())
     data = pickers.dataset_if_readable()

@@ -12,11 +12,12 @@ from app.photo import Photo
 from app.predict.prediction_map import Truth
 from app.widgets import messages, selection
 from app.widgets.photo_source import PhotoSource
+from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES
 from core.dataset.labels import Dataset
 from core.errors import ImageError
 from core.model.card import Card
 
-TYPES = ["jpg", "jpeg", "png", "webp"]
+TYPES = list(PHOTO_SUFFIXES)
 LARGEST_MB, MOST_PHOTOS, EXAMPLES = 20, 100, 6
 _UPLOADS, _EXAMPLE, _PAGE = "predict_uploads", "predict_example", "predict_examples_page"
 
@@ -37,8 +38,8 @@ class Subject:
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     """Ask for photos: dropped ones first, else an example of the data set; None if neither."""
     files = st.file_uploader(
-        f"Drop photos here: JPEG, PNG or WebP, at most {LARGEST_MB} MB each and {MOST_PHOTOS} at "
-        "once. They stay on this machine, in memory only.",
+        f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
+        "at once. They stay on this machine, in memory only.",
         type=TYPES, accept_multiple_files=True, max_upload_size=LARGEST_MB, key=_UPLOADS,
     )  # fmt: skip
     if files:

@@ -1,7 +1,8 @@
 """Photos into pixels: any size and mode, EXIF orientation applied, hostile files refused by name.
 
-A photo that cannot be read whole is an `ImageError`; it is never patched with grey, because a
-network learns grey as readily as it learns a place.
+The one module that opens photos, with the one list of the formats and suffixes that are read. A
+photo that cannot be read whole is an `ImageError`; it is never patched with grey, because a network
+learns grey as readily as it learns a place.
 """
 
 import io
@@ -10,22 +11,55 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from core.errors import ImageError
 from core.geo import Floats
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("JPEG", "PNG", "WEBP")
-# A 10 kB PNG can unfold to gigabytes; no phone photo that a campus needs is larger than this.
-MAX_PIXELS = 50_000_000
+# Pillow's names, each with the suffixes of its files; of a TIFF or a GIF the first picture is read.
+_SUFFIXES_OF = {
+    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+}
+FORMATS = tuple(_SUFFIXES_OF)
+PHOTO_SUFFIXES = tuple(suffix for suffixes in _SUFFIXES_OF.values() for suffix in suffixes)
+# For people: pages, help and errors.
+FORMATS_TEXT = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF"
+# Undeveloped photos: named where they are refused, so that none is passed over in silence.
+RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
+
+_SIGNATURES = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"BM", b"GIF87a", b"GIF89a",
+)  # fmt: skip
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+
+# A JPEG is decoded straight to 1/2, 1/4 or 1/8, so 200-megapixel phones and large panoramas are
+# read; every other format unfolds whole, and 10 kB of it can unfold to gigabytes.
+MAX_JPEG_PIXELS = 2**28
+MAX_PIXELS = 100_000_000
 MIN_SIDE = 16
-# What Pillow's parsers raise on damaged or hostile files, besides its own bomb checks.
+# What photos that are decoded at the same moment may take together; a larger one is decoded alone.
+MEMORY_BYTES = 1_000_000_000
+# Pillow warns on the terminal, then refuses; the limits above are checked before any pixel is read.
+Image.MAX_IMAGE_PIXELS = None
+# Rows are turned into RGB in pieces of about so many pixels, so that no second whole copy is made.
+_PIECE_PIXELS = 1_000_000
+# What Pillow's parsers raise on damaged or hostile files.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -36,11 +70,44 @@ _DAMAGE = (
     TypeError,
     OverflowError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
+# TIFF tags (TIFF 6.0; DNG 1.7): what the first picture is for, its size, the version of a DNG.
+_NEW_SUBFILE_TYPE, _WIDTH, _LENGTH, _DNG_VERSION = 254, 256, 257, 50706
+
+
+def known_signature(head: bytes) -> bool:
+    """Return whether the first 16 bytes of a file are those of a format that is read."""
+    if head[4:8] == b"ftyp":
+        return head[8:12] in (*_HEIF_BRANDS, *_AVIF_BRANDS)
+    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+class _Memory:
+    """Bytes that are handed out to decoding threads, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Wait until `size` bytes are free, or nothing is in use, and take them for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self.used or self.used + size <= self.limit)
+            self.used += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.used -= size
+                self._changed.notify_all()
+
+
+_memory = _Memory(MEMORY_BYTES)
 
 
 class DecodeCounter:
@@ -79,22 +146,17 @@ def decode_photo(
     Raises:
         ImageError: The photo is missing, truncated, too large, too small or of another format.
     """
-    label = name or ("upload" if isinstance(source, bytes) else str(source))
-    try:
-        with _open(source) as opened:
-            upright = _upright(opened, label, size)
-            side = min(upright.size)
-            left, top = (upright.width - side) / 2, (upright.height - side) / 2
-            # Palettes blend into colours that are not in them: to RGB before any resampling.
-            square = _rgb(upright).resize(
-                (size, size),
-                Image.Resampling.BICUBIC,
-                box=(left, top, left + side, top + side),
-                reducing_gap=3.0,
-            )
-            kept = side / upright.width
-    except _DAMAGE as error:
-        raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
+    label = _label(source, name)
+    with _refusing(label), _open(source) as opened, _loaded(opened, label, size) as upright:
+        side = min(upright.size)
+        left, top = (upright.width - side) / 2, (upright.height - side) / 2
+        square = upright.resize(
+            (size, size),
+            Image.Resampling.BICUBIC,
+            box=(left, top, left + side, top + side),
+            reducing_gap=3.0,
+        )
+        kept = side / upright.width
     counters.add()
     return np.asarray(square), float(kept)
 
@@ -107,35 +169,48 @@ def decode_display(
     Raises:
         ImageError: As `decode_photo`.
     """
-    label = name or ("upload" if isinstance(source, bytes) else str(source))
-    try:
-        with _open(source) as opened:
-            upright = _rgb(_upright(opened, label, max_side))
-            upright.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
-    except _DAMAGE as error:
-        raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
+    label = _label(source, name)
+    with _refusing(label), _open(source) as opened, _loaded(opened, label, max_side) as upright:
+        upright.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
+        pixels = np.asarray(upright)
     counters.add()
-    return np.asarray(upright)
+    return pixels
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands beside a photo's pixels.
+
+    Attributes:
+        size: Stored `(width, height)` in pixels.
+        exif: Its EXIF, parsed as far as it is read.
+        xmp: Its XMP packet; empty if there is none.
+    """
+
+    size: tuple[int, int]
+    exif: Image.Exif
+    xmp: bytes
 
 
 @contextmanager
-def open_header(
-    source: Path | str | bytes, *, name: str | None = None
-) -> Iterator[tuple[tuple[int, int], Image.Exif]]:
-    """Open a photo for its stored `(width, height)` and its EXIF; its pixels stay packed.
+def open_header(source: Path | str | bytes, *, name: str | None = None) -> Iterator[Header]:
+    """Open a photo for what stands beside its pixels, which stay packed.
 
     Raises:
         ImageError: The photo is missing, too large, of another format, or its EXIF is damaged, as
             far as it is read within the block.
     """
-    label = name or ("upload" if isinstance(source, bytes) else str(source))
-    try:
-        with _open(source) as opened:
-            # Before EXIF: that of a PNG may lie behind its pixels.
-            _check_size(opened, label)
-            yield opened.size, opened.getexif()
-    except _DAMAGE as error:
-        raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
+    label = _label(source, name)
+    with _refusing(label), _open(source) as opened:
+        # Before EXIF: that of a PNG may lie behind its pixels.
+        _check(opened, label)
+        exif = opened.getexif()
+        xmp = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp") or b""
+        size = opened.size
+        if isinstance(opened, TiffImagePlugin.TiffImageFile):
+            # Pillow gives the size of a turned TIFF as it will be once turned.
+            size = (int(opened.tag_v2[_WIDTH]), int(opened.tag_v2[_LENGTH]))
+        yield Header(size, exif, xmp.encode() if isinstance(xmp, str) else bytes(xmp))
 
 
 def square_hfov_deg(hfov_deg: ArrayLike, kept_width: ArrayLike) -> Floats:
@@ -144,38 +219,94 @@ def square_hfov_deg(hfov_deg: ArrayLike, kept_width: ArrayLike) -> Floats:
     return np.asarray(np.rad2deg(2.0 * np.arctan(np.asarray(kept_width) * np.tan(half))))
 
 
+def _label(source: Path | str | bytes, name: str | None) -> str:
+    return name or ("upload" if isinstance(source, bytes) else str(source))
+
+
+@contextmanager
+def _refusing(label: str) -> Iterator[None]:
+    """Turn what Pillow raises on a damaged file into an `ImageError` that names the photo."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
+
+
+@cache
+def _heif_is_read() -> bool:
+    """Teach Pillow HEIC, once; False where the package is not installed."""
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return True
+
+
 def _open(source: Path | str | bytes) -> Image.Image:
+    heif = _heif_is_read()
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    return Image.open(stream, formats=FORMATS)
+    return Image.open(stream, formats=[name for name in FORMATS if heif or name != "HEIF"])
 
 
-def _upright(image: Image.Image, label: str, size: int) -> Image.Image:
-    """Load an opened photo, no larger than useful, and turn it as its EXIF says."""
-    _check_size(image, label)
+def _check(image: Image.Image, label: str) -> None:
+    """Refuse, before any pixel is read, what is too large or no developed photo."""
+    width, height = image.size
+    is_jpeg = image.format in ("JPEG", "MPO")
+    most = MAX_JPEG_PIXELS if is_jpeg else MAX_PIXELS
+    if width * height > most:
+        raise ImageError(
+            f"{label} has {width} x {height} pixels; at most {most // 1_000_000} million are read "
+            f"of a {'JPEG: save it smaller' if is_jpeg else f'{image.format}: save it as JPEG'}"
+        )
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        if _DNG_VERSION in tags or int(tags.get(_NEW_SUBFILE_TYPE, 0)) & 1:
+            raise ImageError(f"{label} is a camera raw file, not a photo: export it as JPEG")
+
+
+@contextmanager
+def _loaded(image: Image.Image, label: str, size: int) -> Iterator[Image.Image]:
+    """Load an opened photo, no larger than useful: RGB, turned as its EXIF says.
+
+    What it takes of the memory of all decoding threads is given back after the block.
+    """
+    _check(image, label)
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"{label} has {width} x {height} pixels, too few to show a place")
-    # JPEG decodes straight to 1/2, 1/4 or 1/8; twice the wanted size leaves antialiasing its due.
+    # A progressive JPEG keeps the coefficients of the whole photo, however small it is decoded.
+    kept = 3 * width * height if image.info.get("progressive") else 0
+    # Twice the wanted size leaves antialiasing its due.
     shrink = 2 * size / min(width, height)
     image.draft(None, (int(width * shrink) + 1, int(height * shrink) + 1))
-    image.load()
-    return ImageOps.exif_transpose(image)
-
-
-def _check_size(image: Image.Image, label: str) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{label} has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million: "
-            "save it smaller"
-        )
+    # Pillow keeps 4 bytes a pixel; once as decoded, once turned or in RGB.
+    with _memory.held(kept + 8 * image.width * image.height):
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        yield image if image.mode == "RGB" and "transparency" not in image.info else _rgb(image)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
+    """Return a loaded image in RGB, converted a few rows at a time, on white where transparent.
+
+    Palettes blend into colours that are not in them, so this comes before any resampling.
+    """
+    result = Image.new("RGB", image.size)
+    rows = max(1, _PIECE_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        piece = image.crop((0, top, image.width, min(top + rows, image.height)))
+        result.paste(_rgb_piece(piece), (0, top))
+    return result
+
+
+def _rgb_piece(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
         # 16-bit grey; Pillow would clip it at 255 instead of scaling.
         grey = np.asarray(image).astype(np.float64) / 257.0
         return Image.fromarray(grey.round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError("its pixels are numbers of 32 bits without a known range; save it as JPEG")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")
@@ -187,7 +318,8 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
-        return f"it is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image"
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"it unfolds to more than {MAX_PIXELS // 1_000_000} million pixels"
+        missing = "" if _heif_is_read() else " (HEIC needs: pip install -r requirements.txt)"
+        return f"it is no {FORMATS_TEXT} image{missing}"
+    if isinstance(error, MemoryError):
+        return "there is too little memory for it; save it smaller"
     return str(error) or type(error).__name__

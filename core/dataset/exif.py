@@ -87,10 +87,11 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
     Raises:
         ImageError: It is no photo, or too large.
     """
-    with open_header(source, name=name) as (size, exif):
-        main = dict(exif)
-        lens = _directory(exif, ExifTags.IFD.Exif)
-        gps = _directory(exif, ExifTags.IFD.GPSInfo)
+    with open_header(source, name=name) as header:
+        size = header.size
+        main = dict(header.exif)
+        lens = _directory(header.exif, ExifTags.IFD.Exif)
+        gps = _directory(header.exif, ExifTags.IFD.GPSInfo)
     orientation = main.get(ExifTags.Base.Orientation)
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     width, height = size[::-1] if orientation in _TURNED else size

@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES, known_signature
 from core.errors import LabelError
 
 CAMPUS_FILE = "campus.toml"
 # Holds what Bearings makes of a dataset: decoded photos, locks.
 STORE_FOLDER = ".bearings"
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 DatasetState = tuple[tuple[str, int, int], ...]
 
@@ -190,9 +190,6 @@ def _nothing_found(root: Path) -> str:
 # Which file on disk a label row means, and whether that file can be a photo at all.
 
 
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-
-
 @dataclass(frozen=True)
 class FoundPhotos:
     """What was found for the rows of one label file.
@@ -298,6 +295,4 @@ def _fault_of_file(path: Path) -> str:
         return f"photo cannot be opened ({error.strerror})"
     if not head:
         return "photo is an empty file"
-    if head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
-        return ""
-    return "photo is no JPEG, PNG or WebP file"
+    return "" if known_signature(head) else f"photo is no {FORMATS_TEXT} file"

@@ -22,7 +22,7 @@ from core.files import new_file, read_object, sweep, write_json
 from core.geo import Floats
 
 # Raise it when decoding changes, so that pixels of the old way are not mistaken for the new.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

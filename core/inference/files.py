@@ -9,15 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from core.dataset.decode import Pixels
+from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES, RAW_SUFFIXES, Pixels
 from core.errors import ImageError
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction, joined
 
 # Also those that cannot be read: a folder's photo must be refused by name, not passed over.
-SUFFIXES = frozenset(
-    ".jpg .jpeg .png .webp .heic .heif .avif .bmp .gif .tif .tiff .jfif .dng".split()
-)
+SUFFIXES = frozenset((*PHOTO_SUFFIXES, *RAW_SUFFIXES))
 FILES_AT_ONCE = 64
 
 
@@ -75,7 +73,7 @@ def find_photos(path: Path) -> tuple[Path, ...]:
         if file.suffix.lower() in SUFFIXES and file.is_file() and not _hidden(file, path)
     ]
     if not found:
-        raise ImageError(f"{path} holds no photo (JPEG, PNG or WebP)")
+        raise ImageError(f"{path} holds no photo ({FORMATS_TEXT})")
     return tuple(found)
 
 

@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from core.dataset.decode import decode_display
+from core.dataset.decode import PHOTO_SUFFIXES, RAW_SUFFIXES, decode_display
 from core.dataset.exif import PhotoExif, read_exif
-from core.dataset.layout import PHOTO_SUFFIXES
 from core.errors import ImageError
 
 Progress = Callable[[int, int], None]
@@ -109,8 +108,8 @@ def _judge(folder: Path, path: Path, declination_deg: float | None) -> Source | 
     writable = relative.encode(errors="replace").decode()
     if writable != relative:
         return LeftOut(writable, "its name is no UTF-8: rename it")
-    if path.suffix.lower() in (".heic", ".heif"):
-        return LeftOut(relative, "it is HEIC: export it as JPEG with its location, then again")
+    if path.suffix.lower() in RAW_SUFFIXES:
+        return LeftOut(relative, "it is camera raw: export it as JPEG with its location")
     if path.suffix.lower() not in PHOTO_SUFFIXES:
         return LeftOut(relative, f"it is none of {_SUFFIXES}")
     try:

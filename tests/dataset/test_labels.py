@@ -136,7 +136,7 @@ def test_files_that_are_no_photos_are_left_out_by_reason(small_campus: Path) -> 
     dataset = read_dataset(small_campus, allow_missing=True)
     assert dataset.excluded["reason"].tolist() == [
         "photo is an empty file",
-        "photo is no JPEG, PNG or WebP file",
+        "photo is no JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF file",
     ]
 
 

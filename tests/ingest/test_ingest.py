@@ -104,17 +104,19 @@ def test_what_lacks_something_is_left_out_by_name(phone: Path) -> None:
     (phone / "torn.jpg").write_bytes(phone_photo(size=(400, 300))[:9000])
     (phone / "notes.txt").write_text("hello")
     (phone / "new.HEIC").write_bytes(b"ftypheic")
+    (phone / "raw.DNG").write_bytes(b"II*")
     (phone / ".thumbs").mkdir()
     (phone / ".thumbs" / "x.jpg").write_bytes(phone_photo())
     out = made(phone, regions=1)
     left = pd.read_csv(out / "left_out.csv").set_index("source")["reason"]
-    assert len(left) == 7
+    assert len(left) == 8
     assert left["nowhere.jpg"] == NO_POSITION
     assert left["aimless.jpg"] == NO_DIRECTION
     assert left["unsaid.jpg"] == UNSAID
     assert left["magnetic.jpg"] == MAGNETIC
     assert "cannot be read" in left["torn.jpg"]
-    assert "HEIC" in left["new.HEIC"]
+    assert "cannot be read" in left["new.HEIC"]
+    assert "camera raw" in left["raw.DNG"]
     assert "none of" in left["notes.txt"]
     assert len(read_dataset(out)) == 6
     assert len(list((out / "images").iterdir())) == 6
