@@ -16,7 +16,6 @@ import pandas as pd
 import streamlit as st
 
 from app.photo import Photo
-from app.workspace import run_of
 from core.audit.schema import AuditConfig
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_folder, dataset_state
@@ -28,6 +27,7 @@ from core.evaluation.stored_reports import read_report
 from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
 from core.model.card import MEMBERS, Card, read_card
+from core.runs import run_of
 
 if TYPE_CHECKING:
     from core.audit.rows import LabelRows
@@ -119,8 +119,7 @@ def runs(root: Path) -> list[RunSummary]:
 
 def _summary(path: Path) -> RunSummary:
     names = ("job.json", "status.json", "config.json", "events.jsonl", "split.json")
-    places = (*path.glob("report*"), *path.glob("reports/*"))
-    files = (*(path / name for name in names), *places)
+    files = [path / name for name in names]
     return once_ended(summarise, path, files, lambda run: run.state in RESTING)
 
 

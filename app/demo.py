@@ -18,6 +18,7 @@ from app.workspace import Workspace, workspace
 from core.errors import CheckpointError
 from core.model.card import read_card
 from core.project import PROJECT
+from core.runs import has_card
 
 # 30 walks, two starts in every region: about a minute on two cores, and every page has content.
 PHOTOS = 1080
@@ -67,7 +68,7 @@ class DemoRender:
 
 def is_wanted(place: Workspace) -> bool:
     """Whether this is a first start: there is the demo's model but no photo to show it on."""
-    return (place.demo_checkpoint / "card.json").is_file() and not is_whole(place)
+    return has_card(place.demo_checkpoint) and not is_whole(place)
 
 
 def is_whole(place: Workspace) -> bool:

@@ -1,4 +1,4 @@
-"""Where the app finds things: data sets, checkpoints, runs and reports under one folder.
+"""Where the app finds things: data sets, checkpoints and runs under one folder.
 
 Only names and presence of files are looked at here; nothing is loaded.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.project import PROJECT, WORKSPACE
+from core.runs import CARD, best_of, folders, has_card
 
 PART_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
 DEMO = "demo"
@@ -47,16 +48,16 @@ class Workspace:
 
     def datasets(self) -> list[Path]:
         """Folders under `data/` with a label file, by name, the demo first."""
-        found = [folder for folder in _folders(self.data) if has_labels(folder)]
+        found = [folder for folder in folders(self.data) if has_labels(folder)]
         return sorted(found, key=lambda folder: (folder.name != DEMO, folder.name))
 
     def checkpoints(self) -> list[Path]:
         """Folders with a `card.json`: the demo, other checkpoints, then runs, newest first."""
-        kept = [folder for folder in _folders(self.root / "checkpoints") if has_card(folder)]
+        kept = [folder for folder in folders(self.root / "checkpoints") if has_card(folder)]
         kept.sort(key=lambda folder: (folder.name != DEMO_CHECKPOINT, folder.name))
-        best = [run / "checkpoints" / "best" for run in _folders(self.runs)]
+        best = [best_of(run) for run in folders(self.runs)]
         trained = [folder for folder in best if has_card(folder)]
-        trained.sort(key=lambda folder: -(folder / "card.json").stat().st_mtime_ns)
+        trained.sort(key=lambda folder: -(folder / CARD).stat().st_mtime_ns)
         return kept + trained
 
     def label(self, path: Path) -> str:
@@ -76,31 +77,5 @@ def has_labels(folder: Path) -> bool:
 
 def label_files(folder: Path) -> list[Path]:
     """CSV files of a folder, and of its `train`, `val` and `test` folders."""
-    inside = [child for child in _folders(folder) if child.name.lower() in PART_FOLDERS]
+    inside = [child for child in folders(folder) if child.name.lower() in PART_FOLDERS]
     return sorted(file for place in (folder, *inside) for file in place.glob("*.[cC][sS][vV]"))
-
-
-def has_card(folder: Path) -> bool:
-    """Whether a folder presents itself as a checkpoint."""
-    return (folder / "card.json").is_file()
-
-
-def run_of(checkpoint: Path) -> Path | None:
-    """The run that a checkpoint belongs to, or None for one that stands alone."""
-    return (
-        checkpoint.parents[1]
-        if checkpoint.parent.name == "checkpoints" and (checkpoint.name in ("best", "last"))
-        else None
-    )
-
-
-def reports(checkpoint: Path) -> list[Path]:
-    """Folders with the evaluation reports of a checkpoint, newest first."""
-    home = run_of(checkpoint) or checkpoint
-    places = [home / "report", *_folders(home / "reports")]
-    found = [place for place in places if (place / "report.json").is_file()]
-    return sorted(found, key=lambda place: -(place / "report.json").stat().st_mtime_ns)
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(child for child in parent.iterdir() if child.is_dir()) if parent.is_dir() else []

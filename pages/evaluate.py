@@ -6,11 +6,12 @@ from app import cache, theme, workspace
 from app.evaluate import report_tables, report_view
 from app.widgets import pickers
 from app.widgets.photo_source import PhotoSource
+from core.runs import report_folders
 
 st.title("Evaluate")
 checkpoint, place = pickers.need_checkpoint_path(), workspace.workspace()
 card = cache.card(checkpoint)
-if not workspace.reports(checkpoint):
+if not report_folders(checkpoint):
     report_view.offer(place, checkpoint, first=True)
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -22,11 +22,12 @@ from app.figures.errors import (
 from app.theme import Palette
 from app.widgets import ensemble, pickers
 from app.widgets.photo_source import PhotoSource
-from app.workspace import Workspace, run_of
+from app.workspace import Workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
 from core.evaluation.report_coverage import CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
+from core.runs import home_of
 
 _PHOTOS_SHOWN = 12
 _ACROSS = 3
@@ -318,7 +319,7 @@ def _form(place: Workspace, checkpoint: Path) -> None:
         st.write("Load a labelled data set in the sidebar first.")
         return
     part = st.selectbox("Photos", get_args(Part), format_func=_PARTS.__getitem__, key="judge_part")
-    home = run_of(checkpoint) or checkpoint
+    home = home_of(checkpoint)
     command = f"python -m core evaluate {place.label(home)} {place.label(folder)} --part {part}"
     st.caption(
         f"On {place.label(folder)}. Takes seconds for a few hundred photos and a small backbone on "

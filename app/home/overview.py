@@ -6,11 +6,11 @@ from app import cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
 from app.widgets import ensemble, messages, pickers, selection
-from app.workspace import reports
 from core.errors import BearingsError
 from core.evaluation import report_text
 from core.evaluation.report import Report
 from core.model.card import Card
+from core.runs import report_folders
 
 
 def show() -> None:
@@ -59,7 +59,7 @@ def model_box() -> None:
         return
     try:
         card = cache.card(folder)
-        found = reports(folder)
+        found = report_folders(folder)
         content = cache.report(found[0]) if found else None
     except BearingsError as error:
         messages.show_error(error)

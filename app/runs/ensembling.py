@@ -8,12 +8,12 @@ import streamlit as st
 from app import cache, links
 from app.widgets import messages, pickers
 from app.widgets.forms import FormPlan, config_form
-from app.workspace import has_card, workspace
+from app.workspace import workspace
 from core.ensemble.schema import EnsembleConfig
 from core.errors import BearingsError
 from core.inference.ensemble_compat import check_compatible
 from core.jobs.summary import RunSummary
-from core.training.run_folder import RunFolder
+from core.runs import best_of, free_folder, has_card
 
 _MAKE = "Make it"
 _FIRST = (("out",), ("weights",), ("temperature",), ("agree_m",))
@@ -25,12 +25,12 @@ def offer(chosen: Sequence[RunSummary]) -> None:
     if len(chosen) < 2:
         return
     with st.popover("Make an ensemble of these"):
-        missing = [run.name for run in chosen if not has_card(RunFolder(path=run.path).best)]
+        missing = [run.name for run in chosen if not has_card(best_of(run.path))]
         if missing:
             st.info(f"No trained model yet: {', '.join(missing)}. Wait for its first epoch.")
             return
         try:
-            check_compatible([(run.name, cache.card(RunFolder(path=run.path).best))
+            check_compatible([(run.name, cache.card(best_of(run.path)))
                            for run in chosen])  # fmt: skip
         except BearingsError as error:
             st.info(f"These runs cannot answer together: {error}.")
@@ -45,10 +45,7 @@ def _form(members: tuple[Path, ...]) -> None:
         "slow. They are weighed on the validation part of their split; the test part stays unseen. "
         "They are copied, so that runs may be deleted later."
     )
-    free = next(
-        name for name in map("checkpoints/ensemble-{}".format, range(1, 10_000))
-        if not (place.root / name).exists()
-    )  # fmt: skip
+    free = place.label(free_folder(place.root / "checkpoints", "ensemble"))
     plan = FormPlan(
         # Another name offered is another form: a form keeps its answers.
         Path(free).name,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import cache
-from app.workspace import Workspace, reports, run_of
+from app.workspace import Workspace
 from core.errors import BearingsError
 from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
 from core.jobs.summary import RunSummary
-from core.training.run_folder import RunFolder
+from core.runs import best_of, home_of, report_folders, run_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Group:
 
 def of_runs(runs: Iterable[RunSummary]) -> dict[str, Model]:
     """The runs by name."""
-    return {run.name: _model(run.name, RunFolder(path=run.path).best) for run in runs}
+    return {run.name: _model(run.name, best_of(run.path)) for run in runs}
 
 
 def of_checkpoints(place: Workspace) -> dict[str, Model]:
@@ -98,9 +98,9 @@ def _is_test(report: Report) -> bool:
 def _model(name: str, checkpoint: Path) -> Model:
     found: dict[Path, Report] = {}
     faults = []
-    for folder in reports(checkpoint):
+    for folder in report_folders(checkpoint):
         try:
             found[folder] = cache.report(folder)
         except BearingsError as error:
             faults.append(str(error))
-    return Model(name, run_of(checkpoint) or checkpoint, found, tuple(faults))
+    return Model(name, home_of(checkpoint), found, tuple(faults))

@@ -18,7 +18,7 @@ from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail, read_events
 from core.jobs.notes import Notes, has_tags, read_notes, write_notes
 from core.jobs.summary import RunSummary
-from core.training.run_folder import RunFolder
+from core.runs import best_of, has_card
 
 # Notes and tags of runs: the filter above the list, and the form that writes them.
 
@@ -123,12 +123,12 @@ def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
         st.error(f"**{run.name}** {run.state}: {cause}")
     if notes[run.name].text:
         st.markdown(f"> {notes[run.name].text}")
-    best = RunFolder(path=run.path).best
+    best = best_of(run.path)
     with st.container(horizontal=True):
         if st.button("Watch", key="runs_watch", help="Curves, log, stop and resume"):
             train_form.watch_next(run.path)
             links.go("train")
-        if (best / "card.json").is_file():
+        if has_card(best):
             for page in ("evaluate", "map", "explain"):
                 if st.button(page.capitalize(), key=f"runs_{page}"):
                     pickers.hand_over_checkpoint(best)

@@ -14,10 +14,10 @@ from app import cache
 from core.crossval.folder import is_crossval, read_config
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
-from core.jobs.job import JOB, LOCAL
+from core.jobs.job import LOCAL
 from core.jobs.queue import in_order
 from core.jobs.state import ACTIVE, RESTING, RunState, run_state
-from core.jobs.summary import is_run
+from core.runs import CONFIG, JOB, folders, is_run
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -94,12 +94,12 @@ class Queue:
 
 def look(root: Path) -> Queue:
     """Return the jobs in a folder of runs, which need not exist yet."""
-    folders = [path for path in root.iterdir() if _is_job(path)] if root.is_dir() else []
-    states = {path: _state(path) for path in folders}
+    paths = [path for path in folders(root) if _is_job(path)]
+    states = {path: _state(path) for path in paths}
     jobs = {path: now.job for path, now in states.items() if now.state == "queued" and now.job}
     waiting = [Entry(path, states[path], place) for place, path in enumerate(in_order(jobs), 1)]
     active = [Entry(path, now) for path, now in states.items() if now.state in ACTIVE]
-    rest = set(folders) - {entry.path for entry in (*active, *waiting)}
+    rest = set(paths) - {entry.path for entry in (*active, *waiting)}
     ended = sorted(((_ended(path, states[path]), path) for path in rest), reverse=True)
     lately = [path for when, path in ended if time.time() - when < _LATELY_S][:_MOST_ENDED]
     return Queue(
@@ -118,7 +118,7 @@ def options_of(entry: Entry) -> TrainConfig | None:
     path, job = entry.path, entry.now.job
     if entry.kind == "crossval" and is_crossval(path):
         return read_config(path)
-    if entry.kind == "train" and (path / "config.json").is_file():
+    if entry.kind == "train" and (path / CONFIG).is_file():
         return RunFolder(path=path).config()
     if entry.kind == "tune" or job is None or not job.options:
         return None

@@ -24,6 +24,7 @@ from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE
 from core.options import in_words
 from core.project import PROJECT
+from core.runs import free_folder
 from core.training.schema import TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
@@ -102,7 +103,7 @@ def propose_another_folder(taken: Path) -> None:
 
 def free_run(place: Workspace, dataset: Path) -> Path:
     """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
-    return _free(place.runs, dataset.name, 1)
+    return free_folder(place.runs, dataset.name)
 
 
 def _in_queue(place: Workspace, run: Path) -> Path:
@@ -139,13 +140,7 @@ def _another(place: Workspace, run: Path, dataset: Path) -> Path:
     match = re.fullmatch(r"(.+?)(?:-(\d+))?", run.name)
     if match is None or run.parent != place.runs:
         return free_run(place, dataset)
-    return _free(place.runs, match[1], int(match[2] or 1) + 1)
-
-
-def _free(parent: Path, stem: str, number: int) -> Path:
-    while (parent / f"{stem}-{number}").exists():
-        number += 1
-    return parent / f"{stem}-{number}"
+    return free_folder(place.runs, match[1], int(match[2] or 1) + 1)
 
 
 def command(config: TrainConfig) -> str:

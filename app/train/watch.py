@@ -16,6 +16,7 @@ from core.jobs.queue import cancel, move, requeue
 from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, run_state
 from core.jobs.stop import stop
+from core.runs import best_of, has_card
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -125,7 +126,7 @@ def _show(run: Path, *, polling: bool) -> None:
         with st.container(horizontal=True):
             if now.state not in UNFINISHED:
                 ended(Entry(run, now), "watch")
-            if (RunFolder(path=run).best / "card.json").is_file():
+            if has_card(best_of(run)):
                 _next(run)
         _curves(read_events(run), now)
         _log(run, now)

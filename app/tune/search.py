@@ -15,11 +15,12 @@ from app.workspace import Workspace, workspace
 from core.errors import BearingsError, RunError
 from core.jobs.failures import plain_cause
 from core.jobs.follow import log_tail
-from core.jobs.job import JOB, read_job
+from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue_job, requeue
 from core.jobs.start import ensure_runner
 from core.jobs.state import RESUMABLE, UNFINISHED, RunState, run_state
 from core.options import in_words
+from core.runs import JOB
 from core.tuning.folder import StudyFolder
 from core.tuning.results import StudyView
 from core.tuning.schema import TuneConfig

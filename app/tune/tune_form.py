@@ -11,6 +11,7 @@ from app.workspace import Workspace
 from core.errors import ConfigError, RunError
 from core.jobs.job import LOCAL, Job
 from core.options import in_words
+from core.runs import free_folder
 from core.tuning.schema import DEFAULT_TRIALS, TuneConfig
 from core.tuning.space import DEFAULT_SPACE, Distribution, parse_distribution
 
@@ -114,10 +115,7 @@ def read_space(text: str) -> dict[str, Distribution]:
 
 def free_study(place: Workspace) -> Path:
     """Return the first of `runs/tune-1`, `runs/tune-2` ... that is not there yet."""
-    number = 1
-    while (place.runs / f"tune-{number}").exists():
-        number += 1
-    return place.runs / f"tune-{number}"
+    return free_folder(place.runs, "tune")
 
 
 def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan:

@@ -10,10 +10,11 @@ import streamlit as st
 
 from app import cache
 from app.widgets import messages
-from app.workspace import reports, run_of, workspace
+from app.workspace import workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 from core.model.card import Card
+from core.runs import home_of, report_folders
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
 _HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
@@ -183,9 +184,9 @@ def pick_report(page: str) -> Path:
     Says how to make one, and ends the run, where there is none.
     """
     checkpoint = need_checkpoint_path()
-    found = {folder.name: folder for folder in reports(checkpoint)}
+    found = {folder.name: folder for folder in report_folders(checkpoint)}
     if not found:
-        home, data = run_of(checkpoint) or checkpoint, dataset_path() or "DATASET"
+        home, data = home_of(checkpoint), dataset_path() or "DATASET"
         place = workspace()
         named = place.label(data) if isinstance(data, Path) else data
         messages.no_report(f"python -m core evaluate {place.label(home)} {named}")

@@ -29,7 +29,6 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select
-from core.evaluation.stored_reports import trained_dataset
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
@@ -43,6 +42,7 @@ from core.retrieval.select import (
     select_refinement,
     verified_raw,
 )
+from core.runs import trained_dataset
 
 Progress = Callable[[int, int], None]
 

@@ -10,7 +10,7 @@ from core.cli.command import Command, add_run_and_dataset, run_and_dataset
 from core.cli.output import bar, say
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
-from core.evaluation.stored_reports import trained_dataset
+from core.runs import trained_dataset
 
 if TYPE_CHECKING:
     from core.evaluation.report import (

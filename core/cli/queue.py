@@ -16,7 +16,8 @@ from core.jobs.queue import cancel, move
 from core.jobs.runner import run_queue
 from core.jobs.start import ensure_runner
 from core.jobs.state import ACTIVE, UNFINISHED, run_state
-from core.jobs.summary import RunSummary, is_run, list_jobs
+from core.jobs.summary import RunSummary, list_jobs
+from core.runs import is_run
 
 _COLUMNS = ("place", "job", "state", "command", "device", "epoch", "why")
 _GIB = 2**30

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from core.confidence.schema import SCHEMA_VERSION, Calibration
 from core.errors import CheckpointError
 from core.files import write_json
-from core.model.card import CARD, MEMBERS, Card
+from core.model.card import MEMBERS, Card
 from core.retrieval.gallery import NAMES as GALLERY
+from core.runs import CARD
 
 FILE = "calibration.json"
 _MEND = "make it again with `python -m core calibrate"

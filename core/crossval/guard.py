@@ -25,6 +25,7 @@ from core.model.card import Card, read_card
 from core.model.normaliser import Normaliser
 from core.options import different
 from core.retrieval.gallery import Gallery
+from core.runs import report_folder
 from core.training.run_folder import RunFolder
 
 # Galleries hold float64 metres and degrees as they were computed from the labels.
@@ -63,15 +64,15 @@ def fold_split(config: CrossvalConfig, dataset: Dataset, number: int) -> Split:
     return split_by(dataset, config.split.model_copy(update={"fold": number}))
 
 
-def report_folder(config: CrossvalConfig, run: RunFolder) -> Path:
+def fold_report(config: CrossvalConfig, run: RunFolder) -> Path:
     """Where `evaluate` writes the report of a fold's test part by default."""
-    return run.path / "reports" / f"{config.dataset.resolve().name}-test"
+    return report_folder(run.path, config.dataset, "test")
 
 
 def is_judged(config: CrossvalConfig, run: RunFolder) -> bool:
     """Whether the answers of the fold's present best checkpoint are there."""
     try:
-        return read_answers(report_folder(config, run)).weights == read_card(run.best).weights
+        return read_answers(fold_report(config, run)).weights == read_card(run.best).weights
     except (RunError, CheckpointError):
         return False
 
@@ -88,7 +89,7 @@ def read_fold(config: CrossvalConfig, dataset: Dataset, number: int) -> Fold:
         raise RunError(f"fold {number} ({run.path}) is not finished")
     begun = Split.from_json(run.read_json("split.json"))
     split = as_begun(fold_split(config, dataset, number), begun)
-    folder = report_folder(config, run)
+    folder = fold_report(config, run)
     fold = Fold(
         number,
         run,

@@ -9,7 +9,8 @@ from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.evaluation.report import Scores
 from core.jobs.state import Listed, run_state
-from core.jobs.summary import RunSummary, is_run, summarise
+from core.jobs.summary import RunSummary, summarise
+from core.runs import is_run
 
 
 @dataclass(frozen=True)

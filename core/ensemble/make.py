@@ -19,15 +19,12 @@ from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import select
-from core.evaluation.stored_reports import trained_dataset
 from core.files import write_bytes, write_json
 from core.geo import Floats, LocalFrame, distance_m
 from core.headline import raw_card_metrics, refined_card_metrics
 from core.inference.ensemble import Ensemble, combine
 from core.inference.ensemble_compat import check_compatible
 from core.inference.loading import (
-    SPLIT,
-    find_checkpoint,
     load_predictor,
     load_split,
     resolve_device,
@@ -35,7 +32,6 @@ from core.inference.loading import (
 from core.inference.predictor import Predictor
 from core.locks import LOCK, hold
 from core.model.card import (
-    CARD,
     ENSEMBLE_VERSION,
     MEMBERS,
     Card,
@@ -45,6 +41,7 @@ from core.model.card import (
     write_card,
 )
 from core.retrieval.gallery import ARRAYS, NAMES, has_gallery
+from core.runs import CARD, SPLIT, find_checkpoint, home_of, trained_dataset
 
 
 def check_free(out: Path) -> None:
@@ -68,8 +65,7 @@ def member_names(paths: Sequence[Path]) -> tuple[str, ...]:
     """Names of members' folders: those of their runs, numbered where two are the same."""
     names: list[str] = []
     for path in map(Path.resolve, paths):
-        inside = path.parent.name == "checkpoints" and path.name in ("best", "last")
-        name = (path.parents[1] if inside else path).name.lstrip(".") or "member"
+        name = home_of(path).name.lstrip(".") or "member"
         same, number = name, 1
         while name in names:
             number += 1

@@ -18,13 +18,14 @@ from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import Clusters, EvaluateConfig, Part
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection, select
-from core.evaluation.stored_reports import read_report, run_of, trained_dataset
+from core.evaluation.stored_reports import read_report
 from core.evaluation.table import prediction_table, write_table
 from core.files import write_json
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.retrieval.baselines import Baseline, all_baselines
+from core.runs import REPORT, home_of, report_folder, trained_dataset
 
 Progress = Callable[[int, int], None]
 
@@ -81,12 +82,12 @@ def evaluate(
     caveats = _caveats(predictor, selection, config.by, suspect)
     report = make_report(scored, baselines, selection, dataset, predictor, caveats)
     table = prediction_table(scored, selection, predictor.gallery)
-    out = config.out or _report_folder(run_of(predictor.folder), root, dataset.root, config.split)
+    out = config.out or _report_folder(home_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
     if config.plots:
         write_plots(scored, baselines, out)
     # Last: a folder with a report is a complete one.
-    write_json(out / "report.json", report.to_json())
+    write_json(out / REPORT, report.to_json())
     return Evaluation(out, report, table, scored, baselines)
 
 
@@ -99,7 +100,7 @@ def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
         root: The dataset's folder.
         part: Which photos are judged.
     """
-    folder = home / "reports" / f"{source.resolve().name}-{part}"
+    folder = report_folder(home, source, part)
     try:
         other = read_report(folder).dataset
     except ConfigError:

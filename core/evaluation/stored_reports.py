@@ -1,4 +1,4 @@
-"""Run folders as evaluation reads them: the dataset, the reports and their tables of photos."""
+"""Stored evaluation reports and their tables of photos, read and checked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel
 
 from core.errors import ConfigError
 from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
-from core.files import read_object, read_stored
+from core.files import read_object
 from core.options import in_words
+from core.runs import REPORT, has_report, home_of, home_of_report, report_folders
 
 NEEDED = (
     "photo_id", "true_region", "region", "true_latitude", "true_longitude", "true_angle",
@@ -20,37 +20,6 @@ NEEDED = (
     "heading_error_refined_deg", "seen_in_training",
 )  # fmt: skip
 """Columns of predictions.csv that a comparison reads."""
-
-
-class _RunOptions(BaseModel):
-    """The option in a run's `config.json` that evaluation reads."""
-
-    dataset: Path
-
-
-def run_of(checkpoint: Path) -> Path:
-    """Return the run folder of `RUN/checkpoints/best`; any other folder itself."""
-    inside = checkpoint.parent.name == "checkpoints" and checkpoint.name in ("best", "last")
-    return checkpoint.parents[1] if inside else checkpoint
-
-
-def trained_dataset(run: Path) -> Path:
-    """Return the dataset that a run was trained on.
-
-    Args:
-        run: The run folder, or a checkpoint in it.
-
-    Raises:
-        ConfigError: A checkpoint without a run, which does not record its dataset.
-        RunError: The run's options are damaged.
-    """
-    options = read_stored(run_of(run) / "config.json", _RunOptions, "name the dataset folder")
-    if options is None:
-        raise ConfigError(
-            f"{run} does not say where its dataset is (it is a checkpoint without a run): name "
-            "the dataset folder"
-        )
-    return options.dataset
 
 
 @dataclass(frozen=True)
@@ -91,13 +60,6 @@ class EvaluatedModel:
             )
 
 
-def report_folders(home: Path) -> list[Path]:
-    """Folders with the reports of a run, or of a checkpoint that stands alone, newest first."""
-    folders = [home, home / "report", *sorted((home / "reports").glob("*"))]
-    written = [folder for folder in folders if (folder / "report.json").is_file()]
-    return sorted(written, key=lambda folder: -(folder / "report.json").stat().st_mtime_ns)
-
-
 def find_report(path: Path) -> Path:
     """Return the folder of a report, given the report itself, its run or its checkpoint.
 
@@ -108,9 +70,11 @@ def find_report(path: Path) -> Path:
     Raises:
         ConfigError: There is no report; says how to make one.
     """
-    folder = run_of(path.parent if path.name == "report.json" else path)
+    folder = path.parent if path.name == REPORT else home_of(path)
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder}: name a run, a checkpoint or a report")
+    if has_report(folder):
+        return folder
     reports = report_folders(folder)
     if not reports:
         raise ConfigError(
@@ -126,7 +90,7 @@ def read_report(folder: Path) -> Report:
     Raises:
         ConfigError: It is missing or damaged.
     """
-    path = folder / "report.json"
+    path = folder / REPORT
     content = read_object(path, "evaluate again", ConfigError)
     if content is None:
         raise ConfigError(f"{path} is missing: evaluate again")
@@ -148,7 +112,7 @@ def read_evaluated_model(folder: Path, name: str = "") -> EvaluatedModel:
     """
     report = read_report(folder)
     return EvaluatedModel(
-        name or home_name(folder),
+        name or home_of_report(folder).name,
         folder,
         report.split.key,
         photos_of(report),
@@ -178,11 +142,3 @@ def named_apart(models: Sequence[EvaluatedModel]) -> list[EvaluatedModel]:
         model if names[model.name] == 1 else replace(model, name=str(model.folder))
         for model in models
     ]
-
-
-def home_name(folder: Path) -> str:
-    """Name of the run or checkpoint that a report folder belongs to."""
-    whole = folder.resolve()
-    if whole.parent.name == "reports":
-        return whole.parents[1].name
-    return whole.parent.name if whole.name == "report" else whole.name

@@ -1,4 +1,4 @@
-"""Finding and loading checkpoints and ensembles: network, card, gallery, calibration and split."""
+"""Loading checkpoints and ensembles: network, card, gallery, calibration and split."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,28 +14,10 @@ from core.errors import CheckpointError, ConfigError, SplitError
 from core.inference.ensemble import Ensemble
 from core.inference.ensemble_compat import check_compatible
 from core.inference.predictor import Loaded, Predictor
-from core.model.card import CARD, MEMBERS, Card, read_card
+from core.model.card import MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
 from core.retrieval.gallery import Gallery, has_gallery
-
-SPLIT = "split.json"
-
-
-def find_checkpoint(path: Path) -> Path:
-    """Return the checkpoint folder that a path means: itself, or a run's best, or its last.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    for folder in (path, path / "checkpoints" / "best", path / "checkpoints" / "last"):
-        if (folder / CARD).exists():
-            return folder
-    if not path.exists():
-        raise CheckpointError(f"there is nothing at {path}: give a run or checkpoint folder")
-    raise CheckpointError(
-        f"{path} holds no checkpoint (no {CARD}, nor checkpoints/best/{CARD}): give a run folder "
-        "that has finished an epoch, or a checkpoint folder"
-    )
+from core.runs import find_checkpoint, split_file
 
 
 def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
@@ -120,9 +102,7 @@ def load_split(folder: Path) -> Split:
     Raises:
         SplitError: It is missing, damaged, or not the one that the card names.
     """
-    own, of_run = folder / SPLIT, folder.parent.parent / SPLIT
-    # Until a run ends, only the run folder holds the split.
-    path = of_run if folder.parent.name == "checkpoints" and not own.exists() else own
+    path = split_file(folder)
     split = Split.read(path)
     if split is None:
         raise SplitError(

@@ -20,9 +20,9 @@ from core.jobs.job import LOCAL, Job
 from core.jobs.queue import QUEUE, cancel, enqueue_job, requeue
 from core.jobs.runner import Runner
 from core.jobs.state import RESUMABLE, UNFINISHED, run_state
-from core.jobs.summary import is_run
 from core.locks import Lock, LockHeld
 from core.project import CONDUCTOR
+from core.runs import is_run
 from core.system import SYSTEM
 from core.training.run_folder import RunFolder
 from core.training.status import HEARTBEAT_S, RunStatus, own_status

@@ -9,13 +9,12 @@ from pydantic import ValidationError
 
 from core.errors import RunError
 from core.jobs.follow import read_events
-from core.jobs.job import JOB, LOCAL, Job
+from core.jobs.job import LOCAL, Job
 from core.jobs.queue import queue_of
 from core.jobs.state import Listed, run_state
+from core.runs import CONFIG, JOB, SPLIT, folders, is_run
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
-
-_CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,9 @@ class RunSummary:
         epoch: Epochs done.
         epochs: Epochs planned.
         best: Validation figures of the best epoch; None before the first.
-        best_epoch: Which one that was.
         started: When it was begun, in seconds since 1970.
         duration_s: Time spent in epochs, all resumes together; None before the first.
         eta_s: Time left as the run estimates it; None where it does not.
-        reports: Its `report.json` files, by path.
         kind: The command: train, crossval or tune.
         place: Its place in the queue where it waits there: 1 is next.
         slot: Where the queue started it: cpu, cuda:0, ...; None where it did not.
@@ -54,11 +51,9 @@ class RunSummary:
     epoch: int = 0
     epochs: int = 0
     best: Mapping[str, float] | None = None
-    best_epoch: int | None = None
     started: float | None = None
     duration_s: float | None = None
     eta_s: float | None = None
-    reports: tuple[Path, ...] = ()
     kind: str = "train"
     place: int | None = None
     slot: str | None = None
@@ -92,15 +87,10 @@ def list_jobs(root: Path, read: Callable[[Path], RunSummary] | None = None) -> l
         read: Reads the summary of one, as `summarise` does, which is taken otherwise.
     """
     read = read or summarise
-    folders = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
+    paths = [path for path in folders(root) if is_run(path)]
     places = {each.path: each.place for each in queue_of(root)}
-    found = [replace(read(path), place=places.get(path)) for path in folders]
+    found = [replace(read(path), place=places.get(path)) for path in paths]
     return sorted(found, key=lambda run: (-(run.started or 0.0), run.name))
-
-
-def is_run(path: Path) -> bool:
-    """Whether a folder holds a run, or a job that may become one."""
-    return any((path / name).is_file() for name in (_CONFIG, JOB))
 
 
 def summarise(path: Path) -> RunSummary:
@@ -143,15 +133,13 @@ def _with_figures(known: RunSummary, job: Job | None) -> RunSummary:
         epoch=int(events[-1]["epoch"]) if events else 0,
         epochs=_planned(config, events),
         best=kept[-1]["validation"] if kept else None,
-        best_epoch=int(kept[-1]["epoch"]) if kept else None,
         duration_s=sum(float(event["seconds"]) for event in events) if events else None,
-        reports=tuple(sorted(path.glob("report*/**/report.json"))),
     )
 
 
 def _options(path: Path, job: Job | None) -> TrainConfig | None:
     """The options of a run; those that were queued where it has written none yet."""
-    if (path / _CONFIG).is_file():
+    if (path / CONFIG).is_file():
         return RunFolder(path=path).config()
     if job is None or not job.options:
         return None
@@ -168,14 +156,14 @@ def _planned(config: TrainConfig | None, events: list[dict[str, Any]]) -> int:
 
 
 def _split_hash(run: RunFolder) -> str:
-    if not (run.path / "split.json").is_file():
+    if not (run.path / SPLIT).is_file():
         return ""
-    return str(run.read_json("split.json").get("hash", ""))
+    return str(run.read_json(SPLIT).get("hash", ""))
 
 
 def _started(path: Path, job: Job | None) -> float | None:
     """When the options were written, which happens once; before that, when it was queued."""
-    config = path / _CONFIG
+    config = path / CONFIG
     if config.is_file():
         return config.stat().st_mtime
     return None if job is None else job.created

@@ -11,11 +11,11 @@ from core.files import checked, read_object, write_json
 from core.geo import CoordinateFrame, LocalFrame
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, TtaConfig, as_made
+from core.runs import CARD
 
 SCHEMA_VERSION = 1
 # Programs that know no ensembles say "newer: update", instead of missing the weights.
 ENSEMBLE_VERSION = 2
-CARD = "card.json"
 _REMEDY = "copy the folder again"
 MEMBERS = "members"
 Weighing = Literal["uniform", "softmax", "fitted"]

@@ -25,6 +25,7 @@ from core.retrieval.select import (
     select_refinement,
     verified_raw,
 )
+from core.runs import SPLIT
 from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
@@ -93,7 +94,7 @@ def finish_run(
     chosen = config.refine or select_refinement(raw, truth, gallery)
     metrics = refined_figures(raw, truth, gallery, chosen)
     gallery.save(run.best)
-    write_json(run.best / "split.json", data.split.to_json())
+    write_json(run.best / SPLIT, data.split.to_json())
     card = checkpoint.card.model_copy(
         update={
             "refine": chosen.model_dump(mode="json"),

@@ -25,6 +25,7 @@ from core.files import (
 )
 from core.locks import Lock, LockHeld, hold, is_held
 from core.options import different, in_words
+from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
 from core.training.status import RunStatus
 
@@ -41,12 +42,12 @@ class RunFolder(BaseModel):
     @property
     def best(self) -> Path:
         """Checkpoint of the best epoch."""
-        return self.path / "checkpoints" / "best"
+        return best_of(self.path)
 
     @property
     def last(self) -> Path:
         """Checkpoint of the last epoch, and what a resume needs."""
-        return self.path / "checkpoints" / "last"
+        return last_of(self.path)
 
     @property
     def tensorboard(self) -> Path:
@@ -64,7 +65,7 @@ class RunFolder(BaseModel):
         Raises:
             RunError: No run here, or its options are unreadable.
         """
-        path = self.path / "config.json"
+        path = self.path / CONFIG
         content = read_object(path, _REMEDY)
         if content is None:
             raise RunError(
@@ -77,7 +78,7 @@ class RunFolder(BaseModel):
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the options."""
-        write_json(self.path / "config.json", config.model_dump(mode="json"))
+        write_json(self.path / CONFIG, config.model_dump(mode="json"))
 
     def status(self) -> RunStatus | None:
         """Return the status, or None if nothing is written yet."""

@@ -16,6 +16,7 @@ from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
+from core.runs import CONFIG, SPLIT
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
@@ -176,7 +177,7 @@ def _prepare(
 
 def _check_same_data(run: RunFolder, data: TrainingData, processes: Processes) -> None:
     """Refuse processes on machines that see another dataset, or not the run folder."""
-    seen = [data.split.hash, len(data.dataset), (run.path / "config.json").exists()]
+    seen = [data.split.hash, len(data.dataset), (run.path / CONFIG).exists()]
     for rank, other in enumerate(processes.exchange(seen)):
         if other[:2] != seen[:2]:
             raise SplitError(
@@ -251,9 +252,9 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
 
 
 def _stored_split(run: RunFolder) -> Split | None:
-    if not (run.path / "split.json").exists():
+    if not (run.path / SPLIT).exists():
         return None
-    return Split.from_json(run.read_json("split.json"))
+    return Split.from_json(run.read_json(SPLIT))
 
 
 def _tta(config: TrainConfig, data: TrainingData) -> TtaCard | None:
@@ -277,7 +278,7 @@ def _write_start(
             f"{config.dataset} is no longer the dataset that {run.path} was started with (split "
             f"{data.split.hash[:12]} instead of {stored.hash[:12]}): start a new run"
         )
-    run.write_json("split.json", data.split.to_json())
+    run.write_json(SPLIT, data.split.to_json())
     device = str(compute.device)
     run.write_json(
         "environment.json",

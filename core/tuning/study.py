@@ -18,6 +18,7 @@ from core.jobs.job import Job
 from core.jobs.queue import cancel
 from core.jobs.state import UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
+from core.runs import CONFIG, SPLIT
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -176,7 +177,7 @@ class _Study:
         if run_state(run.path).state == "finished":
             # It came to its end, and its conductor did not come to say so.
             return
-        goes_on = (run.path / "config.json").is_file()
+        goes_on = (run.path / CONFIG).is_file()
         self.folder.job.log(f"trial {trial.number} {'goes on' if goes_on else 'begins'}")
         conductor.submit(run.path, self.place.job(job))
         self.begun.add(trial.number)
@@ -307,7 +308,7 @@ class _Study:
         if trial.number in self.checked:
             return
         identity = self.folder.identity()
-        found = str(run.read_json("split.json")["hash"])
+        found = str(run.read_json(SPLIT)["hash"])
         if identity is None or found != identity.split_hash:
             raise SplitError(
                 f"{run.path} has another split ({found[:12]}) than study {self.folder.path}: its "

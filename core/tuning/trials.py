@@ -71,7 +71,7 @@ class TrialReport:
     values: Mapping[str, Any]
 
 
-def run_of(study: Path, number: int) -> RunFolder:
+def trial_run(study: Path, number: int) -> RunFolder:
     """The run of a trial."""
     return RunFolder(path=study / "trials" / f"{number:04d}")
 
@@ -112,7 +112,7 @@ def import_journal(study: Path) -> None:
 
 def curve(study: Path, trial: Trial, monitor: str) -> dict[int, float]:
     """The monitored figure at every epoch of a trial that counts."""
-    events = run_of(study, trial.number).events()
+    events = trial_run(study, trial.number).events()
     counted = events if trial.epochs is None else events[: trial.epochs]
     return {int(event["epoch"]): float(event["validation"][monitor]) for event in counted}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app import cache, demo
-from app.workspace import Workspace, label_files, reports, run_of, workspace
+from app.workspace import Workspace, label_files, workspace
 
 
 def _card(folder: Path) -> Path:
@@ -41,18 +41,6 @@ def test_labels_may_lie_in_folders_of_parts(tmp_path: Path) -> None:
     (tmp_path / "Train" / "labels.csv").touch()
     (tmp_path / "images" / "stray.csv").touch()
     assert label_files(tmp_path) == [tmp_path / "Train" / "labels.csv"]
-
-
-def test_reports_of_a_run_and_of_a_checkpoint(tmp_path: Path) -> None:
-    best = _card(tmp_path / "runs" / "one" / "checkpoints" / "best")
-    alone = _card(tmp_path / "checkpoints" / "demo-campus")
-    for place in (tmp_path / "runs/one/reports/demo-test", alone / "report"):
-        place.mkdir(parents=True)
-        (place / "report.json").touch()
-    assert reports(best) == [tmp_path / "runs/one/reports/demo-test"]
-    assert reports(alone) == [alone / "report"]
-    assert run_of(best) == tmp_path / "runs" / "one"
-    assert run_of(alone) is None
 
 
 def test_the_workspace_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from core.errors import ConfigError, FrameError, SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import EvaluateConfig
-from core.evaluation.stored_reports import report_folders
 from core.evaluation.table import COLUMNS
 from core.inference.loading import load_split
+from core.runs import report_folders
 from tests.tiny_checkpoint import make_checkpoint
 
 CampusMaker = Callable[..., Path]

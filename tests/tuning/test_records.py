@@ -21,7 +21,7 @@ from core.tuning.trials import (
     Trial,
     import_journal,
     read_trials,
-    run_of,
+    trial_run,
     write_trial,
 )
 
@@ -30,7 +30,7 @@ Begun = tuple[StudyFolder, TuneConfig]
 
 def told(folder: StudyFolder, number: int, *values: float) -> None:
     """Write epochs of a trial's run."""
-    run = run_of(folder.path, number)
+    run = trial_run(folder.path, number)
     run.path.mkdir(parents=True, exist_ok=True)
     for epoch, value in enumerate(values, start=1):
         run.append_event({"epoch": epoch, "best": True, "validation": {"score": value}})
