@@ -15,7 +15,8 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,47 @@ def read_stored(
     """
     content = read_object(path, remedy, error)
     return None if content is None else checked(content, kind, path, remedy, error)
+
+
+def walk(
+    folder: Path,
+    most: int | None = None,
+    refused: Callable[[Path, OSError], None] | None = None,
+) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield a folder and all folders below it, the nearest first, each with the files in it.
+
+    Files and folders whose name begins with a point are passed over: they are the system's, among
+    them the `._NAME` that macOS lays beside every file on foreign disks. Links are followed, a
+    folder that is reached twice is read once.
+
+    Args:
+        folder: Where to begin.
+        most: How many folders to read at most; None: all.
+        refused: Called with each folder that cannot be read, which is passed over.
+
+    Raises:
+        OSError: A folder cannot be read, if `refused` is None.
+
+    Yields:
+        `(folder, names of its files, sorted)`.
+    """
+    waiting, seen = deque([folder]), set[tuple[int, int]]()
+    while waiting and (most is None or len(seen) < most):
+        here = waiting.popleft()
+        try:
+            status = here.stat()
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            if refused is None:
+                raise
+            refused(here, error)
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        waiting += [here / entry.name for entry in visible if entry.is_dir()]
+        yield here, tuple(entry.name for entry in visible if entry.is_file())
 
 
 def append_json_line(path: Path, value: dict[str, Any]) -> None:

@@ -25,13 +25,8 @@ from core.dataset.label_table import (
     read_columns,
     region_ids,
 )
-from core.dataset.layout import (
-    FoundPhotos,
-    LabelFile,
-    dataset_folder,
-    find_label_files,
-    find_photos,
-)
+from core.dataset.layout import LabelFile, dataset_folder, find_label_files
+from core.dataset.photo_names import FoundPhotos, find_photos
 from core.errors import FrameError
 from core.geo import CoordinateFrame, Floats
 

@@ -19,13 +19,8 @@ from core.dataset.label_table import (
     row_faults,
     wrapped_headings,
 )
-from core.dataset.layout import (
-    FoundPhotos,
-    LabelFile,
-    dataset_folder,
-    find_label_files,
-    find_photos,
-)
+from core.dataset.layout import LabelFile, dataset_folder, find_label_files
+from core.dataset.photo_names import FoundPhotos, find_photos
 from core.dataset.repairs import Repair, Repaired, apply_repairs, read_repairs, repair_notes
 from core.errors import LabelError
 from core.geo import FAR_SPREADS, Floats, LocalFrame, far_from_middle
@@ -331,12 +326,7 @@ def _read_rows(
     rows["path"] = [str((root / photo).absolute()) for photo in photos.photo_ids]
     missing = pd.Series(photos.faults, index=rows.index)
     rows["fault"] = missing.where(missing != "", row_faults(rows, text))
-    if photos.renamed:
-        named, on_disk = photos.renamed[0]
-        notes.append(
-            f"{len(photos.renamed)} names in {file.path.name} differ from the file on disk in "
-            f"case, ending or folder (first: {named} is {on_disk})"
-        )
+    notes += photos.notes
     if photos.unlabelled:
         notes.append(
             f"{len(photos.unlabelled)} photos in {photos.folder.name}/ have no row in "

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES, RAW_SUFFIXES, Pixels
 from core.errors import ImageError
+from core.files import walk
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction, joined
 
@@ -67,11 +68,12 @@ def find_photos(path: Path) -> tuple[Path, ...]:
         return (path,)
     if not path.is_dir():
         raise ImageError(f"there is no photo or folder {path}")
-    found = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not _hidden(file, path)
-    ]
+    found = sorted(
+        folder / name
+        for folder, names in walk(path)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES
+    )
     if not found:
         raise ImageError(f"{path} holds no photo ({FORMATS_TEXT})")
     return tuple(found)
@@ -133,7 +135,3 @@ def _names(paths: Sequence[Path]) -> list[str]:
         return []
     shared = Path(commonpath([path.absolute().parent for path in paths]))
     return [path.absolute().relative_to(shared).as_posix() for path in paths]
-
-
-def _hidden(file: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(root).parts)

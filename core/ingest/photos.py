@@ -13,6 +13,7 @@ from PIL import Image
 from core.dataset.decode import PHOTO_SUFFIXES, RAW_SUFFIXES, decode_display
 from core.dataset.exif import PhotoExif, read_exif
 from core.errors import ImageError
+from core.files import walk
 
 Progress = Callable[[int, int], None]
 
@@ -70,9 +71,15 @@ def gather(
         declination_deg: What turns magnetic directions into true ones; None where unknown.
         progress: Called with `(files done, files in all)`.
     """
-    paths = _files(folder)
     sources: list[Source] = []
     left_out: list[LeftOut] = []
+
+    def refused(closed: Path, error: OSError) -> None:
+        why = f"this folder cannot be read: {error.strerror}"
+        left_out.append(LeftOut(closed.relative_to(folder).as_posix(), why))
+
+    paths = [here / name for here, names in walk(folder, refused=refused) for name in names]
+    paths.sort(key=lambda path: path.relative_to(folder).as_posix())
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         read = pool.map(lambda path: _judge(folder, path, declination_deg), paths)
         for done, found in enumerate(read, start=1):
@@ -92,15 +99,6 @@ def reasons(left_out: Sequence[LeftOut]) -> dict[str, int]:
         kind = each.reason.partition(": ")[0]
         counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def _files(folder: Path) -> list[Path]:
-    found = []
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden:
-            found.append(path)
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _judge(folder: Path, path: Path, declination_deg: float | None) -> Source | LeftOut:

@@ -156,7 +156,12 @@ def test_names_that_differ_in_case_or_ending_are_matched_with_a_note(small_campu
         "images/img_0003.jpg",
         "images/img_0004.jpg",
     ]
-    assert "5 names in labels.csv differ" in dataset.notes[0]
+    assert dataset.notes == (
+        "1 names in labels.csv differ from the file on disk in case (first: img_0000.jpg is "
+        "img_0000.JPG)",
+        "2 names in labels.csv differ from the file on disk in ending (first: img_0001.jpg is "
+        "IMG_0001.jpeg)",
+    )
 
 
 def test_an_ambiguous_name_is_not_guessed(small_campus: Path) -> None:
@@ -172,7 +177,9 @@ def test_an_ambiguous_name_is_not_guessed(small_campus: Path) -> None:
 def test_names_outside_the_folder_are_refused(small_campus: Path, name: str) -> None:
     edit(small_campus, filename={0: name})
     dataset = read_dataset(small_campus, allow_missing=True)
-    assert dataset.excluded["reason"].tolist() == ["the name points outside the dataset folder"]
+    assert dataset.excluded["reason"].tolist() == [
+        "photo missing, and its name points outside the dataset folder"
+    ]
 
 
 def test_of_identical_rows_the_first_is_kept(small_campus: Path) -> None:
