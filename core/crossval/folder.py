@@ -7,7 +7,6 @@
 import json
 from pathlib import Path
 
-from core.crossval.figures import CrossvalReport
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.files import write_json
@@ -106,12 +105,3 @@ def is_trained(run: RunFolder) -> bool:
     """Whether the run of a fold ended well."""
     status = run.status()
     return status is not None and status.state == "finished"
-
-
-def read_report(out: Path) -> CrossvalReport:
-    """Read `crossval.json`; RunError if it is absent or damaged."""
-    content = RunFolder(path=out).read_json(REPORT)
-    try:
-        return CrossvalReport.from_json(content)
-    except ValueError as error:
-        raise RunError(f"{out / REPORT} is damaged ({error}): pool the folds again") from error

@@ -3,7 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from core.crossval.folder import PREDICTIONS, read_report
+from core.crossval.folder import PREDICTIONS
+from core.crossval.report import read_report
 from core.errors import ConfigError, RunError
 from core.evaluation.stored_reports import EvaluatedModel, read_predictions
 

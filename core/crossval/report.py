@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.crossval.figures import CrossvalReport
-from core.crossval.folder import CONFIG, REPORT, is_crossval, read_config, read_report
+from core.crossval.folder import CONFIG, REPORT, is_crossval, read_config
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.evaluation.report import Scores
 from core.jobs.state import Listed, run_state
 from core.jobs.summary import RunSummary, summarise
 from core.runs import is_run
+from core.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,15 @@ class CrossvalSummary:
     def pooled(self) -> Scores | None:
         """Figures of all photos together; None before its end."""
         return None if self.report is None else self.report.pooled
+
+
+def read_report(out: Path) -> CrossvalReport:
+    """Read `crossval.json`; RunError if it is absent or damaged."""
+    content = RunFolder(path=out).read_json(REPORT)
+    try:
+        return CrossvalReport.from_json(content)
+    except ValueError as error:
+        raise RunError(f"{out / REPORT} is damaged ({error}): pool the folds again") from error
 
 
 def read_crossval(folder: Path) -> CrossvalSummary:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from core.cluster.record import read_ray
-from core.crossval.folder import fold_run, read_report
+from core.crossval.folder import fold_run
+from core.crossval.report import read_report
 from core.crossval.run import cross_validate
 from core.jobs.conductor import Place
 from tests.crossval.conftest import tiny_crossval

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from core.crossval.figures import Spread, spread
-from core.crossval.folder import fold_run, read_config, read_report
+from core.crossval.folder import fold_run, read_config
+from core.crossval.report import read_report
 from core.crossval.report import list_crossvals, read_crossval
 from core.crossval.run import aggregate_folder
 from core.dataset.labels import read_dataset

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.crossval.folder import fold_run, read_config, read_report
+from core.crossval.folder import fold_run, read_config
+from core.crossval.report import read_report
 from core.crossval.report import read_crossval
 from core.crossval.run import cross_validate
 from core.errors import BearingsError, ConfigError, RunError
