@@ -462,7 +462,7 @@ def comparison(
 def _comparison(
     _models: Mapping[str, Path], _config: CompareConfig, pooled: bool, key: tuple[Any, ...]
 ) -> "Compared":
-    from core.crossval.judged import read_pooled
+    from core.crossval.report import read_pooled
     from core.evaluation.compare import compare_all
     from core.evaluation.stored_reports import read_evaluated_model
 

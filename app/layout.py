@@ -8,7 +8,7 @@ from app import demo, links
 from app.train.queue_state import look
 from app.widgets import messages, pickers
 from app.workspace import workspace
-from core.jobs.start import ensure_runner
+from core.jobs.runner import ensure_runner
 from core.project import PROJECT
 
 

@@ -24,7 +24,7 @@ from core.audit.positions import KINDS as POSITION_KINDS
 from core.audit.rows import read_rows
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
-from core.cli.output import aligned
+from core.cli.command import aligned
 from core.demo.build import DemoConfig, build_demo
 from core.geo import Floats
 

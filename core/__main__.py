@@ -14,7 +14,6 @@ from typing import ClassVar, NoReturn
 from core import __version__
 from core.cli import (
     audit,
-    calibrate,
     compare,
     crossval,
     demo,
@@ -38,7 +37,7 @@ COMMANDS = (
     train.COMMAND,
     tune.COMMAND,
     evaluate.COMMAND,
-    calibrate.COMMAND,
+    evaluate.CALIBRATE,
     crossval.COMMAND,
     predict.COMMAND,
     runs.COMMAND,

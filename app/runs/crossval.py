@@ -16,7 +16,7 @@ from core.crossval.report import CrossvalSummary
 from core.evaluation import report_text
 from core.headline import Figure
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail
+from core.jobs.state import log_tail
 
 # Title, name of the figure in a report, factor, name of its interval.
 _FIGURES: tuple[tuple[str, str, float, Figure], ...] = (

@@ -15,8 +15,8 @@ from app.widgets import pickers, selection
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail, read_events
 from core.jobs.notes import Notes, has_tags, read_notes, write_notes
+from core.jobs.state import log_tail, read_events
 from core.jobs.summary import RunSummary
 from core.runs import best_of, has_card
 

@@ -13,7 +13,7 @@ from app.train.history import Events
 from app.train.queue_state import Entry
 from app.wording import roughly
 from core.crossval.folder import fold_run, is_trained
-from core.jobs.follow import read_events
+from core.jobs.state import read_events
 from core.training.schema import TrainConfig
 from core.training.status import RunStatus
 

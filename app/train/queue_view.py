@@ -11,8 +11,8 @@ from app.wording import roughly
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail, read_events
-from core.jobs.start import ensure_runner
+from core.jobs.runner import ensure_runner
+from core.jobs.state import log_tail, read_events
 from core.training.schema import TrainConfig
 
 POLL_S = 2.0

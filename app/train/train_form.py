@@ -13,14 +13,13 @@ from app.widgets.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import Workspace, workspace
 from core.cli.flags import typed
 from core.cli.train import SHORT
-from core.crossval.enqueue import enqueue_crossval
+from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.errors import BearingsError, ConfigError, RunError
-from core.jobs.busy_devices import taken_slots
-from core.jobs.devices import fitting, machine_slots
+from core.jobs.devices import fitting, machine_slots, taken_slots
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
-from core.jobs.start import ensure_runner
+from core.jobs.runner import ensure_runner
 from core.jobs.state import ACTIVE
 from core.options import in_words
 from core.project import PROJECT

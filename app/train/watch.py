@@ -11,11 +11,17 @@ from app.train.history import MEASURES, Events, best_event, curve_table, fine_tu
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail, read_events
-from core.jobs.queue import cancel, move, requeue
-from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, run_state
-from core.jobs.stop import stop
+from core.jobs.queue import cancel, move, requeue, stop
+from core.jobs.runner import ensure_runner
+from core.jobs.state import (
+    ACTIVE,
+    RESUMABLE,
+    UNFINISHED,
+    RunState,
+    log_tail,
+    read_events,
+    run_state,
+)
 from core.runs import best_of, has_card
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig

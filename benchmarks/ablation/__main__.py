@@ -21,7 +21,7 @@ from benchmarks.ablation.markdown import ratios, table
 from benchmarks.ablation.plan import RIVALS, Variant, read_plan, variants
 from benchmarks.ablation.tables import judged_variants
 from benchmarks.ablation.tasks import Protocol, Task, tasks
-from core.cli.output import say
+from core.cli.command import say
 from core.errors import BearingsError, ConfigError
 from core.files import read_json_lines
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted

@@ -12,8 +12,8 @@ import argparse
 import sys
 
 from benchmarks.reference_recipe.run import run_reference
+from core.cli.command import say
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import say
 from core.cli.train import SHORT
 from core.errors import BearingsError
 from core.training.schema import TrainConfig

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.audit.schema import AuditConfig
-from core.cli.command import Command
+from core.cli.command import Command, aligned, bar, say
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import aligned, bar, say
 from core.errors import ConfigError
 
 ACCEPT_SCORE = 0.9

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command
+from core.cli.command import Command, aligned, say
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import aligned, say
 from core.crossval.folder import is_crossval
 from core.errors import ConfigError
 from core.evaluation.schema import CompareConfig
@@ -55,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _model(path: Path) -> "EvaluatedModel":
-    from core.crossval.judged import read_pooled
+    from core.crossval.report import read_pooled
     from core.evaluation.stored_reports import find_report, read_evaluated_model
 
     return read_pooled(path) if is_crossval(path) else read_evaluated_model(find_report(path))

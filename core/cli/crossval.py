@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command
+from core.cli.command import Command, say
 from core.cli.flags import add_flags, chosen, given
-from core.cli.output import say
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.crossval.folder import REPORT, check_free, read_config
@@ -23,7 +22,7 @@ from core.jobs.job import LOCAL
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
-    from core.crossval.figures import CrossvalReport
+    from core.crossval.report import CrossvalReport
     from core.training.report import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}

@@ -3,9 +3,8 @@
 import argparse
 import sys
 
-from core.cli.command import Command
+from core.cli.command import Command, bar
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import bar
 from core.demo.build import DemoConfig
 
 

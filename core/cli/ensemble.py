@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command
+from core.cli.command import Command, bar, say
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import bar, say
 from core.ensemble.schema import EnsembleConfig
 
 if TYPE_CHECKING:

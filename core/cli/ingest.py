@@ -5,9 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.cli.command import Command
+from core.cli.command import Command, bar, say
 from core.cli.flags import add_flags, given, validated
-from core.cli.output import bar, say
 from core.ingest.schema import IngestConfig
 
 

@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.cli.command import Command
-from core.cli.output import bar, say
+from core.cli.command import Command, bar, say
 from core.errors import ConfigError
 
 FORMATS = ("json", "csv", "geojson")

@@ -5,17 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.cli.command import Command
-from core.cli.output import aligned, say
+from core.cli.command import Command, aligned, say
 from core.cli.queueing import follow_here, put_back
 from core.errors import ConfigError, RunError
 from core.jobs.devices import gpus
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail
 from core.jobs.queue import cancel, move
-from core.jobs.runner import run_queue
-from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, UNFINISHED, run_state
+from core.jobs.runner import ensure_runner, run_queue
+from core.jobs.state import ACTIVE, UNFINISHED, log_tail, run_state
 from core.jobs.summary import RunSummary, list_jobs
 from core.runs import is_run
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from core.cli.output import say
+from core.cli.command import say
 from core.cluster.client import check_address
 from core.errors import RunError
 from core.jobs.conductor import Place
 from core.jobs.job import LOCAL, Job, Kind, Start, moved_on, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
-from core.jobs.start import ensure_runner
+from core.jobs.runner import ensure_runner
 from core.jobs.state import UNFINISHED, run_state
 from core.locks import hold
 from core.training.interrupt import INTERRUPTED

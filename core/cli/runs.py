@@ -5,12 +5,11 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from core.cli.command import Command
-from core.cli.output import aligned, say
+from core.cli.command import Command, aligned, say
 from core.errors import RunError
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail
 from core.jobs.notes import Notes, has_tags, read_notes
+from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command
+from core.cli.command import Command, bar, say
 from core.cli.flags import add_flags, chosen, given
-from core.cli.output import bar, say
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files

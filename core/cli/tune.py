@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.command import Command
+from core.cli.command import Command, aligned, say
 from core.cli.flags import add_flags, given, read_options, typed, validated
-from core.cli.output import aligned, say
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.dataset.layout import find_label_files

@@ -10,6 +10,8 @@ from pathlib import Path
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
 from core.files import write_json
+from core.jobs.job import LOCAL, Job
+from core.jobs.queue import enqueue_job
 from core.options import different, in_words
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
@@ -105,3 +107,30 @@ def is_trained(run: RunFolder) -> bool:
     """Whether the run of a fold ended well."""
     status = run.status()
     return status is not None and status.state == "finished"
+
+
+def enqueue_crossval(config: CrossvalConfig, on: str = LOCAL) -> Path:
+    """Queue a new cross-validation in the folder that its own lies in; returns its own folder.
+
+    It is one job: it holds one device, goes through the folds in order, and can be cancelled and
+    put back like a training run, going on with the fold at work.
+
+    Args:
+        config: Every option; `config.out` names the folder.
+        on: `local`, or the address of a cluster.
+
+    Raises:
+        RunError: The folder holds other things, or is queued already.
+    """
+    out = config.out.resolve()
+    check_free(out)
+    config = config.model_copy(update={"run": out, "dataset": config.dataset.resolve()})
+    job = Job(
+        kind="crossval",
+        arguments=("crossval",),
+        options=config.model_dump(mode="json"),
+        again=("crossval", "--out", str(out), "--resume"),
+        device=config.device,
+        on=on,
+    )
+    return enqueue_job(out, job)

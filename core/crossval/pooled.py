@@ -1,20 +1,44 @@
-"""Out-of-fold predictions of all folds as one judgement: every photo once, by who never saw it."""
+"""Out-of-fold predictions of all folds together, each photo once, and the report made from them.
+
+`aggregate` writes `crossval.json`, the pooled `predictions.csv` and the plots.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.crossval.guard import Fold, LeakError
-from core.dataset.labels import Dataset
+from core.audit.review import doubts
+from core.crossval.fold_result import FoldResult, LeakError, is_evaluated, read_fold
+from core.crossval.folder import PLOTS, PREDICTIONS, REPORT, fold_run, is_trained
+from core.crossval.report import (
+    SPREAD_NOTE,
+    CrossvalDataset,
+    CrossvalReport,
+    FoldReport,
+    baseline_spreads,
+    headlines,
+    spread,
+)
+from core.crossval.schema import CrossvalConfig
+from core.dataset.labels import Dataset, labels_hash
 from core.dataset.leak import nearest_training_m
+from core.dataset.splits import Place
 from core.dataset.visits import GAP_MINUTES
 from core.errors import RunError
+from core.evaluation.intervals import group_photos
+from core.evaluation.make_report import Caveats, baseline_notes, caveat_notes, score_photos
+from core.evaluation.plots import write_plots
+from core.evaluation.report import Report, Scores
 from core.evaluation.scores import ScoredPrediction, Truth, read_truth
 from core.evaluation.selection import visits_of
+from core.evaluation.table import write_table
+from core.files import write_json
 from core.geo import Floats
 from core.inference.prediction import Prediction, joined
 from core.retrieval.baselines import Baseline
@@ -40,7 +64,7 @@ class Pooled:
     visits: NDArray[np.int64] | None
 
 
-def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
+def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
     """Put the folds' answers together.
 
     Raises:
@@ -51,7 +75,7 @@ def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
     for fold in folds:
         if (fold.card.regions, fold.card.local_frame) != (first.regions, first.local_frame):
             raise RunError(f"fold {fold.number} has other regions or another frame than fold 0")
-    counted = Counter(photo for fold in folds for photo in fold.answers.photo_ids)
+    counted = Counter(photo for fold in folds for photo in fold.predictions.photo_ids)
     twice = [photo for photo, times in counted.items() if times > 1]
     if twice:
         raise LeakError(f"{len(twice)} photos are tested by two folds (first: {twice[0]})")
@@ -67,7 +91,7 @@ def pool(folds: Sequence[Fold], dataset: Dataset) -> Pooled:
     )
 
 
-def pooled_table(folds: Sequence[Fold]) -> pd.DataFrame:
+def pooled_table(folds: Sequence[FoldResult]) -> pd.DataFrame:
     """The folds' `predictions.csv` under one another, as text, with the column `fold` first.
 
     Raises:
@@ -80,7 +104,7 @@ def pooled_table(folds: Sequence[Fold]) -> pd.DataFrame:
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
         except (OSError, ValueError) as error:
             raise RunError(f"{path} cannot be read ({error}): evaluate the fold again") from error
-        if tuple(table["photo_id"]) != fold.answers.photo_ids:
+        if tuple(table["photo_id"]) != fold.predictions.photo_ids:
             raise RunError(f"{path} is not about the test photos of fold {fold.number}")
         table.insert(0, "fold", str(fold.number))
         tables.append(table)
@@ -92,18 +116,18 @@ def _rows(dataset: Dataset, photo_ids: Sequence[str]) -> NDArray[np.int64]:
     return np.array([row_of[photo] for photo in photo_ids], np.int64)
 
 
-def _truth(fold: Fold, dataset: Dataset, photo_ids: Sequence[str]) -> Truth:
+def _truth(fold: FoldResult, dataset: Dataset, photo_ids: Sequence[str]) -> Truth:
     return read_truth(dataset, _rows(dataset, photo_ids), fold.card)
 
 
-def _prediction(fold: Fold, dataset: Dataset) -> Prediction:
-    rows = _rows(dataset, fold.answers.photo_ids)
+def _prediction(fold: FoldResult, dataset: Dataset) -> Prediction:
+    rows = _rows(dataset, fold.predictions.photo_ids)
     names = tuple(dataset.table["filename"].iloc[rows])
-    return fold.answers.prediction(names, fold.card)
+    return fold.predictions.prediction(names, fold.card)
 
 
-def _nearest_m(folds: Sequence[Fold], position_m: Floats) -> Floats:
-    ends = np.cumsum([len(fold.answers.photo_ids) for fold in folds])[:-1]
+def _nearest_m(folds: Sequence[FoldResult], position_m: Floats) -> Floats:
+    ends = np.cumsum([len(fold.predictions.photo_ids) for fold in folds])[:-1]
     found = [
         nearest_training_m(own, Gallery.load(fold.run.best).position_m)
         for fold, own in zip(folds, np.split(position_m, ends), strict=True)
@@ -111,8 +135,8 @@ def _nearest_m(folds: Sequence[Fold], position_m: Floats) -> Floats:
     return np.concatenate(found)
 
 
-def _baselines(folds: Sequence[Fold]) -> list[Baseline]:
-    named = [{each.name: each for each in fold.answers.baselines} for fold in folds]
+def _baselines(folds: Sequence[FoldResult]) -> list[Baseline]:
+    named = [{each.name: each for each in fold.predictions.baselines} for fold in folds]
     whole = []
     for name, first in named[0].items():
         same = [each[name] for each in named if name in each]
@@ -132,7 +156,9 @@ def _baselines(folds: Sequence[Fold]) -> list[Baseline]:
     return whole
 
 
-def _untested(folds: Sequence[Fold], dataset: Dataset, tested: Counter[str]) -> dict[str, str]:
+def _untested(
+    folds: Sequence[FoldResult], dataset: Dataset, tested: Counter[str]
+) -> dict[str, str]:
     """Photos of no test part: every split agrees, and each trains or validates with them."""
     left = dataset.table.loc[~dataset.table["photo_id"].isin(list(tested))]
     untested = dict(zip(left["photo_id"], left["region"], strict=True))
@@ -141,3 +167,111 @@ def _untested(folds: Sequence[Fold], dataset: Dataset, tested: Counter[str]) -> 
         if forgotten:
             raise RunError(f"fold {fold.number} does not answer for {forgotten[0]}, which it tests")
     return untested
+
+
+def aggregate(config: CrossvalConfig, dataset: Dataset) -> CrossvalReport:
+    """Check every fold, pool what they answered, and write the report.
+
+    Raises:
+        RunError: Folds are missing; names them.
+        LeakError: A fold has learnt from its test part.
+    """
+    _require_all(config)
+    folds = [read_fold(config, dataset, number) for number in range(config.folds)]
+    pooled = pool(folds, dataset)
+    report = _report(config, dataset, folds, pooled)
+    table = pooled_table(folds)
+    write_table(table, config.out / PREDICTIONS)
+    if config.plots:
+        write_plots(pooled.judgement, pooled.baselines, config.out / PLOTS)
+    # Last: a folder with a report is a complete one.
+    write_json(config.out / REPORT, report.to_json())
+    return report
+
+
+def _require_all(config: CrossvalConfig) -> None:
+    runs = [fold_run(config.out, number) for number in range(config.folds)]
+    missing = [
+        str(number)
+        for number, run in enumerate(runs)
+        if not (is_trained(run) and is_evaluated(config, run))
+    ]
+    if missing:
+        raise RunError(
+            f"folds {', '.join(missing)} of {config.out} are not finished, so nothing can be "
+            f"pooled. Go on with: python -m core crossval --out {config.out} --resume"
+        )
+
+
+def _report(
+    config: CrossvalConfig, dataset: Dataset, folds: Sequence[FoldResult], pooled: Pooled
+) -> CrossvalReport:
+    reports = [_comparable(fold.report, config) for fold in folds]
+    caveats = _caveats(config, folds, pooled)
+    scores = score_photos(pooled.judgement, pooled.baselines, dataset.campus.region_names, caveats)
+    return CrossvalReport(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        split=config.split.model_dump(mode="json"),
+        dataset=CrossvalDataset(
+            root=str(dataset.root),
+            campus=dataset.campus.name,
+            photos=len(dataset),
+            labels_hash=labels_hash(dataset),
+        ),
+        summary=spread([headlines(report) for report in reports]),
+        pooled=scores,
+        baselines=baseline_spreads(reports),
+        folds=tuple(_described(fold) for fold in folds),
+        untested=pooled.untested,
+        notes=(*_notes(config, dataset, folds, pooled, scores), *caveat_notes(caveats)),
+    )
+
+
+def _caveats(config: CrossvalConfig, folds: Sequence[FoldResult], pooled: Pooled) -> Caveats:
+    position_m = pooled.judgement.truth.position_m
+    grouping = group_photos(position_m, pooled.visits, folds[0].split.radius_m, None)
+    regions = config.split.protocol != "region"
+    return Caveats(pooled.nearest_m, grouping, doubts(config.dataset), regions)
+
+
+def _comparable(report: Report, config: CrossvalConfig) -> Report:
+    """The report, without region figures if no tested region is ever trained."""
+    if config.split.protocol != "region":
+        return report
+    baselines = {name: replace(each, region=None) for name, each in report.baselines.items()}
+    return replace(report, region=None, baselines=baselines)
+
+
+def _described(fold: FoldResult) -> FoldReport:
+    events = fold.run.events()
+    parts = list(fold.split.parts.values())
+    return FoldReport(
+        fold=fold.number,
+        run=fold.run.path.name,
+        split_hash=fold.split.hash,
+        photos={part: parts.count(part) for part in get_args(Place)},
+        epochs=len(events),
+        best_epoch=int(fold.card.metrics["epoch"]),
+        seconds=round(sum(float(event["seconds"]) for event in events), 1),
+        refine=fold.card.refine,
+        weights=fold.card.weights,
+    )
+
+
+def _notes(
+    config: CrossvalConfig,
+    dataset: Dataset,
+    folds: Sequence[FoldResult],
+    pooled: Pooled,
+    scores: Scores,
+) -> list[str]:
+    notes = [SPREAD_NOTE, *baseline_notes(scores)]
+    if pooled.untested:
+        regions = ", ".join(sorted(set(pooled.untested.values())))
+        notes.append(
+            f"{len(pooled.untested)} of {len(dataset)} photos are tested by no fold: each region "
+            f"must be trained in every fold, and in regions {regions} only they can teach it."
+        )
+    if config.split.protocol == "region":
+        notes.append("No fold ever learns the regions it tests, so region figures mean nothing.")
+    return [*notes, *folds[0].split.notes, *dataset.notes]

@@ -1,7 +1,7 @@
-"""The queue of a folder of runs: put in, reordered, taken out, put back; nothing runs here.
+"""The queue of a folder of runs: add, reorder, cancel, requeue and stop jobs; nothing runs here.
 
-Every change replaces one job's `job.json` while its folder is held, so that it meets the runner's
-start of the same job either before or after, never in the middle.
+Every change replaces one job's `job.json` while its folder is held, so that it happens before or
+after the runner's start of the same job, never in the middle.
 """
 
 import time
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from core.errors import RunError
 from core.jobs.job import LOCAL, Job, moved_on, read_job
-from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, run_state
+from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
+from core.system import SYSTEM
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
@@ -20,6 +21,7 @@ from core.training.schema import TrainConfig
 QUEUE = ".queue"
 _PATIENCE_S = 10.0
 _POLL_S = 0.05
+_STOP_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -219,3 +221,41 @@ def _between(before: float | None, after: float | None) -> float | None:
         return before + 1.0
     middle = (before + after) / 2.0
     return middle if before < middle < after else None
+
+
+def stop(run: Path, *, grace_s: float = 30.0, term_s: float = 10.0) -> RunState:
+    """Stop a run and wait until it has stopped.
+
+    Asks by the stop file; after `grace_s` sends the system's stop signal (SIGTERM, on Windows
+    Ctrl-Break), after `term_s` more kills, each time the whole group of processes. Only ever the
+    process that the run wrote down, known by its number and its start time.
+
+    Args:
+        run: Run folder.
+        grace_s: Seconds for the run to notice, save and end.
+        term_s: Seconds between the stop signal and the kill.
+
+    Returns:
+        How the run stands then.
+
+    Raises:
+        RunError: What the run wrote about itself is damaged.
+    """
+    cancel(run)
+    for wait_s, end in ((grace_s, SYSTEM.request_stop), (term_s, SYSTEM.kill)):
+        if _ended_within(run, wait_s):
+            return run_state(run)
+        now = run_state(run)
+        if now.process is not None:
+            end(now.process)
+    _ended_within(run, term_s)
+    return run_state(run)
+
+
+def _ended_within(run: Path, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while run_state(run).state in ACTIVE:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_STOP_POLL_S)
+    return True

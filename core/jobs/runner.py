@@ -1,26 +1,36 @@
-"""The runner of a queue: starts what waits, one job at a time on each slot, in order.
+"""The runner of a queue: starts waiting jobs in order, one at a time on each slot.
 
-Whoever runs a queue holds `ROOT/.queue`, so there is never a second. It keeps nothing in mind that
-does not lie in the folders: killed at any moment, the next runner goes on.
+Runner and jobs are processes of the command line, each in a session of its own: they outlive their
+starter, and no signal for its group reaches them. The runner of a queue holds `ROOT/.queue`, so
+there is never a second. All its state is in the folders, so the next runner continues after one
+that was killed.
 """
 
+import json
+import os
+import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
+
+import psutil
 
 from core.errors import RunError
 from core.files import sweep
-from core.jobs.busy_devices import slots_taken
-from core.jobs.devices import fitting, free_slots, machine_slots, slot_environment
+from core.jobs.devices import fitting, free_slots, machine_slots, slot_environment, slots_taken
 from core.jobs.job import Job, Start, moved_on, read_job
 from core.jobs.queue import QUEUE, QueuedJob, queue_of
-from core.jobs.start import RUNNER_LOG, start_command
 from core.jobs.state import run_state
-from core.locks import Lock, LockHeld, hold
+from core.locks import Lock, LockHeld, hold, is_held
+from core.project import PROJECT, python_path
 from core.system import SYSTEM, Process
 from core.training.run_folder import RunFolder
 
+RUNNER_LOG = "runner.log"
 _POLL_S = 0.5
 # Whoever only looks whether a folder is held keeps others from it for microseconds.
 _GLANCE_S = 0.2
@@ -187,3 +197,81 @@ def _say(root: Path, text: str) -> None:
     now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     with (root / QUEUE / RUNNER_LOG).open("a", encoding="utf-8") as log:
         log.write(f"{now} {text}\n")
+
+
+def ensure_runner(root: Path) -> None:
+    """Start a runner for a folder of runs unless nothing waits there or one is at work.
+
+    Safe to call at any time, by anyone: of two runners that start at once, one ends at once.
+    """
+    root = root.resolve()
+    place = root / QUEUE
+    if not queue_of(root) or is_held(place):
+        return
+    place.mkdir(exist_ok=True)
+    with SYSTEM.open_log(place / RUNNER_LOG) as log:
+        runner = _command(["queue", "run", str(root)], {}, log, subprocess.DEVNULL)
+    # Collects the exit code, so that no zombie stays behind in a server that lives for weeks.
+    threading.Thread(target=runner.wait, daemon=True).start()
+
+
+def start_command(
+    words: Sequence[str],
+    options: Mapping[str, Any],
+    lock: Lock,
+    log: IO[bytes],
+    environment: Mapping[str, str],
+    cwd: Path = PROJECT,
+) -> Process:
+    """Start a command of the command line as the new owner of a held folder.
+
+    Args:
+        words: What follows `python -m core`.
+        options: Given to it as `--config -`, where there are any.
+        lock: The hold that it takes over; the caller closes its own.
+        log: Gets what it says.
+        environment: What it must be told beside what this process was.
+        cwd: Folder that it works in; the project's where this one is gone.
+    """
+    told = {**environment, **lock.environment()}
+    place = cwd if cwd.is_dir() else PROJECT
+    if not options:
+        process = _command(words, told, log, subprocess.DEVNULL, lock.handles, place)
+    else:
+        # A file without a name, not a pipe: all of it is there before the process is, whenever
+        # this one dies.
+        with tempfile.TemporaryFile() as file:
+            file.write(json.dumps(options).encode())
+            file.seek(0)
+            process = _command([*words, "--config", "-"], told, log, file, lock.handles, place)
+    # The app must stay quick on a machine whose cores a job uses up.
+    SYSTEM.lower_priority(psutil.Process(process.pid))
+    return process
+
+
+def _command(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    log: IO[bytes],
+    stdin: int | IO[bytes],
+    handles: tuple[int, ...] = (),
+    cwd: Path = PROJECT,
+) -> Process:
+    python, python_needs = SYSTEM.python()
+    inherited = os.environ | {
+        **python_path(),
+        **python_needs,
+        "PYTHONUNBUFFERED": "1",
+        # Logs are read as UTF-8, whatever the language of the machine.
+        "PYTHONIOENCODING": "utf-8",
+        # Waiting threads must not spin on the cores that the app answers with.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    return SYSTEM.start(
+        [python, "-m", "core", *words],
+        stdin=stdin,
+        output=log,
+        environment={**inherited, **environment},
+        cwd=cwd,
+        handles=handles,
+    )

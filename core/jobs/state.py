@@ -1,20 +1,21 @@
-"""How a job stands, judged by what lies in its folder and by whether its process lives."""
+"""The state of a job, computed from the files in its folder and from whether its process lives."""
 
 import platform
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
-from core.jobs.follow import log_tail
 from core.jobs.job import Job, own_process, read_job
 from core.locks import is_held
 from core.training.run_folder import RunFolder
 from core.training.status import RunStatus
 
+# A log of weeks must not be read whole for its last lines.
+_TAIL_BYTES = 64 * 1024
 State = Literal["queued", "running", "cancelling", "cancelled", "finished", "failed", "lost"]
 # How a folder is listed: as its job stands, or `damaged` if its files cannot be read.
 Listed = State | Literal["damaged"]
@@ -127,3 +128,23 @@ def _unheard(path: Path, job: Job | None) -> tuple[State, str]:
         "it was started, but its process never said anything: killed, or the machine restarted; "
         "resume it to begin again"
     )
+
+
+def read_events(run: Path) -> list[dict[str, Any]]:
+    """All epochs of a run so far, oldest first; a line that is being written is left for later."""
+    return RunFolder(path=run).events()
+
+
+def log_tail(run: Path, lines: int = 40) -> str:
+    """Last lines of a run's log, or nothing where there is none yet."""
+    path = RunFolder(path=run).log_path
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - _TAIL_BYTES))
+            text = stream.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    # A bar that redraws itself leaves its older states before the last return.
+    shown = [line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n")]
+    return "\n".join(shown[-lines:])

@@ -8,10 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import RunError
-from core.jobs.follow import read_events
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import queue_of
-from core.jobs.state import Listed, run_state
+from core.jobs.state import Listed, read_events, run_state
 from core.runs import CONFIG, JOB, SPLIT, folders, is_run
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig

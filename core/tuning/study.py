@@ -1,29 +1,33 @@
-"""A study from its beginning, or from wherever it was left, to its last trial.
+"""A study from its beginning, or from where it was left, to its last trial.
 
 Every trial is a job of a queue in the study's folder, and this process is the conductor of that
-queue: it alone draws trials, reads what they were worth, prunes them by a request to stop, and
-writes their records. Whatever kills it or them, starting it again loses no trial and repeats none:
-a trial is recorded before it begins, and its run resumes exactly.
+queue: it alone draws trials, reads their results, prunes them by a stop request and writes their
+records. A study that was killed loses no trial and repeats none when it is started again: a trial
+is recorded before it begins, and its run resumes exactly.
 """
 
+import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 from optuna.trial import FrozenTrial
 
+from core.dataset.splits import Part
 from core.errors import RunError, SplitError
 from core.jobs.conductor import Conductor, Heartbeat, Place
 from core.jobs.job import Job
 from core.jobs.queue import cancel
 from core.jobs.state import UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
+from core.model.backbone import preprocess_of
 from core.runs import CONFIG, SPLIT
+from core.training.data import TrainingData, read_training_data
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
-from core.tuning.folder import StudyFolder
-from core.tuning.identity import check_data
+from core.tuning.folder import Identity, StudyFolder
 from core.tuning.sampling import draw, first_worse_epoch, frozen
 from core.tuning.schema import TuneConfig
 from core.tuning.space import with_values
@@ -38,6 +42,7 @@ from core.tuning.trials import (
     write_trial,
 )
 
+BACKBONE = "model.backbone"
 _POLL_S = 0.5
 # A second time is no accident: memory that did not suffice will not suffice again.
 _DEADLY = 2
@@ -334,3 +339,42 @@ class _Study:
             f"none of the {len(self.trials)} trials of study {self.folder.path} came to its end: "
             + "; ".join(sorted(reasons)[:3])
         )
+
+
+def check_data(
+    folder: StudyFolder, config: TuneConfig, progress: Callable[[int, int], None]
+) -> None:
+    """Read the data as a trial does, and refuse what is not the study's.
+
+    Raises:
+        RunError: Split or labels have changed since the study began.
+        BearingsError: The data cannot be read, or a backbone cannot be made.
+    """
+    check_backbones(config)
+    size = preprocess_of(config.train.model).input_size
+    folder.settle(identity_of(read_training_data(config.train, size, progress)))
+
+
+def check_backbones(config: TuneConfig) -> None:
+    """Refuse a backbone that does not exist before any trial is spent on it."""
+    searched = config.space.get(BACKBONE)
+    for name in searched.choices if searched else ():
+        preprocess_of(config.train.model.model_copy(update={"backbone": name}))
+
+
+def identity_of(data: TrainingData) -> Identity:
+    """Hash the split, and the labels of its training and validation photos.
+
+    The labels of test photos are left out: no search may depend on them, nor even on their change.
+    """
+    table = data.dataset.table
+    positions, headings = data.dataset.positions, data.dataset.headings_deg
+    digest = hashlib.sha256()
+    parts: tuple[Part, Part] = ("train", "val")
+    for part in parts:
+        rows = data.rows[part]
+        named = table.iloc[rows]
+        digest.update("\n".join([part, *named["photo_id"], *named["region"]]).encode())
+        digest.update(np.ascontiguousarray(positions[rows], np.float64).tobytes())
+        digest.update(np.ascontiguousarray(headings[rows], np.float64).tobytes())
+    return Identity(split_hash=data.split.hash, labels_hash=digest.hexdigest())

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import layout
 from app.train import queue_view, train_form, watch
-from core.crossval.enqueue import enqueue_crossval
+from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue, queue_of

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from app.train.queue_state import Entry, look, options_of
-from core.crossval.enqueue import enqueue_crossval
+from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.jobs.queue import cancel, enqueue, move
 from core.jobs.state import run_state

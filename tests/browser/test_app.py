@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from app.theme import LIGHT, rgb
+from core.jobs.queue import stop
 from core.jobs.state import run_state
-from core.jobs.stop import stop
 from tests.browser.visitor import PAGES, PATIENCE_MS, ROOT, Visitor, app
 
 pytestmark = pytest.mark.browser

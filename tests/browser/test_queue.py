@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from core.jobs.queue import cancel, queue_of
+from core.jobs.queue import cancel, queue_of, stop
 from core.jobs.state import run_state
-from core.jobs.stop import stop
 from tests.browser.visitor import Visitor, app
 
 pytestmark = pytest.mark.browser

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from core.jobs.queue import stop
 from core.jobs.state import run_state
-from core.jobs.stop import stop
 from core.tuning.results import read_study
 from tests.browser.visitor import PATIENCE_MS, Visitor, app
 

@@ -16,8 +16,8 @@ from core.cluster.client import JobLook, Unreachable, connect
 from core.cluster.record import RayRecord, read_ray, refuse_if_elsewhere
 from core.cluster.remote import RemoteCommand
 from core.errors import ConfigError, RunError
-from core.jobs.follow import log_tail
 from core.jobs.job import Job
+from core.jobs.state import log_tail
 from core.locks import held_elsewhere, hold, is_held
 from core.project import CLUSTER_TASK
 from core.training.run_folder import RunFolder

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from core.cluster.record import read_ray
-from core.jobs.follow import log_tail, read_events
 from core.jobs.queue import cancel, enqueue
-from core.jobs.start import PROJECT, ensure_runner
-from core.jobs.state import run_state
+from core.jobs.runner import PROJECT, ensure_runner
+from core.jobs.state import log_tail, read_events, run_state
 from core.model.schema import ModelConfig
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage2Config, TrainConfig

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from core.__main__ import main, make_parser
 from core.cli.crossval import _config
-from core.crossval.enqueue import enqueue_crossval
-from core.crossval.folder import CONFIG, begin, read_config
+from core.crossval.folder import CONFIG, begin, enqueue_crossval, read_config
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
 from core.jobs.job import read_job

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.crossval.folder import fold_run, read_config
-from core.crossval.report import read_report
-from core.crossval.report import read_crossval
+from core.crossval.report import read_crossval, read_report
 from core.crossval.run import cross_validate
 from core.errors import RunError
 from core.jobs.conductor import Place

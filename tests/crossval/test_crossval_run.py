@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from core.crossval.folder import fold_run, read_config
-from core.crossval.report import read_report
-from core.crossval.report import read_crossval
+from core.crossval.report import read_crossval, read_report
 from core.crossval.run import cross_validate
 from core.errors import BearingsError, ConfigError, RunError
 from core.locks import LockHeld, hold

@@ -12,7 +12,6 @@ from typing import IO, Any
 import psutil
 import pytest
 
-from core.jobs.busy_devices import taken_slots
 from core.jobs.devices import (
     Gpu,
     fitting,
@@ -22,6 +21,7 @@ from core.jobs.devices import (
     slot_environment,
     slot_of,
     spread,
+    taken_slots,
 )
 from core.jobs.job import Job, Start, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue

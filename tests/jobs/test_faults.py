@@ -14,11 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs.follow import log_tail, read_events
-from core.jobs.queue import QUEUE, cancel, enqueue, queue_of
-from core.jobs.start import PROJECT, RUNNER_LOG, ensure_runner
-from core.jobs.state import ACTIVE, run_state
-from core.jobs.stop import stop
+from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, stop
+from core.jobs.runner import PROJECT, RUNNER_LOG, ensure_runner
+from core.jobs.state import ACTIVE, log_tail, read_events, run_state
 from core.jobs.summary import list_runs
 from core.locks import is_held
 from core.model.schema import ModelConfig
@@ -34,7 +32,7 @@ import sys, time
 from pathlib import Path
 from core.errors import RunError
 from core.jobs.queue import requeue
-from core.jobs.start import ensure_runner
+from core.jobs.runner import ensure_runner
 from core.jobs.summary import list_runs
 root = Path(sys.argv[1])
 while True:

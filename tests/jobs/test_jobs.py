@@ -9,11 +9,9 @@ from subprocess import Popen
 import pytest
 
 from core.errors import RunError
-from core.jobs.follow import log_tail, read_events
 from core.jobs.job import Job, Start
-from core.jobs.queue import cancel
-from core.jobs.state import SILENT_S, run_state
-from core.jobs.stop import stop
+from core.jobs.queue import cancel, stop
+from core.jobs.state import SILENT_S, log_tail, read_events, run_state
 from core.jobs.summary import list_runs, summarise
 from core.locks import hold
 from core.training.run_folder import RunFolder, check_free

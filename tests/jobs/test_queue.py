@@ -14,8 +14,7 @@ import pytest
 from core.errors import RunError
 from core.jobs.job import Job, Start, read_job
 from core.jobs.queue import QUEUE, cancel, enqueue, enqueue_job, move, queue_of, requeue
-from core.jobs.runner import _write_end, run_queue
-from core.jobs.start import ensure_runner
+from core.jobs.runner import _write_end, ensure_runner, run_queue
 from core.jobs.state import run_state
 from core.jobs.summary import list_jobs, list_runs, summarise
 from core.locks import LockHeld, hold
@@ -307,7 +306,7 @@ def test_no_runner_is_started_for_nothing_nor_beside_another(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "core.jobs.start.subprocess.Popen", lambda *given, **named: pytest.fail("started one")
+        "core.jobs.runner.subprocess.Popen", lambda *given, **named: pytest.fail("started one")
     )
     ensure_runner(root)
     queued(root, "a")

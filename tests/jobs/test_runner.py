@@ -11,12 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs.follow import log_tail, read_events
 from core.jobs.job import Start, read_job
-from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, requeue
-from core.jobs.start import PROJECT, RUNNER_LOG, ensure_runner
-from core.jobs.state import ACTIVE, run_state
-from core.jobs.stop import stop
+from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, requeue, stop
+from core.jobs.runner import PROJECT, RUNNER_LOG, ensure_runner
+from core.jobs.state import ACTIVE, log_tail, read_events, run_state
 from core.jobs.summary import list_runs, summarise
 from core.locks import is_held
 from core.model.schema import ModelConfig
@@ -84,7 +82,7 @@ def start_of(run: Path) -> Start:
 def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root: Path) -> None:
     runs = [enqueue(tiny(shared_campus, root / name, 1)) for name in ("b", "a")]
     # Two servers on one folder, each drawing its page twice.
-    asking = "import sys; from pathlib import Path; from core.jobs.start import ensure_runner; "
+    asking = "import sys; from pathlib import Path; from core.jobs.runner import ensure_runner; "
     asking += "[ensure_runner(Path(sys.argv[1])) for _ in range(2)]"
     servers = [
         subprocess.Popen([sys.executable, "-c", asking, str(root)], cwd=PROJECT) for _ in range(2)

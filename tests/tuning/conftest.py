@@ -87,7 +87,7 @@ class Inline:
         told: Mapping[str, str],
         cwd: Path,
     ) -> "subprocess.Popen[bytes]":
-        """Stands in for `core.jobs.start.start_command`."""
+        """Stands in for `core.jobs.runner.start_command`."""
         folder = lock.folder
         self.environments[folder.name] = dict(told)
         assert lock.handle is not None

@@ -17,10 +17,9 @@ from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.tuning.folder import StudyFolder
-from core.tuning.identity import check_data
 from core.tuning.results import StudyView, importances, read_study
 from core.tuning.schema import TuneConfig
-from core.tuning.study import conduct
+from core.tuning.study import check_data, conduct
 from core.tuning.trials import read_trials
 from tests.tuning.conftest import Inline
 

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.crossval.answers import ANSWERS, read_answers
+from core.crossval.fold_result import (
+    FOLD_PREDICTIONS,
+    LeakError,
+    fold_report,
+    read_fold_predictions,
+)
 from core.crossval.folder import fold_run, read_config
-from core.crossval.guard import LeakError, report_folder
 from core.crossval.run import aggregate_folder
 from core.dataset import stratified_groups
 from core.dataset.labels import Dataset, read_dataset
@@ -60,7 +64,7 @@ def test_a_test_photo_under_a_training_photos_name_is_caught(
     position_m = gallery.position_m.copy()
     position_m[3] = card.local_frame.to_metres(dataset.positions[test[:1]])[0] + [0.5, 0.0]
     replace(gallery, position_m=position_m).save(run.best)
-    refused(finished, f"do not stand where the labels say .*{gallery.photo_ids[3]}")
+    refused(finished, f"have other labels than the data set .*{gallery.photo_ids[3]}")
 
 
 def test_a_normaliser_fitted_on_all_photos_is_caught(
@@ -110,17 +114,17 @@ def test_a_fold_of_other_options_is_caught(finished: Path, run: RunFolder) -> No
 
 def test_answers_for_other_photos_are_caught(finished: Path, run: RunFolder) -> None:
     config = read_config(finished)
-    folder = report_folder(config, run)
-    theirs = report_folder(config, fold_run(finished, 0))
-    assert read_answers(folder).photo_ids != read_answers(theirs).photo_ids
-    content = (theirs / ANSWERS).read_bytes()
+    folder = fold_report(config, run)
+    theirs = fold_report(config, fold_run(finished, 0))
+    assert read_fold_predictions(folder).photo_ids != read_fold_predictions(theirs).photo_ids
+    content = (theirs / FOLD_PREDICTIONS).read_bytes()
     weights = [read_card(fold_run(finished, each).best).weights for each in (0, PLANTED)]
     assert len(weights[0]) == len(weights[1])
     hashes = [fold_run(finished, each).read_json("split.json")["hash"] for each in (0, PLANTED)]
     content = content.replace(weights[0].encode(), weights[1].encode())
-    (folder / ANSWERS).write_bytes(content.replace(hashes[0].encode(), hashes[1].encode()))
+    (folder / FOLD_PREDICTIONS).write_bytes(content.replace(hashes[0].encode(), hashes[1].encode()))
     (finished / "crossval.json").unlink()
-    with pytest.raises(LeakError, match=rf"fold {PLANTED} .*answers for \d+ photos"):
+    with pytest.raises(LeakError, match=rf"fold {PLANTED} .*predicts \d+ photos"):
         aggregate_folder(read_config(finished))
 
 
