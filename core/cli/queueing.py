@@ -28,8 +28,15 @@ from core.training.interrupt import INTERRUPTED
 from core.training.run_folder import RunFolder, check_free
 
 
-def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Give a command `--queue`, `--on` and what goes with them; returns their group."""
+def add_queue_flags(
+    parser: argparse.ArgumentParser, reserved: str = "1"
+) -> argparse._ArgumentGroup:
+    """Give a command `--queue`, `--on` and what goes with them; returns their group.
+
+    Args:
+        parser: The command's parser.
+        reserved: How many cores and GPUs of a cluster the command reserves by default, for help.
+    """
     group = parser.add_argument_group("queue and cluster")
     group.add_argument(
         "--queue", action="store_true",
@@ -43,11 +50,11 @@ def add_queue_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )  # fmt: skip
     group.add_argument(
         "--on-cpus", type=float, metavar="N",
-        help="With --on: cores to reserve there (default: 1)",
+        help=f"With --on: cores to reserve there (default: {reserved})",
     )  # fmt: skip
     group.add_argument(
         "--on-gpus", type=float, metavar="N",
-        help="With --on: GPUs to reserve there (default: 1 if there is any)",
+        help=f"With --on: GPUs to reserve there (default: {reserved} if there is any)",
     )  # fmt: skip
     return group
 

@@ -58,7 +58,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )
     without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
     add_flags(parser, TuneConfig, short=SHORT, without=without, aliases={"--out": "study"})
-    add_queue_flags(parser).add_argument(
+    add_queue_flags(parser, "1 for each of --workers").add_argument(
         "--ray-workers", type=int, metavar="N",
         help="With --on: search from here and run N trials at the same time on the cluster, each "
         "as a job there; all its machines must see the study folder",

@@ -158,8 +158,10 @@ class Cluster:
         except (OSError, RuntimeError) as error:
             raise self._lost(error) from error
 
-    def resources(self) -> dict[str, float]:
-        """Return all resources of the cluster (`CPU`, `GPU`, ...); empty if it reports none.
+    def largest_machine(self) -> dict[str, float]:
+        """Return the most of each resource (`CPU`, `GPU`, ...) that one machine of the cluster has.
+
+        A command reserves resources of one machine. Empty if the cluster reports none.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -168,13 +170,14 @@ class Cluster:
             with urllib.request.urlopen(
                 f"{self.url}/api/cluster_status", timeout=_TIMEOUT_S
             ) as answer:
-                status = json.load(answer)["data"]["clusterStatus"]
+                report = json.load(answer)["data"]["clusterStatus"]["loadMetricsReport"]
+            machines = [dict(resources) for resources, count in report["nodeTypes"]]
         except (urllib.error.URLError, TimeoutError) as error:
             raise self._lost(error) from error
         except (ValueError, KeyError, TypeError):
             return {}
-        usage: dict[str, Any] = ((status or {}).get("loadMetricsReport") or {}).get("usage") or {}
-        return {name: float(pair[1]) for name, pair in usage.items()}
+        names = {name for machine in machines for name in machine}
+        return {name: max(float(each.get(name, 0.0)) for each in machines) for name in names}
 
     def _lost(self, error: Exception) -> Unreachable:
         return Unreachable(f"{self.address} does not answer: {_last_line(error)}")

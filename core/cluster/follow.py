@@ -4,12 +4,13 @@
 id only once. A follower that was killed is therefore replaced by one that reads that file.
 """
 
+import math
 import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,7 +114,6 @@ class Follower:
         self.stop = stop
         self._say = say
         self._last_error = ""
-        self._stop_sent = False
         self._log_due = 0.0
         self._silent = False
 
@@ -134,13 +134,14 @@ class Follower:
         look = self.cluster.look(self.record.submission_id)
         if look is None:
             return JobLook("FAILED", "the cluster does not know the job any more: it was restarted")
-        if self.stop.wanted() and not self._stop_sent:
-            self.run.log(f"stopping {self.record.submission_id} on {self.record.address}")
-            self.cluster.stop(self.record.submission_id)
-            self._stop_sent = True
+        self.stop.pass_on(self._stop_there)
         if time.monotonic() >= self._log_due:
             self._read_log()
         return look
+
+    def _stop_there(self) -> None:
+        self.run.log(f"stopping {self.record.submission_id} on {self.record.address}")
+        self.cluster.stop(self.record.submission_id)
 
     def _read_log(self, *, all_of_it: bool = False) -> bool:
         text = self.cluster.log(self.record.submission_id)
@@ -257,14 +258,15 @@ def submit(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
         "OMP_WAIT_POLICY": "PASSIVE",
         CLUSTER_TASK: command.model_dump_json(),
     }
+    machine = cluster.largest_machine()
     with tempfile.TemporaryDirectory(prefix="bearings-") as code:
         shutil.copytree(PROJECT / "core", Path(code) / "core", ignore=_NOT_SENT)
         submission = Submission(
             entrypoint="exec sh core/cluster/start.sh core.cluster.remote",
             environment=environment,
             code=Path(code),
-            cpus=_cpus(job, record),
-            gpus=_gpus(job, record, cluster),
+            cpus=_cpus(job, record, machine),
+            gpus=_gpus(job, record, machine),
         )
         RunFolder(path=folder).log(f"submitting to {record.address} as {record.submission_id}")
         cluster.submit(record.submission_id, submission)
@@ -280,19 +282,27 @@ def _ray_workers(job: Job) -> int:
     return 0 if at is None else int(arguments[at + 1])
 
 
-def _cpus(job: Job, record: RayRecord) -> float:
+def _at_a_time(job: Job) -> float:
+    """How many runs a job trains at the same time on the machine that it runs on."""
+    return float(job.options.get("workers", 1)) if job.kind == "tune" else 1.0
+
+
+def _cpus(job: Job, record: RayRecord, machine: Mapping[str, float]) -> float:
+    """Cores to reserve: one a run, as far as a machine of the cluster has so many."""
     if record.cpus is not None:
         return record.cpus
-    if job.kind == "tune":
-        return float(job.options.get("workers", 1))
     # Ray Train's workers reserve their own cores; one kept by the process that waits for them may
     # be the one that they need.
-    return 0.0 if _ray_workers(job) else 1.0
+    if _ray_workers(job):
+        return 0.0
+    return min(_at_a_time(job), max(1.0, machine.get("CPU", math.inf)))
 
 
-def _gpus(job: Job, record: RayRecord, cluster: Cluster) -> float:
+def _gpus(job: Job, record: RayRecord, machine: Mapping[str, float]) -> float:
+    """GPUs to reserve: one a run, as far as a machine of the cluster has so many."""
     if record.gpus is not None:
         return record.gpus
     if _ray_workers(job) or job.device not in ("auto", "cuda"):
         return 0.0
-    return 1.0 if job.device == "cuda" or cluster.resources().get("GPU", 0.0) >= 1.0 else 0.0
+    found = min(_at_a_time(job), float(int(machine.get("GPU", 0.0))))
+    return max(1.0, found) if job.device == "cuda" else found

@@ -1,8 +1,8 @@
-"""The same `fit` on several workers by Ray Train: on one machine, or over a cluster's.
+"""Train with `fit` on several workers by Ray Train: on one machine, or on those of a cluster.
 
 Ray starts the workers and makes torch's process group; `fit` shares the work among its processes,
-and the first of them writes the run folder. This process only waits, tells, and passes a wish to
-stop on by the run's stop file, as a signal here reaches no worker.
+and the first of them writes the run folder. This process waits, reports epochs, and passes a stop
+request on.
 """
 
 import json
@@ -48,25 +48,25 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     run = RunFolder(path=config.run)
     if workers < 1:
         raise ConfigError(f"--ray-workers must be at least 1, got {workers}")
-    with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as asked:
+    with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as stop:
         run.forget_stop(lock)
         told = len(run.events()) if resume else 0
         _check_room(workers, config.threads or 1)
         work = _Work(config, resume, workers)
         work.start()
-        passed_on = False
         while True:
             ended = not work.is_alive()
-            if asked.reason is not None and not passed_on and not ended:
-                # Once: at its end the run forgets the request.
-                run.request_stop()
-                passed_on = True
+            if not ended:
+                # By the run's stop file: a signal to this process reaches no worker.
+                stop.pass_on(run.request_stop)
             events = run.events()
             yield from map(EpochReport.from_json, events[told:])
             told = max(told, len(events))
             if ended:
                 break
             work.join(_POLL_S)
+        # The workers may have ended before the request reached them.
+        run.clear_stop()
         _check(run, work.failure)
 
 

@@ -27,8 +27,8 @@ class RayRecord(BaseModel):
         heard: Heartbeat of the status that was in the folder then and belongs to earlier work.
         submitted: Whether the cluster is known to have accepted the id. Before that, the follower
             submits an id that the cluster does not know; after that, the cluster has lost the job.
-        cpus: Cores to reserve for the command; None: one.
-        gpus: GPUs to reserve; None: one if the cluster has any and the job may use it.
+        cpus: Cores to reserve for the command; None: one, or one a worker of a search.
+        gpus: GPUs to reserve; None: the same, as far as a machine has any and the job may use them.
         git: Commit of the code that was sent, and whether it was changed since.
         log_read: Characters of the job's log that the follower has copied.
         ended: Ray's final state; None while the job is not known to have ended.

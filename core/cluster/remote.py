@@ -14,6 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from core.cluster.record import read_ray
+from core.errors import RunError
+from core.files import read_object
 from core.locks import held_elsewhere
 from core.project import CLUSTER_TASK
 
@@ -39,7 +42,10 @@ class RemoteCommand(BaseModel):
 def main() -> int:
     """Run the command of the environment in place of this process; returns 1 if it cannot run."""
     command = RemoteCommand.model_validate_json(os.environ.pop(CLUSTER_TASK))
-    obstacle = _obstacle(command)
+    try:
+        obstacle = _obstacle(command)
+    except RunError as error:
+        obstacle = str(error)
     if obstacle is not None:
         sys.stderr.write(f"error: {obstacle}\n")
         return 1
@@ -69,17 +75,15 @@ def _obstacle(command: RemoteCommand) -> str | None:
 def _sees_folder(command: RemoteCommand) -> bool:
     """Whether the job's folder is visible here; another folder of the same name does not count."""
     try:
-        record = json.loads((Path(command.folder) / "ray.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = read_ray(Path(command.folder))
+    except RunError:
         return False
-    return bool(record.get("submission_id") == command.submission_id)
+    return record is not None and record.submission_id == command.submission_id
 
 
 def _dataset(command: RemoteCommand) -> str | None:
     """The dataset path of the options, or of the stored configuration of a resumed run."""
-    options, stored = command.options, Path(command.folder) / "config.json"
-    if not options and stored.is_file():
-        options = json.loads(stored.read_text(encoding="utf-8"))
+    options = command.options or read_object(Path(command.folder) / "config.json") or {}
     # The dataset of a study is an option of its runs.
     dataset = options.get("dataset", options.get("train", {}).get("dataset"))
     return None if dataset is None else str(dataset)

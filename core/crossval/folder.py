@@ -4,15 +4,17 @@
 `crossval.json`, `predictions.csv` and `plots/`. No torch here: lists are read by light processes.
 """
 
-import json
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import RunError
-from core.files import write_json
+from core.files import checked, read_stored, write_json
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import enqueue_job
-from core.options import different, in_words
+from core.options import different
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
 
@@ -20,10 +22,23 @@ CONFIG = "crossval-config.json"
 REPORT = "crossval.json"
 PREDICTIONS = "predictions.csv"
 PLOTS = "plots"
+_REMEDY = "begin another cross-validation"
 # What may lie in the folder before the first fold: what the queue and a failed start leave there.
 _BEFORE = frozenset(
     {CONFIG, "exit.json", "job.json", "launch.json", "log.txt", "ray.json", "status.json", "stop"}
 )
+
+
+class _Stored(BaseModel):
+    """Content of `crossval-config.json`.
+
+    Attributes:
+        config: The options, as this or an earlier version wrote them.
+        labels_hash: Of the labels that the folds are made of; None before they were read.
+    """
+
+    config: dict[str, Any]
+    labels_hash: str | None = None
 
 
 def is_crossval(path: Path) -> bool:
@@ -37,17 +52,17 @@ def read_config(out: Path) -> CrossvalConfig:
     Raises:
         RunError: There is none, or its options are damaged.
     """
-    path = out / CONFIG
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        options = as_begun_with(content["config"]) | {"run": str(out)}
-        return CrossvalConfig.model_validate(options)
-    except FileNotFoundError as error:
+    options = as_begun_with(_stored(out).config) | {"run": str(out)}
+    return checked(options, CrossvalConfig, out / CONFIG, _REMEDY)
+
+
+def _stored(out: Path) -> _Stored:
+    stored = read_stored(out / CONFIG, _Stored, _REMEDY)
+    if stored is None:
         raise RunError(
             f"{out} holds no cross-validation (no {CONFIG}): give the path of its folder"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged ({in_words(error)}): begin anew") from error
+        )
+    return stored
 
 
 def begin(config: CrossvalConfig) -> None:
@@ -75,11 +90,11 @@ def go_on(config: CrossvalConfig) -> None:
 
 
 def same_labels(out: Path, labels_hash: str) -> None:
-    """Remember which labels the folds are made of; RunError where they were others before."""
-    content = json.loads((out / CONFIG).read_text(encoding="utf-8"))
-    if "labels_hash" not in content:
-        write_json(out / CONFIG, content | {"labels_hash": labels_hash})
-    elif content["labels_hash"] != labels_hash:
+    """Store the hash of the labels that the folds are made of; RunError if they have changed."""
+    stored = _stored(out)
+    if stored.labels_hash is None:
+        write_json(out / CONFIG, {"config": stored.config, "labels_hash": labels_hash})
+    elif stored.labels_hash != labels_hash:
         raise RunError(
             f"the labels are no longer those that {out} was begun with: folds of different data "
             "cannot be pooled; begin a new cross-validation"

@@ -3,7 +3,6 @@
 The driver is asked without torch, which would take memory on every GPU.
 """
 
-import json
 import os
 import platform
 from collections import Counter
@@ -17,6 +16,7 @@ import psutil
 import pynvml
 
 from core.errors import RunError
+from core.files import read_object
 from core.jobs.job import own_process, read_job
 from core.jobs.queue import QUEUE
 from core.locks import is_held
@@ -273,8 +273,9 @@ def _by_hand(folder: Path, status: RunStatus) -> str:
 
 
 def _device(folder: Path) -> str:
+    """The device that a job wrote down; auto before it has, and if that file is damaged."""
     try:
-        written = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-        return str(written["device"])
-    except (OSError, ValueError, KeyError):
+        written = read_object(folder / "environment.json") or {}
+    except RunError:
         return "auto"
+    return str(written.get("device", "auto"))

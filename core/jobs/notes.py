@@ -1,15 +1,13 @@
-"""What people write about a run: a note and tags, in `notes.json`, which no program else writes."""
+"""Notes of a run, written by people: a text and tags, in `notes.json`."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.errors import RunError
-from core.files import write_json
-from core.options import in_words
+from core.files import read_stored, write_json
 
 NOTES = "notes.json"
 
@@ -29,22 +27,16 @@ class Notes(BaseModel):
 
 
 def read_notes(run: Path) -> Notes:
-    """Read the notes of a run; empty ones where nobody wrote any.
+    """Read the notes of a run; empty ones if there are none.
 
     Raises:
         RunError: The file is damaged.
     """
-    path = run / NOTES
-    try:
-        return Notes.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return Notes()
-    except (OSError, ValueError, ValidationError) as error:
-        raise RunError(f"{path} is damaged ({in_words(error)}): mend or delete it") from error
+    return read_stored(run / NOTES, Notes, "mend or delete it") or Notes()
 
 
 def write_notes(run: Path, notes: Notes) -> None:
-    """Replace the notes of a run at once.
+    """Replace the notes of a run in one step.
 
     Raises:
         RunError: The run was deleted meanwhile.

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.errors import RunError
+from core.files import checked, read_object
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import queue_of
 from core.jobs.state import Listed, read_events, run_state
@@ -128,7 +127,7 @@ def _with_figures(known: RunSummary, job: Job | None) -> RunSummary:
     return replace(
         known,
         config=config,
-        split_hash=_split_hash(RunFolder(path=path)),
+        split_hash=_split_hash(path),
         epoch=int(events[-1]["epoch"]) if events else 0,
         epochs=_planned(config, events),
         best=kept[-1]["validation"] if kept else None,
@@ -142,10 +141,7 @@ def _options(path: Path, job: Job | None) -> TrainConfig | None:
         return RunFolder(path=path).config()
     if job is None or not job.options:
         return None
-    try:
-        return TrainConfig.model_validate(job.options)
-    except ValidationError as error:
-        raise RunError(f"{path / JOB} is damaged ({error}): delete it") from error
+    return checked(job.options, TrainConfig, path / JOB)
 
 
 def _planned(config: TrainConfig | None, events: list[dict[str, Any]]) -> int:
@@ -154,10 +150,9 @@ def _planned(config: TrainConfig | None, events: list[dict[str, Any]]) -> int:
     return config.planned_epochs if config else 0
 
 
-def _split_hash(run: RunFolder) -> str:
-    if not (run.path / SPLIT).is_file():
-        return ""
-    return str(run.read_json(SPLIT).get("hash", ""))
+def _split_hash(run: Path) -> str:
+    content = read_object(run / SPLIT, "restore it, or begin another run") or {}
+    return str(content.get("hash", ""))
 
 
 def _started(path: Path, job: Job | None) -> float | None:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -44,6 +44,7 @@ class Interruption:
         """Watch for requests to stop `run`."""
         self.run = run
         self.reason: str | None = None
+        self._passed_on = False
         self._conductor = os.environ.get(CONDUCTOR)
         self._looked = 0.0
         self._previous: dict[int, signal.Handlers | int | None] = {}
@@ -73,6 +74,17 @@ class Interruption:
         if self.reason is None and self._is_abandoned():
             self.reason = "the end of the process that conducts it"
         return self.reason is not None
+
+    def pass_on(self, deliver: Callable[[], None]) -> None:
+        """Deliver a stop request, once, to the process elsewhere that does the work of this one.
+
+        Args:
+            deliver: Called if there is a request that was not delivered yet; an error that it
+                raises leaves the request undelivered.
+        """
+        if self.wanted() and not self._passed_on:
+            deliver()
+            self._passed_on = True
 
     def error(self, where: str) -> TrainingInterrupted:
         """The error that ends the run: what happened and how to go on."""

@@ -4,33 +4,40 @@ A study is a job like a training run, so it also has `status.json`, `log.txt` an
 heavy is imported here.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from core.errors import RunError
-from core.files import write_json
-from core.options import different, in_words
+from core.files import checked, read_stored, write_json
+from core.options import different
 from core.training.run_folder import RunFolder
 from core.training.schema import as_begun_with
 from core.tuning.schema import TuneConfig
+
+_REMEDY = "begin another study"
 
 
 class Identity(BaseModel):
     """What all trials of a study share; content of `identity.json`.
 
     Attributes:
-        split_hash: Which photo trains and which judges.
-        labels_hash: Labels of the training and validation photos; those of the test part are none
-            of the search's business.
+        split_hash: Which photos train and which validate.
+        labels_hash: Of the labels of training and validation photos; labels of test photos are left
+            out, as no search may depend on them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     split_hash: str
     labels_hash: str
+
+
+class _Stored(BaseModel):
+    """Content of `study.json`: the options, as this or an earlier version wrote them."""
+
+    config: dict[str, Any]
 
 
 class StudyFolder(BaseModel):
@@ -67,19 +74,16 @@ class StudyFolder(BaseModel):
                 that this one does not go on with.
         """
         path = self.path / "study.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            options = content["config"]
-            self._refuse_unknown_record(options)
-            options["train"] = as_begun_with(options["train"])
-            config = TuneConfig.model_validate(options)
-        except FileNotFoundError as error:
+        stored = read_stored(path, _Stored, _REMEDY)
+        if stored is None:
             raise RunError(
                 f"{self.path} holds no study (no study.json): give the path of a study folder"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({in_words(error)}): begin another study") from error
-        return _placed(config, self.path)
+            )
+        options = stored.config
+        self._refuse_unknown_record(options)
+        if isinstance(options.get("train"), dict):
+            options = options | {"train": as_begun_with(options["train"])}
+        return _placed(checked(options, TuneConfig, path, _REMEDY), self.path)
 
     def begin(self, config: TuneConfig) -> None:
         """Write the options of a new study, or take over what may change in one that goes on.
@@ -109,14 +113,8 @@ class StudyFolder(BaseModel):
             )
 
     def identity(self) -> Identity | None:
-        """What all trials share; None before the data was read."""
-        path = self.path / "identity.json"
-        try:
-            return Identity.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise RunError(f"{path} is damaged ({in_words(error)}): begin another study") from error
+        """What all trials share; None before the data was read; RunError if damaged."""
+        return read_stored(self.path / "identity.json", Identity, _REMEDY)
 
     def settle(self, found: Identity) -> None:
         """Write the identity, or refuse data that is not what the study began with.

@@ -49,8 +49,8 @@ class FakeCluster(Cluster):
         self._answer()
         self.stopped.append(submission_id)
 
-    def resources(self) -> dict[str, float]:
-        """Return the resources of a cluster with GPUs."""
+    def largest_machine(self) -> dict[str, float]:
+        """Return the resources of a machine with GPUs."""
         return {"CPU": 8.0, "GPU": 2.0}
 
     def _answer(self) -> None:

@@ -1,5 +1,6 @@
-"""The follower submits once, hears everything, passes wishes on, and says how it ended."""
+"""The follower submits once, copies the log, passes stop requests on, and records the end."""
 
+import io
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from core.cluster import follow
-from core.cluster.client import JobLook, Unreachable, connect
+from core.cluster.client import Cluster, JobLook, Unreachable, connect
 from core.cluster.record import RayRecord, read_ray, refuse_if_elsewhere
 from core.cluster.remote import RemoteCommand
 from core.errors import ConfigError, RunError
@@ -63,6 +64,42 @@ def test_a_job_is_submitted_with_its_command_and_its_options(
     assert task.options["run"] == task.folder == str(folder)
     assert (submission.cpus, submission.gpus) == (1.0, 1.0)
     assert submission.environment["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "cpus", "gpus"),
+    [
+        (1, "auto", 1.0, 1.0),
+        (2, "auto", 2.0, 2.0),
+        # A machine has 8 cores and 2 GPUs: more on one machine would be waited for without end.
+        (9, "auto", 8.0, 2.0),
+        (2, "cpu", 2.0, 0.0),
+    ],
+)
+def test_a_search_reserves_what_its_workers_need(
+    cluster: FakeCluster, tmp_path: Path, workers: int, device: str, cpus: float, gpus: float
+) -> None:
+    study = tmp_path / "study"
+    job = Job(
+        kind="tune", arguments=("tune",), options={"workers": workers}, device=device,
+        on="http://fake:8265",
+    )  # fmt: skip
+    job.write(study)
+    follow.follow(study)
+    submission = cluster.given[number_of(study)]
+    assert (submission.cpus, submission.gpus) == (cpus, gpus)
+
+
+def test_the_largest_machine_is_read_from_the_status_of_the_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machines = [[{"CPU": 64.0, "memory": 1e9}, 3], [{"CPU": 16.0, "GPU": 4.0}, 1]]
+    status = {"data": {"clusterStatus": {"loadMetricsReport": {"nodeTypes": machines}}}}
+    answers = [json.dumps(status).encode(), b'{"data": {"clusterStatus": null}}']
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(answers.pop(0)))
+    cluster = Cluster("http://head:8265", None, "http://head:8265")  # type: ignore[arg-type]
+    assert cluster.largest_machine() == {"CPU": 64.0, "memory": 1e9, "GPU": 4.0}
+    assert cluster.largest_machine() == {}
 
 
 def test_a_job_that_may_have_been_submitted_is_asked_for_first(
