@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.audit.schema import AuditConfig
-from core.cli.command import Command, aligned, bar, say
+from core.cli.command import Command, aligned, bar, check_out_file, say
 from core.cli.flags import add_flags, given, validated
-from core.errors import ConfigError
 
 ACCEPT_SCORE = 0.9
 
@@ -27,8 +26,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = validated(AuditConfig, {"dataset": arguments.dataset, **given(arguments)})
-    if config.out is not None and config.out.is_dir():
-        raise ConfigError(f"--out {config.out} is a folder: name a file in it")
+    check_out_file(config.out)
     # scipy takes a second to import, and every command's module is imported for --help.
     from core.audit.run import audit
     from core.dataset.layout import dataset_folder

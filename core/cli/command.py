@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from core.cli.flags import add_flags, given, validated
 from core.dataset.layout import find_label_files
+from core.errors import ConfigError
 from core.options import Schema
 from core.training.launched import launched_rank
 
@@ -63,6 +64,28 @@ def add_run_and_dataset(parser: argparse.ArgumentParser, schema: type[BaseModel]
         help="Folder with labels and photos (default: the one that the run was trained on)",
     )  # fmt: skip
     add_flags(parser, schema, short=_SHORT, without=("run", "dataset"))
+
+
+def add_dataset(parser: argparse.ArgumentParser, unless: str) -> None:
+    """Give a command DATASET; `unless` names when it is not needed, such as `resume a run`."""
+    parser.add_argument(
+        "dataset", nargs="?", type=Path, metavar="DATASET",
+        help=f"Folder with labels and photos; not needed to {unless}",
+    )  # fmt: skip
+
+
+def add_config(parser: argparse.ArgumentParser, example: str = "") -> None:
+    """Give a command `--config`, which `flags.chosen` and `flags.read_options` read."""
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help=f"JSON file of options{example}; -: read from the input; flags override it",
+    )  # fmt: skip
+
+
+def check_out_file(out: Path | None) -> None:
+    """Raise ConfigError if the file to write is a folder."""
+    if out is not None and out.is_dir():
+        raise ConfigError(f"--out {out} is a folder: name a file in it")
 
 
 def run_and_dataset(arguments: argparse.Namespace, schema: type[Schema]) -> Schema:

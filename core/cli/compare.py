@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, aligned, say
+from core.cli.command import Command, aligned, check_out_file, say
 from core.cli.flags import add_flags, given, validated
 from core.crossval.folder import is_crossval
-from core.errors import ConfigError
 from core.evaluation.schema import CompareConfig
 from core.files import write_json
 
@@ -32,8 +31,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = validated(CompareConfig, given(arguments))
-    if arguments.out is not None and arguments.out.is_dir():
-        raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
+    check_out_file(arguments.out)
     # Heavy to import, and every command's module is imported for --help.
     from core.evaluation.compare import compare_all
     from core.evaluation.comparison_text import as_json, basis

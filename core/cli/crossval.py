@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, say
+from core.cli.command import Command, add_config, add_dataset, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -38,10 +38,7 @@ _SHOWN: tuple[tuple[str, str, float, str, Kind, Figure], ...] = (
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="Folder with labels and photos; not needed to resume",
-    )  # fmt: skip
+    add_dataset(parser, "resume")
     parser.add_argument(
         "--resume", action="store_true",
         help="Resume the cross-validation in --out; finished folds are kept",
@@ -55,10 +52,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="Every fold as a job of its own: on all GPUs of this machine at once or, with --on, "
         "on the cluster's; wait for them here",
     )  # fmt: skip
-    parser.add_argument(
-        "--config", metavar="FILE",
-        help="JSON file of options; -: read from the input; flags override it",
-    )  # fmt: skip
+    add_config(parser)
     add_flags(parser, CrossvalConfig, short=SHORT, without=("dataset", "command", "split.fold"))
     add_queue_flags(parser)
 

@@ -4,8 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.cli.command import Command, bar, say
-from core.errors import ConfigError
+from core.cli.command import Command, bar, check_out_file, say
 
 FORMATS = ("json", "csv", "geojson")
 
@@ -47,8 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from core.inference.files import find_photos
 
     # Wrong arguments fail before the seconds that the model takes to load.
-    if arguments.out is not None and arguments.out.is_dir():
-        raise ConfigError(f"--out {arguments.out} is a folder: name a file in it")
+    check_out_file(arguments.out)
     paths = find_photos(arguments.photos)
     from core.files import write_text
     from core.inference.export import written

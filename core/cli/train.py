@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, bar, say
+from core.cli.command import Command, add_config, add_dataset, bar, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
@@ -33,18 +33,11 @@ SHORT = {
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="Folder with labels and photos; not needed to resume a run",
-    )  # fmt: skip
+    add_dataset(parser, "resume a run")
     parser.add_argument(
         "--resume", action="store_true", help="Resume the run in --run exactly where it stopped"
     )
-    parser.add_argument(
-        "--config", metavar="FILE",
-        help="JSON file of options, such as a run's config.json; -: read from the input; flags "
-        "override it",
-    )  # fmt: skip
+    add_config(parser, ", such as a run's config.json")
     add_flags(
         parser, TrainConfig, short=SHORT, without=("dataset", "command"), aliases={"--out": "run"}
     )

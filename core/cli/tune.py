@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.command import Command, aligned, say
+from core.cli.command import Command, add_config, add_dataset, aligned, say
 from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -30,10 +30,7 @@ SHORT = {flag: f"train.{path}" for flag, path in TRAIN_SHORT.items()} | {
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "dataset", nargs="?", type=Path, metavar="DATASET",
-        help="Folder with labels and photos; not needed to continue a study",
-    )  # fmt: skip
+    add_dataset(parser, "continue a study")
     parser.add_argument(
         "--vary", action="append", metavar="OPTION=VALUES", default=[],
         help='Option to search, by its dotted name; may be repeated: "stage2.lr_heads=1e-4..1e-2 '
@@ -49,10 +46,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--base", type=Path, metavar="FILE",
         help="A run's config.json, whose options all trials start from",
     )  # fmt: skip
-    parser.add_argument(
-        "--config", metavar="FILE",
-        help="JSON file of options; -: read from the input; flags override it",
-    )  # fmt: skip
+    add_config(parser)
     parser.add_argument(
         "--show", action="store_true", help="Show the trials and the best options; train nothing"
     )
