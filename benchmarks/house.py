@@ -1,22 +1,22 @@
-"""How large the house is, and how far it is from what it should be.
+"""The size of the code (files, lines, importers, options), beside the aims of its design.
 
-    python -m benchmarks.house [ROOT]
-
-ROOT is a working tree (default: this one), so that two versions can be compared.
+python -m benchmarks.house [ROOT]
 """
 
+import argparse
 import ast
 import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_TITLE = "Print files, lines, importers and options of the code, beside the aims of its design."
 HERE = Path(__file__).resolve().parents[1]
 FOLDERS = ("core", "app", "pages", "benchmarks", "tests")
-# What the design of the house asks for; None: no aim.
+# Lines and files by the design; None: no aim.
 AIMS: dict[str, tuple[int | None, int | None]] = {
     "core": (28_000, 165),
     "app": (8_000, 55),
@@ -168,6 +168,20 @@ def _row(title: str, some: list[Module], singles: set[str], counted: list[Module
     return f"{title:24}{sum(each.lines for each in some):>8,}{len(some):>7}{share:>17}".rstrip()
 
 
-if __name__ == "__main__":
-    for line in report(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE):
+def main(words: Sequence[str] | None = None) -> int:
+    """Write the table of a working tree; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.house", description=_TITLE)
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=HERE, metavar="ROOT",
+        help="Working tree of Bearings (default: this one), to compare two versions",
+    )  # fmt: skip
+    root = parser.parse_args(words).root.resolve()
+    if not (root / "core" / "__main__.py").is_file():
+        parser.error(f"{root} is no working tree of Bearings: it has no core/__main__.py")
+    for line in report(root):
         sys.stdout.write(f"{line}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

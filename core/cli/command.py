@@ -95,8 +95,8 @@ def run_and_dataset(arguments: argparse.Namespace, schema: type[Schema]) -> Sche
         ConfigError: Wrong options.
         LabelError: DATASET has no labels; raised before the seconds that torch takes to import.
     """
-    asked = {"run": arguments.run, "dataset": arguments.dataset}
-    config = validated(schema, given(arguments) | asked, _SHORT)
+    named = {"run": arguments.run, "dataset": arguments.dataset}
+    config = validated(schema, given(arguments) | named, _SHORT)
     if arguments.dataset is not None:
         find_label_files(arguments.dataset)
     return config
@@ -148,12 +148,12 @@ def _new(label: str, unit: str, total: int) -> tqdm:
 
 
 def _lines(label: str, unit: str) -> Callable[[int, int], None]:
-    told = time.monotonic()
+    shown = time.monotonic()
 
     def line(done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _LINE_EVERY_S:
-            told = time.monotonic()
+        nonlocal shown
+        if time.monotonic() - shown >= _LINE_EVERY_S:
+            shown = time.monotonic()
             say(f"{label}: {done} of {total} {unit}")
 
     return line

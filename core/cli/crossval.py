@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         say(f"{'Resuming' if arguments.resume else 'Cross-validating'} {config.out}")
         try:
-            report = cross_validate(config, arguments.resume, _tell, _place(arguments))
+            report = cross_validate(config, arguments.resume, _show_epoch, _place(arguments))
         except TrainingInterrupted as error:
             say(str(error))
             return INTERRUPTED
@@ -114,12 +114,12 @@ def _config(arguments: argparse.Namespace) -> CrossvalConfig:
     return chosen(arguments, CrossvalConfig, "crossval", SHORT, saved)
 
 
-def _tell(fold: int, report: "EpochReport") -> None:
-    told = report.validation
+def _show_epoch(fold: int, report: "EpochReport") -> None:
+    metrics = report.validation
     say(
         f"fold {fold} epoch {report.epoch:>3}/{report.epochs} loss {report.train.total:.3f} | "
-        f"validation: region {told.region_accuracy:.1%}, median {told.median_m:.1f} m, heading "
-        f"{told.maae_deg:.1f}°{'  best so far' if report.best else ''}"
+        f"validation: region {metrics.region_accuracy:.1%}, median {metrics.median_m:.1f} m, "
+        f"heading {metrics.maae_deg:.1f}°{'  best so far' if report.best else ''}"
     )
 
 

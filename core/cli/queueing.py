@@ -106,7 +106,7 @@ def put(
         The exit code.
 
     Raises:
-        RunError: The folder is taken.
+        RunError: The folder is not empty, or in use.
     """
     on = _where(arguments)
     job = Job(
@@ -145,7 +145,7 @@ def put_conductor(
         The exit code.
 
     Raises:
-        RunError: The folder is taken.
+        RunError: The folder is not empty, or in use.
     """
     if arguments.on != LOCAL and conducts_here:
         check_address(arguments.on)
@@ -162,7 +162,7 @@ def place_of_jobs(arguments: argparse.Namespace, slots: int | None) -> Place:
 
 
 def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
-    """Put a cancelled, failed or lost job back into its queue; returns the exit code.
+    """Queue a cancelled, failed or lost job again; returns the exit code.
 
     `--on` among the arguments moves it to another place; without `--queue` it runs there now.
     """
@@ -187,7 +187,7 @@ def run_there(folder: Path, job: Job, *, resume: bool) -> int:
         resume: Resume what is in the folder.
 
     Raises:
-        RunError: The folder is taken, or the job failed.
+        RunError: The folder is not empty or in use, or the job failed.
         ConfigError: Ray is missing here, or the cluster refuses the job.
         Unreachable: The cluster does not answer.
     """

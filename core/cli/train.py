@@ -108,11 +108,11 @@ def _config(arguments: argparse.Namespace) -> TrainConfig:
 
 
 def _line(report: "EpochReport") -> str:
-    told = report.validation
+    metrics = report.validation
     return (
         f"epoch {report.epoch:>3}/{report.epochs} {report.stage:<9} "
-        f"loss {report.train.total:.3f} | validation: region {told.region_accuracy:.1%}, "
-        f"median {told.median_m:.1f} m, heading {told.maae_deg:.1f}° | "
+        f"loss {report.train.total:.3f} | validation: region {metrics.region_accuracy:.1%}, "
+        f"median {metrics.median_m:.1f} m, heading {metrics.maae_deg:.1f}° | "
         f"{report.photos_per_s:.0f} photos/s{'  best so far' if report.best else ''}"
     )
 

@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     config = _config(arguments, values)
     if arguments.on == LOCAL or there is not None:
-        # A wrong path is told before the seconds that Optuna and torch take to import.
+        # A wrong path fails before the seconds that Optuna and torch take to import.
         find_label_files(config.train.dataset)
     if arguments.queue or (arguments.on != LOCAL and there is None):
         return _queue(arguments, config)

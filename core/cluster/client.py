@@ -134,7 +134,7 @@ class Cluster:
         return JobLook(str(info.status.value), info.message or "")
 
     def log(self, submission_id: str) -> str:
-        """Return all output of the job so far; empty if its machine cannot be asked right now.
+        """Return all output of the job so far; empty if its machine does not answer now.
 
         Raises:
             Unreachable: The cluster does not answer.
@@ -186,7 +186,7 @@ class Cluster:
 def connect(
     address: str, *, attempts: int = _ATTEMPTS, retry_after_s: float = _RETRY_AFTER_S
 ) -> Cluster:
-    """Connect to a cluster; a cluster that does not answer in time is asked again.
+    """Connect to a cluster; one that does not answer in time is tried again.
 
     Args:
         address: As `check_address` returns it.

@@ -48,7 +48,7 @@ _ERROR = "error: "
 # Ray colours the lines of its workers.
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _EXIT_CODE = re.compile(r"exit code (-?\d+)")
-# Resources that a job may ask a cluster for; earlier versions stored one more wish.
+# Resources that a job may ask a cluster for; earlier versions stored one more.
 _RESOURCES = ("cpus", "gpus")
 
 

@@ -32,8 +32,8 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     Args:
         config: Every option; the batch size is that of all workers together. Run and dataset must
             lie where all workers see them.
-        resume: Go on with the run in `config.run`.
-        workers: How many; each takes a GPU where Ray has any and the options allow it.
+        resume: Continue the run in `config.run`.
+        workers: How many; each takes a GPU if Ray has enough and the options allow it.
 
     Yields:
         Every epoch, after it was validated and saved.
@@ -41,7 +41,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
     Raises:
         ConfigError: Ray is missing, or this machine has too little for so many workers.
         RunError: A worker failed; the message is its own.
-        TrainingInterrupted: The run was asked to stop; it is saved.
+        TrainingInterrupted: There was a stop request; the run is saved.
     """
     paths = {"run": config.run.resolve(), "dataset": config.dataset.resolve()}
     config = config.model_copy(update=paths)
@@ -50,7 +50,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
         raise ConfigError(f"--ray-workers must be at least 1, got {workers}")
     with hold(run.path) as lock, connected("--ray-workers"), Interruption(run) as stop:
         run.forget_stop(lock)
-        told = len(run.events()) if resume else 0
+        reported = len(run.events()) if resume else 0
         _check_room(workers, config.threads or 1)
         work = _Work(config, resume, workers)
         work.start()
@@ -60,8 +60,8 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
                 # By the run's stop file: a signal to this process reaches no worker.
                 stop.pass_on(run.request_stop)
             events = run.events()
-            yield from map(EpochReport.from_json, events[told:])
-            told = max(told, len(events))
+            yield from map(EpochReport.from_json, events[reported:])
+            reported = max(reported, len(events))
             if ended:
                 break
             work.join(_POLL_S)
@@ -71,7 +71,7 @@ def train_on_workers(config: TrainConfig, resume: bool, workers: int) -> Iterato
 
 
 def _check_room(workers: int, cores: int) -> None:
-    """Refuse what would wait for ever: this machine gets no more cores, a cluster may."""
+    """Refuse workers that would wait for ever: a cluster may get more cores, this machine not."""
     import ray
 
     there = int(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]
@@ -91,7 +91,7 @@ def _check(run: RunFolder, failure: str) -> None:
 
 
 class _Work(threading.Thread):
-    """Ray Train at work; in a thread, as this process must hear signals meanwhile."""
+    """Ray Train in a thread, so that this process can notice stop requests meanwhile."""
 
     def __init__(self, config: TrainConfig, resume: bool, workers: int) -> None:
         super().__init__(daemon=True)
@@ -108,7 +108,7 @@ class _Work(threading.Thread):
         """Train to the end, or until it fails."""
         import ray
 
-        # Paths hold where the user stands, not in a folder of Ray's.
+        # Relative paths start from the user's folder, not from one of Ray's.
         os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
         from ray.train import RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
@@ -148,7 +148,7 @@ def _work(task: dict[str, Any]) -> None:
         for _ in fit(TrainConfig.model_validate_json(task["config"]), task["resume"]):
             pass
     except TrainingInterrupted:
-        # Saved, and said so in the status.
+        # The run is saved, and its status records the stop.
         return
 
 
@@ -164,7 +164,7 @@ def connected(flag: str) -> Iterator[None]:
     """Be a member of a cluster for a block of code.
 
     Args:
-        flag: What the user asked for, to be named where Ray is missing.
+        flag: The flag that needs Ray, named in the error if Ray is missing.
 
     Raises:
         ConfigError: Ray is not installed.

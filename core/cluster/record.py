@@ -24,7 +24,7 @@ class RayRecord(BaseModel):
         address: The cluster, as the user named it.
         submission_id: Chosen here; a cluster accepts each id only once.
         made: When this was written first.
-        heard: Heartbeat of the status that was in the folder then and belongs to earlier work.
+        heard: Heartbeat of the status that was in the folder then, which is from earlier work.
         submitted: Whether the cluster is known to have accepted the id. Before that, the follower
             submits an id that the cluster does not know; after that, the cluster has lost the job.
         cpus: Cores to reserve for the command; None: one, or one a worker of a search.
@@ -66,7 +66,7 @@ class RayRecord(BaseModel):
 
         Args:
             address: As `check_address` returns it.
-            resources: `cpus` and `gpus` to reserve, where the user set them.
+            resources: `cpus` and `gpus` to reserve, if the user set them.
 
         Raises:
             ConfigError: The resources are not valid.

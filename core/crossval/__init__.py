@@ -1,1 +1,1 @@
-"""Cross-validation: every photo judged by a model that never saw it, fold after fold."""
+"""Cross-validation: every photo predicted by a model that was not trained on it."""

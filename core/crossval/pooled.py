@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of all folds together, each photo once, and the report made from them.
+"""Out-of-fold predictions of all folds together, each photo once, and their report.
 
 `aggregate` writes `crossval.json`, the pooled `predictions.csv` and the plots.
 """
@@ -53,8 +53,8 @@ class Pooled:
         judgement: Predictions of every tested photo beside the truth.
         baselines: Baselines on the same photos, each fitted on its fold's training part.
         untested: Photos that no fold tests, with their region.
-        nearest_m: Distance of every tested photo `(n,)` to the nearest one that its fold learnt.
-        visits: Visit of every tested photo `(n,)`, where visits are known.
+        nearest_m: Distance of every tested photo `(n,)` to the nearest training photo of its fold.
+        visits: Visit of every tested photo `(n,)`; None if visits are unknown.
     """
 
     judgement: ScoredPrediction
@@ -65,11 +65,11 @@ class Pooled:
 
 
 def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
-    """Put the folds' answers together.
+    """Put the predictions of all folds together.
 
     Raises:
         LeakError: A photo is tested twice.
-        RunError: The folds do not speak of the same campus.
+        RunError: The folds have different regions or frames.
     """
     first, first_gap = folds[0].card, folds[0].split.gap_minutes
     for fold in folds:
@@ -92,10 +92,10 @@ def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
 
 
 def pooled_table(folds: Sequence[FoldResult]) -> pd.DataFrame:
-    """The folds' `predictions.csv` under one another, as text, with the column `fold` first.
+    """Concatenate the folds' `predictions.csv`, as text, with the column `fold` first.
 
     Raises:
-        RunError: A fold's table is absent or about other photos than its answers.
+        RunError: A fold's table is missing, or its photos are not those of the fold's predictions.
     """
     tables = []
     for fold in folds:
@@ -128,11 +128,11 @@ def _prediction(fold: FoldResult, dataset: Dataset) -> Prediction:
 
 def _nearest_m(folds: Sequence[FoldResult], position_m: Floats) -> Floats:
     ends = np.cumsum([len(fold.predictions.photo_ids) for fold in folds])[:-1]
-    found = [
+    nearest = [
         nearest_training_m(own, Gallery.load(fold.run.best).position_m)
         for fold, own in zip(folds, np.split(position_m, ends), strict=True)
     ]
-    return np.concatenate(found)
+    return np.concatenate(nearest)
 
 
 def _baselines(folds: Sequence[FoldResult]) -> list[Baseline]:
@@ -159,22 +159,24 @@ def _baselines(folds: Sequence[FoldResult]) -> list[Baseline]:
 def _untested(
     folds: Sequence[FoldResult], dataset: Dataset, tested: Counter[str]
 ) -> dict[str, str]:
-    """Photos of no test part: every split agrees, and each trains or validates with them."""
+    """Photos of no test part with their region; each fold trains or validates with them."""
     left = dataset.table.loc[~dataset.table["photo_id"].isin(list(tested))]
     untested = dict(zip(left["photo_id"], left["region"], strict=True))
     for fold in folds:
         forgotten = [photo for photo in untested if fold.split.parts[photo] == "test"]
         if forgotten:
-            raise RunError(f"fold {fold.number} does not answer for {forgotten[0]}, which it tests")
+            raise RunError(
+                f"fold {fold.number} has no prediction of {forgotten[0]}, which it tests"
+            )
     return untested
 
 
 def aggregate(config: CrossvalConfig, dataset: Dataset) -> CrossvalReport:
-    """Check every fold, pool what they answered, and write the report.
+    """Check every fold, pool their predictions, and write the report.
 
     Raises:
         RunError: Folds are missing; names them.
-        LeakError: A fold has learnt from its test part.
+        LeakError: A fold was trained on photos of its test part.
     """
     _require_all(config)
     folds = [read_fold(config, dataset, number) for number in range(config.folds)]
@@ -184,7 +186,7 @@ def aggregate(config: CrossvalConfig, dataset: Dataset) -> CrossvalReport:
     write_table(table, config.out / PREDICTIONS)
     if config.plots:
         write_plots(pooled.judgement, pooled.baselines, config.out / PLOTS)
-    # Last: a folder with a report is a complete one.
+    # Last: a folder with a report is complete.
     write_json(config.out / REPORT, report.to_json())
     return report
 
@@ -199,7 +201,7 @@ def _require_all(config: CrossvalConfig) -> None:
     if missing:
         raise RunError(
             f"folds {', '.join(missing)} of {config.out} are not finished, so nothing can be "
-            f"pooled. Go on with: python -m core crossval --out {config.out} --resume"
+            f"pooled. Continue with: python -m core crossval --out {config.out} --resume"
         )
 
 
@@ -235,7 +237,7 @@ def _caveats(config: CrossvalConfig, folds: Sequence[FoldResult], pooled: Pooled
 
 
 def _comparable(report: Report, config: CrossvalConfig) -> Report:
-    """The report, without region figures if no tested region is ever trained."""
+    """The report, without region figures if no fold is trained on the regions it tests."""
     if config.split.protocol != "region":
         return report
     baselines = {name: replace(each, region=None) for name, each in report.baselines.items()}
@@ -269,9 +271,9 @@ def _notes(
     if pooled.untested:
         regions = ", ".join(sorted(set(pooled.untested.values())))
         notes.append(
-            f"{len(pooled.untested)} of {len(dataset)} photos are tested by no fold: each region "
-            f"must be trained in every fold, and in regions {regions} only they can teach it."
+            f"{len(pooled.untested)} of {len(dataset)} photos are tested by no fold: every "
+            f"fold must train on each region, and {regions} have no others for that."
         )
     if config.split.protocol == "region":
-        notes.append("No fold ever learns the regions it tests, so region figures mean nothing.")
+        notes.append("No fold is trained on the regions it tests, so there are no region figures.")
     return [*notes, *folds[0].split.notes, *dataset.notes]

@@ -96,7 +96,7 @@ class CrossvalReport:
         baselines: The same as `summary`, by baseline.
         folds: In order.
         untested: Region of each photo that no fold tests, by photo id.
-        notes: What a reader must know.
+        notes: Caveats for the reader.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -117,7 +117,7 @@ class CrossvalReport:
 
     @property
     def split_hashes(self) -> tuple[str, ...]:
-        """Of the folds: equal ones are the same folds."""
+        """Hashes of the folds' splits: equal ones are the same folds."""
         return tuple(fold.split_hash for fold in self.folds)
 
     def pooled_figure(self, name: str) -> float | None:
@@ -188,9 +188,9 @@ class CrossvalSummary:
         name: Name of its folder.
         path: Its folder.
         state: As that of a run; see `core.jobs.state`.
-        message: What there is to say, such as why it failed.
-        config: Its options; None where they are damaged.
-        folds: The folds that were begun, in order: ordinary runs.
+        message: Details, such as why it failed.
+        config: Its options; None if they are damaged.
+        folds: Runs of the folds that were begun, in order.
         done: How many folds are finished.
         started: When it was begun, in seconds since 1970.
         report: Content of `crossval.json`; None before its end.
@@ -207,11 +207,11 @@ class CrossvalSummary:
     report: CrossvalReport | None = None
 
     def figure(self, name: str) -> tuple[float, float] | None:
-        """Mean and standard deviation over folds, as `position.refined.median_m`; None: unknown."""
-        found = None if self.report is None else self.report.summary.get(name)
-        if found is None or found.mean is None or found.sd is None:
+        """Mean and standard deviation of a figure over folds, by dotted name; None if unknown."""
+        figure = None if self.report is None else self.report.summary.get(name)
+        if figure is None or figure.mean is None or figure.sd is None:
             return None
-        return found.mean, found.sd
+        return figure.mean, figure.sd
 
     @property
     def pooled(self) -> Scores | None:
@@ -229,7 +229,7 @@ def read_report(out: Path) -> CrossvalReport:
 
 
 def read_crossval(folder: Path) -> CrossvalSummary:
-    """Return the summary of the cross-validation in a folder; `damaged` where unreadable.
+    """Return the summary of the cross-validation in a folder; `damaged` if unreadable.
 
     Raises:
         RunError: There is none.
@@ -262,7 +262,7 @@ def list_crossvals(root: Path) -> list[CrossvalSummary]:
 
 
 def read_pooled(folder: Path) -> EvaluatedModel:
-    """Read the pooled predictions; two cross-validations compare where all folds are the same.
+    """Read the pooled predictions; two cross-validations compare if all folds are the same.
 
     Raises:
         ConfigError: It is not finished, or damaged.

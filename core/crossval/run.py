@@ -43,19 +43,19 @@ def cross_validate(
     on_epoch: OnEpoch | None = None,
     place: Place | None = None,
 ) -> CrossvalReport:
-    """Train and judge every fold, then write the report; returns it.
+    """Train and evaluate every fold, then write and return the report.
 
     Args:
         config: Every option; `config.out` names the folder.
-        resume: Go on with the cross-validation in that folder.
+        resume: Continue the cross-validation in that folder.
         on_epoch: Called with the fold's number and every epoch's report.
-        place: Where the folds are trained, and how many at a time; none: here, one after another.
+        place: Where the folds are trained, and how many at a time; None: here, one by one.
 
     Raises:
-        RunError: The folder is taken, busy or damaged, or a fold failed.
-        LeakError: A fold has learnt from its test part.
-        TrainingInterrupted: It was asked to stop; everything is saved.
-        BearingsError: Data, model or options do not fit; see the other rooms.
+        RunError: The folder is not empty, in use or damaged, or a fold failed.
+        LeakError: A fold was trained on photos of its test part.
+        TrainingInterrupted: There was a stop request; everything is saved.
+        BearingsError: Data, model or options do not fit.
     """
     if launched_count() > 1:
         raise ConfigError(
@@ -68,17 +68,17 @@ def cross_validate(
     with hold(config.out) as lock:
         go_on(config) if resume else begin(config)
         job.forget_stop(lock)
-        with recorded(job), Interruption(job) as asked:
+        with recorded(job), Interruption(job) as stop:
             heartbeat = Heartbeat(job, steps=config.folds)
             heartbeat.beat()
             dataset = read_labels(config)
             same_labels(config.out, labels_hash(dataset))
-            # A protocol that does not fit says so before hours of training, for every fold.
+            # A protocol that does not fit the data fails before hours of training.
             for number in range(config.folds):
                 fold_split(config, dataset, number)
-            train_folds(config, place or Place(), asked, heartbeat, on_epoch)
+            train_folds(config, place or Place(), stop, heartbeat, on_epoch)
             for number in range(config.folds):
-                _judge(config, number, asked, heartbeat)
+                _evaluate(config, number, stop, heartbeat)
             heartbeat.beat(stage="pooling", step=config.folds, eta_s=None)
             report = aggregate(config, dataset)
             job.log(f"pooled {report.pooled.n} photos of {config.folds} folds")
@@ -90,7 +90,7 @@ def aggregate_folder(config: CrossvalConfig) -> CrossvalReport:
 
     Raises:
         RunError: Folds are missing, by number, or another process is at work.
-        LeakError: A fold has learnt from its test part.
+        LeakError: A fold was trained on photos of its test part.
     """
     with hold(config.out):
         dataset = read_labels(config)
@@ -105,7 +105,9 @@ def read_labels(config: CrossvalConfig) -> Dataset:
     return dataset
 
 
-def _judge(config: CrossvalConfig, number: int, asked: Interruption, heartbeat: Heartbeat) -> None:
+def _evaluate(
+    config: CrossvalConfig, number: int, stop: Interruption, heartbeat: Heartbeat
+) -> None:
     """Evaluate a trained fold on its test part, unless that was done for its checkpoint."""
     run = fold_run(config.out, number)
     if is_evaluated(config, run):
@@ -114,8 +116,8 @@ def _judge(config: CrossvalConfig, number: int, asked: Interruption, heartbeat: 
 
     def go_on(done: int, total: int) -> None:
         heartbeat.beat()
-        if asked.wanted():
-            raise stopped(config, str(asked.reason))
+        if stop.wanted():
+            raise stopped(config, str(stop.reason))
 
     go_on(0, 0)
     how = EvaluateConfig(
@@ -134,7 +136,7 @@ def _judge(config: CrossvalConfig, number: int, asked: Interruption, heartbeat: 
 def train_folds(
     config: CrossvalConfig,
     place: Place,
-    asked: Interruption,
+    stop: Interruption,
     heartbeat: Heartbeat,
     on_epoch: OnEpoch | None,
 ) -> None:
@@ -143,19 +145,19 @@ def train_folds(
     Args:
         config: The cross-validation; the caller holds its folder.
         place: Where, and how many at a time.
-        asked: Knows of requests to stop.
-        heartbeat: That of the whole.
+        stop: Notices stop requests.
+        heartbeat: That of the cross-validation.
         on_epoch: Called with the fold's number and every new epoch's report.
 
     Raises:
-        RunError: A fold failed; names each, with the reason. The others go on to their end.
-        TrainingInterrupted: Somebody asked to stop; all folds are saved.
+        RunError: A fold failed; names each, with the reason. The others are trained to their end.
+        TrainingInterrupted: There was a stop request; all folds are saved.
     """
     numbers = [n for n in range(config.folds) if not is_trained(fold_run(config.out, n))]
     if not numbers:
         return
     run, began = RunFolder(path=config.out), time.monotonic()
-    told = {number: len(fold_run(config.out, number).events()) for number in numbers}
+    reported = {number: len(fold_run(config.out, number).events()) for number in numbers}
     conducting = Conductor(
         run, config.out, place, heartbeat, device=config.device, threads=config.threads
     )
@@ -163,17 +165,19 @@ def train_folds(
         for number in numbers:
             job, begun = _job(config, number, place), fold_run(config.out, number).last.exists()
             conductor.submit(fold_run(config.out, number).path, job)
-            run.log(f"fold {number} {'goes on' if begun else 'begins'}")
+            run.log(f"fold {number} {'continues' if begun else 'begins'}")
         while True:
             conductor.step()
             for number in numbers:
-                told[number] = _tell_epochs(config, number, told[number], heartbeat, on_epoch)
+                reported[number] = _report_epochs(
+                    config, number, reported[number], heartbeat, on_epoch
+                )
             folds = [summarise(fold_run(config.out, number).path) for number in numbers]
             busy = [fold for fold in folds if fold.state in UNFINISHED]
             trained = config.folds - len(numbers) + len(folds) - len(busy)
             heartbeat.beat(step=trained, eta_s=_left_s(began, len(folds), len(busy)))
-            if asked.wanted():
-                raise stopped(config, str(asked.reason))
+            if stop.wanted():
+                raise stopped(config, str(stop.reason))
             if not busy:
                 break
             time.sleep(_POLL_S)
@@ -181,11 +185,11 @@ def train_folds(
 
 
 def stopped(config: CrossvalConfig, reason: str) -> TrainingInterrupted:
-    """The error of a cross-validation that was asked to stop: what happened, how to go on."""
+    """The error that ends a cross-validation on a stop request: what happened, how to continue."""
     trained = sum(is_trained(fold_run(config.out, n)) for n in range(config.folds))
     return TrainingInterrupted(
         f"cross-validation stopped by {reason} with {trained} of {config.folds} folds trained; "
-        f"everything is saved in {config.out}. Go on with: python -m core crossval --out "
+        f"everything is saved in {config.out}. Continue with: python -m core crossval --out "
         f"{config.out} --resume"
     )
 
@@ -196,22 +200,22 @@ def _job(config: CrossvalConfig, number: int, place: Place) -> Job:
     return place.job(Job.training(absolute.of_fold(number)))
 
 
-def _tell_epochs(
+def _report_epochs(
     config: CrossvalConfig,
     number: int,
-    told: int,
+    reported: int,
     heartbeat: Heartbeat,
     on_epoch: OnEpoch | None,
 ) -> int:
     """Report the epochs of a fold that are new; returns the number reported so far."""
     events = fold_run(config.out, number).events()
-    for event in events[told:]:
+    for event in events[reported:]:
         report = EpochReport.from_json(event)
         stage = f"fold {number + 1} of {config.folds}, epoch {report.epoch} of {report.epochs}"
         heartbeat.beat(stage=stage)
         if on_epoch is not None:
             on_epoch(number, report)
-    return max(told, len(events))
+    return max(reported, len(events))
 
 
 def _left_s(began: float, folds: int, busy: int) -> float | None:

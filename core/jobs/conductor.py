@@ -1,9 +1,9 @@
 """Jobs within a job: folds of a cross-validation, trials of a study.
 
 The outer job, their conductor, is the runner of a queue in its own folder: it holds its folder and
-that queue, gives its slots away, and passes a request to stop on by cancelling them. Killed, it
-leaves all state in their folders; jobs at work notice that nobody holds the conductor's folder,
-save and end (`core.training.interrupt`), and the next conductor puts them back.
+that queue, assigns its slots, and passes a stop request on by cancelling its jobs. All state is in
+the jobs' folders. If the conductor is killed, running jobs notice that its folder is free, save and
+end (`core.training.interrupt`), and the next conductor queues them again.
 """
 
 import os
@@ -27,7 +27,7 @@ from core.system import SYSTEM
 from core.training.run_folder import RunFolder
 from core.training.status import HEARTBEAT_S, RunStatus, own_status
 
-# A job saves within a step of being asked; the longest step is a validation.
+# A job saves at its next step after a stop request; the longest step is a validation.
 _GRACE_S = 60.0
 _TERM_S = 10.0
 _POLL_S = 0.1
@@ -41,7 +41,7 @@ class Place:
         slots: How many at the same time, each on a device of its own as far as there are so many;
             None: one on each device here, and on a cluster as many as it takes.
         on: `local`, or the address of a cluster.
-        wishes: What each job asks of the cluster; see `Job.wishes`.
+        wishes: Resources that each job reserves on the cluster; see `Job.wishes`.
     """
 
     slots: int | None = 1
@@ -63,7 +63,7 @@ class Heartbeat:
         self._written: RunStatus | None = None
 
     def beat(self, **changes: object) -> None:
-        """Take changes over; write the status if it is another, or the last one is old."""
+        """Apply changes; write the status if it has changed or the last one is old."""
         self._status = self._status.model_copy(update=changes)
         now = time.time()
         last = self._written
@@ -78,7 +78,7 @@ class Conductor:
     """Runs jobs in folders under one root; leaving the context with an error stops them all.
 
     Attributes:
-        slots: The devices that are given away; none for jobs on a cluster.
+        slots: The devices of the jobs; none for jobs on a cluster.
         jobs: The folders of the jobs that were submitted.
     """
 
@@ -99,7 +99,7 @@ class Conductor:
             root: Folder that the jobs' own folders lie in.
             place: Where they run.
             heartbeat: The outer job's.
-            device: What the jobs ask for: auto, cpu, cuda or mps.
+            device: That the jobs need: auto, cpu, cuda or mps.
             threads: CPU threads of each job, if its options say so.
         """
         self.slots = spread(device, place.slots) if place.on == LOCAL else ()
@@ -107,8 +107,8 @@ class Conductor:
         self._root = root.resolve()
         self._heartbeat = heartbeat
         self._lock: Lock | None = None
-        told = {CONDUCTOR: str(job.path.resolve()), **_threads(len(self.slots), threads)}
-        self._runner = Runner(self._root, lambda: self.slots, told)
+        environment = {CONDUCTOR: str(job.path.resolve()), **_threads(len(self.slots), threads)}
+        self._runner = Runner(self._root, lambda: self.slots, environment)
 
     def __enter__(self) -> Self:
         """Begin without jobs."""
@@ -140,14 +140,14 @@ class Conductor:
                 self._lock = None
 
     def submit(self, folder: Path, job: Job) -> None:
-        """Queue a job, or put it back; one that is at work already is left at it.
+        """Queue a job, or queue it again; a running one is left alone.
 
         Raises:
-            RunError: It is finished, or what lies in its folder is damaged.
+            RunError: It is finished, or its folder is damaged.
         """
         state = run_state(folder).state if is_run(folder) else None
         if state == "queued":
-            # By a conductor that was killed: its options or its place may be others now.
+            # By a conductor that was killed: options or place may have changed since.
             cancel(folder)
             state = "cancelled"
         if state in RESUMABLE:
@@ -157,13 +157,13 @@ class Conductor:
         self.jobs.add(folder.resolve())
 
     def step(self) -> None:
-        """Collect what has ended, start what fits, and give a sign of life."""
+        """Collect ended jobs, start those that have a slot, and write the heartbeat."""
         self._heartbeat.beat()
         if self._lock is None:
             try:
                 self._lock = Lock.take(self._root / QUEUE)
             except LockHeld:
-                # Somebody works this queue off by hand; they start what waits.
+                # A user runs this queue with `queue run`, which starts the waiting jobs.
                 return
         self._runner.step()
 
@@ -187,7 +187,7 @@ class Conductor:
 
 
 def _threads(jobs: int, threads: int | None) -> dict[str, str]:
-    """What tells jobs that run at the same time to share the cores of this machine."""
+    """Environment that lets jobs at the same time share the cores of this machine."""
     if threads is not None or jobs <= 1 or "OMP_NUM_THREADS" in os.environ:
         return {}
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}

@@ -1,6 +1,6 @@
 """GPUs of this machine, the slots that jobs run on, and the slots that are taken.
 
-The driver is asked without torch, which would take memory on every GPU.
+The driver is queried without torch, which would take memory on every GPU.
 """
 
 import os
@@ -23,14 +23,13 @@ from core.locks import is_held
 from core.training.run_folder import RunFolder
 from core.training.status import RunStatus
 
-# How a process is shown some of the GPUs only.
+# Limits the GPUs that a process sees.
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-# Numbers that CUDA gives GPUs follow speed by default; the driver's follow the bus.
+# CUDA numbers GPUs by speed by default, the driver by bus.
 ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 CPU, MPS = "cpu", "mps"
 _CUDA = "cuda:"
-# Where the jobs of a job lie, if it conducts any: the folds of a cross-validation, the trials of a
-# study.
+# Folders of the jobs within a job: the folds of a cross-validation, the trials of a study.
 _NESTED = (".", "trials")
 
 
@@ -43,8 +42,8 @@ class Gpu:
         name: What its maker calls it.
         used_bytes: Memory in use by all processes.
         total_bytes: Memory in all.
-        utilisation: Share of the last moments in which it computed, in [0, 1]; None where the
-            driver does not say.
+        utilisation: Share of the last moments in which it computed, in [0, 1]; None if the
+            driver does not report it.
         pids: Processes that compute on it, as far as they can be seen from here.
     """
 
@@ -64,7 +63,7 @@ class Gpu:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """The GPUs that a job of this process could use; none where there is no driver."""
+    """The GPUs that a job of this process could use; none if there is no driver."""
     with _driver() as present:
         count = pynvml.nvmlDeviceGetCount() if present else 0
         found = [_gpu(index) for index in range(count)]
@@ -114,7 +113,7 @@ def _shown() -> frozenset[int] | None:
     if words is None:
         return None
     numbers = [word.strip() for word in words.split(",") if word.strip()]
-    # Other names (UUIDs) cannot be told apart here; the job inherits them as they are.
+    # Other names (UUIDs) cannot be matched here; the job inherits them as they are.
     return frozenset(map(int, numbers)) if all(n.isdecimal() for n in numbers) else None
 
 
@@ -156,7 +155,7 @@ def spread(device: str, count: int | None) -> tuple[str, ...]:
 
 
 def free_slots(slots: Sequence[str], taken: Iterable[str]) -> list[str]:
-    """The slots that are left, in order; one that is there twice can be taken twice."""
+    """The slots that are left, in order; a slot that is listed twice can be taken twice."""
     used, left = Counter(taken), []
     for slot in slots:
         if used[slot]:
@@ -173,7 +172,7 @@ def slot_environment(slots: Sequence[str]) -> dict[str, str]:
 
 
 def slot_of(pid: int, device: str) -> str:
-    """The slot that a process which nobody put into one takes.
+    """The slot that a process takes which no queue started.
 
     Args:
         pid: Its number.
@@ -188,7 +187,7 @@ def slot_of(pid: int, device: str) -> str:
 
 
 def taken_slots(root: Path) -> set[str]:
-    """Slots of jobs that live on this machine: those from the queue, and those begun by hand."""
+    """Slots of running jobs on this machine, started by the queue or on the command line."""
     return {slot for slots in slots_taken(root).values() for slot in slots}
 
 
@@ -228,7 +227,7 @@ def _slots(folder: Path) -> tuple[str, ...]:
         if not started and not _is_leaving(status) and not is_held(folder):
             return ()
     except RunError:
-        # Damaged: nobody can say what it computes on, and its own list entry says so.
+        # Damaged: its device is unknown, and lists show it as damaged.
         return ()
     # A runner that was killed in the middle of a start did not write which process it started.
     halfway = job is not None and job.state == "started" and start is not None and start.pid is None
@@ -240,7 +239,7 @@ def _slots(folder: Path) -> tuple[str, ...]:
 
 
 def _conducts(folder: Path) -> bool:
-    """Whether a job begun by hand leaves all computing to jobs of its own."""
+    """Whether a job that was started on the command line only conducts others."""
     return any(is_held(folder / name / QUEUE) for name in _NESTED)
 
 
@@ -253,7 +252,7 @@ def _is_leaving(status: RunStatus | None) -> bool:
 def is_command(process: psutil.Process) -> bool:
     """Whether a process is a command of this command line, which ends soon after its job.
 
-    A notebook that trained goes on for days, and has its device only while it holds a folder.
+    A notebook that trained may stay open for days, and has its device only while it holds a folder.
     """
     try:
         words = process.cmdline()

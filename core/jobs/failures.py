@@ -1,4 +1,4 @@
-"""Why a job failed, in plain words: what to try first, beside the program's own last words."""
+"""Why a job failed, in plain words, and what to try first."""
 
 import re
 
@@ -51,19 +51,19 @@ def plain_cause(message: str, log: str, config: TrainConfig | None = None) -> st
     """Say what went wrong and what to do.
 
     Args:
-        message: What the job said of itself at its end, or what is known of its end.
+        message: The job's last message, or what is known of its end.
         log: The end of its log.
         config: Its options, to say which batch size to try.
 
     Returns:
-        One or two sentences; the message itself where nothing better is known.
+        One or two sentences; the message itself if its cause is unknown.
     """
     for explain in (_memory, _own_words, _known, _missing_file):
         words = explain(message, log, config)
         if words:
             return words
     message = _COMMAND_ERROR.sub("", message)
-    return message or "It ended without a word; the end of its log may say more."
+    return message or "It ended without a message; the end of its log may show why."
 
 
 def _memory(message: str, log: str, config: TrainConfig | None) -> str:
@@ -103,4 +103,4 @@ def _missing_file(message: str, log: str, config: TrainConfig | None) -> str:
     found = _MISSING.search(message)
     if found is None:
         return ""
-    return f"The file {found['path']} is not there: put it back, or correct the path; then resume."
+    return f"The file {found['path']} does not exist: restore it, or correct the path; then resume."

@@ -1,8 +1,8 @@
-"""What a job is: a command line, its options, and how far the queue has got with it.
+"""A job: a command line, its options, and its state in the queue.
 
-`job.json` says what the queue knows of a job, the process that it started and that process's end
-included. It is written by those who queue, start, collect and cancel, always under the hold on the
-job's folder (`core.locks`). What the job says of itself while it works stands in `status.json`.
+`job.json` holds what the queue knows of a job, with the process that it started and how that ended.
+It is written when a job is queued, started, collected or cancelled, always under the lock of the
+job's folder (`core.locks`). The running job writes its own `status.json`.
 """
 
 import platform
@@ -74,20 +74,20 @@ class Job(BaseModel):
     Attributes:
         kind: The command.
         arguments: What follows `python -m core`, without the options.
-        options: Given to the command as `--config -`; none where the arguments say everything.
+        options: Given to the command as `--config -`; none if the arguments are complete.
         again: What follows `python -m core` once the job has begun before; none: the same as at
             first, options included.
-        state: How far the queue has got with it.
+        state: In the queue.
         order: The lower, the earlier; equal ones by `created`, then by name.
-        created: When it was put into the queue, or put back.
-        heard: Heartbeat of the status that lay in the folder at its last change of state, and that
-            is not of its last start.
-        device: What it asks for: auto, cpu, cuda or mps.
+        created: When it was queued, or queued again.
+        heard: Heartbeat of the status that was in the folder at its last change of state: that
+            status is from an earlier start.
+        device: That it needs: auto, cpu, cuda or mps.
         slots: How many devices it can use at once; fewer if the machine has fewer. 0: it computes
             nothing itself, and starts without waiting for a device.
         start: Its last start by a queue; none before the first.
         on: `local`, or the address of the cluster that runs it.
-        wishes: What it asks of a cluster: `cpus`, `gpus`; see `core.cluster`.
+        wishes: Resources to reserve on a cluster: `cpus`, `gpus`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
     """
 
@@ -139,7 +139,7 @@ class Job(BaseModel):
 
     @property
     def slot(self) -> str | None:
-        """Where it was started, such as `cuda:0` or `cuda:0,cuda:1`; None while it waits."""
+        """Its devices, such as `cuda:0` or `cuda:0,cuda:1`; None while it waits."""
         at_work = self.start is not None and self.state == "started"
         return (",".join(self.start.slots) or None) if self.start and at_work else None
 
@@ -147,8 +147,8 @@ class Job(BaseModel):
         """What to run now, after `python -m core`, and the options to pipe in.
 
         Args:
-            folder: The job's folder: one that has spoken before goes on instead of beginning; a
-                training run that saved nothing yet begins anew, as its options may be others now.
+            folder: The job's folder. A job that has a status resumes; a training run without a
+                checkpoint begins again, as its options may have changed.
         """
         begun = (folder / ("checkpoints" if self.kind == "train" else "status.json")).exists()
         if self.again and begun:
@@ -170,7 +170,7 @@ def read_job(folder: Path) -> Job | None:
 
 
 def moved_on(job: Job, folder: Path, state: Standing, **changes: object) -> Job:
-    """The job in another state; remembers which status lies there from before."""
+    """The job in another state, with the heartbeat of the status from before."""
     status = RunFolder(path=folder).status()
     heard = None if status is None else status.heartbeat
     return job.model_copy(update={"state": state, "heard": heard, **changes})

@@ -17,7 +17,7 @@ from core.system import SYSTEM
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
-# Held by whoever starts the jobs of a folder; it lies in that folder.
+# Lock inside a folder of runs, held by its runner.
 QUEUE = ".queue"
 _PATIENCE_S = 10.0
 _POLL_S = 0.05
@@ -63,7 +63,7 @@ def enqueue_job(folder: Path, job: Job) -> Path:
     """Put a job into the queue of the folder that its own folder lies in; returns its folder.
 
     Raises:
-        RunError: The folder is taken, or the job is queued or active already.
+        RunError: The folder is not empty, or the job is queued or active already.
     """
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
@@ -84,7 +84,7 @@ def queue_of(root: Path) -> list[QueuedJob]:
         try:
             job = read_job(folder)
         except RunError:
-            # Listed as damaged, with the reason, by `list_runs`.
+            # `list_runs` lists it as damaged, with the reason.
             continue
         if job is not None and job.state == "queued":
             waiting[folder] = job
@@ -127,12 +127,13 @@ def move(folder: Path, places: int) -> None:
 
 
 def cancel(folder: Path) -> None:
-    """Take a waiting job out of its queue, or ask one at work to save and stop. Returns at once.
+    """Remove a waiting job from its queue, or send a stop request to a running one.
 
-    What is at work notices between two steps; what has ended stays as it is.
+    Returns at once: a running job notices the request between two steps. A job that has ended stays
+    as it is.
 
     Raises:
-        RunError: What lies in the folder is damaged, or somebody keeps it from being changed.
+        RunError: The folder is damaged, or another process holds it too long.
     """
     deadline = time.monotonic() + _PATIENCE_S
     while (now := run_state(folder)).state == "queued":
@@ -142,7 +143,7 @@ def cancel(folder: Path) -> None:
                 if job is not None and job.state == "queued":
                     moved_on(job, folder, "cancelled").write(folder)
         except LockHeld:
-            # Most likely it is being started this very moment, and is asked to stop next.
+            # Most likely it is being started now, and gets the stop request next.
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_POLL_S)
@@ -151,13 +152,13 @@ def cancel(folder: Path) -> None:
 
 
 def requeue(folder: Path, job: Job | None = None) -> Path:
-    """Put a cancelled, failed or lost job back, last in the queue; returns its folder.
+    """Queue a cancelled, failed or lost job again, as the last one; returns its folder.
 
-    It goes on from what it saved last, or begins anew with the same options.
+    It resumes from its last checkpoint, or begins again with the same options.
 
     Args:
         folder: Its folder.
-        job: What it is from now on, such as the same on another machine; none: what it was.
+        job: Replaces the stored job, such as the same on another machine; None: unchanged.
 
     Raises:
         RunError: There is no job, or it waits, is at work or is finished.
@@ -173,7 +174,7 @@ def requeue(folder: Path, job: Job | None = None) -> Path:
 def _put(folder: Path, job: Job) -> None:
     waiting = queue_of(folder.parent)
     order = max((each.job.order for each in waiting), default=0.0) + 1.0
-    # The start of before stays: its process may still be leaving, and has its device until then.
+    # The earlier start stays: its process may still be ending, and has its device until then.
     before = read_job(folder)
     changes = {"order": order, "created": time.time(), "start": before and before.start}
     moved_on(job, folder, "queued", **changes).write(folder)
@@ -214,7 +215,7 @@ def _reorder(folder: Path, order: float) -> None:
 
 
 def _between(before: float | None, after: float | None) -> float | None:
-    """A number between two, where None is an open end; None where there is none."""
+    """A number between two, None being an open end; None if there is none."""
     if before is None:
         return 0.0 if after is None else after - 1.0
     if after is None:
@@ -226,9 +227,9 @@ def _between(before: float | None, after: float | None) -> float | None:
 def stop(run: Path, *, grace_s: float = 30.0, term_s: float = 10.0) -> RunState:
     """Stop a run and wait until it has stopped.
 
-    Asks by the stop file; after `grace_s` sends the system's stop signal (SIGTERM, on Windows
-    Ctrl-Break), after `term_s` more kills, each time the whole group of processes. Only ever the
-    process that the run wrote down, known by its number and its start time.
+    Writes a stop request; after `grace_s` sends the system's stop signal (SIGTERM, on Windows
+    Ctrl-Break), after `term_s` more kills, each time the whole process group. Only the process that
+    the run recorded is ever signalled, identified by its id and start time.
 
     Args:
         run: Run folder.
@@ -236,10 +237,10 @@ def stop(run: Path, *, grace_s: float = 30.0, term_s: float = 10.0) -> RunState:
         term_s: Seconds between the stop signal and the kill.
 
     Returns:
-        How the run stands then.
+        The state of the run then.
 
     Raises:
-        RunError: What the run wrote about itself is damaged.
+        RunError: A file of the run is damaged.
     """
     cancel(run)
     for wait_s, end in ((grace_s, SYSTEM.request_stop), (term_s, SYSTEM.kill)):

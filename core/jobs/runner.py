@@ -32,14 +32,14 @@ from core.training.run_folder import RunFolder
 
 RUNNER_LOG = "runner.log"
 _POLL_S = 0.5
-# Whoever only looks whether a folder is held keeps others from it for microseconds.
+# A process that only checks whether a folder is held holds it for microseconds.
 _GLANCE_S = 0.2
 
 
 def run_queue(root: Path) -> None:
-    """Start what waits in a folder of runs until nothing does and all that was started has ended.
+    """Start the waiting jobs of a folder of runs until none waits and all have ended.
 
-    Returns at once where another runner is at work.
+    Returns at once if another runner is at work.
     """
     root = root.resolve()
     while True:
@@ -48,7 +48,7 @@ def run_queue(root: Path) -> None:
                 _work_off(root)
         except LockHeld:
             return
-        # Whoever queued a job while this runner ended saw it at work, and started no other.
+        # A job queued while this runner ended found it at work and started no other.
         if not queue_of(root):
             return
 
@@ -78,8 +78,8 @@ class Runner:
 
         Args:
             root: The folder of runs.
-            slots: The slots to give away; asked anew before every start.
-            environment: What every job is told beside its slot.
+            slots: Returns the slots of the jobs; called before every start.
+            environment: Of every job, beside that of its slot.
         """
         self.root = root
         self.started: dict[Path, tuple[Process, tuple[str, ...]]] = {}
@@ -87,7 +87,7 @@ class Runner:
         self._environment = dict(environment or {})
 
     def step(self) -> bool:
-        """Collect what has ended and start what fits; whether there is anything left to do."""
+        """Collect ended jobs and start those that have a slot; whether any job is left."""
         self.collect()
         waiting = queue_of(self.root)
         if waiting:
@@ -95,7 +95,7 @@ class Runner:
         return bool(waiting or self.started)
 
     def collect(self) -> None:
-        """Write down how processes ended."""
+        """Record how processes ended."""
         for folder, (process, _) in list(self.started.items()):
             code = process.poll()
             if code is not None:
@@ -107,21 +107,21 @@ class Runner:
         own = {folder: given for folder, (_, given) in self.started.items()}
         taken = [slot for given in (slots_taken(self.root) | own).values() for slot in given]
         free = free_slots(slots, taken)
-        # One that was put back while its process was leaving waits until that has ended.
+        # A job that was queued again while its process was ending waits for that end.
         for each in (each for each in waiting if each.path not in self.started):
             wanted, given = _choose(each.job, slots, free)
             if len(given) < wanted:
-                # What there is of it stays free, or a job of many slots would wait for ever.
+                # Its free slots are kept for it, or a job of many slots would wait for ever.
                 free = free_slots(free, given)
             elif self._start(each.path, given):
                 free = free_slots(free, given)
 
     def _start(self, folder: Path, slots: tuple[str, ...]) -> bool:
-        """Start a job if it still waits and nobody else is at it; whether its slots are taken."""
+        """Start a job if it still waits and its folder is free; whether its slots are taken."""
         try:
             lock = Lock.take(folder)
         except LockHeld:
-            # Somebody changes it, or runs it by hand: the next round sees which.
+            # Another process changes or runs it: the next step sees which.
             return False
         try:
             job = _waiting(folder)
@@ -134,10 +134,10 @@ class Runner:
             if run_state(folder, holding=True).state == "queued":
                 self._start_held(folder, job, slots, lock)
                 return True
-            # Somebody resumed it by hand while it waited, and it finished.
+            # A user resumed it on the command line while it waited, and it finished.
         except RunError as error:
-            # Listed as damaged from now on; the others go on.
-            _say(self.root, f"{folder.name} cannot be started: {error}")
+            # Listed as damaged from now on; the others continue.
+            _log(self.root, f"{folder.name} cannot be started: {error}")
         job.model_copy(update={"state": "started"}).write(folder)
         return False
 
@@ -148,13 +148,13 @@ class Runner:
         run.clear_stop()
         sweep(folder)
         started.write(folder)
-        run.log(f"the queue starts it on {','.join(slots) or job.on}")
+        run.log(f"started by the queue on {','.join(slots) or job.on}")
         words, options = job.command(folder) if job.is_local else (("follow", str(folder)), {})
-        told = self._environment | slot_environment(slots)
+        environment = self._environment | slot_environment(slots)
         with SYSTEM.open_log(run.log_path) as log:
-            process = start_command(words, options, lock, log, told, job.cwd)
+            process = start_command(words, options, lock, log, environment, job.cwd)
         self.started[folder] = (process, slots)
-        # Still under the hold, of which the process has a share.
+        # Still under the lock, which the process shares.
         started.model_copy(update={"start": start.as_process(process.pid)}).write(folder)
 
 
@@ -168,7 +168,7 @@ def _choose(job: Job, slots: Sequence[str], free: Sequence[str]) -> tuple[int, t
 
 
 def _waiting(folder: Path) -> Job | None:
-    """The job of a folder if it waits still; None also where its file was damaged meanwhile."""
+    """The job of a folder if it still waits; None also if its file was damaged meanwhile."""
     waiting = {each.path: each.job for each in queue_of(folder.parent)}
     return waiting.get(folder)
 
@@ -193,16 +193,16 @@ def _write_end(folder: Path, pid: int, code: int) -> None:
         lock.close()
 
 
-def _say(root: Path, text: str) -> None:
+def _log(root: Path, text: str) -> None:
     now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     with (root / QUEUE / RUNNER_LOG).open("a", encoding="utf-8") as log:
         log.write(f"{now} {text}\n")
 
 
 def ensure_runner(root: Path) -> None:
-    """Start a runner for a folder of runs unless nothing waits there or one is at work.
+    """Start a runner for a folder of runs if jobs wait there and none is at work.
 
-    Safe to call at any time, by anyone: of two runners that start at once, one ends at once.
+    Safe to call at any time: of two runners that start together, one ends at once.
     """
     root = root.resolve()
     place = root / QUEUE
@@ -227,23 +227,25 @@ def start_command(
 
     Args:
         words: What follows `python -m core`.
-        options: Given to it as `--config -`, where there are any.
-        lock: The hold that it takes over; the caller closes its own.
-        log: Gets what it says.
-        environment: What it must be told beside what this process was.
-        cwd: Folder that it works in; the project's where this one is gone.
+        options: Passed as `--config -` if there are any.
+        lock: The lock that it takes over; the caller closes its own.
+        log: Gets its output.
+        environment: Added to that of this process.
+        cwd: Its working directory; the project's folder if this one is gone.
     """
-    told = {**environment, **lock.environment()}
+    environment = {**environment, **lock.environment()}
     place = cwd if cwd.is_dir() else PROJECT
     if not options:
-        process = _command(words, told, log, subprocess.DEVNULL, lock.handles, place)
+        process = _command(words, environment, log, subprocess.DEVNULL, lock.handles, place)
     else:
-        # A file without a name, not a pipe: all of it is there before the process is, whenever
-        # this one dies.
+        # An unnamed file, not a pipe: it is complete before the process starts, even if this
+        # process dies.
         with tempfile.TemporaryFile() as file:
             file.write(json.dumps(options).encode())
             file.seek(0)
-            process = _command([*words, "--config", "-"], told, log, file, lock.handles, place)
+            process = _command(
+                [*words, "--config", "-"], environment, log, file, lock.handles, place
+            )
     # The app must stay quick on a machine whose cores a job uses up.
     SYSTEM.lower_priority(psutil.Process(process.pid))
     return process

@@ -17,31 +17,31 @@ from core.training.status import RunStatus
 # A log of weeks must not be read whole for its last lines.
 _TAIL_BYTES = 64 * 1024
 State = Literal["queued", "running", "cancelling", "cancelled", "finished", "failed", "lost"]
-# How a folder is listed: as its job stands, or `damaged` if its files cannot be read.
+# State of a folder in lists: that of its job, or `damaged` if its files cannot be read.
 Listed = State | Literal["damaged"]
 ACTIVE: frozenset[Listed] = frozenset({"running", "cancelling"})
 UNFINISHED: frozenset[Listed] = ACTIVE | {"queued"}
-# What changes with its files only; a lost job may be heard of again.
+# States that change only with the files; a lost job may report again.
 RESTING: frozenset[Listed] = frozenset({"finished", "cancelled", "failed"})
 RESUMABLE: frozenset[Listed] = frozenset({"cancelled", "failed", "lost"})
-# Of a process on another machine only the heartbeat is seen, which is due every 2 seconds.
+# On another machine only the heartbeat is visible, which is due every 2 seconds.
 SILENT_S = 60.0
-# The last line of a program that ended by an error it had no folder to write into.
+# The last line of a program that failed before it had a folder to write into.
 _ERROR = re.compile(r"^(error: |usage: |\S+(Error|Exception|Interrupt|Exit)\b)")
 
 
 @dataclass(frozen=True)
 class RunState:
-    """How a job stands.
+    """The state of a job.
 
     Attributes:
-        state: `cancelling`: at work, and asked to stop; `lost`: it neither ended nor lives (killed,
-            or the machine restarted).
-        message: What there is to say, such as why it failed; may be empty.
-        process: The living process of an active job where it is known, else None.
-        status: What the job last said of itself; None before it said anything.
-        job: What the queue knows of it; None for one that never was in a queue.
-        starting: Whether an active job has not said anything since it was started.
+        state: `cancelling`: running, with a stop request; `lost`: its process is gone and recorded
+            no end (killed, or the machine restarted).
+        message: Details, such as why it failed; may be empty.
+        process: The living process of an active job; None if unknown.
+        status: The last status that the job wrote; None before the first.
+        job: The job in the queue; None if it never was in one.
+        starting: Whether an active job has written no status since it was started.
     """
 
     state: Listed
@@ -58,18 +58,18 @@ class RunState:
 
 
 def run_state(path: Path, *, holding: bool = False) -> RunState:
-    """Judge how the job in a folder stands.
+    """Return the state of the job in a folder.
 
     Args:
         path: Its folder.
-        holding: Whether the caller holds the folder, and so nobody else does.
+        holding: Whether the caller holds the folder.
 
     Raises:
-        RunError: What lies there is damaged.
+        RunError: A file in it is damaged.
     """
     found = _state(path, holding)
     if found.state in ("lost", "failed"):
-        # It may have ended between the reading of its files and the look at its process.
+        # It may have ended after its files were read and before its process was looked up.
         return _state(path, holding)
     return found
 
@@ -77,7 +77,7 @@ def run_state(path: Path, *, holding: bool = False) -> RunState:
 def _state(path: Path, holding: bool) -> RunState:
     run = RunFolder(path=path)
     job, status = read_job(path), run.status()
-    # A status that lay there before the last change of state is of an earlier start.
+    # A status from before the last change of state is of an earlier start.
     stale = job is not None and status is not None and status.heartbeat == job.heard
     own = None if stale else status
 
@@ -88,35 +88,37 @@ def _state(path: Path, holding: bool) -> RunState:
     if own is None and job is not None and job.state != "started":
         return standing(job.state, "cancelled while it waited")
     if own is not None and own.state != "running":
-        # Somebody may have gone on with it by hand while it waited.
+        # A user may have resumed it on the command line while it waited.
         return standing("queued" if waits and own.state != "finished" else own.state, own.message)
     process = own_process(own) or own_process(None if job is None else job.start)
-    alive = process is not None or (not holding and is_held(path) if own is None else _beats(own))
+    alive = process is not None or (
+        not holding and is_held(path) if own is None else _has_recent_heartbeat(own)
+    )
     if alive:
         state: State = "cancelling" if run.stop_requested else "running"
         message = "" if own is None else own.message
         return RunState(state, message, process, status, job, starting=own is None)
     if waits:
         return standing("queued")
-    return standing(*(_unheard(path, job) if own is None else _gone(job)))
+    return standing(*(_ended_silently(path, job) if own is None else _lost(job)))
 
 
-def _beats(status: RunStatus) -> bool:
-    """Whether a job on another machine was heard of lately."""
+def _has_recent_heartbeat(status: RunStatus) -> bool:
+    """Whether the heartbeat of a job on another machine is recent."""
     return status.host not in ("", platform.node()) and time.time() - status.heartbeat < SILENT_S
 
 
-def _gone(job: Job | None) -> tuple[State, str]:
-    """What is known of a job that said it runs, and does not."""
+def _lost(job: Job | None) -> tuple[State, str]:
+    """State of a job whose status says `running` and whose process is gone."""
     start = None if job is None else job.start
     how = "its process is gone: killed, or the machine restarted"
     if start is not None and start.code is not None:
         how = f"its process {'was ' if start.killed else ''}{start.end}"
-    return "lost", f"{how}; resume it to go on"
+    return "lost", f"{how}; resume it to continue"
 
 
-def _unheard(path: Path, job: Job | None) -> tuple[State, str]:
-    """What is known of a job that was started and ended before it said anything of itself."""
+def _ended_silently(path: Path, job: Job | None) -> tuple[State, str]:
+    """State of a job that ended before it wrote a status."""
     start = None if job is None else job.start
     lines = [line for line in log_tail(path, 20).splitlines() if line.strip()]
     last = lines[-1] if lines else "ended before it wrote anything"
@@ -125,18 +127,18 @@ def _unheard(path: Path, job: Job | None) -> tuple[State, str]:
     if job is None or (start is not None and start.code is not None) or _ERROR.match(last):
         return "failed", last
     return "lost", (
-        "it was started, but its process never said anything: killed, or the machine restarted; "
+        "it was started, but its process wrote no status: killed, or the machine restarted; "
         "resume it to begin again"
     )
 
 
 def read_events(run: Path) -> list[dict[str, Any]]:
-    """All epochs of a run so far, oldest first; a line that is being written is left for later."""
+    """All epochs of a run so far, oldest first; a line that is being written is left out."""
     return RunFolder(path=run).events()
 
 
 def log_tail(run: Path, lines: int = 40) -> str:
-    """Last lines of a run's log, or nothing where there is none yet."""
+    """Last lines of a run's log; empty if there is none yet."""
     path = RunFolder(path=run).log_path
     try:
         with path.open("rb") as stream:

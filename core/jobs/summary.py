@@ -22,9 +22,9 @@ class RunSummary:
     Attributes:
         name: Name of its folder.
         path: Its folder.
-        state: See `core.jobs.state.RunState`; `damaged` where its files cannot be read.
-        message: What there is to say, such as why it failed.
-        config: Its options; None before they are written, and where they are damaged.
+        state: See `core.jobs.state.RunState`; `damaged` if its files cannot be read.
+        message: Details, such as why it failed.
+        config: Its options; None before they are written, and if they are damaged.
         split_hash: Hash of its split: only runs that share it may be compared; empty before.
         stage: Stage at work, or the last one.
         epoch: Epochs done.
@@ -32,10 +32,10 @@ class RunSummary:
         best: Validation figures of the best epoch; None before the first.
         started: When it was begun, in seconds since 1970.
         duration_s: Time spent in epochs, all resumes together; None before the first.
-        eta_s: Time left as the run estimates it; None where it does not.
+        eta_s: Time left as the run estimates it; None if it does not.
         kind: The command: train, crossval or tune.
-        place: Its place in the queue where it waits there: 1 is next.
-        slot: Where the queue started it: cpu, cuda:0, ...; None where it did not.
+        place: Its place in the queue, 1 being next; None if it does not wait.
+        slot: Device that the queue started it on: cpu, cuda:0, ...; None if it did not.
         on: `local`, or the address of the cluster that runs it.
     """
 
@@ -82,7 +82,7 @@ def list_jobs(root: Path, read: Callable[[Path], RunSummary] | None = None) -> l
 
     Args:
         root: Folder that holds one folder per job; need not exist yet.
-        read: Reads the summary of one, as `summarise` does, which is taken otherwise.
+        read: Reads the summary of one; default: `summarise`.
     """
     read = read or summarise
     paths = [path for path in folders(root) if is_run(path)]
@@ -92,7 +92,7 @@ def list_jobs(root: Path, read: Callable[[Path], RunSummary] | None = None) -> l
 
 
 def summarise(path: Path) -> RunSummary:
-    """Return the summary of the job in a folder; `damaged` with the reason where unreadable."""
+    """Return the summary of the job in a folder; `damaged` with the reason if unreadable."""
     try:
         return _summary(path)
     except RunError as error:
@@ -136,7 +136,7 @@ def _with_figures(known: RunSummary, job: Job | None) -> RunSummary:
 
 
 def _options(path: Path, job: Job | None) -> TrainConfig | None:
-    """The options of a run; those that were queued where it has written none yet."""
+    """The options of a run; before it has written them, those in the queue."""
     if (path / CONFIG).is_file():
         return RunFolder(path=path).config()
     if job is None or not job.options:

@@ -1,1 +1,1 @@
-"""Tuning: many training runs whose options are drawn from a space, and what came of them."""
+"""Tuning: many training runs whose options are drawn from a space, and their results."""

@@ -54,7 +54,7 @@ class StudyFolder(BaseModel):
 
     @property
     def trials(self) -> Path:
-        """Where the records of the trials and their runs lie."""
+        """Folder of the records of the trials and of their runs."""
         return self.path / "trials"
 
     @property
@@ -67,11 +67,11 @@ class StudyFolder(BaseModel):
         return RunFolder(path=self.trials / f"{number:04d}")
 
     def read(self) -> TuneConfig:
-        """The study's options, as if they had been given for the folder where it lies now.
+        """The study's options, with the folder's present path.
 
         Raises:
-            RunError: No study here, its file is damaged, or an earlier version began it in a way
-                that this one does not go on with.
+            RunError: There is no study, its file is damaged, or it uses a feature of an earlier
+                version that was removed.
         """
         path = self.path / "study.json"
         stored = read_stored(path, _Stored, _REMEDY)
@@ -86,12 +86,12 @@ class StudyFolder(BaseModel):
         return _placed(checked(options, TuneConfig, path, _REMEDY), self.path)
 
     def begin(self, config: TuneConfig) -> None:
-        """Write the options of a new study, or take over what may change in one that goes on.
+        """Write the options of a new study, or those that may change in one that is continued.
 
         The caller holds the folder.
 
         Raises:
-            RunError: Another study lies here.
+            RunError: The folder holds another study.
         """
         if not self.exists and (self.path / "config.json").exists():
             raise RunError(f"{self.path} holds a training run: choose another --study")
@@ -100,7 +100,7 @@ class StudyFolder(BaseModel):
         write_json(self.path / "study.json", {"config": config.model_dump(mode="json")})
 
     def check_same(self, config: TuneConfig) -> None:
-        """Refuse options that would make another search of the study that lies here.
+        """Refuse options that would make another search of this study.
 
         Raises:
             RunError: Names the options that differ.
@@ -108,8 +108,8 @@ class StudyFolder(BaseModel):
         changed = different(self.read(), config)
         if changed:
             raise RunError(
-                f"study {self.path} was begun with other options ({', '.join(changed)}): go on "
-                f"with its own (python -m core tune --study {self.path}), or begin another study"
+                f"study {self.path} was begun with other options ({', '.join(changed)}): continue "
+                f"it with its own (python -m core tune --study {self.path}), or begin another study"
             )
 
     def identity(self) -> Identity | None:
@@ -140,7 +140,7 @@ class StudyFolder(BaseModel):
             )
 
     def _refuse_unknown_record(self, options: dict[str, Any]) -> None:
-        """Name what this version no longer does, and what to do."""
+        """Refuse features that were removed, and say what to do."""
         if options.get("storage"):
             raise RunError(
                 f"study {self.path} keeps its trials in a database ({options['storage']}), which "
@@ -161,6 +161,6 @@ class StudyFolder(BaseModel):
 
 
 def _placed(config: TuneConfig, folder: Path) -> TuneConfig:
-    """The same options for a folder that was moved, or that another machine calls otherwise."""
+    """The same options for the present path of the folder, which may have been moved."""
     train = config.train.model_copy(update={"run": folder})
     return config.model_copy(update={"study": folder, "train": train})

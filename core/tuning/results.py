@@ -1,4 +1,4 @@
-"""What came of a study, for readers: the table of trials, the best, importances. No torch."""
+"""Results of a study: the table of trials, the best one, importances. No torch."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.tuning.schema import TuneConfig
 from core.tuning.space import with_values
 from core.tuning.trials import TrialReport, curve, read_trials, report_of
 
-# Fewer trials than this say nothing about which option matters.
+# Fewer finished trials do not show which option matters.
 _LEAST = 4
 _SEED = 0
 
@@ -40,7 +40,7 @@ class StudyView:
 
     @property
     def done(self) -> int:
-        """Trials that ended, whatever way they did."""
+        """Trials that ended, in any state."""
         return sum(trial.state != "running" for trial in self.trials)
 
     @property
@@ -98,7 +98,8 @@ def best_of(view: StudyView) -> TrialReport:
 def importances(path: Path) -> dict[str, float]:
     """Share of the figure's variance that each option explains (fANOVA), greatest first.
 
-    Empty while too few trials are finished to tell. Takes seconds after hundreds of trials.
+    Empty if fewer than 4 trials are finished, or all have one value. Takes seconds for hundreds of
+    trials.
 
     Raises:
         RunError: There is no study, or its record cannot be read.

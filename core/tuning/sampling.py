@@ -1,4 +1,4 @@
-"""Optuna asked for the next trial, and whether one is worse than the others; nothing is stored."""
+"""Optuna draws the next trial and decides which trials to prune; nothing is stored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

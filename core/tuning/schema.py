@@ -26,7 +26,7 @@ _LOSS_MAKERS = (
 )
 
 
-# What may differ when a study goes on: how much, where and how fast, not what is searched.
+# What may differ when a study is continued: how much, where and how fast, not what is searched.
 _SAME_SEARCH = Traits(affects_result=False)
 
 
@@ -73,7 +73,7 @@ class TuneConfig(OptionSchema):
     @model_validator(mode="before")
     @classmethod
     def _runs_lie_in_the_study(cls, values: Any) -> Any:  # noqa: ANN401 - whatever was written
-        """Trials have folders of their own: nobody has to name one."""
+        """Trials have folders of their own, so no run has to be named."""
         if isinstance(values, dict) and isinstance(values.get("train"), dict):
             return values | {"train": {"run": values.get("study", "")} | values["train"]}
         return values
@@ -104,7 +104,7 @@ class TuneConfig(OptionSchema):
         made = [path for path in self.space if path.startswith(_LOSS_MAKERS)]
         if self.monitor == "loss" and made:
             raise ValueError(
-                f"monitor loss cannot judge {', '.join(sorted(made))}: the loss is measured by "
+                f"monitor loss cannot compare {', '.join(sorted(made))}: the loss is measured by "
                 "them; search for the score"
             )
         return self

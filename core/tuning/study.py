@@ -44,9 +44,9 @@ from core.tuning.trials import (
 
 BACKBONE = "model.backbone"
 _POLL_S = 0.5
-# A second time is no accident: memory that did not suffice will not suffice again.
+# Killed twice, a trial has failed: too little memory will be too little again.
 _DEADLY = 2
-# So many trials in a row that fail for one reason fail by something that no search will mend.
+# So many trials in a row that fail for one reason have a cause outside their options.
 _HOPELESS = 3
 # How a trial fails by its own options: a loss that is no number, memory that did not suffice,
 # values that contradict each other. Anything else would fail every trial.
@@ -65,17 +65,17 @@ def conduct(config: TuneConfig, place: Place | None = None) -> Iterator[TrialRep
 
     Raises:
         LockHeld: Another process conducts this study.
-        RunError: Another study lies in the folder, no trial came to an end, or data has changed.
-        TrainingInterrupted: The study was asked to stop; it is saved.
+        RunError: The folder holds another study, no trial finished, or data has changed.
+        TrainingInterrupted: There was a stop request; the study is saved.
         BearingsError: The data or the options do not fit, for this trial or any other.
     """
     folder = StudyFolder.of(config)
     with hold(folder.path) as lock:
         folder.begin(config)
         folder.job.forget_stop(lock)
-        with recorded(folder.job), Interruption(folder.job) as asked:
+        with recorded(folder.job), Interruption(folder.job) as stop:
             import_journal(folder.path)
-            study = _Study(folder, config, place or Place(config.workers), asked)
+            study = _Study(folder, config, place or Place(config.workers), stop)
             study.check_data()
             yield from study.search()
 
@@ -99,14 +99,14 @@ class _Study:
     """A study at work."""
 
     def __init__(
-        self, folder: StudyFolder, config: TuneConfig, place: Place, asked: Interruption
+        self, folder: StudyFolder, config: TuneConfig, place: Place, stop: Interruption
     ) -> None:
-        self.folder, self.config, self.place, self.asked = folder, config, place, asked
+        self.folder, self.config, self.place, self.stop = folder, config, place, stop
         self.trials = read_trials(folder.path)
         # Curves of trials that ended do not change any more.
         self.ended: dict[int, FrozenTrial] = {}
         # Trials that ended since the last report, and those that began in this process.
-        self.news: list[Trial] = []
+        self.unreported: list[Trial] = []
         self.begun: set[int] = set()
         self.looked_at: Counter[int] = Counter()
         self.checked: set[int] = set()
@@ -127,7 +127,7 @@ class _Study:
         check_data(self.folder, self.config, go_on)
 
     def search(self) -> Iterator[TrialReport]:
-        """Conduct the trials to the last one, and report each that ends."""
+        """Run the trials to the last one, and report each that ends."""
         config = self.config
         self.folder.job.log(
             f"tuning {config.monitor} by {config.sampler}: {self.before} of {config.planned} "
@@ -138,7 +138,7 @@ class _Study:
             device=config.train.device, threads=config.train.threads,
         )  # fmt: skip
         with conducting as conductor:
-            self._say_how_many(conductor.slots)
+            self._log_devices(conductor.slots)
             for trial in self._running():
                 self._submit(conductor, trial)
             while True:
@@ -151,12 +151,12 @@ class _Study:
                     break
                 self._stop_if_asked()
                 time.sleep(_POLL_S)
-        self._check_any_came_through()
+        self._require_a_finished_trial()
 
     def _running(self) -> list[Trial]:
         return [trial for trial in self.trials if trial.state == "running"]
 
-    def _say_how_many(self, slots: tuple[str, ...]) -> None:
+    def _log_devices(self, slots: tuple[str, ...]) -> None:
         if len(slots) > 1:
             devices = ", ".join(sorted(set(slots)))
             self.folder.job.log(f"{len(slots)} trials at the same time on {devices}")
@@ -180,15 +180,15 @@ class _Study:
             self._fail(trial, f"ValueError: {error}")
             return
         if run_state(run.path).state == "finished":
-            # It came to its end, and its conductor did not come to say so.
+            # It ended, and its conductor was killed before it recorded that.
             return
-        goes_on = (run.path / CONFIG).is_file()
-        self.folder.job.log(f"trial {trial.number} {'goes on' if goes_on else 'begins'}")
+        begun = (run.path / CONFIG).is_file()
+        self.folder.job.log(f"trial {trial.number} {'continues' if begun else 'begins'}")
         conductor.submit(run.path, self.place.job(job))
         self.begun.add(trial.number)
 
     def _look(self, conductor: Conductor, trial: Trial) -> None:
-        """See how a trial stands; prune it, record its end, or let it go on."""
+        """Read the state of a trial; prune it, record its end, or let it continue."""
         run = self.folder.run(trial.number)
         # Before its epochs: those of a run that has ended are all there.
         now = run_state(run.path)
@@ -203,11 +203,11 @@ class _Study:
             value = float(best["validation"][self.config.monitor])
             self._end(trial, "finished", len(figures), value=value)
         elif now.state == "failed":
-            self._judge_failure(trial, now.message)
+            self._handle_failure(trial, now.message)
         elif now.state == "lost" and trial.number in self.begun:
             self._count_death(conductor, trial)
         elif now.state not in UNFINISHED:
-            # Cancelled by hand, or by the end of an earlier conductor.
+            # Cancelled by the user, or by the end of an earlier conductor.
             self._submit(conductor, trial)
 
     def _first_worse_epoch(self, trial: Trial, figures: dict[int, float]) -> int | None:
@@ -232,11 +232,11 @@ class _Study:
                     ended = {"state": "cancelled", "message": reason}
                     run.write_status(status.model_copy(update=ended))
         except LockHeld:
-            # Somebody goes on with it by hand: their run says what comes of it.
+            # A user has resumed it: its run records how that ends.
             self.folder.job.log(f"the run of trial {trial.number} is in use by another process")
         self._end(trial, "pruned", epoch, reason=reason)
 
-    def _judge_failure(self, trial: Trial, message: str) -> None:
+    def _handle_failure(self, trial: Trial, message: str) -> None:
         """Record a failure by the trial's own options; any other one ends the study.
 
         Raises:
@@ -248,7 +248,7 @@ class _Study:
         self._fail(trial, message)
 
     def _count_death(self, conductor: Conductor, trial: Trial) -> None:
-        """Let a trial whose process was killed go on; the second time, it has failed."""
+        """Resume a trial whose process was killed; the second time, it has failed."""
         trial = trial.model_copy(update={"killed": trial.killed + 1})
         self._record(trial)
         self.folder.job.log(f"the process of trial {trial.number} was killed")
@@ -271,7 +271,7 @@ class _Study:
         ended = {"state": state, "epochs": epochs, "value": value, "reason": reason}
         trial = trial.model_copy(update=ended)
         self._record(trial)
-        self.news.append(trial)
+        self.unreported.append(trial)
         shown = f"finished: {self.config.monitor} {value:.4g}" if value is not None else reason
         self.folder.job.log(f"trial {trial.number} {'failed: ' * (state == 'failed')}{shown}")
         done = sum(each.state != "running" for each in self.trials)
@@ -290,8 +290,8 @@ class _Study:
         Raises:
             RunError: The last trials failed alike.
         """
-        news, self.news = self.news, []
-        for trial in news:
+        ended, self.unreported = self.unreported, []
+        for trial in ended:
             figures = curve(self.folder.path, trial, self.config.monitor)
             yield report_of(trial, figures, self.config)
             self.failures = [*self.failures, trial.reason] if trial.state == "failed" else []
@@ -322,21 +322,21 @@ class _Study:
         self.checked.add(trial.number)
 
     def _stop_if_asked(self) -> None:
-        if not self.asked.wanted():
+        if not self.stop.wanted():
             return
         done = sum(trial.state != "running" for trial in self.trials)
         raise TrainingInterrupted(
-            f"tuning stopped by {self.asked.reason} after {done} of {self.config.planned} trials; "
-            f"everything is saved in {self.folder.path}. Go on with: python -m core tune --study "
-            f"{self.folder.path}"
+            f"tuning stopped by {self.stop.reason} after {done} of {self.config.planned} trials; "
+            f"everything is saved in {self.folder.path}. Continue with: python -m core tune "
+            f"--study {self.folder.path}"
         )
 
-    def _check_any_came_through(self) -> None:
+    def _require_a_finished_trial(self) -> None:
         if any(trial.state == "finished" for trial in self.trials):
             return
         reasons = {trial.reason for trial in self.trials}
         raise RunError(
-            f"none of the {len(self.trials)} trials of study {self.folder.path} came to its end: "
+            f"none of the {len(self.trials)} trials of study {self.folder.path} has finished: "
             + "; ".join(sorted(reasons)[:3])
         )
 

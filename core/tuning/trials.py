@@ -1,8 +1,8 @@
 """The trials of a study on disk: `trials/0007.json` holds one, and `trials/0007/` its run.
 
 The conductor of the study is the only one who writes these records. A trial is recorded whole, in
-one write, before its run begins; another write says how it ended. What it was worth epoch by epoch
-stands in the `events.jsonl` of its run.
+one write, before its run begins; another write says how it ended. Its figures epoch by epoch
+are in the `events.jsonl` of its run.
 """
 
 from collections.abc import Mapping

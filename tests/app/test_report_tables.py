@@ -159,7 +159,7 @@ def test_a_cause_that_nobody_knows_is_told_as_it_is() -> None:
     assert plain_cause("ZeroDivisionError: division by zero", "") == (
         "ZeroDivisionError: division by zero"
     )
-    assert "ended without a word" in plain_cause("", "")
+    assert "ended without a message" in plain_cause("", "")
     assert "disk is full" in plain_cause("OSError: [Errno 28] No space left on device", "")
 
 

@@ -46,3 +46,16 @@ def test_the_report_names_the_largest(root: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_options_are_those_of_the_help() -> None:
     assert 10 < house.count_options(house.HERE, "train") < 200
+
+
+def test_help_is_shown_and_another_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        house.main(["--help"])
+    assert left.value.code == 0
+    assert "Working tree of Bearings" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        house.main([str(tmp_path)])
+    assert left.value.code == 2
+    assert "is no working tree of Bearings" in capsys.readouterr().err

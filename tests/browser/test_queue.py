@@ -86,7 +86,7 @@ def test_a_queue_outlives_the_tab_and_the_server(
         assert states == ["cancelled", "running", "queued"]
         assert [each.name for each in queue_of(runs)] == ["three"]
         logs = [(runs / name / "log.txt") for name in ("one", "two")]
-        starts = [log.read_text().count("the queue starts it") for log in logs]
+        starts = [log.read_text().count("started by the queue") for log in logs]
         assert starts == [1, 1], "no tab and no server started anything again"
         assert visitor.exceptions == []
         assert visitor.foreign == []

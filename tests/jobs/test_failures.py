@@ -45,7 +45,7 @@ def test_one_that_was_killed_may_have_had_too_much_memory() -> None:
         ("RuntimeError: CUDA error: device-side assert triggered", "GPU or its driver"),
         ("LocalEntryNotFoundError: offline", "local weights file"),
         ("ZeroDivisionError: division by zero", "ZeroDivisionError: division by zero"),
-        ("", "ended without a word"),
+        ("", "ended without a message"),
     ],
 )
 def test_a_cause_is_told_plainly(message: str, words: str) -> None:

@@ -216,7 +216,7 @@ def test_thirty_kills_change_nothing(stage: Stage) -> None:
     print(f"killed {killed}\nstarts {starts}\n" + "\n".join(told))
     # Nothing starts that was not queued, or put back after it was told lost.
     assert sum(starts.values()) <= len(runs) + len(told)
-    assert all(re.fullmatch(r"lost: .*(gone|killed|never said anything).*", line) for line in told)
+    assert all(re.fullmatch(r"lost: .*(gone|killed|wrote no status).*", line) for line in told)
     check_files(stage.root)
 
 
@@ -227,7 +227,7 @@ def check_run(run: Path, calm: Path) -> int:
     assert [event["epoch"] for event in read_events(run)] == list(range(1, EPOCHS + 1))
     log = RunFolder(path=run).log_path.read_text()
     assert "in use by another process" not in log
-    starts = log.count("the queue starts it")
+    starts = log.count("started by the queue")
     assert log.count("training begins") >= 1
     assert log.count("training begins") + log.count("training goes on") <= starts
     return starts

@@ -223,7 +223,7 @@ def test_a_start_that_was_killed_in_the_middle_is_lost_and_can_begin_again(root:
     started(run)
     now = run_state(run)
     assert now.state == "lost"
-    assert "never said anything" in now.message
+    assert "wrote no status" in now.message
     requeue(run)
     assert names(root) == ["a"]
     job = read_job(run)

@@ -96,7 +96,7 @@ def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root:
     assert first.at < status.heartbeat <= second.at
     for run in runs:
         log = RunFolder(path=run).log_path.read_text()
-        assert log.count("the queue starts it on cpu") == 1
+        assert log.count("started by the queue on cpu") == 1
         assert log.count("training begins") == 1
         assert summarise(run).slot == "cpu"
         wait_for(lambda run=run: start_of(run).code is not None, root)  # type: ignore[misc]
