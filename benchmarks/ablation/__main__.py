@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.ablation.conduct import RESULTS, conduct
 from benchmarks.ablation.markdown import ratios, table
-from benchmarks.ablation.plan import RIVALS, Variant, read_plan, variants
+from benchmarks.ablation.plan import BASELINES, Variant, read_plan, variants
 from benchmarks.ablation.tables import judged_variants
 from benchmarks.ablation.tasks import Protocol, Task, tasks
 from core.cli.command import say
@@ -97,8 +97,8 @@ def _tasks(arguments: argparse.Namespace, chosen: list[Variant]) -> list[Task]:
 def _print(chosen: list[Variant], every: list[Task], out: Path) -> None:
     judged = judged_variants(every)
     lines = list(table(chosen, judged, _spent(every, out)))
-    for rival in RIVALS:
-        found = list(ratios(rival, chosen, judged))
+    for baseline in BASELINES:
+        found = list(ratios(baseline, chosen, judged))
         lines += ["", *found] if len(found) > 1 else []
     sys.stdout.write("\n".join(lines) + "\n")
 

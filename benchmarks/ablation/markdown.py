@@ -1,11 +1,11 @@
-"""The ablation as Markdown: every variant, what its piece changes, and how it stands to rivals."""
+"""The ablation as Markdown: every variant, what its piece changes, and its ratio to baselines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.ablation.intervals import gap
-from benchmarks.ablation.plan import RIVALS, Variant
+from benchmarks.ablation.plan import BASELINES, Variant
 from benchmarks.ablation.tables import MAAE, MEDIAN, REGION, Judged
 from core.geo import Floats
 
@@ -14,7 +14,8 @@ HEAD = (
     "region, median, MAAE | processor s |\n|---|---|---|---|---|---|---|---|---|"
 )
 RATIO_HEAD = (
-    "| {rival} against | region errors | median | MAAE | region, points | median, m | MAAE, ° |\n"
+    "| {baseline} against | region errors | median | MAAE | region, points | median, m "
+    "| MAAE, ° |\n"
     "|---|---|---|---|---|---|---|"
 )
 
@@ -41,20 +42,22 @@ def table(
         yield f"| {variant.name} | {len(one.tables)} | {' | '.join(cells)} |"
 
 
-def ratios(rival: str, variants: Sequence[Variant], judged: Mapping[str, Judged]) -> Iterator[str]:
-    """How every variant's final answers stand to the better of a rival's raw and refined ones.
+def ratios(
+    baseline: str, variants: Sequence[Variant], judged: Mapping[str, Judged]
+) -> Iterator[str]:
+    """How every variant's final answers stand to the better of a baseline's raw and refined ones.
 
     Differences carry intervals that hold together (cluster bootstrap over spots), against its
     refined answers.
     """
-    if rival not in judged:
+    if baseline not in judged:
         return
-    yield RATIO_HEAD.format(rival=rival)
-    its = judged[rival]
+    yield RATIO_HEAD.format(baseline=baseline)
+    its = judged[baseline]
     least = np.minimum(_errors(its, "raw"), _errors(its, "refined"))
     for variant in variants:
         one = judged.get(variant.name)
-        if one is None or variant.kind in RIVALS:
+        if one is None or variant.kind in BASELINES:
             continue
         share = _errors(one, "refined") / least
         found = gap(its, one)

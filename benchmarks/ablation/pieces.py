@@ -27,7 +27,7 @@ class Plan:
     """A base and what is added to it and taken away.
 
     Attributes:
-        common: Options that every variant has, rivals included.
+        common: Options that every variant has, baselines included.
         pieces: Each is added to the base, and taken from the full recipe if that has it.
         more: Further variants: names and options, on top of `common`.
     """

@@ -12,7 +12,7 @@ from benchmarks.ablation.plans import PLANS
 from core.errors import ConfigError
 
 Kind = Literal["train", "reference", "frozen-logistic", "frozen-ridge"]
-RIVALS: tuple[Kind, ...] = ("reference", "frozen-logistic", "frozen-ridge")
+BASELINES: tuple[Kind, ...] = ("reference", "frozen-logistic", "frozen-ridge")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Variant:
 
     Attributes:
         name: What it is called: `base`, `base + ema`, `full - ema`, `reference`, ...
-        kind: Our own training, or a rival.
+        kind: Our own training, or a baseline.
         words: Options of `train`.
         against: The variant that this one differs from by its piece; None for the others.
     """
@@ -41,7 +41,7 @@ def variants(plan: Plan) -> dict[str, Variant]:
     _check_needs(plan)
     common = tuple(shlex.split(plan.common))
     full = {piece.name for piece in plan.pieces if piece.full}
-    found = [Variant(kind, kind, common) for kind in RIVALS]
+    found = [Variant(kind, kind, common) for kind in BASELINES]
     found += [_made(plan, "base", set(), None), _made(plan, "full", full, None)]
     for piece in plan.pieces:
         without = f"base + {piece.needs[-1]}" if piece.needs else "base"

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
+from benchmarks.baseline_report import BaselineOutput, scored, write_report
 from benchmarks.reference_recipe.answers import Answers, answer
 from benchmarks.reference_recipe.learn import Say
 from benchmarks.reference_recipe.lessons import read_lessons
-from benchmarks.rival_report import Rival, scored, write_report
 from core.evaluation.report import Report
 from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats
@@ -57,7 +57,7 @@ def run_reference(config: TrainConfig, say: Say) -> ReferenceRun:
     cpu_seconds = round(processor_seconds() - used, 1)
     report = write_report(
         data,
-        _rival(data, answers.probabilities, answers.heading, answers.position_m),
+        _baseline(data, answers.probabilities, answers.heading, answers.position_m),
         config.run,
         oracle={
             "told": "the true region, and for the position also the true heading",
@@ -78,14 +78,18 @@ def nearest_mean(data: TrainingData, position_m: Floats) -> Floats:
     return np.asarray(taught[near].mean(axis=1))
 
 
-def _rival(data: TrainingData, probabilities: Floats, heading: Floats, position_m: Floats) -> Rival:
-    return Rival(probabilities, position_m, nearest_mean(data, position_m), heading)
+def _baseline(
+    data: TrainingData, probabilities: Floats, heading: Floats, position_m: Floats
+) -> BaselineOutput:
+    return BaselineOutput(probabilities, position_m, nearest_mean(data, position_m), heading)
 
 
 def _oracle(data: TrainingData, answers: Answers) -> ScoredPrediction:
     """Figures as the teams printed them."""
-    rival = _rival(data, answers.probabilities, answers.heading_oracle, answers.position_oracle_m)
-    return scored(data, rival)
+    baseline = _baseline(
+        data, answers.probabilities, answers.heading_oracle, answers.position_oracle_m
+    )
+    return scored(data, baseline)
 
 
 def processor_seconds() -> float:

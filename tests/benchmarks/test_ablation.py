@@ -96,15 +96,15 @@ def judged(name: str, error_m: float, right: float, deg: float = 10.0) -> Judged
     return Judged(name, {0: table, 1: table}, 5.0)
 
 
-def test_intervals_and_ratios_say_how_a_variant_stands_to_a_rival() -> None:
-    rival, ours = judged("reference", 40.0, 0.5), judged("full", 10.0, 0.75, 7.0)
-    found = gap(rival, ours)
+def test_intervals_and_ratios_say_how_a_variant_stands_to_a_baseline() -> None:
+    baseline, ours = judged("reference", 40.0, 0.5), judged("full", 10.0, 0.75, 7.0)
+    found = gap(baseline, ours)
     assert np.allclose(found.difference, [0.25, -30.0, -3.0])
     assert np.allclose(found.interval[1:], [[-30.0, -30.0], [-3.0, -3.0]])
     low, high = found.interval[0]
     assert 0.0 < low < 0.25 < high
     lines = list(
-        ratios("reference", [Variant("full", "train", ())], {"reference": rival, "full": ours})
+        ratios("reference", [Variant("full", "train", ())], {"reference": baseline, "full": ours})
     )
     assert lines[-1].startswith("| full | 0.50 | 0.25 | 0.70 | +25.0 (")
 

@@ -1,4 +1,4 @@
-"""A rival's answers judged as our own are, so that `core compare` sets them side by side."""
+"""Score the predictions of a baseline like those of a model, so that `core compare` reads both."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,13 +20,13 @@ from core.training.data import TrainingData
 
 
 @dataclass(frozen=True)
-class Rival:
-    """What a rival says of the n test photos.
+class BaselineOutput:
+    """Predictions of a baseline for the n test photos.
 
     Attributes:
         probabilities: `(n, R)` of the regions.
         position_m: `(n, 2)` raw.
-        refined_m: `(n, 2)` after whatever refinement it has.
+        refined_m: `(n, 2)` after its refinement, if it has one.
         heading: `(n, 2)` `(cos, sin)` of any length.
     """
 
@@ -36,9 +36,9 @@ class Rival:
     heading: Floats
 
 
-def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) -> Report:
+def write_report(data: TrainingData, baseline: BaselineOutput, out: Path, **more: object) -> Report:
     """Write `predictions.csv` and, last, `report.json`, whose content `more` joins."""
-    judged, selection = scored(data, rival), _selection(data)
+    judged, selection = scored(data, baseline), _selection(data)
     trained_m = data.position_m[data.positioned_rows("train")]
     nearest_m = nearest_training_m(selection.truth.position_m, trained_m)
     scores = score_photos(
@@ -51,28 +51,28 @@ def write_report(data: TrainingData, rival: Rival, out: Path, **more: object) ->
     return report
 
 
-def scored(data: TrainingData, rival: Rival) -> ScoredPrediction:
-    """The rival's answers beside the truth."""
+def scored(data: TrainingData, baseline: BaselineOutput) -> ScoredPrediction:
+    """The predictions of the baseline beside the truth."""
     table = data.dataset.table.iloc[data.rows["test"]]
-    heading_deg, nobody = heading_from_unit(rival.heading), np.empty((len(table), 0))
+    heading_deg, nothing = heading_from_unit(baseline.heading), np.empty((len(table), 0))
     prediction = Prediction(
         photo_ids=tuple(table["photo_id"]),
         filenames=tuple(table["filename"]),
         regions=data.dataset.regions,
         region_names=dict(data.dataset.campus.region_names),
         local_frame=data.frame,
-        region_probabilities=rival.probabilities,
-        region_head=rival.probabilities,
-        position_m=rival.position_m,
-        position_refined_m=rival.refined_m,
+        region_probabilities=baseline.probabilities,
+        region_head=baseline.probabilities,
+        position_m=baseline.position_m,
+        position_refined_m=baseline.refined_m,
         heading_deg=heading_deg,
         heading_refined_deg=heading_deg,
-        heading_length=np.hypot(rival.heading[:, 0], rival.heading[:, 1]),
-        neighbours=nobody.astype(np.int64),
-        similarity=nobody,
-        weight=nobody,
-        points=nobody.astype(np.int64),
-        features=nobody.astype(np.float32),
+        heading_length=np.hypot(baseline.heading[:, 0], baseline.heading[:, 1]),
+        neighbours=nothing.astype(np.int64),
+        similarity=nothing,
+        weight=nothing,
+        points=nothing.astype(np.int64),
+        features=nothing.astype(np.float32),
     )
     return ScoredPrediction(_truth(data), prediction)
 
