@@ -94,7 +94,7 @@ def test_the_default_space_fits_and_every_option_can_be_named(
 def test_the_loss_cannot_judge_its_own_weights(tiny_study: TinyStudy, tmp_path: Path) -> None:
     space = {"loss.heading_weight": Distribution(low=0.1, high=1.0)}
     assert tiny_study(tmp_path, space=space, monitor="score").monitor == "score"
-    with pytest.raises(ValidationError, match=r"loss cannot judge loss\.heading_weight"):
+    with pytest.raises(ValidationError, match=r"loss cannot compare loss\.heading_weight"):
         tiny_study(tmp_path, space=space, monitor="loss")
 
 
