@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import links
-from app.train import compute_target, eta, train_form, watch
+from app.train import compute_target, eta, job_page, train_form, watch
 from app.train.history import best_event
 from app.train.queue_state import Entry, Queue, look, options_of
 from app.widgets import messages
@@ -15,7 +15,6 @@ from core.jobs.runner import ensure_runner
 from core.jobs.state import log_tail, read_events
 from core.training.schema import TrainConfig
 
-POLL_S = 2.0
 KINDS = {"train": "training run", "crossval": "cross-validation", "tune": "search for options"}
 # Where the results of the other kinds are shown.
 _PAGES = {"crossval": "runs", "tune": "tune"}
@@ -38,7 +37,7 @@ def show(place: Workspace) -> None:
     """Show the queue; look again every two seconds while anything is at work or waits."""
     queue = look(place.runs)
     if queue.busy or queue.ended:
-        every = POLL_S if queue.busy else None
+        every = job_page.POLL_S if queue.busy else None
         st.fragment(_show, run_every=every)(place, queue.standing)
 
 

@@ -1,13 +1,14 @@
-"""The form of a training run: which options stand first, and what a newcomer's machine can do."""
+"""The form of a new training run, what its buttons do, and which run the Train page watches."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 from pydantic import ValidationError
 
 from app import cache
-from app.train import compute_target
+from app.train import job_page
 from app.widgets import messages, pickers
 from app.widgets.forms import FormAnswer, FormPlan, config_form, fill
 from app.workspace import Workspace, workspace
@@ -15,8 +16,9 @@ from core.cli.flags import typed
 from core.cli.train import SHORT
 from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
-from core.errors import BearingsError, ConfigError, RunError
-from core.jobs.devices import fitting, machine_slots, taken_slots
+from core.errors import ConfigError
+from core.jobs.busy_devices import taken_slots
+from core.jobs.devices import fitting, machine_slots
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
 from core.jobs.runner import ensure_runner
@@ -55,6 +57,7 @@ BACKBONES = (
 )
 WEIGHTS = ("random", "pretrained")
 _TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
+_WATCHED, _CHECKED = "train_watched", "train_checked"
 # The data set stands in the sidebar, and no training has a button of its own.
 HIDDEN = (("dataset",), ("command",), ("zero_training",))
 
@@ -73,7 +76,7 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
     answer = config_form(TrainConfig, plan)
     if answer is None:
         return None
-    run = _in_queue(place, answer.config.run.expanduser())
+    run = job_page.queue_folder(place, answer.config.run.expanduser())
     return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
 
 
@@ -100,22 +103,6 @@ def propose_another_folder(taken: Path) -> None:
     st.session_state[_TAKEN] = taken
 
 
-def free_run(place: Workspace, dataset: Path) -> Path:
-    """Return the first of `runs/NAME-1`, `runs/NAME-2` ... that is not there yet."""
-    return free_folder(place.runs, dataset.name)
-
-
-def _in_queue(place: Workspace, run: Path) -> Path:
-    """The folder of a run as the reader named it: `runs/first`, or `first` alone."""
-    folder = (place.runs if run.parent == Path() else place.root) / run
-    if folder.parent != place.runs:
-        raise RunError(
-            f"the run folder {run} lies elsewhere than the queue: give a name such as "
-            f"{place.label(place.runs / 'first')}"
-        )
-    return folder
-
-
 def _plan(place: Workspace, dataset: Path) -> FormPlan:
     return FormPlan(
         key="train",
@@ -124,7 +111,7 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
         labels=LABELS,
         start={
             ("dataset",): dataset,
-            ("run",): place.label(free_run(place, dataset)),
+            ("run",): place.label(job_page.free_folder(place, dataset.name)),
             ("model", "backbone"): "resnet10t",
             ("model", "weights"): "random",
             ("model", "input_size"): 112,
@@ -135,11 +122,11 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
 
 
 def _another(place: Workspace, run: Path, dataset: Path) -> Path:
-    """A free folder named like `run`; one that lies elsewhere, as in a study, lends no name."""
+    """A free folder named like `run`, or like the data set if `run` is outside the queue."""
     match = re.fullmatch(r"(.+?)(?:-(\d+))?", run.name)
     if match is None or run.parent != place.runs:
-        return free_run(place, dataset)
-    return free_folder(place.runs, match[1], int(match[2] or 1) + 1)
+        return job_page.free_folder(place, dataset.name)
+    return job_page.free_folder(place, match[1], int(match[2] or 1) + 1)
 
 
 def command(config: TrainConfig) -> str:
@@ -152,48 +139,25 @@ def _near(path: Path) -> Path:
     return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
 
 
-# The two halves of the Train page: what is put into the queue, and which run is watched.
-
-
-_WATCHED, _CHECKED = "train_watched", "train_checked"
-
-
 def launch_from_sidebar(place: Workspace) -> None:
-    """Draw the form in the sidebar; put a run into the queue where the reader says so."""
-    with st.sidebar:
-        st.divider()
-        st.subheader("New run")
-        dataset = pickers.dataset_path()
-        if dataset is None or not dataset.is_dir():
-            st.caption("Choose a data set above; a run needs one to learn from.")
-            return
-        st.caption(
-            f"Trains on `{place.label(dataset)}`. Starts immediately if the device is free; "
-            "otherwise it waits in the queue."
-        )
-        on = compute_target.pick()
-        try:
-            answer = ask(place, dataset)
-            if answer is not None and on is not None:
-                _act(place, answer, on)
-        except BearingsError as error:
-            # The queue beside the form is no less true for it.
-            messages.show_error(error)
+    """Draw the form in the sidebar; queue a run when a button was pressed."""
+    job_page.start_from_sidebar(
+        place,
+        "New run",
+        "Trains on {dataset}. Starts immediately if the device is free; otherwise it waits in the "
+        "queue.",
+        ask,
+        partial(_act, place),
+    )
 
 
 def pick_run(place: Workspace) -> Path | None:
-    """Let the reader choose which run is watched: first one at work. None where none is."""
-    found = cache.runs(place.runs)
-    runs = [place.label(run.path) for run in found]
-    if not runs:
-        return None
-    if st.session_state.get(_WATCHED) not in runs:
-        st.session_state.pop(_WATCHED, None)
-    first = next((n for n, run in enumerate(found) if run.state in ACTIVE), 0)
-    st.divider()
-    # The address of the page holds what the menu shows: a state in it would soon be another.
-    chosen = st.selectbox("Run", runs, first, key=_WATCHED, bind="query-params")
-    return place.root / chosen
+    """Let the reader choose which run is watched, at first an active one; None if there is none."""
+    runs = cache.runs(place.runs)
+    active = next((index for index, run in enumerate(runs) if run.state in ACTIVE), 0)
+    if runs:
+        st.divider()
+    return job_page.pick_job(place, "Run", _WATCHED, [run.path for run in runs], active)
 
 
 def watch_next(run: Path) -> None:

@@ -1,4 +1,8 @@
-"""What can be done to a job, by its state: cancel, end, move, resume, retry with changes."""
+"""One job: the buttons that its state allows, and a run watched live.
+
+A run is a process of its own; the page only reads what it writes. Closing the tab or the app does
+not stop the run.
+"""
 
 from pathlib import Path
 
@@ -6,25 +10,29 @@ import streamlit as st
 
 from app import links
 from app.figures.curves import curve
-from app.train import reproduce, train_form
+from app.train import job_page, reproduce, train_form
 from app.train.history import MEASURES, Events, best_event, curve_table, fine_tuning_begins
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
-from core.jobs.failures import plain_cause
-from core.jobs.queue import cancel, move, requeue, stop
-from core.jobs.runner import ensure_runner
-from core.jobs.state import (
-    ACTIVE,
-    RESUMABLE,
-    UNFINISHED,
-    RunState,
-    log_tail,
-    read_events,
-    run_state,
-)
+from core.jobs.follow import log_tail, read_events
+from core.jobs.queue import cancel, move, requeue
+from core.jobs.start import ensure_runner
+from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState
+from core.jobs.stop import stop
 from core.runs import best_of, has_card
 from core.training.run_folder import RunFolder
-from core.training.schema import TrainConfig
+
+_STATES = {
+    "queued": "Queued: starts when its turn comes and a device is free.",
+    "starting": "Starting: loading the program and its packages, which takes a while.",
+    "running": "Running.",
+    "cancelling": "Cancelling: saving its state, then ending.",
+    "finished": "Finished.",
+    "cancelled": "Cancelled: its state is saved; it can resume from there.",
+    "failed": "Failed.",
+    "lost": "Lost: its process is gone (killed, or the machine restarted). Its last epoch is safe.",
+    "damaged": "Damaged.",
+}
 
 
 def offer(entry: Entry, last_place: int = 0) -> None:
@@ -95,61 +103,24 @@ def _end_now(entry: Entry) -> None:
         st.rerun()
 
 
-# One run, watched live: how it stands, what can be done, curves, log, and how to do it again.
-#
-# The run is a process of its own. Nothing here holds it: this only reads what it writes, and a tab
-# or a server that ends takes nothing with it.
-
-
-POLL_S = 2.0
-_WORDS = {
-    "queued": "Queued: starts when its turn comes and a device is free.",
-    "starting": "Starting: loading the program and its packages, which takes a while.",
-    "running": "Running.",
-    "cancelling": "Cancelling: saving its state, then ending.",
-    "finished": "Finished.",
-    "cancelled": "Cancelled: its state is saved; it can resume from there.",
-    "failed": "Failed.",
-    "lost": "Lost: its process is gone (killed, or the machine restarted). Its last epoch is safe.",
-    "damaged": "Damaged.",
-}
-
-
 def watch(run: Path) -> None:
-    """Show a run; while it is alive, look again every two seconds, and stop looking at its end."""
-    alive = run_state(run).state in UNFINISHED
-    st.fragment(_show, run_every=POLL_S if alive else None)(run, polling=alive)
+    """Show a run: its state, what can be done, curves, log, and how to reproduce it."""
+    job_page.watch(run, _show)
 
 
-def _show(run: Path, *, polling: bool) -> None:
-    with messages.mendable():
-        now = run_state(run)
-        if polling and now.state not in UNFINISHED:
-            # The whole page once more: it decides that nobody needs to look any longer.
-            st.rerun()
-        config = options_of(Entry(run, now))
-        _headline(run, now, config)
-        with st.container(horizontal=True):
-            if now.state not in UNFINISHED:
-                ended(Entry(run, now), "watch")
-            if has_card(best_of(run)):
-                _next(run)
-        _curves(read_events(run), now)
-        _log(run, now)
-        if config is not None:
-            reproduce.show(run, config)
-
-
-def _headline(run: Path, now: RunState, config: TrainConfig | None) -> None:
-    text = f"**{run.name}** · {_WORDS[now.shown]}"
-    if now.state in ("failed", "damaged"):
-        st.error(f"{text} {plain_cause(now.message, log_tail(run), config)}")
-    elif now.state in ("cancelled", "lost"):
-        st.warning(text)
-    elif now.state == "finished":
-        st.success(text)
-    else:
-        st.info(text)
+def _show(run: Path, now: RunState) -> None:
+    entry = Entry(run, now)
+    config = options_of(entry)
+    job_page.headline(run, now, _STATES, config)
+    with st.container(horizontal=True):
+        if now.state not in UNFINISHED:
+            ended(entry, "watch")
+        if (RunFolder(path=run).best / "card.json").is_file():
+            _next(run)
+    _curves(read_events(run), now)
+    _log(run, now)
+    if config is not None:
+        reproduce.show(run, config)
 
 
 def _next(run: Path) -> None:

@@ -1,4 +1,4 @@
-"""The studies of a workspace, as they stand: those that were begun, and those that wait."""
+"""The Tune page: which studies there are, one of them watched, and its best trial trained."""
 
 from pathlib import Path
 
@@ -8,21 +8,35 @@ from pydantic import ValidationError
 from app import cache, links
 from app.figures import tuning as figures
 from app.theme import palette
-from app.train import compute_target, train_form
+from app.train import job_page, train_form
 from app.tune import tune_form
-from app.widgets import messages, pickers, selection
+from app.widgets import selection
+from app.widgets.forms import FormAnswer
 from app.workspace import Workspace, workspace
-from core.errors import BearingsError, RunError
-from core.jobs.failures import plain_cause
+from core.errors import RunError
+from core.jobs.follow import log_tail
 from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue_job, requeue
-from core.jobs.runner import ensure_runner
-from core.jobs.state import RESUMABLE, UNFINISHED, RunState, log_tail, run_state
+from core.jobs.start import ensure_runner
+from core.jobs.state import RESUMABLE, UNFINISHED, RunState
 from core.options import in_words
 from core.runs import JOB
 from core.tuning.folder import StudyFolder
 from core.tuning.results import StudyView
 from core.tuning.schema import TuneConfig
+
+_WATCHED = "study_watched"
+_STATES = {
+    "queued": "Queued: starts when its turn comes and a device is free.",
+    "starting": "Starting: loading the program and its packages, which takes a while.",
+    "running": "Searching.",
+    "cancelling": "Cancelling: saving the running trials.",
+    "finished": "Finished.",
+    "cancelled": "Cancelled: every trial is saved; the search can resume from there.",
+    "failed": "Failed.",
+    "lost": "Lost: its process is gone. All trials are saved: resume it.",
+    "damaged": "Damaged.",
+}
 
 
 def studies(place: Workspace) -> list[Path]:
@@ -82,88 +96,43 @@ def _begun(path: Path) -> float:
     return job.created if job is not None and job.kind == "tune" else 0.0
 
 
-# The parts of the Tune page: a search started, watched, stopped, and its best trial taken on.
-
-
-POLL_S = 2.0
-_WATCHED = "study_watched"
-_WORDS = {
-    "queued": "Queued: starts when its turn comes and a device is free.",
-    "starting": "Starting: loading the program and its packages, which takes a while.",
-    "running": "Searching.",
-    "cancelling": "Cancelling: saving the running trials.",
-    "finished": "Finished.",
-    "cancelled": "Cancelled: every trial is saved; the search can resume from there.",
-    "failed": "Failed.",
-    "lost": "Lost: its process is gone. All trials are saved: resume it.",
-    "damaged": "Damaged.",
-}
-
-
 def start_from_sidebar(place: Workspace) -> None:
-    """Draw the form in the sidebar; put a search into the queue where the reader says so."""
-    with st.sidebar:
-        st.divider()
-        st.subheader("New search")
-        dataset = pickers.dataset_path()
-        if dataset is None or not dataset.is_dir():
-            st.caption("Choose a data set above; a search needs one to learn from.")
-            return
-        st.caption(f"Every trial trains on `{place.label(dataset)}`.")
-        on = compute_target.pick()
-        try:
-            answer = tune_form.ask(place, dataset)
-            if answer is not None and on is not None:
-                study = enqueue_job(answer.config.study, tune_form.job(answer.config, on))
-                ensure_runner(study.parent)
-                st.session_state[_WATCHED] = place.label(study)
-                st.rerun()
-        except BearingsError as error:
-            # The study beside the form is no less true for it.
-            messages.show_error(error)
+    """Draw the form in the sidebar; queue a search when its button was pressed."""
+
+    def start(answer: FormAnswer[TuneConfig], target: str) -> None:
+        study = enqueue_job(answer.config.study, tune_form.job(answer.config, target))
+        ensure_runner(study.parent)
+        st.session_state[_WATCHED] = place.label(study)
+        st.rerun()
+
+    job_page.start_from_sidebar(
+        place, "New search", "Every trial trains on {dataset}.", tune_form.ask, start
+    )
 
 
 def pick_study(place: Workspace) -> Path | None:
-    """Let the reader choose which study is shown, the newest first. None where none is."""
-    labels = [place.label(path) for path in studies(place)]
-    if not labels:
-        return None
-    if st.session_state.get(_WATCHED) not in labels:
-        st.session_state.pop(_WATCHED, None)
-    chosen = st.selectbox("Study", labels, key=_WATCHED, bind="query-params")
-    return place.root / chosen
+    """Let the reader choose which study is shown, at first the newest; None if there is none."""
+    return job_page.pick_job(place, "Study", _WATCHED, studies(place))
 
 
 def watch(study: Path) -> None:
-    """Show a study; while it is alive, look again every two seconds, and stop at its end."""
-    alive = run_state(study).state in UNFINISHED
-    st.fragment(_show, run_every=POLL_S if alive else None)(study, polling=alive)
+    """Show a study: its state, what can be done, figures, trials and log."""
+    job_page.watch(study, _show)
 
 
-def _show(study: Path, *, polling: bool) -> None:
-    with messages.mendable():
-        now = run_state(study)
-        if polling and now.state not in UNFINISHED:
-            # The whole page once more: it decides that nobody needs to look any longer.
-            st.rerun()
-        view = view_of(study)
-        _headline(study, now, view)
-        _buttons(study, now, view)
-        if view.trials:
-            _figures(view, importances_of(view, live=polling))
-            _trials(study, view)
-        with st.expander("Log"):
-            st.code(log_tail(study) or "Nothing was logged yet.", language=None)
+def _show(study: Path, now: RunState) -> None:
+    view = view_of(study)
+    job_page.headline(study, now, _STATES)
+    _progress(view)
+    _buttons(study, now, view)
+    if view.trials:
+        _figures(view, importances_of(view, live=now.state in UNFINISHED))
+        _trials(study, view)
+    with st.expander("Log"):
+        st.code(log_tail(study) or "Nothing was logged yet.", language=None)
 
 
-def _headline(study: Path, now: RunState, view: StudyView) -> None:
-    text = f"**{study.name}** · {_WORDS[now.shown]}"
-    if now.state in ("failed", "damaged"):
-        st.error(f"{text} {plain_cause(now.message, log_tail(study))}")
-    elif now.state in ("cancelled", "lost"):
-        st.warning(text)
-    else:
-        (st.success if now.state == "finished" else st.info)(text)
+def _progress(view: StudyView) -> None:
     planned = view.config.planned
     st.progress(min(1.0, view.done / planned), f"{view.done} of {planned} trials")
     counts, best = view.counts, view.best

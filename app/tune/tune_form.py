@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.train import job_page
 from app.train.train_form import BACKBONES, WEIGHTS
 from app.widgets.forms import FormAnswer, FormPlan, config_form
 from app.workspace import Workspace
@@ -51,7 +52,7 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
 
     Raises:
         ConfigError: A line of the space cannot be read.
-        RunError: The study is to lie elsewhere than the queue.
+        RunError: The folder is outside the queue, or is not empty.
     """
     text = st.text_area(
         "Options to vary",
@@ -63,11 +64,13 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
         "`model.region_dropout = 0..0.5 step 0.1`, `model.backbone = resnet10t, resnet18`",
     )
     space = read_space(str(text))
-    study = place.label(free_study(place))
+    study = place.label(job_page.free_folder(place, "tune"))
     answer = config_form(TuneConfig, _plan(dataset, study, space))
     if answer is None:
         return None
-    folder = _in_queue(place, answer.config.study.expanduser())
+    folder = job_page.queue_folder(place, answer.config.study.expanduser())
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{place.label(folder)} exists already: choose another study folder")
     train = answer.config.train.model_copy(update={"run": folder})
     config = answer.config.model_copy(update={"study": folder, "train": train})
     return FormAnswer(config, answer.button)
@@ -92,7 +95,7 @@ def as_text(space: dict[str, Distribution]) -> str:
 
 
 def read_space(text: str) -> dict[str, Distribution]:
-    """Read a space from lines; empty ones and those that begin with # count for nothing.
+    """Read a space from lines; empty ones and those that begin with # are ignored.
 
     Raises:
         ConfigError: Names the line and what is wrong with it.
@@ -111,11 +114,6 @@ def read_space(text: str) -> dict[str, Distribution]:
                 f"Line {number} of the options to vary, {path}: {in_words(error)}"
             ) from error
     return space
-
-
-def free_study(place: Workspace) -> Path:
-    """Return the first of `runs/tune-1`, `runs/tune-2` ... that is not there yet."""
-    return free_folder(place.runs, "tune")
 
 
 def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan:
@@ -143,15 +141,3 @@ def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan
         suggestions=suggestions,
         hidden=_HIDDEN,
     )
-
-
-def _in_queue(place: Workspace, study: Path) -> Path:
-    folder = (place.runs if study.parent == Path() else place.root) / study
-    if folder.parent != place.runs:
-        raise RunError(
-            f"the study folder {study} lies elsewhere than the queue: give a name such as "
-            f"{place.label(place.runs / 'tune-1')}"
-        )
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{place.label(folder)} is there already: choose another study folder")
-    return folder

@@ -4,6 +4,7 @@ The pickers of data set and model are drawn once, in the sidebar, by the layout;
 was picked.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -17,7 +18,8 @@ from core.model.card import Card
 from core.runs import home_of, report_folders
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
-_HANDED, _HANDED_DATASET = "handed_checkpoint", "handed_dataset"
+# Prefix of the key of what the next run of the page picks.
+_HANDED = "handed_"
 _SPLIT, _SEED, _NEIGHBOURS = "split", "split_seed", "neighbours"
 PROTOCOLS = {
     "spot": "spot: photos within a few metres stay in one part",
@@ -31,45 +33,32 @@ PROTOCOLS = {
 
 def pick_dataset() -> None:
     """Sidebar: a folder under `data/`, or a typed path."""
-    place = workspace()
-    if _HANDED_DATASET in st.session_state:
-        st.session_state[_DATASET] = st.session_state.pop(_HANDED_DATASET)
-    st.selectbox(
-        "Data set",
-        _options(_DATASET, [place.label(folder) for folder in place.datasets()]),
-        key=_DATASET,
-        accept_new_options=True,
+    _pick_folder(
+        "Data set", _DATASET, workspace().datasets(),
         placeholder="Type the path of a folder",
-        help="Folders under `data/`. Any other folder works too: type its path, press Enter.",
-        bind="query-params",
-    )
+        help="Folders under `data/`. For any other folder, type its path and press Enter.",
+    )  # fmt: skip
 
 
 def pick_checkpoint() -> None:
     """Sidebar: `checkpoints/*` and the best checkpoint of every run; only cards are read."""
     place = workspace()
-    if _HANDED in st.session_state:
-        st.session_state[_CHECKPOINT] = st.session_state.pop(_HANDED)
-    st.selectbox(
-        "Model",
-        _options(_CHECKPOINT, [place.label(folder) for folder in place.checkpoints()]),
-        key=_CHECKPOINT,
-        format_func=lambda label: cache.checkpoint_title(place.root / label),
-        accept_new_options=True,
+    _pick_folder(
+        "Model", _CHECKPOINT, place.checkpoints(),
         placeholder="Train one, or type the path of one",
         help="Folders under `checkpoints/`, and the best checkpoint of every run.",
-        bind="query-params",
-    )
+        title=lambda label: cache.checkpoint_title(place.root / label),
+    )  # fmt: skip
 
 
 def hand_over_checkpoint(folder: Path) -> None:
-    """Let the picker choose this checkpoint in the next run: this run's is drawn already."""
-    st.session_state[_HANDED] = workspace().label(folder.resolve())
+    """Let the next run pick this checkpoint: the picker of this run is drawn already."""
+    _hand_over(_CHECKPOINT, folder)
 
 
 def hand_over_dataset(folder: Path) -> None:
-    """Let the picker choose this data set in the next run: this run's is drawn already."""
-    st.session_state[_HANDED_DATASET] = workspace().label(folder.resolve())
+    """Let the next run pick this data set: the picker of this run is drawn already."""
+    _hand_over(_DATASET, folder)
 
 
 def pick_online_tiles() -> None:
@@ -225,13 +214,41 @@ def pick_neighbours(most: int) -> int:
     )  # fmt: skip
 
 
-def _options(key: str, found: list[str]) -> list[str]:
-    """What a picker offers: what was found, and the path that was typed or linked to."""
-    if found and key in st.session_state and st.session_state[key] is None:
+def _pick_folder(
+    label: str,
+    key: str,
+    folders: Sequence[Path],
+    *,
+    placeholder: str,
+    help: str,
+    title: Callable[[str], str] = str,
+) -> None:
+    """Draw a menu of folders by their label, which also takes a typed path."""
+    if _HANDED + key in st.session_state:
+        st.session_state[key] = st.session_state.pop(_HANDED + key)
+    st.selectbox(
+        label,
+        _options(key, [workspace().label(folder) for folder in folders]),
+        key=key,
+        format_func=title,
+        accept_new_options=True,
+        placeholder=placeholder,
+        help=help,
+        bind="query-params",
+    )
+
+
+def _hand_over(key: str, folder: Path) -> None:
+    st.session_state[_HANDED + key] = workspace().label(folder.resolve())
+
+
+def _options(key: str, labels: list[str]) -> list[str]:
+    """What a picker offers: the folders, and a path that was typed or is in the address."""
+    if labels and key in st.session_state and st.session_state[key] is None:
         # The picker was empty until now, and would stay so.
-        st.session_state[key] = found[0]
+        st.session_state[key] = labels[0]
     current = st.session_state.get(key) or st.query_params.get(key)
-    return found if current is None or current in found else [*found, current]
+    return labels if current is None or current in labels else [*labels, current]
 
 
 def _picked(key: str) -> Path | None:

@@ -153,7 +153,7 @@ def test_a_run_folder_outside_the_queue_is_refused(place: Place, open_page: Open
     app.text_input(key="train_run").set_value("elsewhere/deep/run")
     next(one for one in app.button if one.label == "Start training").click()
     app.run()
-    assert "lies elsewhere than the queue" in app.error[0].value
+    assert "is outside the queue" in app.error[0].value
     assert order(root) == []
 
 
