@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.wording import position
+from app.wording import position, spoken
 from core.geo import CoordinateFrame
 
 
@@ -15,3 +15,11 @@ from core.geo import CoordinateFrame
 )
 def test_a_position_is_as_precise_as_its_unit(frame: CoordinateFrame, words: str) -> None:
     assert position(np.array([12.0015, 77.0001]), frame) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
+def test_durations_are_spoken_in_two_units(seconds: float | None, words: str) -> None:
+    assert spoken(seconds) == words

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +6,6 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from app.train import train_form
-from core.model.card import read_card, write_card
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
 from tests.app.run_folders import write_run
@@ -134,98 +132,3 @@ def test_a_damaged_run_is_named_on_both_pages(workspace_copy: Path, open_page: O
         app = open_page(workspace_copy, page)
         assert not app.exception
         assert "status.json" in app.error[0].value
-
-
-def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
-    workspace_copy: Path, open_page: OpenPage
-) -> None:
-    folder = workspace_copy / "checkpoints" / "tiny"
-    (folder / "report" / "report.json").unlink()
-    app = open_page(workspace_copy, "evaluate")
-    assert "not been evaluated" in app.info[0].value
-    assert "python -m core evaluate checkpoints/tiny data/tiny --part test" in said(app)
-    button(app, "Evaluate now").click().run()
-    assert not app.exception
-    assert not app.error
-    report = json.loads((folder / "reports" / "tiny-test" / "report.json").read_text())
-    shown = {metric.label: metric for metric in app.metric}
-    raw, refined = (report["position"][name]["median_m"] for name in ("raw", "refined"))
-    assert shown["Median error, refined"].value == f"{refined:.1f} m"
-    low, high = report["intervals"]["refined"]["median_m"]
-    beside = f"{low:.1f} to {high:.1f} · {raw:.1f} m raw"
-    assert shown["Median error, refined"].delta == beside
-    assert "of a training photo; the others are too few" in said(app)
-    assert "No label of these photos is suspect according to the label checks." in said(app)
-    assert shown["Training photo within 5 m"].value == f"{report['leak']['within_5m']:.0%}"
-
-
-def test_the_overview_marks_who_was_told_the_truth(
-    full_workspace: Path, open_page: OpenPage
-) -> None:
-    app = open_page(full_workspace, "evaluate")
-    table = app.dataframe[1].value.set_index("name")
-    assert table.loc["middle of the true region", "given"] == "a part of the truth"
-    assert table.loc["true region and time of day, no pixels", "given"] == "a part of the truth"
-    assert table.loc["model", "given"] == "nothing"
-
-
-@pytest.mark.parametrize(
-    ("section", "charts"), [("Regions", 1), ("Positions", 2), ("Headings", 3), ("Files", 0)]
-)
-def test_sections_of_evaluate(
-    full_workspace: Path, open_page: OpenPage, section: str, charts: int
-) -> None:
-    app = open_page(full_workspace, "evaluate", evaluate_section=section)
-    assert not app.exception
-    assert not app.error
-    assert len(app.get("plotly_chart")) == charts
-    assert len(app.get("download_button")) == (4 if section == "Files" else 0)
-
-
-def test_explain_says_why_an_untrained_checkpoint_has_no_maps(
-    workspace_copy: Path, open_page: OpenPage
-) -> None:
-    folder = workspace_copy / "checkpoints" / "tiny"
-    write_card(folder, read_card(folder).model_copy(update={"trained": False}))
-    app = open_page(workspace_copy, "explain")
-    assert not app.exception
-    assert "was not trained" in said(app)
-    assert not [one for one in app.selectbox if one.label == "Explain its"]
-
-
-def test_a_photo_of_the_data_set_is_explained_and_compared(
-    full_workspace: Path, open_page: OpenPage
-) -> None:
-    app = open_page(full_workspace, "explain")
-    app.selectbox(key="explain_target").set_value("heading").run()
-    app.toggle(key="explain_compare").set_value(True).run()
-    button(app, "Explain with Grad-CAM").click()
-    app.run()
-    app.number_input(key="explain_1_integrated_gradients_n_steps").set_value(8)
-    button(app, "Explain with Integrated gradients").click()
-    app.run()
-    assert not app.exception
-    assert not app.error
-    assert "of the unit vector." in said(app)
-    assert "Convergence delta" in said(app)
-    assert len(app.get("download_button")) == 2
-    app.selectbox(key="explain_target").set_value("north_m").run()
-    assert "Convergence delta" not in said(app), "a map must not stay beside another target"
-
-
-def test_an_uploaded_photo_is_explained_and_a_torn_one_refused(
-    full_workspace: Path, open_page: OpenPage
-) -> None:
-    photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
-    app = open_page(full_workspace, "explain")
-    app.file_uploader[0].upload("mine.jpg", photo, "image/jpeg")
-    app.run()
-    button(app, "Explain with Grad-CAM").click()
-    app.run()
-    assert not app.exception
-    assert len(app.get("download_button")) == 1
-    torn = open_page(full_workspace, "explain")
-    torn.file_uploader[0].upload("torn.jpg", photo[:300], "image/jpeg")
-    torn.run()
-    assert not torn.exception
-    assert "torn.jpg" in torn.error[0].value

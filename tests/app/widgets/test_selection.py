@@ -16,7 +16,7 @@ from core.dataset.splits import Split
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
-SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints" / "demo-campus"
+SHIPPED = Path(__file__).resolve().parents[3] / "checkpoints" / "demo-campus"
 
 
 def upload(app: AppTest, *photos: Path) -> AppTest:

@@ -1,15 +1,8 @@
 from dataclasses import replace
-from types import MappingProxyType
 
-import pytest
-
-from app.evaluate import report_tables
 from app.runs import runs_table
-from app.train.history import best_event, fine_tuning_begins
-from app.wording import spoken
 from core.evaluation.report import Flagged, Intervals, Leak, Report, Subset
 from core.headline import FIGURES, FigureIntervals, Figures
-from core.jobs.failures import plain_cause
 from core.jobs.summary import RunSummary
 from core.training.schema import TrainConfig
 from tests.evaluation.test_report import stored
@@ -48,25 +41,6 @@ def report(accuracy: float, median_m: float, split: str = "aaaaaaaaaaaa") -> Rep
     )
 
 
-def test_predictors_put_the_model_first_and_leave_unknown_figures_open() -> None:
-    table = report_tables.predictors(report(0.8, 10.0))
-    assert table["kind"].tolist() == ["prediction", "refined", "baseline"]
-    assert table["median_m"].tolist() == [30.0, 10.0, 10.0]
-    assert table["given_truth"].tolist() == [False, False, True]
-    assert table["region_accuracy"].isna().tolist() == [False, False, True]
-
-
-def test_regions_keep_the_models_order_and_get_their_names() -> None:
-    names = report_tables.region_names(report(0.8, 10.0), {"2": "Gate", "10": "10"})
-    assert list(names.items()) == [("1", "1"), ("2", "2 Gate"), ("10", "10")]
-
-
-def test_the_leak_stands_beside_the_score_or_is_unknown() -> None:
-    content = report(0.8, 10.0)
-    assert report_tables.leak(content) == ("25%", "1% in 1 m, 50% in 10 m")
-    assert report_tables.leak(replace(content, leak=None)) is None
-
-
 def honest() -> Report:
     """A report with what stands beside its figures."""
     raw, refined = (Figures(**dict.fromkeys(FIGURES, value)) for value in (0.2, 0.5))
@@ -92,30 +66,6 @@ def honest() -> Report:
         ),
         baselines={"metadata_only": baseline},
     )  # fmt: skip
-
-
-def test_headline_figures_have_their_intervals_under_them() -> None:
-    shown = report_tables.headline(honest())
-    assert shown["Median error, refined"] == ("10.0 m", "8.0 to 12.0 · 30.0 m raw")
-    assert shown["Region right"] == ("80.0%", "70.0 to 90.0 · refined")
-    assert shown["Within 10 m and 15°"] == ("10.0%", "refined")
-    old = report_tables.headline(report(0.8, 10.0))
-    assert old["Median error, refined"] == ("10.0 m", "30.0 m raw")
-    assert report_tables.median_intervals(honest()) == ["8.0 to 12.0", "8.0 to 12.0", "1.0 to 2.0"]
-    assert report_tables.median_intervals(report(0.8, 10.0)) == ["", "", ""]
-
-
-def test_photos_away_from_training_and_without_doubts_have_their_figures() -> None:
-    table = report_tables.other_photos(honest())
-    assert table["photos"].tolist() == [
-        "all", "farther than 1 m from training", "farther than 5 m from training",
-        "farther than 10 m from training", "without suspect labels",
-    ]  # fmt: skip
-    assert table["n"].tolist() == [40, 40, 40, 3, 40]
-    assert table["median_m"].isna().tolist() == [False, False, False, True, False]
-    assert table["median_raw_m"].iloc[0] == 0.2
-    assert report_tables.other_photos(report(0.8, 10.0)).empty
-    assert report_tables.other_photos(replace(report(0.8, 10.0), leak=None)).empty
 
 
 def test_the_leak_stands_beside_compared_runs() -> None:
@@ -145,32 +95,3 @@ def test_only_options_that_differ_are_compared() -> None:
     assert table.loc["batch_size"].tolist() == ["32", "16"]
     assert runs_table.differing_options([run("a"), run("b")]).empty
     assert runs_table.differing_options([RunSummary("x", run("a").path, "damaged")]).empty
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(None, "–"), (8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
-)
-def test_durations_are_spoken_in_two_units(seconds: float | None, words: str) -> None:
-    assert spoken(seconds) == words
-
-
-def test_a_cause_that_nobody_knows_is_told_as_it_is() -> None:
-    assert plain_cause("ZeroDivisionError: division by zero", "") == (
-        "ZeroDivisionError: division by zero"
-    )
-    assert "ended without a message" in plain_cause("", "")
-    assert "disk is full" in plain_cause("OSError: [Errno 28] No space left on device", "")
-
-
-def test_stages_and_the_best_epoch_are_read_from_events() -> None:
-    events = [
-        MappingProxyType({"stage": "heads", "epoch": 1, "best": True}),
-        MappingProxyType({"stage": "fine-tune", "epoch": 2, "best": True}),
-        MappingProxyType({"stage": "fine-tune", "epoch": 3, "best": False}),
-    ]
-    assert fine_tuning_begins(events) == 2
-    assert fine_tuning_begins(events[1:]) is None
-    best = best_event(events)
-    assert best is not None
-    assert best["epoch"] == 2

@@ -2,20 +2,20 @@ import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pydeck as pdk
 import pytest
 
-from app.evaluate.outcome_map import outcome_deck, region_error_deck
 from app.maps import backdrop, layers
-from app.maps.backdrop import Backdrop
 from app.maps.ground import Ground, deck
 from app.theme import DARK, LIGHT
 from core.geo import CoordinateFrame, LocalFrame
 
 DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
+
+
 # What pydeck writes where nobody named a style; the browser then asks nobody for one.
 UNNAMED = "__MAP_STYLE__"
+
 PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 
 
@@ -150,58 +150,6 @@ def test_grid_has_few_round_steps() -> None:
     assert backdrop.grid_step_m(430) == 50
     assert backdrop.grid_step_m(4000) == 500
     assert backdrop.grid_step_m(10) == 10
-
-
-@pytest.fixture
-def outcomes() -> pd.DataFrame:
-    places = {
-        "true_north_m": [0.0, 50.0, 90.0],
-        "true_east_m": [0.0, 10.0, 10.0],
-        "north_m": [5.0, 60.0, 0.0],
-        "east_m": [0.0, 10.0, 0.0],
-        "north_refined_m": [1.0, 52.0, 80.0],
-        "east_refined_m": [0.0, 10.0, 10.0],
-    }
-    return pd.DataFrame(
-        {
-            "filename": ["a", "b", "c"],
-            "true_region": ["1", "1", "2"],
-            "region": ["1", "2", "2"],
-            "true_angle": [0.0, 90.0, 180.0],
-            "angle": [10.0, 90.0, 180.0],
-            "angle_refined": [5.0, 90.0, 180.0],
-            "error_m": [5.0, 10.0, 91.0],
-            "error_refined_m": [1.0, 2.0, 10.0],
-            **places,
-        }
-    )
-
-
-@pytest.fixture
-def campus() -> Backdrop:
-    rng = np.random.default_rng(3)
-    places = np.vstack([rng.normal(0, 9, (20, 2)), rng.normal(80, 9, (20, 2))])
-    return Backdrop(DEGREES, places, ["1"] * 20 + ["2"] * 20, ["1", "2"], {"1": "Gate"})
-
-
-def test_outcomes_are_joined_to_their_truth(campus: Backdrop, outcomes: pd.DataFrame) -> None:
-    shown = outcomes.iloc[[2, 0]]
-    made = outcome_deck(campus, outcomes, shown, LIGHT, method="refined", chosen=1, online=False)
-    by_id = {layer.id: layer for layer in made.layers}
-    ends = campus.ground().places([[80.0, 10.0], [1.0, 0.0]])
-    assert [entry["b"] for entry in drawn(by_id["errors"])] == ends
-    assert [entry["i"] for entry in drawn(by_id["outcomes"])] == [2, 0]
-    assert "chosen-arrow" in by_id
-
-
-def test_region_errors_are_written_and_coloured_by_their_median(
-    campus: Backdrop, outcomes: pd.DataFrame
-) -> None:
-    made = region_error_deck(campus, outcomes, LIGHT, method="refined", online=False)
-    by_id = {layer.id: layer for layer in made.layers}
-    assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n2 m", "2\n10 m"]
-    first, second = (entry["c"] for entry in drawn(by_id["regions"]))
-    assert first != second
 
 
 def test_a_backdrop_of_very_many_photos_stays_small() -> None:

@@ -3,15 +3,13 @@ import pandas as pd
 import pytest
 
 from app.figures.comparison import baseline_bars
-from app.figures.confusion import confusion_counts, confusion_matrix
-from app.figures.curves import curve
 from app.figures.errors import (
     error_by_region,
     heading_error_by_heading,
     heading_error_histogram,
     position_error_cdf,
 )
-from app.theme import DARK, LIGHT
+from app.theme import LIGHT
 
 
 @pytest.fixture
@@ -27,40 +25,6 @@ def errors() -> pd.DataFrame:
             "heading_error_refined_deg": [2.0, 10.0, 45.0, 179.0],
         }
     )
-
-
-def test_a_curve_keeps_one_line_a_series_and_its_zoom() -> None:
-    table = pd.DataFrame(
-        {"series": ["a", "b", "a"], "epoch": [1, 1, 2], "value": [3.0, 2.0, float("nan")]}
-    )
-    figure = curve(table, "Loss", "")
-    assert [line.name for line in figure.data] == ["a", "b"]
-    assert list(figure.data[0].x) == [1, 2]
-    assert figure.data[0].line.dash != figure.data[1].line.dash
-    assert figure.layout.uirevision == "Loss"
-
-
-def test_an_empty_curve_is_still_a_figure() -> None:
-    assert len(curve(pd.DataFrame({"series": [], "epoch": [], "value": []}), "Loss", "").data) == 0
-
-
-def test_confusion_counts_keep_every_region_in_order(errors: pd.DataFrame) -> None:
-    counts = confusion_counts(errors, ["1", "2", "3", "10"])
-    assert counts.to_numpy().tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
-
-
-@pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_a_confusion_cell_carries_its_true_and_predicted_region(
-    errors: pd.DataFrame, palette: object
-) -> None:
-    figure = confusion_matrix(
-        confusion_counts(errors, ["1", "2", "10"]), {"1": "1 Gate", "2": "2", "10": "10"}, palette
-    )
-    heat, squares = figure.data
-    assert heat.z[0].tolist() == [0.5, 0.5, 0.0], "colour is the share of the true region"
-    place = [list(pair) for pair in squares.customdata].index(["1", "2"])
-    assert (squares.y[place], squares.x[place]) == ("1 Gate", "2"), "rows are the truth"
-    assert squares.text[place] == "1 photos, 50% of the region"
 
 
 def test_the_cdf_rises_to_one_at_the_largest_error(errors: pd.DataFrame) -> None:

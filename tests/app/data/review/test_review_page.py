@@ -1,26 +1,20 @@
 """The review of labels on the Data page: what is decided stands in repairs.csv, nowhere else."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
-from app.data.review.actions import checked
 from app.data.review.queue import Wanted, after, place_of, waiting
-from app.data.review.scene import Scene, review_deck, row_of, scene_of
-from app.theme import LIGHT
-from core.audit.findings import Column, Finding
+from core.audit.findings import Finding
 from core.audit.review import Reviewed, key_of
-from core.audit.rows import LabelRows, read_rows
+from core.audit.rows import read_rows
 from core.dataset.repairs import read_repairs
-from core.errors import ConfigError, LabelError
+from core.errors import LabelError
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -243,125 +237,6 @@ def test_the_queue_goes_round() -> None:
     assert after(queue[:1], 0) is None
     assert place_of(queue, key_of(queue[1].finding)) == 1
     assert place_of(queue, None) == 0
-
-
-@pytest.fixture(scope="module")
-def rows(shared_campus: Path) -> LabelRows:
-    return read_rows(shared_campus)
-
-
-@pytest.mark.parametrize(
-    ("column", "text", "words"),
-    [
-        ("angle", "north", "no heading"),
-        ("angle", "360", "no heading"),
-        ("angle", "-1", "no heading"),
-        ("Region_ID", "9", "choose one of 1, 2, 3, 4"),
-        ("timestamp", "noon", "no time of day"),
-        ("latitude", "17,44", "is no latitude"),
-        ("latitude", "71.445", "lies .* from the middle of the campus"),
-        ("position", "17.445", "is no latitude and longitude"),
-        ("position", "17.445 north", "is no latitude and longitude"),
-        ("position", "78.349 17.445", "lies .* from the middle"),
-    ],
-)
-def test_a_value_that_cannot_be_is_refused(
-    rows: LabelRows, column: str, text: str, words: str
-) -> None:
-    with pytest.raises(ConfigError, match=words):
-        checked(rows, 0, column, text)
-
-
-@pytest.mark.parametrize(
-    ("column", "text", "written"),
-    [
-        ("angle", " 359.9 ", "359.9"),
-        ("Region_ID", "03", "03"),
-        ("timestamp", "3:05 PM", "3:05 PM"),
-        ("longitude", "78.3491", "78.3491"),
-        ("position", "17.4451,  78.3491", "17.4451 78.3491"),
-        ("angle", "  ", ""),
-    ],
-)
-def test_a_value_that_can_be_is_kept(rows: LabelRows, column: str, text: str, written: str) -> None:
-    assert checked(rows, 0, column, text) == written
-
-
-def finding(rows: LabelRows, row: int, column: Column, proposal: str) -> Finding:
-    name, labels = rows.text["filename"].iat[row], rows.text["file"].iat[row]
-    return Finding(name, "zero", column, "", proposal, 1.0, "why", labels=labels)
-
-
-def drawn(scene: Scene) -> dict[str, list[dict[str, Any]]]:
-    made = json.loads(review_deck(scene, LIGHT, online=False).to_json())
-    return {layer["id"]: layer["data"] for layer in made["layers"]}
-
-
-def scene(rows: LabelRows, row: int, column: Column, new: str) -> Scene:
-    made = scene_of(rows, finding(rows, row, column, new), new)
-    assert made is not None
-    return made
-
-
-def test_a_moved_photo_is_drawn_at_both_places(rows: LabelRows) -> None:
-    other = rows.position_text(20)
-    made = scene(rows, 0, "position", other)
-    layers = drawn(made)
-    latitude, longitude = (float(part) for part in other.split())
-    assert layers["new"][0]["p"] == pytest.approx([longitude, latitude], abs=1e-5)
-    assert layers["old"][0]["p"] == pytest.approx([rows.longitude[0], rows.latitude[0]], abs=1e-5)
-    assert len(layers["move"]) == 1
-    assert {"old-arrow", "new-arrow", "around"} <= set(layers)
-    assert row_of(rows, finding(rows, 0, "angle", "")) == 0
-    assert rows.text["filename"].iat[0] not in made.filenames
-
-
-def test_a_turned_photo_has_two_arrows_at_one_place(rows: LabelRows) -> None:
-    made = scene(rows, 5, "angle", "90")
-    layers = drawn(made)
-    assert layers["old"][0]["p"] == layers["new"][0]["p"]
-    assert made.new_deg == 90.0
-    assert layers["old-arrow"] != layers["new-arrow"]
-    assert "move" not in layers
-    assert "new" not in drawn(scene(rows, 5, "angle", ""))
-
-
-def test_photos_of_the_regions_meant_are_coloured(rows: LabelRows) -> None:
-    made = scene(rows, 0, "Region_ID", "3")
-    assert made.own == ("1", "3")
-    colours = {tuple(dot["c"]): dot["t"] for dot in drawn(made)["around"]}
-    assert len(colours) == 3
-
-
-def test_a_label_far_away_is_named_and_not_drawn(shared_campus: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(shared_campus, tmp_path / "campus"))
-    table = pd.read_csv(folder / "labels.csv", dtype=str)
-    right = table.loc[1, "latitude"]
-    table.loc[1, "latitude"] = "71.4"
-    table.to_csv(folder / "labels.csv", index=False)
-    spoiled = read_rows(folder)
-    made = scene(spoiled, 1, "latitude", right)
-    assert "outside the map" in made.off_map
-    layers = drawn(made)
-    assert "old" not in layers
-    assert layers["new"][0]["p"][1] == pytest.approx(float(right), abs=1e-5)
-    spread = np.ptp([dot["p"][1] for dot in layers["around"]])
-    assert spread < 0.01
-    blind = scene(spoiled, 1, "latitude", "")
-    assert "new" not in drawn(blind)
-    assert len(blind.region)
-
-
-def test_no_map_where_nobody_knows_what_the_numbers_mean(
-    shared_campus: Path, tmp_path: Path
-) -> None:
-    folder = Path(shutil.copytree(shared_campus, tmp_path / "campus"))
-    (folder / "campus.toml").unlink()
-    table = pd.read_csv(folder / "labels.csv")
-    table["latitude"] *= 1000
-    table.to_csv(folder / "labels.csv", index=False)
-    unknown = read_rows(folder)
-    assert scene_of(unknown, finding(unknown, 0, "angle", "3"), "3") is None
 
 
 def test_labels_that_are_no_table_are_named(

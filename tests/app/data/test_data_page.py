@@ -1,0 +1,94 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.app.page_text import said
+
+OpenPage = Callable[..., AppTest]
+
+
+def decks(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(element.proto.json) for element in app.get("deck_gl_json_chart")]
+
+
+def click_text(app: AppTest, text: str) -> AppTest:
+    button = next(button for button in app.button if text in button.label)
+    return button.click().run()
+
+
+@pytest.mark.parametrize("page", ["home", "data"])
+def test_a_page_names_a_broken_data_set(
+    workspace_copy: Path, open_page: OpenPage, page: str
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    labels.write_text("filename,latitude\na.jpg,1\n", encoding="utf-8")
+    app = open_page(workspace_copy, page)
+    assert not app.exception
+    assert "longitude" in app.error[0].value
+
+
+def test_data_sections(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "data")
+    assert len(decks(app)) == 1
+    app.segmented_control(key="data_section").set_value("Labels").run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 2
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    assert not app.exception
+    assert "Test photos within 5 m of a training photo" in {metric.label for metric in app.metric}
+
+
+def test_a_split_by_visits_says_what_it_assumed(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "data")
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    app.selectbox(key="split").set_value("visit").run()
+    assert not app.error
+    assert any("hold no date" in caption.value for caption in app.caption)
+
+
+def test_a_split_by_blocks_shows_its_buffer_and_no_leak(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "data")
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    app.selectbox(key="split").set_value("block").run()
+    assert not app.error
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Test photos within 10 m of a training photo"] == "0%"
+    assert any("test or validation photo of another part" in each.value for each in app.caption)
+
+
+def test_a_split_that_does_not_fit_is_a_sentence(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "data")
+    app.segmented_control(key="data_section").set_value("Split and leak").run()
+    app.selectbox(key="split").set_value("official").run()
+    assert not app.exception
+    assert "no official split" in app.error[0].value
+
+
+def test_a_name_in_the_grid_chooses_the_photo(full_workspace: Path, open_page: OpenPage) -> None:
+    app = click_text(open_page(full_workspace, "data"), "img_0005")
+    assert "images/img_0005.jpg" in said(app)
+    assert "chosen" in {layer["id"] for layer in decks(app)[0]["layers"]}
+    assert app.query_params["photo"] == "images/img_0005.jpg"
+
+
+def test_planar_positions_are_drawn_on_a_plane(workspace_copy: Path, open_page: OpenPage) -> None:
+    root = workspace_copy / "data" / "tiny"
+    table = pd.read_csv(root / "labels.csv")
+    table["latitude"] = (table["latitude"] - 17.445) * 111_000
+    table["longitude"] = (table["longitude"] - 78.349) * 106_000
+    table.to_csv(root / "labels.csv", index=False)
+    (root / "campus.toml").write_text('[frame]\nkind = "planar_metres"\n', encoding="utf-8")
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert decks(app)[0]["views"][0]["@@type"] == "OrthographicView"
+    # The model knows degrees: the page about it must not mistake these photos for its own.
+    app.switch_page("../pages/predict.py").run()
+    assert not app.exception
+    assert not [button for button in app.button if button.label.startswith("img_")]

@@ -1,0 +1,52 @@
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from app.evaluate.report_view import coverage_table
+from app.figures.coverage import coverage_overall, coverage_regions
+from app.theme import LIGHT
+from core.evaluation.report import Report
+from core.evaluation.report_coverage import (
+    Coverage,
+    CoverageOfPhotos,
+    CoverageReport,
+    RegionCoverage,
+)
+from tests.evaluation.test_report import stored
+
+
+@pytest.fixture
+def coverage() -> CoverageReport:
+    def entry(promised: float, measured: float | None, **size: float) -> Coverage:
+        interval = None if measured is None else (measured - 0.05, measured + 0.05)
+        return Coverage(promised=promised, measured=measured, interval=interval, **size)
+
+    one: dict[str, Any] = {
+        "n": 40,
+        "radius": (entry(0.5, 0.52, mean_radius_m=9.0), entry(0.9, 0.88, mean_radius_m=30.0)),
+        "region": (entry(0.5, 0.5), entry(0.9, 0.91)),
+        "wedge": (entry(0.5, 0.49, mean_deg=20.0), entry(0.9, None)),
+    }
+    whole = Report.from_json(stored()).coverage
+    assert whole is not None
+    regions = {region: RegionCoverage(name=region, **one) for region in ("1", "2")}
+    return replace(whole, overall=CoverageOfPhotos(**one), per_region=regions)
+
+
+def test_coverage_is_drawn_against_its_promise(coverage: CoverageReport) -> None:
+    figure = coverage_overall(coverage, LIGHT)
+    by_name = {trace.name: trace for trace in figure.data}
+    assert list(by_name["radius"].y) == [0.52, 0.88]
+    assert list(by_name["heading wedge"].y) == [0.49]  # the other is unknown
+    assert by_name["radius"].error_y.array == pytest.approx((0.05, 0.05))
+    regions = coverage_regions(coverage, {"1": "Gate"}, LIGHT)
+    assert list(regions.data[0].y) == ["Gate (40)", "2 (40)"]
+
+
+def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:
+    table = coverage_table(coverage)
+    assert isinstance(table, pd.DataFrame)
+    assert table["held"].tolist()[-1] == "unknown: too few photos"
+    assert table["mean size"].tolist()[:2] == ["9.0 m", "30.0 m"]

@@ -1,0 +1,85 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from tests.app.page_text import said
+
+OpenPage = Callable[..., AppTest]
+
+
+def decks(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(element.proto.json) for element in app.get("deck_gl_json_chart")]
+
+
+def click_text(app: AppTest, text: str) -> AppTest:
+    button = next(button for button in app.button if text in button.label)
+    return button.click().run()
+
+
+def test_damaged_weights_are_named_when_a_photo_is_asked(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    next((workspace_copy / "checkpoints" / "tiny").glob("model-*.safetensors")).write_bytes(b"no")
+    app = click_text(open_page(workspace_copy, "predict"), "img_")
+    assert not app.exception
+    assert "damaged" in app.error[0].value
+
+
+def test_an_uploaded_photo_gets_a_pin_and_evidence(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
+    app.file_uploader[0].upload("../../evil.jpg", photo, "image/jpeg")
+    app.run()
+    assert not app.exception
+    assert not app.error
+    ids = {layer["id"] for layer in decks(app)[0]["layers"]}
+    assert {"refined", "refined-arrow", "raw", "evidence"} <= ids
+    assert "truth" not in ids
+    assert any("m from the pin" in caption.value for caption in app.caption)
+    assert any("matched keypoints" in caption.value for caption in app.caption)
+    assert {metric.label for metric in app.metric} >= {"Position", "Facing"}
+
+
+def test_several_photos_get_a_table_and_an_unreadable_one_is_named(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    images = full_workspace / "data/tiny/images"
+    files = [(f"{n}.jpg", (images / f"img_000{n}.jpg").read_bytes()) for n in (1, 2)]
+    for name, content in [*files, ("torn.jpg", files[0][1][:300])]:
+        app.file_uploader[0].upload(name, content, "image/jpeg")
+    app.run()
+    assert not app.exception
+    assert "torn.jpg" in app.error[0].value
+    assert app.dataframe[0].value["filename"].tolist() == ["1.jpg", "2.jpg"]
+    assert len(app.get("download_button")) == 3
+
+
+def test_an_example_is_a_test_photo_and_shows_its_truth(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    split = json.loads((full_workspace / "checkpoints/tiny/split.json").read_text())
+    offered = {button.label for button in app.button if button.label.startswith("img_")}
+    assert offered
+    assert {f"images/{name}" for name in offered} <= set(split["parts"]["test"])
+    app = click_text(app, "img_")
+    assert "truth" in {layer["id"] for layer in decks(app)[0]["layers"]}
+
+
+def test_another_data_set_of_the_same_names_is_no_evidence(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    text = labels.read_text(encoding="utf-8").replace("17.44", "17.46")
+    labels.write_text(text, encoding="utf-8")
+    app = open_page(workspace_copy, "predict")
+    photo = (workspace_copy / "data/tiny/images/img_0003.jpg").read_bytes()
+    app.file_uploader[0].upload("a.jpg", photo, "image/jpeg")
+    app.run()
+    assert "load the data set that the model was trained on" in said(app)
