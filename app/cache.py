@@ -1,7 +1,7 @@
 """Every cache of the app: thin wrappers over core, keyed by paths and by when the files changed.
 
-What is cached as a resource is shared by all sessions and never changed. Heavy packages are
-imported inside the functions, so that the first page shows at once.
+Cached resources are shared by all sessions and never changed. Heavy packages are imported inside
+the functions, so that the first page shows at once.
 """
 
 import gc
@@ -49,6 +49,7 @@ Value = TypeVar("Value")
 # Photos that the network sees together; also how often a progress bar moves.
 _AT_ONCE = 16
 Stamp = tuple[tuple[str, int, int], ...]
+_FILES = ("report.json", "crossval.json", "predictions.csv")
 
 
 def stamp(*files: Path) -> Stamp:
@@ -369,12 +370,6 @@ def importances(folder: Path, finished: int) -> dict[str, float]:
     return results.importances(folder)
 
 
-# The cache of audits: one for each state of the label files, shared by all sessions.
-#
-# The findings go by the label files, which no repair changes, so `repairs.csv` is no part of the
-# key: a decision would otherwise ask for another audit.
-
-
 @dataclass
 class _AuditPlace:
     """Where the audit of one state of a data set is kept once it has been made."""
@@ -384,7 +379,11 @@ class _AuditPlace:
 
 
 def known_audit(source: Path, photos: bool) -> "Audit | None":
-    """The audit of a data set (a folder or a CSV file) as it is now; None where none was made."""
+    """The audit of a data set (a folder or a CSV file) in its present state; None if not made yet.
+
+    The key holds the label files but not `repairs.csv`: repairs change no finding, and a decision
+    must not make a new audit necessary.
+    """
     return _audit_place(source, dataset_state(source), photos).made
 
 
@@ -433,12 +432,6 @@ def _label_rows(source: Path, key: Stamp) -> "LabelRows":
     from core.audit.rows import read_rows
 
     return read_rows(source)
-
-
-# The cache of comparisons: half a second a pair, asked for again at every click.
-
-
-_FILES = ("report.json", "crossval.json", "predictions.csv")
 
 
 def comparison(

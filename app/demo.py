@@ -26,6 +26,8 @@ SEED = 7
 LOG_TAIL = 600
 # A renderer adds a photo every fraction of a second, on a busy machine every few seconds.
 QUIET_S = 60.0
+POLL_S = 1.0
+MINUTES = "about a minute for 1,000 on two cores"
 
 
 @dataclass
@@ -106,15 +108,6 @@ def demo_seed(place: Workspace) -> int:
     except CheckpointError:
         return SEED
     return SEED if seed is None else seed
-
-
-# What Home shows while the demo campus is being rendered, or when there is none.
-
-
-pass
-
-POLL_S = 1.0
-MINUTES = "about a minute for 1,000 on two cores"
 
 
 @st.cache_resource(show_spinner=False)

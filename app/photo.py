@@ -1,4 +1,4 @@
-"""A photo that someone wants to know about: a name to show, and its bytes."""
+"""A photo to predict or explain: its name, its bytes, and pixels encoded for the browser."""
 
 import hashlib
 import io
@@ -8,6 +8,8 @@ from functools import cached_property
 from PIL import Image
 
 from core.dataset.decode import Pixels
+
+QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,6 @@ class Photo:
     def digest(self) -> str:
         """SHA-256 of the content: equal digests are equal photos."""
         return hashlib.sha256(self.content).hexdigest()
-
-
-# Pixels as the browser wants them.
-
-
-QUALITY = 88
 
 
 def jpeg(pixels: Pixels) -> bytes:

@@ -1,4 +1,4 @@
-"""Positions in words, as precise as a phone's fix and no more."""
+"""Positions, durations and times as text."""
 
 from datetime import datetime
 
@@ -18,9 +18,6 @@ def position(labels: Floats, frame: CoordinateFrame) -> str:
 def within(size: float, unit: str) -> str:
     """A radius or a half-width; unknown where too few photos were there to promise one."""
     return "unknown" if size != size else f"± {size:.0f}{unit}"
-
-
-# Times as people say them.
 
 
 def spoken(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What there is to know about a data set before trusting it: sizes, notes, parts, leaks."""
+"""A data set on the Data page: its figures, its split, a grid of photos and one photo's labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from core.dataset.labels import Dataset
 from core.dataset.leak import leak_shares
 from core.dataset.splits import PARTS, Split
 from core.errors import ImageError
+
+COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,6 @@ def _extent(data: Dataset) -> tuple[pd.Series, pd.Series]:
     # Quantiles, because one label with a lost digit would stretch the campus over the continent.
     metres = pd.DataFrame(data.local_frame().to_metres(data.positions))
     return metres.quantile(0.005), metres.quantile(0.995)
-
-
-# A grid of photos, page by page, and one photo with its labels.
-
-
-COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
 
 
 def row_of(data: Dataset, photo_id: str) -> int | None:

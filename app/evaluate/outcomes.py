@@ -1,4 +1,4 @@
-"""How an evaluation ended photo by photo: filters, region medians, positions in metres."""
+"""An evaluation photo by photo: filters, region medians, positions in metres, one photo's card."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -129,12 +129,6 @@ def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
         )
         wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
     return Filter(region, float(least), bool(wrong), method)
-
-
-# One photo of an evaluation: the picture, what is true, what was predicted.
-
-
-pass
 
 
 def outcome_card(

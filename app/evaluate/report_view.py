@@ -1,4 +1,4 @@
-"""The parts of the Evaluate page: figures beside what they must be compared with."""
+"""The sections of the Evaluate page, and the form that evaluates a model."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +35,17 @@ _LEAK = (
     "Share of evaluated photos this close to a training photo. The higher it is, the more the "
     "figures measure memory of known spots, and the less localisation of new ones."
 )
+NONE = (
+    "This model was not calibrated when it was evaluated, so there is no coverage to check. Run "
+    "`python -m core calibrate` on it, then evaluate again."
+)
+_PARTS: dict[Part, str] = {
+    "test": "test: photos held out for evaluation",
+    "val": "val: validation photos, used to choose the best epoch",
+    "calibrate": "calibrate: photos used to fit the confidence",
+    "train": "train: training photos, to see how much it memorised",
+    "all": "all: every photo of a data set that the model never saw",
+}
 
 
 def overview(report: Report, palette: Palette) -> None:
@@ -202,15 +213,6 @@ def _column(name: str, kind: str) -> object:
     return st.column_config.Column(label)
 
 
-# The part of the Evaluate page that holds promises against what was measured.
-
-
-NONE = (
-    "This model was not calibrated when it was evaluated, so there is no coverage to check. Run "
-    "`python -m core calibrate` on it, then evaluate again."
-)
-
-
 def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
     """Coverage overall and per region, honesty of probabilities, refusals, and confidence."""
     coverage = report.coverage
@@ -283,18 +285,6 @@ def _confidence(coverage: CoverageReport) -> None:
 
 def _promised(share: float | None) -> str:
     return "no threshold" if share is None else f"{share:.0%} promised"
-
-
-# Making an evaluation report from the page, with progress.
-
-
-_PARTS: dict[Part, str] = {
-    "test": "test: photos held out for evaluation",
-    "val": "val: validation photos, used to choose the best epoch",
-    "calibrate": "calibrate: photos used to fit the confidence",
-    "train": "train: training photos, to see how much it memorised",
-    "all": "all: every photo of a data set that the model never saw",
-}
 
 
 def offer(place: Workspace, checkpoint: Path, *, first: bool) -> None:

@@ -1,10 +1,19 @@
-"""The model beside predictors that need no training: is the network worth its trouble?"""
+"""Predictors compared: bars of the model beside baselines, and a forest plot of differences."""
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.theme import SERIES, Palette, css
+
+_AXES = {
+    "share": "difference in percentage points",
+    "m": "difference in metres",
+    "deg": "difference in degrees",
+}
+_SYMBOLS = {"better": "triangle-right", "worse": "triangle-left"}
+_SHOWN = {"share": 100.0, "m": 1.0, "deg": 1.0}
+_SPREAD = 0.6
 
 
 def baseline_bars(table: pd.DataFrame, measure: str, title: str, palette: Palette) -> go.Figure:
@@ -41,19 +50,6 @@ def baseline_bars(table: pd.DataFrame, measure: str, title: str, palette: Palett
     figure.update_layout(height=80 + 32 * len(rows), margin={"l": 10, "r": 40, "t": 10, "b": 10})
     figure.update_xaxes(title=title, rangemode="tozero")
     return figure
-
-
-# Differences between models with their intervals: what is better by more than luck.
-
-
-_AXES = {
-    "share": "difference in percentage points",
-    "m": "difference in metres",
-    "deg": "difference in degrees",
-}
-_SYMBOLS = {"better": "triangle-right", "worse": "triangle-left"}
-_SHOWN = {"share": 100.0, "m": 1.0, "deg": 1.0}
-_SPREAD = 0.6
 
 
 def forest(table: pd.DataFrame, palette: Palette) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Regions: how many photos each has, how likely each is for one photo, how far off each is."""
+"""Regions and headings: photos by region and by heading, probabilities and errors by region."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from app.figures.axes import compass, titled
 from app.theme import SERIES, Palette, css
+
+SECTORS = 24
 
 
 def region_counts(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
@@ -68,12 +70,6 @@ def region_errors(median_m: Mapping[str, float], palette: Palette) -> go.Figure:
     height = max(240, 70 + 24 * len(ordered))
     figure = titled(go.Figure(bars), x="Median position error (m)", y="Region", height=height)
     return figure.update_yaxes(type="category")
-
-
-# Which way the photos face: counts on a compass.
-
-
-SECTORS = 24
 
 
 def sector_counts(heading_deg: ArrayLike, sectors: int = SECTORS) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The outline of a cloud of photos: where a region lies, drawn from nothing but its photos."""
+"""The campus behind every map: metre grid, scale bar, region outlines and names, faint photos."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +14,9 @@ from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
 from core.geo import Floats, LocalFrame
 
 KEPT_SHARE = 0.97
+STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+LINES = 9
+MOST_FAINT = 4000
 
 
 def outline(position_m: ArrayLike) -> Floats:
@@ -51,14 +54,6 @@ def _turn(first: Floats, second: Floats, third: Floats) -> float:
     """Twice the signed area of a triangle: positive where the path turns left."""
     one, two = second - first, third - first
     return float(one[0] * two[1] - one[1] * two[0])
-
-
-# What makes a blank ground readable: a metre grid, a scale bar, region outlines, faint photos.
-
-
-STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-LINES = 9
-MOST_FAINT = 4000
 
 
 @dataclass(frozen=True)
@@ -202,12 +197,6 @@ def _fill(
     if by_value:
         return rgba(palette.faint, 1.0)[:3], 0.15
     return region_colour(index), 0.10
-
-
-# The campus behind every map: grid, region outlines and names, faint training photos.
-
-
-pass
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ METRE_DIGITS = 1
 METRES_PER_PIXEL = 78_271.517
 MARGIN = 1.12
 WIDTH_PX, HEIGHT_PX = 720, 520
+# Shown as text, never as HTML: file names come from label files.
+TOOLTIP = {"text": "{t}"}
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,6 @@ class Ground:
         zoom = float(np.log2(METRES_PER_PIXEL * np.cos(np.deg2rad(y)) / scale))
         view = pdk.View("MapView", controller=True)
         return view, pdk.ViewState(longitude=x, latitude=y, zoom=round(zoom, 2), pitch=0, bearing=0)
-
-
-# Whole maps: what to lay over what, and the one place that decides about a background.
-
-
-# Shown as text, never as HTML: file names come from label files.
-TOOLTIP = {"text": "{t}"}
 
 
 def deck(

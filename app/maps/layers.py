@@ -20,6 +20,9 @@ from core.geo import Floats
 Rows = list[dict[str, Any]]
 # Plain text would be read as a function of each row.
 PIXELS = pdk.types.String("pixels")
+WEDGE_M = 60.0
+_FILLS = {0.5: 0.34, 0.9: 0.16}
+_ARC_STEPS = 24
 
 
 def points(
@@ -168,14 +171,6 @@ def labels(
         # Names in any script: deck.gl's default knows only ASCII. A list would be read as code.
         character_set=tuple(sorted(set("".join(texts)))),
     )  # fmt: skip
-
-
-# How sure an answer is, drawn on the ground: regions that hold the truth, and a wedge.
-
-
-WEDGE_M = 60.0
-_FILLS = {0.5: 0.34, 0.9: 0.16}
-_ARC_STEPS = 24
 
 
 def region_layers(ground: Ground, trust: Confidence, row: int, palette: Palette) -> list[pdk.Layer]:

@@ -1,4 +1,4 @@
-"""What the model answers: one photo with its evidence, or a table of several."""
+"""Predictions on the page: one photo with its confidence and evidence, or a table of several."""
 
 from functools import partial
 from pathlib import Path
@@ -27,74 +27,8 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 
-# How sure an answer is, in words and figures; and what is shown of a refused photo.
-
-
 _SURE_M, _FAIR_M = 20.0, 60.0
 _NAMED = 3
-
-
-def figures(prediction: Prediction, row: int) -> None:
-    """Region with its honest probability, radii and wedge, and the same in a sentence."""
-    trust = prediction.trust
-    if trust is None:
-        return
-    shares, radius, wedge = (
-        trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
-    )  # fmt: skip
-    region = prediction.region[row]
-    with st.container(horizontal=True):
-        st.metric("Region", prediction.region_names.get(region, region),
-                  f"{shares.max():.0%} probable", delta_color="off", delta_arrow="off")  # fmt: skip
-        st.metric("Position, 90 %", wording.within(radius[1], " m"),
-                  f"50 %: {wording.within(radius[0], ' m')}", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
-        st.metric("Heading, 90 %", wording.within(wedge[1], "°"),
-                  f"50 %: {wording.within(wedge[0], '°')}", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
-    st.markdown(how_sure(trust, row))
-
-
-def how_sure(trust: Confidence, row: int) -> str:
-    """One sentence about a position."""
-    islands = trust.region_m(row, 0.9)
-    radius = float(trust.radius_m[row, 1])
-    if islands is not None and len(islands) > 1:
-        return (
-            f"**Ambiguous:** {len(islands)} places match. 9 times in 10 the true spot is inside "
-            "one of the shaded areas."
-        )
-    if not radius < float("inf"):
-        return "**Confidence unknown:** too few calibration photos."
-    if radius <= _SURE_M:
-        return "**Confident:** 9 times in 10 the true spot is inside the shaded area."
-    if radius <= _FAIR_M:
-        return "**Fairly confident:** 9 times in 10 the true spot is inside the shaded area."
-    return "**Not confident:** read the shaded area as the answer, not the pin."
-
-
-def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
-    """How far the refinement moved the pin, and because of which photos; None where it did not."""
-    names = moved_by(prediction, gallery, row)
-    metres = float(prediction.moved_m[row])
-    if not names or metres < 0.5:
-        return None
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
-    return f"Matching training photos moved the pin by {metres:.0f} m: {shown}{more}."
-
-
-def refused(trust: Confidence, row: int, photo: Photo) -> bool:
-    """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
-    why = str(reason(trust, row)).removeprefix("not this campus: ")
-    st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
-    with st.expander(
-        "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
-    ) as box:
-        st.caption("This answer assumes that the photo shows this campus. Do not rely on it.")
-    return bool(box.open)
-
-
 SHOWN_PX = 640
 
 
@@ -200,6 +134,67 @@ def many(
         st.info("Click a pin to see its photo and evidence.")
     else:
         one(predictor, prediction, chosen, photos[chosen], shelf, None)
+
+
+def figures(prediction: Prediction, row: int) -> None:
+    """Region with its honest probability, radii and wedge, and the same in a sentence."""
+    trust = prediction.trust
+    if trust is None:
+        return
+    shares, radius, wedge = (
+        trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
+    )  # fmt: skip
+    region = prediction.region[row]
+    with st.container(horizontal=True):
+        st.metric("Region", prediction.region_names.get(region, region),
+                  f"{shares.max():.0%} probable", delta_color="off", delta_arrow="off")  # fmt: skip
+        st.metric("Position, 90 %", wording.within(radius[1], " m"),
+                  f"50 %: {wording.within(radius[0], ' m')}", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+        st.metric("Heading, 90 %", wording.within(wedge[1], "°"),
+                  f"50 %: {wording.within(wedge[0], '°')}", delta_color="off",
+                  delta_arrow="off")  # fmt: skip
+    st.markdown(how_sure(trust, row))
+
+
+def how_sure(trust: Confidence, row: int) -> str:
+    """One sentence about a position."""
+    islands = trust.region_m(row, 0.9)
+    radius = float(trust.radius_m[row, 1])
+    if islands is not None and len(islands) > 1:
+        return (
+            f"**Ambiguous:** {len(islands)} places match. 9 times in 10 the true spot is inside "
+            "one of the shaded areas."
+        )
+    if not radius < float("inf"):
+        return "**Confidence unknown:** too few calibration photos."
+    if radius <= _SURE_M:
+        return "**Confident:** 9 times in 10 the true spot is inside the shaded area."
+    if radius <= _FAIR_M:
+        return "**Fairly confident:** 9 times in 10 the true spot is inside the shaded area."
+    return "**Not confident:** read the shaded area as the answer, not the pin."
+
+
+def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
+    """How far the refinement moved the pin, and because of which photos; None where it did not."""
+    names = moved_by(prediction, gallery, row)
+    metres = float(prediction.moved_m[row])
+    if not names or metres < 0.5:
+        return None
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
+    return f"Matching training photos moved the pin by {metres:.0f} m: {shown}{more}."
+
+
+def refused(trust: Confidence, row: int, photo: Photo) -> bool:
+    """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
+    why = str(reason(trust, row)).removeprefix("not this campus: ")
+    st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
+    with st.expander(
+        "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
+    ) as box:
+        st.caption("This answer assumes that the photo shows this campus. Do not rely on it.")
+    return bool(box.open)
 
 
 def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:

@@ -1,4 +1,4 @@
-"""Comparisons as tables: every measure for the forest, and the regions won and lost."""
+"""Models compared on the same photos: figures, differences with intervals, regions won and lost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,8 @@ from core.evaluation.schema import CompareConfig
 
 TITLES = {measure.title: measure.name for measure in MEASURES if measure.name in PER_REGION}
 _MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "not distinguishable"}
+_BY = {"spot": "spots", "visit": "visits"}
+_KIND = {"refined": "refined by training photos", "raw": "network alone"}
 
 
 def forest_table(pairs: Sequence[Comparison]) -> pd.DataFrame:
@@ -102,13 +104,6 @@ def _cell(found: Difference) -> str:
         return f"{gap} (too few to tell)"
     mark = {"better": "▲ ", "worse": "▼ "}.get(found.verdict, "")
     return f"{mark}{gap} {interval(found)}"
-
-
-# Models side by side on the same photos: figures, differences with intervals, regions.
-
-
-_BY = {"spot": "spots", "visit": "visits"}
-_KIND = {"refined": "refined by training photos", "raw": "network alone"}
 
 
 def show_group(group: Group, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the Runs page: the list, and the chosen models side by side."""
+"""The parts of the Runs page: the list with tags and notes, and the chosen models side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,10 +20,10 @@ from core.jobs.state import log_tail, read_events
 from core.jobs.summary import RunSummary
 from core.runs import best_of, has_card
 
-# Notes and tags of runs: the filter above the list, and the form that writes them.
-
-
 _WANTED = "runs_tags"
+FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
+SECTIONS = (FIGURES, CURVES, OPTIONS)
+_BESIDE = "runs_beside"
 
 
 def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
@@ -76,11 +76,6 @@ def edit(run: RunSummary, notes: Mapping[str, Notes]) -> None:
         if st.form_submit_button("Save", type="primary"):
             write_notes(run.path, Notes(text=text.strip(), tags=tuple(chosen)))
             st.rerun()
-
-
-FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
-SECTIONS = (FIGURES, CURVES, OPTIONS)
-_BESIDE = "runs_beside"
 
 
 def pick_runs(

@@ -1,4 +1,4 @@
-"""Where a new job is computed: on this machine, or on a Ray cluster that it can reach."""
+"""Where a new job is computed: this machine and its GPUs, or a Ray cluster that it can reach."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from core.jobs.devices import Gpu, gpus
 from core.jobs.job import LOCAL
 
 _ON, _HERE = "train_on", "This machine"
+_GIB = 1024**3
 
 
 def pick() -> str | None:
@@ -32,12 +33,6 @@ def pick() -> str | None:
     except ConfigError as error:
         messages.show_error(error)
         return None
-
-
-# The GPUs of this machine in a line each; nothing where there is none.
-
-
-_GIB = 1024**3
 
 
 def show() -> None:

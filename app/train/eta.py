@@ -1,4 +1,4 @@
-"""How long a run will still take, from the seconds that its epochs, or those of its like, took."""
+"""How far a job is and how long it will take, estimated from measured seconds per epoch."""
 
 import statistics
 from collections.abc import Iterable
@@ -20,6 +20,12 @@ from core.training.status import RunStatus
 # Recent epochs only: another program may have come to, or left, the same device.
 _RECENT = 5
 Likeness = tuple[object, ...]
+_STAGES = {
+    "preparing": "preparing the data",
+    "heads": "stage 1, heads",
+    "fine-tune": "stage 2, fine-tuning",
+    "gallery": "gathering the gallery",
+}
 
 
 @dataclass(frozen=True)
@@ -119,17 +125,6 @@ def _part_done(events: Events, status: RunStatus | None) -> float:
     return min(status.step / status.steps, 1.0)
 
 
-# How far an active job is, as a share and in words, with the time that is left.
-
-
-_STAGES = {
-    "preparing": "preparing the data",
-    "heads": "stage 1, heads",
-    "fine-tune": "stage 2, fine-tuning",
-    "gallery": "gathering the gallery",
-}
-
-
 @dataclass(frozen=True)
 class Progress:
     """A share of the whole in [0, 1], and what is being done in words."""
@@ -184,9 +179,6 @@ def _sentence(words: str) -> str:
 
 def _in_words(left_s: float | None, of_what: str = "") -> str:
     return f", {roughly(left_s)} left{of_what}" if left_s else ""
-
-
-# What is to be expected of a job: how far it is, and how long it takes where that was measured.
 
 
 def progress_of(entry: Entry, config: TrainConfig | None, status: RunStatus) -> Progress:

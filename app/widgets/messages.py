@@ -1,4 +1,4 @@
-"""What a page says while it has nothing to show: nothing loaded yet, or something broken."""
+"""What a page says: empty states, errors, notices after an action, and the legend of a map."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -11,23 +11,7 @@ from app import demo, links
 from app.workspace import workspace
 from core.errors import BearingsError
 
-
-def show_error(error: BearingsError) -> None:
-    """Show a mistake that the reader can mend, without a traceback."""
-    st.error(str(error))
-
-
-@contextmanager
-def mendable() -> Iterator[None]:
-    """Show a `BearingsError` of the block and end the run; Home.py does so around every page.
-
-    Only bodies that run without Home.py, that is fragments, need it themselves.
-    """
-    try:
-        yield
-    except BearingsError as error:
-        show_error(error)
-        st.stop()
+_NOTICE = "notice"
 
 
 def no_dataset() -> NoReturn:
@@ -59,27 +43,34 @@ def no_report(command: str) -> NoReturn:
     st.stop()
 
 
-# A word about what was just done, said in the run of the page that follows.
-#
-# What is said before `st.rerun` can be lost on its way to the browser.
+def show_error(error: BearingsError) -> None:
+    """Show a mistake that the reader can mend, without a traceback."""
+    st.error(str(error))
 
 
-_NOTICE = "notice"
+@contextmanager
+def mendable() -> Iterator[None]:
+    """Show a `BearingsError` of the block and end the run; Home.py does so around every page.
+
+    Only bodies that run without Home.py, that is fragments, need it themselves.
+    """
+    try:
+        yield
+    except BearingsError as error:
+        show_error(error)
+        st.stop()
 
 
 def later(words: str) -> None:
-    """Say this next time."""
+    """Show this as a notice on the next run of the page: before `st.rerun` it could get lost."""
     st.session_state[_NOTICE] = words
 
 
 def show() -> None:
-    """Say what was left to say."""
+    """Show the notice that `later` kept, once."""
     words = st.session_state.pop(_NOTICE, None)
     if words is not None:
         st.toast(words)
-
-
-# What the colours of a map mean, beside it.
 
 
 def legend(entries: Mapping[str, str]) -> None:

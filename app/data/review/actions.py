@@ -1,4 +1,8 @@
-"""Whether a value that a person typed for a label can be one."""
+"""What the buttons of the review do: they check a typed value and write decisions to repairs.csv.
+
+The buttons are callbacks, so that the page drawn afterwards shows the new state. If a callback
+fails, the finding and the typed value stay as they were.
+"""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -20,6 +24,9 @@ from core.errors import BearingsError, ConfigError
 from core.geo import distance_m
 
 COORDINATES = ("latitude", "longitude", "position")
+_AT, _FAULT = "review_at", "review_fault"
+# Each decision rewrites the file; of two readers at once, one would lose theirs.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def checked(rows: LabelRows, row: int | None, column: str, text: str) -> str:
@@ -107,17 +114,6 @@ def _position(rows: LabelRows, row: int | None, column: str, value: str) -> str:
             "digit or a sign that is wrong"
         )
     return " ".join(value.replace(",", " ").split()) if column == "position" else value
-
-
-# What the buttons of the review queue do: each writes to repairs.csv, or says why it could not.
-#
-# They are callbacks, so that the page that follows shows what is true after them. Whatever fails
-# leaves the finding, and what was typed, as they were.
-
-
-_AT, _FAULT = "review_at", "review_fault"
-# Each decision rewrites the file; of two readers at once, one would lose theirs.
-_ONE_AT_A_TIME = threading.Lock()
 
 
 def at() -> Key | None:

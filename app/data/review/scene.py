@@ -1,4 +1,4 @@
-"""What the map of a finding shows: the label, what would replace it, and the photos around."""
+"""The map of a finding: the label, the value that would replace it, and the photos around."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,13 @@ MOST_AROUND = 120
 # In spreads of the campus (the median distance from its middle): farther off, a map of both places
 # would show neither.
 FAR_SPREADS = 8.0
+AROUND, OLD, NEW = "around", "old", "new"
+LEAST_HALF_M, MOST_HALF_M = 30.0, 150.0
+SEEN_AROUND = 15
+# The map is narrower than the one that a ground expects.
+MARGIN = 1.4
+# As a share of what the map shows, so that arrows are seen from near and far.
+ARROW_SHARE = 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,18 +152,6 @@ def _new_heading(finding: Finding, new: str) -> float | None:
 
 def _heading(value: float) -> float | None:
     return float(wrap_heading_deg(value)) if np.isfinite(value) else None
-
-
-# One finding on a map: where the label puts the photo, where the proposal does, who stands by.
-
-
-AROUND, OLD, NEW = "around", "old", "new"
-LEAST_HALF_M, MOST_HALF_M = 30.0, 150.0
-SEEN_AROUND = 15
-# The map is narrower than the one that a ground expects.
-MARGIN = 1.4
-# As a share of what the map shows, so that arrows are seen from near and far.
-ARROW_SHARE = 0.12
 
 
 def review_deck(scene: Scene, palette: Palette, *, online: bool) -> pdk.Deck:

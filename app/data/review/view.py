@@ -1,4 +1,4 @@
-"""The review of labels: check them, see what was found, decide one by one or by rule."""
+"""The review section of the Data page: check the labels, decide about findings, undo decisions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,60 +34,7 @@ if TYPE_CHECKING:
     from core.audit.run import Audit, Progress
 
 
-# What was decided: who, when, what; any of it can be taken back.
-
-
 _CHOSEN = "review_chosen"
-
-
-def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
-    """Draw the decisions that stand, the newest first."""
-    st.subheader("Decided")
-    st.caption(
-        f"Decisions are stored in `{REPAIRS_FILE}` beside the labels. They are applied on load, "
-        "here, in training and in evaluation, and are reversible. The label files stay unchanged."
-    )
-    if not decisions:
-        st.info("No decisions yet.")
-        return
-    st.markdown(counted(decisions) + ".")
-    st.dataframe(decided_table(decisions), hide_index=True, height=280)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        _one_by_one(folder, decisions)
-        _by_rule(folder, decisions)
-    st.caption(
-        "A model trained before a repair keeps its own split and weights, and is evaluated with "
-        "the current labels. If a repair adds a photo that its split does not contain, evaluate it "
-        "on all photos instead. A cross-validation that began with other labels does not resume."
-    )
-
-
-def _one_by_one(folder: Path, decisions: Sequence[Repair]) -> None:
-    names = {repair.key: in_words(repair) for repair in decisions}
-    # What was taken back meanwhile can no longer be chosen.
-    kept = [key for key in st.session_state.get(_CHOSEN, []) if key in names]
-    if _CHOSEN in st.session_state:
-        st.session_state[_CHOSEN] = kept
-    chosen = st.multiselect(
-        "Decisions to take back", list(names), format_func=names.__getitem__, key=_CHOSEN,
-        placeholder="Type part of a file name",
-    )  # fmt: skip
-    st.button(
-        f"Take back {len(chosen)}" if chosen else "Take back", key="review_forget",
-        disabled=not chosen, on_click=actions.forget, args=(folder, tuple(chosen)),
-    )  # fmt: skip
-
-
-def _by_rule(folder: Path, decisions: Sequence[Repair]) -> None:
-    ruled = [repair for repair in decisions if repair.by == "rule"]
-    for kind, count in Counter(repair.finding for repair in ruled).items():
-        keys = tuple(repair.key for repair in ruled if repair.finding == kind)
-        st.button(
-            f"Take back all {count:,} {kind} by rule", key=f"review_forget_{kind}",
-            on_click=actions.forget, args=(folder, keys),
-        )  # fmt: skip
-
-
 SECTION = "Review"
 SURE = 0.9
 # Rows of a table; with more kinds than this in sight, the queue below would be out of it.
@@ -225,3 +172,51 @@ def _skipped(made: "Audit") -> None:
 
 def _two_digits() -> "ColumnConfig":
     return st.column_config.NumberColumn(format="%.2f")
+
+
+def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
+    """Draw the decisions that stand, the newest first."""
+    st.subheader("Decided")
+    st.caption(
+        f"Decisions are stored in `{REPAIRS_FILE}` beside the labels. They are applied on load, "
+        "here, in training and in evaluation, and are reversible. The label files stay unchanged."
+    )
+    if not decisions:
+        st.info("No decisions yet.")
+        return
+    st.markdown(counted(decisions) + ".")
+    st.dataframe(decided_table(decisions), hide_index=True, height=280)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _one_by_one(folder, decisions)
+        _by_rule(folder, decisions)
+    st.caption(
+        "A model trained before a repair keeps its own split and weights, and is evaluated with "
+        "the current labels. If a repair adds a photo that its split does not contain, evaluate it "
+        "on all photos instead. A cross-validation that began with other labels does not resume."
+    )
+
+
+def _one_by_one(folder: Path, decisions: Sequence[Repair]) -> None:
+    names = {repair.key: in_words(repair) for repair in decisions}
+    # What was taken back meanwhile can no longer be chosen.
+    kept = [key for key in st.session_state.get(_CHOSEN, []) if key in names]
+    if _CHOSEN in st.session_state:
+        st.session_state[_CHOSEN] = kept
+    chosen = st.multiselect(
+        "Decisions to take back", list(names), format_func=names.__getitem__, key=_CHOSEN,
+        placeholder="Type part of a file name",
+    )  # fmt: skip
+    st.button(
+        f"Take back {len(chosen)}" if chosen else "Take back", key="review_forget",
+        disabled=not chosen, on_click=actions.forget, args=(folder, tuple(chosen)),
+    )  # fmt: skip
+
+
+def _by_rule(folder: Path, decisions: Sequence[Repair]) -> None:
+    ruled = [repair for repair in decisions if repair.by == "rule"]
+    for kind, count in Counter(repair.finding for repair in ruled).items():
+        keys = tuple(repair.key for repair in ruled if repair.finding == kind)
+        st.button(
+            f"Take back all {count:,} {kind} by rule", key=f"review_forget_{kind}",
+            on_click=actions.forget, args=(folder, keys),
+        )  # fmt: skip
