@@ -1,4 +1,4 @@
-"""What surrounds every page: the sidebar, and the one place that shows mendable errors."""
+"""The frame of every page: the sidebar, and the place where errors become sentences."""
 
 from typing import Protocol
 
@@ -11,16 +11,18 @@ from app.workspace import workspace
 from core.jobs.runner import ensure_runner
 from core.project import PROJECT
 
+_STYLE = "[data-testid=stMainBlockContainer] {padding-top: 3.5rem}"
+
 
 def queue_line() -> None:
-    """Say in the sidebar how many jobs run and wait; nothing while nothing is at work."""
+    """Show in the sidebar how many jobs run and wait, if any do."""
     runs = workspace().runs
     queue = look(runs)
     if queue.waiting:
-        # After a restart of the machine, whoever opens any page lets the queue go on.
+        # After a restart of the machine, opening any page continues the queue.
         ensure_runner(runs)
     if queue.busy:
-        st.caption(f"Queue: {queue.words}")
+        st.caption(f"Queue: {queue.summary}")
 
 
 class Runnable(Protocol):
@@ -31,8 +33,10 @@ class Runnable(Protocol):
 
 
 def show(page: Runnable) -> None:
-    """Draw the sidebar, then the page; a mistake that the reader can mend becomes a sentence."""
+    """Draw the sidebar, then the page; errors that the reader can mend become sentences."""
     demo.begin()
+    # Streamlit leaves 6 rem above every title.
+    st.html(f"<style>{_STYLE}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
     with st.sidebar:
         pickers.pick_dataset()

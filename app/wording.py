@@ -1,23 +1,49 @@
-"""Positions, durations and times as text."""
+"""Numbers as text, in one style on every page: distances, angles, shares, positions and times."""
 
 from datetime import datetime
+from math import isfinite
 
 from core.geo import CoordinateFrame, Floats
 
 # A sixth decimal of a degree is 0.1 m; a scaled unit is about as much; metres get one decimal.
-_DECIMALS = {"degrees": 6, "scaled_degrees": 0, "planar_metres": 1}
+DECIMALS = {"degrees": 6, "scaled_degrees": 0, "planar_metres": 1}
 
 
 def position(labels: Floats, frame: CoordinateFrame) -> str:
     """`(2,)` `[latitude, longitude]` in label units, with the unit where it has a short one."""
     unit = "" if frame.kind == "scaled_degrees" else frame.unit
     gap = " " if unit == "m" else ""
-    return ", ".join(f"{value:.{_DECIMALS[frame.kind]}f}{gap}{unit}" for value in labels)
+    return ", ".join(f"{value:.{DECIMALS[frame.kind]}f}{gap}{unit}" for value in labels)
 
 
-def within(size: float, unit: str) -> str:
-    """A radius or a half-width; unknown where too few photos were there to promise one."""
-    return "unknown" if size != size else f"± {size:.0f}{unit}"
+def metres(value: float) -> str:
+    """A distance with three significant digits from 10 m on: `7.4 m`, `48.2 m`, `1,394 m`."""
+    return f"{value:.1f} m" if abs(value) < 100 else f"{value:,.0f} m"
+
+
+def degrees(value: float) -> str:
+    """An angle or an angular error: `7.4°`."""
+    return f"{value:.1f}°"
+
+
+def heading(value: float) -> str:
+    """A direction in whole degrees clockwise from north, 0 to 359: `271°`."""
+    return f"{round(value) % 360}°"
+
+
+def share(value: float) -> str:
+    """A measured share: `96.3%`."""
+    return f"{value:.1%}"
+
+
+def level(value: float) -> str:
+    """A probability, a weight or a promised share, in whole per cent: `90%`."""
+    return f"{value:.0%}"
+
+
+def radius(value: float, unit: str) -> str:
+    """A radius or half-width around an answer: `± 12 m`; `unknown` for NaN and infinity."""
+    return f"± {value:.0f}{unit}" if isfinite(value) else "unknown"
 
 
 def spoken(seconds: float | None) -> str:
@@ -39,7 +65,7 @@ def moment(seconds: float | None) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """An estimate as people say it: `less than a minute`, `about 12 min`, `about 3 h 20 min`."""
+    """A rough duration: `less than a minute`, `about 12 min`, `about 3 h 20 min`."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return "less than a minute"

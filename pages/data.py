@@ -1,10 +1,10 @@
-"""Data: the labelled photos on a map and in a grid, what was noticed, and how they are split."""
+"""Data: the labelled photos on a map and in a grid, warnings, the review of labels, and splits."""
 
 from functools import partial
 
 import streamlit as st
 
-from app import cache, theme
+from app import cache, theme, wording
 from app.data import browse
 from app.data.review import view
 from app.figures.regions import heading_rose, region_counts
@@ -26,13 +26,13 @@ with st.container(horizontal=True):
 if section == "Photos":
     with st.container(horizontal=True):
         region = pickers.pick_region("data", browse.region_names(data))
-        words = pickers.pick_words("data")
-    found = browse.photo_rows(data, region, words)
+        text = pickers.pick_text("data")
+    photos = browse.photo_rows(data, region, text)
     chosen = selection.chosen("data", partial(browse.row_of, data), within=path)
     left, right = st.columns([3, 2])
     with left:
         online = pickers.online_tiles()
-        rows = found.index.tolist()
+        rows = photos.index.tolist()
         deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
         selection.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
     with right:
@@ -40,18 +40,14 @@ if section == "Photos":
             st.info("Click a dot on the map, or a name below, to see a photo with its labels.")
         else:
             browse.card(data, chosen)
-    browse.grid("data", found)
+    browse.grid("data", photos)
 elif section == "Labels":
     left, right = st.columns(2)
     left.subheader("Photos of each region")
     left.plotly_chart(region_counts(browse.region_sizes(data)), key="data_regions")
     right.subheader("Camera headings")
     right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
-    st.subheader("Warnings")
-    for note in data.notes or ("None: all labels were read as they are.",):
-        st.markdown(f"- {note}")
-    st.subheader("Rows left out")
-    st.dataframe(data.excluded, hide_index=True, placeholder="None.")
+    browse.warnings(data)
 else:
     with st.container(horizontal=True):
         protocol, seed = pickers.pick_split(), pickers.pick_seed()
@@ -62,7 +58,9 @@ else:
             st.metric(part, f"{size:,} photos", border=True)
         for radius, share in facts.leak.items():
             st.metric(
-                f"Test photos within {radius} of a training photo", f"{share:.0%}", border=True
+                f"Test photos within {radius} of a training photo",
+                wording.share(share),
+                border=True,
             )
     st.caption(
         "A test photo close to a training photo measures memory of that spot, not localisation of "

@@ -1,4 +1,4 @@
-"""Evaluate: how good the picked model is on labelled photos, and beside what."""
+"""Evaluate: the scores of the picked model on labelled photos, with baselines and leak."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     report_view.offer(place, checkpoint, first=False)
 report, table = cache.report(folder), cache.predictions(folder)
 names, palette = report_tables.region_names(report, card.region_names), theme.palette()
-st.caption(report_tables.judged_on(report))
+st.caption(report_tables.evaluated_on(report))
 sections = ("Overview", "Regions", "Positions", "Headings", "Trust", "Files")
 section = pickers.pick_section("evaluate", sections)
 

@@ -26,7 +26,7 @@ section = pickers.pick_section("map", ("Photos", "Regions"))
 if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
-    sure = RADIUS in table and st.toggle("Show 90 % radius", key="map_radii")
+    sure = RADIUS in table and st.toggle("Show 90% radius", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
     left, right = st.columns([3, 2])
     with left:
@@ -47,12 +47,10 @@ if section == "Photos":
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
     if "refused" in table and table["refused"].any():
         refused = table.loc[table["refused"], "filename"]
-        with st.expander(f"{len(refused)} photos would be refused as not this campus"):
-            st.dataframe(refused, hide_index=True)
-    st.caption(f"{len(found)} of {len(table)} photos, largest error first")
-    selection.clickable_table(
-        "outcomes", outcomes.listing(found, card.region_names), found["photo_id"].tolist()
-    )
+        with st.expander(f"Photos that would be refused as not this campus: {len(refused):,}"):
+            st.dataframe(refused, hide_index=True, column_config={"filename": "Photo"})
+    st.caption(f"{len(found):,} of {len(table):,} photos, largest error first")
+    outcomes.listing(found, card.region_names)
 else:
     method = outcomes.pick_method()
     left, right = st.columns([3, 2])

@@ -1,4 +1,4 @@
-"""Predict: drop in photos and see where they were taken, which way they face, and why."""
+"""Predict: position, heading and evidence of uploaded photos."""
 
 import streamlit as st
 

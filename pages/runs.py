@@ -1,4 +1,4 @@
-"""Runs: every training run and cross-validation, and some of them side by side."""
+"""Runs: lists of training runs and cross-validations, and comparisons of the chosen ones."""
 
 import streamlit as st
 
@@ -20,16 +20,16 @@ if every:
     runs = runs_page.pick_tagged(every, notes)
     models = evaluated_models.of_runs(runs)
     chosen = runs_page.pick_runs(runs, models, notes)
-    beside = runs_page.pick_beside(place)
+    others = runs_page.pick_others(place)
     if len(chosen) == 1:
         runs_page.next_steps(chosen[0], notes)
     ensembling.offer(chosen)
-    if not chosen and not beside:
+    if not chosen and not others:
         st.info("Tick one run, or several to compare them.")
     else:
         section = pickers.pick_section("runs", runs_page.SECTIONS)
         if section == runs_page.FIGURES:
-            runs_page.figures(place, [*(models[run.name] for run in chosen), *beside])
+            runs_page.figures(place, [*(models[run.name] for run in chosen), *others])
         elif section == runs_page.CURVES:
             runs_page.curves(chosen)
         else:

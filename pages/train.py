@@ -9,9 +9,9 @@ st.title("Train")
 st.caption(
     "Runs and the queue continue when you close this tab or the app. "
     "`pretrained` weights are downloaded once and need few photos; `random` weights need no "
-    "network, but thousands of photos and many epochs. "
-    "A first answer without training takes a minute: the most similar training "
-    "photos give it."
+    "network connection, but thousands of photos and many epochs. "
+    "A first answer without training takes a minute: it copies the pose of the most similar "
+    "training photos."
 )
 place = workspace()
 train_form.launch_from_sidebar(place)

@@ -57,29 +57,29 @@ def facts(data: Dataset) -> dict[str, str]:
 
 def split_facts(data: Dataset, split: Split) -> SplitFacts:
     """Count a split's parts and measure how near its test photos are to training photos."""
-    every = {part: split.rows(data, part) for part in PARTS}
-    rows = {part: own for part, own in every.items() if len(own)}
+    rows = {part: split.rows(data, part) for part in PARTS}
+    rows = {part: inside for part, inside in rows.items() if len(inside)}
     names = region_names(data)
     named = data.table["region"].map(names)
     counts = {
-        str(part): {name: int((named.iloc[own] == name).sum()) for name in names.values()}
-        for part, own in rows.items()
+        str(part): {name: int((named.iloc[inside] == name).sum()) for name in names.values()}
+        for part, inside in rows.items()
     }
     metres = data.local_frame().to_metres(data.positions)
     shares = leak_shares(metres[rows["test"]], metres[rows["train"]])
     leak = {key.removeprefix("within_").replace("m", " m"): share for key, share in shares.items()}
-    sizes = {str(part): len(own) for part, own in rows.items()}
+    sizes = {str(part): len(inside) for part, inside in rows.items()}
     left_out = len(split.rows(data, "buffer"))
     return SplitFacts(counts, sizes | ({"left out": left_out} if left_out else {}), leak)
 
 
-def photo_rows(data: Dataset, region: str | None, words: str) -> pd.DataFrame:
-    """Photos of a region (None: of all) whose file name contains `words`."""
+def photo_rows(data: Dataset, region: str | None, text: str) -> pd.DataFrame:
+    """Photos of a region (None: of all) whose file name contains `text`."""
     table = data.table
     if region is not None:
         table = table[table["region"] == region]
-    if words:
-        table = table[table["photo_id"].str.contains(words, case=False, regex=False)]
+    if text:
+        table = table[table["photo_id"].str.contains(text, case=False, regex=False)]
     return table
 
 
@@ -89,10 +89,26 @@ def _extent(data: Dataset) -> tuple[pd.Series, pd.Series]:
     return metres.quantile(0.005), metres.quantile(0.995)
 
 
+def warnings(data: Dataset) -> None:
+    """Show what reading the labels warned about, and the rows that were left out."""
+    st.subheader("Warnings")
+    for note in data.notes:
+        st.markdown(f"- {note}")
+    if not data.notes:
+        st.caption("None.")
+    st.subheader("Rows left out")
+    if len(data.excluded):
+        st.dataframe(
+            data.excluded, hide_index=True, column_config={"photo_id": "Photo", "reason": "Reason"}
+        )
+    else:
+        st.caption("None.")
+
+
 def row_of(data: Dataset, photo_id: str) -> int | None:
     """Row of a photo, or None."""
-    found = data.table.index[data.table["photo_id"] == photo_id]
-    return int(found[0]) if len(found) else None
+    rows = data.table.index[data.table["photo_id"] == photo_id]
+    return int(rows[0]) if len(rows) else None
 
 
 def grid(page: str, table: pd.DataFrame) -> None:
@@ -116,7 +132,7 @@ def card(data: Dataset, row: int) -> None:
     photo = data.table.loc[row]
     name = data.campus.region_names.get(photo["region"], photo["region"])
     _picture(Path(photo["path"]), 640)
-    st.markdown(f"**{name}**, facing {photo['heading_deg']:.0f}°")
+    st.markdown(f"**{name}**, facing {wording.heading(photo['heading_deg'])}")
     facts = [f"`{photo['photo_id']}`", wording.position(data.positions[row], data.campus.frame)]
     if photo["timestamp"]:
         facts.append(f"taken at {photo['timestamp']}")

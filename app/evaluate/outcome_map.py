@@ -11,13 +11,14 @@ from app.maps.backdrop import Backdrop
 from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
 from app.theme import Palette
+from app.wording import metres
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
 
 LAYER = "outcomes"
 ARROW_M = 26.0
 RADIUS = "radius_90_m"
-# So many dots of the usual size would hide one another.
+# From this many photos on, dots are smaller, so that they do not hide one another.
 CROWD = 400
 
 
@@ -54,14 +55,16 @@ def outcome_deck(
         method: Which prediction is drawn.
         chosen: Row of the chosen photo, which gets arrows of both headings, or None.
         online: Whether a background is fetched from another host.
-        radii: Whether to draw the radius that holds the truth 90 % of the time about each
+        radii: Whether to draw the radius that holds the truth 90% of the time about each
             refined position, where the table has one.
     """
     ground = campus.ground()
     colour = palette.refined if method == "refined" else palette.prediction
     truth, predicted = outcomes.truth_m(shown), outcomes.predicted_m(shown, method)
     errors = outcomes.error_m(shown, method)
-    texts = [f"{name}: {away:.0f} m" for name, away in zip(shown["filename"], errors, strict=True)]
+    texts = [
+        f"{name}: {metres(away)}" for name, away in zip(shown["filename"], errors, strict=True)
+    ]
     rows = shown.index.tolist()
     radius = 4.0 if len(rows) < CROWD else 2.4
     drawn = [
@@ -93,13 +96,13 @@ def region_error_deck(
     method: Method,
     online: bool,
 ) -> pdk.Deck:
-    """Regions filled and written by their median error."""
+    """Regions coloured by their median error, with the error under each name."""
     medians = outcomes.region_medians(table, method)
-    words = {region: f"{value:.0f} m" for region, value in medians.items()}
+    texts = {region: metres(value) for region, value in medians.items()}
     worst = max(medians.values(), default=1.0)
     drawn = [
         *campus.below(palette, values=medians, worst=worst),
-        campus.names_layer(palette, words),
+        campus.names_layer(palette, texts),
     ]
     return deck(campus.ground(), drawn, palette, online=online)
 

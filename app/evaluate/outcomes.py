@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.widgets import pickers
+from app.widgets import pickers, selection
 from app.widgets.photo_source import PhotoSource
+from app.wording import degrees, heading, level, metres
 from core.geo import Floats
 
 Method = Literal["refined", "raw"]
@@ -18,15 +19,17 @@ _HEADING_ERROR = {"refined": "heading_error_refined_deg", "raw": "heading_error_
 _PLACE = {"refined": ("north_refined_m", "east_refined_m"), "raw": ("north_m", "east_m")}
 
 
-_TITLES = {
-    "filename": "photo",
-    "true_region": "true region",
-    "region": "predicted region",
-    "region_probability": "probability",
-    "error_refined_m": "error, refined (m)",
-    "error_m": "error, raw (m)",
-    "heading_error_refined_deg": "heading error, refined (°)",
-    "heading_error_deg": "heading error, raw (°)",
+_COLUMNS = {
+    "filename": st.column_config.TextColumn("Photo"),
+    "true_region": st.column_config.TextColumn("True region"),
+    "region": st.column_config.TextColumn("Predicted region"),
+    "region_probability": st.column_config.NumberColumn("Probability", format="%.0f%%"),
+    "error_refined_m": st.column_config.NumberColumn("Error, refined (m)", format="%.1f"),
+    "error_m": st.column_config.NumberColumn("Error, raw (m)", format="%.1f"),
+    "heading_error_refined_deg": st.column_config.NumberColumn(
+        "Heading error, refined (°)", format="%.1f"
+    ),
+    "heading_error_deg": st.column_config.NumberColumn("Heading error, raw (°)", format="%.1f"),
 }
 
 
@@ -38,7 +41,7 @@ class Filter:
         region: True region, or None for all.
         least_m: Only errors of at least this many metres.
         wrong_region: Only photos whose region was predicted wrongly.
-        method: Which prediction is meant.
+        method: Which prediction.
     """
 
     region: str | None
@@ -48,7 +51,7 @@ class Filter:
 
 
 def shown(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    """Rows of `predictions.csv` that a filter lets through, the worst first."""
+    """Rows of `predictions.csv` that pass a filter, largest error first."""
     keep = table[_ERROR[wanted.method]] >= wanted.least_m
     if wanted.region is not None:
         keep &= table["true_region"] == wanted.region
@@ -99,16 +102,17 @@ def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def listing(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """What the table below the map shows: titles with units, names for regions."""
-    named = table[list(_TITLES)].copy()
+def listing(table: pd.DataFrame, names: dict[str, str]) -> None:
+    """Draw the table below the map, whose rows choose a photo."""
+    shown = table[list(_COLUMNS)].copy()
     for column in ("true_region", "region"):
-        named[column] = named[column].map(lambda region: names.get(region, region))
-    return named.rename(columns=_TITLES)
+        shown[column] = shown[column].map(lambda region: names.get(region, region))
+    shown["region_probability"] *= 100.0
+    selection.clickable_table("outcomes", shown, table["photo_id"].tolist(), _COLUMNS)
 
 
 def pick_method() -> Method:
-    """Which prediction is meant: refined by training photos, or raw."""
+    """Let the reader choose the prediction: refined by training photos, or raw."""
     names = {"refined": "refined by training photos", "raw": "network alone"}
     methods: tuple[Method, ...] = ("refined", "raw")
     chosen = st.segmented_control(
@@ -119,14 +123,16 @@ def pick_method() -> Method:
 
 
 def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
-    """Which photos of an evaluation are shown."""
-    order = sorted(set(table["true_region"]), key=lambda one: (not one.isdecimal(), one.zfill(9)))
+    """Let the reader filter the photos of an evaluation."""
+    order = sorted(
+        set(table["true_region"]), key=lambda region: (not region.isdecimal(), region.zfill(9))
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = pick_method()
-        region = pickers.pick_region("outcomes", {one: names.get(one, one) for one in order})
-        least = st.slider(
-            "Error of at least (m)", 0, largest_error_m(table), 0, key="outcomes_least"
+        region = pickers.pick_region(
+            "outcomes", {region: names.get(region, region) for region in order}
         )
+        least = st.slider("Minimum error (m)", 0, largest_error_m(table), 0, key="outcomes_least")
         wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
     return Filter(region, float(least), bool(wrong), method)
 
@@ -141,13 +147,13 @@ def outcome_card(
         row: Which of them.
         shelf: Where the picture is.
         names: Display name by region id.
-        method: Which prediction is meant.
+        method: Which prediction.
     """
     photo = table.loc[[row]]
     name = str(table.at[row, "filename"])
     picture = shelf.picture(name, truth_m(photo)[0])
     if picture is None:
-        st.caption("Photo not found: load the data set that was evaluated.")
+        st.caption("Photo not found: choose the evaluated data set in the sidebar.")
     else:
         st.image(picture, caption=name, width="stretch")
     true, guess = (str(table.at[row, column]) for column in ("true_region", "region"))
@@ -156,11 +162,11 @@ def outcome_card(
         pd.DataFrame(
             {
                 "": ["Region", "Heading", "Position"],
-                "truth": [names.get(true, true), f"{headings[0]:.0f}°", "as labelled"],
+                "truth": [names.get(true, true), heading(headings[0]), "as labelled"],
                 "predicted": [
-                    f"{names.get(guess, guess)} ({table.at[row, 'region_probability']:.0%})",
-                    f"{headings[1]:.0f}°, {heading_error_deg(photo, method)[0]:.0f}° off",
-                    f"{error_m(photo, method)[0]:.1f} m off",
+                    f"{names.get(guess, guess)} ({level(table.at[row, 'region_probability'])})",
+                    f"{heading(headings[1])}, {degrees(heading_error_deg(photo, method)[0])} off",
+                    f"{metres(error_m(photo, method)[0])} off",
                 ],
             }
         ),

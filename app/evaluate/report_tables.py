@@ -1,20 +1,21 @@
-"""`report.json` as the tables and figures that the Evaluate page and the list of runs show."""
+"""`report.json` as the tables and figures of the Evaluate page and of the list of runs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from app import wording
 from core.evaluation import report_text
 from core.evaluation.report import Report, Scores
 from core.headline import Figure, Figures
 
-MODEL, REFINED = "model", "model, refined by training photos"
+MODEL, REFINED = "network alone", "refined by training photos"
 _BASELINES = {
     "global_mean": "mean of all training photos",
-    "region_centroid_predicted": "middle of the predicted region",
-    "region_centroid_true": "middle of the true region",
-    "nearest_feature": "training photo that looks most alike",
+    "region_centroid_predicted": "centre of the predicted region",
+    "region_centroid_true": "centre of the true region",
+    "nearest_feature": "most similar training photo",
     "metadata_only": "true region and time of day, no pixels",
 }
 COLUMNS: tuple[Figure, ...] = (
@@ -30,15 +31,15 @@ COLUMNS: tuple[Figure, ...] = (
 SHARES = ("region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg")
 LABELS = {
     "name": "Predictor",
-    "given": "Given about the photo",
-    "share": "Share of the answer",
-    "region_accuracy": "Region right",
+    "given": "Uses ground truth",
+    "share": "Weight",
+    "region_accuracy": "Region accuracy",
     "median_m": "Median error (m)",
-    "interval": "Median error, interval (m)",
-    "photos": "Photos judged",
+    "interval": "Interval of the median (m)",
+    "photos": "Evaluated photos",
     "median_raw_m": "Median error, raw (m)",
     "mean_m": "Mean error (m)",
-    "p90_m": "90 % within (m)",
+    "p90_m": "90% within (m)",
     "within_10m": "Within 10 m",
     "within_25m": "Within 25 m",
     "maae_deg": "Mean heading error (°)",
@@ -67,7 +68,7 @@ def predictors(report: Scores) -> pd.DataFrame:
     for name, each in report.baselines.items():
         row = _row(_BASELINES.get(name, name), "baseline", each.figures)
         row["given_truth"] = each.given_truth
-        row["given"] = "a part of the truth" if each.given_truth else "nothing"
+        row["given"] = "in part" if each.given_truth else "no"
         rows.append(row)
     table = pd.DataFrame(rows)
     return table.astype({name: "float64" for name in COLUMNS})
@@ -106,23 +107,21 @@ def region_names(report: Report, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def headline(report: Report) -> dict[str, tuple[str, str]]:
-    """Return the first figures: name -> value of the refined model; its interval and the raw one.
-
-    Each is the figure, and the text that is shown under it.
-    """
-    raw, refined = report.figures("raw"), report.figures("refined")
-    titles: dict[str, tuple[Figure, str]] = {
-        "Region right": ("region_accuracy", "refined"),
-        "Median error, refined": ("median_m", f"{raw.median_m:.1f} m raw"),
-        "Mean heading error, refined": ("maae_deg", f"{raw.maae_deg:.1f}° raw"),
-        "Within 10 m and 15°": ("joint_10m_15deg", "refined"),
+    """Return the first figures: name -> value of the refined model, and its interval if any."""
+    refined = report.figures("refined")
+    titles: dict[str, Figure] = {
+        "Region accuracy": "region_accuracy",
+        "Median error": "median_m",
+        "Heading error": "maae_deg",
+        "Within 10 m and 15°": "joint_10m_15deg",
     }
-    shown = {}
-    for title, (figure, beside) in titles.items():
-        interval = report_text.interval_of(report, "refined", figure)
-        under = f"{interval} · {beside}" if interval else beside
-        shown[title] = report_text.shown(figure, refined.of(figure)), under
-    return shown
+    return {
+        title: (
+            report_text.shown(figure, refined.of(figure)),
+            report_text.interval_of(report, "refined", figure),
+        )
+        for title, figure in titles.items()
+    }
 
 
 def leak(report: Scores) -> tuple[str, str] | None:
@@ -131,8 +130,8 @@ def leak(report: Scores) -> tuple[str, str] | None:
     if shares is None:
         return None
     return (
-        f"{shares.within_5m:.0%}",
-        f"{shares.within_1m:.0%} in 1 m, {shares.within_10m:.0%} in 10 m",
+        wording.share(shares.within_5m),
+        f"{wording.share(shares.within_10m)} in 10 m",
     )
 
 
@@ -148,7 +147,7 @@ def median_away_m(report: Scores) -> float | None:
 
 
 def other_photos(report: Scores) -> pd.DataFrame:
-    """The refined model's figures on all photos, away from training, and without suspect labels.
+    """The refined model's figures on all photos, far from training, and without suspect labels.
 
     Returns:
         One row per choice of photos, with the columns `photos`, `n`, `median_raw_m` and `COLUMNS`;
@@ -180,17 +179,17 @@ def median_intervals(report: Scores) -> list[str]:
     ]
 
 
-def judged_on(report: Report) -> str:
-    """Which photos the report is about: only figures on the same photos compare."""
+def evaluated_on(report: Report) -> str:
+    """Which photos the report is about; figures on different photos do not compare."""
     split = report.split
     part = f"{split.part} part of the {split.name} split"
     if split.part == "all":
-        part = "whole of it"
+        part = "all photos"
     fold = f", fold {split.fold} of {split.folds}" if split.fold is not None else ""
     campus = "an unnamed campus" if report.dataset is None else report.dataset.campus
-    return f"{report.n} photos of {campus}: the {part}{fold} (hash `{split.hash[:8]}`)."
+    return f"{report.n:,} photos of {campus}: {part}{fold} (hash `{split.hash[:8]}`)."
 
 
 def _row(name: str, kind: str, figures: Figures) -> dict[str, Any]:
-    row = {"name": name, "kind": kind, "given_truth": False, "given": "nothing"}
+    row = {"name": name, "kind": kind, "given_truth": False, "given": "no"}
     return row | {figure: figures.of(figure) for figure in COLUMNS}

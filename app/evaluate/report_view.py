@@ -1,13 +1,13 @@
 """The sections of the Evaluate page, and the form that evaluates a model."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, get_args
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 import streamlit as st
 
-from app import cache
+from app import cache, wording
 from app.evaluate import outcomes, report_tables
 from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
@@ -22,12 +22,15 @@ from app.figures.errors import (
 from app.theme import Palette
 from app.widgets import ensemble, pickers
 from app.widgets.photo_source import PhotoSource
-from app.workspace import Workspace
+from app.workspace import Workspace, run_of, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
-from core.evaluation.report_coverage import CoverageReport
+from core.evaluation.report_coverage import Coverage, CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
 from core.runs import home_of
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 _PHOTOS_SHOWN = 12
 _ACROSS = 3
@@ -36,27 +39,31 @@ _LEAK = (
     "figures measure memory of known spots, and the less localisation of new ones."
 )
 NONE = (
-    "This model was not calibrated when it was evaluated, so there is no coverage to check. Run "
-    "`python -m core calibrate` on it, then evaluate again."
+    "No coverage: this model was not calibrated before its evaluation. Calibrate it with "
+    "`python -m core calibrate`, then evaluate again."
 )
+_PER_CENT = (*SHARES, "share", "precision", "recall", "f1")
+PART_NAMES = {"val": "validation", "calibrate": "calibration", "train": "training"}
 _PARTS: dict[Part, str] = {
     "test": "test: photos held out for evaluation",
-    "val": "val: validation photos, used to choose the best epoch",
+    "val": "validation: photos used to choose the best epoch",
     "calibrate": "calibrate: photos used to fit the confidence",
-    "train": "train: training photos, to see how much it memorised",
-    "all": "all: every photo of a data set that the model never saw",
+    "train": "train: training photos, to measure memorisation",
+    "all": "all: every photo of another data set",
 }
 
 
 def overview(report: Report, palette: Palette) -> None:
-    """Headline figures, leak shares beside them, and every baseline on the same photos."""
+    """Headline figures, the leak figure, and every baseline on the same photos."""
     with st.container(horizontal=True):
         for name, (value, beside) in report_tables.headline(report).items():
-            st.metric(name, value, beside, delta_color="off", delta_arrow="off", border=True)
+            st.metric(
+                name, value, beside or None, delta_color="off", delta_arrow="off", border=True
+            )
         near = report_tables.leak(report)
         if near is not None:
             st.metric(
-                "Training photo within 5 m", *near, delta_color="off", delta_arrow="off",
+                "Leak within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
     _caveats(report)
@@ -71,18 +78,20 @@ def overview(report: Report, palette: Palette) -> None:
         place.plotly_chart(figure, key=f"evaluate_{measure}")
     shown = table.drop(columns=["kind", "given_truth"])
     shown.insert(4, "interval", report_tables.median_intervals(report))
-    st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+    table_of(shown)
     if report.ensemble is not None:
         st.subheader("Members of the ensemble, on the same photos")
         members = ensemble.figures(report, report.ensemble, report_tables.COLUMNS)
-        st.dataframe(members, hide_index=True, column_config=column_config(members))
+        table_of(members)
         st.caption(ensemble.disagreement(report.ensemble))
 
 
 def _caveats(report: Report) -> None:
-    """What the figures rest on, and the same figures on photos that make them less flattering."""
+    """The leak figure, and the scores on photos far from training and without suspect labels."""
+    basis = "Figures refined by training photos."
     if resting := report_text.intervals_basis(report):
-        st.caption(f"Under each figure {resting.removeprefix('in brackets ')}.")
+        basis += f" Under each figure {resting.removeprefix('in brackets ')}."
+    st.caption(basis)
     st.subheader("Effect of nearby training photos")
     st.markdown(
         f"{_sentence(report_text.leak_sentence(report))} "
@@ -90,7 +99,7 @@ def _caveats(report: Report) -> None:
     )
     table = report_tables.other_photos(report)
     if not table.empty:
-        st.dataframe(table, hide_index=True, column_config=column_config(table))
+        table_of(table)
         st.caption(
             '"Without suspect labels" leaves out labels that the audit flags; all other rows '
             "include them."
@@ -123,11 +132,11 @@ def regions(
             st.info("Click a cell of the matrix to see its photos.")
     st.subheader("Precision and recall")
     shown = report_tables.regions(report)
-    st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+    table_of(shown)
 
 
 def positions(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """How far off the positions are: all photos, and region by region."""
+    """Position errors: all photos, and by region."""
     st.subheader("Share of photos within a distance")
     st.plotly_chart(position_error_cdf(table, palette), key="evaluate_cdf")
     st.subheader("By true region")
@@ -137,11 +146,11 @@ def positions(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> N
 
 
 def headings(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """How far off the headings are: all photos, by where they look, and region by region."""
+    """Heading errors: all photos, by heading, and by region."""
     left, right = st.columns([3, 2])
-    left.subheader("How far off")
+    left.subheader("Heading errors")
     left.plotly_chart(heading_error_histogram(table, palette), key="evaluate_heading_histogram")
-    right.subheader("Median error by true heading")
+    right.subheader("By true heading")
     right.plotly_chart(heading_error_by_heading(table, palette), key="evaluate_heading_compass")
     st.subheader("By true region")
     raw, refined = "heading_error_deg", "heading_error_refined_deg"
@@ -150,9 +159,9 @@ def headings(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> No
 
 
 def downloads(folder: Path, report: Report) -> None:
-    """Offer the files of the report, as they lie on disk, and its tables as CSV."""
+    """Offer the files of the report, and its tables as CSV."""
     files = {"report.json": "application/json", "predictions.csv": "text/csv"}
-    st.caption(f"The files are in `{folder}`, with the same charts as pictures.")
+    st.caption(f"The files are in `{workspace().label(folder)}`, with the charts as pictures.")
     with st.container(horizontal=True):
         for name, kind in files.items():
             content = (folder / name).read_bytes()
@@ -180,12 +189,13 @@ def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Ph
     columns = st.columns(_ACROSS)
     for index, photo in enumerate(shown.itertuples()):
         picture = shelf.picture(str(photo.filename), places[index])
-        words = f"{photo.filename}: {photo.error_refined_m:.0f} m off"
+        name = PurePosixPath(str(photo.filename)).stem
+        caption = f"{name}  \n{wording.metres(photo.error_refined_m)} off"
         with columns[index % _ACROSS]:
             if picture is None:
-                st.caption(f"{words} (photo not found)")
+                st.caption(f"{caption} (photo not found)")
             else:
-                st.image(picture, caption=words)
+                st.image(picture, caption=caption)
     if len(rows) > _PHOTOS_SHOWN:
         st.caption(
             f"The {_PHOTOS_SHOWN} largest errors are shown; all photos are in predictions.csv."
@@ -193,98 +203,118 @@ def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Ph
 
 
 def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """Sort rows by the model's order of regions, and show their names."""
+    """Rows in the model's order of regions, with region names for ids."""
     order = {region: place for place, region in enumerate(names)}
     ordered = table.sort_values("true_region", key=lambda ids: ids.map(order), kind="stable")
     return ordered.assign(true_region=ordered["true_region"].map(names))
 
 
-def column_config(table: pd.DataFrame) -> dict[str, Any]:
-    """Titles and formats of the columns of a report's table."""
-    return {name: _column(name, table[name].dtype.kind) for name in table.columns}
+def table_of(table: pd.DataFrame) -> None:
+    """Draw a table of a report: titles with units, shares in per cent."""
+    shares = [name for name in table if name in _PER_CENT]
+    shown = table.assign(**{str(name): 100.0 * table[name] for name in shares})
+    columns = {
+        str(name): _column(str(name), shown[name].dtype.kind, name in shares) for name in shown
+    }
+    st.dataframe(shown, hide_index=True, column_config=columns)
 
 
-def _column(name: str, kind: str) -> object:
+def _column(name: str, kind: str, share: bool) -> "ColumnConfig | str":
     label = LABELS.get(name, name.capitalize())
-    if name in (*SHARES, "share", "precision", "recall", "f1"):
-        return st.column_config.NumberColumn(label, format="percent")
+    if share:
+        return st.column_config.NumberColumn(label, format="%.1f%%")
     if kind == "f":
         return st.column_config.NumberColumn(label, format="%.1f")
-    return st.column_config.Column(label)
+    return st.column_config.NumberColumn(label, format="localized") if kind == "i" else label
 
 
 def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
-    """Coverage overall and per region, honesty of probabilities, refusals, and confidence."""
+    """Coverage overall and by region, calibration of probabilities, refusals, and confidence."""
     coverage = report.coverage
     if coverage is None:
         st.info(NONE)
         return
-    about, refused, honest = (
+    about, refused, regions = (
         coverage.calibrated_on, coverage.refused, coverage.region_probabilities
     )  # fmt: skip
+    part = PART_NAMES.get(about.part, about.part)
     st.caption(
-        f"Calibrated on {about.photos} photos of the {about.part} part of the "
-        f"{about.protocol} split; evaluated here on {report.n} others. Bars are 95 % intervals."
+        f"Calibrated on {about.photos:,} photos of the {part} part of the {about.protocol} split; "
+        f"evaluated here on {report.n:,} others. Bars are 95% intervals."
     )
     with st.container(horizontal=True):
-        st.metric("Genuine photos refused", f"{refused.share:.1%}",
-                  _promised(refused.promised), delta_color="off", delta_arrow="off",
-                  border=True)  # fmt: skip
-        st.metric("Calibration error of regions", f"{honest.after.ece:.3f}",
-                  f"{honest.before.ece:.3f} before", delta_color="off", delta_arrow="off",
-                  border=True)  # fmt: skip
-        st.metric("Brier score of regions", f"{honest.after.brier:.3f}",
-                  f"{honest.before.brier:.3f} before", delta_color="off", delta_arrow="off",
-                  border=True)  # fmt: skip
+        st.metric(
+            "Genuine photos refused", wording.share(refused.share), _promised(refused.promised),
+            delta_color="off", delta_arrow="off", border=True,
+        )  # fmt: skip
+        for title, after, before in (
+            ("Calibration error of regions", regions.after.ece, regions.before.ece),
+            ("Brier score of regions", regions.after.brier, regions.before.brier),
+        ):
+            st.metric(
+                title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",
+                delta_arrow="off", border=True, help="Smaller is better.",
+            )  # fmt: skip
     left, right = st.columns(2)
-    left.subheader("Promised and measured coverage")
+    left.subheader("Coverage")
     left.plotly_chart(coverage_overall(coverage, palette), key="evaluate_coverage")
-    right.subheader("By true region")
+    right.subheader("Coverage by true region")
     right.plotly_chart(coverage_regions(coverage, names, palette), key="evaluate_coverage_regions")
     st.dataframe(coverage_table(coverage), hide_index=True)
     _confidence(coverage)
 
 
 def coverage_table(coverage: CoverageReport) -> pd.DataFrame:
-    """One row a promise: what was promised, what was held, and how wide it had to be."""
+    """One row a promised share: the measured share with its interval, and the mean size."""
     rows = []
     for name, title in NAMES.items():
         for one in coverage.overall.by_size[name]:
-            radius_m, half_deg = one.mean_radius_m, one.mean_deg
-            size = f"{radius_m:.1f} m" if radius_m else f"{half_deg:.1f}°" if half_deg else ""
-            held = "unknown: too few photos" if one.measured is None else f"{one.measured:.1%}"
+            measured = "unknown: too few photos"
+            if one.measured is not None:
+                measured = wording.share(one.measured)
             rows.append(
                 {
-                    "promise": title,
-                    "promised": f"{one.promised:.0%}",
-                    "held": held,
-                    "95 % interval": (
-                        f"{one.interval[0]:.1%} to {one.interval[1]:.1%}" if one.interval else ""
+                    "Area": title,
+                    "Promised": wording.level(one.promised),
+                    "Measured": measured,
+                    "95% interval": (
+                        f"{wording.share(one.interval[0])} to {wording.share(one.interval[1])}"
+                        if one.interval
+                        else ""
                     ),
-                    "mean size": size,
+                    "Mean size": _mean_size(one),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _mean_size(one: Coverage) -> str:
+    if one.mean_radius_m:
+        return wording.metres(one.mean_radius_m)
+    return wording.degrees(one.mean_deg) if one.mean_deg else ""
 
 
 def _confidence(coverage: CoverageReport) -> None:
     found, accepted = coverage.confidence, coverage.accepted
     if found is not None:
         st.caption(
-            f"Sorted by radius, the surest half of the photos is {found.mean_m[4]:.1f} m off on "
-            f"average, all of them {found.random_m:.1f} m. Area under that curve: "
-            f"{found.area_m:.1f} m; the best possible order has {found.best_m:.1f} m."
+            f"Mean error of the half of the photos with the smallest radius: "
+            f"{wording.metres(found.mean_m[4])}; of all photos: {wording.metres(found.random_m)}. "
+            f"Area under the curve of mean error by radius: {wording.metres(found.area_m)}; in the "
+            f"best possible order: {wording.metres(found.best_m)}."
         )
     if accepted is not None:
+        shown = report_text.shown
         st.caption(
-            f"The {accepted.n} photos that are not refused: region right "
-            f"{accepted.region_accuracy:.1%}, median error {accepted.median_m:.1f} m, mean "
-            f"heading error {accepted.maae_deg:.1f}°. All other figures count refused ones too."
+            f"The {accepted.n:,} photos that are not refused: region accuracy "
+            f"{shown('region_accuracy', accepted.region_accuracy)}, median error "
+            f"{shown('median_m', accepted.median_m)}, mean heading error "
+            f"{shown('maae_deg', accepted.maae_deg)}. All other figures include refused photos."
         )
 
 
 def _promised(share: float | None) -> str:
-    return "no threshold" if share is None else f"{share:.0%} promised"
+    return "no threshold" if share is None else f"{wording.level(share)} promised"
 
 
 def offer(place: Workspace, checkpoint: Path, *, first: bool) -> None:
@@ -312,13 +342,14 @@ def _form(place: Workspace, checkpoint: Path) -> None:
     home = home_of(checkpoint)
     command = f"python -m core evaluate {place.label(home)} {place.label(folder)} --part {part}"
     st.caption(
-        f"On {place.label(folder)}. Takes seconds for a few hundred photos and a small backbone on "
-        "a CPU, minutes for thousands; keep this page open, or run the command:"
+        f"Evaluates on `{place.label(folder)}`. A few hundred photos and a small backbone take "
+        "seconds on a CPU, thousands of photos take minutes. Keep this page open meanwhile."
     )
-    st.code(command, language="bash", wrap_lines=True)
     if st.button("Evaluate now", type="primary", key="judge_go"):
         _evaluate(EvaluateConfig(run=checkpoint, dataset=folder, split=part), folder)
         st.rerun()
+    with st.expander("The same from the command line"):
+        st.code(command, language="bash", wrap_lines=True)
 
 
 def _evaluate(config: EvaluateConfig, dataset: Path) -> None:
@@ -329,6 +360,6 @@ def _evaluate(config: EvaluateConfig, dataset: Path) -> None:
     bar = st.progress(0.0, "Reading labels and photos …")
 
     def show(done: int, of: int) -> None:
-        bar.progress(done / max(of, 1), f"{done} of {of} photos")
+        bar.progress(done / max(of, 1), f"{done:,} of {of:,} photos")
 
     evaluate(config, show, doubts(dataset))

@@ -14,6 +14,7 @@ import streamlit as st
 from PIL import Image
 from pydantic import BaseModel
 
+from app import wording
 from app.photo import Photo, jpeg
 from app.widgets import messages, pickers, selection
 from app.widgets.forms import FormPlan, config_form
@@ -33,15 +34,14 @@ _UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
 PREDICTED = "the predicted region"
 UNTRAINED = (
     "This checkpoint was not trained: its answers come from the most similar training photos, "
-    "which the Predict page shows. It has no trained output to explain, so there is nothing "
-    "to map."
+    "which the Predict page shows. It has no trained output to explain."
 )
 _COMPARE = "explain_compare"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A photo and what is asked about it.
+    """A photo and the output to explain.
 
     Attributes:
         source: The photo as it came.
@@ -63,7 +63,7 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
         source = _pick_photo()
     with right:
         target: TargetName = st.selectbox(
-            "Explain its", list(TARGETS), format_func=_target_label, key=_TARGET
+            "Output to explain", list(TARGETS), format_func=_target_label, key=_TARGET
         )
         st.caption(TARGETS[target].help)
         region = _pick_region(predictor, source) if target == "region" else None
@@ -115,15 +115,15 @@ def overlay_png(attribution: Attribution) -> bytes:
 
 
 def verdict(attribution: Attribution) -> str:
-    """Say what the network said and how far the map can be trusted to add up."""
+    """The output of the network, and how well the map adds up to it."""
     said = f"**{attribution.label}**: {attribution.score:+.3g} {attribution.unit}"
     if attribution.baseline_score is not None:
         said += f", against {attribution.baseline_score:+.3g} for the baseline"
     if attribution.delta is None:
         return f"{said}."
     share = attribution.relative_delta
-    relative = "" if share is None else f", {share:.1%} of the difference"
-    trust = "" if share is None or share <= 0.05 else " Above 5 %: take more steps."
+    relative = "" if share is None else f", {wording.share(share)} of the difference"
+    trust = "" if share is None or share <= 0.05 else " Above 5%: take more steps."
     return f"{said}. Convergence delta {attribution.delta:+.2g}{relative}.{trust}"
 
 
@@ -148,7 +148,7 @@ def _pick_photo() -> Photo | None:
     # Spread over the whole campus, and few enough for a menu.
     rows = np.unique(np.linspace(0, len(data) - 1, min(_OFFERED, len(data))).astype(int))
     photos = data.table.iloc[rows].set_index("photo_id")["path"]
-    chosen = st.selectbox("or take one of the loaded data set", list(photos.index), key=_CHOSEN)
+    chosen = st.selectbox("Or a photo of the loaded data set", list(photos.index), key=_CHOSEN)
     return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())
 
 
@@ -158,7 +158,7 @@ def _pick_region(predictor: "Predictor", source: Photo | None) -> str | None:
         "Region",
         [PREDICTED, *predictor.regions],
         format_func=lambda one: f"{one}: {names[one]}" if one in names else one,
-        # What was asked about one photo is not asked about the next.
+        # The choice for one photo must not carry over to the next.
         key=f"{_REGION}_{selection.scope(predictor.folder, source.digest if source else None)}",
     )
     return None if region == PREDICTED else region
@@ -169,7 +169,7 @@ def _target_label(target: TargetName) -> str:
 
 
 def _expectation(predictor: "Predictor", subject: Subject, method: str) -> str:
-    """Say what the method costs, with the measured time of one pass on this machine."""
+    """The cost of the method, with the measured time of one pass on this machine."""
     key = f"explain_seconds_{predictor.folder}"
     if key not in st.session_state:
         predictor.predict_photos(subject.photo[None])  # the first pass also sets things up
@@ -208,7 +208,7 @@ def _show_result(predictor: "Predictor", subject: Subject, place: int, method: s
         return
     _, found, seconds = kept
     photo, map_ = st.columns(2)
-    photo.image(_png(found.photo), caption="The photo as the network saw it")
+    photo.image(_png(found.photo), caption="Input of the network")
     map_.image(_png(blend(found)), caption=f"{METHODS[method].label}: {found.label}")
     st.html(legend())
     st.markdown(verdict(found))

@@ -1,4 +1,4 @@
-"""Predictors compared: bars of the model beside baselines, and a forest plot of differences."""
+"""Predictors compared: bars of the model and its baselines, and a forest plot of differences."""
 
 import pandas as pd
 import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""Promises against what was measured: a model that keeps its word lies on the promise."""
+"""Coverage: the measured share of true values inside predicted areas against the promised one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor
 
 
 def coverage_overall(coverage: CoverageReport, palette: Palette) -> go.Figure:
-    """Share of truths held against the share promised, with 95 % intervals."""
+    """Measured coverage against the promised one, with 95% intervals."""
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="as promised",
                        line={"color": palette.faint, "dash": "dot"}, hoverinfo="skip")  # fmt: skip
@@ -26,38 +26,39 @@ def coverage_overall(coverage: CoverageReport, palette: Palette) -> go.Figure:
         entries = [one for one in coverage.overall.by_size[name] if one.measured is not None]
         measured = [one.measured for one in entries]
         figure.add_scatter(
-            # Side by side: three intervals at one place would hide one another.
+            # Side by side, so that three intervals do not hide one another.
             x=[one.promised + 0.02 * (offset - 1) for one in entries],
             y=measured, mode="markers", name=NAMES[name],
             marker={"size": 11, "symbol": _SYMBOLS[name], "color": _colour(name, palette)},
             error_y=_intervals(entries), customdata=[one.promised for one in entries],
-            hovertemplate="%{customdata:.0%} promised, %{y:.1%} held<extra></extra>",
+            hovertemplate="%{customdata:.0%} promised, %{y:.1%} measured<extra></extra>",
         )  # fmt: skip
     figure.update_layout(height=360, margin=_MARGIN, legend=_LEGEND)
     figure.update_xaxes(title="promised", tickformat=".0%", range=[0.3, 1.0])
-    figure.update_yaxes(title="held", tickformat=".0%", range=[0.2, 1.02])
+    figure.update_yaxes(title="measured", tickformat=".0%", range=[0.2, 1.02])
     return figure
 
 
 def coverage_regions(
     coverage: CoverageReport, names: Mapping[str, str], palette: Palette, level: float = 0.9
 ) -> go.Figure:
-    """Share of truths held in each region against a promise, with 95 % intervals."""
+    """Measured coverage in each region at one promised level, with 95% intervals."""
     figure = go.Figure()
     regions = coverage.per_region
     index = coverage.levels.index(level)
-    words = [f"{names.get(region, region)} ({found.n})" for region, found in regions.items()]
+    titles = [f"{names.get(region, region)} ({each.n})" for region, each in regions.items()]
     for name in NAMES:
-        entries = [found.by_size[name][index] for found in regions.values()]
+        entries = [each.by_size[name][index] for each in regions.values()]
         figure.add_scatter(
-            x=[one.measured for one in entries], y=words, mode="markers", name=NAMES[name],
+            x=[one.measured for one in entries], y=titles, mode="markers", name=NAMES[name],
             marker={"size": 9, "symbol": _SYMBOLS[name], "color": _colour(name, palette)},
             error_x=_intervals(entries) if name == "radius" else None,
-            hovertemplate="%{y}: %{x:.1%} held<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y}: %{x:.1%} measured<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.add_vline(x=level, line={"color": palette.faint, "dash": "dot"})
-    figure.update_layout(height=120 + 28 * len(words), margin=_MARGIN, legend=_LEGEND)
-    figure.update_xaxes(title=f"held ({level:.0%} promised)", tickformat=".0%", range=[0.3, 1.02])
+    figure.update_layout(height=120 + 28 * len(titles), margin=_MARGIN, legend=_LEGEND)
+    title = f"measured ({level:.0%} promised)"
+    figure.update_xaxes(title=title, tickformat=".0%", range=[0.3, 1.02])
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 

@@ -15,7 +15,7 @@ _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor
 
 
 def position_error_cdf(errors: pd.DataFrame, palette: Palette) -> go.Figure:
-    """Draw which share of the photos is placed within how many metres.
+    """Draw the share of photos with a position error of at most x metres.
 
     Args:
         errors: Columns `error_m` and `error_refined_m`, one row a photo.
@@ -47,7 +47,7 @@ def position_error_cdf(errors: pd.DataFrame, palette: Palette) -> go.Figure:
 
 
 def heading_error_histogram(errors: pd.DataFrame, palette: Palette) -> go.Figure:
-    """Draw how many photos miss the true heading by how much, in bins of 5 degrees.
+    """Draw the number of photos by heading error, in bins of 5 degrees.
 
     Args:
         errors: Columns `heading_error_deg` and `heading_error_refined_deg`, in `[0, 180]`.
@@ -65,14 +65,14 @@ def heading_error_histogram(errors: pd.DataFrame, palette: Palette) -> go.Figure
 
 
 def heading_error_by_heading(errors: pd.DataFrame, palette: Palette) -> go.Figure:
-    """Draw the median heading error of the photos that truly look into each sector of 30 degrees.
+    """Draw the median heading error by true heading, in sectors of 30 degrees.
 
     Args:
         errors: Columns `true_angle` and the two heading errors, in degrees.
         palette: Colours of the theme.
 
     Returns:
-        A compass: north up, clockwise; the petal's length is the median error.
+        A compass, north up and clockwise; the length of a petal is the median error.
     """
     sector = (errors["true_angle"] + _SECTOR_DEG / 2) % 360 // _SECTOR_DEG * _SECTOR_DEG
     figure = go.Figure()
@@ -138,6 +138,6 @@ def error_by_region(
 
 def _pair(raw: str, refined: str, palette: Palette) -> tuple[tuple[str, str, str, str], ...]:
     return (
-        (raw, "model", palette.prediction, "dot"),
-        (refined, "refined by neighbours", palette.refined, "solid"),
+        (raw, "network alone", palette.prediction, "dot"),
+        (refined, "refined by training photos", palette.refined, "solid"),
     )

@@ -1,4 +1,4 @@
-"""Figures of a search: how it went, which options mattered, and what good trials have in common."""
+"""Figures of a search: history, importance of options, and parallel coordinates of trials."""
 
 import json
 import math

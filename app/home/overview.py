@@ -6,6 +6,7 @@ from app import cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
 from app.widgets import ensemble, messages, pickers, selection
+from app.workspace import reports, workspace
 from core.errors import BearingsError
 from core.evaluation import report_text
 from core.evaluation.report import Report
@@ -44,14 +45,14 @@ def dataset_box() -> None:
     except BearingsError as error:
         messages.show_error(error)
         return
-    st.markdown(f"**{data.campus.name}**, `{data.root}`")
+    st.markdown(f"**{data.campus.name}**, `{workspace().label(data.root)}`")
     with st.container(horizontal=True):
         for name, value in browse.facts(data).items():
             st.metric(name, value)
 
 
 def model_box() -> None:
-    """The loaded model and what its last report says, or what is wrong, or how to get one."""
+    """The loaded model with its newest report, or what is wrong, or how to get one."""
     st.subheader("Model")
     folder = pickers.checkpoint_path()
     if folder is None:
@@ -59,8 +60,8 @@ def model_box() -> None:
         return
     try:
         card = cache.card(folder)
-        found = report_folders(folder)
-        content = cache.report(found[0]) if found else None
+        newest = next(iter(reports(folder)), None)
+        content = None if newest is None else cache.report(newest)
     except BearingsError as error:
         messages.show_error(error)
         return
@@ -71,7 +72,7 @@ def model_box() -> None:
     with st.container(horizontal=True):
         for name, value in headline(content).items():
             st.metric(name, value)
-    st.caption(_judged(content))
+    st.caption(_evaluated_on(content))
 
 
 def describe(card: Card) -> str:
@@ -87,17 +88,17 @@ def describe(card: Card) -> str:
 
 
 def headline(report: Report) -> dict[str, str]:
-    """The first figures of a report, in words; refined ones, as the pages show them."""
+    """The main figures of the refined model as text."""
     refined = report.figures("refined")
     return {
-        "Right region": f"{refined.region_accuracy:.0%}",
-        "Median error": f"{refined.median_m:.1f} m",
-        "Within 25 m": f"{refined.within_25m:.0%}",
-        "Mean heading error": f"{refined.maae_deg:.0f}°",
+        "Region accuracy": report_text.shown("region_accuracy", refined.region_accuracy),
+        "Median error": report_text.shown("median_m", refined.median_m),
+        "Within 25 m": report_text.shown("within_25m", refined.within_25m),
+        "Heading error": report_text.shown("maae_deg", refined.maae_deg),
     }
 
 
-def _judged(report: Report) -> str:
+def _evaluated_on(report: Report) -> str:
     near = report_text.leak_sentence(report)
     return (
         f"Evaluated on {report.n:,} photos, {report.split.name} split. {near[0].upper()}{near[1:]}."

@@ -1,4 +1,4 @@
-"""The training photos that support an answer: what, where, which way, how alike."""
+"""The training photos that support an answer: pictures, positions, headings, similarity."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ import numpy as np
 import pydeck as pdk
 import streamlit as st
 
+from app import wording
 from app.photo import Photo, jpeg
 from app.widgets import selection
 from app.widgets.photo_source import PhotoSource
@@ -25,20 +26,20 @@ AGREE_M = 20.0
 def strip(
     prediction: Prediction, row: int, gallery: Gallery, shelf: PhotoSource, photo: Photo, most: int
 ) -> None:
-    """Show the nearest training photos in feature space, the most alike first.
+    """Show the nearest training photos in feature space, most similar first.
 
     Args:
         prediction: Answers for one or more photos.
         row: Which of them.
         gallery: The training photos.
         shelf: Where their pictures are.
-        photo: The photo asked about, to lay beside a chosen training photo.
+        photo: The predicted photo, to compare with a chosen training photo.
         most: How many to show.
     """
     st.subheader("Most similar training photos")
     rows = prediction.neighbours[row][:most]
     if prediction.similarity[row][0] >= SAME_PHOTO:
-        st.warning("The first one is this photo itself: the model was trained on it.")
+        st.warning("The first one is this very photo: the model was trained on it.")
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
     near = int((away <= AGREE_M).sum())
     walks = _walks(shelf, gallery, rows)
@@ -58,7 +59,8 @@ def strip(
                 region = prediction.regions[gallery.region[index]]
                 st.caption(
                     f"{prediction.region_names.get(region, region)}, faces "
-                    f"{gallery.heading_deg[index]:.0f}°  \n{away[rank]:.0f} m from the pin  \n"
+                    f"{wording.heading(gallery.heading_deg[index])}  \n"
+                    f"{wording.metres(away[rank])} from the pin  \n"
                     f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}  \n"
                     f"`{gallery.filenames[index]}`"
                 )
@@ -69,7 +71,7 @@ def strip(
 def map_of(
     photo: Photo, prediction: Prediction, row: int, gallery: Gallery, deck: pdk.Deck
 ) -> None:
-    """Draw the map of an answer; a click on a training photo lays it beside the photo."""
+    """Draw the map of an answer; a click on a training photo compares the two."""
 
     def name(rank: int) -> str:
         return gallery.photo_ids[int(prediction.neighbours[row][rank])]
@@ -78,13 +80,13 @@ def map_of(
 
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
-    """How many points verify a training photo, where they were compared."""
+    """The number of matched keypoints, if keypoints were compared."""
     points = prediction.points[row, rank]
     return "" if points < 0 else f"  \n{points} matched keypoints"
 
 
 def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
-    """On how many walks they were taken, where the loaded data set tells: one may be one visit."""
+    """The number of walks the photos come from, if the loaded data set knows their walks."""
     found = [shelf.row(gallery.filenames[row], gallery.position_m[row]) for row in rows]
     if shelf.dataset is None or None in found:
         return ""
@@ -107,7 +109,7 @@ def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo:
 def _picture(shelf: PhotoSource, gallery: Gallery, index: int, caption: str | None = None) -> None:
     content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
     if content is None:
-        st.caption("Photo not found: load the data set that the model was trained on.")
+        st.caption("Photo not found: choose the data set of the training in the sidebar.")
     else:
         st.image(content, caption=caption, width="stretch")
 
@@ -117,5 +119,5 @@ def _rank(photo_ids: list[str], photo_id: str) -> int | None:
 
 
 def _page(photo: Photo) -> str:
-    """What a training photo is chosen for: to be laid beside this very photo."""
+    """Name of the selection of a training photo to compare with this photo."""
     return f"compare_{photo.digest}"

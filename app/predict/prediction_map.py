@@ -21,7 +21,7 @@ EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"
 
 @dataclass(frozen=True)
 class Truth:
-    """Where a photo really was taken, where its label says so."""
+    """Ground truth of a labelled photo."""
 
     position_m: Floats
     heading_deg: float
@@ -53,7 +53,7 @@ def evidence_deck(
     ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
     drawn.append(campus.names_layer(palette))
     if prediction.trust is not None:
-        drawn += _sureness(ground, prediction, prediction.trust, row, palette)
+        drawn += _confidence(ground, prediction, prediction.trust, row, palette)
     if gallery is not None:
         rows = prediction.neighbours[row][:most]
         drawn += _evidence(ground, gallery, rows, pin, palette)
@@ -113,7 +113,7 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
     )
 
 
-def _sureness(
+def _confidence(
     ground: Ground, prediction: Prediction, trust: Confidence, row: int, palette: Palette
 ) -> list[pdk.Layer]:
     drawn = region_layers(ground, trust, row, palette)

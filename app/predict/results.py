@@ -24,18 +24,23 @@ from core.inference.prediction import Prediction, joined
 from core.retrieval.gallery import Gallery
 
 if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
     from core.inference.predictor import Predictor
 
 
 _SURE_M, _FAIR_M = 20.0, 60.0
 _NAMED = 3
+_FORMS = {"csv": "CSV", "json": "JSON", "geojson": "GeoJSON"}
+# A longer table scrolls beside the map.
+_MOST_ROWS = 12
 SHOWN_PX = 640
 
 
 def ask(
     folder: Path, photos: tuple[Photo, ...], region: str | None, heading_deg: float | None
 ) -> tuple[Prediction | None, tuple[Photo, ...]]:
-    """Predict photos, with a progress bar for several; unreadable ones are named and left out.
+    """Predict photos, with a progress bar for several; name and leave out unreadable ones.
 
     Returns:
         The predictions of the photos that could be read (None: for none), and these photos.
@@ -46,11 +51,11 @@ def ask(
         if bar is not None:
             bar.progress(done / of, f"{done} of {of} photos")
 
-    found = cache.predictions_of(folder, photos, region, heading_deg, show)
+    answers = cache.predictions_of(folder, photos, region, heading_deg, show)
     if bar is not None:
         bar.empty()
     parts, read = [], []
-    for photo, answer in zip(photos, found, strict=True):
+    for photo, answer in zip(photos, answers, strict=True):
         if isinstance(answer, ImageError):
             st.error(str(answer))
         else:
@@ -67,24 +72,25 @@ def one(
     shelf: PhotoSource,
     truth: Truth | None,
 ) -> None:
-    """Show one photo with its pin, heading, regions and evidence; or that it is refused."""
+    """Show the answer for one photo with its evidence, or that the photo is refused."""
     trust = prediction.trust
     if trust is not None and trust.refused[row] and not _anyway(trust, row, photo):
         return
     palette, gallery = theme.palette(), predictor.gallery
-    most = pickers.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
     left, right = st.columns([2, 3])
     with left:
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
         st.image(picture, caption=photo.name, width="stretch")
-        _figures(prediction, row, truth)
-        figures(prediction, row)
+        _answer(prediction, row, truth)
         ensemble.one_photo(prediction, row, predictor.card.ensemble)
         shares = prediction.region_probabilities if trust is None else trust.region_probabilities
         st.plotly_chart(
             region_probabilities(shares[row], _names(prediction), palette), key="predict_regions"
         )
     with right:
+        map_box = st.container()
+        most = pickers.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
+    with map_box:
         deck = evidence_deck(
             prediction, row, gallery, palette, most=most, truth=truth,
             online=pickers.online_tiles(),
@@ -97,8 +103,8 @@ def one(
                     "training photos": palette.evidence}  # fmt: skip
         if trust is not None:
             st.caption(
-                "Shaded: the true spot is inside the dark area 50 % of the time, inside the light "
-                "area 90 %."
+                "Shaded: the true spot is inside the dark area 50% of the time, inside the light "
+                "area 90%."
             )
         legend(meanings | ({"truth": palette.truth} if truth else {}))
     if gallery:
@@ -112,13 +118,12 @@ def one(
 def many(
     predictor: "Predictor", prediction: Prediction, photos: tuple[Photo, ...], shelf: PhotoSource
 ) -> None:
-    """Show several photos as a table and on a map, to download, and one of them in full."""
+    """Show several photos in a table with downloads and on a map, and one of them in full."""
     digests = [photo.digest for photo in photos]
     chosen = selection.chosen("pins", partial(_row, digests), linked=False)
     left, right = st.columns([2, 3])
     with left:
-        table = pd.DataFrame(records(prediction))
-        st.dataframe(table[_columns(table)], hide_index=True, height=selection.MAP_HEIGHT_PX - 60)
+        _table(prediction)
         _refused(prediction)
         _downloads(predictor, prediction)
     with right:
@@ -136,29 +141,43 @@ def many(
         one(predictor, prediction, chosen, photos[chosen], shelf, None)
 
 
-def figures(prediction: Prediction, row: int) -> None:
-    """Region with its honest probability, radii and wedge, and the same in a sentence."""
-    trust = prediction.trust
-    if trust is None:
-        return
-    shares, radius, wedge = (
-        trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
-    )  # fmt: skip
-    region = prediction.region[row]
+def _answer(prediction: Prediction, row: int, truth: Truth | None) -> None:
+    """Position, heading and region with their confidence, and the errors if the truth is known."""
+    trust, region = prediction.trust, prediction.region[row]
+    heading = float(prediction.heading_refined_deg[row])
+    off_m = off_deg = None
+    if truth is not None:
+        off_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
+        off_deg = float(heading_error_deg(heading, truth.heading_deg))
+    if trust is not None:
+        st.markdown(how_sure(trust, row))
+    error = "" if off_m is None else f" · {wording.metres(off_m)} off"
+    st.caption(f"Position{error}")
+    # Code has a button to copy it; a metric would cut the digits off.
+    position = wording.position(prediction.labels_refined[row], prediction.local_frame.frame)
+    st.code(position, language=None)
     with st.container(horizontal=True):
-        st.metric("Region", prediction.region_names.get(region, region),
-                  f"{shares.max():.0%} probable", delta_color="off", delta_arrow="off")  # fmt: skip
-        st.metric("Position, 90 %", wording.within(radius[1], " m"),
-                  f"50 %: {wording.within(radius[0], ' m')}", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
-        st.metric("Heading, 90 %", wording.within(wedge[1], "°"),
-                  f"50 %: {wording.within(wedge[0], '°')}", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
-    st.markdown(how_sure(trust, row))
+        _figure("Facing", wording.heading(heading),
+                None if off_deg is None else f"{wording.degrees(off_deg)} off")  # fmt: skip
+        if trust is None:
+            return
+        shares, radius, wedge = (
+            trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
+        )  # fmt: skip
+        _figure("Region", prediction.region_names.get(region, region),
+                f"{wording.level(shares.max())} probable")  # fmt: skip
+        _figure("Position, 90%", wording.radius(radius[1], " m"),
+                f"50%: {wording.radius(radius[0], ' m')}")  # fmt: skip
+        _figure("Heading, 90%", wording.radius(wedge[1], "°"),
+                f"50%: {wording.radius(wedge[0], '°')}")  # fmt: skip
+
+
+def _figure(label: str, value: str, note: str | None) -> None:
+    st.metric(label, value, note, delta_color="off", delta_arrow="off")
 
 
 def how_sure(trust: Confidence, row: int) -> str:
-    """One sentence about a position."""
+    """The confidence of a position in one sentence."""
     islands = trust.region_m(row, 0.9)
     radius = float(trust.radius_m[row, 1])
     if islands is not None and len(islands) > 1:
@@ -176,18 +195,18 @@ def how_sure(trust: Confidence, row: int) -> str:
 
 
 def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
-    """How far the refinement moved the pin, and because of which photos; None where it did not."""
+    """How far which training photos moved the pin; None if they did not."""
     names = moved_by(prediction, gallery, row)
     metres = float(prediction.moved_m[row])
     if not names or metres < 0.5:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
-    return f"Matching training photos moved the pin by {metres:.0f} m: {shown}{more}."
+    return f"Matching training photos moved the pin by {wording.metres(metres)}: {shown}{more}."
 
 
 def refused(trust: Confidence, row: int, photo: Photo) -> bool:
-    """Say that a photo is none of this campus; return whether its answer is wanted anyway."""
+    """Say that a photo is not of this campus; return whether to show its answer anyway."""
     why = str(reason(trust, row)).removeprefix("not this campus: ")
     st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
     with st.expander(
@@ -198,7 +217,7 @@ def refused(trust: Confidence, row: int, photo: Photo) -> bool:
 
 
 def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
-    """Show a refused photo without a pin; return whether its answer is wanted anyway."""
+    """Show a refused photo without a pin; return whether to show its answer anyway."""
     left, right = st.columns([2, 3])
     left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),
                caption=photo.name, width="stretch")  # fmt: skip
@@ -212,21 +231,6 @@ def _refused(prediction: Prediction) -> None:
         st.warning(f"Not this campus, no pin: {', '.join(names)}")
 
 
-def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
-    place = wording.position(prediction.labels_refined[row], prediction.local_frame.frame)
-    heading = float(prediction.heading_refined_deg[row])
-    error_m = error_deg = None
-    if truth is not None:
-        error_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
-        error_deg = float(heading_error_deg(heading, truth.heading_deg))
-    with st.container(horizontal=True):
-        st.metric("Position", place, delta=None if error_m is None else f"{error_m:.0f} m off",
-                  delta_color="off", delta_arrow="off")  # fmt: skip
-        st.metric("Facing", f"{heading:.0f}°",
-                  delta=None if error_deg is None else f"{error_deg:.0f}° off", delta_color="off",
-                  delta_arrow="off")  # fmt: skip
-
-
 def _names(prediction: Prediction) -> list[str]:
     return [prediction.region_names.get(region, region) for region in prediction.regions]
 
@@ -235,12 +239,36 @@ def _row(digests: list[str], digest: str) -> int | None:
     return digests.index(digest) if digest in digests else None
 
 
-def _columns(table: pd.DataFrame) -> list[str]:
-    wanted = ("filename", "region_name", "region_probability", "latitude_refined",
-              "longitude_refined", "angle_refined", "refused", "radius_90_m", "wedge_90_deg",
-              "heading_confidence", "member_spread_m",
-              "member_spread_deg")  # fmt: skip
-    return [name for name in wanted if name in table]
+def _table(prediction: Prediction) -> None:
+    """Draw the main columns of the downloads, with titles and units."""
+    answers = pd.DataFrame(records(prediction))
+    columns = {name: column for name, column in _columns(prediction).items() if name in answers}
+    # In per cent, as everywhere on the pages.
+    answers["region_probability"] *= 100.0
+    tall = len(answers) > _MOST_ROWS
+    st.dataframe(
+        answers[list(columns)], hide_index=True, column_config=columns,
+        height=selection.MAP_HEIGHT_PX - 60 if tall else "content",
+    )  # fmt: skip
+
+
+def _columns(prediction: Prediction) -> dict[str, "ColumnConfig"]:
+    frame, number = prediction.local_frame.frame, st.column_config.NumberColumn
+    decimals = f"%.{wording.DECIMALS[frame.kind]}f"
+    north, east = ("Latitude", "Longitude") if frame.has_degrees else ("North", "East")
+    return {
+        "filename": st.column_config.TextColumn("Photo", pinned=True),
+        "refused": st.column_config.CheckboxColumn("Refused"),
+        "region_name": st.column_config.TextColumn("Region"),
+        "region_probability": number("Probability", format="%.0f%%"),
+        "angle_refined": number("Heading (°)", format="%.0f"),
+        "radius_90_m": number("Radius, 90% (m)", format="%.0f"),
+        "wedge_90_deg": number("Heading ±, 90% (°)", format="%.0f"),
+        "latitude_refined": number(f"{north} ({frame.unit})", format=decimals),
+        "longitude_refined": number(f"{east} ({frame.unit})", format=decimals),
+        "member_spread_m": number("Spread of members (m)", format="%.1f"),
+        "member_spread_deg": number("Spread of members (°)", format="%.1f"),
+    }
 
 
 def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
@@ -248,6 +276,6 @@ def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
     with st.container(horizontal=True):
         for form in forms:
             st.download_button(
-                form.upper(), partial(written, prediction, predictor.gallery, form),
+                _FORMS[form], partial(written, prediction, predictor.gallery, form),
                 f"predictions.{form}", key=f"predict_{form}", on_click="ignore",
             )  # fmt: skip

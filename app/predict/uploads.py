@@ -1,4 +1,4 @@
-"""Photos to ask about: dropped onto the page, or taken from those that the model never saw."""
+"""Photos to predict: uploaded, or test photos of the loaded data set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _UPLOADS, _EXAMPLE, _PAGE = "predict_uploads", "predict_example", "predict_examp
 
 @dataclass(frozen=True)
 class Subject:
-    """Photos to ask about, and the truth where they are labelled examples (one photo then)."""
+    """Photos to predict, and the ground truth of a labelled example (one photo then)."""
 
     photos: tuple[Photo, ...]
     truth: Truth | None = None
@@ -36,7 +36,7 @@ class Subject:
 
 
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
-    """Ask for photos: dropped ones first, else an example of the data set; None if neither."""
+    """Let the reader upload photos or pick an example of the data set; None if neither."""
     files = st.file_uploader(
         f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
         "at once. They stay on this machine, in memory only.",
@@ -70,7 +70,7 @@ def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
 
 
 def _unseen(folder: Path, shelf: PhotoSource, data: Dataset) -> pd.DataFrame:
-    """Test photos of the checkpoint's own split, one of each region after the other."""
+    """Test photos of the checkpoint's own split, regions taking turns."""
     split = cache.checkpoint_split(folder)
     if split is None or data.campus.frame != shelf.frame.frame:
         return data.table.iloc[:0]

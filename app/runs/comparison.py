@@ -87,33 +87,33 @@ def region_table(pairs: Sequence[Comparison], measure: str, names: dict[str, str
 def wins(pair: Comparison, measure: str) -> str:
     """Count the regions in a sentence."""
     place = PER_REGION.index(measure)
-    found = [each.differences[place] for each in pair.regions]
-    counts = Counter(one.verdict for one in found)
-    few = sum(one.low is None for one in found)
+    differences = [each.differences[place] for each in pair.regions]
+    counts = Counter(each.verdict for each in differences)
+    few = sum(each.low is None for each in differences)
     even = counts["not distinguishable"] - few
-    rest = f", too few {pair.by}s to tell in {few}" if few else ""
+    rest = f", too few {pair.by}s in {few}" if few else ""
     return (
-        f"**{pair.candidate}**, of {len(found)} regions: better in {counts['better']}, worse in "
-        f"{counts['worse']}, not distinguishable in {even}{rest}."
+        f"**{pair.candidate}**, of {len(differences)} regions: better in {counts['better']}, "
+        f"worse in {counts['worse']}, not distinguishable in {even}{rest}."
     )
 
 
 def _cell(found: Difference) -> str:
     gap = found.measure.gap(found.difference)
     if found.low is None:
-        return f"{gap} (too few to tell)"
+        return f"{gap} (too few photos)"
     mark = {"better": "▲ ", "worse": "▼ "}.get(found.verdict, "")
     return f"{mark}{gap} {interval(found)}"
 
 
 def show_group(group: Group, number: int) -> None:
-    """Figures of the models of a group, and what tells them apart."""
+    """Figures of the models of a group, and their differences."""
     st.markdown(f"**{group.about}**")
     st.dataframe(runs_table.side_by_side(group.reports))
     if len(group.folders) > 1:
-        st.caption("★ best figure. Whether it is better by more than luck stands below.")
+        st.caption("★ best figure. The comparison below shows which differences are significant.")
     else:
-        st.caption("Tick another model that was judged on these photos to compare.")
+        st.caption("To compare, tick another model that was evaluated on these photos.")
         return
     show_differences(group.folders, _region_names(group), f"runs_{number}")
 
@@ -121,7 +121,7 @@ def show_group(group: Group, number: int) -> None:
 def show_differences(
     models: Mapping[str, Path], names: dict[str, str], key: str, *, pooled: bool = False
 ) -> None:
-    """Compare models with the one that the reader names.
+    """Compare models with the reference that the reader picks.
 
     Args:
         models: Folders with the predictions, by name.
@@ -132,37 +132,37 @@ def show_differences(
     options = list(models)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = st.selectbox(
-            "Compared with", options, len(options) - 1, key=f"{key}_reference",
-            help="The others are better or worse than this one.",
+            "Reference", options, len(options) - 1, key=f"{key}_reference",
+            help="The other models are compared with this one.",
         )  # fmt: skip
         kind = st.segmented_control(
             "Predictions", list(_KIND), default="refined", required=True, key=f"{key}_kind",
             format_func=_KIND.__getitem__,
         )  # fmt: skip
         by = st.segmented_control(
-            "Drawn as a whole", list(_BY), default="spot", required=True, key=f"{key}_by",
+            "Resample whole", list(_BY), default="spot", required=True, key=f"{key}_by",
             format_func=_BY.__getitem__,
-            help="Photos of one spot, or of one walk, are right or wrong together: the intervals "
-            "come from drawing whole spots or whole visits.",
+            help="Errors of photos of one spot, or of one visit, are correlated. The bootstrap "
+            "therefore draws whole spots or whole visits.",
         )  # fmt: skip
     config = CompareConfig.model_validate({"by": by, "kind": kind})
     ordered = {first: models[first]} | dict(models)
     try:
         found = cache.comparison(ordered, config, pooled=pooled)
     except BearingsError as error:
-        # What else the page has to show does not depend on it.
+        # The rest of the page does not depend on the comparison.
         messages.show_error(error)
         return
     for pair in found.pairs:
-        _say(pair)
+        _verdict(pair)
     if found.pairs:
         st.plotly_chart(forest(forest_table(found.pairs), theme.palette()), key=f"{key}_forest")
         st.caption(basis(found.pairs))
         _tables(found.pairs, names, key)
 
 
-def _say(pair: Comparison) -> None:
-    """The plain sentence, and what must be known before it is believed."""
+def _verdict(pair: Comparison) -> None:
+    """The result in a sentence, with its caveats."""
     better, worse = pair.measures("better"), pair.measures("worse")
     box = st.success if better and not worse else st.error if worse and not better else st.info
     box(overall(pair))
@@ -171,7 +171,7 @@ def _say(pair: Comparison) -> None:
 
 
 def _tables(pairs: tuple[Comparison, ...], names: dict[str, str], key: str) -> None:
-    st.markdown("**Region by region**")
+    st.markdown("**By region**")
     title = st.segmented_control(
         "Measure", list(TITLES), default="Median position error", required=True,
         key=f"{key}_measure", label_visibility="collapsed",

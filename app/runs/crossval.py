@@ -1,4 +1,4 @@
-"""Cross-validations on the Runs page: mean and spread over folds, all photos together, regions."""
+"""Cross-validations on the Runs page: mean and spread over folds, pooled figures, regions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.evaluate import report_tables
-from app.evaluate.report_view import column_config
+from app.evaluate.report_view import table_of
 from app.runs import comparison
 from app.widgets import selection
 from app.wording import moment
@@ -20,7 +20,7 @@ from core.jobs.state import log_tail
 
 # Title, name of the figure in a report, factor, name of its interval.
 _FIGURES: tuple[tuple[str, str, float, Figure], ...] = (
-    ("Region right (%)", "region.accuracy", 100.0, "region_accuracy"),
+    ("Region accuracy (%)", "region.accuracy", 100.0, "region_accuracy"),
     ("Median error (m)", "position.refined.median_m", 1.0, "median_m"),
     ("Within 10 m (%)", "position.refined.within_10m", 100.0, "within_10m"),
     ("Heading error (°)", "heading.refined.maae_deg", 1.0, "maae_deg"),
@@ -29,12 +29,12 @@ _FIGURES: tuple[tuple[str, str, float, Figure], ...] = (
 
 
 def show(place: Workspace, found: Sequence[CrossvalSummary]) -> None:
-    """List the cross-validations; say of the ticked ones what their photos together say."""
+    """List the cross-validations; show the ticked ones by region and compare them."""
     st.subheader("Cross-validations")
     st.caption(
-        "Mean ± standard deviation over the folds: how much folds differ, not a confidence "
-        "interval. Beside it in brackets the figure of all photos together, each judged by the "
-        "fold that never saw it, and its confidence interval."
+        "Mean ± standard deviation over the folds, which shows how much folds differ. In brackets: "
+        "the figure of all photos together, each predicted by the fold that was not trained on it, "
+        "with its confidence interval."
     )
     chosen = pick(found)
     for one in chosen:
@@ -72,7 +72,7 @@ def _row(one: CrossvalSummary) -> dict[str, Any]:
     }
     row |= {title: _spread(one, name, factor, of) for title, name, factor, of in _FIGURES}
     share = None if one.pooled is None else report_tables.leak_share(one.pooled)
-    row["Leak in 5 m (%)"] = "–" if share is None else f"{100.0 * share:.0f}"
+    row["Leak within 5 m (%)"] = "–" if share is None else f"{100.0 * share:.0f}"
     return row | {"Started": moment(one.started)}
 
 
@@ -91,18 +91,19 @@ def _one(place: Workspace, one: CrossvalSummary) -> None:
         cause = plain_cause(one.message, log_tail(one.path), one.config)
         st.error(f"**{one.name}** {one.state}: {cause}")
     if one.report is None:
-        st.info(f"**{one.name}** has no report yet. It goes on where it is with")
-        st.code(f"python -m core crossval --out {place.label(one.path)} --resume", language="bash")
+        st.info(f"**{one.name}** has no report yet. If it stopped, resume it on the Train page.")
+        with st.expander("The same from the command line"):
+            command = f"python -m core crossval --out {place.label(one.path)} --resume"
+            st.code(command, language="bash")
         return
-    with st.expander(f"{one.name}: all {one.report.pooled.n} photos, region by region"):
+    with st.expander(f"{one.name}: all {one.report.pooled.n:,} photos by region"):
         for text in (
             report_text.leak_sentence,
             report_text.flagged_sentence,
             report_text.intervals_basis,
         ):
             st.caption(text(one.report.pooled))
-        shown = regions(one)
-        st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+        table_of(regions(one))
         for note in one.report.notes:
             st.caption(note)
 
@@ -113,8 +114,8 @@ def _compare(finished: Sequence[CrossvalSummary]) -> None:
     others = [one.name for one in finished if one not in same]
     if others:
         st.warning(
-            f"{', '.join(others)}: other folds than those of {first.name}, so shown, but not "
-            "ranked against it."
+            f"{', '.join(others)}: the folds differ from those of {first.name}, so the figures are "
+            "not ranked."
         )
     if len(same) > 1 and first.pooled is not None:
         names = {

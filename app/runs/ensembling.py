@@ -1,4 +1,4 @@
-"""Making an ensemble of ticked runs, from the page, with progress."""
+"""The button that joins ticked runs into an ensemble."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from core.inference.ensemble_compat import check_compatible
 from core.jobs.summary import RunSummary
 from core.runs import best_of, free_folder, has_card
 
-_MAKE = "Make it"
+_MAKE = "Make the ensemble"
 _FIRST = (("out",), ("weights",), ("temperature",), ("agree_m",))
 _HIDDEN = (("members",), ("dataset",), ("device",), ("batch_size",), ("allow_missing",))
 
@@ -33,7 +33,7 @@ def offer(chosen: Sequence[RunSummary]) -> None:
             check_compatible([(run.name, cache.card(best_of(run.path)))
                            for run in chosen])  # fmt: skip
         except BearingsError as error:
-            st.info(f"These runs cannot answer together: {error}.")
+            st.info(f"These runs cannot form an ensemble: {error}.")
             return
         _form(tuple(run.path for run in chosen))
 
@@ -41,13 +41,13 @@ def offer(chosen: Sequence[RunSummary]) -> None:
 def _form(members: tuple[Path, ...]) -> None:
     place = workspace()
     st.caption(
-        f"{len(members)} networks answer as one: often better, always {len(members)} times as "
-        "slow. They are weighed on the validation part of their split; the test part stays unseen. "
-        "They are copied, so that runs may be deleted later."
+        f"The answers of {len(members)} networks are combined, which is often more accurate and "
+        f"always {len(members)} times as slow. Weights are fitted on validation photos; test "
+        "photos stay unseen. The networks are copied, so the runs may be deleted later."
     )
     free = place.label(free_folder(place.root / "checkpoints", "ensemble"))
     plan = FormPlan(
-        # Another name offered is another form: a form keeps its answers.
+        # A form keeps its answers, so each offered name needs a form of its own.
         Path(free).name,
         _FIRST,
         (_MAKE,),
@@ -71,6 +71,6 @@ def _make(config: EnsembleConfig) -> Path:
     bar = st.progress(0.0, "Reading labels and photos …")
 
     def show(done: int, of: int) -> None:
-        bar.progress(done / max(of, 1), f"{done} of {of} photos")
+        bar.progress(done / max(of, 1), f"{done:,} of {of:,} photos")
 
     return make_ensemble(config, show).folder

@@ -1,4 +1,4 @@
-"""Runs and checkpoints with reports, and which of them were judged on the same photos."""
+"""Runs and checkpoints with reports, grouped by the photos that they were evaluated on."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,14 +32,14 @@ class Model:
 
     @property
     def shown(self) -> Path | None:
-        """The report that stands for it in a list: the newest on test photos, if there is one."""
+        """The report shown in lists: the newest on test photos, else the newest."""
         tested = [path for path, report in self.reports.items() if _is_test(report)]
         return next(iter([*tested, *self.reports]), None)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Models that were judged on the same photos.
+    """Models that were evaluated on the same photos.
 
     Attributes:
         about: The photos in words.
@@ -65,10 +65,10 @@ def of_checkpoints(place: Workspace) -> dict[str, Model]:
 
 
 def groups(models: Sequence[Model]) -> list[Group]:
-    """Models by the photos they were judged on, the largest group first.
+    """Models by the photos they were evaluated on, the largest group first.
 
-    Of a model's reports counts the one on photos that most of the others were judged on too, test
-    photos before others; each model is in one group at most.
+    Each model is in one group at most. Of its reports the one counts whose photos most other models
+    were evaluated on; among equals, test photos come first.
     """
     shared = Counter(
         key for one in models for key in {report.split.key for report in one.reports.values()}

@@ -23,11 +23,11 @@ from core.runs import best_of, has_card
 _WANTED = "runs_tags"
 FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
 SECTIONS = (FIGURES, CURVES, OPTIONS)
-_BESIDE = "runs_beside"
+_OTHERS = "runs_beside"
 
 
 def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
-    """The notes of every run by its name; damaged ones are told, and count as empty."""
+    """The notes of every run by its name; damaged notes give a warning and are empty."""
     found: dict[str, Notes] = {}
     for run in runs:
         try:
@@ -39,13 +39,13 @@ def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
 
 
 def pick_tagged(runs: Sequence[RunSummary], notes: Mapping[str, Notes]) -> list[RunSummary]:
-    """Let the reader choose tags, where there are any; return the runs that have all of them."""
+    """Let the reader choose tags, if there are any; return the runs that have all of them."""
     known = tags(notes)
     if not known:
         return list(runs)
     kept = [tag for tag in st.session_state.get(_WANTED, []) if tag in known]
     if _WANTED in st.session_state:
-        # A tag that no run has any more is no option.
+        # Tags without runs are no longer options.
         st.session_state[_WANTED] = kept
     wanted = st.multiselect(
         "Only runs with these tags", known, key=_WANTED, placeholder="All runs",
@@ -86,9 +86,10 @@ def pick_runs(
         st.warning(fault)
     shown = {name: model.reports[model.shown] for name, model in models.items() if model.shown}
     table = runs_table.listing(runs, shown, notes)
+    table = table.assign(**{name: 100.0 * table[name].astype(float) for name in runs_table.SHARES})
     columns: dict[str, Any] = {
         name: st.column_config.NumberColumn(
-            format="percent" if name in runs_table.SHARES else "%.1f"
+            format="%.1f%%" if name in runs_table.SHARES else "%.1f"
         )
         for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     }
@@ -99,20 +100,20 @@ def pick_runs(
     return [run for run in runs if run.name in ticked]
 
 
-def pick_beside(place: Workspace) -> list[Model]:
-    """Checkpoints that are no runs, ensembles among them, to stand beside the ticked runs."""
+def pick_others(place: Workspace) -> list[Model]:
+    """Let the reader choose other checkpoints and ensembles to compare with the ticked runs."""
     found = evaluated_models.of_checkpoints(place)
     if not found:
         return []
     wanted = st.multiselect(
-        "Also compare", list(found), key=_BESIDE, placeholder="Checkpoints and ensembles",
+        "Also compare", list(found), key=_OTHERS, placeholder="Checkpoints and ensembles",
         help="Models under `checkpoints/` that have been evaluated.", persist_state="session",
     )  # fmt: skip
     return [found[name] for name in wanted if name in found]
 
 
 def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
-    """What can be done with one run, and what was written about it."""
+    """Buttons for one run, the cause if it failed, and its note."""
     if run.state in ("failed", "damaged", "lost"):
         cause = plain_cause(run.message, log_tail(run.path), run.config)
         st.error(f"**{run.name}** {run.state}: {cause}")
@@ -142,21 +143,22 @@ def curves(chosen: Sequence[RunSummary]) -> None:
 
 
 def figures(place: Workspace, models: Sequence[Model]) -> None:
-    """The models' figures on labelled photos, ranked only where the photos are the same."""
+    """The models' figures on labelled photos, ranked within groups on the same photos."""
     missing = [model for model in models if not model.reports]
     if missing:
         names = ", ".join(model.name for model in missing)
-        st.info(f"Not evaluated yet: {names}. Choose one alone, then **Evaluate**; or run")
-        commands = [f"python -m core evaluate {place.label(model.home)}" for model in missing]
-        st.code("\n".join(commands), language="bash")
-    found = evaluated_models.groups(models)
-    if len(found) > 1:
+        st.info(f"Not evaluated yet: {names}. Tick one alone, then press **Evaluate**.")
+        with st.expander("The same from the command line"):
+            commands = [f"python -m core evaluate {place.label(model.home)}" for model in missing]
+            st.code("\n".join(commands), language="bash")
+    groups = evaluated_models.groups(models)
+    if len(groups) > 1:
         st.warning(
             "These models were evaluated on different photos. Their figures are shown but not "
             "ranked, because a smaller error may only mean easier photos. Models are compared "
             "within a group only."
         )
-    for number, group in enumerate(found):
+    for number, group in enumerate(groups):
         comparison.show_group(group, number)
 
 

@@ -26,8 +26,9 @@ _COMPARED: tuple[Figure, ...] = (
 )
 # Every run has its own folder and command: differences that explain nothing.
 _OWN = frozenset({"run", "command"})
-LEAK = "Leak in 5 m"
-SHARES = ("Region", "Validation region", LEAK)
+LEAK = "Leak within 5 m"
+REGION, VALIDATION_REGION = "Region accuracy", "Validation region accuracy"
+SHARES = (REGION, VALIDATION_REGION, LEAK)
 
 
 def listing(
@@ -35,13 +36,13 @@ def listing(
 ) -> pd.DataFrame:
     """Return one row per run, in the given order.
 
-    Of the options only those are columns in which the runs differ; of tags, notes and splits only
-    those are shown that some run has, or that differ.
+    Options are columns only if the runs differ in them; tags, notes and splits only if some run
+    has them or they differ.
 
     Args:
         runs: The runs.
-        reports: The report that stands for a run, by its name.
-        notes: What people wrote about it, by its name.
+        reports: The report shown for a run, by the name of the run.
+        notes: Notes, by the name of the run.
     """
     rows = [_row(run, reports.get(run.name), notes.get(run.name, Notes())) for run in runs]
     table = pd.DataFrame(rows)
@@ -50,7 +51,7 @@ def listing(
         idle.append("Split")
     options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
     options.columns = options.columns.map(str)
-    later = table.columns.get_loc("Validation region")
+    later = table.columns.get_loc(VALIDATION_REGION)
     parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
     return pd.concat(parts, axis=1).drop(columns=idle)
 
@@ -65,15 +66,15 @@ def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
     return table[differs & ~table.index.isin(_OWN)].map(str)
 
 
-def judged_on(report: Report) -> str:
-    """The photos that a report is about, short: figures compare only where they are the same."""
+def evaluated_on(report: Report) -> str:
+    """The photos of a report in short; figures on different photos do not compare."""
     return f"{report.split.part} {report.split.hash[:8]}"
 
 
 def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
     """Return the refined model's figures on labelled photos: one row a figure, one column a run.
 
-    The best of each row is marked where, and only where, all reports are about the same photos.
+    The best of each row is marked only if all reports are about the same photos.
     """
     figures = {name: report.figures("refined") for name, report in reports.items()}
     ranked = len(figures) > 1 and len({report.split.key for report in reports.values()}) == 1
@@ -83,13 +84,11 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
         )
         for measure in _COMPARED
     }
-    # What a figure is worth: how many photos have a training photo near, and the others' error.
+    # The leak, and the error on the photos that are not near a training photo.
     near = {name: report_tables.leak_share(report) for name, report in reports.items()}
     away = {name: report_tables.median_away_m(report) for name, report in reports.items()}
-    rows["Training photo within 5 m"] = {
-        name: "–" if share is None else f"{share:.0%}" for name, share in near.items()
-    }
-    rows["Median error of the others (m)"] = {
+    rows[LEAK] = {name: "–" if share is None else f"{share:.1%}" for name, share in near.items()}
+    rows["Median error of the other photos (m)"] = {
         name: "–" if metres is None else f"{metres:.1f}" for name, metres in away.items()
     }
     return pd.DataFrame(rows).T
@@ -116,16 +115,16 @@ def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]
         "Run": run.name,
         "State": run.state,
         "Tags": ", ".join(notes.tags),
-        "Region": None if tested is None else tested.region_accuracy,
-        "Median (m)": None if tested is None else tested.median_m,
-        "Heading (°)": None if tested is None else tested.maae_deg,
+        REGION: None if tested is None else tested.region_accuracy,
+        "Median error (m)": None if tested is None else tested.median_m,
+        "Heading error (°)": None if tested is None else tested.maae_deg,
         LEAK: None if report is None else report_tables.leak_share(report),
-        "Validation region": best.get("region_accuracy"),
-        "Validation median (m)": best.get("median_m"),
-        "Validation heading (°)": best.get("maae_deg"),
+        VALIDATION_REGION: best.get("region_accuracy"),
+        "Validation median error (m)": best.get("median_m"),
+        "Validation heading error (°)": best.get("maae_deg"),
         "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
         "Split": f"{split} {run.split_hash[:8]}".strip(),
-        "Report on": "" if report is None else judged_on(report),
+        "Report on": "" if report is None else evaluated_on(report),
         "Note": " ".join(notes.text.split()),
         "Started": moment(run.started),
         "Took": spoken(run.duration_s),

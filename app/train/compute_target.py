@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.widgets import messages
+from app.wording import level
 from core.cluster.client import check_address
 from core.errors import ConfigError
 from core.jobs.devices import Gpu, gpus
@@ -42,7 +43,7 @@ def show() -> None:
 
 
 def lines(found: Sequence[Gpu]) -> list[str]:
-    """`cuda:0: NVIDIA H100, 21.3 of 79.6 GiB in use, computing 97 % of the time`."""
+    """`cuda:0: NVIDIA H100, 21.3 of 79.6 GiB in use, computing 97% of the time`."""
     return [
         f"`cuda:{gpu.index}`: {gpu.name}, {gpu.used_bytes / _GIB:.1f} of "
         f"{gpu.total_bytes / _GIB:.1f} GiB in use" + _computing(gpu)
@@ -51,4 +52,4 @@ def lines(found: Sequence[Gpu]) -> list[str]:
 
 
 def _computing(gpu: Gpu) -> str:
-    return "" if gpu.utilisation is None else f", computing {gpu.utilisation:.0%} of the time"
+    return "" if gpu.utilisation is None else f", computing {level(gpu.utilisation)} of the time"

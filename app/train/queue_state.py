@@ -1,7 +1,7 @@
-"""The jobs of a folder of runs in the order that the queue shows: at work, waiting, ended lately.
+"""The jobs of a folder of runs in the order of the queue: running, waiting, recently ended.
 
-Read from files alone, and only as much of each folder as tells how it stands: this is looked at
-every two seconds while anything is at work.
+Only the state files of each folder are read, because the page polls them every two seconds while a
+job runs.
 """
 
 import time
@@ -31,8 +31,8 @@ class Entry:
 
     Attributes:
         path: Its folder.
-        now: How it stands.
-        place: Its place among those that wait, from 1; 0 for others.
+        now: Its state.
+        place: Its place among the waiting jobs, from 1; 0 for other jobs.
     """
 
     path: Path
@@ -49,14 +49,14 @@ class Entry:
         """Which command it is: train, crossval or tune."""
         if self.now.job is not None:
             return self.now.job.kind
-        # Begun by hand: what it wrote first tells.
+        # Started on the command line: its files show the kind.
         if is_crossval(self.path):
             return "crossval"
         return "tune" if (self.path / "study.json").is_file() else "train"
 
     @property
     def where(self) -> str:
-        """Where it was started, such as cuda:0; what it asks for while it waits."""
+        """The device or cluster it runs on, such as cuda:0, or the one it waits for."""
         job = self.now.job
         if job is None:
             return ""
@@ -67,7 +67,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Queue:
-    """Jobs at work, those that wait in their order, and those that ended lately, newest first."""
+    """Running jobs, waiting jobs in their order, and recently ended jobs, newest first."""
 
     active: tuple[Entry, ...] = ()
     waiting: tuple[Entry, ...] = ()
@@ -80,14 +80,14 @@ class Queue:
 
     @property
     def standing(self) -> tuple[tuple[str, str], ...]:
-        """Which job stands how: equal as long as nothing began, ended or was moved."""
+        """Name and state of every job: equal until a job begins, ends or is moved."""
         return tuple(
             (entry.name, entry.now.state) for entry in (*self.active, *self.waiting, *self.ended)
         )
 
     @property
-    def words(self) -> str:
-        """`1 running, 2 waiting`; nothing while nothing is at work."""
+    def summary(self) -> str:
+        """`1 running, 2 waiting`; empty if there is no such job."""
         counts = {"running": len(self.active), "waiting": len(self.waiting)}
         return ", ".join(f"{count} {word}" for word, count in counts.items() if count)
 
@@ -130,7 +130,7 @@ def options_of(entry: Entry) -> TrainConfig | None:
 
 
 def _is_job(path: Path) -> bool:
-    """Also what was begun by hand and is no training run."""
+    """Also jobs that were started on the command line and are not training runs."""
     return is_run(path) or (path / "status.json").is_file()
 
 
@@ -151,7 +151,7 @@ def _begun(entry: Entry) -> float:
 
 
 def _ended(path: Path, now: RunState) -> float:
-    """About when it ended; what never said anything, when its folder was last changed."""
+    """About when it ended; without a status, when its folder was last changed."""
     if now.status is not None and now.state != "cancelled":
         return now.status.heartbeat
     job = path / JOB

@@ -1,4 +1,4 @@
-"""The queue on the Train page: what is at work, what waits in which order, what ended lately."""
+"""The queue on the Train page: running, waiting and recently ended jobs."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from app.train import compute_target, eta, job_page, train_form, watch
 from app.train.history import best_event
 from app.train.queue_state import Entry, Queue, look, options_of
 from app.widgets import messages
-from app.wording import roughly
+from app.wording import metres, roughly, share
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
@@ -18,7 +18,7 @@ from core.training.schema import TrainConfig
 KINDS = {"train": "training run", "crossval": "cross-validation", "tune": "search for options"}
 # Where the results of the other kinds are shown.
 _PAGES = {"crossval": "runs", "tune": "tune"}
-# Colours only underline: the word itself says the state.
+# The word itself names the state; colour only adds to it.
 _COLOURS = {
     "queued": "gray",
     "starting": "blue",
@@ -45,16 +45,16 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
     with messages.mendable():
         queue = look(place.runs)
         if queue.standing != standing:
-            # Something began or ended: the rest of the page speaks of it as well.
+            # A job began or ended, so the rest of the page changes too.
             st.rerun()
         if queue.waiting:
-            # After a restart of the machine nobody else goes on with what waits.
+            # After a restart of the machine no runner is left for the jobs that wait.
             ensure_runner(place.runs)
         _draw(queue)
 
 
 def _draw(queue: Queue) -> None:
-    st.subheader(f"Queue: {queue.words}" if queue.busy else "Queue")
+    st.subheader(f"Queue: {queue.summary}" if queue.busy else "Queue")
     if not queue.busy:
         st.caption("No job is running or waiting.")
     compute_target.show()
@@ -77,7 +77,7 @@ def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: i
     """One line: state, name, what it is, and the buttons; it wraps on a narrow screen."""
     badge = f":{_COLOURS[entry.now.shown]}-badge[{entry.now.shown}]"
     first = f"{entry.place}. {badge}" if entry.place else badge
-    # As code, or an address would become a link to a page that nobody meant.
+    # As code, because Markdown would turn an address into a link.
     where = f"`{entry.where}`" if entry.where else ""
     facts = " · ".join(filter(None, [_what(entry, config), where, more]))
     key = f"queue_row_{entry.name}"
@@ -90,7 +90,7 @@ def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: i
 def _show_button(entry: Entry) -> None:
     key = f"queue_show_{entry.name}"
     if entry.kind == "train":
-        # Before the menu below is drawn again: a widget that is there cannot be told.
+        # In a callback, because the menu below cannot be set once it is drawn.
         if st.button("Show", key=key, on_click=train_form.watch_next, args=(entry.path,)):
             st.rerun()
     elif st.button("Open", key=key):
@@ -115,7 +115,7 @@ def _progress(entry: Entry, config: TrainConfig | None) -> None:
 
 
 def _duration(entry: Entry) -> str:
-    """How long a job that waits will take, where runs of its kind were measured."""
+    """The expected duration of a waiting job, if runs of its kind were measured."""
     seconds = eta.duration_s(entry, _config(entry))
     return "" if seconds is None else f"takes {roughly(seconds)}"
 
@@ -125,19 +125,20 @@ def _outcome(entry: Entry) -> str:
     if best is None:
         return ""
     figures = best["validation"]
-    return f"best {figures['median_m']:.1f} m, {figures['region_accuracy']:.0%} of regions"
+    accuracy = share(figures["region_accuracy"])
+    return f"median error {metres(figures['median_m'])}, region accuracy {accuracy}"
 
 
 def _why(entry: Entry) -> None:
-    """The plain cause; opened, what the log said last."""
+    """The cause of a failure, with the end of the log."""
     tail = log_tail(entry.path)
-    with st.expander(f"Why: {plain_cause(entry.now.message, tail, _config(entry))}"):
-        st.code("\n".join(tail.splitlines()[-15:]) or "Nothing was logged.", language=None)
+    with st.expander(f"Cause: {plain_cause(entry.now.message, tail, _config(entry))}"):
+        st.code("\n".join(tail.splitlines()[-15:]) or "The log is empty.", language=None)
 
 
 def _config(entry: Entry) -> TrainConfig | None:
     try:
         return options_of(entry)
     except RunError:
-        # A damaged one says so itself, and must not take the others from the page.
+        # The damaged job is shown with its cause, and must not hide the others.
         return None

@@ -23,7 +23,7 @@ from core.runs import best_of, has_card
 from core.training.run_folder import RunFolder
 
 _STATES = {
-    "queued": "Queued: starts when its turn comes and a device is free.",
+    "queued": "Queued: starts when it is first in the queue and a device is free.",
     "starting": "Starting: loading the program and its packages, which takes a while.",
     "running": "Running.",
     "cancelling": "Cancelling: saving its state, then ending.",
@@ -36,11 +36,11 @@ _STATES = {
 
 
 def offer(entry: Entry, last_place: int = 0) -> None:
-    """Draw the buttons of a job; what they did shows in the run of the page that follows.
+    """Draw the buttons of a job; their effect shows on the next run of the page.
 
     Args:
         entry: The job.
-        last_place: How many jobs wait; only who waits needs to know.
+        last_place: How many jobs wait; used for waiting jobs only.
     """
     if entry.now.state == "queued":
         _waiting(entry, last_place)
@@ -53,8 +53,8 @@ def offer(entry: Entry, last_place: int = 0) -> None:
 
 
 def ended(entry: Entry, key: str) -> None:
-    """Draw the buttons of a job that has ended: go on where it was, or begin with changes."""
-    # The queue knows how to go on with what it started, and with any training run.
+    """Draw the buttons of a job that has ended: resume it, or retry it with changes."""
+    # The queue can resume the jobs it started, and any training run.
     known = entry.now.job is not None or entry.kind == "train"
     resumable = known and entry.now.state in RESUMABLE
     if resumable and st.button("Resume", key=f"{key}_resume_{entry.name}"):
@@ -124,7 +124,7 @@ def _show(run: Path, now: RunState) -> None:
 
 
 def _next(run: Path) -> None:
-    """Offer what a trained model is for."""
+    """Draw buttons that open other pages with the trained model."""
     for page, label in (("evaluate", "Evaluate"), ("predict", "Predict"), ("explain", "Explain")):
         if st.button(
             label,
@@ -151,4 +151,4 @@ def _curves(events: Events, now: RunState) -> None:
 
 def _log(run: Path, now: RunState) -> None:
     with st.expander("Log", expanded=now.shown in ("failed", "starting")):
-        st.code(log_tail(run) or "Nothing yet.", language=None, height=260)
+        st.code(log_tail(run) or "The log is empty.", language=None, height=260)

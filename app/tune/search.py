@@ -12,7 +12,7 @@ from app.train import job_page, train_form
 from app.tune import tune_form
 from app.widgets import selection
 from app.widgets.forms import FormAnswer
-from app.workspace import Workspace, workspace
+from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.follow import log_tail
 from core.jobs.job import read_job
@@ -27,7 +27,7 @@ from core.tuning.schema import TuneConfig
 
 _WATCHED = "study_watched"
 _STATES = {
-    "queued": "Queued: starts when its turn comes and a device is free.",
+    "queued": "Queued: starts when it is first in the queue and a device is free.",
     "starting": "Starting: loading the program and its packages, which takes a while.",
     "running": "Searching.",
     "cancelling": "Cancelling: saving the running trials.",
@@ -40,10 +40,10 @@ _STATES = {
 
 
 def studies(place: Workspace) -> list[Path]:
-    """Folders that hold a study or the wish for one, the one that was begun last first."""
+    """Folders of studies, also of queued ones, newest first."""
     folders = place.runs.iterdir() if place.runs.is_dir() else ()
-    found = {path: _begun(path) for path in folders if path.is_dir()}
-    return sorted((path for path, begun in found.items() if begun), key=lambda path: -found[path])
+    begun = {path: _begun(path) for path in folders if path.is_dir()}
+    return sorted((path for path, when in begun.items() if when), key=lambda path: -begun[path])
 
 
 def options_of(study: Path) -> TuneConfig:
@@ -74,7 +74,7 @@ def view_of(study: Path) -> StudyView:
 
 
 def importances_of(view: StudyView, live: bool) -> dict[str, float]:
-    """How much each option matters; while the search goes on, told anew by every tenth trial.
+    """Importance of each option; during the search computed at every tenth trial only.
 
     Raises:
         RunError: The study cannot be read.
@@ -91,7 +91,7 @@ def _begun(path: Path) -> float:
     try:
         job = read_job(path)
     except RunError:
-        # The queue on the Train page names it.
+        # The queue on the Train page shows the damage.
         return 0.0
     return job.created if job is not None and job.kind == "tune" else 0.0
 
@@ -129,7 +129,7 @@ def _show(study: Path, now: RunState) -> None:
         _figures(view, importances_of(view, live=now.state in UNFINISHED))
         _trials(study, view)
     with st.expander("Log"):
-        st.code(log_tail(study) or "Nothing was logged yet.", language=None)
+        st.code(log_tail(study) or "The log is empty.", language=None)
 
 
 def _progress(view: StudyView) -> None:
@@ -143,7 +143,7 @@ def _progress(view: StudyView) -> None:
     cells[2].metric(
         "Pruned", counts.get("pruned", 0), help="Stopped early because other trials were better"
     )
-    cells[3].metric("Failed", counts.get("failed", 0), help="The table of trials shows the reason")
+    cells[3].metric("Failed", counts.get("failed", 0), help="The table of trials shows the cause")
 
 
 def _buttons(study: Path, now: RunState, view: StudyView) -> None:
@@ -169,7 +169,7 @@ def _train_with(view: StudyView, number: int) -> None:
 
 def _resume(study: Path) -> None:
     if read_job(study) is None:
-        # Begun on the command line: the queue has not met it yet.
+        # Started on the command line, so it has no job file yet.
         enqueue_job(study, tune_form.job(options_of(study)))
     else:
         requeue(study)
@@ -189,10 +189,10 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
             st.plotly_chart(figures.importances(shares, colours), key="study_importances")
             finished = view.counts["finished"]
             st.caption(
-                f"fANOVA over {finished} finished trials. With few trials this is only a hint."
+                f"fANOVA over {finished} finished trials. With few trials it is only a rough guide."
             )
         else:
-            st.caption("Needs four finished trials.")
+            st.caption("Shown after four finished trials.")
     if view.counts.get("finished", 0) > 1:
         st.subheader("Options and figures")
         st.caption("Each line is a finished trial. Drag along an axis to filter.")
@@ -220,9 +220,10 @@ def _trials(study: Path, view: StudyView) -> None:
         column_config={name: st.column_config.NumberColumn(format="%.4g") for name in numbers},
     )  # fmt: skip
     if not ticked:
-        st.caption("Tick a trial to train with its options or to follow its log.")
+        st.caption("Tick a trial to train with its options or to see its log.")
         return
     number = int(ticked[0])
     if st.button(f"Train with the options of trial {number}", key="study_train_chosen"):
         _train_with(view, number)
-    st.code(f"tail -f {workspace().label(view.run(number) / 'log.txt')}", language="bash")
+    with st.expander(f"Log of trial {number}"):
+        st.code(log_tail(view.run(number)) or "The log is empty.", language=None)

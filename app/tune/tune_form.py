@@ -33,7 +33,7 @@ _FIRST = (
 _LABELS = {
     ("study",): "Study folder",
     ("workers",): "Trials at the same time",
-    ("monitor",): "Figure to improve",
+    ("monitor",): "Figure to optimise",
     ("train", "stage2", "epochs"): "Epochs of a trial",
     ("train", "split", "protocol"): "Split",
 }

@@ -1,4 +1,4 @@
-"""Ensembles on the pages: who the members are, what each says, and how far they disagree."""
+"""Ensembles on the pages: members, their answers, and how far they disagree."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def described(about: EnsembleCard) -> str:
     """An ensemble in words, with its members and their shares of the answer."""
-    shares = ", ".join(f"{member.name} {member.weight:.0%}" for member in about.members)
+    shares = ", ".join(f"{member.name} {wording.level(member.weight)}" for member in about.members)
     return f"ensemble of {len(about.members)} ({shares})"
 
 
@@ -26,16 +26,18 @@ def agreement(prediction: Prediction, row: int, about: EnsembleCard) -> str:
     """Say how far members disagree about one photo; nothing for a single model."""
     if prediction.member_spread_m is None or prediction.member_spread_deg is None:
         return ""
-    metres, degrees = prediction.member_spread_m[row], prediction.member_spread_deg[row]
-    turned = f"their headings are within {degrees:.0f}° of the answer"
-    if metres <= about.agree_m:
+    spread_m = float(prediction.member_spread_m[row])
+    metres = wording.metres(spread_m)
+    turned = wording.degrees(float(prediction.member_spread_deg[row]))
+    turned = f"their headings are within {turned} of the answer"
+    if spread_m <= about.agree_m:
         return (
-            f"The {len(prediction.members)} members agree: each is within {metres:.0f} m of the "
+            f"The {len(prediction.members)} members agree: each is within {metres} of the "
             f"position, which is their mean, and {turned}."
         )
     return (
-        f"The {len(prediction.members)} members **disagree**: one is {metres:.0f} m from their "
-        f"mean, so the position is one member's, the nearest to all of them by weight; {turned}."
+        f"The {len(prediction.members)} members **disagree**: one is {metres} from their mean, so "
+        f"the position is one member's, the nearest to all of them by weight; {turned}."
     )
 
 
@@ -57,9 +59,9 @@ def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFra
         rows.append(
             {
                 "Member": named.name,
-                "Share": f"{named.weight:.0%}",
+                "Weight": wording.level(named.weight),
                 "Region": said.region_names.get(region, region),
-                "Facing": f"{said.heading_refined_deg[row]:.0f}°",
+                "Facing": wording.heading(said.heading_refined_deg[row]),
                 "Position": wording.position(said.labels_refined[row], said.local_frame.frame),
             }
         )
@@ -84,10 +86,11 @@ def figures(report: Report, ensemble: EnsembleReport, columns: Sequence[Figure])
 
 def disagreement(ensemble: EnsembleReport) -> str:
     """How far the members of a report disagree, in words."""
+    metres, degrees = ensemble.median_spread_m, ensemble.median_spread_deg
     return (
-        f"On half of the photos no member is farther than {ensemble.median_spread_m:.1f} m from "
-        f"the members' mean, or turned more than {ensemble.median_spread_deg:.0f}° from the "
-        f"answer. On {ensemble.disagree_share:.0%} they disagree by more than "
+        f"On half of the photos no member is farther than {wording.metres(metres)} from the "
+        f"members' mean, or turned more than {wording.degrees(degrees)} from the answer. On "
+        f"{wording.share(ensemble.disagree_share)} they disagree by more than "
         f"{ensemble.agree_m:g} m, and one member's answer is used. Weights: {ensemble.rule}."
     )
 
@@ -98,10 +101,10 @@ def pick_network(predictor: "Predictor") -> "Predictor":
     if about is None:
         return predictor
     place = st.selectbox(
-        "Which member",
+        "Member",
         range(len(about.members)),
         format_func=lambda index: (
-            f"{about.members[index].name} ({about.members[index].weight:.0%} of the answer)"
+            f"{about.members[index].name} (weight {wording.level(about.members[index].weight)})"
         ),
         key=f"explain_member_{predictor.folder}",
     )

@@ -35,10 +35,9 @@ def no_checkpoint() -> NoReturn:
     st.stop()
 
 
-def no_report(command: str) -> NoReturn:
-    """Say how to make an evaluation report, and end the run."""
-    st.info("This model is not evaluated yet. Evaluate it on the Evaluate page, or run:")
-    st.code(command, language="bash")
+def no_report() -> NoReturn:
+    """Say how to make an evaluation report, and end the page."""
+    st.info("This model is not evaluated yet. Evaluate it on the Evaluate page first.")
     links.to("evaluate", "Evaluate it")
     st.stop()
 

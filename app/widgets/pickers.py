@@ -1,7 +1,6 @@
-"""Widgets that several pages share. Each owns its state key; pages never see a key.
+"""Pickers that several pages share. Each owns its state key; pages never see a key.
 
-The pickers of data set and model are drawn once, in the sidebar, by the layout; pages ask for what
-was picked.
+The layout draws the pickers of data set and model once, in the sidebar; pages read what was picked.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ import streamlit as st
 
 from app import cache
 from app.widgets import messages
-from app.workspace import workspace
+from app.workspace import reports, workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 from core.model.card import Card
@@ -67,8 +66,8 @@ def pick_online_tiles() -> None:
         "Online map background",
         key=_TILES,
         persist_state="session",
-        help="Off: nothing leaves this machine. On: your browser asks basemaps.cartocdn.com for "
-        "map tiles, and those requests reveal where your photos are.",
+        help="Off: nothing leaves this machine. On: your browser loads map tiles from "
+        "basemaps.cartocdn.com, and these requests reveal where your photos are.",
     )
 
 
@@ -78,17 +77,17 @@ def online_tiles() -> bool:
 
 
 def dataset_path() -> Path | None:
-    """The picked data set's folder, unread; None where there is none."""
+    """The picked data set's folder, unread; None if there is none."""
     return _picked(_DATASET)
 
 
 def checkpoint_path() -> Path | None:
-    """The picked checkpoint's folder, unread; None where there is none."""
+    """The picked checkpoint's folder, unread; None if there is none."""
     return _picked(_CHECKPOINT)
 
 
 def need_dataset_path() -> Path:
-    """The picked data set's folder; says what to do and ends the run where there is none."""
+    """The picked data set's folder; without one, the page says what to do and ends."""
     path = dataset_path()
     if path is None:
         messages.no_dataset()
@@ -98,7 +97,7 @@ def need_dataset_path() -> Path:
 
 
 def need_dataset() -> Dataset:
-    """The picked data set; says what to do and ends the run where there is none.
+    """The picked data set; without one, the page says what to do and ends.
 
     Raises:
         LabelError, FrameError: It cannot be read.
@@ -107,7 +106,7 @@ def need_dataset() -> Dataset:
 
 
 def dataset_if_readable() -> Dataset | None:
-    """The picked data set where there is one without faults; pages about it say what is wrong."""
+    """The picked data set; None if there is none or it cannot be read."""
     path = dataset_path()
     try:
         return cache.dataset(path) if path is not None else None
@@ -116,7 +115,7 @@ def dataset_if_readable() -> Dataset | None:
 
 
 def need_checkpoint_path() -> Path:
-    """The picked checkpoint's folder; says what to do and ends the run where there is none."""
+    """The picked checkpoint's folder; without one, the page says what to do and ends."""
     path = checkpoint_path()
     if path is None:
         messages.no_checkpoint()
@@ -159,44 +158,41 @@ def pick_region(page: str, names: dict[str, str]) -> str | None:
     )  # fmt: skip
 
 
-def pick_words(page: str) -> str:
+def pick_text(page: str) -> str:
     """Part of a file name."""
-    words = st.text_input(
+    text = st.text_input(
         "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
     )
-    return str(words).strip()
+    return str(text).strip()
 
 
 def pick_report(page: str) -> Path:
-    """Folder of one of the picked checkpoint's evaluation reports, the newest first.
+    """Folder of one of the evaluation reports of the picked checkpoint, the newest first.
 
-    Says how to make one, and ends the run, where there is none.
+    Without a report, the page says how to make one and ends.
     """
     checkpoint = need_checkpoint_path()
-    found = {folder.name: folder for folder in report_folders(checkpoint)}
-    if not found:
-        home, data = home_of(checkpoint), dataset_path() or "DATASET"
-        place = workspace()
-        named = place.label(data) if isinstance(data, Path) else data
-        messages.no_report(f"python -m core evaluate {place.label(home)} {named}")
-    if len(found) == 1:
-        return next(iter(found.values()))
-    name = st.selectbox("Report", list(found), key=f"{page}_report", persist_state="session")
-    return found[name]
+    folders = {folder.name: folder for folder in reports(checkpoint)}
+    if not folders:
+        messages.no_report()
+    if len(folders) == 1:
+        return next(iter(folders.values()))
+    name = st.selectbox("Report", list(folders), key=f"{page}_report", persist_state="session")
+    return folders[name]
 
 
 def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
-    """What the reader already knows of the photos: their region, their heading in degrees.
+    """What the reader knows about the photos: their region, their heading in degrees.
 
     Args:
         card: The model's, for its regions.
-        about: Which photos of which model: nothing is known of others by it.
+        about: Identity of the photos and the model; the answer holds for these only.
     """
     names = card.region_names
     with st.expander("I know the region or heading"):
         st.caption("A known region or heading makes the position more accurate.")
         region = st.selectbox(
-            "Known region", card.regions, index=None, format_func=lambda one: names.get(one, one),
+            "Known region", card.regions, index=None, format_func=lambda key: names.get(key, key),
             placeholder="Unknown", key=f"known_region_{about}",
         )  # fmt: skip
         heading = st.number_input(

@@ -1,8 +1,8 @@
 """What a reader chose on a page: a photo, or rows of a table.
 
-Whatever is chosen is kept by name, never by the number of a row: rows move when a table is sorted
-or filtered, and row 0 is another photo after the next upload. State of a widget that is about one
-photo carries the photo's digest in its key (`scope`), so that no photo inherits another one's.
+A choice is kept by name, never by row number: rows move when a table is sorted or filtered, and
+row 0 is another photo after the next upload. The state key of a widget about one photo contains the
+photo's digest (`scope`), so that no photo inherits the state of another.
 """
 
 import hashlib
@@ -83,8 +83,17 @@ def clickable_map(
     st.pydeck_chart(deck, key=key, on_select=clicked, height=MAP_HEIGHT_PX, alt=alt)
 
 
-def clickable_table(page: str, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """Draw a table whose rows choose a photo; `names` are its photos, row by row."""
+def clickable_table(
+    page: str, table: pd.DataFrame, names: Sequence[str], columns: Mapping[Any, Any] | None = None
+) -> None:
+    """Draw a table whose rows choose a photo.
+
+    Args:
+        page: Short name of the page.
+        table: What to draw.
+        names: The photo of each row.
+        columns: As `st.dataframe` takes `column_config`.
+    """
     key = f"{page}_table_{scope(*names)}"
 
     def clicked() -> None:
@@ -94,6 +103,7 @@ def clickable_table(page: str, table: pd.DataFrame, names: Sequence[str]) -> Non
     held = st.session_state.get(_key(page))
     st.dataframe(
         table, key=key, hide_index=True, on_select=clicked, selection_mode="single-row", height=280,
+        column_config=columns,
         selection_default={"selection": {"rows": [names.index(held)] if held in names else []}},
     )  # fmt: skip
 

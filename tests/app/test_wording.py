@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from app import wording
 from app.wording import position, spoken
 from core.geo import CoordinateFrame
 
@@ -23,3 +24,18 @@ def test_a_position_is_as_precise_as_its_unit(frame: CoordinateFrame, words: str
 )
 def test_durations_are_spoken_in_two_units(seconds: float | None, words: str) -> None:
     assert spoken(seconds) == words
+
+
+def test_numbers_have_one_style() -> None:
+    assert [wording.metres(value) for value in (7.44, 99.94, 622.034, 1394.0)] == [
+        "7.4 m", "99.9 m", "622 m", "1,394 m",
+    ]  # fmt: skip
+    assert wording.degrees(22.26) == "22.3°"
+    assert [wording.heading(value) for value in (0.4, 271.2, 359.7)] == ["0°", "271°", "0°"]
+    assert (wording.share(0.9627), wording.level(0.9)) == ("96.3%", "90%")
+
+
+@pytest.mark.parametrize("unknown", [float("nan"), float("inf")])
+def test_a_radius_that_nobody_measured_is_unknown(unknown: float) -> None:
+    assert wording.radius(unknown, " m") == "unknown"
+    assert wording.radius(15.6, " m") == "± 16 m"

@@ -82,7 +82,7 @@ def _heading(value: str) -> str:
     heading = numbers(pd.Series([value]))[0]
     if not 0.0 <= heading < 360.0:
         raise ConfigError(
-            f"{value!r} is no heading: write degrees from 0 to less than 360, such as 271.5"
+            f"{value!r} is not a heading: type degrees from 0 to less than 360, such as 271.5"
         )
     return value
 
@@ -95,7 +95,7 @@ def _region(value: str, known: Sequence[str]) -> str:
 
 def _time(value: str) -> str:
     if np.isnan(minute_of_day(pd.Series([value]))[0]):
-        raise ConfigError(f"{value!r} holds no time of day: write it as 15:03")
+        raise ConfigError(f"{value!r} has no time of day: type it as 15:03")
     return value
 
 
@@ -104,32 +104,32 @@ def _position(rows: LabelRows, row: int | None, column: str, value: str) -> str:
         raise ConfigError("the label file no longer has this row: check the labels again")
     pair = coordinates(rows, row, column, value)
     if pair is None:
-        wanted = "latitude and longitude" if column == "position" else column
-        raise ConfigError(f"{value!r} is no {wanted}: write it in the numbers of the label file")
+        wanted = "pair of latitude and longitude" if column == "position" else column
+        raise ConfigError(f"{value!r} is not a {wanted}: type it in the unit of the label file")
     place = rows.extent.place(np.array([pair]))[0]
     away = float(distance_m(place, np.zeros(2)))
     if rows.frame is not None and away > CAMPUS_EXTENT_M:
         raise ConfigError(
-            f"{value!r} lies {rows.extent.length(away)} from the middle of the campus: look for a "
-            "digit or a sign that is wrong"
+            f"{value!r} is {rows.extent.length(away)} from the centre of the campus: check the "
+            "digits and the sign"
         )
     return " ".join(value.replace(",", " ").split()) if column == "position" else value
 
 
 def at() -> Key | None:
-    """What the reader looks at; None at the head of the queue."""
+    """The finding on the page; None for the first of the queue."""
     return st.session_state.get(_AT)
 
 
 def show_fault() -> None:
-    """Say why the last button did nothing, once."""
+    """Show the error of the last button, once."""
     words = st.session_state.pop(_FAULT, None)
     if words is not None:
         st.error(words)
 
 
 def go_to(key: Key | None) -> None:
-    """Look at a finding."""
+    """Show this finding on the next page."""
     st.session_state[_AT] = key
 
 
@@ -157,7 +157,9 @@ def settle(
         if new != finding.proposal:
             new = checked(place[0], place[1], finding.column, new)
         if new and new == finding.value:
-            raise ConfigError("that is the value that the file has: change it, or reject it")
+            raise ConfigError(
+                "this is already the value in the file: change it, or reject the finding"
+            )
         words = in_words(decide(folder, finding, decision, new=new))
         go_to(following)
         return words
@@ -166,12 +168,12 @@ def settle(
 
 
 def undo(folder: Path) -> None:
-    """Take the last decision back and look at it again."""
+    """Take the last decision back and show its finding."""
 
     def act() -> str:
         last = undo_last(folder)
         if last is None:
-            return "There is nothing to take back."
+            return "No decision to take back."
         go_to(last.key)
         return f"Taken back: {in_words(last)}"
 
@@ -179,17 +181,17 @@ def undo(folder: Path) -> None:
 
 
 def accept_kind(folder: Path, findings: Sequence[Finding], kind: str, least: float) -> None:
-    """Accept every undecided finding of a kind that is sure enough."""
+    """Accept every undecided finding of a kind with at least this score."""
 
     def act() -> str:
-        return f"{len(accept_by_rule(folder, findings, [kind], least)):,} accepted by rule."
+        return f"Accepted by rule: {len(accept_by_rule(folder, findings, [kind], least)):,}."
 
     _done(act)
 
 
 def forget(folder: Path, keys: Collection[Key]) -> None:
     """Take back chosen decisions."""
-    _done(lambda: f"{take_back(folder, keys):,} taken back.")
+    _done(lambda: f"Taken back: {take_back(folder, keys):,}.")
 
 
 def _done(act: Callable[[], str]) -> None:

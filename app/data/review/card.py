@@ -34,10 +34,10 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
     """Draw the finding at a place of the queue.
 
     Args:
-        queue: What waits for a decision.
+        queue: Findings without a decision.
         place: Which of them.
         rows: The label rows of the data set.
-        undoable: Whether any decision could be taken back.
+        undoable: Whether there is a decision to take back.
     """
     finding = queue[place].finding
     st.caption(f"Finding {place + 1:,} of {len(queue):,} undecided, highest score first")
@@ -56,8 +56,8 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
             undo_button(rows.root, undoable)
         if not finding.labels:
             st.caption(
-                "This is about no single label row, so nothing can be replaced: mend the files, or "
-                "reject it."
+                "This finding is not about a single row, so there is no value to replace. Correct "
+                "the files, or reject it."
             )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -101,7 +101,7 @@ def _words(finding: Finding) -> None:
 
 
 def _field(rows: LabelRows, finding: Finding) -> str | None:
-    """The new value, which a person may correct; the proposal at first."""
+    """Draw the field for the new value, at first the proposal; return its value."""
     if finding.column in WHOLE_PHOTO or not finding.labels:
         return finding.proposal
     key = _key(finding)
@@ -116,7 +116,7 @@ def _field(rows: LabelRows, finding: Finding) -> str | None:
 
 
 def _reader(finding: Finding) -> Callable[[], str]:
-    """Give what stands in the field when a button is pressed, which may be newer than the page."""
+    """Return a reader of the field, whose value may be newer than the page."""
     key = _key(finding)
     return lambda: str(st.session_state.get(key, finding.proposal) or "")
 
@@ -141,12 +141,12 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
 
 def _map(scene: Scene | None) -> None:
     if scene is None:
-        st.caption("No map: the position or the meaning of the coordinates is unknown.")
+        st.caption("No map: the position or the unit of the coordinates is unknown.")
         return
     palette = theme.palette()
     st.pydeck_chart(
         review_deck(scene, palette, online=pickers.online_tiles()), height=MAP_PX,
-        alt="Where the label and the proposal put the photo, and the photos around",
+        alt="The position in the label, the proposed one, and the photos around",
     )  # fmt: skip
     entries = {}
     if scene.old_m is not None:
@@ -155,6 +155,6 @@ def _map(scene: Scene | None) -> None:
         entries["new value"] = palette.truth
     own = own_colours(scene, palette).items()
     entries |= {f"photos of region {region}": colour for region, colour in own}
-    legend(entries | {"of other regions": palette.faint})
+    legend(entries | {"photos of other regions": palette.faint})
     if scene.off_map:
         st.caption(scene.off_map)

@@ -1,4 +1,4 @@
-"""What waits for a decision and what was decided, as tables and in words."""
+"""Undecided findings and decisions, as tables and as text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.audit.run import all_kinds
 from core.dataset.repairs import Key, Repair, standing
 
 WHOLE_PHOTO = ("", "filename")
-"""Columns whose value nobody corrects here: the photo as a whole, or which photo it is."""
+"""Columns whose value cannot be corrected here: they are about the whole photo or its name."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Wanted:
 
 
 def summary(reviewed: Sequence[Reviewed]) -> pd.DataFrame:
-    """Findings by kind: how many, how many undecided, with a proposal, the surest, in words.
+    """Findings by kind: counts, undecided ones, proposals, the highest score, the meaning.
 
-    Kinds with undecided findings come first, the surest first.
+    Kinds with undecided findings come first, by their highest score.
     """
     meaning, table = all_kinds(), list[dict[str, Any]]()
     for kind in {each.finding.finding: None for each in reviewed}:
@@ -41,16 +41,16 @@ def summary(reviewed: Sequence[Reviewed]) -> pd.DataFrame:
                 "Undecided": sum(each.decision is None for each in own),
                 "Found": len(own),
                 "With a proposal": sum(bool(each.finding.proposal) for each in own),
-                "Surest": max(each.finding.score for each in own),
-                "What it is": meaning.get(kind, ""),
+                "Highest score": max(each.finding.score for each in own),
+                "Meaning": meaning.get(kind, ""),
             }
         )
-    table.sort(key=lambda row: (not row["Undecided"], -row["Surest"]))
+    table.sort(key=lambda row: (not row["Undecided"], -row["Highest score"]))
     return pd.DataFrame(table)
 
 
 def waiting(reviewed: Sequence[Reviewed], wanted: Wanted) -> list[Reviewed]:
-    """Wanted findings that nobody has decided about, in their order, each thing once."""
+    """Wanted findings without a decision, in their order, without duplicates."""
     found: dict[Key, Reviewed] = {}
     for each in reviewed:
         if each.decision is None and wanted.fits(each):
@@ -59,13 +59,13 @@ def waiting(reviewed: Sequence[Reviewed], wanted: Wanted) -> list[Reviewed]:
 
 
 def place_of(queue: Sequence[Reviewed], key: Key | None) -> int:
-    """Place in the queue of what was shown last; its head where that is gone."""
+    """Index in the queue of the finding shown last; 0 if it is gone."""
     keys = [key_of(each.finding) for each in queue]
     return keys.index(key) if key in keys else 0
 
 
 def after(queue: Sequence[Reviewed], place: int) -> Key | None:
-    """What comes next, from the end to the head again; None where nothing else waits."""
+    """The next finding, the first after the last; None if there is no other."""
     return key_of(queue[(place + 1) % len(queue)].finding) if len(queue) > 1 else None
 
 
@@ -76,7 +76,7 @@ def by_rule(reviewed: Sequence[Reviewed], kind: str, least: float) -> list[Revie
 
 
 def decided(repairs: Sequence[Repair]) -> list[Repair]:
-    """The decisions that stand, the newest first."""
+    """The decisions in force, the newest first."""
     return list(standing(repairs).values())[::-1]
 
 
@@ -106,7 +106,7 @@ def in_words(repair: Repair) -> str:
 
 
 def counted(decisions: Sequence[Repair]) -> str:
-    """How many decisions there are, and what they do."""
+    """The number of decisions by their effect."""
     accepted = [each for each in decisions if each.decision == "accepted"]
     out = sum(each.leaves_out for each in accepted)
     rule = sum(each.by == "rule" for each in decisions)

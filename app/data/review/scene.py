@@ -116,17 +116,17 @@ def _drawable(
 ) -> tuple[Floats | None, str]:
     """A position in metres where a map of the campus can show it, else where it lies in words."""
     if pair is None or not np.isfinite(pair).all():
-        return None, "The label names no position."
+        return None, "The label has no position."
     ground = rows.extent
     away = float(distance_m(ground.place(np.array([pair]))[0], np.zeros(2)))
     if away > FAR_SPREADS * ground.spread:
         return None, (
-            f"The label lies {ground.length(away)} from the middle of the campus, outside the map."
+            f"The label is {ground.length(away)} from the centre of the campus, outside the map."
         )
     try:
         return frame.to_metres([pair])[0], ""
     except FrameError:
-        return None, "The label is no place on Earth."
+        return None, "The label is not a position on Earth."
 
 
 def _around(

@@ -1,5 +1,6 @@
 """The review section of the Data page: check the labels, decide about findings, undo decisions."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
 
 
 def need_dataset() -> Dataset:
-    """The picked data set; where it cannot be read, also say that its labels can be reviewed."""
+    """The picked data set; if it cannot be read, the page points to the review of its labels."""
     try:
         return pickers.need_dataset()
     except LabelError as error:
@@ -61,11 +62,11 @@ def show(source: Path) -> None:
         LabelError: The labels cannot be read as a table, or repairs.csv is broken.
     """
     messages.show()
-    made = _check(source)
+    audit = _check(source)
     folder = dataset_folder(source)
     repairs = read_repairs(folder)
-    if made is not None:
-        _found(source, made, undoable=bool(repairs))
+    if audit is not None:
+        _found(source, audit, undoable=bool(repairs))
     show_decided(folder, decided(repairs))
 
 
@@ -74,7 +75,7 @@ def _check(source: Path) -> "Audit | None":
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button("Check the labels", key="review_check", type="primary")
         photos = st.toggle(
-            "Look at the photos too", key="review_photos",
+            "Check the photos too", key="review_photos",
             help="Finds unreadable, dark and blurred photos, duplicates, and labels that EXIF "
             "contradicts. It reads every photo.",
         )  # fmt: skip
@@ -88,7 +89,7 @@ def _check(source: Path) -> "Audit | None":
         with st.status("Checking …") as status:
             bar = st.progress(0.0)
             made = cache.make_audit(
-                source, photos, _teller(bar, "checks made"), _teller(bar, "photos read")
+                source, photos, _progress(bar, "checks made"), _progress(bar, "photos read")
             )
             status.update(label="Checked", state="complete")
     if made is None:
@@ -96,11 +97,11 @@ def _check(source: Path) -> "Audit | None":
     return made
 
 
-def _teller(bar: "DeltaGenerator", what: str) -> "Progress":
-    def tell(done: int, of: int) -> None:
+def _progress(bar: "DeltaGenerator", what: str) -> "Progress":
+    def show(done: int, of: int) -> None:
         bar.progress(done / of, f"{done:,} of {of:,} {what}")
 
-    return tell
+    return show
 
 
 def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
@@ -110,11 +111,13 @@ def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
         _skipped(made)
         return
     table = summary(reviewed)
-    # Once somebody is at work, the photo matters more.
+    # After the first decision the photo matters more than the table.
     with st.expander("Findings by kind", expanded=not undoable):
         height = HEADER_PX + ROW_PX * min(len(table), MOST_KINDS)
-        st.dataframe(table, hide_index=True, height=height, column_config={"Surest": _two_digits()})
-        _skipped(made)
+        st.dataframe(
+            table, hide_index=True, height=height, column_config={"Highest score": _two_digits()}
+        )
+    _skipped(made)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = _filter(list(table["Finding"]))
         _accept_many(made, reviewed, wanted)
@@ -129,45 +132,47 @@ def _found(source: Path, made: "Audit", *, undoable: bool) -> None:
 
 
 def _filter(kinds: list[str]) -> Wanted:
-    # A kind that is no longer found can no longer be chosen.
+    # Kinds without findings are no longer options.
     if "review_kinds" in st.session_state:
         st.session_state["review_kinds"] = [
             kind for kind in st.session_state["review_kinds"] if kind in kinds
         ]
     chosen = st.multiselect("Kinds", kinds, key="review_kinds", placeholder="All kinds")
-    least = st.number_input("Score of at least", 0.0, 1.0, 0.0, 0.05, key="review_least")
+    least = st.number_input("Minimum score", 0.0, 1.0, 0.0, 0.05, key="review_least")
     return Wanted(tuple(chosen), least)
 
 
 def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) -> None:
-    """Accept a kind by rule, once the reader has seen how many that are."""
+    """Let the reader accept all findings of a kind, after showing how many these are."""
     with st.popover("Accept many …", key="review_many"):
         kinds = [k for k in made.by_kind if by_rule(reviewed, k, 0.0)]
         if not kinds:
             st.write("No undecided finding can be accepted by rule.")
             return
         first = kinds.index(wanted.kinds[0]) if wanted.kinds and wanted.kinds[0] in kinds else 0
-        kind = st.selectbox("Of the kind", kinds, first, key="review_rule_kind")
-        least = st.number_input(
-            "With a score of at least", 0.0, 1.0, SURE, 0.05, key="review_rule_least"
-        )
-        own = by_rule(reviewed, kind, least)
-        out = sum(not each.finding.proposal for each in own)
+        kind = st.selectbox("Kind", kinds, first, key="review_rule_kind")
+        least = st.number_input("Minimum score", 0.0, 1.0, SURE, 0.05, key="review_rule_least")
+        accepted = by_rule(reviewed, kind, least)
+        out = sum(not each.finding.proposal for each in accepted)
         st.write(
-            f"Values to replace by the proposal: {len(own) - out:,}. Photos without a proposal, to "
-            f"leave out: {out:,}. You can undo this."
+            f"Values replaced by the proposal: {len(accepted) - out:,}. Photos left out, without a "
+            f"proposal: {out:,}. You can undo this."
         )
         st.button(
-            f"Yes, accept {len(own):,}", key="review_rule_yes", type="primary",
-            disabled=not own, on_click=actions.accept_kind,
+            f"Yes, accept {len(accepted):,}", key="review_rule_yes", type="primary",
+            disabled=not accepted, on_click=actions.accept_kind,
             args=(made.root, made.findings, kind, least),
         )  # fmt: skip
 
 
 def _skipped(made: "Audit") -> None:
-    if made.skipped:
-        st.caption("Checks that were skipped:")
-        st.markdown("\n".join(f"- {each.check}: {each.reason}" for each in made.skipped))
+    if not made.skipped:
+        return
+    # A reason names the flag of the command line in brackets, which means nothing here.
+    reasons = [re.sub(r" \(--[^)]*\)", "", skipped.reason) for skipped in made.skipped]
+    with st.expander(f"Skipped checks: {len(reasons)}"):
+        table = {"Check": [skipped.check for skipped in made.skipped], "Reason": reasons}
+        st.dataframe(table, hide_index=True)
 
 
 def _two_digits() -> "ColumnConfig":
@@ -175,7 +180,7 @@ def _two_digits() -> "ColumnConfig":
 
 
 def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
-    """Draw the decisions that stand, the newest first."""
+    """Draw the decisions in force, the newest first."""
     st.subheader("Decided")
     st.caption(
         f"Decisions are stored in `{REPAIRS_FILE}` beside the labels. They are applied on load, "
@@ -198,7 +203,7 @@ def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
 
 def _one_by_one(folder: Path, decisions: Sequence[Repair]) -> None:
     names = {repair.key: in_words(repair) for repair in decisions}
-    # What was taken back meanwhile can no longer be chosen.
+    # Decisions that were taken back meanwhile are no longer options.
     kept = [key for key in st.session_state.get(_CHOSEN, []) if key in names]
     if _CHOSEN in st.session_state:
         st.session_state[_CHOSEN] = kept

@@ -48,5 +48,5 @@ def test_coverage_is_drawn_against_its_promise(coverage: CoverageReport) -> None
 def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:
     table = coverage_table(coverage)
     assert isinstance(table, pd.DataFrame)
-    assert table["held"].tolist()[-1] == "unknown: too few photos"
+    assert table["Measured"].tolist()[-1] == "unknown: too few photos"
     assert table["mean size"].tolist()[:2] == ["9.0 m", "30.0 m"]

@@ -82,4 +82,4 @@ def test_another_data_set_of_the_same_names_is_no_evidence(
     photo = (workspace_copy / "data/tiny/images/img_0003.jpg").read_bytes()
     app.file_uploader[0].upload("a.jpg", photo, "image/jpeg")
     app.run()
-    assert "load the data set that the model was trained on" in said(app)
+    assert "choose the data set of the training" in said(app)

@@ -54,7 +54,7 @@ def test_runs_are_listed_with_the_options_that_differ_and_the_newest_chosen(
     assert not app.exception
     table = app.dataframe[0].value
     assert table["Run"].tolist() == ["second", "first"]
-    assert table["Validation median (m)"].tolist() == [45.0, 45.0]
+    assert table["Validation median error (m)"].tolist() == [45.0, 45.0]
     assert table["batch_size"].tolist() == ["16", "32"]
     assert table["model.backbone"].tolist()[0] == "resnet10t"
     same = {"Split", "Tags", "Note", "dataset", "seed", "run", "command"}

@@ -45,7 +45,7 @@ def queue(root: Path, name: str) -> Path:
 def test_an_empty_workspace_has_an_empty_queue(tmp_path: Path) -> None:
     found = look(tmp_path / "runs")
     assert not found.busy
-    assert found.words == ""
+    assert found.summary == ""
     assert found.ended == ()
 
 
@@ -61,7 +61,7 @@ def test_every_job_stands_in_one_place(tmp_path: Path, make: MakeRun) -> None:
     assert names(found.active) == ["hand"]
     assert [(entry.name, entry.place) for entry in found.waiting] == [("c", 1), ("a", 2)]
     assert set(names(found.ended)) == {"good", "torn", "b"}
-    assert found.words == "1 running, 2 waiting"
+    assert found.summary == "1 running, 2 waiting"
 
 
 def test_what_ended_days_ago_is_no_news(tmp_path: Path, make: MakeRun) -> None:

@@ -123,7 +123,7 @@ def test_ticked_runs_become_the_picked_model(
 ) -> None:
     monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
     app = open_page(with_two_runs, "runs")
-    next(each for each in app.button if each.label == "Make it").click()
+    next(each for each in app.button if each.label == "Make the ensemble").click()
     app.run()
     assert not app.exception
     assert not app.error
@@ -142,8 +142,8 @@ def test_runs_that_do_not_fit_are_told_so(
     path.write_text(path.read_text().replace(hashed, "f" * 64))
     monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
     app = open_page(with_two_runs, "runs")
-    assert "These runs cannot answer together: member" in said(app)
-    assert "Make it" not in {each.label for each in app.button}
+    assert "These runs cannot form an ensemble: member" in said(app)
+    assert "Make the ensemble" not in {each.label for each in app.button}
 
 
 def test_its_training_photos_are_its_leads(joined_workspace: Path) -> None:

@@ -21,10 +21,10 @@ def rows(shared_campus: Path) -> LabelRows:
         ("Region_ID", "9", "choose one of 1, 2, 3, 4"),
         ("timestamp", "noon", "no time of day"),
         ("latitude", "17,44", "is no latitude"),
-        ("latitude", "71.445", "lies .* from the middle of the campus"),
+        ("latitude", "71.445", "is .* from the centre of the campus"),
         ("position", "17.445", "is no latitude and longitude"),
         ("position", "17.445 north", "is no latitude and longitude"),
-        ("position", "78.349 17.445", "lies .* from the middle"),
+        ("position", "78.349 17.445", "is .* from the centre"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(

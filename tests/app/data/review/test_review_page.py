@@ -114,7 +114,7 @@ def test_every_finding_can_be_decided(page: AppTest, campus: Path) -> None:
 def test_a_corrected_proposal_is_what_is_written(page: AppTest, campus: Path) -> None:
     field(page).set_value("400").run()
     press(page, "review_accept")
-    assert "'400' is no heading" in page.error[0].value
+    assert "'400' is not a heading" in page.error[0].value
     assert (shown(page), field(page).value, decisions(campus)) == ("372", "400", [])
     field(page).set_value(" 270.5 ").run()
     press(page, "review_accept")
