@@ -1,10 +1,9 @@
-"""The first start: the demo photos are rendered by a process of their own while the app is usable.
+"""The first start: a process renders the demo photos in the background.
 
-The process is the command line's `demo`, which goes on where it was stopped; its progress is the
-number of photos on disk. It is asked for once per server, whatever the number of open tabs.
+It is the `demo` command, which resumes where it was stopped; the number of photos on disk is the
+progress. One server starts it once, whatever the number of open tabs.
 """
 
-import json
 import subprocess
 import sys
 import threading
@@ -15,7 +14,8 @@ from pathlib import Path
 import streamlit as st
 
 from app.workspace import Workspace, workspace
-from core.errors import CheckpointError
+from core.errors import BearingsError, CheckpointError
+from core.files import read_object
 from core.model.card import read_card
 from core.project import PROJECT
 from core.runs import has_card
@@ -79,7 +79,7 @@ def is_whole(place: Workspace) -> bool:
 
 
 def is_busy(place: Workspace) -> bool:
-    """Whether some process is rendering: a terminal's, or one that outlived an earlier server."""
+    """Whether any process is rendering, also one from a terminal or an earlier server."""
     images = place.demo_data / "images"
     if is_whole(place) or not images.is_dir():
         return False
@@ -87,11 +87,12 @@ def is_busy(place: Workspace) -> bool:
 
 
 def photos_wanted(place: Workspace) -> int:
-    """How many photos to render: more where someone began to render more."""
+    """How many photos to render: more if a larger demo was begun."""
     try:
-        begun = json.loads((place.demo_data / "demo.json").read_text(encoding="utf-8"))
-        return max(PHOTOS, int(begun["photos"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        begun = read_object(place.demo_data / "demo.json") or {}
+        return max(PHOTOS, int(begun.get("photos", PHOTOS)))
+    except (BearingsError, TypeError, ValueError):
+        # The demo command replaces a damaged file.
         return PHOTOS
 
 
@@ -117,14 +118,14 @@ def render() -> DemoRender:
 
 
 def begin() -> None:
-    """On a first start, begin to render; later starts find the photos and do nothing."""
+    """Start rendering on the first start of the app."""
     place = workspace()
     if is_wanted(place) and render().failure is None:
         render().start(place)
 
 
 def show() -> None:
-    """Show progress, a failure, or an offer to render the demo; nothing where it is there."""
+    """Show progress, a failure, or an offer to render the demo; nothing if it is complete."""
     place = workspace()
     if render().running or is_busy(place):
         _progress()
@@ -144,8 +145,8 @@ def _progress() -> None:
     st.progress(
         min(done / wanted, 1.0),
         f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES}). "
-        "You can open all pages meanwhile; they fill when rendering ends.",
+        "You can open all pages meanwhile.",
     )
     if not render().running and not is_busy(place):
-        # The pickers in the sidebar must learn of the new data set.
+        # The pickers in the sidebar must list the new data set.
         st.rerun(scope="app")

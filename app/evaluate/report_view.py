@@ -22,7 +22,7 @@ from app.figures.errors import (
 from app.theme import Palette
 from app.widgets import ensemble, pickers
 from app.widgets.photo_source import PhotoSource
-from app.workspace import Workspace, run_of, workspace
+from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
 from core.evaluation.report_coverage import Coverage, CoverageReport

@@ -71,7 +71,7 @@ def importances(shares: Mapping[str, float], palette: Palette) -> go.Figure:
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
     )
-    titled(figure, x="share of the variance explained", y="", height=110 + 28 * len(rows))
+    titled(figure, x="explained variance", y="", height=110 + 28 * len(rows))
     return figure.update_xaxes(tickformat=".0%", range=[0, max(values, default=1.0) * 1.15])
 
 
@@ -114,13 +114,13 @@ def parallel(
         )
     )
     return figure.update_layout(
-        height=380, margin={"l": 60, "r": 30, "t": 60, "b": 24}, uirevision="parallel"
+        height=410, margin={"l": 60, "r": 30, "t": 90, "b": 24}, uirevision="parallel"
     )
 
 
 def _axis(path: str, values: list[Any], distribution: Distribution) -> dict[str, Any]:
-    # Two lines: the names of neighbours would run into one another.
-    label = path.replace(".", "<br>", 1)
+    # On several lines, so that the names of neighbouring axes do not overlap.
+    label = path.replace(".", "<br>").replace("_", "<br>")
     if distribution.choices:
         names = [_named(choice) for choice in distribution.choices]
         places = [names.index(_named(value)) for value in values]

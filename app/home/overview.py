@@ -6,7 +6,7 @@ from app import cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
 from app.widgets import ensemble, messages, pickers, selection
-from app.workspace import reports, workspace
+from app.workspace import workspace
 from core.errors import BearingsError
 from core.evaluation import report_text
 from core.evaluation.report import Report
@@ -60,7 +60,7 @@ def model_box() -> None:
         return
     try:
         card = cache.card(folder)
-        newest = next(iter(reports(folder)), None)
+        newest = next(iter(report_folders(folder)), None)
         content = None if newest is None else cache.report(newest)
     except BearingsError as error:
         messages.show_error(error)

@@ -121,7 +121,7 @@ def many(
     """Show several photos in a table with downloads and on a map, and one of them in full."""
     digests = [photo.digest for photo in photos]
     chosen = selection.chosen("pins", partial(_row, digests), linked=False)
-    left, right = st.columns([2, 3])
+    left, right = st.columns(2)
     with left:
         _table(prediction)
         _refused(prediction)
@@ -243,6 +243,8 @@ def _table(prediction: Prediction) -> None:
     """Draw the main columns of the downloads, with titles and units."""
     answers = pd.DataFrame(records(prediction))
     columns = {name: column for name, column in _columns(prediction).items() if name in answers}
+    if not prediction.refused.any():
+        columns.pop("refused", None)
     # In per cent, as everywhere on the pages.
     answers["region_probability"] *= 100.0
     tall = len(answers) > _MOST_ROWS

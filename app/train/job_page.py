@@ -11,8 +11,7 @@ from app.widgets import messages, pickers
 from app.workspace import Workspace
 from core.errors import BearingsError, RunError
 from core.jobs.failures import plain_cause
-from core.jobs.follow import log_tail
-from core.jobs.state import UNFINISHED, RunState, run_state
+from core.jobs.state import UNFINISHED, RunState, log_tail, run_state
 from core.training.schema import TrainConfig
 
 POLL_S = 2.0
@@ -70,13 +69,6 @@ def queue_folder(place: Workspace, folder: Path) -> Path:
             f"{place.label(place.runs / 'first')}"
         )
     return path
-
-
-def free_folder(place: Workspace, stem: str, number: int = 1) -> Path:
-    """Return the first of `runs/STEM-NUMBER`, `runs/STEM-(NUMBER + 1)` ... that does not exist."""
-    while (place.runs / f"{stem}-{number}").exists():
-        number += 1
-    return place.runs / f"{stem}-{number}"
 
 
 def pick_job(

@@ -100,7 +100,8 @@ def _show_button(entry: Entry) -> None:
 def _what(entry: Entry, config: TrainConfig | None) -> str:
     if config is None:
         return KINDS[entry.kind]
-    epochs = f"{config.planned_epochs:,} epochs" if config.planned_epochs else "no training"
+    planned = config.planned_epochs
+    epochs = f"{planned:,} epoch{'s' * (planned > 1)}" if planned else "no training"
     model = f"{config.model.backbone} at {config.model.input_size} px, {epochs}"
     folds = f"cross-validation, {config.split.folds} folds of "
     return folds + model if entry.kind == "crossval" else model

@@ -17,8 +17,7 @@ from core.cli.train import SHORT
 from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.errors import ConfigError
-from core.jobs.busy_devices import taken_slots
-from core.jobs.devices import fitting, machine_slots
+from core.jobs.devices import fitting, machine_slots, taken_slots
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
 from core.jobs.runner import ensure_runner
@@ -111,7 +110,7 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
         labels=LABELS,
         start={
             ("dataset",): dataset,
-            ("run",): place.label(job_page.free_folder(place, dataset.name)),
+            ("run",): place.label(free_folder(place.runs, dataset.name)),
             ("model", "backbone"): "resnet10t",
             ("model", "weights"): "random",
             ("model", "input_size"): 112,
@@ -125,8 +124,8 @@ def _another(place: Workspace, run: Path, dataset: Path) -> Path:
     """A free folder named like `run`, or like the data set if `run` is outside the queue."""
     match = re.fullmatch(r"(.+?)(?:-(\d+))?", run.name)
     if match is None or run.parent != place.runs:
-        return job_page.free_folder(place, dataset.name)
-    return job_page.free_folder(place, match[1], int(match[2] or 1) + 1)
+        return free_folder(place.runs, dataset.name)
+    return free_folder(place.runs, match[1], int(match[2] or 1) + 1)
 
 
 def command(config: TrainConfig) -> str:

@@ -14,13 +14,10 @@ from app.train import job_page, reproduce, train_form
 from app.train.history import MEASURES, Events, best_event, curve_table, fine_tuning_begins
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
-from core.jobs.follow import log_tail, read_events
-from core.jobs.queue import cancel, move, requeue
-from core.jobs.start import ensure_runner
-from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState
-from core.jobs.stop import stop
+from core.jobs.queue import cancel, move, requeue, stop
+from core.jobs.runner import ensure_runner
+from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, log_tail, read_events
 from core.runs import best_of, has_card
-from core.training.run_folder import RunFolder
 
 _STATES = {
     "queued": "Queued: starts when it is first in the queue and a device is free.",
@@ -115,7 +112,7 @@ def _show(run: Path, now: RunState) -> None:
     with st.container(horizontal=True):
         if now.state not in UNFINISHED:
             ended(entry, "watch")
-        if (RunFolder(path=run).best / "card.json").is_file():
+        if has_card(best_of(run)):
             _next(run)
     _curves(read_events(run), now)
     _log(run, now)
@@ -130,7 +127,7 @@ def _next(run: Path) -> None:
             label,
             key=f"watch_{page}",
             on_click=pickers.hand_over_checkpoint,
-            args=(RunFolder(path=run).best,),
+            args=(best_of(run),),
         ):
             links.go(page)
 

@@ -14,11 +14,10 @@ from app.widgets import selection
 from app.widgets.forms import FormAnswer
 from app.workspace import Workspace
 from core.errors import RunError
-from core.jobs.follow import log_tail
 from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue_job, requeue
-from core.jobs.start import ensure_runner
-from core.jobs.state import RESUMABLE, UNFINISHED, RunState
+from core.jobs.runner import ensure_runner
+from core.jobs.state import RESUMABLE, UNFINISHED, RunState, log_tail
 from core.options import in_words
 from core.runs import JOB
 from core.tuning.folder import StudyFolder

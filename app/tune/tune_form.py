@@ -64,7 +64,7 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
         "`model.region_dropout = 0..0.5 step 0.1`, `model.backbone = resnet10t, resnet18`",
     )
     space = read_space(str(text))
-    study = place.label(job_page.free_folder(place, "tune"))
+    study = place.label(free_folder(place.runs, "tune"))
     answer = config_form(TuneConfig, _plan(dataset, study, space))
     if answer is None:
         return None

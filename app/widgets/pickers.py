@@ -10,11 +10,11 @@ import streamlit as st
 
 from app import cache
 from app.widgets import messages
-from app.workspace import reports, workspace
+from app.workspace import workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
 from core.model.card import Card
-from core.runs import home_of, report_folders
+from core.runs import report_folders
 
 _DATASET, _CHECKPOINT, _TILES = "dataset", "checkpoint", "online_tiles"
 # Prefix of the key of what the next run of the page picks.
@@ -44,7 +44,7 @@ def pick_checkpoint() -> None:
     place = workspace()
     _pick_folder(
         "Model", _CHECKPOINT, place.checkpoints(),
-        placeholder="Train one, or type the path of one",
+        placeholder="Type the path of a model",
         help="Folders under `checkpoints/`, and the best checkpoint of every run.",
         title=lambda label: cache.checkpoint_title(place.root / label),
     )  # fmt: skip
@@ -172,7 +172,7 @@ def pick_report(page: str) -> Path:
     Without a report, the page says how to make one and ends.
     """
     checkpoint = need_checkpoint_path()
-    folders = {folder.name: folder for folder in reports(checkpoint)}
+    folders = {folder.name: folder for folder in report_folders(checkpoint)}
     if not folders:
         messages.no_report()
     if len(folders) == 1:

@@ -45,7 +45,7 @@ class TargetScore(nn.Module):
         for module in self.model.modules():
             if getattr(module, "inplace", False) is True:
                 module.inplace = False  # type: ignore[assignment]
-        self.regions = card.regions
+        self.regions, self.names = card.regions, card.region_names
         device = next(self.model.parameters()).device
         self.spread_m = torch.tensor(card.normaliser.spread, device=device).float()
         self.centre_m = torch.tensor(card.normaliser.centre, device=device).float()
@@ -74,7 +74,8 @@ class TargetScore(nn.Module):
         self.label = TARGETS[question.target].label
         if question.target == "region":
             self.region = self._region_index(question.region, outputs)
-            self.label = f"Region {self.regions[self.region]}"
+            region = self.regions[self.region]
+            self.label = f"Region {self.names.get(region, region)}"
         elif question.target == "position":
             self.direction = _unit(self._metres(outputs)[0], "position in the middle of the campus")
         elif question.target == "heading":

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app import cache
-from app.workspace import Workspace, label_files, reports, run_of, workspace
+from app.workspace import Workspace, label_files, workspace
 
 
 def _card(folder: Path) -> Path:

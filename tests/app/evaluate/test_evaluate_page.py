@@ -28,11 +28,10 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     assert not app.error
     report = json.loads((folder / "reports" / "tiny-test" / "report.json").read_text())
     shown = {metric.label: metric for metric in app.metric}
-    raw, refined = (report["position"][name]["median_m"] for name in ("raw", "refined"))
-    assert shown["Median error, refined"].value == f"{refined:.1f} m"
+    refined = report["position"]["refined"]["median_m"]
+    assert shown["Median error"].value == f"{refined:.1f} m"
     low, high = report["intervals"]["refined"]["median_m"]
-    beside = f"{low:.1f} to {high:.1f} · {raw:.1f} m raw"
-    assert shown["Median error, refined"].delta == beside
+    assert shown["Median error"].delta == f"{low:.1f} to {high:.1f}"
     assert "of a training photo; the others are too few" in said(app)
     assert "No label of these photos is suspect according to the label checks." in said(app)
     assert shown["Leak within 5 m"].value == f"{report['leak']['within_5m']:.1%}"
@@ -43,9 +42,9 @@ def test_the_overview_marks_who_was_told_the_truth(
 ) -> None:
     app = open_page(full_workspace, "evaluate")
     table = app.dataframe[1].value.set_index("name")
-    assert table.loc["middle of the true region", "given"] == "a part of the truth"
-    assert table.loc["true region and time of day, no pixels", "given"] == "a part of the truth"
-    assert table.loc["model", "given"] == "nothing"
+    assert table.loc["centre of the true region", "given"] == "in part"
+    assert table.loc["true region and time of day, no pixels", "given"] == "in part"
+    assert table.loc["network alone", "given"] == "no"
 
 
 @pytest.mark.parametrize(

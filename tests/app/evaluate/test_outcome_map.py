@@ -65,6 +65,6 @@ def test_region_errors_are_written_and_coloured_by_their_median(
 ) -> None:
     made = region_error_deck(campus, outcomes, LIGHT, method="refined", online=False)
     by_id = {layer.id: layer for layer in made.layers}
-    assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n2 m", "2\n10 m"]
+    assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n1.5 m", "2\n10.0 m"]
     first, second = (entry["c"] for entry in drawn(by_id["regions"]))
     assert first != second

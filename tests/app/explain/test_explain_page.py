@@ -22,7 +22,7 @@ def test_explain_says_why_an_untrained_checkpoint_has_no_maps(
     app = open_page(workspace_copy, "explain")
     assert not app.exception
     assert "was not trained" in said(app)
-    assert not [one for one in app.selectbox if one.label == "Explain its"]
+    assert not [one for one in app.selectbox if one.label == "Output to explain"]
 
 
 def test_a_photo_of_the_data_set_is_explained_and_compared(

@@ -49,4 +49,4 @@ def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:
     table = coverage_table(coverage)
     assert isinstance(table, pd.DataFrame)
     assert table["Measured"].tolist()[-1] == "unknown: too few photos"
-    assert table["mean size"].tolist()[:2] == ["9.0 m", "30.0 m"]
+    assert table["Mean size"].tolist()[:2] == ["9.0 m", "30.0 m"]

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert "truth" not in ids
     assert any("m from the pin" in caption.value for caption in app.caption)
     assert any("matched keypoints" in caption.value for caption in app.caption)
-    assert {metric.label for metric in app.metric} >= {"Position", "Facing"}
+    assert any(metric.label == "Facing" for metric in app.metric)
+    assert re.fullmatch(r"17\.44\d{4}°, 78\.3\d{5}°", app.code[0].value), "whole, and to be copied"
 
 
 def test_several_photos_get_a_table_and_an_unreadable_one_is_named(
@@ -56,7 +58,13 @@ def test_several_photos_get_a_table_and_an_unreadable_one_is_named(
     app.run()
     assert not app.exception
     assert "torn.jpg" in app.error[0].value
-    assert app.dataframe[0].value["filename"].tolist() == ["1.jpg", "2.jpg"]
+    table = app.dataframe[0]
+    assert table.value["filename"].tolist() == ["1.jpg", "2.jpg"]
+    columns = json.loads(table.proto.columns)
+    titles = {name: each["label"] for name, each in columns.items() if "label" in each}
+    assert titles["angle_refined"] == "Heading (°)"
+    assert titles["latitude_refined"] == "Latitude (°)"
+    assert set(titles) == set(table.value.columns), "no column keeps a name of the program"
     assert len(app.get("download_button")) == 3
 
 

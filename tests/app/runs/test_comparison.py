@@ -81,10 +81,10 @@ def test_regions_won_and_lost(compared: Compared) -> None:
     assert table.loc["1 Gate", "worse"].startswith("▼ +20.0 m (")
     assert table.loc["1 Gate", "better"].startswith("▲ -")
     assert table.loc["0", "worse"] == "0.0 m (0.0 to 0.0)"
-    assert table.loc["rare", "better"].endswith("(too few to tell)")
+    assert table.loc["rare", "better"].endswith("(too few photos)")
     assert wins(compared.pairs[1], "median_m") == (
         "**worse**, of 3 regions: better in 0, worse in 1, not distinguishable in 1, too few spots "
-        "to tell in 1."
+        "in 1."
     )
 
 

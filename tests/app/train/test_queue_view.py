@@ -105,7 +105,7 @@ def test_a_failed_job_says_why_and_shows_the_end_of_its_log(
     message = "RuntimeError: CUDA out of memory"
     run.write_status(own_status("failed").model_copy(update={"message": message}))
     app = open_page(root, "train")
-    (why,) = [item for item in app.expander if item.label.startswith("Why")]
+    (why,) = [item for item in app.expander if item.label.startswith("Cause")]
     assert "--batch-size 16 in place of 32" in why.label
     assert "the last words" in why.code[0].value
 

@@ -90,7 +90,7 @@ def test_explain_explains_the_member_that_is_picked(
     make.click()
     app.run()
     first = verdict(app)
-    next(each for each in app.selectbox if each.label == "Which member").set_value(1).run()
+    next(each for each in app.selectbox if each.label == "Member").set_value(1).run()
     assert not app.exception
     # The map of the other member must not stay.
     assert "Press Explain to compute this map" in said(app)

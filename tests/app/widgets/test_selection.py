@@ -119,11 +119,11 @@ def test_the_region_to_explain_belongs_to_the_photo(
 ) -> None:
     app = open_page(full_workspace, "explain")
     box = {one.label: one for one in app.selectbox}
-    _, second = box["or take one of the loaded data set"].options[:2]
+    _, second = box["Or a photo of the loaded data set"].options[:2]
     box["Region"].select("2")
     app.run()
     assert {one.label: one.value for one in app.selectbox}["Region"] == "2"
-    next(one for one in app.selectbox if one.label.startswith("or take")).select(second)
+    next(one for one in app.selectbox if one.label.startswith("Or a photo")).select(second)
     app.run()
     assert {one.label: one.value for one in app.selectbox}["Region"] != "2"
 

@@ -15,15 +15,15 @@ def rows(shared_campus: Path) -> LabelRows:
 @pytest.mark.parametrize(
     ("column", "text", "words"),
     [
-        ("angle", "north", "no heading"),
-        ("angle", "360", "no heading"),
-        ("angle", "-1", "no heading"),
+        ("angle", "north", "not a heading"),
+        ("angle", "360", "not a heading"),
+        ("angle", "-1", "not a heading"),
         ("Region_ID", "9", "choose one of 1, 2, 3, 4"),
         ("timestamp", "noon", "no time of day"),
-        ("latitude", "17,44", "is no latitude"),
+        ("latitude", "17,44", "is not a latitude"),
         ("latitude", "71.445", "is .* from the centre of the campus"),
-        ("position", "17.445", "is no latitude and longitude"),
-        ("position", "17.445 north", "is no latitude and longitude"),
+        ("position", "17.445", "is not a pair of latitude and longitude"),
+        ("position", "17.445 north", "is not a pair of latitude and longitude"),
         ("position", "78.349 17.445", "is .* from the centre"),
     ],
 )
