@@ -79,9 +79,10 @@ def one(
     palette, gallery = theme.palette(), predictor.gallery
     left, right = st.columns([2, 3])
     with left:
+        # The answer first: it has to be on the screen without scrolling.
+        _answer(prediction, row, truth)
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
         st.image(picture, caption=photo.name, width="stretch")
-        _answer(prediction, row, truth)
         ensemble.one_photo(prediction, row, predictor.card.ensemble)
         shares = prediction.region_probabilities if trust is None else trust.region_probabilities
         st.plotly_chart(

@@ -127,7 +127,7 @@ def _outcome(entry: Entry) -> str:
         return ""
     figures = best["validation"]
     accuracy = share(figures["region_accuracy"])
-    return f"median error {metres(figures['median_m'])}, region accuracy {accuracy}"
+    return f"median {metres(figures['median_m'])}, region {accuracy}"
 
 
 def _why(entry: Entry) -> None:
