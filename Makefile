@@ -26,8 +26,9 @@ demo: $(FOR_APP) ## render the demo campus (6,500 photos) to data/demo
 	$(BIN)/python -m core demo --out data/demo --photos 6500 --seed 7
 
 # Two processes, one thread each; a file's tests stay together, as they share what is dear to make.
+# Where Python was told to keep no bytecode, every process of a test would compile the project anew.
 test: $(FOR_TESTS) chromium ## run every test, the slow and the browser ones included
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile $(ARGS)
 
 check: $(FOR_TESTS) ## lint and type-check
 	$(BIN)/ruff check .

@@ -7,13 +7,15 @@ in `[0, 360)`; a heading's unit vector is `(cos, sin)`, that is `(north, east)`.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import Transformer
 
 from core.errors import FrameError
+
+if TYPE_CHECKING:
+    from pyproj import Transformer
 
 Floats = NDArray[np.float64]
 FrameKind = Literal["degrees", "scaled_degrees", "planar_metres"]
@@ -166,7 +168,9 @@ class LocalFrame:
         return cls(frame, (float(middle[0]), float(middle[1])))
 
     @cached_property
-    def _transformer(self) -> Transformer:
+    def _transformer(self) -> "Transformer":
+        from pyproj import Transformer  # Slow to import, and lists of runs need none.
+
         latitude, longitude = self.frame.to_degrees([self.origin])[0]
         local = f"+proj=aeqd +lat_0={latitude:.12f} +lon_0={longitude:.12f} +datum=WGS84 +units=m"
         return Transformer.from_crs("EPSG:4326", local, always_xy=True)

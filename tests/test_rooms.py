@@ -17,7 +17,10 @@ TENSORS = {"torch", "torchvision", "timm", "captum"}
 ARRAYS = {"numpy", "scipy", "sklearn", "cv2"}
 UNSAFE = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 # What a schema, a run folder or a package's front door must not drag in: seconds, and memory.
-HEAVY = TENSORS | {"sklearn", "matplotlib", "accelerate", "tensorboard", "streamlit"}
+HEAVY = TENSORS | {
+    "accelerate", "cv2", "matplotlib", "pandas", "pyproj", "scipy", "sklearn", "streamlit",
+    "tensorboard",
+}  # fmt: skip
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "config", "constants"}
 # jobs/ reads and writes what training writes, never its tensors.
 JOBS_MAY_SEE = {f"core.training.{name}" for name in ("schema", "run_folder", "status", "interrupt")}
