@@ -269,7 +269,7 @@ def settle_imports() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the labels …")
 def _dataset(folder: Path, key: Stamp) -> Dataset:
-    return read_dataset(folder)
+    return read_dataset(folder).requires()
 
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")

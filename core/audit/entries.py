@@ -5,32 +5,89 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.audit.findings import Column, Finding, row_finding
+from core.audit.findings import NOTATION_SCORE, Column, Finding, row_finding
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
-from core.dataset.label_table import numbers
 from core.dataset.repairs import TEXT_OF
+from core.tables.numbers import is_placeholder
 
-VALUE_KINDS = {"not_a_number": "a coordinate or heading that is no number"}
+VALUE_KINDS = {
+    "not_a_number": "a coordinate or heading that is no number",
+    "notation": "a number written with signs, letters or separators, which is read all the same",
+    "heading_unit": "a column of headings that is not in degrees, by all its values",
+}
 _COLUMNS: tuple[Column, ...] = ("latitude", "longitude", "angle")
+# From this share on, a notation is the habit of the file.
+HABIT_SHARE = 0.1
+# All that may stand around a number in a coordinate: a letter may be a hemisphere, a sign a sign.
+_AROUND = re.compile(r"[\s~≈?!*#°'\"]*(?:deg|degrees)?[\s~≈?!*#°'\"]*", re.IGNORECASE)
 
 
 def find_values(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
-    """Find texts that Bearings cannot read as a number; it leaves such rows out."""
+    """Find texts that are no numbers, odd notations, and headings of another unit."""
     del config
-    for column in _COLUMNS:
+    if rows.values.heading.doubt:
+        yield _about_files(rows, "heading_unit", "angle", rows.values.heading.doubt, 1.0)
+    values = (rows.latitude, rows.longitude, rows.heading_deg)
+    for number, column in enumerate(_COLUMNS):
         text = rows.text[TEXT_OF[column]].str.strip()
-        for row in np.flatnonzero(np.isnan(numbers(text))):
-            proposal = _number_in(str(text.iat[row]))
-            said = "is empty" if text.iat[row] == "" else "is no number"
-            evidence = f"{column} {said}, so Bearings leaves the row out"
+        blank = is_placeholder(text)
+        if blank.all():
+            continue
+        for row in np.flatnonzero(np.isnan(values[number])):
+            proposal = _number_in(str(text.iat[row]), column)
+            reason = str(rows.values.faults[row])
+            said = f"{column} is empty" if blank[row] else f"{column} is no number"
+            if reason.startswith(column) and not blank[row]:
+                said = reason
+            evidence = f"{said}, so Bearings leaves the row out"
             yield row_finding(rows, int(row), "not_a_number", column, proposal, 1.0, evidence)
+        yield from _notations(rows, column, values[number], rows.values.odd[:, number])
 
 
-def _number_in(text: str) -> str:
-    """The one number in a text such as `133°`, `17,4412` or `~ 90 deg`; `""` without just one."""
-    found = re.findall(r"[-+]?\d+(?:[.,]\d+)?", text.replace("O", "0").replace("o", "0"))
-    return found[0].replace(",", ".") if len(found) == 1 else ""
+def _notations(
+    rows: LabelRows, column: Column, values: np.ndarray, odd: np.ndarray
+) -> Iterator[Finding]:
+    """Name values that are more than plain numbers, or say once that the whole file writes so."""
+    if odd.mean() > HABIT_SHARE:
+        first = int(np.flatnonzero(odd)[0])
+        example = str(rows.text[TEXT_OF[column]].iat[first]).strip()
+        evidence = (
+            f"{int(odd.sum())} values are written like {example!r}, which is read as "
+            f"{values[first]:.9g}"
+        )
+        yield _about_files(rows, "notation", column, evidence, NOTATION_SCORE)
+        return
+    for row in np.flatnonzero(odd):
+        text = str(rows.text[TEXT_OF[column]].iat[row]).strip()
+        proposal = f"{values[row]:.10g}"
+        evidence = f"{text} is read as {proposal}"
+        yield row_finding(rows, int(row), "notation", column, proposal, NOTATION_SCORE, evidence)
+
+
+def _about_files(
+    rows: LabelRows, kind: str, column: Column, evidence: str, score: float
+) -> Finding:
+    names = ", ".join(file.path.name for file in rows.files)
+    return Finding(names, kind, column, "", "", score, evidence)
+
+
+def _number_in(text: str, column: Column) -> str:
+    """The one number in a text such as `133°` or `~ 90 deg`; `""` without just one.
+
+    A letter or a separator of a coordinate may change its sign or its size, so nothing is proposed
+    for a coordinate that has any.
+    """
+    digits = re.sub(r"(?<=[\d.])[Oo](?=[\d.])", "0", text)
+    if column == "angle":
+        digits = digits.replace("O", "0").replace("o", "0")
+    found = re.findall(r"[-+]?\d+(?:[.,]\d+)?", digits)
+    if len(found) != 1:
+        return ""
+    rest = digits.replace(found[0], "", 1)
+    if column != "angle" and ("," in found[0] or not _AROUND.fullmatch(rest)):
+        return ""
+    return str(found[0]).replace(",", ".")
 
 
 DUPLICATE_KINDS = {

@@ -16,19 +16,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from core.dataset.campus import read_campus
-from core.dataset.label_table import (
-    NEEDED,
-    OPTIONAL,
-    minute_of_day,
-    numbers,
-    read_columns,
-    region_ids,
-)
+from core.dataset.campus import fold_longitudes, read_campus, read_table_settings
 from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photo_names import FoundPhotos, find_photos
 from core.errors import FrameError
 from core.geo import CoordinateFrame, Floats
+from core.tables.read import read_label_table
+from core.tables.times import minute_of_day
+from core.tables.values import LabelValues, read_values
 
 METRES_PER_DEGREE = 111_195.0
 ISLAND_SHARE = 0.05
@@ -141,9 +136,6 @@ def _islands(points: Floats, reach: float) -> np.ndarray:
     return np.asarray(small[piece])
 
 
-TEXT_COLUMNS = (*NEEDED, *OPTIONAL)
-
-
 @dataclass(frozen=True, eq=False)
 class LabelRows:
     """Every row of a dataset's label files.
@@ -151,12 +143,14 @@ class LabelRows:
     Attributes:
         root: The dataset folder.
         files: Its label files, in the order of their rows.
-        text: `TEXT_COLUMNS` exactly as the files have them, blanks included, one line a row,
-            numbered from 0; further `file` (the label file, relative to the root), `photo_id`,
-            `path` (of the photo, empty if there is none) and `photo_fault` (why there is none).
+        text: The columns of `read_label_table` as the files have them, blanks included, one line
+            a row, numbered from 0; further `file` (the label file, relative to the root),
+            `photo_id`, `path` (of the photo, empty if there is none) and `photo_fault` (why there
+            is none).
         found: What the search for photos gave, by label file.
         frame: What the coordinates mean; None if unknown.
         frame_fault: Why the frame is unknown; empty if it is known.
+        values: What the text means, without repairs.
     """
 
     root: Path
@@ -165,35 +159,39 @@ class LabelRows:
     found: tuple[FoundPhotos, ...]
     frame: CoordinateFrame | None
     frame_fault: str
+    values: LabelValues
 
     def __len__(self) -> int:
         """How many rows there are."""
         return len(self.text)
 
-    @cached_property
+    @property
     def latitude(self) -> Floats:
         """`(n,)` in label units; NaN if the text is no number."""
-        return numbers(self.text["latitude"].str.strip())
+        return self.values.latitude
 
     @cached_property
     def longitude(self) -> Floats:
-        """`(n,)` in label units; NaN if the text is no number."""
-        return numbers(self.text["longitude"].str.strip())
+        """`(n,)` in label units, in [-180, 180] if they are degrees; NaN if it is no number."""
+        if self.frame is None:
+            return self.values.longitude
+        positions = np.column_stack([self.values.latitude, self.values.longitude])
+        return fold_longitudes(positions, self.frame)[0][:, 1]
 
-    @cached_property
+    @property
     def heading_deg(self) -> Floats:
-        """`(n,)` degrees as written, not wrapped; NaN if the text is no number."""
-        return numbers(self.text["heading_deg"].str.strip())
+        """`(n,)` degrees, not wrapped; NaN if the text is no heading."""
+        return self.values.heading_deg
 
     @cached_property
     def minute(self) -> Floats:
         """`(n,)` minutes since midnight; NaN if the text holds no time."""
-        return minute_of_day(self.text["timestamp"].str.strip())
+        return minute_of_day(self.values.timestamp)
 
     @cached_property
     def region(self) -> np.ndarray:
         """`(n,)` region ids as text."""
-        return np.asarray(region_ids(self.text["region"].str.strip()), object)
+        return np.asarray(self.values.region, object)
 
     @cached_property
     def walk(self) -> np.ndarray:
@@ -233,36 +231,36 @@ def read_rows(source: Path | str) -> LabelRows:
     given = Path(source)
     files, _ = find_label_files(given)
     root = dataset_folder(given)
+    settings, said = read_table_settings(root)
+    tables = [read_label_table(file.path, settings, strip=False) for file in files]
     found: list[FoundPhotos] = []
-    tables = []
-    for file in files:
-        text = read_columns(file.path, strip=False)
-        photos = find_photos(root, file, text["filename"].str.strip())
+    texts = []
+    for file, table in zip(files, tables, strict=True):
+        photos = find_photos(root, file, table.text["filename"].str.strip())
         found.append(photos)
         paths = [
             "" if fault else str((root / photo).absolute())
             for photo, fault in zip(photos.photo_ids, photos.faults, strict=True)
         ]
-        tables.append(
-            text.assign(
+        texts.append(
+            table.text.assign(
                 file=file.name_in(root),
                 photo_id=photos.photo_ids,
                 path=paths,
                 photo_fault=photos.faults,
             )
         )
-    text = pd.concat(tables, ignore_index=True)
-    frame, fault = _frame(root, text)
-    return LabelRows(root, files, text, tuple(found), frame, fault)
+    text = pd.concat(texts, ignore_index=True)
+    values = read_values(tables, settings, said)
+    frame, fault = _frame(root, values)
+    return LabelRows(root, files, text, tuple(found), frame, fault, values)
 
 
-def _frame(root: Path, text: pd.DataFrame) -> tuple[CoordinateFrame | None, str]:
-    values = pd.DataFrame(
-        {name: numbers(text[name].str.strip()) for name in ("latitude", "longitude")}
-    )
-    if values.isna().any(axis=1).all():
+def _frame(root: Path, values: LabelValues) -> tuple[CoordinateFrame | None, str]:
+    positions = pd.DataFrame({"latitude": values.latitude, "longitude": values.longitude})
+    if positions.isna().any(axis=1).all():
         return None, "no row has a latitude and a longitude that are numbers"
     try:
-        return read_campus(root, values).frame, ""
+        return read_campus(root, positions).frame, ""
     except FrameError as error:
         return None, str(error)

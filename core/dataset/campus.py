@@ -7,21 +7,25 @@ they are, because a distance between numbers of unknown meaning looks like an an
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.dataset.label_table import region_ids
 from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
 from core.options import UNKNOWN, Problem, problems
+from core.tables.columns import meaning
+from core.tables.regions import region_ids
+from core.tables.settings import HeadingUnit, Side, TableSettings
 
 # Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
 ASSUMED_HFOV_DEG = 65.0
 RECOGNISED_SHARE = 0.99
 CAMPUS_EXTENT_M = 100_000.0
+CAMPUS_DEGREES = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,20 +70,34 @@ class _Demo(_Section):
     version: int | None = Field(None, gt=0)  # of the world's renderer; core.demo reads it
 
 
+class _Table(_Section):
+    encoding: str = ""
+    separator: str = Field("", max_length=1)
+    decimal: Literal["", ".", ","] = ""
+
+
 class _CampusFile(_Section):
     name: str | None = None
+    heading: HeadingUnit | None = None
+    clockwise_from: Side | None = None
+    counterclockwise_from: Side | None = None
+    declination_deg: float | None = Field(None, ge=-180.0, le=180.0)
+    join_case: bool = False
+    columns: dict[str, str] = {}
+    table: _Table = _Table()
     frame: _Frame | None = None
     regions: dict[str, str] = {}
     camera: _Camera = _Camera()
     demo: _Demo | None = None
 
 
-def read_campus(root: Path, labels: pd.DataFrame) -> Campus:
+def read_campus(root: Path, labels: pd.DataFrame, assumed: CoordinateFrame | None = None) -> Campus:
     """Read `root/campus.toml`, or recognise plain degrees where it names no frame.
 
     Args:
         root: The dataset folder.
         labels: Label rows with numeric columns `latitude` and `longitude`.
+        assumed: The frame to take where the file names none, instead of recognising it.
 
     Raises:
         LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
@@ -90,12 +108,75 @@ def read_campus(root: Path, labels: pd.DataFrame) -> Campus:
     ids = region_ids(pd.Series(list(names), dtype=str))
     return Campus(
         name=file.name or root.resolve().name,
-        frame=_frame(file.frame) if file.frame else _recognise(root, labels),
+        frame=_frame(file.frame) if file.frame else assumed or _recognise(root, labels),
         region_names=dict(zip(ids, names.values(), strict=True)),
         assumed_hfov_deg=file.camera.hfov_deg,
         demo_seed=file.demo.seed if file.demo else None,
         demo_photos=file.demo.photos if file.demo else None,
     )
+
+
+def read_table_settings(root: Path) -> tuple[TableSettings, CoordinateFrame | None]:
+    """Read what `root/campus.toml` says about the label files, and its frame if it names one.
+
+    Raises:
+        LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
+        FrameError: Its frame cannot place anything on Earth.
+    """
+    file = _read_file(root / CAMPUS_FILE)
+    columns: dict[str, str] = {}
+    for key, title in file.columns.items():
+        known = meaning(key)
+        if known is None:
+            raise LabelError(
+                f"{root / CAMPUS_FILE}: [columns] has no {key!r}: write filename, latitude, "
+                "longitude, heading, region, timestamp, hfov_deg, walk, visit, or position for "
+                "one column with both coordinates"
+            )
+        columns[known.role] = title
+    if file.clockwise_from and file.counterclockwise_from:
+        raise LabelError(
+            f"{root / CAMPUS_FILE}: keep one of clockwise_from and counterclockwise_from"
+        )
+    ids = region_ids(pd.Series(list(file.regions), dtype=str))
+    settings = TableSettings(
+        columns=columns,
+        encoding=file.table.encoding,
+        separator=file.table.separator,
+        decimal=file.table.decimal,
+        heading=file.heading,
+        heading_from=file.counterclockwise_from or file.clockwise_from or "north",
+        heading_clockwise=file.counterclockwise_from is None,
+        declination_deg=file.declination_deg,
+        real_regions=frozenset(ids),
+        join_case=file.join_case,
+    )
+    return settings, _frame(file.frame) if file.frame else None
+
+
+def fold_longitudes(positions: Floats, frame: CoordinateFrame) -> tuple[Floats, int]:
+    """Write longitudes of 180 to 360 degrees as negative ones, if they then lie on the campus.
+
+    Args:
+        positions: `(n, 2)` in label units; NaN is kept.
+        frame: What they mean; only plain degrees are folded.
+
+    Returns:
+        The positions, and how many were changed.
+    """
+    if frame.kind != "degrees":
+        return positions, 0
+    east = positions[:, 1]
+    real = np.isfinite(positions).all(axis=1) & (np.abs(positions) <= [90.0, 360.0]).all(axis=1)
+    high = real & (east > 180.0)
+    if not high.any():
+        return positions, 0
+    middle = frame.middle(positions[real])[1]
+    # A typing error far from the campus stays a number that is no place on Earth.
+    near = np.abs((east - middle + 180.0) % 360.0 - 180.0) <= CAMPUS_DEGREES
+    folded = positions.copy()
+    folded[high & near, 1] -= 360.0
+    return folded, int((high & near).sum())
 
 
 def _read_file(path: Path) -> _CampusFile:
@@ -114,8 +195,10 @@ def _explain(problem: Problem) -> str:
     key = ".".join(problem.path)
     if problem.words == UNKNOWN:
         return (
-            f"{key}: unknown key (known: name, [frame] kind scale origin_latitude "
-            "origin_longitude, [regions], [camera] hfov_deg, [demo] seed photos version)"
+            f"{key}: unknown key (known: above all sections name, heading, clockwise_from, "
+            "counterclockwise_from, declination_deg, join_case; [columns], [table] encoding "
+            "separator decimal, [frame] kind scale origin_latitude origin_longitude, [regions], "
+            "[camera] hfov_deg, [demo] seed photos version)"
         )
     return f"{key} {problem.words}"
 
@@ -135,6 +218,9 @@ def _recognise(root: Path, labels: pd.DataFrame) -> CoordinateFrame:
     """Accept numbers as degrees only where nearly all of them can be nothing else."""
     values = labels[["latitude", "longitude"]].to_numpy(np.float64)
     values = values[np.isfinite(values).all(axis=1)]
+    # Cameras without a fix write zeros.
+    values = values[(values != 0.0).any(axis=1)]
+    values, _ = fold_longitudes(values, CoordinateFrame("degrees"))
     if len(values) == 0:
         raise LabelError(f"{root}: no label row has a latitude and a longitude that are numbers")
     on_earth = (np.abs(values[:, 0]) <= 90.0) & (np.abs(values[:, 1]) <= 180.0)

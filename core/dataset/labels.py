@@ -4,28 +4,37 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from core.dataset.campus import Campus, read_campus
-from core.dataset.label_table import (
-    fields_of_view,
-    minute_of_day,
-    natural_order,
-    numbers,
-    read_columns,
-    region_ids,
-    row_faults,
-    wrapped_headings,
-)
+from core.dataset.campus import Campus, fold_longitudes, read_campus, read_table_settings
+from core.dataset.label_table import fields_of_view, natural_order, wrapped_headings
 from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photo_names import FoundPhotos, find_photos
-from core.dataset.repairs import Repair, Repaired, apply_repairs, read_repairs, repair_notes
+from core.dataset.repairs import (
+    LEFT_OUT,
+    Repair,
+    Repaired,
+    apply_repairs,
+    read_repairs,
+    repair_notes,
+)
 from core.errors import LabelError
-from core.geo import FAR_SPREADS, Floats, LocalFrame, far_from_middle
+from core.geo import FAR_SPREADS, CoordinateFrame, Floats, LocalFrame, far_from_middle
+from core.tables.read import Source, read_label_table
+from core.tables.times import minute_of_day
+from core.tables.values import LabelValues, read_values
 
 ALLOWED_SHARE = 0.01
+# A few rows without a region are mistakes; if more lack it, nobody labelled them.
+PARTIAL_SHARE = 0.1
+# So far from the campus, 0, 0 is no place of it.
+ZERO_AWAY_M = 10_000.0
+Label = Literal["position", "heading", "region"]
+LABELS: tuple[Label, ...] = get_args(Label)
+_PLACEHOLDERS = (0.0, 1.0, 99.0, 180.0, 999.0, 9999.0, 99999.0)
 _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
 
 
@@ -44,6 +53,40 @@ def off_earth_faults(rows: pd.DataFrame, campus: Campus) -> pd.Series:
         for north, east in rows.loc[outside, ["latitude", "longitude"]].to_numpy()
     ]
     return faults
+
+
+def no_position_faults(rows: pd.DataFrame, frame: CoordinateFrame) -> pd.Series:
+    """Say for each row whether its position stands for none: 0, 0 or 999, 999 off the campus.
+
+    Args:
+        rows: Label rows with `latitude` and `longitude` in label units.
+        frame: What they mean.
+    """
+    faults = pd.Series("", index=rows.index)
+    values = rows[["latitude", "longitude"]].to_numpy(np.float64)
+    same = (values[:, 0] == values[:, 1]) & np.isin(np.abs(values[:, 0]), _PLACEHOLDERS)
+    others = values[~same & np.isfinite(values).all(axis=1)]
+    if not same.any() or not len(others):
+        return faults
+    if frame.has_degrees:
+        degrees = others * frame.scale + [frame.origin_latitude, frame.origin_longitude]
+        others = others[(np.abs(degrees) <= [90.0, 360.0]).all(axis=1)]
+    if len(others):
+        away = np.abs(values[same] - frame.middle(others)).max(axis=1)
+        unit_m = 111_000.0 * abs(frame.scale) if frame.has_degrees else 1.0
+        flagged = np.flatnonzero(same)[away * unit_m > _zero_away_m(others, frame)]
+        faults.iloc[flagged] = [f"no position ({a:g}, {b:g})" for a, b in values[flagged]]
+    return faults
+
+
+def _zero_away_m(others: Floats, frame: CoordinateFrame) -> float:
+    """How far from the campus 0, 0 must be to stand for no position."""
+    if frame.kind == "degrees":
+        return ZERO_AWAY_M
+    # A plane may well have its origin on the campus.
+    middle = frame.middle(others)
+    unit_m = 111_000.0 * abs(frame.scale) if frame.has_degrees else 1.0
+    return 2.0 * unit_m * float(np.quantile(np.abs(others - middle).max(axis=1), 0.95)) + 1.0
 
 
 def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
@@ -124,7 +167,12 @@ def _by_reason(excluded: pd.DataFrame) -> str:
 def far_outliers(table: pd.DataFrame, campus: Campus) -> np.ndarray:
     """Flag `(n,)` photos over ten times the median distance from the median position."""
     labels = table[["latitude", "longitude"]].to_numpy(np.float64)
-    return far_from_middle(LocalFrame.about(campus.frame, labels).to_metres(labels))
+    known = np.isfinite(labels).all(axis=1)
+    far = np.zeros(len(table), bool)
+    if known.any():
+        local = LocalFrame.about(campus.frame, labels[known])
+        far[known] = far_from_middle(local.to_metres(labels[known]))
+    return far
 
 
 def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
@@ -146,6 +194,12 @@ def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
 # Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence.
 
 
+_EMPTY: dict[Label, str] = {
+    "position": "no position", "heading": "angle is empty", "region": "region is empty",
+}  # fmt: skip
+_HOW: dict[Label, str] = {
+    "position": "latitude and a column longitude", "heading": "angle", "region": "Region_ID",
+}  # fmt: skip
 PHOTO_COLUMNS = (
     "photo_id",
     "filename",
@@ -175,6 +229,11 @@ class Dataset:
         notes: What was normalised or looks wrong, with counts.
         regions: Region ids in their stable order.
         repairs: Decisions of `repairs.csv` that changed a label or left a row out.
+        sources: What the label files were understood to be.
+        heading_unit: Unit of the headings in the files.
+
+    A photo may lack a position or a heading (NaN) or a region (`""`); `requires` leaves such
+    photos out or refuses the data set.
     """
 
     root: Path
@@ -184,6 +243,8 @@ class Dataset:
     notes: tuple[str, ...]
     regions: tuple[str, ...]
     repairs: tuple[Repair, ...] = ()
+    sources: tuple[Source, ...] = ()
+    heading_unit: str = "degrees"
 
     def __post_init__(self) -> None:
         """Reject a table that the other rooms could misread."""
@@ -193,7 +254,7 @@ class Dataset:
             raise ValueError("table must be numbered 0..n-1")
         if self.table["photo_id"].duplicated().any():
             raise ValueError("photo_id must be unique")
-        if set(self.table["region"]) - set(self.regions):
+        if set(self.table["region"]) - set(self.regions) - {""}:
             raise ValueError("every region of the table must be in regions")
 
     def __len__(self) -> int:
@@ -212,13 +273,68 @@ class Dataset:
 
     @property
     def region_index(self) -> np.ndarray:
-        """`(n,)` int64 index of each photo's region in `regions`."""
-        index = {region: number for number, region in enumerate(self.regions)}
+        """`(n,)` int64 index of each photo's region in `regions`; -1 without a region."""
+        index = {region: number for number, region in enumerate(self.regions)} | {"": -1}
         return np.asarray(self.table["region"].map(index), np.int64)
 
     def local_frame(self) -> LocalFrame:
-        """Local metres about the median position of all photos."""
-        return LocalFrame.about(self.campus.frame, self.positions)
+        """Local metres about the median position of all photos that have one.
+
+        Raises:
+            LabelError: No photo has a position.
+        """
+        known = self.labelled("position")
+        if not known.any():
+            raise LabelError(f"{self.root}: no photo has a position")
+        return LocalFrame.about(self.campus.frame, self.positions[known])
+
+    def labelled(self, label: Label) -> np.ndarray:
+        """Flag `(n,)` photos that have a position, a heading or a region."""
+        if label == "position":
+            return np.asarray(np.isfinite(self.positions).all(axis=1), bool)
+        if label == "heading":
+            return np.isfinite(self.headings_deg)
+        return np.asarray(self.table["region"] != "", bool)
+
+    def requires(self, *labels: Label, allow_missing: bool = False) -> "Dataset":
+        """Return the dataset with only photos that have all of some labels.
+
+        Args:
+            labels: The labels needed; all three if none is named.
+            allow_missing: Go on when more than 1 % of the rows have to be left out.
+
+        Raises:
+            LabelError: No photo has one of the labels, or too many photos lack one.
+        """
+        faults: dict[str, str] = {}
+        for label in labels or LABELS:
+            has = self.labelled(label)
+            if not has.any():
+                raise LabelError(
+                    f"{self.root}: no photo has a {label}, and this needs positions, headings and "
+                    f"regions. Add a column {_HOW[label]} to the label file, or name the column in "
+                    f'campus.toml: {label} = "..." under [columns]'
+                )
+            faults |= dict.fromkeys(self.table["photo_id"][~has], _EMPTY[label])
+        return self.leave_out(faults, allow_missing) if faults else self
+
+    def leave_out(self, faults: dict[str, str], allow_missing: bool = False) -> "Dataset":
+        """Return the dataset without photos `{photo_id: reason}`.
+
+        Raises:
+            LabelError: More than 1 % of the rows are then left out, and that is not allowed.
+        """
+        kept = self.without(faults)
+        decided = kept.excluded["reason"].str.startswith(LEFT_OUT)
+        rows = pd.concat([kept.table[["photo_id"]], kept.excluded[~decided]], ignore_index=True)
+        check_excluded(self.root, rows, rows["reason"].fillna(""), allow_missing)
+        return kept
+
+    def summary(self) -> str:
+        """What was understood of the label files, as one screen of text."""
+        from core.dataset.look import summary
+
+        return summary(self)
 
     def without(self, faults: dict[str, str]) -> "Dataset":
         """Return the dataset with photos `{photo_id: reason}` moved to `excluded`."""
@@ -231,7 +347,7 @@ class Dataset:
         )
         table = self.table[~gone].reset_index(drop=True)
         excluded = pd.concat([self.excluded, left_out], ignore_index=True)
-        regions = natural_order(table["region"])
+        regions = natural_order(set(table["region"]) - {""})
         return replace(self, table=table, excluded=excluded, regions=regions)
 
 
@@ -251,21 +367,28 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     given = Path(root)
     files, passed_over = find_label_files(given)
     folder = dataset_folder(given)
+    settings, frame = read_table_settings(folder)
     notes = list(passed_over)
-    found: list[FoundPhotos] = []
-    repairs, repaired = read_repairs(folder), list[Repaired]()
-    rows = pd.concat(
-        [_read_rows(folder, file, notes, found, repairs, repaired) for file in files],
-        ignore_index=True,
-    )
-    notes += repair_notes(folder, repairs, repaired)
+    repairs = read_repairs(folder)
+    tables = [read_label_table(file.path, settings) for file in files]
+    repaired = [
+        apply_repairs(table.text, file.name_in(folder), repairs)
+        for table, file in zip(tables, files, strict=True)
+    ]
+    values = read_values(tables, settings, frame, [done.text for done in repaired])
+    rows, found = _rows(folder, files, repaired, values, notes)
+    notes += [note for table in tables for note in table.source.notes]
+    notes += [*values.notes, *repair_notes(folder, repairs, repaired)]
     rows, decided = _without_repaired_away(given, rows)
     faults = rows.pop("fault")
     faults = faults.where(faults != "", duplicate_faults(rows))
     folders = [photos.folder for photos in found]
-    # Missing photos come first: without them, what the coordinates mean does not matter.
+    # Missing photos come first: without them, what the labels mean does not matter.
     check_excluded(given, rows, faults, allow_missing, folders)
-    campus = read_campus(folder, rows)
+    if values.heading.doubt:
+        raise LabelError(f"{given}: {values.heading.doubt}. {values.heading.advice}")
+    campus = _campus(folder, rows, faults, notes)
+    faults = faults.where(faults != "", no_position_faults(rows, campus.frame))
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
     table = _finished(rows[faults == ""].reset_index(drop=True), campus, notes)
@@ -275,9 +398,25 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
         table=table,
         excluded=pd.concat([excluded, decided], ignore_index=True) if len(decided) else excluded,
         notes=tuple(notes),
-        regions=natural_order(table["region"]),
+        regions=natural_order(set(table["region"]) - {""}),
         repairs=tuple(repair for each in repaired for repair in each.applied),
+        sources=tuple(table.source for table in tables),
+        heading_unit=values.heading.unit,
     )
+
+
+def _campus(folder: Path, rows: pd.DataFrame, faults: pd.Series, notes: list[str]) -> Campus:
+    """Read the campus, and fold longitudes of 0 to 360 degrees in `rows`."""
+    positions = rows[["latitude", "longitude"]].to_numpy(np.float64)
+    if not np.isfinite(positions).all(axis=1).any() and (faults == "").any():
+        # Regions alone: no frame is needed, and none can be recognised.
+        return read_campus(folder, rows, CoordinateFrame("degrees"))
+    campus = read_campus(folder, rows)
+    positions, folded = fold_longitudes(positions, campus.frame)
+    if folded:
+        rows["longitude"] = positions[:, 1]
+        notes.append(f"{folded} longitudes from 180 to 360 degrees were written as negative ones")
+    return campus
 
 
 def _without_repaired_away(given: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -300,40 +439,55 @@ def _finished(table: pd.DataFrame, campus: Campus, notes: list[str]) -> pd.DataF
     return table[list(PHOTO_COLUMNS)]
 
 
-def _read_rows(
+def _rows(
     root: Path,
-    file: LabelFile,
+    files: Sequence[LabelFile],
+    repaired: Sequence[Repaired],
+    values: LabelValues,
     notes: list[str],
-    found: list[FoundPhotos],
-    repairs: Sequence[Repair],
-    repaired: list[Repaired],
-) -> pd.DataFrame:
-    """Read one label file; `fault` says why a row cannot be used, `left_out` that it must not."""
-    done = apply_repairs(read_columns(file.path), file.name_in(root), repairs)
-    repaired.append(done)
-    text = done.text
-    rows = text.assign(
-        latitude=numbers(text["latitude"]),
-        longitude=numbers(text["longitude"]),
-        heading_deg=numbers(text["heading_deg"]),
-        region=region_ids(text["region"]),
-        official=file.part,
-        left_out=done.left_out,
+) -> tuple[pd.DataFrame, list[FoundPhotos]]:
+    """Join values and photos; `fault` says why a row cannot be used, `left_out` that it must not.
+
+    `repaired` holds the text of each of `files`, in the order of the rows of `values`.
+    """
+    found = [
+        find_photos(root, file, done.text["filename"])
+        for file, done in zip(files, repaired, strict=True)
+    ]
+    parts = [[file.part] * len(done.text) for file, done in zip(files, repaired, strict=True)]
+    rows = pd.concat([done.text for done in repaired], ignore_index=True).assign(
+        latitude=values.latitude,
+        longitude=values.longitude,
+        heading_deg=values.heading_deg,
+        region=values.region,
+        timestamp=values.timestamp,
+        official=[part for own in parts for part in own],
+        left_out=pd.concat([done.left_out for done in repaired], ignore_index=True),
+        photo_id=[photo for photos in found for photo in photos.photo_ids],
     )
-    photos = find_photos(root, file, text["filename"])
-    found.append(photos)
-    rows["photo_id"] = photos.photo_ids
-    rows["path"] = [str((root / photo).absolute()) for photo in photos.photo_ids]
-    missing = pd.Series(photos.faults, index=rows.index)
-    rows["fault"] = missing.where(missing != "", row_faults(rows, text))
-    notes += photos.notes
+    rows["path"] = [str((root / photo).absolute()) for photo in rows["photo_id"]]
+    missing = pd.Series([fault for photos in found for fault in photos.faults], index=rows.index)
+    faults = missing.where(missing != "", values.faults)
+    if not values.no_position.all():
+        faults = faults.mask((faults == "") & values.no_position, "no position")
+    without_region = (rows["region"] == "").to_numpy()
+    if 0.0 < without_region.mean() <= PARTIAL_SHARE:
+        faults = faults.mask((faults == "") & without_region, "region is empty")
+    rows["fault"] = faults
+    for file, photos in zip(files, found, strict=True):
+        notes += _photo_notes(file, photos)
+    return rows, found
+
+
+def _photo_notes(file: LabelFile, photos: FoundPhotos) -> list[str]:
+    notes = list(photos.notes)
     if photos.unlabelled:
         notes.append(
             f"{len(photos.unlabelled)} photos in {photos.folder.name}/ have no row in "
             f"{file.path.name}: {', '.join(photos.unlabelled[:3])}"
             + (", ..." if len(photos.unlabelled) > 3 else "")
         )
-    return rows
+    return notes
 
 
 def _time_notes(table: pd.DataFrame) -> list[str]:

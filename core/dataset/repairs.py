@@ -17,11 +17,11 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from core.dataset.label_table import numbers
 from core.dataset.layout import STORE_FOLDER
 from core.errors import LabelError
 from core.files import write_text
 from core.locks import Lock
+from core.tables.numbers import numbers
 
 REPAIRS_FILE = "repairs.csv"
 LEFT_OUT = "left out by a repair"
@@ -37,7 +37,7 @@ TEXT_OF = {
     "angle": "heading_deg",
     "Region_ID": "region",
 }
-"""Columns under the course's name, and what `read_columns` calls them."""
+"""Columns under the course's name, and what `read_label_table` calls them."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def apply_repairs(text: pd.DataFrame, labels: str, repairs: Sequence[Repair]) ->
     """Apply the decisions that stand to the rows of one label file, in the order of their lines.
 
     Args:
-        text: Rows as `read_columns` gives them.
+        text: Rows as `read_label_table` gives them.
         labels: The label file, relative to the dataset folder.
         repairs: All decisions of the dataset.
     """

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pandas as pd
 
 from core.dataset.decode import Pixels, decode_photo, square_hfov_deg
-from core.dataset.labels import Dataset, check_excluded, read_dataset
+from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import STORE_FOLDER
-from core.dataset.repairs import LEFT_OUT
 from core.errors import ImageError, RunError
 from core.files import new_file, read_object, sweep, write_json
 from core.geo import Floats
@@ -389,15 +387,11 @@ def prepare_dataset(
         FrameError: The meaning of the coordinates is unknown.
         ImageError: No photo can be read, or the store cannot be written.
     """
-    dataset = read_dataset(root, allow_missing=allow_missing)
+    dataset = read_dataset(root, allow_missing=allow_missing).requires(allow_missing=allow_missing)
     store, faults = build_store(dataset, size, progress)
     if store is None:
         first = next(iter(faults.items()))
         raise ImageError(f"{root}: no photo can be read (first: {first[0]}: {first[1]})")
     if not faults:
         return dataset, store
-    readable = dataset.without(faults)
-    decided = readable.excluded["reason"].str.startswith(LEFT_OUT)
-    rows = pd.concat([readable.table[["photo_id"]], readable.excluded[~decided]], ignore_index=True)
-    check_excluded(Path(root), rows, rows["reason"].fillna(""), allow_missing)
-    return readable, store
+    return dataset.leave_out(faults, allow_missing), store

@@ -70,11 +70,34 @@ def test_a_night_hour_becomes_the_afternoon_where_the_walk_says_so(
 
 @pytest.mark.parametrize(
     ("column", "text", "proposal"),
-    [("angle", "133°", "133"), ("latitude", "17,4412", "17.4412"), ("longitude", "east", "")],
+    [
+        ("angle", "~ 133 deg?", "133"),
+        ("latitude", "~17.4412?", "17.4412"),
+        ("latitude", "about 17.4412 S", ""),
+        ("longitude", "east", ""),
+    ],
 )
 def test_texts_that_are_no_numbers(audited: Audited, column: str, text: str, proposal: str) -> None:
     (found,) = audited({1: {column: text}})
     assert (found.finding, found.column, found.proposal) == ("not_a_number", column, proposal)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "proposal"),
+    [
+        ("angle", "133°", "133"),
+        ("angle", "NE", "45"),
+        ("latitude", "17,4412", "17.4412"),
+        ("latitude", "17.4412 S", "-17.4412"),
+        ("latitude", "17.4412 N", "17.4412"),
+    ],
+)
+def test_an_odd_notation_is_read_with_its_sign_and_named(
+    audited: Audited, column: str, text: str, proposal: str
+) -> None:
+    found = next(each for each in audited({1: {column: text}}) if each.finding == "notation")
+    assert (found.column, found.proposal) == (column, proposal)
+    assert found.score <= 0.3
 
 
 def test_repeats_but_the_first_and_every_contradiction(

@@ -6,13 +6,13 @@ import pytest
 
 from core.dataset.label_table import (
     fields_of_view,
-    minute_of_day,
     natural_order,
-    numbers,
-    region_ids,
     wrapped_headings,
     written_regions,
 )
+from core.tables.numbers import numbers
+from core.tables.regions import region_ids
+from core.tables.times import minute_of_day
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_missing_columns_are_listed_beside_those_found(small_campus: Path) -> No
     table.to_csv(small_campus / "labels.csv", index=False)
     with pytest.raises(LabelError) as caught:
         read_dataset(small_campus)
-    assert "heading_deg (or angle" in str(caught.value)
+    assert "latitude (or lat" in str(caught.value)
     assert "Found: filename, timestamp, longitude, Region_ID" in str(caught.value)
 
 
@@ -93,13 +93,13 @@ def test_what_is_no_table_is_refused(small_campus: Path, content: bytes, message
 
 
 def test_a_label_that_is_no_number_leaves_its_row_out(small_campus: Path) -> None:
-    edit(small_campus, angle={3: "north"}, latitude={5: ""}, Region_ID={7: " "})
+    edit(small_campus, angle={3: "uphill"}, latitude={5: ""}, Region_ID={7: " "})
     dataset = read_dataset(small_campus, allow_missing=True)
     assert len(dataset) == 45
     reasons = dict(zip(dataset.excluded["photo_id"], dataset.excluded["reason"], strict=True))
     assert reasons == {
-        "images/img_0003.jpg": "angle is not a number: 'north'",
-        "images/img_0005.jpg": "latitude is not a number: ''",
+        "images/img_0003.jpg": "angle is not a number: 'uphill'",
+        "images/img_0005.jpg": "latitude is empty",
         "images/img_0007.jpg": "region is empty",
     }
 

@@ -18,10 +18,12 @@ from core.audit.findings import Finding
 from core.audit.review import accept_by_rule, decide, take_back, undo_last
 from core.audit.rows import LabelRows
 from core.dataset.campus import CAMPUS_EXTENT_M
-from core.dataset.label_table import minute_of_day, numbers, region_ids
 from core.dataset.repairs import Decision, Key
 from core.errors import BearingsError, ConfigError
 from core.geo import distance_m
+from core.tables.numbers import numbers
+from core.tables.regions import region_ids
+from core.tables.times import minute_of_day
 
 COORDINATES = ("latitude", "longitude", "position")
 _AT, _FAULT = "review_at", "review_fault"

@@ -1,0 +1,172 @@
+"""What was understood of a dataset folder: one screen of text, or the same for programs."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from core.dataset.labels import LABELS, Dataset, far_outliers
+from core.geo import CoordinateFrame, far_from_middle
+from core.tables.raw import SEPARATORS
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was understood of the label files of a dataset.
+
+    Attributes:
+        folder: The dataset folder.
+        files: The label files.
+        format: Their format.
+        encoding: Of text files; None for others.
+        separator: Of CSV files; None for others.
+        columns: Name in the file by role.
+        frame: `degrees`, `scaled_degrees` or `planar_metres`; None without positions.
+        photos: Photos that can be used.
+        left_out: Rows left out, by reason.
+        regions: Region ids.
+        with_region: Photos with a region.
+        with_heading: Photos with a heading.
+        with_position: Photos with a position.
+        with_time: Photos with a time of day.
+        heading_unit: Unit of the headings in the files; None without headings.
+        latitude_range_deg: `[low, high]` of the campus, far rows left aside; None if unknown.
+        longitude_range_deg: The same; across the antimeridian it goes on beyond 180.
+        extent_m: `[north, east]` of the campus in metres, far rows left aside; None if unknown.
+        far: Photos that lie far from the campus.
+        warnings: What was converted, passed over or looks wrong.
+    """
+
+    folder: str
+    files: list[str]
+    format: str
+    encoding: str | None
+    separator: str | None
+    columns: dict[str, str]
+    frame: str | None
+    photos: int
+    left_out: dict[str, int]
+    regions: list[str]
+    with_region: int
+    with_heading: int
+    with_position: int
+    with_time: int
+    heading_unit: str | None
+    latitude_range_deg: list[float] | None
+    longitude_range_deg: list[float] | None
+    extent_m: list[float] | None
+    far: list[str]
+    warnings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+
+def look(dataset: Dataset) -> Look:
+    """Say what was understood of a dataset that was read."""
+    has = {label: dataset.labelled(label) for label in LABELS}
+    first = dataset.sources[0] if dataset.sources else None
+    latitude, longitude, extent = _ranges(dataset)
+    far = far_outliers(dataset.table, dataset.campus)
+    return Look(
+        folder=str(dataset.root),
+        files=[source.path.name for source in dataset.sources],
+        format=first.format if first else "",
+        encoding=(first.encoding or None) if first else None,
+        separator=(first.separator or None) if first else None,
+        columns=dict(first.columns) if first else {},
+        frame=dataset.campus.frame.kind if has["position"].any() else None,
+        photos=len(dataset),
+        left_out=_reasons(dataset),
+        regions=list(dataset.regions),
+        with_region=int(has["region"].sum()),
+        with_heading=int(has["heading"].sum()),
+        with_position=int(has["position"].sum()),
+        with_time=int(dataset.table["minute"].notna().sum()),
+        heading_unit=dataset.heading_unit if has["heading"].any() else None,
+        latitude_range_deg=latitude,
+        longitude_range_deg=longitude,
+        extent_m=extent,
+        far=dataset.table["photo_id"][far].tolist(),
+        warnings=list(dataset.notes),
+    )
+
+
+def _reasons(dataset: Dataset) -> dict[str, int]:
+    """Rows left out by reason; what follows a colon differs by row."""
+    reasons = dataset.excluded["reason"].str.replace(r":.*", "", regex=True).str.strip()
+    return {str(reason): int(count) for reason, count in reasons.value_counts().items()}
+
+
+def _ranges(
+    dataset: Dataset,
+) -> tuple[list[float] | None, list[float] | None, list[float] | None]:
+    """Latitudes, longitudes and metres of the campus without far rows."""
+    known = dataset.labelled("position")
+    if not known.any():
+        return None, None, None
+    local = dataset.local_frame()
+    metres = local.to_metres(dataset.positions[known])
+    near = ~far_from_middle(metres)
+    extent = [round(float(side), 2) for side in np.ptp(metres[near], axis=0)]
+    frame = dataset.campus.frame
+    if not frame.has_degrees:
+        return None, None, extent
+    degrees = frame.to_degrees(dataset.positions[known][near])
+    degrees = CoordinateFrame("degrees").unwrapped(degrees)
+    low, high = degrees.min(axis=0), degrees.max(axis=0)
+    latitude, longitude = (
+        [round(float(low[axis]), 9), round(float(high[axis]), 9)] for axis in (0, 1)
+    )
+    return latitude, longitude, extent
+
+
+_UNITS = {
+    "degrees": "degrees (WGS 84)", "scaled_degrees": "scaled degrees", "planar_metres": "metres",
+}  # fmt: skip
+
+
+def summary(dataset: Dataset) -> str:
+    """What was understood, as one screen of text."""
+    seen = look(dataset)
+    lines = [f"{seen.folder}: {seen.photos:,} photos"]
+    form = seen.format.upper()
+    if seen.encoding:
+        form += f", {seen.encoding}"
+    if seen.separator:
+        form += f", separated by {SEPARATORS.get(seen.separator, repr(seen.separator))}"
+    lines.append(f"  labels     {', '.join(seen.files)} ({form})")
+    columns = ", ".join(f"{role} = {name}" for role, name in seen.columns.items())
+    lines.append(f"  columns    {columns}")
+    lines += [f"  {line}" for line in _label_lines(seen)]
+    if seen.left_out:
+        out = "; ".join(f"{count} x {reason}" for reason, count in seen.left_out.items())
+        lines.append(f"  left out   {out}")
+    if seen.far:
+        shown = ", ".join(seen.far[:3]) + (", ..." if len(seen.far) > 3 else "")
+        lines.append(f"  far away   {len(seen.far)} photos: {shown}")
+    lines += [f"  note       {warning}" for warning in seen.warnings]
+    return "\n".join(lines)
+
+
+def _label_lines(seen: Look) -> list[str]:
+    lines = []
+    if seen.with_position and seen.extent_m:
+        place = ""
+        if seen.latitude_range_deg and seen.longitude_range_deg:
+            south, north = seen.latitude_range_deg
+            west, east = seen.longitude_range_deg
+            place = f"; latitude {south:.5f} to {north:.5f}, longitude {west:.5f} to {east:.5f}"
+        size = f"{seen.extent_m[0]:,.0f} m north by {seen.extent_m[1]:,.0f} m east"
+        unit = _UNITS[str(seen.frame)]
+        lines.append(f"positions  {seen.with_position:,} in {unit}: {size}{place}")
+    else:
+        lines.append("positions  none")
+    unit = f" in {seen.heading_unit}" if seen.heading_unit else ""
+    lines.append(f"headings   {f'{seen.with_heading:,}' if seen.with_heading else 'none'}{unit}")
+    names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
+    count = f"{len(seen.regions)} on {seen.with_region:,} photos: {names}" if names else "none"
+    lines.append(f"regions    {count}")
+    lines.append(f"times      {f'{seen.with_time:,}' if seen.with_time else 'none'}")
+    return lines

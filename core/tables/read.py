@@ -1,0 +1,270 @@
+"""A label table under the column names of Bearings, whatever its format and names.
+
+Values stay text, as the file has them, so that repairs and the audit can quote them; `values.py`
+turns them into numbers.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.errors import LabelError
+from core.tables.columns import DOUBTFUL, NAMES, Meaning, meaning, plain_name, suggestions
+from core.tables.formats import read_raw
+from core.tables.numbers import is_placeholder
+from core.tables.raw import RawTable
+from core.tables.settings import TableSettings
+from core.tables.times import joined_dates
+
+NEEDED = ("filename", "latitude", "longitude", "heading_deg", "region")
+OPTIONAL = ("timestamp", "hfov_deg", "walk", "visit")
+TEXT_COLUMNS = (*NEEDED, *OPTIONAL)
+_PHOTO = re.compile(r".+\.(?:jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)", re.IGNORECASE)
+_WKT = re.compile(r"(?:SRID=\d+;)?\s*POINT\s*(?:Z|M|ZM)?\s*\(\s*(\S+)\s+(\S+)[^)]*\)", re.I)
+_PAIR = re.compile(
+    r"(?:geo:)?\(?\s*(.+?)\s*(?:[;|]|,\s|(?<=[NSns°]),|\s{1,3}(?=[-+\d]))\s*(.+?)\s*\)?"
+)
+_BARE_PAIR = re.compile(r"(?:geo:)?[(\[]?\s*([^,]+?),([^,]+?)\s*[)\]]?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a label file was understood to be.
+
+    Attributes:
+        path: The file.
+        format: `csv`, `xlsx`, `parquet`, `json`, `geojson`, `gpx` or `kml`.
+        encoding: Of a text file; empty for others.
+        separator: Of a CSV file; empty for others.
+        columns: Name in the file by role, such as `latitude`.
+        units: Unit that a column's name says, by role.
+        notes: What was passed over or chosen.
+    """
+
+    path: Path
+    format: str
+    encoding: str
+    separator: str
+    columns: Mapping[str, str]
+    units: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """A label file as text.
+
+    Attributes:
+        source: What it was understood to be.
+        text: One row a photo, columns `TEXT_COLUMNS`; empty strings for roles without a column.
+        magnetic: `(n,)` whether a column says that the heading counts from magnetic north.
+    """
+
+    source: Source
+    text: pd.DataFrame
+    magnetic: np.ndarray
+
+
+def read_label_table(
+    path: Path, settings: TableSettings | None = None, *, strip: bool = True
+) -> LabelTable:
+    """Read a label file.
+
+    Args:
+        path: The file.
+        settings: What campus.toml says about it.
+        strip: Whether values lose their outer blanks; the audit keeps them.
+
+    Raises:
+        LabelError: The file is no table, has no rows, lacks a needed column or has one twice.
+    """
+    settings = settings or TableSettings()
+    raw = read_raw(path, settings.encoding, settings.separator)
+    notes = list(raw.notes)
+    chosen, units = _assign(raw, settings.columns, notes)
+    columns = {role: raw.rows[number] for role, number in chosen.items()}
+    names = {role: raw.header[number] for role, number in chosen.items()}
+    _split_positions(path, columns, names)
+    _join_sides(columns)
+    _check_roles(raw, columns)
+    text = pd.DataFrame(
+        {
+            name: columns.get(role, pd.Series("", index=raw.rows.index, dtype=str))
+            for role, name in ((_role(name), name) for name in TEXT_COLUMNS)
+        }
+    )
+    if "date" in columns:
+        text["timestamp"] = _with_dates(text["timestamp"], columns["date"])
+    if strip:
+        text = text.apply(lambda column: column.str.strip())
+    reference = columns.get("heading_reference", pd.Series("", index=raw.rows.index, dtype=str))
+    magnetic = reference.str.strip().str.upper().str.startswith("M").to_numpy(bool)
+    source = Source(path, raw.format, raw.encoding, raw.separator, names, units, tuple(notes))
+    return LabelTable(source, text, magnetic)
+
+
+def _role(column: str) -> str:
+    return "heading" if column == "heading_deg" else column
+
+
+def _with_dates(timestamps: pd.Series, dates: pd.Series) -> pd.Series:
+    return joined_dates(timestamps.str.strip(), dates)
+
+
+def _assign(
+    raw: RawTable, mapping: Mapping[str, str], notes: list[str]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Number of the column of each role, and the units that names say."""
+    chosen = _mapped(raw, mapping)
+    units = {role: found.unit for role, number in chosen.items()
+             if (found := meaning(raw.header[number])) and found.unit}  # fmt: skip
+    candidates: dict[str, list[tuple[int, Meaning]]] = {}
+    for number, title in enumerate(raw.header):
+        found = meaning(title)
+        if found and found.role not in chosen and number not in chosen.values():
+            if _fits(found, title, raw.rows[number]):
+                candidates.setdefault(found.role, []).append((number, found))
+    for role, columns in candidates.items():
+        tier = min(found.tier for _, found in columns)
+        best = [(number, found) for number, found in columns if found.tier == tier]
+        first, found = best[0]
+        for number, _ in best[1:]:
+            if not raw.rows[number].equals(raw.rows[first]):
+                twice = f"{raw.header[first]!r} and {raw.header[number]!r}"
+                raise LabelError(
+                    f"{raw.path}: columns {twice} both mean {role}: keep one of them, or name it "
+                    f'in campus.toml: {role} = "{raw.header[first]}" under [columns]'
+                )
+        others = [raw.header[number] for number, _ in columns if number != first]
+        if others:
+            notes.append(
+                f"{raw.path.name}: {role} was read from column {raw.header[first]!r}, not from "
+                f"{', '.join(map(repr, others))}"
+            )
+        chosen[role] = first
+        if found.unit:
+            units[role] = found.unit
+    return chosen, units
+
+
+def _mapped(raw: RawTable, mapping: Mapping[str, str]) -> dict[str, int]:
+    """Columns that campus.toml names."""
+    chosen: dict[str, int] = {}
+    for role, title in mapping.items():
+        exact = [number for number, name in enumerate(raw.header) if name == title]
+        near = [n for n, name in enumerate(raw.header) if name.lower() == title.strip().lower()]
+        numbers = exact or near
+        if not numbers:
+            raise LabelError(
+                f"campus.toml: [columns] {role} = {title!r}, but {raw.path.name} has no such "
+                f"column. It has: {', '.join(raw.header)}"
+            )
+        chosen[role] = numbers[0]
+    return chosen
+
+
+def _fits(found: Meaning, title: str, values: pd.Series) -> bool:
+    """Whether a column with a doubtful name holds what the name may mean."""
+    if found.role == "position" and found.tier > 0:
+        sample = values[~is_placeholder(values)].head(20)
+        return len(sample) > 0 and all(_pair(str(value)) is not None for value in sample)
+    if found.role in ("walk", "visit") and found.tier > 0:
+        # A number of its own for each photo is a position in a sequence, not a walk.
+        return bool(values.nunique() <= len(values) / 2)
+    if plain_name(title) in DOUBTFUL and found.role == "region":
+        return not any(_pair(str(value)) for value in values.head(20))
+    return True
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    """Latitude and longitude of a text with both; None if it is none.
+
+    WKT and JSON lists have the longitude first, all other pairs the latitude.
+    """
+    body = text.strip()
+    if found := _WKT.fullmatch(body):
+        return found[2], found[1]
+    if body.startswith("["):
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return None
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, list) and len(value) >= 2:
+            return str(value[1]), str(value[0])
+        return None
+    found = _BARE_PAIR.fullmatch(body) or _PAIR.fullmatch(body)
+    if found and all(any(sign.isdigit() for sign in part) for part in found.groups()):
+        return found[1], found[2]
+    return None
+
+
+def _split_positions(path: Path, columns: dict[str, pd.Series], names: dict[str, str]) -> None:
+    """Turn a column with whole positions into latitudes and longitudes."""
+    position = columns.pop("position", None)
+    name = names.pop("position", "")
+    if position is None or ("latitude" in columns and "longitude" in columns):
+        return
+    pairs = [_pair(value) if value.strip() else ("", "") for value in position]
+    broken = [value for value, pair in zip(position, pairs, strict=True) if pair is None]
+    if len(broken) == len(pairs):
+        raise LabelError(
+            f"{path}: column {name!r} holds no positions such as POINT (77.0 12.0) or 12.0, 77.0: "
+            f"{', '.join(map(repr, broken[:3]))}"
+        )
+    for number, role in enumerate(("latitude", "longitude")):
+        columns[role] = pd.Series(
+            [
+                value if pair is None else pair[number]
+                for value, pair in zip(position, pairs, strict=True)
+            ],
+            index=position.index,
+            dtype=str,
+        )
+        names[role] = name
+
+
+def _join_sides(columns: dict[str, pd.Series]) -> None:
+    """Put hemisphere letters from a column of their own behind the numbers."""
+    for role in ("latitude", "longitude"):
+        side = columns.pop(f"{role}_side", None)
+        if side is None or role not in columns:
+            continue
+        bare = columns[role].str.strip().str.fullmatch(r"[^A-Za-z]*") & (side.str.strip() != "")
+        joined = columns[role].str.strip() + " " + side.str.strip()
+        columns[role] = columns[role].where(~bare, joined)
+
+
+def _check_roles(raw: RawTable, columns: Mapping[str, pd.Series]) -> None:
+    """Refuse a table that names no photos, or says nothing about them."""
+    has_position = {"latitude", "longitude"} <= set(columns)
+    missing = [] if "filename" in columns else ["filename"]
+    if not has_position and ("region" not in columns or columns.keys() & {"latitude", "longitude"}):
+        missing += [role for role in ("latitude", "longitude") if role not in columns]
+    if not missing:
+        return
+    wanted = "; ".join(f"{role} (or {_shown_names(role)})" for role in missing)
+    found = ", ".join(raw.header[:30]) + (", ..." if len(raw.header) > 30 else "")
+    near = suggestions(raw.header, missing)
+    if "filename" in missing and "filename" not in near:
+        for number, title in enumerate(raw.header):
+            if raw.rows[number].str.strip().str.fullmatch(_PHOTO).mean() > 0.9:
+                near["filename"] = title
+                break
+    advice = "; ".join(f'{role} = "{title}"' for role, title in near.items())
+    hint = (
+        f". If that is meant, write under [columns] in campus.toml: {advice}"
+        if near
+        else ('. Name a column of another name under [columns] in campus.toml: latitude = "Y"')
+    )
+    raise LabelError(f"{raw.path} lacks needed columns: {wanted}. Found: {found[:600]}{hint}")
+
+
+def _shown_names(role: str) -> str:
+    return ", ".join(NAMES[role][0].split()[1:])
