@@ -1,23 +1,20 @@
-"""`calibration.json` beside a card: written whole, checked against the card when it is read."""
+"""`calibration.json` in a checkpoint folder: written atomically, checked against the card."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.confidence.schema import SCHEMA_VERSION, Calibration
 from core.errors import CheckpointError
-from core.files import write_json
+from core.files import checked, read_object, write_json
 from core.model.card import MEMBERS, Card
 from core.retrieval.gallery import NAMES as GALLERY
 from core.runs import CARD
 
 FILE = "calibration.json"
-_MEND = "make it again with `python -m core calibrate"
 _KIND = "2-"
-"""Begins every fingerprint, so that keys of the first version are told apart."""
+"""Prefix of every fingerprint; keys of the first version have none."""
 _DESCRIPTIVE = {
     "schema_version", "created", "campus", "demo_seed", "demo_photos", "region_names", "metrics",
     "command", "versions", "notes",
@@ -29,7 +26,7 @@ def fingerprint(folder: Path, *, calibrated: bool) -> str:
 
     It covers the card but for its descriptive entries (weights by content, preprocessing, crops,
     refinement, normaliser, regions, split) and the gallery with its points; of an ensemble also the
-    share and the fingerprint of every member that is asked. A calibration is valid for one
+    weight and the fingerprint of every member with a weight. A calibration is valid for one
     fingerprint. Equal fingerprints with `calibrated` mean equal predictions, confidence included.
 
     Args:
@@ -39,40 +36,34 @@ def fingerprint(folder: Path, *, calibrated: bool) -> str:
     Raises:
         CheckpointError: A card cannot be read.
     """
-    card = _stored(folder / CARD)
+    card = read_object(folder / CARD, "copy the folder again", CheckpointError)
+    if card is None:
+        raise CheckpointError(f"{folder / CARD} is missing: copy the folder again")
     content: dict[str, Any] = {k: v for k, v in card.items() if k not in _DESCRIPTIVE}
     content["gallery"] = _digest(folder / GALLERY)
     if calibrated:
         content["calibration"] = _digest(folder / FILE)
-    together = content.get("ensemble")
-    if together is not None:
-        asked = [member for member in together["members"] if member["weight"] > 0]
-        content["ensemble"] = [together["agree_m"], together["lead"]] + [
+    ensemble = content.get("ensemble")
+    if ensemble is not None:
+        weighted = [member for member in ensemble["members"] if member["weight"] > 0]
+        content["ensemble"] = [ensemble["agree_m"], ensemble["lead"]] + [
             [
                 member["name"],
                 round(member["weight"], 9),
                 fingerprint(folder / MEMBERS / member["name"], calibrated=calibrated),
             ]
-            for member in asked
+            for member in weighted
         ]
     return _KIND + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _stored(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is unreadable ({error}): copy the folder again") from error
-    return content
-
-
 def _digest(path: Path) -> str | None:
-    """Hash of a file's bytes; None if there is none. `gallery.json` names its arrays by hash."""
+    """Hash of a file's bytes; None without a file. `gallery.json` holds the hash of its arrays."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def _first_version_key(card: Card) -> str:
-    """What the first version wrote for one network: weights, refinement and crops alone."""
+    """Fingerprint of the first version, of one network: only weights, refinement and crops."""
     content: list[Any] = [card.weights, card.refine, [], None]
     if card.tta is not None:
         content.append(card.tta.model_dump(mode="json"))
@@ -80,49 +71,39 @@ def _first_version_key(card: Card) -> str:
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> None:
-    """Replace the calibration of a checkpoint folder at once."""
+    """Replace the calibration of a checkpoint folder atomically."""
     write_json(folder / FILE, calibration.model_dump(mode="json"))
 
 
 def read_calibration(folder: Path, card: Card) -> Calibration | None:
-    """Read the calibration of a checkpoint; None where it has none.
+    """Read the calibration of a checkpoint; None if it has none.
 
     Raises:
-        CheckpointError: Damaged, of another version, or of other answers or another split.
+        CheckpointError: It is damaged, of another version, or was fitted to other predictions or
+            another split.
     """
-    path = folder / FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    path, remedy = folder / FILE, f"make it again with `python -m core calibrate {folder}`"
+    content = read_object(path, remedy, CheckpointError)
+    if content is None:
         return None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is unreadable ({error}): {_MEND} {folder}`") from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise CheckpointError(
-            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: {_MEND} "
-            f"{folder}`"
+            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: {remedy}"
         )
-    try:
-        found = Calibration.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise CheckpointError(
-            f"{path} is damaged ({place}: {first['msg']}): {_MEND} {folder}`"
-        ) from error
-    if card.ensemble is not None and not found.answers.startswith(_KIND):
+    calibration = checked(content, Calibration, path, remedy, CheckpointError)
+    if card.ensemble is not None and not calibration.answers.startswith(_KIND):
         raise CheckpointError(
             f"{path} was written by an earlier version, which did not record the members' "
-            f"refinement, crops and galleries, so it may be of other answers: {_MEND} {folder}`"
+            f"refinement, crops and galleries, so it may belong to other predictions: {remedy}"
         )
-    if found.answers.startswith(_KIND):
+    if calibration.answers.startswith(_KIND):
         expected = fingerprint(folder, calibrated=False)
     else:
         expected = _first_version_key(card)
-    if (found.split_hash, found.answers) != (card.split.hash, expected):
+    if (calibration.split_hash, calibration.answers) != (card.split.hash, expected):
         raise CheckpointError(
-            f"{path} was fitted to another split, network, gallery or refinement than those beside "
-            f"it: {_MEND} {folder}`"
+            f"{path} was fitted to another split, network, gallery or refinement than those in its "
+            f"folder: {remedy}"
         )
-    return found
+    return calibration

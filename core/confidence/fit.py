@@ -1,14 +1,15 @@
-"""Fitting a calibration to held-out photos of known truth: cross-fitted, then conformal.
+"""Fit a calibration to held-out photos with ground truth: cross-fitting, then split conformal.
 
-Every photo is scored by parameters that were fitted without its own group (a spot, a visit), so
-that the photos that set a quantile did not shape what it is a quantile of.
+Every photo is scored with parameters that were fitted without its group (a spot or a visit), so
+that the scores whose quantile is taken are those of photos that the parameters have not seen.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
@@ -20,14 +21,14 @@ from core.confidence.apply import (
     position_clues,
     tempered,
 )
-from core.confidence.calibration_metrics import calibration_metrics
-from core.confidence.conformal import conformal_quantile, quantiles
 from core.confidence.density import make_density
 from core.confidence.evidence import Answered, Evidence
 from core.confidence.schema import (
+    LEVELS,
     AppearanceFit,
     DensityFit,
     HeadingFit,
+    Pair,
     PositionFit,
     RefusalFit,
     RegionFit,
@@ -35,19 +36,70 @@ from core.confidence.schema import (
 )
 from core.geo import Floats, distance_m, heading_error_deg
 
+BINS = 15
+
+
+def calibration_metrics(probabilities: Floats, truth: NDArray[np.int64]) -> dict[str, float]:
+    """Return `nll`, `ece` and `brier` of probabilities `(n, R)` against true indices `(n,)`.
+
+    A true index of R or more is a region that the model does not know: its probability is 0.
+    The expected calibration error is that of the most probable region, in 15 bins of equal width
+    (Guo et al. 2017); the Brier score sums over regions (Brier 1950), from 0 to 2.
+    """
+    n, regions = probabilities.shape
+    known = truth < regions
+    given = np.where(known, probabilities[np.arange(n), np.minimum(truth, regions - 1)], 0.0)
+    hit = probabilities.argmax(axis=1) == truth
+    squares = (probabilities**2).sum(axis=1) - 2.0 * given + 1.0
+    return {
+        "nll": float(-np.log(np.maximum(given, 1e-12)).mean()),
+        "ece": calibration_error(probabilities.max(axis=1), hit),
+        "brier": float(squares.mean()),
+    }
+
+
+def calibration_error(confidence: Floats, hit: NDArray[np.bool_]) -> float:
+    """Mean gap between confidence `(n,)` and share of hits, bin by bin, weighted by photos."""
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    sums = np.bincount(bins, confidence, BINS) - np.bincount(bins, hit.astype(np.float64), BINS)
+    return float(np.abs(sums).sum() / max(counts.sum(), 1))
+
+
+def conformal_quantile(scores: ArrayLike, level: float) -> float | None:
+    """Value that a new score does not exceed with probability `level` or more.
+
+    The `ceil((n + 1) level)`-th smallest of n exchangeable scores (Vovk et al. 2005; Lei et al.
+    2018, "Distribution-free predictive inference for regression", section 2.2). None if n is too
+    small: then the bound is infinite.
+    """
+    ordered = np.sort(np.asarray(scores, np.float64))
+    # Rounding in the product must not raise the rank: (9 + 1) 0.9 is 9.
+    rank = math.ceil((len(ordered) + 1) * level - 1e-9)
+    if rank > len(ordered):
+        return None
+    return float(ordered[max(rank, 1) - 1])
+
+
+def quantiles(scores: ArrayLike) -> Pair:
+    """The conformal quantile at each level of `LEVELS`."""
+    low, high = (conformal_quantile(scores, level) for level in LEVELS)
+    return low, high
+
+
 Rows = NDArray[np.int64]
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The truth about n calibration photos.
+    """Ground truth of n calibration photos.
 
     Attributes:
         position_m: `(n, 2)`.
         heading_deg: `(n,)`.
-        region: `(n,)` indices; regions that the model does not know are beyond its own.
-        groups: `(n,)` photos of one group (a spot, a visit) are right or wrong together.
+        region: `(n,)` indices; those of R or more are regions that the model does not know.
+        groups: `(n,)` spot or visit of each photo; errors within a group are correlated.
     """
 
     position_m: Floats
@@ -64,9 +116,9 @@ class GroundTruth:
 
 
 def fold_rows(groups: NDArray[np.int64]) -> list[tuple[Rows, Rows]]:
-    """Rows to fit on and rows to score, for each fold; groups are never parted.
+    """Rows to fit on and rows to score, for each fold; a group is never split.
 
-    Where there are fewer than two groups nothing can be held out: all rows are both.
+    With fewer than two groups nothing can be held out: all rows are both.
     """
     names, number = np.unique(groups, return_inverse=True)
     every = np.arange(len(groups))
@@ -79,19 +131,19 @@ def fold_rows(groups: NDArray[np.int64]) -> list[tuple[Rows, Rows]]:
     ]
 
 
-# The expected size of an error: linear in the logarithm, with slopes of at least 0.
+# Expected error: log-linear in the clues, with slopes of at least 0.
 
 
 _RIDGE = 0.02
 _FLOOR = 0.5
-"""Added to errors before their logarithm: nobody cares about errors below it (metres, degrees)."""
+"""Added to errors before their logarithm; smaller errors do not matter (metres, degrees)."""
 
 
 def fit_scale(error: Floats, clues: Floats) -> ScaleFit:
-    """Fit `log(error + 0.5)` by clues `(n, c)`, least squares with a little ridge.
+    """Fit `log(error + 0.5)` to clues `(n, c)` by ridge regression.
 
-    Slopes below 0 are set to 0 and the rest is fitted again: more doubt must never promise less
-    error. Where photos are few, ridge leaves one size for all.
+    Slopes below 0 are set to 0 and the others are fitted again: greater doubt must not lower the
+    expected error. With few photos, the ridge penalty makes all expected errors alike.
     """
     target = np.log(error + _FLOOR)
     used = np.arange(clues.shape[1])
@@ -122,7 +174,8 @@ def fit_regions(
 ) -> RegionFit:
     """Choose the temperature with the least negative log-likelihood.
 
-    Photos of regions that the model does not know say nothing about temperature and are left out.
+    Photos of regions that the model does not know are left out: no temperature changes their
+    probability of 0.
 
     Args:
         probabilities: `(n, R)`, with the neighbours' votes.
@@ -153,11 +206,11 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
     return float(np.exp(found.x))
 
 
-# Headings: expected error from clues, widened until the wedge holds the truth often enough.
+# Headings: expected error from clues, scaled by a conformal quantile.
 
 
 def fit_headings(answers: Answered, known: GroundTruth) -> HeadingFit:
-    """Fit scale and half-width to calibration photos, scores cross-fitted as for positions."""
+    """Fit scale and ratio to calibration photos; scores are cross-fitted as for positions."""
     error = np.asarray(heading_error_deg(answers.heading_refined_deg, known.heading_deg))
     clues = heading_clues(answers)
 
@@ -172,27 +225,26 @@ def fit_headings(answers: Answered, known: GroundTruth) -> HeadingFit:
 
 
 _START = (0.03, 8.0, 0.3, 12.0, 0.05)
-"""Softness, metres about a retrieved position, own share, metres about it, campus share."""
+"""Start of the fit: softness, retrieved_m, own_share, own_m, campus_share of `DensityFit`."""
 _STEPS = 160
 
 
 def fit_positions(answers: Answered, known: GroundTruth) -> PositionFit:
     """Fit density, mass, scale and radius to calibration photos.
 
-    Scores are cross-fitted, so that the photos that set a promise did not shape what it is made
-    of. The parameters that are kept are fitted to all.
+    Scores are cross-fitted; the parameters that are returned are fitted to all photos.
     """
     error = distance_m(answers.position_refined_m, known.position_m)
     campus = _campus(known.position_m)
     masses, ratios = np.empty(len(error)), np.empty(len(error))
 
     for train, held in fold_rows(known.groups):
-        taught, asked = answers.rows(train), answers.rows(held)
-        fit = _density(taught, known.position_m[train], campus)
-        density = make_density(asked, fit)
+        fitted, scored = answers.rows(train), answers.rows(held)
+        fit = _density(fitted, known.position_m[train], campus)
+        density = make_density(scored, fit)
         masses[held] = density.mass_above(known.position_m[held])
-        scale = fit_scale(error[train], position_clues(taught, make_density(taught, fit)))
-        ratios[held] = error[held] / expected(scale, position_clues(asked, density))
+        scale = fit_scale(error[train], position_clues(fitted, make_density(fitted, fit)))
+        ratios[held] = error[held] / expected(scale, position_clues(scored, density))
     fit = _density(answers, known.position_m, campus)
     clues = position_clues(answers, make_density(answers, fit))
     return PositionFit(
@@ -204,7 +256,7 @@ def fit_positions(answers: Answered, known: GroundTruth) -> PositionFit:
 
 
 def _campus(position_m: Floats) -> tuple[tuple[float, float], float]:
-    """Centre and width of one bell over all photos; no narrower than a few metres."""
+    """Mean and standard deviation of one Gaussian over all photos, at least 5 m wide."""
     centre = position_m.mean(axis=0)
     width = float(np.sqrt(((position_m - centre) ** 2).sum(axis=1).mean() / 2.0))
     return (float(centre[0]), float(centre[1])), max(width, 5.0)
@@ -230,9 +282,9 @@ def _density(
     def loss(values: NDArray[np.float64]) -> float:
         fit = fit_of(values)
         here = make_density(answers, fit).at(truth_m[:, None])[:, 0]
-        # A gentle pull to the start, worth two photos: a few dozen must not find a needle.
-        pull = ((values - start) ** 2).sum() / len(truth_m)
-        return float(-np.log(np.maximum(here, 1e-300)).mean() + 0.1 * pull)
+        # A weak prior at the start keeps a few dozen photos from fitting a spike.
+        prior = ((values - start) ** 2).sum() / len(truth_m)
+        return float(-np.log(np.maximum(here, 1e-300)).mean() + 0.1 * prior)
 
     softness, near, own, wide, campus_share = _START
     start = np.array([np.log(softness), np.log(near), _logit(own), np.log(wide),
@@ -250,11 +302,11 @@ def _logit(share: float) -> float:
     return float(np.log(share / (1.0 - share)))
 
 
-# Refusal: a logistic regression on features, genuine photos against made-up ones.
+# Refusal: logistic regression of genuine against synthetic photos on OOD features.
 
 
 ACCEPTED = 0.95
-"""Share of genuine photos that are answered; the others are refused wrongly."""
+"""Share of genuine photos that are not refused."""
 LEAST_PHOTOS = 40
 _PENALTY = 0.02
 _TAIL = 0.002
@@ -264,11 +316,11 @@ _SHRINK = 0.05
 def fit_refusal(
     genuine: Evidence, negatives: Mapping[str, Evidence], groups: NDArray[np.int64]
 ) -> RefusalFit | None:
-    """Fit score and threshold; None where there are too few photos to set a threshold.
+    """Fit score and threshold; None if there are too few photos to set a threshold.
 
-    Each kind of negative weighs as much as any other, and all of them as much as the genuine
-    photos. The threshold is a conformal quantile of cross-fitted scores of genuine photos alone:
-    negatives shape the score, they have no say in how many genuine photos are refused.
+    Each kind of negative has the same weight, and all negatives together that of the genuine
+    photos. The threshold is a conformal quantile of the cross-fitted scores of genuine photos, so
+    that the negatives do not change the share of genuine photos that is refused.
 
     Args:
         genuine: Of the calibration photos.
@@ -287,16 +339,16 @@ def fit_refusal(
 
 
 def _fit(genuine: Evidence, negatives: Mapping[str, Evidence]) -> RefusalFit:
-    """Weights by penalised maximum likelihood; signals are followed no further than was seen."""
+    """Weights by penalised maximum likelihood; features are clipped to the range of the photos."""
     look = fit_appearance(genuine.appearance)
-    known, made = _signals(genuine, look), [_signals(one, look) for one in negatives.values()]
+    known, made = _features(genuine, look), [_features(one, look) for one in negatives.values()]
     every = np.concatenate([known, *made])
     low, high = every.min(axis=0), np.quantile(known, 1.0 - _TAIL, axis=0)
     mean, std = known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
     share = [np.full(len(known), 0.5 / len(known))]
     share += [np.full(len(one), 0.5 / (len(one) * len(made))) for one in made]
     x = (np.clip(every, low, high) - mean) / std
-    found = _weights(x, len(known), np.concatenate(share))
+    coefficients = _weights(x, len(known), np.concatenate(share))
     return RefusalFit(
         appearance=look,
         signals=(*genuine.names, "appearance"),
@@ -304,8 +356,8 @@ def _fit(genuine: Evidence, negatives: Mapping[str, Evidence]) -> RefusalFit:
         high=tuple(np.maximum(high, low).tolist()),
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
-        weights=tuple(found[1:].tolist()),
-        intercept=float(-found[0]),
+        weights=tuple(coefficients[1:].tolist()),
+        intercept=float(-coefficients[0]),
         threshold=0.0,
         accepted=ACCEPTED,
         negatives={kind: len(one.signals) for kind, one in negatives.items()},
@@ -313,7 +365,7 @@ def _fit(genuine: Evidence, negatives: Mapping[str, Evidence]) -> RefusalFit:
 
 
 def fit_appearance(appearance: Floats) -> AppearanceFit:
-    """Fit a normal distribution to numbers `(n, a)`, its correlations shrunk towards none."""
+    """Fit a normal distribution to numbers `(n, a)`, with correlations shrunk towards 0."""
     mean, std = appearance.mean(axis=0), np.maximum(appearance.std(axis=0), 1e-6)
     apart = (appearance - mean) / std
     shrink = max(_SHRINK, apart.shape[1] / (len(apart) + apart.shape[1]))
@@ -326,13 +378,13 @@ def fit_appearance(appearance: Floats) -> AppearanceFit:
     )
 
 
-def _signals(support: Evidence, look: AppearanceFit) -> Floats:
-    glance = familiarity(look, support.appearance)
-    return np.concatenate([support.signals, glance[:, None]], axis=1)
+def _features(evidence: Evidence, look: AppearanceFit) -> Floats:
+    appearance = familiarity(look, evidence.appearance)
+    return np.concatenate([evidence.signals, appearance[:, None]], axis=1)
 
 
 def _weights(x: Floats, genuine: int, share: Floats) -> Floats:
-    """Intercept and weights `(1 + s,)`, none below 0, of signals `(n, s)`, genuine ones first."""
+    """Intercept and weights `(1 + s,)`, weights >= 0, of features `(n, s)`, genuine first."""
     truth = (np.arange(len(x)) < genuine).astype(np.float64)
 
     def loss(values: Floats) -> tuple[float, Floats]:
@@ -343,7 +395,8 @@ def _weights(x: Floats, genuine: int, share: Floats) -> Floats:
         gradient = np.concatenate([[slope.sum()], x.T @ slope + _PENALTY * values[1:]])
         return float((share * fall).sum() + penalty), gradient
 
-    # No feature may count as evidence by being low: what is new would pass by being odd enough.
+    # Every feature is greater for photos of the campus, so a negative weight would be an accident
+    # of the negatives and would accept unlike photos.
     bounds = [(None, None), *[(0.0, None)] * x.shape[1]]
     found = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found.x)

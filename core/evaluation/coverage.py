@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.confidence.apply import Confidence
-from core.confidence.calibration_metrics import calibration_metrics
+from core.confidence.fit import calibration_metrics
 from core.confidence.schema import LEVELS
 from core.evaluation.intervals import share_interval
 from core.evaluation.report_coverage import (

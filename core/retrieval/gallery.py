@@ -1,11 +1,10 @@
 """The gallery: features, positions and headings of the training photos, and nothing else.
 
 On disk it is `gallery.safetensors` (arrays) and `gallery.json` (names, split hash). The JSON holds
-the digest of the arrays, so that a torn or mixed pair of files is noticed.
+the digest of the arrays, so that a torn or mixed pair of files is detected.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from scipy.spatial import cKDTree
 
 from core.errors import CheckpointError, SplitError
-from core.files import write_bytes, write_json
+from core.files import checked, read_object, write_bytes, write_json
 from core.geo import Floats, wrap_heading_deg
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.projection import Features, Projection, fit_projection, normalise_rows
@@ -27,23 +27,34 @@ from core.retrieval.projection import Features, Projection, fit_projection, norm
 SCHEMA_VERSION = 1
 ARRAYS = "gallery.safetensors"
 NAMES = "gallery.json"
+_REMEDY = "copy the checkpoint folder again as a whole"
+
+
+class _Names(BaseModel):
+    """Content of `gallery.json`."""
+
+    schema_version: int
+    sha256: str
+    split_hash: str
+    photo_ids: tuple[str, ...]
+    filenames: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Training photos as the refinement sees them; row i of every field is one photo.
+    """The training photos; row i of every field is one photo.
 
     Attributes:
         photo_ids: Keys of the photos, unique.
         filenames: Names as in the label file.
-        features: `(n, d)` float32, L2-normalised, after the projection where there is one.
+        features: `(n, d)` float32 descriptors, projected if there is a projection, L2-normalised.
         position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame.
         heading_deg: `(n,)` in `[0, 360)`.
         region: `(n,)` indices into the checkpoint's regions.
         minute: `(n,)` minute of the day, NaN where unknown.
         split_hash: Hash of the split whose training part this is.
-        projection: What was applied to the network's features; None means only normalised.
-        local: Points of each photo, to verify by; None in a gallery that was made without.
+        projection: Applied to the network's features; None: they are only normalised.
+        local: Keypoints of each photo for geometric verification; None if it has none.
     """
 
     photo_ids: tuple[str, ...]
@@ -95,7 +106,7 @@ class Gallery:
         return {photo_id: row for row, photo_id in enumerate(self.photo_ids)}
 
     def rows_of(self, ids: Sequence[str | None] | None, n: int) -> NDArray[np.int64]:
-        """Rows `(n,)` of n photo ids; -1 for None and for photos that are not here."""
+        """Rows `(n,)` of n photo ids; -1 for None and for photos that are not in the gallery."""
         if ids is None:
             return np.full(n, -1)
         if len(ids) != n:
@@ -103,7 +114,7 @@ class Gallery:
         return np.array([self.row_of.get(name, -1) if name else -1 for name in ids], np.int64)
 
     def embed(self, features: ArrayLike) -> Features:
-        """Bring the network's features `(m, D)` into the gallery's space `(m, d)`, length 1."""
+        """Project and normalise the network's features `(m, D)` to descriptors `(m, d)`."""
         unit = normalise_rows(np.asarray(features, np.float32))
         if self.projection is not None:
             unit = self.projection.apply(unit)
@@ -119,16 +130,16 @@ class Gallery:
         if split_hash != self.split_hash:
             raise SplitError(
                 f"the gallery belongs to split {self.split_hash[:12]}, not to {split_hash[:12]}: "
-                "train again, or use the gallery saved beside this checkpoint"
+                "train again, or use the gallery that was saved with this checkpoint"
             )
 
     def check_training_only(self, parts: Mapping[str, str]) -> None:
         """Raise SplitError if `parts` (photo id -> part) puts a gallery photo outside training."""
-        strangers = [name for name in self.photo_ids if parts.get(name) != "train"]
-        if strangers:
+        leaked = [name for name in self.photo_ids if parts.get(name) != "train"]
+        if leaked:
             raise SplitError(
-                f"{len(strangers)} gallery photos are not in the training part (first: "
-                f"{strangers[:3]}): a gallery may hold training photos only"
+                f"{len(leaked)} gallery photos are not in the training part (first: "
+                f"{leaked[:3]}): a gallery may hold training photos only"
             )
 
     def save(self, folder: Path) -> None:
@@ -150,37 +161,41 @@ class Gallery:
             "photo_ids": list(self.photo_ids),
             "filenames": list(self.filenames),
         }
-        write_gallery(folder, arrays, names)
+        # The arrays first: the JSON names them by digest.
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        write_bytes(folder / ARRAYS, content)
+        digest = hashlib.sha256(content).hexdigest()
+        write_json(folder / NAMES, {"schema_version": SCHEMA_VERSION, "sha256": digest, **names})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the gallery of a checkpoint folder.
 
         Raises:
-            CheckpointError: A file is missing, damaged, of another version, or not the other's.
+            CheckpointError: A file is missing, damaged, of another version, or the two files do
+                not belong together.
         """
-        names, arrays = read_gallery(folder)
+        names = _read_names(folder / NAMES)
+        arrays = _read_arrays(folder / ARRAYS, names.sha256)
         try:
             return cls._assemble(names, arrays)
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"gallery in {folder} is damaged ({error}): copy the checkpoint folder again"
-            ) from error
+            raise CheckpointError(f"gallery in {folder} is damaged ({error}): {_REMEDY}") from error
 
     @classmethod
-    def _assemble(cls, names: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+    def _assemble(cls, names: _Names, arrays: dict[str, NDArray[Any]]) -> Self:
         projection = None
         if "projection" in arrays:
             projection = Projection(arrays["mean"], arrays["projection"])
         return cls(
-            tuple(names["photo_ids"]),
-            tuple(names["filenames"]),
+            names.photo_ids,
+            names.filenames,
             arrays["features"].astype(np.float32),
             arrays["position_m"].astype(np.float64),
             arrays["heading_deg"].astype(np.float64),
             arrays["region"].astype(np.int64),
             arrays["minute"].astype(np.float64),
-            names["split_hash"],
+            names.split_hash,
             projection,
             LocalFeatures.of_arrays(arrays),
         )
@@ -211,7 +226,7 @@ def build_gallery(
         region: `(n,)` region indices.
         split_hash: Hash of the split.
         parts: The split's parts by photo id; a photo outside "train" is a SplitError.
-        minute: `(n,)` minute of the day, NaN or absent where unknown.
+        minute: `(n,)` minute of the day, NaN if unknown.
         dimensions: Compress features to at most this many principal directions.
         whiten: See `fit_projection`.
     """
@@ -238,55 +253,35 @@ def build_gallery(
     return gallery
 
 
-def write_gallery(folder: Path, arrays: dict[str, NDArray[Any]], names: dict[str, Any]) -> None:
-    """Write the arrays, then the JSON that names them by digest, each at once."""
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    write_bytes(folder / ARRAYS, content)
-    digest = hashlib.sha256(content).hexdigest()
-    write_json(folder / NAMES, {"schema_version": SCHEMA_VERSION, "sha256": digest, **names})
-
-
 def has_gallery(folder: Path) -> bool:
-    """Whether `folder` claims to hold a gallery."""
+    """Whether `folder` holds a gallery, whole or damaged."""
     return (folder / NAMES).exists()
 
 
-def read_gallery(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read the names and the arrays; CheckpointError where a file is missing or damaged."""
-    names = _read_names(folder / NAMES)
-    return names, _read_arrays(folder / ARRAYS, str(names["sha256"]))
-
-
-def _read_names(path: Path) -> dict[str, Any]:
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"no gallery at {path}: train again or copy it there") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is unreadable ({error}): copy it again") from error
-    wanted = {"schema_version", "split_hash", "sha256", "photo_ids", "filenames"}
-    if not isinstance(names, dict) or not wanted <= names.keys():
-        raise CheckpointError(f"{path} lacks one of {sorted(wanted)}: copy it again")
-    if names["schema_version"] != SCHEMA_VERSION:
+def _read_names(path: Path) -> _Names:
+    content = read_object(path, _REMEDY, CheckpointError)
+    if content is None:
+        raise CheckpointError(f"no gallery at {path}: train again, or {_REMEDY}")
+    version = content.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
         raise CheckpointError(
-            f"{path} has schema version {names['schema_version']}, this program reads "
-            f"{SCHEMA_VERSION}: train again or use the version that wrote it"
+            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: train "
+            "again or use the version that wrote it"
         )
-    return names
+    return checked(content, _Names, path, _REMEDY, CheckpointError)
 
 
 def _read_arrays(path: Path, digest: str) -> dict[str, NDArray[Any]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): copy it again") from error
+        raise CheckpointError(f"{path} cannot be read ({error}): {_REMEDY}") from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise CheckpointError(
-            f"{path} is not the file that {NAMES} names (damaged, or of another gallery): "
-            "copy the checkpoint folder again as a whole"
+            f"{path} is not the file that {NAMES} names (damaged, or of another gallery): {_REMEDY}"
         )
     try:
         arrays: dict[str, NDArray[Any]] = load(content)
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file ({error}): copy it again") from error
+        raise CheckpointError(f"{path} is no safetensors file ({error}): {_REMEDY}") from error
     return arrays

@@ -162,7 +162,7 @@ def test_a_checkpoint_without_calibration_answers_and_says_so(
         ({"split_hash": "others"}, "another split, network, gallery or refinement"),
         ({"photos": "many"}, "damaged (photos"),
         ({"unheard": 1}, "damaged (unheard"),
-        (None, "unreadable"),
+        (None, "is damaged"),
     ],
 )
 def test_a_calibration_that_does_not_fit_is_refused(

@@ -3,8 +3,14 @@ import pytest
 from scipy.stats import binom
 
 from core.confidence.apply import Confidence, apply
-from core.confidence.calibration_metrics import calibration_metrics
-from core.confidence.fit import GroundTruth, fit_headings, fit_positions, fit_regions, fold_rows
+from core.confidence.fit import (
+    GroundTruth,
+    calibration_metrics,
+    fit_headings,
+    fit_positions,
+    fit_regions,
+    fold_rows,
+)
 from core.confidence.schema import LEVELS, Calibration
 from core.geo import distance_m, heading_error_deg
 from tests.confidence.worlds import Invented, world

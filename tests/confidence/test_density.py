@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.confidence.conformal import conformal_quantile
 from core.confidence.density import Density, make_density, outline
 from core.confidence.evidence import Evidence
+from core.confidence.fit import conformal_quantile
 from core.geo import Floats
 from tests.confidence.worlds import Invented, density_fit, world
 

@@ -96,8 +96,8 @@ def test_features_of_another_width_are_refused() -> None:
     ("damage", "message"),
     [
         (lambda d: (d / "gallery.json").unlink(), "no gallery"),
-        (lambda d: (d / "gallery.json").write_text("{"), "unreadable"),
-        (lambda d: (d / "gallery.json").write_text("{}"), "lacks one of"),
+        (lambda d: (d / "gallery.json").write_text("{"), "is damaged"),
+        (lambda d: (d / "gallery.json").write_text("{}"), "schema_version is required"),
         (lambda d: (d / "gallery.safetensors").unlink(), "cannot be read"),
         (lambda d: (d / "gallery.safetensors").write_bytes(b"x" * 100), "is not the file"),
     ],
