@@ -1,6 +1,6 @@
-"""Calibrating a checkpoint: predict held-out photos, fit, and write `calibration.json`.
+"""Calibrate a checkpoint: predict held-out photos, fit, and write `calibration.json`.
 
-A gallery made without points can be given them first, from the training photos.
+The keypoints of the gallery's photos can be detected again first.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ from core.runs import trained_dataset
 Progress = Callable[[int, int], None]
 
 
-def describe_anew(
+def renew_keypoints(
     predictor: Predictor,
     dataset: Dataset,
     store: PhotoStore,
@@ -55,51 +55,54 @@ def describe_anew(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Predictor:
-    """Describe points of the gallery's photos, and choose by validation photos how they refine.
+    """Detect the keypoints of the gallery's photos again, and select the refinement again.
 
-    Gallery and card are saved. The network stays as it is.
+    Gallery and card are saved, an old calibration is deleted. The network does not change.
 
     Args:
         predictor: Of one checkpoint.
         dataset: Holds the gallery's photos and the validation photos.
-        store: Its decoded photos; their side becomes that of every photo the checkpoint decodes.
-        most: Points of each photo at most; 0 drops those that the gallery has.
-        batch_size: Photos that the network sees at once.
+        store: Its decoded photos; the checkpoint decodes photos to their side from now on.
+        most: Most keypoints of a photo; 0 removes the keypoints.
+        batch_size: Photos in a forward pass.
         progress: Called with `(photos done, photos in all)`.
 
+    Returns:
+        The predictor with the new gallery and card.
+
     Raises:
-        ConfigError: An ensemble, or a checkpoint without gallery.
+        ConfigError: The predictor is an ensemble or has no gallery.
         SplitError: Photos of the gallery, or all validation photos, are not in the dataset.
     """
-    gallery = _own_gallery(predictor)
-    predictor = _decoding_to(predictor, store.size)
-    rows = _rows(gallery, dataset)
+    old = _gallery(predictor)
+    predictor = _with_store_size(predictor, store.size)
+    rows = _rows(old, dataset)
     local = describe_gallery(store.photos, rows, most, progress) if most else None
-    described = replace(gallery, local=local)
+    gallery = replace(old, local=local)
     selection = select(dataset, predictor, "val")
     raw = _raw(predictor, store, selection, batch_size)
     if local is not None:
         hfov_deg = float(np.median(store.hfov_deg[rows]))
-        val = (store.photos[row] for row in selection.rows)
-        raw = verified_raw(raw, val, described, hfov_deg)
-    known = selection.truth
-    truth = ValidationTruth(known.position_m, known.heading_deg, known.region)
-    chosen = select_refinement(raw, truth, described)
-    figures = refined_figures(raw, truth, described, chosen)
+        photos = (store.photos[row] for row in selection.rows)
+        raw = verified_raw(raw, photos, gallery, hfov_deg)
+    labels = selection.truth
+    truth = ValidationTruth(labels.position_m, labels.heading_deg, labels.region)
+    refinement = select_refinement(raw, truth, gallery)
+    metrics = refined_figures(raw, truth, gallery, refinement)
     card = predictor.card.model_copy(
         update={
-            "refine": chosen.model_dump(mode="json"),
-            "metrics": predictor.card.metrics | figures,
+            "refine": refinement.model_dump(mode="json"),
+            "metrics": predictor.card.metrics | metrics,
         }
     )
-    # A calibration of the first version would still be read, though it is of the old points.
+    # A calibration of the first version does not record the keypoints, so it would still be read.
     (predictor.folder / FILE).unlink(missing_ok=True)
-    described.save(predictor.folder)
+    gallery.save(predictor.folder)
     write_card(predictor.folder, card)
-    return replace(predictor, loaded=replace(predictor.loaded, gallery=described, card=card))
+    return replace(predictor, loaded=replace(predictor.loaded, gallery=gallery, card=card))
 
 
-def _decoding_to(predictor: Predictor, side: int) -> Predictor:
+def _with_store_size(predictor: Predictor, side: int) -> Predictor:
     card = predictor.card
     if side < card.preprocess.input_size:
         raise ConfigError(
@@ -111,14 +114,14 @@ def _decoding_to(predictor: Predictor, side: int) -> Predictor:
     return replace(predictor, loaded=replace(predictor.loaded, card=card))
 
 
-def _own_gallery(predictor: Predictor) -> Gallery:
+def _gallery(predictor: Predictor) -> Gallery:
     if predictor.members:
         raise ConfigError(
             f"{predictor.folder} is an ensemble, whose members have the galleries: calibrate each "
             "of its members/NAME with --gallery-points, then the ensemble without"
         )
     if predictor.gallery is None:
-        raise ConfigError(f"{predictor.folder} has no gallery whose photos could be described")
+        raise ConfigError(f"{predictor.folder} has no gallery, so it has no keypoints to detect")
     return predictor.gallery
 
 
@@ -135,22 +138,28 @@ def _rows(gallery: Gallery, dataset: Dataset) -> np.ndarray:
 
 
 def _raw(predictor: Predictor, store: PhotoStore, selection: Selection, batch_size: int) -> Raw:
-    """What the network says of the photos, before refinement."""
-    found = predict_selection(predictor, store, selection, batch_size)
-    return Raw(found.position_m, found.heading_deg, found.region_head, found.features)
+    """Raw predictions of the selected photos; the old keypoints are not compared with them."""
+    loaded = predictor.loaded
+    if loaded.gallery is not None:
+        loaded = replace(loaded, gallery=replace(loaded.gallery, local=None))
+    loaded = replace(loaded, card=loaded.card.model_copy(update={"refine": None}))
+    prediction = predict_selection(replace(predictor, loaded=loaded), store, selection, batch_size)
+    return Raw(
+        prediction.position_m, prediction.heading_deg, prediction.region_head, prediction.features
+    )
 
 
 LEAST = 10
-"""With fewer calibration photos nothing is promised at all."""
+"""Fewest photos that a calibration is fitted to."""
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A calibration as it was written.
+    """A calibration that was written.
 
     Attributes:
         folder: The checkpoint's folder.
-        calibration: What it says.
+        calibration: Content of its `calibration.json`.
     """
 
     folder: Path
@@ -160,17 +169,18 @@ class Calibrated:
 def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Calibrated:
     """Calibrate a checkpoint, or an ensemble as a whole, on a held-out part of its split.
 
-    The test part is never looked at.
+    The test part is not used.
 
     Args:
-        config: What to calibrate, on what.
+        config: Checkpoint, dataset and options.
         progress: Called with `(photos done, photos in all)`, first while photos are decoded, then
             while they are predicted.
 
     Raises:
-        SplitError: The dataset does not hold the part, or too few of its photos, or not those of
-            the gallery that are to be described.
-        CheckpointError, LabelError, FrameError, ImageError, ConfigError: As their rooms say.
+        SplitError: The dataset lacks the part, has too few of its photos, or lacks photos of a
+            gallery whose keypoints are to be detected again.
+        CheckpointError, LabelError, FrameError, ImageError, ConfigError: See `load_predictor`,
+            `prepare_dataset` and `renew_keypoints`.
     """
     predictor = load_predictor(config.run, config.device, calibrated=False)
     dataset, store = prepare_dataset(
@@ -180,13 +190,13 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
         progress=progress,
     )
     if config.gallery_points is not None:
-        predictor = describe_anew(
+        predictor = renew_keypoints(
             predictor, dataset, store, config.gallery_points, config.batch_size, progress
         )
     part = config.split or calibration_part(load_split(predictor.folder))
-    found = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)
-    write_calibration(predictor.folder, found)
-    return Calibrated(predictor.folder, found)
+    calibration = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)
+    write_calibration(predictor.folder, calibration)
+    return Calibrated(predictor.folder, calibration)
 
 
 def fit_calibration(
@@ -200,33 +210,33 @@ def fit_calibration(
     """Fit a predictor's calibration to the photos of a part; nothing is written.
 
     Raises:
-        SplitError: The part has fewer than `LEAST` photos here.
+        SplitError: The dataset has fewer than `LEAST` photos of the part.
     """
     selection = select(dataset, predictor, part)
     if len(selection.rows) < LEAST:
         raise SplitError(
             f"the {part} part of {dataset.root} has {len(selection.rows)} photos, {LEAST} are "
-            "needed to calibrate: bring more photos"
+            "needed to calibrate: add photos"
         )
     prediction = predict_selection(predictor, store, selection, batch_size, progress)
-    known = _known(selection, load_split(predictor.folder).protocol)
+    truth = _ground_truth(selection, load_split(predictor.folder).protocol)
     card = predictor.card
     return Calibration(
         answers=fingerprint(predictor.folder, calibrated=False),
         split_hash=card.split.hash,
         protocol=card.split.protocol,
         part=part,
-        photos=len(known.groups),
-        groups=len(np.unique(known.groups)),
-        region=fit_regions(prediction.region_probabilities, known.region, known.groups),
-        position=fit_positions(prediction, known),
-        heading=fit_headings(prediction, known),
-        refusal=_refusal(predictor, store, selection, prediction, known, batch_size),
+        photos=len(truth.groups),
+        groups=len(np.unique(truth.groups)),
+        region=fit_regions(prediction.region_probabilities, truth.region, truth.groups),
+        position=fit_positions(prediction, truth),
+        heading=fit_headings(prediction, truth),
+        refusal=_refusal(predictor, store, selection, prediction, truth, batch_size),
     )
 
 
-def _known(selection: Selection, protocol: str) -> GroundTruth:
-    """The truth, and which photos are right or wrong together under the split's protocol."""
+def _ground_truth(selection: Selection, protocol: str) -> GroundTruth:
+    """The ground truth, grouped by visit if the split's protocol is `visit`, else by spot."""
     truth = selection.truth
     groups = spot_groups(truth.position_m)
     if protocol == "visit" and selection.visits is not None:
@@ -239,7 +249,7 @@ def _refusal(
     store: PhotoStore,
     selection: Selection,
     prediction: Prediction,
-    known: GroundTruth,
+    truth: GroundTruth,
     batch_size: int,
 ) -> RefusalFit | None:
     genuine = prediction.support
@@ -248,9 +258,9 @@ def _refusal(
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(selection.rows))[:MOST_EACH]
     photos = np.asarray(store.photos[selection.rows[np.sort(chosen)]])
-    made: dict[str, Evidence] = {}
-    for kind, negatives in make_negatives(photos, rng).items():
-        support = predictor.predict_photos(negatives, batch_size=batch_size).support
-        if support is not None:
-            made[kind] = support
-    return fit_refusal(genuine, made, known.groups)
+    negatives: dict[str, Evidence] = {}
+    for kind, synthetic in make_negatives(photos, rng).items():
+        evidence = predictor.predict_photos(synthetic, batch_size=batch_size).support
+        if evidence is not None:
+            negatives[kind] = evidence
+    return fit_refusal(genuine, negatives, truth.groups)

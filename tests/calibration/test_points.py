@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.calibration.calibrate import calibrate, describe_anew
+from core.calibration.calibrate import calibrate, renew_keypoints
 from core.calibration.schema import CalibrateConfig
 from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
@@ -54,7 +54,7 @@ def signals(predictor: Predictor) -> tuple[str, ...]:
 
 def anew(folder: Path, campus: Path, most: int) -> Predictor:
     predictor = load_predictor(folder, calibrated=False)
-    return describe_anew(predictor, *prepare_dataset(campus, predictor.store_size), most)
+    return renew_keypoints(predictor, *prepare_dataset(campus, predictor.store_size), most)
 
 
 def test_every_photo_of_the_gallery_gets_its_points(described: Path, older: Path) -> None:
@@ -131,7 +131,7 @@ def test_ensembles_and_checkpoints_without_gallery_are_told_what_to_do(
     one = load_predictor(older)
     dataset, store = prepare_dataset(campus, one.store_size)
     with pytest.raises(ConfigError, match="members/NAME"):
-        describe_anew(replace(one, members=(one,)), dataset, store, MOST)
+        renew_keypoints(replace(one, members=(one,)), dataset, store, MOST)
 
 
 def test_the_refinement_is_chosen_anew_and_the_card_tells_its_figures(
@@ -164,3 +164,18 @@ def test_photos_are_decoded_larger_from_then_on(older: Path, campus: Path, tmp_p
         calibrate(CalibrateConfig(**options, gallery_points=MOST, store_size=32))
     with pytest.raises(ValueError, match="needs gallery points"):
         CalibrateConfig(**options, store_size=96)
+
+
+def test_photos_are_not_compared_with_the_keypoints_that_are_replaced(
+    described: Path, campus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(described, folder)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("keypoints of the old gallery are of no use here")
+
+    monkeypatch.setattr("core.inference.predictor.describe_photos", refuse)
+    anew(folder, campus, MOST)
+    card, before = read_card(folder), read_card(described)
+    assert (card.refine, card.metrics) == (before.refine, before.metrics)
