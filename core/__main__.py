@@ -20,6 +20,7 @@ from core.cli import (
     ensemble,
     evaluate,
     ingest,
+    look,
     predict,
     queue,
     runs,
@@ -33,6 +34,7 @@ from core.training.launched import reports_error
 COMMANDS = (
     demo.COMMAND,
     ingest.COMMAND,
+    look.COMMAND,
     audit.COMMAND,
     train.COMMAND,
     tune.COMMAND,

@@ -228,6 +228,8 @@ def distance_m(first_m: ArrayLike, second_m: ArrayLike) -> Floats:
 FAR_SPREADS = 10.0
 # Keeps the rule sane if most photos share one point and the spread is next to nothing.
 SMALLEST_SPREAD_M = 10.0
+# In distances within which 95 % of the positions lie.
+OFF_CAMPUS_REACHES = 4.0
 
 
 def far_from_middle(position_m: ArrayLike) -> NDArray[np.bool_]:
@@ -238,6 +240,20 @@ def far_from_middle(position_m: ArrayLike) -> NDArray[np.bool_]:
     from_middle_m = distance_m(points, np.median(points, axis=0))
     spread_m = max(float(np.median(from_middle_m)), SMALLEST_SPREAD_M)
     return np.asarray(from_middle_m > FAR_SPREADS * spread_m)
+
+
+def off_campus(position_m: ArrayLike) -> NDArray[np.bool_]:
+    """Flag `(n,)` the few positions `(n, 2)` that would stretch the view of all others.
+
+    They are far from the middle, and also far beyond 95 % of the positions: the second spot
+    of a small campus is no outlier.
+    """
+    points = _pairs(position_m)
+    far = far_from_middle(points)
+    if not far.any():
+        return far
+    from_middle_m = distance_m(points, np.median(points, axis=0))
+    return far & (from_middle_m > OFF_CAMPUS_REACHES * np.quantile(from_middle_m, 0.95))
 
 
 def wrap_heading_deg(heading_deg: ArrayLike) -> Floats:

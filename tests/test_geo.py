@@ -14,6 +14,7 @@ from core.geo import (
     heading_error_deg,
     heading_from_unit,
     heading_unit,
+    off_campus,
     wrap_heading_deg,
 )
 
@@ -211,3 +212,10 @@ def test_positions_of_another_place_are_far_from_the_middle() -> None:
     points = np.vstack([plane_of_photos(), [[13_000.0, 0.0]] * 3])
     assert np.flatnonzero(far_from_middle(points)).tolist() == [120, 121, 122]
     assert far_from_middle(np.empty((0, 2))).tolist() == []
+
+
+def test_the_second_spot_of_a_small_campus_is_on_it() -> None:
+    two_spots = np.vstack([np.zeros((36, 2)), np.full((4, 2), 300.0)])
+    assert not off_campus(two_spots).any()
+    stray = np.vstack([plane_of_photos(), [[13_000.0, 0.0]] * 3])
+    assert np.flatnonzero(off_campus(stray)).tolist() == [120, 121, 122]

@@ -8,7 +8,7 @@ import pydeck as pdk
 from numpy.typing import ArrayLike
 
 from app.theme import Palette
-from core.geo import LocalFrame, far_from_middle
+from core.geo import LocalFrame, off_campus
 
 # 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
 DEGREE_DIGITS = 6
@@ -41,7 +41,7 @@ class Ground:
         if not len(points):
             points = np.zeros((1, 2))
         # A few rows of another place would stretch the map of a campus to kilometres.
-        points = points[~far_from_middle(points)]
+        points = points[~off_campus(points)]
         low, high = np.quantile(points, [0.01, 0.99], axis=0)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, 25.0) * 1.06
         (south, west), (north, east) = middle - half, middle + half

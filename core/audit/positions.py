@@ -217,6 +217,7 @@ KINDS = {
     "wrong_digit": "a coordinate with one wrong digit",
     "swapped_digits": "a coordinate with two neighbouring digits exchanged",
     "zero": "a coordinate of exactly 0, off the campus",
+    "no_position": "numbers that programs write for no position",
     "outside_campus": "a position off the campus",
     "isolated": "a position near the campus, far from every other photo",
     "off_walk": "a position on the campus, far from the photos of the same walk and minutes",
@@ -228,6 +229,10 @@ BOTH = {"sexagesimal", "wrong_scale", "wrong_sign"}
 def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     """Explain every row that stands off the campus, or far from its walk."""
     del config
+    for blank in np.flatnonzero(rows.no_position).tolist():
+        kind = "zero" if rows.latitude[blank] == 0.0 else "no_position"
+        evidence = f"{rows.position_text(blank)} stands for no position, so Bearings leaves it out"
+        yield row_finding(rows, blank, kind, "position", "", 1.0, evidence)
     extent, neighbours = rows.extent, find_walk_neighbours(rows)
     leapt = ~extent.on_island & neighbours.leapt
     odd = np.flatnonzero(extent.on_island | leapt)

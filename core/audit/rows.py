@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from core.dataset.campus import fold_longitudes, read_campus, read_table_settings
+from core.dataset.labels import no_position_faults
 from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photo_names import FoundPhotos, find_photos
 from core.errors import FrameError
@@ -209,8 +210,17 @@ class LabelRows:
 
     @cached_property
     def extent(self) -> CampusExtent:
-        """Where the rows stand, and which stand off the campus."""
-        return campus_extent(self.latitude, self.longitude, self.frame)
+        """Where the rows stand, and which stand off the campus; rows at 0, 0 stand nowhere."""
+        latitude = np.where(self.no_position, np.nan, self.latitude)
+        return campus_extent(latitude, self.longitude, self.frame)
+
+    @cached_property
+    def no_position(self) -> np.ndarray:
+        """`(n,)` whether the position stands for none, such as 0, 0 off the campus."""
+        if self.frame is None:
+            return np.zeros(len(self), bool)
+        positions = pd.DataFrame({"latitude": self.latitude, "longitude": self.longitude})
+        return np.asarray(no_position_faults(positions, self.frame) != "", bool)
 
     @property
     def has_photos(self) -> bool:

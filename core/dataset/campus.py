@@ -26,6 +26,8 @@ ASSUMED_HFOV_DEG = 65.0
 RECOGNISED_SHARE = 0.99
 CAMPUS_EXTENT_M = 100_000.0
 CAMPUS_DEGREES = 1.0
+# Cameras without a fix write zeros, programs these numbers in both columns.
+PLACEHOLDER_NUMBERS = (0.0, 1.0, 99.0, 180.0, 999.0, 9999.0, 99999.0)
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,12 @@ def read_table_settings(root: Path) -> tuple[TableSettings, CoordinateFrame | No
     return settings, _frame(file.frame) if file.frame else None
 
 
+def is_placeholder_position(positions: Floats) -> np.ndarray:
+    """Flag `(n,)` pairs that programs write for no position, such as 0, 0 and 999, 999."""
+    north, east = positions[:, 0], positions[:, 1]
+    return np.asarray((north == east) & np.isin(np.abs(north), PLACEHOLDER_NUMBERS), bool)
+
+
 def fold_longitudes(positions: Floats, frame: CoordinateFrame) -> tuple[Floats, int]:
     """Write longitudes of 180 to 360 degrees as negative ones, if they then lie on the campus.
 
@@ -218,8 +226,7 @@ def _recognise(root: Path, labels: pd.DataFrame) -> CoordinateFrame:
     """Accept numbers as degrees only where nearly all of them can be nothing else."""
     values = labels[["latitude", "longitude"]].to_numpy(np.float64)
     values = values[np.isfinite(values).all(axis=1)]
-    # Cameras without a fix write zeros.
-    values = values[(values != 0.0).any(axis=1)]
+    values = values[~is_placeholder_position(values)]
     values, _ = fold_longitudes(values, CoordinateFrame("degrees"))
     if len(values) == 0:
         raise LabelError(f"{root}: no label row has a latitude and a longitude that are numbers")

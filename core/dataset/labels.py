@@ -9,7 +9,13 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from core.dataset.campus import Campus, fold_longitudes, read_campus, read_table_settings
+from core.dataset.campus import (
+    Campus,
+    fold_longitudes,
+    is_placeholder_position,
+    read_campus,
+    read_table_settings,
+)
 from core.dataset.label_table import fields_of_view, natural_order, wrapped_headings
 from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photo_names import FoundPhotos, find_photos
@@ -34,7 +40,6 @@ PARTIAL_SHARE = 0.1
 ZERO_AWAY_M = 10_000.0
 Label = Literal["position", "heading", "region"]
 LABELS: tuple[Label, ...] = get_args(Label)
-_PLACEHOLDERS = (0.0, 1.0, 99.0, 180.0, 999.0, 9999.0, 99999.0)
 _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
 
 
@@ -64,7 +69,7 @@ def no_position_faults(rows: pd.DataFrame, frame: CoordinateFrame) -> pd.Series:
     """
     faults = pd.Series("", index=rows.index)
     values = rows[["latitude", "longitude"]].to_numpy(np.float64)
-    same = (values[:, 0] == values[:, 1]) & np.isin(np.abs(values[:, 0]), _PLACEHOLDERS)
+    same = is_placeholder_position(values)
     others = values[~same & np.isfinite(values).all(axis=1)]
     if not same.any() or not len(others):
         return faults
@@ -75,7 +80,8 @@ def no_position_faults(rows: pd.DataFrame, frame: CoordinateFrame) -> pd.Series:
         away = np.abs(values[same] - frame.middle(others)).max(axis=1)
         unit_m = 111_000.0 * abs(frame.scale) if frame.has_degrees else 1.0
         flagged = np.flatnonzero(same)[away * unit_m > _zero_away_m(others, frame)]
-        faults.iloc[flagged] = [f"no position ({a:g}, {b:g})" for a, b in values[flagged]]
+        # Adding 0 makes -0 the same as 0.
+        faults.iloc[flagged] = [f"no position ({a:g}, {b:g})" for a, b in values[flagged] + 0.0]
     return faults
 
 

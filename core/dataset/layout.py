@@ -8,11 +8,14 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from core.dataset.decode import PHOTO_SUFFIXES
 from core.errors import LabelError
 from core.files import walk
+from core.tables.columns import count_roles
+from core.tables.settings import TABLE_SUFFIXES
 
 CAMPUS_FILE = "campus.toml"
 # Holds what Bearings makes of a dataset: decoded photos, locks.
@@ -28,6 +31,9 @@ _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 _PARTS |= {"validation": "val", "test": "test", "testing": "test"}
 _LABEL_WORDS = {"label", "labels"}
 _NAMING = _LABEL_WORDS | set(_PARTS)
+# Tables that Bearings and cameras write beside photos, which are no labels.
+_NO_LABELS = {"repairs.csv", "findings.csv", "predictions.csv", "truth.csv", "faults.csv"}
+_OFTEN_OTHERS = {".txt", ".json", ".jsonl", ".ndjson"}
 _PHOTO_WORDS = {"image", "images", "photo", "photos", "img", "imgs", "pictures"}
 
 
@@ -45,12 +51,15 @@ class LabelFile:
 
 
 def dataset_folder(source: Path) -> Path:
-    """The folder of a dataset that is given as a folder or as one CSV file."""
+    """The folder of a dataset that is given as a folder or as one label file."""
     return source.parent if source.is_file() else source
 
 
 def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:
-    """Find the label files of a dataset: a folder, or one CSV file with its photos beside it.
+    """Find the label files of a dataset: a folder, or one label file with its photos beside it.
+
+    A table of any readable format counts by its name, such as `labels.xlsx`; a table of another
+    name counts if it is the only one in the folder.
 
     Returns:
         The label files, train before val before test, and notes on files that were passed over.
@@ -64,19 +73,22 @@ def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]
     if not root.is_dir():
         raise LabelError(f"there is no dataset folder {root}")
     found: dict[str, list[Path]] = {}
-    for path in _csv_files(root):
+    tables = list(_table_files(root))
+    for path in tables:
         words = _words(str(path.relative_to(root).with_suffix("")))
         if words & _NAMING and words <= _NAMING | {"updated"}:
             found.setdefault(_part(words) or "", []).append(path)
+    notes: list[str] = []
     if not found:
-        raise LabelError(_nothing_found(root))
+        only = _only_table(root, tables)
+        found[""] = [only]
+        notes.append(f"{only.name} was read as the label file, for it is the only table")
     if "" in found and len(found) > 1:
         names = ", ".join(str(path.relative_to(root)) for paths in found.values() for path in paths)
         raise LabelError(
             f"{root} holds labels for the whole dataset and for parts of it ({names}): keep one "
-            "kind, or give the path of the one CSV file to read"
+            "kind, or give the path of the one label file to read"
         )
-    notes: list[str] = []
     files = [
         LabelFile(_preferred(found[part], root, notes), part, _photo_folders(root, part))
         for part in ("", "train", "val", "test")
@@ -126,8 +138,10 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _preferred(paths: list[Path], root: Path, notes: list[str]) -> Path:
+    """Choose among files of one part: a corrected one, then the format that is preferred."""
     updated = [path for path in paths if "updated" in _words(path.stem)]
-    chosen = updated or paths
+    ranks = {path: TABLE_SUFFIXES.index(path.suffix.lower()) for path in updated or paths}
+    chosen = [path for path, rank in ranks.items() if rank == min(ranks.values())]
     if len(chosen) > 1:
         names = ", ".join(str(path.relative_to(root)) for path in chosen)
         raise LabelError(f"{root}: {names} label the same part: keep one of them")
@@ -137,15 +151,58 @@ def _preferred(paths: list[Path], root: Path, notes: list[str]) -> Path:
     return chosen[0]
 
 
-def _csv_files(root: Path) -> Iterator[Path]:
+def _table_files(root: Path) -> Iterator[Path]:
     parts = (folder for folder in sorted(root.iterdir()) if folder.name.lower() in _PARTS)
     for folder in (root, *(part for part in parts if part.is_dir())):
         # macOS writes a hidden ._labels.csv beside labels.csv.
         yield from sorted(
             path
             for path in folder.iterdir()
-            if path.suffix.lower() == ".csv" and not path.name.startswith(".")
+            if path.suffix.lower() in TABLE_SUFFIXES
+            and not path.name.startswith(".")
+            and path.is_file()
         )
+
+
+def _only_table(root: Path, tables: list[Path]) -> Path:
+    """The one table of a folder whose name says nothing.
+
+    Raises:
+        LabelError: There is none, or there are several.
+    """
+    others = [
+        path for path in tables
+        if path.parent == root and path.name.lower() not in _NO_LABELS
+        and path.suffix.lower() not in _OFTEN_OTHERS
+    ]  # fmt: skip
+    if len(others) == 1 and _holds_labels(others[0], (root / CAMPUS_FILE).is_file()):
+        return others[0]
+    shown = ", ".join(path.name for path in others[:6])
+    seen = f" It holds {shown}: give the path of the one to read." if others else ""
+    raise LabelError(
+        f"{root} has no label file: Bearings reads labels.csv with images/, or labels_train.csv "
+        "with images_train/ and labels_val.csv with images_val/ (and labels_test.csv); the table "
+        f"may also be TSV, XLSX, Parquet, JSON, GeoJSON, GPX or KML.{seen}"
+    )
+
+
+def _holds_labels(path: Path, described: bool) -> bool:
+    """Whether a table has columns of labels, or campus.toml may name them."""
+    status = path.stat()
+    return described or _known_columns(path, status.st_mtime_ns, status.st_size) >= 2
+
+
+@lru_cache(maxsize=64)
+def _known_columns(path: Path, modified_ns: int, size: int) -> int:
+    """How many columns of a table, as it is at a time, have a known name."""
+    # pandas takes half a second to import, and every command imports this module.
+    from core.tables.formats import read_raw
+
+    del modified_ns, size
+    try:
+        return count_roles(read_raw(path).header)
+    except LabelError:
+        return 0
 
 
 def _photo_folders(root: Path, part: str) -> tuple[Path, ...]:
@@ -186,12 +243,3 @@ def part_of(name: str) -> str | None:
 def _part(words: set[str]) -> str | None:
     parts = {_PARTS[word] for word in words if word in _PARTS}
     return parts.pop() if len(parts) == 1 else None
-
-
-def _nothing_found(root: Path) -> str:
-    others = sorted(path.name for path in root.iterdir() if path.suffix.lower() == ".csv")
-    seen = f" It holds {', '.join(others)}: give that path to read it." if others else ""
-    return (
-        f"{root} has no label file: Bearings reads labels.csv with images/, or labels_train.csv "
-        f"with images_train/ and labels_val.csv with images_val/ (and labels_test.csv).{seen}"
-    )

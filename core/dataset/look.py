@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset.labels import LABELS, Dataset, far_outliers
-from core.geo import CoordinateFrame, far_from_middle
+from core.dataset.labels import LABELS, Dataset
+from core.geo import CoordinateFrame, off_campus
 from core.tables.raw import SEPARATORS
 
 
@@ -67,8 +67,11 @@ def look(dataset: Dataset) -> Look:
     """Say what was understood of a dataset that was read."""
     has = {label: dataset.labelled(label) for label in LABELS}
     first = dataset.sources[0] if dataset.sources else None
-    latitude, longitude, extent = _ranges(dataset)
-    far = far_outliers(dataset.table, dataset.campus)
+    far = np.zeros(len(dataset), bool)
+    if has["position"].any():
+        metres = dataset.local_frame().to_metres(dataset.positions[has["position"]])
+        far[has["position"]] = off_campus(metres)
+    latitude, longitude, extent = _ranges(dataset, has["position"] & ~far)
     return Look(
         folder=str(dataset.root),
         files=[source.path.name for source in dataset.sources],
@@ -100,20 +103,18 @@ def _reasons(dataset: Dataset) -> dict[str, int]:
 
 
 def _ranges(
-    dataset: Dataset,
+    dataset: Dataset, near: np.ndarray
 ) -> tuple[list[float] | None, list[float] | None, list[float] | None]:
-    """Latitudes, longitudes and metres of the campus without far rows."""
-    known = dataset.labelled("position")
-    if not known.any():
+    """Latitudes, longitudes and metres of the photos `near` `(n,)` the campus."""
+    if not near.any():
         return None, None, None
-    local = dataset.local_frame()
-    metres = local.to_metres(dataset.positions[known])
-    near = ~far_from_middle(metres)
-    extent = [round(float(side), 2) for side in np.ptp(metres[near], axis=0)]
+    positions = dataset.positions[near]
+    metres = dataset.local_frame().to_metres(positions)
+    extent = [round(float(side), 2) for side in np.ptp(metres, axis=0)]
     frame = dataset.campus.frame
     if not frame.has_degrees:
         return None, None, extent
-    degrees = frame.to_degrees(dataset.positions[known][near])
+    degrees = frame.to_degrees(positions)
     degrees = CoordinateFrame("degrees").unwrapped(degrees)
     low, high = degrees.min(axis=0), degrees.max(axis=0)
     latitude, longitude = (

@@ -22,11 +22,6 @@ from core.errors import LabelError
 from core.tables.columns import count_roles
 from core.tables.raw import RawTable, decode, read_delimited, table_of
 
-TABLE_SUFFIXES = (
-    ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet", ".geojson", ".json", ".jsonl", ".ndjson",
-    ".gpx", ".kml", ".kmz",
-)  # fmt: skip
-"""Endings of files that may be label tables, in the order in which they are preferred."""
 _OTHER = {
     ".xls": "an old Excel workbook", ".ods": "an OpenDocument table", ".numbers": "a Numbers file",
     ".shp": "a shapefile", ".gpkg": "a GeoPackage", ".sqlite": "a database", ".db": "a database",

@@ -12,6 +12,12 @@ Role = Literal[
 """What a column can hold; `position` is one column with latitude and longitude, and the sides are
 columns of hemisphere letters."""
 
+TABLE_SUFFIXES = (
+    ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet", ".geojson", ".json", ".jsonl", ".ndjson",
+    ".gpx", ".kml", ".kmz",
+)  # fmt: skip
+"""Endings of files that may be label tables, in the order in which they are preferred."""
+
 
 @dataclass(frozen=True)
 class TableSettings:
