@@ -21,6 +21,7 @@ from core.evaluation.selection import Selection, select
 from core.evaluation.stored_reports import read_report
 from core.evaluation.table import prediction_table, write_table
 from core.files import write_json
+from core.geo import Floats
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
@@ -29,6 +30,8 @@ from core.runs import REPORT, home_of, report_folder, trained_dataset
 
 Progress = Callable[[int, int], None]
 
+# A campus and its surroundings; without a gallery, from the middle of the campus.
+OTHER_PLACE_M, OTHER_ORIGIN_M = 2_000.0, 20_000.0
 PHOTOS_AT_ONCE = 1024
 """Photos copied out of the store together: bounds memory to some tens of megabytes."""
 
@@ -76,6 +79,8 @@ def evaluate(
         root, predictor.store_size, allow_missing=config.allow_missing, progress=progress
     )
     selection = select(dataset, predictor, config.split)
+    if not config.other_place:
+        check_place(predictor, selection.truth.position_m, root)
     prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
     scored = ScoredPrediction(selection.truth, prediction)
     baselines = _baselines(predictor, scored, selection)
@@ -89,6 +94,29 @@ def evaluate(
     # Last: a folder with a report is a complete one.
     write_json(out / REPORT, report.to_json())
     return Evaluation(out, report, table, scored, baselines)
+
+
+def check_place(predictor: Predictor, position_m: Floats, dataset: Path) -> None:
+    """Refuse photos of another place than that of the training photos.
+
+    Args:
+        predictor: The model; without a gallery its origin stands for the training photos.
+        position_m: Positions of the photos `(n, 2)` in the model's local metres.
+        dataset: Where they come from, for the message.
+
+    Raises:
+        ConfigError: Half of the photos are kilometres from every training photo.
+    """
+    gallery = predictor.gallery
+    limit_m = OTHER_PLACE_M if gallery is not None else OTHER_ORIGIN_M
+    train_m = np.zeros((1, 2)) if gallery is None else gallery.position_m
+    away_m = float(np.median(nearest_training_m(position_m, train_m)))
+    if away_m > limit_m:
+        raise ConfigError(
+            f"the photos of {dataset} stand {away_m / 1000:,.0f} km from the training photos of "
+            "this model, so its figures would mean nothing. Choose the data set of the model's "
+            "campus, or ask for the figures all the same (--other-place)"
+        )
 
 
 def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:

@@ -32,6 +32,9 @@ class EvaluateConfig(OptionSchema):
     allow_missing: bool = Field(
         False, description="Continue if more than 1 % of the rows cannot be used"
     )
+    other_place: bool = Field(
+        False, description="Judge photos that stand kilometres from all training photos, too"
+    )
     by: Clusters | None = Field(
         None,
         description="Unit of resampling for confidence intervals: all photos of a spot, or of a "

@@ -243,6 +243,22 @@ def test_another_campus_with_the_same_names_is_not_mistaken_for_training(
     assert every.report.split.name == "all"
 
 
+@pytest.mark.trap(name="a data set of another place")
+def test_photos_of_another_place_are_refused_unless_asked_for(
+    checkpoint: Path, small_campus: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(small_campus / "labels.csv")
+    labels["latitude"] += 30.0
+    labels.to_csv(small_campus / "labels.csv", index=False)
+    with pytest.raises(ConfigError, match=r"stand 3,3\d\d km from the training photos"):
+        judge(checkpoint, small_campus, tmp_path / "out", "all")
+    forced = EvaluateConfig(
+        run=checkpoint, dataset=small_campus, out=tmp_path / "out", split="all", plots=False,
+        other_place=True,
+    )  # fmt: skip
+    assert evaluate(forced).report.n == 48
+
+
 def test_photos_unknown_to_the_split_are_refused(
     checkpoint: Path,
     make_campus: CampusMaker,
