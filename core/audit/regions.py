@@ -23,15 +23,16 @@ FEWEST_VOTES = 3
 def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     """Let the nearest rows in space vote on the region of each row."""
     empty = rows.region == ""
-    for row in np.flatnonzero(empty):
-        evidence = "the row names no region, so Bearings leaves it out"
-        yield row_finding(rows, int(row), "region_empty", "Region_ID", "", 1.0, evidence)
+    if empty.all():
+        # Nobody labelled regions.
+        return
     extent = rows.extent
     # Of a row far from its walk the position is wrong, and says nothing about its region.
     placed = np.isfinite(extent.gap) & ~extent.on_island & ~find_walk_neighbours(rows).leapt
     on = np.flatnonzero(placed & ~empty)
     # In a small file thirty neighbours are not of one place.
     votes = min(config.neighbours, len(on) // 20)
+    yield from _without_region(rows, np.flatnonzero(empty), on, votes)
     if votes < FEWEST_VOTES:
         return
     away, near = cKDTree(extent.position[on]).query(extent.position[on], k=votes + 1)
@@ -54,6 +55,33 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         yield row_finding(
             rows, int(on[index]), "region_neighbours", "Region_ID", meant, score, evidence
         )
+
+
+def _without_region(
+    rows: LabelRows, empty: np.ndarray, on: np.ndarray, votes: int
+) -> Iterator[Finding]:
+    """Name rows without a region; the nearest rows propose one if they agree.
+
+    Args:
+        rows: All rows.
+        empty: Rows without a region.
+        on: Rows with a region and a plausible position.
+        votes: How many of them vote.
+    """
+    said = "the row names no region, so Bearings leaves it out"
+    tree = cKDTree(rows.extent.position[on]) if votes >= FEWEST_VOTES else None
+    for row in empty.tolist():
+        proposal, evidence = "", said
+        if tree is not None and np.isfinite(rows.extent.position[row]).all():
+            near = on[tree.query(rows.extent.position[row], k=votes)[1]]
+            names, counts = np.unique(rows.region[near].astype(str), return_counts=True)
+            share = float(counts.max()) / votes
+            if share >= OTHER_AT_LEAST:
+                proposal = str(names[counts.argmax()])
+                evidence = (
+                    f"{said}; {share:.0%} of the {votes} nearest photos are of region {proposal}"
+                )
+        yield row_finding(rows, row, "region_empty", "Region_ID", proposal, 1.0, evidence)
 
 
 def _without_self(near: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.dataset.campus import ASSUMED_HFOV_DEG, read_campus
+from core.dataset.campus import ASSUMED_HFOV_DEG, read_campus, read_table_settings
 from core.errors import FrameError, LabelError
 
 
@@ -94,3 +94,16 @@ def test_scaled_degrees_need_their_scale(tmp_path: Path) -> None:
     (tmp_path / "campus.toml").write_text('[frame]\nkind = "scaled_degrees"\n', encoding="utf-8")
     with pytest.raises(FrameError, match="needs scale"):
         read_campus(tmp_path, around(17.445, 78.349))
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    (tmp_path / "campus.toml").write_text(text.split("```toml\n")[1].split("```")[0])
+    settings, frame = read_table_settings(tmp_path)
+    assert (settings.heading, settings.heading_from, settings.heading_clockwise) == (
+        "radians", "east", False,
+    )  # fmt: skip
+    assert settings.columns == {"latitude": "Y", "longitude": "X"}
+    assert (settings.encoding, settings.separator, settings.decimal) == ("cp1251", ";", ",")
+    assert frame is not None
+    assert frame.scale == 1e-6

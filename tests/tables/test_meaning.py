@@ -113,6 +113,17 @@ def test_placeholders_are_no_regions(tmp_path: Path) -> None:
     assert read_dataset(root, allow_missing=True).regions == ("1", "2", "3", "None")
 
 
+def test_the_neighbours_propose_the_region_of_a_row_without_one(tmp_path: Path) -> None:
+    rows = ROWS.assign(Region_ID=np.where(numbers(ROWS, "latitude") > 12.0, "north", "south"))
+    most = int(np.argmax(numbers(rows, "latitude")))
+    rows.loc[most, "Region_ID"] = "nan"
+    findings = audit(AuditConfig(dataset=folder(tmp_path, rows), photos=False)).findings
+    (found,) = (each for each in findings if each.finding == "region_empty")
+    assert (found.filename, found.proposal) == (rows["filename"][most], "north")
+    alone = folder(tmp_path / "none", ROWS[["filename", "latitude", "longitude"]])
+    assert "region_empty" not in audit(AuditConfig(dataset=alone, photos=False)).by_kind
+
+
 def test_region_names_are_written_in_one_way(tmp_path: Path) -> None:
     rows = ROWS.assign(Region_ID="Café  Nord")
     rows.loc[:9, "Region_ID"] = "Cafe\u0301\u00a0Nord"
