@@ -27,7 +27,6 @@ from core.inference.ensemble_compat import check_compatible
 from core.inference.loading import (
     load_predictor,
     load_split,
-    resolve_device,
 )
 from core.inference.predictor import Predictor
 from core.locks import LOCK, hold
@@ -40,6 +39,7 @@ from core.model.card import (
     read_card,
     write_card,
 )
+from core.model.device import choose_device
 from core.retrieval.gallery import ARRAYS, NAMES, has_gallery
 from core.runs import CARD, SPLIT, find_checkpoint, home_of, trained_dataset
 
@@ -154,7 +154,7 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> M
     folders = [find_checkpoint(member) for member in config.members]
     named = [(str(given), read_card(at)) for given, at in zip(config.members, folders, strict=True)]
     check_compatible(named)
-    device = resolve_device(config.device)
+    device = choose_device(config.device)
     members = tuple(load_predictor(folder, device) for folder in folders)
     split = load_split(folders[0])
     judged, scale_m = _judged(config, members, split, progress)

@@ -16,6 +16,7 @@ from core.inference.ensemble_compat import check_compatible
 from core.inference.predictor import Loaded, Predictor
 from core.model.card import MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
+from core.model.device import choose_device
 from core.retrieval.gallery import Gallery, has_gallery
 from core.runs import find_checkpoint, split_file
 
@@ -32,7 +33,7 @@ def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = 
         CheckpointError: Nothing there, damaged, or parts of different checkpoints.
         ConfigError: The device is not available.
     """
-    chosen = resolve_device(device)
+    chosen = choose_device(device)
     folder = find_checkpoint(Path(path))
     if read_card(folder).ensemble is not None:
         return _load_ensemble(folder, chosen, calibrated=calibrated)
@@ -79,7 +80,7 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
         CheckpointError: Something is missing, damaged, or belongs to another checkpoint.
     """
     folder = find_checkpoint(path)
-    checkpoint = load_checkpoint(folder, resolve_device(device))
+    checkpoint = load_checkpoint(folder, choose_device(device))
     gallery = None
     if has_gallery(folder) or checkpoint.card.refine is not None:
         gallery = Gallery.load(folder)
@@ -116,21 +117,6 @@ def load_split(folder: Path) -> Split:
             f"{expected[:12]}: copy the checkpoint folder again as a whole"
         )
     return split
-
-
-def resolve_device(device: str) -> str:
-    """Turn `auto` into the best device there is; ConfigError for one that is not there."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return next(name for name, present in available.items() if present)
-    if not available.get(device.split(":")[0], False):
-        usable = ", ".join(name for name, present in available.items() if present)
-        raise ConfigError(f"device {device} is not available here: choose one of {usable}")
-    return device
 
 
 def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.errors import ConfigError
 from core.model.backbone import normalise
+from core.model.device import choose_device
 from core.model.network import BearingsModel
 from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
@@ -74,7 +75,7 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
     Raises:
         ConfigError: The machine has no such device or precision, or too few GPUs.
     """
-    kind = device_kind(config.device)
+    kind = choose_device(config.device)
     _check_enough(kind, processes)
     precision = choose_precision(config, kind)
     device = torch.device(kind)
@@ -89,16 +90,6 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
         processes,
         torch.amp.GradScaler(kind, enabled=precision == "fp16"),
     )
-
-
-def device_kind(requested: str) -> str:
-    """Return the kind of device to compute on: `cuda`, `mps` or `cpu`; ConfigError if absent."""
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if requested == "auto":
-        return next((name for name, there in present.items() if there), "cpu")
-    if not present.get(requested, requested == "cpu"):
-        raise ConfigError(f"this machine has no {requested}: choose --device cpu or auto")
-    return requested
 
 
 def _check_enough(device: str, processes: Processes) -> None:

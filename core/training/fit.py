@@ -30,11 +30,12 @@ from core.errors import RunError
 from core.geo import heading_from_unit
 from core.headline import PhotoErrors
 from core.model.checkpoint import save_checkpoint
+from core.model.device import choose_device
 from core.model.losses import Share, multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import TrainingData, steps_per_epoch
-from core.training.device import Compute, device_kind
+from core.training.device import Compute
 from core.training.finish import finish_run
 from core.training.interrupt import Interruption, recorded
 from core.training.optimiser import (
@@ -92,7 +93,7 @@ def fit(
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
     with (
-        open_processes(device_kind(config.device)) as processes,
+        open_processes(choose_device(config.device)) as processes,
         processes.failures_shared(),
         _opened(config, resume, processes) as run,
         Interruption(run) as interruption,

@@ -5,7 +5,6 @@ comes last. Whenever the process dies, `state.json` names a complete state.
 """
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from core.errors import RunError
-from core.files import write_bytes, write_json
+from core.files import read_object, write_bytes, write_json
 from core.model.network import BearingsModel
 from core.training.optimiser import WeightAverage
 from core.training.processes import Processes
@@ -194,12 +193,9 @@ def _under(prefix: str, saved: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / _FILE
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    about = read_object(path, "start a new run")
+    if about is None:
         return None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): start a new run") from error
-    if not isinstance(about, dict) or about.get("schema_version") != SCHEMA_VERSION:
+    if about.get("schema_version") != SCHEMA_VERSION:
         raise RunError(f"{path} was written by another version of Bearings: start a new run")
     return about
