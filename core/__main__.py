@@ -28,8 +28,8 @@ from core.cli import (
     tune,
 )
 from core.errors import BearingsError
+from core.training.environment import reports_error
 from core.training.interrupt import INTERRUPTED
-from core.training.launched import reports_error
 
 COMMANDS = (
     demo.COMMAND,

@@ -23,7 +23,7 @@ HEAVY = TENSORS | {
 }  # fmt: skip
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "config", "constants"}
 # jobs/ reads and writes what training writes, never its tensors.
-JOBS_MAY_SEE = {f"core.training.{name}" for name in ("schema", "run_folder", "status", "interrupt")}
+JOBS_MAY_SEE = {f"core.training.{name}" for name in ("schema", "run_folder", "interrupt")}
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def light_modules() -> list[str]:
     """Front doors of packages, schemas, the run folder, the jobs and the command line."""
     light = [
         path for path in sources("core")
-        if path.stem in {"__init__", "schema", "run_folder", "status", "__main__"}
+        if path.stem in {"__init__", "schema", "run_folder", "__main__"}
         or path.parent.name in {"jobs", "cli"}
         or path.parent == ROOT / "core"
     ]  # fmt: skip

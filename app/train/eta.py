@@ -14,8 +14,8 @@ from app.train.queue_state import Entry
 from app.wording import roughly
 from core.crossval.folder import fold_run, is_trained
 from core.jobs.state import read_events
+from core.training.run_folder import RunStatus
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus
 
 # Recent epochs only: another program may have come to, or left, the same device.
 _RECENT = 5

@@ -19,7 +19,7 @@ from core.cli.flags import add_flags, given, validated
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.options import Schema
-from core.training.launched import launched_rank
+from core.training.environment import launched_rank
 
 # `train --split` names the protocol; `--split` is still accepted for a part.
 _SHORT = {"--part": "split"}

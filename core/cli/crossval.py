@@ -23,7 +23,7 @@ from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
 if TYPE_CHECKING:
     from core.crossval.report import CrossvalReport
-    from core.training.report import EpochReport
+    from core.training.run_folder import EpochReport
 
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
 # Title, name in the report, factor, unit, and which interval belongs to it.

@@ -13,13 +13,13 @@ from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
+from core.training.environment import launched_rank
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
-from core.training.launched import launched_rank
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
 if TYPE_CHECKING:
-    from core.training.report import EpochReport
+    from core.training.run_folder import EpochReport
 
 SHORT = {
     "--backbone": "model.backbone",

@@ -31,8 +31,7 @@ from core.locks import hold
 from core.project import CLUSTER_PYTHON, CLUSTER_TASK, PROJECT
 from core.training.environment import git_state
 from core.training.interrupt import Interruption
-from core.training.run_folder import RunFolder
-from core.training.status import State, own_status
+from core.training.run_folder import RunFolder, State, own_status
 
 # Between SIGTERM and SIGKILL: a step of a large model, and a checkpoint on slow storage.
 SAVE_S = 120

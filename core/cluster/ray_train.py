@@ -18,8 +18,7 @@ from core.errors import ConfigError, RunError
 from core.locks import held_elsewhere, hold
 from core.project import RAY_WORKERS, python_path
 from core.training.interrupt import Interruption, TrainingInterrupted
-from core.training.report import EpochReport
-from core.training.run_folder import RunFolder
+from core.training.run_folder import EpochReport, RunFolder
 from core.training.schema import TrainConfig
 
 _POLL_S = 0.5

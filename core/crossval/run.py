@@ -28,10 +28,9 @@ from core.jobs.summary import RunSummary, summarise
 from core.locks import hold
 from core.model.backbone import preprocess_of
 from core.model.card import read_card
+from core.training.environment import launched_count
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
-from core.training.launched import launched_count
-from core.training.report import EpochReport
-from core.training.run_folder import RunFolder
+from core.training.run_folder import EpochReport, RunFolder
 
 OnEpoch = Callable[[int, EpochReport], None]
 _POLL_S = 0.5

@@ -1,4 +1,4 @@
-"""The predictor: a loaded checkpoint with its gallery, answering for photos in pixels or files."""
+"""The predictor: a loaded checkpoint with its gallery; it predicts photos from pixels or files."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from core.confidence.apply import apply
+from core.confidence.evidence import Evidence
+from core.confidence.ood import neighbour_features, network_features, point_features, view_features
 from core.confidence.schema import Calibration
 from core.dataset.augment import resize_photo
 from core.dataset.campus import ASSUMED_HFOV_DEG
 from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
-from core.inference.evidence import gather_evidence
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
-from core.inference.network import NetworkOutputs
+from core.inference.network import NetworkOutputs, run_in_crops
 from core.inference.prediction import Prediction, joined
-from core.inference.tta import run_in_crops
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
@@ -313,3 +313,40 @@ class Predictor:
             shown=min(SHOWN_NEIGHBOURS, most),
             known_region=known.region,
         )
+
+
+def gather_evidence(
+    answers: NetworkOutputs, raw_m: Floats, raw_deg: Floats, neighbours: Neighbours | None
+) -> Evidence:
+    """Collect the training photos most like each photo, and measure how like the campus it is.
+
+    Args:
+        answers: What the network says of n photos.
+        raw_m: `(n, 2)` its positions in metres.
+        raw_deg: `(n,)` its headings.
+        neighbours: The search of the gallery for these photos; None without a gallery.
+    """
+    found = _nearest(answers, neighbours)
+    length = np.hypot(answers.heading[:, 0], answers.heading[:, 1])
+    signals = network_features(answers.probabilities, length, answers.features)
+    if answers.views.shape[1]:
+        signals |= view_features(answers.views)
+    signals |= neighbour_features(found, answers.probabilities, raw_m, raw_deg)
+    if neighbours is not None and neighbours.verified is not None:
+        signals |= point_features(neighbours.verified.points)
+    return replace(found, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
+
+
+def _nearest(answers: NetworkOutputs, neighbours: Neighbours | None) -> Evidence:
+    n = len(answers.features)
+    if neighbours is None:
+        return Evidence(
+            np.empty((n, 0, 2)), np.empty((n, 0)), np.empty((n, 0), np.int64), np.empty((n, 0)),
+            np.empty(0, np.int64), np.empty(0), answers.appearance, np.empty((n, 0)), (),
+        )  # fmt: skip
+    gallery, rows = neighbours.gallery, neighbours.rows
+    return Evidence(
+        gallery.position_m[rows], gallery.heading_deg[rows], gallery.region[rows],
+        neighbours.nearest, np.zeros(rows.shape[1], np.int64), np.ones(1), answers.appearance,
+        np.empty((n, 0)), (),
+    )  # fmt: skip

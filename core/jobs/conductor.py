@@ -24,8 +24,7 @@ from core.locks import Lock, LockHeld
 from core.project import CONDUCTOR
 from core.runs import is_run
 from core.system import SYSTEM
-from core.training.run_folder import RunFolder
-from core.training.status import HEARTBEAT_S, RunStatus, own_status
+from core.training.run_folder import HEARTBEAT_S, RunFolder, RunStatus, own_status
 
 # A job saves at its next step after a stop request; the longest step is a validation.
 _GRACE_S = 60.0

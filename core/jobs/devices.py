@@ -20,8 +20,7 @@ from core.files import read_object
 from core.jobs.job import own_process, read_job
 from core.jobs.queue import QUEUE
 from core.locks import is_held
-from core.training.run_folder import RunFolder
-from core.training.status import RunStatus
+from core.training.run_folder import RunFolder, RunStatus
 
 # Limits the GPUs that a process sees.
 VISIBLE = "CUDA_VISIBLE_DEVICES"

@@ -16,9 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.files import read_stored, write_json
 from core.runs import JOB
 from core.system import SYSTEM
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, RunStatus, living_process
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, living_process
 
 LOCAL = "local"
 Kind = Literal["train", "crossval", "tune"]

@@ -11,8 +11,7 @@ import psutil
 
 from core.jobs.job import Job, own_process, read_job
 from core.locks import is_held
-from core.training.run_folder import RunFolder
-from core.training.status import RunStatus
+from core.training.run_folder import RunFolder, RunStatus
 
 # A log of weeks must not be read whole for its last lines.
 _TAIL_BYTES = 64 * 1024

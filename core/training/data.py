@@ -17,7 +17,7 @@ from core.dataset.protocols import split_by
 from core.dataset.splits import PARTS, Part, Split, as_begun
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
-from core.inference.tta import WHOLE, render_crop
+from core.inference.network import WHOLE, render_crop
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.training.schema import TrainConfig

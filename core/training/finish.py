@@ -1,23 +1,27 @@
 """The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.calibration.calibrate import LEAST, fit_calibration
+from core.confidence.files import write_calibration
+from core.dataset.splits import calibration_part
 from core.errors import ConfigError
 from core.files import write_json
 from core.geo import heading_from_unit
 from core.headline import PhotoErrors, raw_card_metrics
-from core.inference.network import NetworkOutputs, network_outputs
-from core.inference.tta import crops_of, merge, shifts_deg
+from core.inference.loading import load_predictor
+from core.inference.network import NetworkOutputs, crops_of, merge, network_outputs, shifts_deg
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import describe_gallery
-from core.retrieval.refine import retrieve
+from core.retrieval.refine import Retrieved, retrieve
 from core.retrieval.select import (
     Raw,
     ValidationTruth,
@@ -26,15 +30,29 @@ from core.retrieval.select import (
     verified_raw,
 )
 from core.runs import SPLIT
-from core.training.calibrated import calibrate_run
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.training.stages import Watch, plain_features
-from core.training.untrained import Space, describe, spaces, untrained_figures
 
 Features = NDArray[np.float32]
+
+NOTE = (
+    "Not trained: the training photos that look most alike to the untouched backbone answer for "
+    "region, position and heading."
+)
+
+Space = tuple[int | None, float]
+SPACES: tuple[Space, ...] = ((None, 0.0), (128, 0.5), (256, 0.5), (512, 0.5), (128, 1.0))
+"""Dimensions and whitening of features that are tried without training, the plainest first.
+
+A backbone made for another task has a few directions that vary most and say least; dividing by
+(a root of) the spread lets the others speak (Jégou & Chum 2012).
+"""
+TRAINED_SPACE: Space = (256, 0.5)
+"""What is taken where a network was trained for the place: half-whitened, as the ablation supports;
+features of no more than so many dimensions stay as they are."""
 
 
 def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
@@ -201,3 +219,48 @@ def _with_points(
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
     val = (photos[row] for row in data.rows["val"])
     return described, verified_raw(raw, val, described, hfov_deg)
+
+
+def spaces(config: TrainConfig) -> Iterator[Space]:
+    """The spaces to choose from: all of them, or the one that the options name."""
+    dimensions, whiten = config.gallery_dimensions, config.gallery_whiten
+    if dimensions is not None or whiten is not None:
+        yield dimensions, whiten or 0.0
+    elif config.zero_training:
+        yield from SPACES
+    else:
+        yield TRAINED_SPACE
+
+
+def describe(gallery: Gallery) -> str:
+    """The space that was chosen, in words."""
+    if gallery.projection is None:
+        return "features as the backbone gives them"
+    return f"features in {gallery.features.shape[1]} principal directions"
+
+
+def untrained_figures(found: Retrieved, data: TrainingData) -> dict[str, float]:
+    """Figures of retrieved answers about the validation photos, as a card names them."""
+    rows = data.rows["val"]
+    errors = PhotoErrors.between(
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]),
+        (found.position_m, heading_from_unit(found.heading), found.probabilities.argmax(axis=1)),
+    )
+    return raw_card_metrics(errors.figures()) | {"val_score": errors.score(data.scale_m)}
+
+
+def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, device: str) -> None:
+    """Calibrate the best checkpoint on its calibration part; one that is too small is logged.
+
+    The main process of a run calls this, after the card is written, so that the predictions that
+    users get are calibrated.
+    """
+    part = calibration_part(data.split)
+    photos = len(data.rows[part])
+    if photos < LEAST:
+        run.log(f"not calibrated: {photos} photos are in the {part} part, {LEAST} are needed")
+        return
+    predictor = load_predictor(run.best, device, calibrated=False)
+    found = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
+    write_calibration(run.best, found)
+    run.log(f"calibrated on the {found.photos} photos of the {part} part")

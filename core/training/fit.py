@@ -36,7 +36,7 @@ from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import TrainingData, steps_per_epoch
 from core.training.device import Compute
-from core.training.finish import finish_run
+from core.training.finish import NOTE, finish_run
 from core.training.interrupt import Interruption, recorded
 from core.training.optimiser import (
     freeze,
@@ -47,10 +47,16 @@ from core.training.optimiser import (
     train_mode,
 )
 from core.training.processes import Processes, open_processes, peers_alive
-from core.training.report import EpochReport, StepReport, TaskLosses, Validation
-from core.training.run_folder import RunFolder, opened_run
+from core.training.run_folder import (
+    EpochReport,
+    RunFolder,
+    StepReport,
+    TaskLosses,
+    Validation,
+    opened_run,
+)
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
-from core.training.session import OnStep, Session, make_card, open_session
+from core.training.session import OnStep, Session, Tracker, make_card, open_session, open_trackers
 from core.training.stages import (
     CachedSteps,
     PhotoSteps,
@@ -64,8 +70,6 @@ from core.training.stages import (
     step_features,
 )
 from core.training.state import TrainState, load_state, read_progress
-from core.training.trackers import Tracker, open_trackers
-from core.training.untrained import NOTE
 
 
 def fit(

@@ -20,9 +20,8 @@ from core.errors import RunError
 from core.locks import is_held
 from core.project import CONDUCTOR
 from core.system import SYSTEM
-from core.training.launched import train_command
-from core.training.run_folder import RunFolder
-from core.training.status import State, own_status
+from core.training.environment import train_command
+from core.training.run_folder import RunFolder, State, own_status
 
 # What a command that was asked to stop ends with: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130

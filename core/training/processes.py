@@ -25,8 +25,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from core.errors import ConfigError
 from core.model.network import BearingsModel
+from core.training.environment import PeerFailed, launched_count, launched_local_rank
 from core.training.interrupt import TrainingInterrupted
-from core.training.launched import PeerFailed, launched_count, launched_local_rank
 
 Work = TypeVar("Work")
 

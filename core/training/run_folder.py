@@ -1,16 +1,23 @@
 """The run folder: every file of a run, written by training and read by app, queue and CLI.
 
-`config.json`, `split.json`, `environment.json`, `events.jsonl` (append only), `log.txt`,
-`status.json`, `tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop`,
-which is a stop request. No torch here: lists of runs are read by light processes.
+`config.json`, `split.json`, `environment.json`, `events.jsonl` (append only, an `EpochReport` a
+line), `log.txt`, `status.json` (a `RunStatus`), `tensorboard/`, `checkpoints/best/`,
+`checkpoints/last/`, and a file `stop`, which is a stop request. No torch here: light processes
+read lists of runs.
 """
 
+import math
+import os
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
+import psutil
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import RunError
@@ -27,9 +34,150 @@ from core.locks import Lock, LockHeld, hold, is_held
 from core.options import different, in_words
 from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
-from core.training.status import RunStatus
 
 _REMEDY = "start the run anew"
+# Interval of heartbeats in seconds.
+HEARTBEAT_S = 2.0
+State = Literal["running", "finished", "cancelled", "failed"]
+StageName = Literal["heads", "fine-tune"]
+
+
+class RunStatus(BaseModel):
+    """Content of `status.json`.
+
+    Times are seconds since 1970. `host` tells whose process `pid` is, where several machines share
+    a folder. `step` counts within the epoch, `epoch` over both stages.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: State
+    pid: int
+    process_start: float
+    host: str = ""
+    heartbeat: float
+    stage: str = "preparing"
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    message: str = ""
+
+
+def own_status(state: State = "running") -> RunStatus:
+    """The status of this very process."""
+    started = psutil.Process().create_time()
+    return RunStatus(
+        state=state,
+        pid=os.getpid(),
+        process_start=started,
+        host=platform.node(),
+        heartbeat=time.time(),
+    )
+
+
+def living_process(pid: int, process_start: float) -> psutil.Process | None:
+    """Return the living process with this number and this start time, or None.
+
+    A process id alone is no proof: ids are given again. The start time tells two apart.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process if abs(process.create_time() - process_start) < 1.0 else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+@dataclass(frozen=True)
+class TaskLosses:
+    """Mean losses over photos: the weighted sum and each task's own."""
+
+    total: float
+    region: float
+    position: float
+    heading: float
+    place: float = 0.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures of the raw predictions for the validation part, without known metadata.
+
+    Attributes:
+        loss: The multi-task loss.
+        region_accuracy: Share of photos with the right region.
+        median_m: Median position error in metres.
+        mean_m: Mean position error in metres.
+        maae_deg: Mean absolute angular error of the heading in degrees.
+        score: Combined figure, less is better; see `core.training.fit`.
+    """
+
+    loss: float
+    region_accuracy: float
+    median_m: float
+    mean_m: float
+    maae_deg: float
+    score: float
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch.
+
+    Attributes:
+        stage: `heads` (frozen backbone) or `fine-tune`.
+        epoch: From 1, over both stages.
+        epochs: How many epochs were planned for both stages.
+        step: Steps since the beginning of the run.
+        lr: Learning rate of the heads at the epoch's end.
+        train: Mean losses over the epoch's training steps.
+        validation: Figures of the validation part after the epoch.
+        best: Whether this epoch is the best so far.
+        seconds: Duration of the epoch, validation included.
+        photos_per_s: Training photos per second.
+    """
+
+    stage: StageName
+    epoch: int
+    epochs: int
+    step: int
+    lr: float
+    train: TaskLosses
+    validation: Validation
+    best: bool
+    seconds: float
+    photos_per_s: float
+
+    def __post_init__(self) -> None:
+        """Reject figures that are no numbers: training went wrong before."""
+        figures = [*asdict(self.train).values(), *asdict(self.validation).values()]
+        if not all(math.isfinite(figure) for figure in figures):
+            raise ValueError(f"epoch {self.epoch}: a figure is not finite: {figures}")
+
+    def to_json(self) -> dict[str, Any]:
+        """As one line of `events.jsonl`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, event: dict[str, Any]) -> Self:
+        """The report that `to_json` gave."""
+        train, validation = TaskLosses(**event["train"]), Validation(**event["validation"])
+        return cls(**(event | {"train": train, "validation": validation}))
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One step: where the run is, for progress bars."""
+
+    stage: StageName
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
 
 
 class RunFolder(BaseModel):

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from core.dataset.augment import View
 from core.geo import Floats
-from core.inference.tta import WHOLE
+from core.inference.network import WHOLE
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.data import Batch, Rows, TrainingData, ahead, augmented, epoch_order, plain
 from core.training.device import Compute
 from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
-from core.training.report import StageName
+from core.training.run_folder import StageName
 from core.training.schema import TrainConfig
 
 Watch = Callable[[int, int], None]

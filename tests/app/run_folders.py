@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, RunStatus, own_status
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, own_status
 
 FIGURES = {"loss": 2.0, "region_accuracy": 0.4, "median_m": 50.0, "mean_m": 60.0, "maae_deg": 70.0}
 

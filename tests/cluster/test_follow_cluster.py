@@ -21,9 +21,8 @@ from core.jobs.job import Job
 from core.jobs.state import log_tail
 from core.locks import held_elsewhere, hold, is_held
 from core.project import CLUSTER_TASK
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, own_status
 from core.training.schema import TrainConfig
-from core.training.status import own_status
 from tests.cluster.fake_cluster import PROJECT, FakeCluster
 
 RUNNING = JobLook("RUNNING", "")

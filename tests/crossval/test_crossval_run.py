@@ -18,7 +18,7 @@ from core.locks import LockHeld, hold
 from core.model.card import read_card
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
-from core.training.report import EpochReport
+from core.training.run_folder import EpochReport
 from tests.crossval.conftest import tiny_crossval
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, RunStatus, State
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, State
 
 RunMaker = Callable[..., RunFolder]
 ProcessMaker = Callable[[str], "subprocess.Popen[bytes]"]

@@ -27,8 +27,7 @@ from core.jobs.job import Job, Start, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.runner import Runner, run_queue
 from core.locks import Lock, hold
-from core.training.run_folder import RunFolder
-from core.training.status import own_status
+from core.training.run_folder import RunFolder, own_status
 from tests.fake_gpus import COMMAND, GIB
 
 RunMaker = Callable[..., RunFolder]

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from core.training.launched import PeerFailed
+from core.training.environment import PeerFailed
 from core.training.processes import Processes, open_processes
 
 

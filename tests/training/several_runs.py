@@ -15,8 +15,7 @@ import torch.distributed as dist
 
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
-from core.training.report import StepReport
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, StepReport
 from core.training.schema import TrainConfig
 from core.training.session import OnStep
 

@@ -21,8 +21,7 @@ from core.retrieval.gallery import Gallery
 from core.retrieval.schema import RefineConfig
 from core.retrieval.select import Raw
 from core.training.fit import fit
-from core.training.report import EpochReport, StepReport
-from core.training.run_folder import RunFolder
+from core.training.run_folder import EpochReport, RunFolder, StepReport
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.retrieval.scenes import furnish
 

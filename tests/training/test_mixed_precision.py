@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from core.training import device
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
-from core.training.report import StepReport
+from core.training.run_folder import StepReport
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.training.launch import ending
 from tests.training.test_resume import stop_at

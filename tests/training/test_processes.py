@@ -14,9 +14,9 @@ from torch import nn
 from core.errors import ConfigError
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
-from core.training import launched
+from core.training import environment
 from core.training.data import epoch_order
-from core.training.launched import PeerFailed, reports_error, train_command
+from core.training.environment import PeerFailed, reports_error, train_command
 from core.training.processes import ALONE, Processes, open_processes
 from tests.training.launch import torchrun
 
@@ -70,8 +70,8 @@ def test_the_command_to_go_on_starts_as_many_processes(monkeypatch: pytest.Monke
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     expected = "torchrun --nproc-per-node 4 -m -- core train --run r --resume"
     assert train_command("--run r --resume") == expected
-    assert launched.launched_count() == 8
-    monkeypatch.setenv(launched.RAY_WORKERS, "8")
+    assert environment.launched_count() == 8
+    monkeypatch.setenv(environment.RAY_WORKERS, "8")
     expected = "python -m core train --run r --resume --ray-workers 8"
     assert train_command("--run r --resume") == expected
 

@@ -17,8 +17,7 @@ from core.model.schema import LossConfig, ModelConfig
 from core.options import removed_values
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
-from core.training.report import StepReport
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, StepReport
 from core.training.schema import ScheduleConfig, Stage1Config, Stage2Config, TrainConfig
 from tests.training.launch import ending
 

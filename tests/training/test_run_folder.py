@@ -10,9 +10,8 @@ import pytest
 
 from core.errors import RunError
 from core.locks import LockHeld, hold
-from core.training.run_folder import RunFolder, opened_run
+from core.training.run_folder import RunFolder, living_process, opened_run, own_status
 from core.training.schema import TrainConfig
-from core.training.status import living_process, own_status
 
 
 def new_run(config: TrainConfig) -> RunFolder:

@@ -7,8 +7,8 @@ import pytest
 
 from app.train.eta import Pace, likeness, pace, paces, seconds_left
 from app.wording import roughly
+from core.training.run_folder import RunStatus, own_status
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, own_status
 
 
 def config(heads: int = 4, tuning: int = 10, **options: Any) -> TrainConfig:  # noqa: ANN401

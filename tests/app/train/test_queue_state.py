@@ -13,9 +13,8 @@ from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
 from core.jobs.queue import cancel, enqueue, move
 from core.jobs.state import run_state
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, RunStatus, own_status
 from core.training.schema import TrainConfig
-from core.training.status import RunStatus, own_status
 
 MakeRun = Callable[[str, str], Path]
 

@@ -13,9 +13,8 @@ from core.crossval.schema import CrossvalConfig
 from core.jobs.job import read_job
 from core.jobs.queue import cancel, enqueue, queue_of
 from core.jobs.state import run_state
-from core.training.run_folder import RunFolder
+from core.training.run_folder import RunFolder, own_status
 from core.training.schema import TrainConfig
-from core.training.status import own_status
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from core.geo import heading_error_deg, heading_from_unit, heading_unit
-from core.inference import tta as crops_module
+from core.inference import network as crops_module
 from core.inference.known import KnownMetadata
 from core.inference.loading import load_predictor
-from core.inference.network import NetworkOutputs
+from core.inference.network import WHOLE, NetworkOutputs, crops_of, merge, run_in_crops
 from core.inference.predictor import Predictor
-from core.inference.tta import WHOLE, crops_of, merge, run_in_crops
 from core.model.card import TtaCard, read_card
 from core.model.schema import TtaConfig
 from tests.tiny_checkpoint import make_checkpoint

@@ -1,13 +1,20 @@
-"""A first answer without training: an ordinary run whose gallery answers in the heads' place."""
+"""The end of a run: its calibration, and a run without training, which has only an end."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from core.confidence.files import FILE
+from core.dataset.splits import Split
+from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.schema import EvaluateConfig
@@ -17,10 +24,12 @@ from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig
 from core.retrieval.refine import retrieve
+from core.training.finish import calibrate_run
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from tests.tiny_checkpoint import STORE_SIZE
 
 TinyRun = Callable[..., TrainConfig]
 
@@ -129,3 +138,39 @@ def test_random_weights_are_refused(tiny_run: TinyRun, tmp_path: Path) -> None:
 def test_a_trained_card_does_not_speak_of_it(checkpoint: Path) -> None:
     assert '"trained"' not in (checkpoint / "card.json").read_text(encoding="utf-8")
     assert read_card(checkpoint).trained
+
+
+@pytest.fixture
+def ended(checkpoint: Path, shared_campus: Path, tmp_path: Path) -> Any:  # noqa: ANN401
+    """A run that has just written its card: run folder, options and data."""
+    folder = tmp_path / "best"
+    shutil.copytree(checkpoint, folder)
+    dataset, store = prepare_dataset(shared_campus, STORE_SIZE)
+    split = Split.from_json(json.loads((folder / "split.json").read_text()))
+    said: list[str] = []
+    rows = {part: split.rows(dataset, part) for part in ("train", "val", "calibrate", "test")}
+    return SimpleNamespace(
+        run=SimpleNamespace(best=folder, log=said.append),
+        data=SimpleNamespace(dataset=dataset, store=store, split=split, rows=rows),
+        said=said,
+    )
+
+
+def finish(ended: Any) -> None:  # noqa: ANN401
+    calibrate_run(ended.run, cast(Any, SimpleNamespace(batch_size=16)), ended.data, "cpu")
+
+
+def test_a_run_ends_with_a_calibration(ended: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    monkeypatch.setattr("core.training.finish.LEAST", 2)
+    monkeypatch.setattr("core.calibration.calibrate.LEAST", 2)
+    finish(ended)
+    assert (ended.run.best / FILE).exists()
+    photo = np.zeros((1, STORE_SIZE, STORE_SIZE, 3), np.uint8)
+    assert load_predictor(ended.run.best).predict_photos(photo).trust is not None
+    assert "calibrated on the" in ended.said[0]
+
+
+def test_a_run_with_too_few_photos_ends_without_and_says_so(ended: Any) -> None:  # noqa: ANN401
+    finish(ended)
+    assert not (ended.run.best / FILE).exists()
+    assert ended.said[0].startswith("not calibrated")
