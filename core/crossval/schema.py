@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from core.options import Traits
+from core.options import Traits, removed_values
 from core.training.schema import TrainConfig
 
 
@@ -43,13 +43,12 @@ class CrossvalConfig(TrainConfig):
         return self.split.folds
 
     def of_fold(self, number: int) -> TrainConfig:
-        """Options of the training of one fold, counted from 0."""
-        values = self.model_dump(
-            exclude=set(type(self).model_fields) - set(TrainConfig.model_fields)
-        )
+        """Options of the training of one fold, counted from 0, also those that were removed."""
+        values = {name: getattr(self, name) for name in TrainConfig.model_fields}
         values["run"] = fold_path(self.run, number)
-        values["split"] |= {"fold": number}
-        return TrainConfig.model_validate(values)
+        values["split"] = self.split.model_copy(update={"fold": number})
+        outer = {name: value for name, value in removed_values(self).items() if "." not in name}
+        return TrainConfig.model_validate(values | outer)
 
 
 def fold_path(out: Path, number: int) -> Path:

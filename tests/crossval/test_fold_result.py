@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from core.crossval.fold_result import (
     fold_report,
     read_fold_predictions,
 )
-from core.crossval.folder import fold_run, read_config
+from core.crossval.folder import CONFIG, fold_run, read_config
 from core.crossval.run import aggregate_folder
 from core.dataset import stratified_groups
 from core.dataset.labels import Dataset, read_dataset
@@ -22,6 +23,7 @@ from core.dataset.splits import Split
 from core.files import write_json
 from core.model.card import read_card, write_card
 from core.model.normaliser import Normaliser
+from core.options import merged, removed_values
 from core.retrieval.gallery import Gallery
 from core.training.run_folder import RunFolder
 
@@ -104,6 +106,23 @@ def test_a_whole_fold_of_another_split_is_caught(finished: Path, run: RunFolder)
     shutil.rmtree(run.path)
     shutil.copytree(fold_run(finished, 0).path, run.path)
     refused(finished, r"trained with other options \(split\.fold\)")
+
+
+def test_old_folds_are_pooled_with_the_removed_options_that_all_of_them_used(
+    finished: Path, run: RunFolder
+) -> None:
+    used: dict[str, Any] = {"mixup_alpha": 0.2, "augment": {"hue_deg": 20.0}}
+    whole = json.loads((finished / CONFIG).read_text())
+    write_json(finished / CONFIG, {**whole, "config": merged(whole["config"], used)})
+    for number in range(3):
+        path = fold_run(finished, number).path / "config.json"
+        write_json(path, merged(json.loads(path.read_text()), used))
+    config = read_config(finished)
+    assert removed_values(config.of_fold(1)) == {"mixup_alpha": 0.2, "augment.hue_deg": 20.0}
+    assert aggregate_folder(config).pooled.n == 48
+    one = json.loads((run.path / "config.json").read_text())
+    write_json(run.path / "config.json", one | {"mixup_alpha": 0.4})
+    refused(finished, r"other options \(mixup_alpha, which was removed\)")
 
 
 def test_a_fold_of_other_options_is_caught(finished: Path, run: RunFolder) -> None:
