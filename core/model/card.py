@@ -1,7 +1,8 @@
 """The card of a checkpoint or an ensemble: everything known without loading weights; no torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -82,12 +83,16 @@ class PreprocessCard(BaseModel):
 
 
 class TtaCard(TtaConfig):
-    """How a photo is asked in several crops: as in training, with the field of view they assume.
+    """The crops of a photo that a prediction averages, and the field of view that they assume.
 
-    `hfov_deg` is the median of the training photos' squares. An uploaded photo's own is unknown;
-    one figure for all makes evaluation and prediction alike.
+    `side` is the side of a crop as a share of the photo's. `hfov_deg` is the median of the training
+    photos' squares: that of an uploaded photo is unknown, and one figure for all makes evaluation
+    and prediction alike.
     """
 
+    removed: ClassVar[Mapping[str, Any]] = {}
+
+    side: float = Field(0.9, ge=0.5, lt=1)
     hfov_deg: float
 
 

@@ -182,15 +182,14 @@ class LossConfig(OptionSchema):
 class TtaConfig(OptionSchema):
     """Test-time averaging over crops of a photo, whose headings are turned back."""
 
+    removed: ClassVar[Mapping[str, Any]] = {"side": 0.9}
+
     views: int = Field(
         3,
         ge=1,
         le=9,
         description="Views of each photo that a prediction averages: 1 is the whole photo, 3 adds "
         "a crop to the left and one to the right; prediction time grows with it",
-    )
-    side: Annotated[float, _EXPERT] = Field(
-        0.9, ge=0.5, lt=1, description="Side of a crop as a share of the photo's side"
     )
 
     @model_validator(mode="after")
