@@ -8,10 +8,12 @@ and it opens untrusted files with some eighty drivers. A position becomes a WKT 
 
 import io
 import json
+import math
 import re
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path, PurePosixPath
@@ -29,6 +31,11 @@ _OTHER = {
 # A label table is a few megabytes; a small archive that unpacks to more is an attack.
 _LARGEST_BYTES = 1_000_000_000
 Record = dict[str, Any]
+# What openpyxl and zipfile raise for a file that is cut or altered.
+_DAMAGED = (
+    KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, EOFError, zlib.error,
+    zipfile.BadZipFile, ElementTree.ParseError,
+)  # fmt: skip
 
 
 def read_raw(path: Path, encoding: str = "", separator: str = "") -> RawTable:
@@ -70,7 +77,7 @@ def _by_content(content: bytes) -> Callable[[Path, bytes], RawTable] | None:
 
 def cell_text(value: Any) -> str:  # noqa: ANN401 - whatever a format holds
     """Write a cell as a CSV file would: `53` for 53.0, ISO times, nothing for no value."""
-    if value is None or (isinstance(value, float) and value != value):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool):
         return str(value)
@@ -125,7 +132,7 @@ def _workbook(path: Path, content: bytes) -> RawTable:
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             sheets = {sheet.title: _sheet(sheet) for sheet in book.worksheets}
             book.close()
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, ElementTree.ParseError) as error:
+    except _DAMAGED as error:
         raise LabelError(f"{path} is damaged or no Excel workbook: {error}") from error
     filled = {name: rows for name, rows in sheets.items() if any(map(any, rows))}
     if not filled:
@@ -151,7 +158,7 @@ def _parquet(path: Path, content: bytes) -> RawTable:
 
     try:
         records = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise LabelError(f"{path} is damaged or no Parquet file: {error}") from error
     return _from_records(path, "parquet", records)
 
@@ -265,7 +272,11 @@ def _kmz(path: Path, content: bytes) -> RawTable:
         inner = [name for name in archive.namelist() if name.lower().endswith(".kml")]
         if not inner:
             raise LabelError(f"{path} holds no KML file")
-        return _kml(path, archive.read(inner[0]))
+        try:
+            text = archive.read(inner[0])
+        except (*_DAMAGED, RuntimeError) as error:
+            raise LabelError(f"{path} is damaged: {error}") from error
+    return _kml(path, text)
 
 
 def _kml(path: Path, content: bytes) -> RawTable:

@@ -281,6 +281,22 @@ def test_damaged_files_are_refused_by_name(tmp_path: Path, name: str, content: b
         read_dataset(root)
 
 
+def test_a_damaged_workbook_is_refused_and_an_infinite_number_is_none(tmp_path: Path) -> None:
+    book = photos(tmp_path / "book", ROWS["filename"].tolist()) / "labels.xlsx"
+    ROWS.to_excel(book, index=False)
+    content = bytearray(book.read_bytes())
+    for place in range(200, len(content) - 2_000, 97):
+        content[place] ^= 0xFF
+    book.write_bytes(content)
+    with pytest.raises(LabelError, match=r"labels\.xlsx"):
+        read_dataset(book.parent)
+    root = photos(tmp_path / "json", ROWS["filename"].tolist())
+    text = geojson(ROWS).replace(ROWS["latitude"][3].rstrip("0"), "1e999")
+    (root / "labels.geojson").write_text(text)
+    dataset = read_dataset(root, allow_missing=True)
+    assert dataset.excluded["photo_id"].tolist() == ["images/img_000003.jpg"]
+
+
 def test_the_only_table_of_a_folder_is_read(tmp_path: Path) -> None:
     dataset = read_dataset(folder(tmp_path, ROWS, name="Begehung.csv"))
     check(dataset)
