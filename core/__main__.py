@@ -27,7 +27,7 @@ from core.cli import (
     train,
     tune,
 )
-from core.errors import BearingsError
+from core.errors import BearingsError, storage_text
 from core.training.environment import reports_error
 from core.training.interrupt import INTERRUPTED
 
@@ -120,6 +120,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # `... | head` closed the pipe; Python would complain again while it exits.
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        if (text := storage_text(error)) is None:
+            raise
+        if reports_error(error):
+            sys.stderr.write(f"error: {text}\n")
         return 1
     return code
 

@@ -4,6 +4,8 @@ A `BearingsError` is a mistake that its reader can mend (a bad label, a missing 
 option). The CLI and the pages show its text without a traceback; anything else surfaces as a bug.
 """
 
+import errno
+
 
 class BearingsError(Exception):
     """Base of every error that a user can mend."""
@@ -42,3 +44,46 @@ class ConfigError(BearingsError):
 
 class DemoError(BearingsError):
     """A demo campus cannot be built or read as asked."""
+
+
+# What the operating system refuses, which a user can cause and mend: a full disk, a folder that is
+# not theirs, a path below a file.
+_FULL = "free some space there, or choose another place; files that were written whole are kept"
+_FORBIDDEN = "choose a place where you may write"
+_BELOW_FILE = "part of this path is a file: choose another path"
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EROFS: _FORBIDDEN,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENOTDIR: _BELOW_FILE,
+    errno.EEXIST: _BELOW_FILE,
+    errno.EISDIR: "it is a folder: name a file",
+    errno.ENOENT: "there is no such file or folder, and none can be made: check the path",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its links lead in a circle: choose another path",
+    errno.EINVAL: "choose a name that this system allows",
+    errno.EBUSY: "another program uses it: close that one",
+    errno.EMFILE: "too many files are open: choose fewer workers, or raise `ulimit -n`",
+    errno.ENFILE: "too many files are open on this machine: close other programs",
+    errno.EIO: "the disk reports an error: check it, or choose another place",
+    errno.ESTALE: "the shared folder went away: mount it again",
+}
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EEXIST)
+
+
+def storage_text(error: OSError) -> str | None:
+    """Return what, where and how to mend it, in one line, for an error of a file or folder.
+
+    Returns:
+        The sentence; None for an error of another kind, which is a bug and keeps its traceback.
+    """
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    path = error.filename2 or error.filename
+    where = "a file" if path is None or isinstance(path, int) else f"{path}"
+    act = "written" if error.errno in _WRITING else "used"
+    return f"{where} cannot be {act} ({error.strerror}): {remedy}"

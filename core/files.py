@@ -60,7 +60,10 @@ def new_file(path: Path, *, durable: bool = True) -> Iterator[NewFile]:
             the power. It takes milliseconds a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_writer()}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_writer()}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as stream:
             new = NewFile(stream, path)
@@ -71,6 +74,10 @@ def new_file(path: Path, *, durable: bool = True) -> Iterator[NewFile]:
         # mkstemp makes private files; a checkpoint is meant to be read by the whole group.
         os.chmod(temporary, 0o644)
         SYSTEM.replace(Path(temporary), new.path, durable=durable)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        # A full disk shows while bytes are written, when the system no longer knows whose.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import demo, links
 from app.workspace import workspace
-from core.errors import BearingsError
+from core.errors import BearingsError, storage_text
 
 _NOTICE = "notice"
 
@@ -49,7 +49,9 @@ def show_error(error: BearingsError) -> None:
 
 @contextmanager
 def mendable() -> Iterator[None]:
-    """Show a `BearingsError` of the block and end the run; Home.py does so around every page.
+    """Show what a user can mend in the block and end the run; Home.py does so around every page.
+
+    That is a `BearingsError`, and a full disk, a folder that cannot be written and their like.
 
     Only bodies that run without Home.py, that is fragments, need it themselves.
     """
@@ -57,6 +59,11 @@ def mendable() -> Iterator[None]:
         yield
     except BearingsError as error:
         show_error(error)
+        st.stop()
+    except OSError as error:
+        if (text := storage_text(error)) is None:
+            raise
+        st.error(text)
         st.stop()
 
 

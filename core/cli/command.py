@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from core.cli.flags import add_flags, given, validated
 from core.dataset.layout import find_label_files
-from core.errors import ConfigError
+from core.errors import ConfigError, RunError, storage_text
 from core.options import Schema
 from core.training.environment import launched_rank
 
@@ -108,6 +108,26 @@ def say(text: str) -> None:
         return
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
+
+
+@contextmanager
+def continued_by(command: str, folder: Path) -> Iterator[None]:
+    """Add the command that goes on with the work to the message of a full or unwritable disk.
+
+    Args:
+        command: What goes on.
+        folder: Where the work is saved; without it there is nothing to go on from.
+
+    Raises:
+        RunError: In place of the `OSError` of such a disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if (text := storage_text(error)) is None:
+            raise
+        again = f". To go on from what was saved: {command}" if folder.is_dir() else ""
+        raise RunError(text + again) from error
 
 
 @contextmanager

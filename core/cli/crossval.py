@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, add_config, add_dataset, say
+from core.cli.command import Command, add_config, add_dataset, continued_by, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -70,7 +70,8 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         say(f"{'Resuming' if arguments.resume else 'Cross-validating'} {config.out}")
         try:
-            report = cross_validate(config, arguments.resume, _show_epoch, _place(arguments))
+            with continued_by(f"python -m core crossval --out {config.out} --resume", config.out):
+                report = cross_validate(config, arguments.resume, _show_epoch, _place(arguments))
         except TrainingInterrupted as error:
             say(str(error))
             return INTERRUPTED

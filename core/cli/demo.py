@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from core.cli.command import Command, bar
+from core.cli.command import Command, bar, continued_by
 from core.cli.flags import add_flags, given, validated
 from core.demo.build import DemoConfig
 
@@ -16,7 +16,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from core.demo.build import build_demo
 
     config = validated(DemoConfig, given(arguments))
-    with bar("Rendering") as progress:
+    with continued_by("the same command", config.out), bar("Rendering") as progress:
         folder = build_demo(config, progress)
     sys.stdout.write(f"{folder}\n")
     return 0

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, add_config, add_dataset, bar, say
+from core.cli.command import Command, add_config, add_dataset, bar, continued_by, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.job import LOCAL
-from core.training.environment import launched_rank
+from core.training.environment import launched_rank, train_command
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -59,7 +59,8 @@ def _run(arguments: argparse.Namespace) -> int:
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
     epoch = 0
     try:
-        with bar("Epoch", "steps") as progress:
+        again = train_command(f"--run {config.run} --resume")
+        with continued_by(again, config.run), bar("Epoch", "steps") as progress:
             for report in _reports(arguments, config, progress):
                 epoch = report.epoch
                 say(_line(report))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.command import Command, add_config, add_dataset, aligned, say
+from core.cli.command import Command, add_config, add_dataset, aligned, continued_by, say
 from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -101,9 +101,10 @@ def _conduct(config: TuneConfig, place: Place) -> int:
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
     try:
-        for trial in conduct(config, place):
-            shown = "-" if trial.value is None else f"{trial.value:.4g}"
-            say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
+        with continued_by(f"python -m core tune --study {config.study}", config.study):
+            for trial in conduct(config, place):
+                shown = "-" if trial.value is None else f"{trial.value:.4g}"
+                say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
     except LockHeld as error:
         raise RunError(
             f"another process conducts study {config.study}: follow it with python -m core tune "

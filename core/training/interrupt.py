@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from core.errors import RunError
+from core.errors import RunError, storage_text
 from core.locks import is_held
 from core.project import CONDUCTOR
 from core.system import SYSTEM
@@ -124,12 +124,23 @@ def recorded(run: RunFolder) -> Iterator[None]:
     except GeneratorExit:
         raise
     except BaseException as error:
-        state, message = "failed", f"{type(error).__name__}: {error}"
+        words = storage_text(error) if isinstance(error, OSError) else None
+        state, message = "failed", words or f"{type(error).__name__}: {error}"
         raise
     finally:
+        _end(run, state, message)
+
+
+def _end(run: RunFolder, state: State, message: str) -> None:
+    try:
         ended = (run.status() or own_status()).model_copy(
             update={"state": state, "message": message, "heartbeat": time.time(), "eta_s": None}
         )
         run.write_status(ended)
         run.log(f"{state}{': ' if message else ''}{message}")
         run.clear_stop()
+    except OSError:
+        # A full disk keeps the end of the work from being written, too: its cause is what counts,
+        # and the next reader sees that the process is gone.
+        if state != "failed":
+            raise
