@@ -21,7 +21,7 @@ from core.training.schema import TrainConfig
 # What is the reference's own, or says nothing here.
 WITHOUT = (
     "dataset", "run", "command", "augment", "loss", "refine", "gallery_dimensions", "p_known",
-    "patience", "monitor", "clip_norm", "ema_decay", "device", "precision", "channels_last",
+    "patience", "monitor", "clip_norm", "ema_decay", "device", "precision",
     "workers", "checkpoint_dtype", "wandb",
 )  # fmt: skip
 

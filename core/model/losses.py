@@ -10,6 +10,13 @@ from core.model.network import Outputs
 from core.model.places import PlaceHead, heading_near, position_near
 from core.model.schema import LossConfig
 
+PLACE_SIGMA_M = 10.0
+"""Smoothing of place targets over nearby anchors, in metres."""
+PLACE_CONCENTRATION = 4.0
+"""Concentration (von Mises) of place targets about the heading."""
+# Normalised distance beyond which Huber's loss is linear.
+_HUBER_DELTA = 0.5
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -98,22 +105,20 @@ def multi_task_loss(
     )
     place = torch.zeros_like(region)
     if place_head is not None and outputs.place_logits is not None:
-        place = share.positioned * _place_loss(outputs.place_logits, targets, config, place_head)
+        place = share.positioned * _place_loss(outputs.place_logits, targets, place_head)
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
 
 
-def _place_loss(
-    logits: Tensor, targets: Targets, config: LossConfig, place_head: PlaceHead
-) -> Tensor:
+def _place_loss(logits: Tensor, targets: Targets, place_head: PlaceHead) -> Tensor:
     has_position = targets.position.isfinite().all(dim=1)
     if not bool(has_position.any()):
         return logits.sum() * 0.0
     soft = place_head.targets(
         targets.position[has_position],
         targets.heading[has_position],
-        config.place_sigma_m,
-        config.place_concentration,
+        PLACE_SIGMA_M,
+        PLACE_CONCENTRATION,
     )
     return place_head.loss(logits[has_position], soft)
 
@@ -133,7 +138,7 @@ def _position_loss(
     if place_head is not None and logits is not None and offset is not None:
         position = position_near(place_head, logits[has_position], offset[has_position], target)
     if config.position_loss == "huber":
-        return F.huber_loss(position, target, delta=config.huber_delta)
+        return F.huber_loss(position, target, delta=_HUBER_DELTA)
     return F.mse_loss(position, target)
 
 

@@ -146,7 +146,13 @@ class ModelConfig(OptionSchema):
 class LossConfig(OptionSchema):
     """How the errors of the three tasks add up."""
 
-    removed: ClassVar[Mapping[str, Any]] = {"position_scale_m": 5.0, "region_sigma_m": 0.0}
+    removed: ClassVar[Mapping[str, Any]] = {
+        "position_scale_m": 5.0,
+        "region_sigma_m": 0.0,
+        "huber_delta": 0.5,
+        "place_sigma_m": 10.0,
+        "place_concentration": 4.0,
+    }
     removed_choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {
         "position_loss": ("huber_m", "student_t")
     }
@@ -159,20 +165,9 @@ class LossConfig(OptionSchema):
         1.0, ge=0, description="Weight of the heading loss"
     )
     place_weight: float = Field(1.0, ge=0, description="Weight of the place head's cross-entropy")
-    place_sigma_m: Annotated[float, _EXPERT] = Field(
-        10.0, gt=0, description="Smoothing of place targets over nearby anchors, in metres"
-    )
-    place_concentration: Annotated[float, _EXPERT] = Field(
-        4.0, gt=0, description="Concentration (von Mises) of place targets about the heading"
-    )
     position_loss: Literal["mse", "huber"] = Field(
         "mse",
         description="mse: squared error; huber: Huber loss, less sensitive to wrong labels",
-    )
-    huber_delta: Annotated[float, _EXPERT] = Field(
-        0.5,
-        gt=0,
-        description="Normalised distance beyond which Huber's loss is linear",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of each region label spread over all regions"

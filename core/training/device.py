@@ -86,7 +86,7 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
     return Compute(
         device,
         precision,
-        config.channels_last and kind != "mps",
+        kind != "mps",
         processes,
         torch.amp.GradScaler(kind, enabled=precision == "fp16"),
     )

@@ -17,6 +17,7 @@ from core.errors import ConfigError
 from core.model.network import BearingsModel
 from core.training.schema import ScheduleConfig
 
+PLATEAU_FACTOR = 0.3
 ONE_CYCLE_RISE = 0.3
 ONE_CYCLE_START = 1 / 25
 
@@ -137,7 +138,7 @@ def plateau_after(
     """Plateau's factor and epochs waited after an epoch that did or did not improve."""
     waited = 0 if improved else waited + 1
     if config.kind == "plateau" and waited > config.plateau_patience:
-        return factor * config.plateau_factor, 0
+        return factor * PLATEAU_FACTOR, 0
     return factor, waited
 
 

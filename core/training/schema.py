@@ -86,6 +86,8 @@ class Stage2Config(OptionSchema):
 class ScheduleConfig(OptionSchema):
     """How learning rates change within a stage."""
 
+    removed: ClassVar[Mapping[str, Any]] = {"plateau_factor": 0.3}
+
     kind: Annotated[
         Literal["cosine", "one_cycle", "plateau"], Traits(search="cosine,one_cycle,plateau")
     ] = Field(
@@ -95,9 +97,6 @@ class ScheduleConfig(OptionSchema):
     )
     warmup_epochs: float = Field(
         1.0, ge=0, le=20, description="Epochs of linear warm-up before cosine and plateau"
-    )
-    plateau_factor: Annotated[float, Traits(expert=True)] = Field(
-        0.3, gt=0, lt=1, description="Factor by which plateau reduces the learning rate"
     )
     plateau_patience: Annotated[int, Traits(expert=True)] = Field(
         3, ge=0, le=100, description="Epochs without improvement before plateau reduces the rate"
@@ -117,7 +116,7 @@ _SAVING = "saving and logging"
 class TrainConfig(OptionSchema):
     """Everything that decides a training run."""
 
-    removed: ClassVar[Mapping[str, Any]] = {"mixup_alpha": 0.0}
+    removed: ClassVar[Mapping[str, Any]] = {"mixup_alpha": 0.0, "channels_last": True}
 
     dataset: Annotated[
         Path, Traits(affects_result=False, not_searchable=_OTHER_PHOTOS, basic=True)
@@ -227,9 +226,6 @@ class TrainConfig(OptionSchema):
     ] = Field("auto", description="Device to train on; auto: the best one here")
     precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Traits(topic=_HARDWARE)] = Field(
         "auto", description="Precision of the forward pass; auto: the fastest safe one"
-    )
-    channels_last: Annotated[bool, Traits(topic=_HARDWARE, expert=True)] = Field(
-        True, description="Use the memory format in which convolutions are faster"
     )
     threads: Annotated[int | None, Traits(affects_result=False, topic=_HARDWARE)] = Field(
         None, ge=1, le=512, description="CPU threads of torch; none: torch decides"

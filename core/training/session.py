@@ -18,6 +18,7 @@ from core.geo import Floats
 from core.model.backbone import preprocess_of
 from core.model.card import Card, PreprocessCard, SplitCard, TtaCard
 from core.model.checkpoint import save_checkpoint
+from core.model.losses import PLACE_SIGMA_M
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
 from core.runs import CONFIG, SPLIT
@@ -318,7 +319,7 @@ def set_anchors(model: BearingsModel, data: TrainingData, config: TrainConfig) -
     anchors_m = find_anchors(position_m, head.shape[0], config.seed)
     head.set_anchors(data.normaliser.normalise(anchors_m), data.normaliser.spread)
     if model.place_answers is not None:
-        shares = region_shares(head, data, config.loss.place_sigma_m)
+        shares = region_shares(head, data, PLACE_SIGMA_M)
         model.place_answers.set_regions(torch.from_numpy(shares.astype(np.float32)))
 
 

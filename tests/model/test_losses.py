@@ -33,9 +33,9 @@ def test_each_loss_and_their_weighted_sum() -> None:
 
 
 def test_huber_is_square_near_and_straight_afar() -> None:
-    losses = multi_task_loss(OUTPUTS, TARGETS, LossConfig(position_loss="huber", huber_delta=1.0))
-    # 0.5 * 1 for the error of 1; 1 * (2 - 0.5) for the error of 2; two errors of 0.
-    assert float(losses.position) == pytest.approx((0.5 + 1.5) / 4)
+    losses = multi_task_loss(OUTPUTS, TARGETS, LossConfig(position_loss="huber"))
+    # 0.5 * (error - 0.25) for the errors of 1 and of 2; two errors of 0.
+    assert float(losses.position) == pytest.approx(0.5 * (0.75 + 1.75) / 4)
 
 
 def test_label_smoothing_spreads_the_label() -> None:

@@ -182,12 +182,14 @@ def _targets() -> Targets:
 
 
 @pytest.mark.parametrize("position_loss", ["mse", "huber"])
-def test_a_batch_is_learnt_by_heart(position_loss: str) -> None:
+def test_a_batch_is_learnt_by_heart(position_loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The five photos stand closer together than those of a campus.
+    monkeypatch.setattr("core.model.losses.PLACE_SIGMA_M", 5.0)
     model, targets = _model().eval(), _targets()
     features = torch.randn(5, model.width)
     learnt = [p for name, p in model.named_parameters() if not name.startswith("backbone")]
     optimiser = torch.optim.AdamW(learnt, 2e-2, weight_decay=0.0)
-    config = LossConfig(position_loss=position_loss, place_sigma_m=5.0)  # type: ignore[arg-type]
+    config = LossConfig(position_loss=position_loss)  # type: ignore[arg-type]
     for _ in range(60):
         optimiser.zero_grad()
         outputs = model.heads(features)

@@ -43,12 +43,12 @@ def test_plateau_stays_up_by_itself() -> None:
 
 
 def test_plateau_shrinks_after_its_patience_and_counts_anew() -> None:
-    config = ScheduleConfig(kind="plateau", plateau_factor=0.5, plateau_patience=1)
+    config = ScheduleConfig(kind="plateau", plateau_patience=1)
     factor, waited, seen = 1.0, 0, []
     for improved in (True, False, False, False, False, True, False):
         factor, waited = plateau_after(config, factor, waited, improved)
         seen.append(factor)
-    assert seen == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25]
+    assert seen == pytest.approx([1.0, 1.0, 0.3, 0.3, 0.09, 0.09, 0.09])
 
 
 def test_other_schedules_never_shrink_on_a_plateau() -> None:

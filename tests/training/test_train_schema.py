@@ -9,8 +9,10 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from app.train.train_form import FIRST
+from core.crossval.schema import CrossvalConfig
 from core.options import different, options, removed_values
 from core.training.schema import SplitConfig, Stage1Config, Stage2Config, TrainConfig
+from core.tuning.schema import TuneConfig
 
 HERE = {"dataset": Path("data"), "run": Path("runs/a")}
 
@@ -98,3 +100,18 @@ def test_help_shows_the_options_that_most_people_need_first_and_few_in_all() -> 
     shown = [option for option in every if not option.traits.expert]
     assert len(shown) <= 70
     assert [option.name for option in shown if not option.traits.topic] == ["dataset", "run"]
+
+
+def test_studies_and_cross_validations_of_an_earlier_version_are_read() -> None:
+    train = json.loads(Path(__file__).with_name("config_of_115_options.json").read_text())
+    study = TuneConfig.model_validate({"study": "runs/s", "train": train})
+    folds = CrossvalConfig.model_validate(train | {"plots": False})
+    assert (removed_values(study), removed_values(folds)) == ({}, {})
+    train["loss"] |= {"position_loss": "student_t", "huber_delta": 1.0}
+    study = TuneConfig.model_validate({"study": "runs/s", "train": train})
+    assert removed_values(study) == {
+        "train.loss.position_loss": "student_t", "train.loss.huber_delta": 1.0
+    }  # fmt: skip
+    assert removed_values(CrossvalConfig.model_validate(train)).keys() == {
+        "loss.position_loss", "loss.huber_delta"
+    }  # fmt: skip

@@ -24,7 +24,7 @@ CHANGED: dict[tuple[str, ...], Any] = {
     ("stage1", "epochs"): 4,
     ("stage2", "lr_backbone"): 1.2345678e-5,
     ("stage2", "unfreeze"): None,
-    ("channels_last",): False,
+    ("farthest_spreads",): 9.0,
     ("clip_norm",): None,
     ("refine",): {"method": "retrieval", "k": 7},
 }
