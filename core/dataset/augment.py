@@ -1,7 +1,8 @@
-"""The geometry of augmentation: one homography for crop, roll, perspective and resizing.
+"""Augmentation that keeps labels true: one warp, one blur, one colour step, noise, erasing.
 
-Coordinates are continuous pixels: x to the right, y down, the photo from 0 to its side. The camera
-is taken as an ideal pinhole whose axis meets the photo's centre.
+Geometry is one homography for crop, roll, perspective and resizing. Coordinates are continuous
+pixels: x to the right, y down, the photo from 0 to its side. The camera is an ideal pinhole whose
+axis meets the photo's centre. Colour jitter is one matrix, noise comes from one table.
 """
 
 import math
@@ -41,7 +42,7 @@ class View:
     skew_y: float = 0.0
 
     def heading_shift_deg(self, hfov_deg: float) -> float:
-        """How far the axis of this view lies clockwise of the photo's.
+        """Return by how many degrees the axis of this view is clockwise of the photo's.
 
         A point `right` of the centre of a level photo is seen `atan(2 right tan(HFOV / 2))`
         clockwise of its axis, whatever its height. Roll and skew turn about that very point.
@@ -64,8 +65,8 @@ class View:
 def roomiest_side(roll_deg: float, skew_x: float, skew_y: float) -> float:
     """Largest side, as a share of the photo's, of a rolled and skewed view inside the photo.
 
-    Inside, no corner has to be invented: black or mirrored corners would tell the network the
-    roll, and show nothing that is there.
+    Inside, no corner has to be filled in: black or mirrored corners would reveal the roll to the
+    network and show nothing real.
     """
     roll = math.radians(roll_deg)
     reach = abs(math.cos(roll)) + abs(math.sin(roll))
@@ -103,9 +104,6 @@ def resize_photo(photo: Pixels, size: int) -> Pixels:
         return np.asarray(photo)
     rule = cv2.INTER_AREA if photo.shape[0] > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(photo, (size, size), interpolation=rule), np.uint8)
-
-
-# Light, lens and sensor: colour in one matrix, noise from one table, a rectangle erased.
 
 
 # NTSC luma and chroma (FCC 1953); hue turns in the chroma plane, several times cheaper than HSV.
@@ -183,9 +181,6 @@ def erase(photo: Pixels, area: float, rng: np.random.Generator) -> Pixels:
     return photo
 
 
-# Augmentation that keeps labels true: one warp, one blur, one colour step, noise, erasing.
-
-
 __all__ = [
     "AugmentConfig",
     "augment_photo",
@@ -239,7 +234,7 @@ def augment_photo(
         sigma = _between(_BLUR_SIGMA, rng)
         result = np.asarray(cv2.GaussianBlur(result, (0, 0), sigma), np.uint8)
     if _happens(config.colour_probability, rng):
-        result = _relight(result, rng)
+        result = _jitter_colour(result, rng)
     if _happens(config.noise_probability, rng):
         result = add_noise(result, _between(_NOISE_STD, rng), rng)
     if _happens(config.erasing_probability, rng):
@@ -281,7 +276,7 @@ def reference_mirror(heading_deg: float) -> float:
     return (360.0 - heading_deg) % 360.0
 
 
-def _relight(photo: Pixels, rng: np.random.Generator) -> Pixels:
+def _jitter_colour(photo: Pixels, rng: np.random.Generator) -> Pixels:
     u = rng.uniform(-1.0, 1.0, 6)
     matrix = colour_matrix(
         mean_colour(photo),

@@ -39,7 +39,7 @@ class Campus:
         frame: What latitude and longitude in the label file mean.
         region_names: Display name by region id; ids without one show as they are.
         assumed_hfov_deg: Horizontal field of view of photos whose own is unknown.
-        demo_seed: The seed that renders this campus again, where it is a demo campus.
+        demo_seed: The seed that renders this campus again, if it is a demo campus.
         demo_photos: How many photos the demo campus was rendered with.
     """
 
@@ -94,7 +94,7 @@ class _CampusFile(_Section):
 
 
 def read_campus(root: Path, labels: pd.DataFrame, assumed: CoordinateFrame | None = None) -> Campus:
-    """Read `root/campus.toml`, or recognise plain degrees where it names no frame.
+    """Read `root/campus.toml`, or recognise plain degrees if it names no frame.
 
     Args:
         root: The dataset folder.

@@ -1,4 +1,4 @@
-"""What a photo's EXIF says about place, direction and lens; nothing is guessed and nothing trusted.
+"""Position, direction and lens from a photo's EXIF; nothing is guessed and nothing trusted.
 
 Every value is optional: an absent, malformed or impossible one is None (Exif 3.0, CIPA DC-008).
 """
@@ -22,17 +22,17 @@ _REFERENCES: dict[str, Reference] = {"T": "true", "M": "magnetic"}
 
 @dataclass(frozen=True)
 class PhotoExif:
-    """What one photo says about itself.
+    """The EXIF of one photo.
 
     Attributes:
         width: Pixels across the upright photo.
         height: Pixels down the upright photo.
-        orientation: Exif orientation, 1 to 8; 1 where it says none.
+        orientation: Exif orientation, 1 to 8; 1 if it has none.
         latitude: WGS 84 degrees, or None.
         longitude: WGS 84 degrees, or None.
         accuracy_m: GPSHPositioningError in metres, or None.
         direction_deg: GPSImgDirection in `[0, 360)`, or None.
-        reference: What the direction counts from; empty where the photo does not say.
+        reference: What the direction counts from; empty if the photo does not say.
         focal35_mm: FocalLengthIn35mmFilm, or None.
         taken: DateTimeOriginal as `YYYY-MM-DD HH:MM:SS`, or empty.
     """
@@ -50,7 +50,7 @@ class PhotoExif:
 
     @property
     def has_position(self) -> bool:
-        """Whether it says where it was taken."""
+        """Whether it has a position."""
         return self.latitude is not None and self.longitude is not None
 
     @property
@@ -64,11 +64,11 @@ class PhotoExif:
             return None
         across_mm = FILM_DIAGONAL_MM * self.width / math.hypot(self.width, self.height)
         hfov = math.degrees(2.0 * math.atan(across_mm / (2.0 * self.focal35_mm)))
-        # Outside this the lens tag of a panorama, a fisheye or a fault speaks.
+        # Values outside come from panoramas, fisheye lenses or faulty tags.
         return hfov if 10.0 < hfov < 170.0 else None
 
     def true_direction_deg(self, declination_deg: float | None) -> float | None:
-        """Direction from true north, or None where that is unknown.
+        """Direction from true north, or None if it is unknown.
 
         Args:
             declination_deg: Degrees that magnetic north lies east of true north; None: unknown, so
@@ -164,7 +164,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - as the file has it
 
 
 def _taken(value: Any) -> str:  # noqa: ANN401 - as the file has it
-    """`2024:03:05 15:03:20` with dashes in its date; empty where it is no such thing."""
+    """`2024:03:05 15:03:20` with dashes in its date; empty if it is none."""
     date, _, clock = _text(value).partition(" ")
     parts, times = date.split(":"), clock.split(":")
     if [len(part) for part in parts] != [4, 2, 2] or [len(part) for part in times] != [2, 2, 2]:

@@ -1,4 +1,8 @@
-"""Which rows must be left out, and when that is too many to go on."""
+"""Reading a folder of labelled photos into a `Dataset`; nothing is dropped or changed silently.
+
+Rows that cannot be used are left out with a reason, and reading stops if they are more than 1 % of
+all. Whatever is normalised is counted in a note.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -44,7 +48,7 @@ _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
 
 
 def off_earth_faults(rows: pd.DataFrame, campus: Campus) -> pd.Series:
-    """Say for each row whether its position is no place on Earth in the campus's frame."""
+    """Return for each row whether its position is no place on Earth, as a reason or `""`."""
     faults = pd.Series("", index=rows.index)
     frame = campus.frame
     if not frame.has_degrees:
@@ -96,10 +100,10 @@ def _zero_away_m(others: Floats, frame: CoordinateFrame) -> float:
 
 
 def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
-    """Say for each row whether another row labels the same photo.
+    """Return for each row whether another row labels the same photo, as a reason or `""`.
 
-    Of rows that agree the first is kept; rows that contradict one another are all left out, for
-    nothing tells which is right.
+    Of rows that agree the first is kept. Rows that contradict one another are all left out, as
+    nothing shows which is right.
     """
     faults = pd.Series("", index=rows.index)
     again = rows["photo_id"].duplicated(keep=False)
@@ -123,7 +127,7 @@ def check_excluded(
     Args:
         root: What was read, for the message.
         rows: All label rows, with `photo_id`.
-        faults: Why a row is left out; `""` where it is kept.
+        faults: Why a row is left out; `""` if it is kept.
         allow_missing: Whether more than 1 % may be left out.
         folders: Where photos were looked for, for the message.
 
@@ -131,7 +135,7 @@ def check_excluded(
         The rows left out: `photo_id`, `reason`.
 
     Raises:
-        LabelError: Counts by reason, the first photos of each, where they were looked for.
+        LabelError: Too many rows are left out; lists them by reason and the folders searched.
     """
     out = faults != ""
     excluded = pd.DataFrame({"photo_id": rows["photo_id"][out], "reason": faults[out]})
@@ -156,7 +160,7 @@ def check_excluded(
 
 
 def _by_reason(excluded: pd.DataFrame) -> str:
-    """Write one line a kind of reason; what follows a colon or bracket differs by row."""
+    """Return one line for each kind of reason; what follows a colon or bracket differs by row."""
     kind = excluded["reason"].str.replace(r"[:(].*", "", regex=True).str.strip()
     kind = kind.str.replace(r"[-\d.,]*\d[-\d.,]*", "...", regex=True)
     lines = []
@@ -167,7 +171,7 @@ def _by_reason(excluded: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-# Photos labelled far from all others: kept, but named, for one of them ruins every mean.
+# A photo labelled far from all others is kept and named in a note: it ruins every mean.
 
 
 def far_outliers(table: pd.DataFrame, campus: Campus) -> np.ndarray:
@@ -195,9 +199,6 @@ def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
         f"{int(far.sum())} photos are labelled more than {FAR_SPREADS:g} times the usual distance "
         f"from the middle of the campus; they are kept: {', '.join(shown)}{more}"
     ]
-
-
-# Read a folder of labelled photos into a `Dataset`: nothing is dropped or repaired in silence.
 
 
 _EMPTY: dict[Label, str] = {
@@ -504,14 +505,14 @@ def _time_notes(table: pd.DataFrame) -> list[str]:
     return [f"{int(unread.sum())} timestamps hold no time of day and count as unknown: {shown}"]
 
 
-# Whether two readings of a dataset are about the same labelled photos.
-
-
 _LABELS = ("photo_id", "latitude", "longitude", "heading_deg", "region", "timestamp")
 
 
 def labels_hash(dataset: Dataset) -> str:
-    """SHA-256 of every photo's name and labels, in any order of the rows; pixels are not read."""
+    """Return the SHA-256 of every photo's name and labels, whatever the order of the rows.
+
+    Equal hashes mean the same labelled photos; pixels are not read.
+    """
     rows = dataset.table[list(_LABELS)].itertuples(index=False)
     lines = sorted("\t".join(map(repr, row)) for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

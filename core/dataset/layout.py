@@ -39,7 +39,7 @@ _PHOTO_WORDS = {"image", "images", "photo", "photos", "img", "imgs", "pictures"}
 
 @dataclass(frozen=True)
 class LabelFile:
-    """One label file, the official part it labels (`""`: none) and where its photos may lie."""
+    """One label file, the official part it labels (`""`: none) and its possible photo folders."""
 
     path: Path
     part: str

@@ -1,4 +1,4 @@
-"""How near the test photos stand to training photos: the part of a score that may be memory."""
+"""The leak: how many test photos are so near to a training photo that a score may be memory."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -9,7 +9,7 @@ LEAK_RADII_M = (1.0, 5.0, 10.0)
 
 
 def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
-    """Share of test photos within 1, 5 and 10 m of a training photo.
+    """Return the share of test photos within 1, 5 and 10 m of a training photo.
 
     Args:
         test_m: Local metres `(n, 2)`, n > 0.
@@ -22,11 +22,11 @@ def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
 
 
 def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
-    """Distance of every test photo to the nearest training photo, `(n,)` metres."""
+    """Return the distance of every test photo to the nearest training photo, `(n,)` metres."""
     nearest_m, _ = cKDTree(np.asarray(train_m)).query(np.asarray(test_m))
     return np.asarray(nearest_m, np.float64)
 
 
 def shares_within(nearest_m: Floats) -> dict[str, float]:
-    """Share of photos whose nearest training photo is within 1, 5 and 10 m; see `leak_shares`."""
+    """Return the shares within 1, 5 and 10 m of distances `(n,)`; see `leak_shares`."""
     return {f"within_{radius:g}m": float(np.mean(nearest_m <= radius)) for radius in LEAK_RADII_M}

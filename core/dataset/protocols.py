@@ -1,10 +1,10 @@
-"""The named, seeded rules by which photos get their parts.
+"""The split protocols: named, seeded rules that assign photos to parts.
 
 `random` compares with published figures; `spot` keeps photos of one standing point together, so
-that a test photo is not known from its neighbour; `visit` keeps photos of one walk together, for a
-known place on another day; `block` holds cells of ground out, with a buffer, for a place between
-the photographed ones; `region` holds whole regions out; `official` is the folder's own.
-Assignment sees photos in the order of their ids, never in that of the file.
+that a test photo is not recognised from its neighbour; `visit` keeps photos of one walk together,
+for a known place on another day; `block` holds cells of ground out, with a buffer, for a place
+between the photographed ones; `region` holds whole regions out; `official` is the folder's own.
+Photos are taken in the order of their ids, never in that of the file.
 """
 
 from typing import get_args
@@ -22,7 +22,12 @@ from core.dataset.spatial_groups import (
 )
 from core.dataset.split_schema import Protocol, SplitConfig
 from core.dataset.splits import Place, Split
-from core.dataset.stratified_groups import assign_groups, halve_val, spare_groups, teach_regions
+from core.dataset.stratified_groups import (
+    assign_groups,
+    calibration_half,
+    cover_regions,
+    spare_groups,
+)
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 
@@ -32,15 +37,15 @@ _SHARES = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
 CELL_M: float = SplitConfig.model_fields["cell_m"].default
 BUFFER_M: float = SplitConfig.model_fields["buffer_m"].default
 _CODES: tuple[Place, ...] = ("train", "val", "test", "calibrate", "buffer")
-"""Part by the number that it has while photos are dealt."""
+"""Part by its number during assignment."""
 _NO_VISIT_SPARED = (
-    "no trained visit can be spared for validation without leaving a region untaught: "
-    "validation photos are spots of trained visits"
+    "no training visit can be spared for validation without leaving a region without training "
+    "photos: validation photos are spots of training visits"
 )
 
 
 def split_by(dataset: Dataset, config: SplitConfig) -> Split:
-    """Split a dataset as the options of a run say; see `make_split`."""
+    """Split a dataset by the options of a run; see `make_split`."""
     return make_split(
         dataset,
         config.protocol,
@@ -68,8 +73,9 @@ def make_split(
 
     Without a fold, 80 % train, 10 % val and 10 % test, as near as groups and regions allow. With
     one, fold `fold` of `folds` is the test part and val, 10 % of all, is carved from the rest by
-    the same rule; where no visit can be spared, by `spot`. A region that one group holds alone is
-    trained in every fold. Last, half of val becomes calibrate, by whole groups (`halve_val`).
+    the same rule; if no visit can be spared, by `spot`. A region that only one group contains is
+    in the training part of every fold. Last, half of val becomes calibrate, by whole groups
+    (`calibration_half`).
 
     `region` exists as folds only; its val part is carved from the trained regions by `spot`.
     `official` takes the parts of the folder: without a test file, the official val part is the
@@ -85,10 +91,10 @@ def make_split(
     regions = dataset.region_index[order]
     grid = (cell_m, buffer_m, seed)
     small, rule, notes = _groups(dataset, order, protocol, gap_minutes, grid)
-    parts, small, said = _deal(dataset, order, protocol, small, seed, fold, folds)
+    parts, small, more_notes = _assign(dataset, order, protocol, small, seed, fold, folds)
     if protocol == "block":
-        parts, said = _apart(parts, small, dataset, order, buffer_m)
-    notes = (*notes, *said, *_set_aside(parts, small, regions, seed, fold))
+        parts, more_notes = _apart(parts, small, dataset, order, buffer_m)
+    notes = (*notes, *more_notes, *_move_to_calibrate(parts, small, regions, seed, fold))
     of = folds if fold is not None else None
     named = _named(dataset, order, parts)
     split = Split(protocol, seed, fold, of, named, **rule, notes=notes)
@@ -96,7 +102,7 @@ def make_split(
     return split
 
 
-def _deal(
+def _assign(
     dataset: Dataset,
     order: np.ndarray,
     protocol: str,
@@ -105,7 +111,7 @@ def _deal(
     fold: int | None,
     folds: int,
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Deal groups into train (0), val (1) and test (2); also the groups of val, and what to say."""
+    """Assign groups to train (0), val (1) and test (2); also return the groups of val and notes."""
     regions = dataset.region_index[order]
     if protocol == "official":
         official = dataset.table["official"].to_numpy()[order]
@@ -122,7 +128,7 @@ def _deal(
             of_val, notes = spots_below(_metres(dataset, order))[0], (_NO_VISIT_SPARED,)
             _carve_val(parts, of_val, regions, rng)
     if protocol != "region":
-        teach_regions(parts, groups, regions)
+        cover_regions(parts, groups, regions)
     return parts, of_val, notes
 
 
@@ -133,7 +139,7 @@ def _groups(
     gap_minutes: float,
     grid: tuple[float, float, int],
 ) -> tuple[np.ndarray, dict[str, float | None], tuple[str, ...]]:
-    """Photos that must not be parted, `(n,)` in the order given, the rule's figures, its notes."""
+    """Return the group of each photo `(n,)`, kept together, the rule's figures and its notes."""
     if protocol == "random":
         return np.arange(len(order)), {}, ()
     position_m = _metres(dataset, order)
@@ -193,9 +199,9 @@ def _carve_val(
     train = np.flatnonzero(parts == 0)
     share = min(VAL_SHARE * len(parts) / max(len(train), 1), 0.5)
     carved = assign_groups(groups[train], regions[train], np.array([1.0 - share, share]), rng)
-    teach_regions(carved, groups[train], regions[train])
+    cover_regions(carved, groups[train], regions[train])
     if not carved.any():
-        # Few, large groups: every one that was dealt to val was needed to teach a region.
+        # Few, large groups: every group assigned to val was needed to cover a region.
         spare = spare_groups(groups[train], regions[train], share * len(train), rng)
         carved[spare] = 1
     parts[train] = carved
@@ -204,40 +210,40 @@ def _carve_val(
 def _tested(
     groups: np.ndarray, regions: np.ndarray, fold: int, folds: int, seed: int
 ) -> np.ndarray:
-    """Deal groups into folds; the photos of one are the test part, all others train."""
+    """Assign groups to folds; the photos of one fold are the test part, all others train."""
     equal = np.full(folds, 1.0 / folds)
     numbers = assign_groups(groups, regions, equal, np.random.default_rng([seed]))
     return np.where(numbers == fold, 2, 0)
 
 
 def _apart(
-    dealt: np.ndarray, cells: np.ndarray, dataset: Dataset, order: np.ndarray, buffer_m: float
+    assigned: np.ndarray, cells: np.ndarray, dataset: Dataset, order: np.ndarray, buffer_m: float
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Put the buffer between held-out cells and the others; the parts, and what to say."""
+    """Put the buffer between held-out cells and the others; return the parts and notes."""
     regions = dataset.region_index[order]
-    parts, given = keep_apart(dealt, cells, regions, _metres(dataset, order), buffer_m)
+    parts, returned = keep_apart(assigned, cells, regions, _metres(dataset, order), buffer_m)
     notes: tuple[str, ...] = (
-        f"{int((parts == BUFFER).sum())} of {len(parts)} photos stand within {buffer_m:g} m of a "
+        f"{int((parts == BUFFER).sum())} of {len(parts)} photos are within {buffer_m:g} m of a "
         "test or validation photo of another part and are left out",
     )
-    if given.any():
-        names = ", ".join(dataset.regions[region] for region in np.unique(regions[given]))
+    if returned.any():
+        names = ", ".join(dataset.regions[region] for region in np.unique(regions[returned]))
         notes += (
-            f"{int(given.sum())} photos that were to be held out are trained, because without "
-            f"their cells no photo would teach some region (they are of {names})",
+            f"{int(returned.sum())} photos of held-out cells are used for training, because "
+            f"otherwise a region would have no training photo (they are of {names})",
         )
     return parts, notes
 
 
-def _set_aside(
+def _move_to_calibrate(
     parts: np.ndarray, groups: np.ndarray, regions: np.ndarray, seed: int, fold: int | None
 ) -> tuple[str, ...]:
-    """Move half of val to calibrate, in place, or return the note that says why not."""
+    """Move half of val to calibrate, in place, or return a note on why that was not possible."""
     val = np.flatnonzero(parts == 1)
     if len(val) == 0:
         return ()
     rng = np.random.default_rng([seed, 0 if fold is None else fold, 3])
-    aside, note = halve_val(groups[val], regions[val], rng)
+    aside, note = calibration_half(groups[val], regions[val], rng)
     parts[val[aside]] = 3
     return () if note is None else (note,)
 

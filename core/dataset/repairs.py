@@ -1,8 +1,8 @@
-"""repairs.csv: decisions about labels that lie beside the label files, which stay as they are.
+"""repairs.csv: decisions about labels, stored beside the label files, which are never changed.
 
-A line says which value of which row is replaced by what, who decided so and when. The last line
-about a value counts; deleting a line takes a decision back. A value is replaced only while the
-label file still has the one that was decided about.
+A line holds the label file, row, column, old and new value, who decided and when. The last line
+about a value counts; deleting a line takes the decision back. Repairs are applied when labels are
+read, and only while the label file still has the old value; what was applied is noted.
 """
 
 import csv
@@ -25,7 +25,7 @@ from core.tables.numbers import numbers
 
 REPAIRS_FILE = "repairs.csv"
 LEFT_OUT = "left out by a repair"
-"""How the reason of a row begins that an accepted repair without a new value leaves out."""
+"""Begins the reason of a row that an accepted repair without a new value leaves out."""
 Decision = Literal["accepted", "rejected"]
 Decider = Literal["rule", "person"]
 Key = tuple[str, str, str, str, str]
@@ -68,7 +68,7 @@ class Repair:
 
     @property
     def key(self) -> Key:
-        """What was decided about; a later decision about the same replaces this one."""
+        """What was decided about; a later decision with the same key replaces this one."""
         return (self.labels, self.filename, self.finding, self.column, self.old)
 
     @property
@@ -86,7 +86,7 @@ def now() -> str:
 
 
 def read_repairs(folder: Path) -> tuple[Repair, ...]:
-    """Read every decision of a dataset folder, the oldest first; none where there is no file.
+    """Read every decision of a dataset folder, the oldest first; none if there is no file.
 
     Raises:
         LabelError: The file is no table of repairs; names the line.
@@ -127,10 +127,10 @@ def write_repairs(folder: Path, repairs: Sequence[Repair]) -> None:
 
 @contextmanager
 def changing_repairs(folder: Path) -> Iterator[None]:
-    """Keep other processes from deciding while this one reads, adds and writes.
+    """Hold a lock while decisions are read, changed and written.
 
-    The page and the command line may be at work on one dataset: without this, the later writer
-    would take back what the other had just decided.
+    The page and the command line may change one dataset: without the lock, the later writer would
+    overwrite the decision of the other.
 
     Raises:
         LabelError: The folder cannot be written to.
@@ -148,13 +148,13 @@ def changing_repairs(folder: Path) -> Iterator[None]:
 
 def _unwritable(folder: Path, error: OSError) -> LabelError:
     return LabelError(
-        f"{folder / REPAIRS_FILE} cannot be written ({error.strerror}): decisions lie beside the "
-        "labels, so copy the dataset to a folder that you may write to"
+        f"{folder / REPAIRS_FILE} cannot be written ({error.strerror}): decisions are stored "
+        "beside the labels, so copy the dataset to a folder that you may write to"
     )
 
 
 def standing(repairs: Sequence[Repair]) -> dict[Key, Repair]:
-    """The decision that counts for each thing decided about: the last one."""
+    """Return the decision that counts for each key: the last one."""
     return {repair.key: repair for repair in repairs}
 
 
@@ -171,16 +171,13 @@ def _parsed(path: Path, number: int, line: list[str]) -> Repair:
     return Repair(**values)  # type: ignore[arg-type]
 
 
-# Label rows with the accepted repairs applied; what was applied, and what was not, is told.
-
-
 @dataclass(frozen=True, eq=False)
 class Repaired:
     """Label rows after the repairs.
 
     Attributes:
         text: The rows as text, accepted values in place.
-        left_out: `(n,)` why a repair leaves a row out; `""` where none does.
+        left_out: `(n,)` why a repair leaves a row out; `""` if none does.
         applied: Repairs that changed something.
         stale: Accepted repairs whose old value the label file no longer has.
     """
@@ -192,7 +189,7 @@ class Repaired:
 
 
 def apply_repairs(text: pd.DataFrame, labels: str, repairs: Sequence[Repair]) -> Repaired:
-    """Apply the decisions that stand to the rows of one label file, in the order of their lines.
+    """Apply the decisions that count to the rows of one label file, in the order of their lines.
 
     Args:
         text: Rows as `read_label_table` gives them.
@@ -220,7 +217,7 @@ def apply_repairs(text: pd.DataFrame, labels: str, repairs: Sequence[Repair]) ->
 
 
 def repair_notes(folder: Path, repairs: Sequence[Repair], done: Sequence[Repaired]) -> list[str]:
-    """Say how many repairs count, how many do not, and why."""
+    """Return notes on how many repairs were applied, how many were not, and why."""
     applied = [repair for each in done for repair in each.applied]
     stale = [repair for each in done for repair in each.stale]
     notes = []
@@ -234,7 +231,7 @@ def repair_notes(folder: Path, repairs: Sequence[Repair], done: Sequence[Repaire
         )
     if stale:
         notes.append(
-            f"{len(stale)} accepted repairs were not applied, for the label file no longer has the "
+            f"{len(stale)} accepted repairs were not applied, as the label file no longer has the "
             f"values that they replace: {_shown(stale)}"
         )
     # A rejected finding about a photo without a row, or about a whole file, names no label file.

@@ -1,4 +1,12 @@
-"""Spots: photos that stand so close together that one gives the others away."""
+"""Groups of photos by position: spots (photos a few metres apart) and blocks (cells of ground).
+
+A test photo with a training photo of the same spot is recognised from its neighbour, so a split
+keeps spots together. Photos of a held-out spot or walk still have training photos on all sides;
+blocks do not: whole cells are held out, with a buffer around them that no part contains. Without a
+buffer, neighbours remain across the edges (of 25 m cells of the reference course, 37 % of the test
+photos are within 5 m of a training photo). See Roberts et al. 2017, "Cross-validation strategies
+for data with temporal, spatial, hierarchical, or phylogenetic structure".
+"""
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -9,10 +17,10 @@ from core.errors import SplitError
 from core.geo import Floats
 
 SPOT_RADIUS_M = 3.0
-# Tried in this order until no spot is too large to be dealt to one part.
+# Tried in this order until no spot is too large for one part.
 RADII_M = (SPOT_RADIUS_M, 2.0, 1.0, 0.5)
 LARGEST_SHARE = 0.1
-# In a dataset of a few dozen photos one honest spot may well be more than a tenth.
+# In a dataset of a few dozen photos one real spot may hold more than a tenth.
 SMALL_SPOT = 12
 
 
@@ -35,8 +43,8 @@ def spot_groups(position_m: Floats, radius_m: float = SPOT_RADIUS_M) -> np.ndarr
 def spots_below(position_m: Floats) -> tuple[np.ndarray, float]:
     """Group photos into spots of which none holds more than a tenth of them.
 
-    Where photos lie dense, chains of neighbours join whole walks into one spot, which then cannot
-    be split; the radius is lowered step by step until it does not.
+    If photos are dense, chains of neighbours join whole walks into one spot, which cannot be split.
+    The radius is lowered step by step until they do not.
 
     Returns:
         Group numbers `(n,)` and the radius in metres that made them.
@@ -56,20 +64,12 @@ def spots_below(position_m: Floats) -> tuple[np.ndarray, float]:
     )
 
 
-# Blocks: cells of ground that are held out whole, with a strip around them that teaches nothing.
-#
-# A spot or a walk that was held out still lies between training photos on all sides. Cells without
-# a
-# buffer leave neighbours across an edge (of 25 m cells of the reference course, 37 % of the test
-# photos stand within 5 m of a training photo); with one, no test photo has a training photo nearer.
-# Roberts et al. 2017, "Cross-validation strategies for data with ... spatial ... structure".
-
-
+# The parts of a block split, by number.
 TRAIN, VAL, TEST, BUFFER = 0, 1, 2, 4
 
 
 def cells_of(position_m: Floats, cell_m: float, rng: np.random.Generator) -> np.ndarray:
-    """Number the square cells that photos stand in.
+    """Number the square cells that contain the photos.
 
     Args:
         position_m: Local metres `(n, 2)`.
@@ -84,14 +84,18 @@ def cells_of(position_m: Floats, cell_m: float, rng: np.random.Generator) -> np.
 
 
 def keep_apart(
-    dealt: np.ndarray, cells: np.ndarray, regions: np.ndarray, position_m: Floats, buffer_m: float
+    assigned: np.ndarray,
+    cells: np.ndarray,
+    regions: np.ndarray,
+    position_m: Floats,
+    buffer_m: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take photos near a test photo out of train and val, and those near a val photo out of train.
+    """Move photos near a test photo out of train and val, and those near a val photo out of train.
 
-    A region that would be taught by no photo gets cells back for training, the fewest first.
+    If a region has no training photo left, held-out cells are given back, as few as possible.
 
     Args:
-        dealt: Parts of the photos `(n,)`: 0 train, 1 val, 2 test, whole cells together.
+        assigned: Parts of the photos `(n,)`: 0 train, 1 val, 2 test, whole cells together.
         cells: Cell of each photo `(n,)`.
         regions: Region index of each photo `(n,)`.
         position_m: Local metres `(n, 2)`.
@@ -100,19 +104,19 @@ def keep_apart(
     Returns:
         Parts `(n,)`, 4 for the buffer; and which photos were given back `(n,)`, bool.
     """
-    wished, dealt = dealt, dealt.copy()
+    original, assigned = assigned, assigned.copy()
     while True:
-        parts = _with_buffer(dealt, position_m, buffer_m)
-        untaught = np.setdiff1d(regions, regions[parts == TRAIN])
-        if len(untaught) == 0:
-            return parts, dealt != wished
-        for region in untaught:
-            given = _cells_to_give(dealt, cells, regions == region, position_m, buffer_m)
-            dealt[np.isin(cells, given)] = TRAIN
+        parts = _with_buffer(assigned, position_m, buffer_m)
+        uncovered = np.setdiff1d(regions, regions[parts == TRAIN])
+        if len(uncovered) == 0:
+            return parts, assigned != original
+        for region in uncovered:
+            returned = _cells_to_return(assigned, cells, regions == region, position_m, buffer_m)
+            assigned[np.isin(cells, returned)] = TRAIN
 
 
-def _with_buffer(dealt: np.ndarray, position_m: Floats, buffer_m: float) -> np.ndarray:
-    parts = dealt.copy()
+def _with_buffer(assigned: np.ndarray, position_m: Floats, buffer_m: float) -> np.ndarray:
+    parts = assigned.copy()
     for held in (TEST, VAL):
         others = np.flatnonzero(parts < held)
         near = _near(position_m[others], position_m[parts == held], buffer_m)
@@ -124,16 +128,16 @@ def _near(position_m: Floats, held_m: Floats, buffer_m: float) -> np.ndarray:
     """`(n,)` whether each position is within the buffer of a held-out photo, edge included."""
     if len(held_m) == 0:
         return np.zeros(len(position_m), bool)
-    # The tree's own bound is exclusive, and a photo exactly at the edge is one too near.
+    # The tree's own bound is exclusive, and a photo exactly at the edge is too near.
     nearest_m, _ = cKDTree(held_m).query(position_m)
     return np.asarray(nearest_m <= buffer_m)
 
 
-def _cells_to_give(
-    dealt: np.ndarray, cells: np.ndarray, own: np.ndarray, position_m: Floats, buffer_m: float
+def _cells_to_return(
+    assigned: np.ndarray, cells: np.ndarray, own: np.ndarray, position_m: Floats, buffer_m: float
 ) -> np.ndarray:
-    """The held-out cell with most photos of the region; where it has none, those that crowd it."""
-    held = dealt != TRAIN
+    """Return the held-out cell with most photos of the region, else the cells near its photos."""
+    held = assigned != TRAIN
     if (own & held).any():
         names, sizes = np.unique(cells[own & held], return_counts=True)
         return names[[sizes.argmax()]]

@@ -1,4 +1,4 @@
-"""Which photos train, which choose, which calibrate and which test: a named, hashed record."""
+"""A split: which photos train, validate, calibrate and test, as a named record with a hash."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ from core.files import read_object
 Part = Literal["train", "val", "calibrate", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 Place = Literal[Part, "buffer"]
-"""Where a photo may be: in a part, or in the buffer, which is in none."""
+"""A part, or the buffer, which is in none."""
 _NEEDED: tuple[Part, ...] = ("train", "val", "test")
 
 
@@ -29,13 +29,13 @@ class Split:
         seed: What seeded the rule.
         fold: Which fold is the test part, or None.
         folds: How many folds, or None.
-        parts: Part by photo_id: `train` teaches, `val` selects epoch and refinement, `calibrate`
-            says how far answers can be believed, `test` judges. There may be no `calibrate` part.
-            `buffer` photos stand too near to held-out ones: nothing learns or is judged by them.
-        radius_m: Photos this close share a part, where the protocol keeps spots together.
-        gap_minutes: Photos this soon after one another share a part, where the clock tells visits.
-        cell_m: Side of the cells that share a part, where the protocol holds out blocks.
-        buffer_m: Held-out photos are farther than this from training photos, where it does.
+        parts: Part by photo_id: `train` is learnt from, `val` selects epoch and refinement,
+            `calibrate` fits the confidence, `test` is evaluated. There may be no `calibrate` part.
+            `buffer` photos are too near to held-out ones and in no part.
+        radius_m: Photos this close share a part, if the protocol keeps spots together.
+        gap_minutes: Photos this soon after one another share a part, if visits come from the clock.
+        cell_m: Side of the cells that share a part, if the protocol holds out blocks.
+        buffer_m: Held-out photos are farther than this from training photos, if it does.
         notes: What the rule had to assume, with counts.
     """
 
@@ -104,7 +104,7 @@ class Split:
         return np.flatnonzero(chosen)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the split as JSON, photos listed by part, and the buffer where there is one."""
+        """Return the split as JSON, photos listed by part, and the buffer if there is one."""
         listed: dict[str, list[str]] = {part: [] for part in PARTS}
         for photo in sorted(self.parts):
             listed.setdefault(self.parts[photo], []).append(photo)
@@ -160,17 +160,17 @@ class Split:
 
 
 def calibration_part(split: Split) -> Part:
-    """The part that probabilities, radii and thresholds are fitted on.
+    """Return the part that probabilities, radii and thresholds are fitted on.
 
-    `calibrate`, or `val` where the split has none: then the photos that chose the epoch must serve.
+    `calibrate`, or `val` if the split has none: then the photos that chose the epoch are used.
     """
     return "calibrate" if "calibrate" in split.parts.values() else "val"
 
 
 def as_begun(split: Split, begun: Split) -> Split:
-    """Return the split that a run was begun with, where `split` is the same but for `calibrate`.
+    """Return the split that a run was started with if it differs from `split` in `calibrate` only.
 
-    Splits used to leave all validation photos together; what was begun so goes on so.
+    Older versions kept all validation photos together; a run that was started so is resumed so.
     """
     together: dict[str, Place] = {
         p: "val" if part == "calibrate" else part for p, part in split.parts.items()

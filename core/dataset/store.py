@@ -1,4 +1,11 @@
-"""The index of a photo store: which file every decoded photo came from, and where stores live."""
+"""The photo store: every photo decoded once, in a memory-mapped array beside the labels.
+
+Only files that are new or changed are decoded. A file whose size and time are unchanged is trusted;
+one that was only touched or renamed is recognised by its hash. Pixels and index are each replaced
+in one step, the index last, and the pixel file is named by its content: after a kill, or with a
+second process, there is the old store or the new one. There is one store for each photo size; it
+holds the photos of the dataset that was opened last.
+"""
 
 import hashlib
 import os
@@ -21,6 +28,9 @@ from core.geo import Floats
 
 # Raise it when decoding changes, so that pixels of the old way are not mistaken for the new.
 VERSION = 2
+Progress = Callable[[int, int], None]
+_CHUNK = 64
+_ABANDONED_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ def pixel_name(size: int, hashes: Iterable[str]) -> str:
 
 
 def read_index(folder: Path, size: int) -> StoreIndex | None:
-    """Read the index of a size; None where there is none that can be trusted."""
+    """Read the index of a size; None if there is none that is valid."""
     try:
         value = read_object(_index_path(folder, size)) or {}
         if value["version"] != VERSION:
@@ -108,7 +118,7 @@ def write_index(folder: Path, index: StoreIndex) -> None:
 
 
 def store_folder(root: Path) -> Path:
-    """Where the stores of a dataset live: inside it, or in the user's cache if it is read-only."""
+    """Return the folder of a dataset's stores: inside it, or a cache if it is read-only."""
     inside = root / STORE_FOLDER
     written = inside if inside.is_dir() else root
     # The owner's bit counts even for root, to whom every folder is writable.
@@ -123,24 +133,8 @@ def _index_path(folder: Path, size: int) -> Path:
     return folder / f"photos-{size}.json"
 
 
-# Bring a photo store up to date: only files that are new or changed are decoded.
-#
-# A file whose size and time are unchanged is trusted; one that was only touched or renamed is
-# recognised by its hash; anything else is decoded again. Pixels and index are each replaced at
-# once,
-# the index last, and the pixel file is named by its content: a kill, or a second process, leaves
-# the
-# old store or the new one. One store a photo size serves the dataset that was opened last.
-
-
-Progress = Callable[[int, int], None]
-
-_CHUNK = 64
-_ABANDONED_S = 24 * 3600.0
-
-
 class _OldStore:
-    """What an earlier store knows of photos, by id and by the hash of their files."""
+    """The photos of an earlier store, by id and by the hash of their files."""
 
     def __init__(self, folder: Path, index: StoreIndex | None) -> None:
         self.stored = index.stored if index else ()
@@ -168,7 +162,7 @@ def update_store(
 
     Args:
         dataset: Whose photos to store.
-        folder: Where the store lives.
+        folder: The folder of the store.
         size: Side of the stored squares in pixels.
         index: What is there already.
         progress: Called with `(photos done, photos in all)` while photos are read.
@@ -243,7 +237,7 @@ def _stream_pixels(
 def _load_all(
     rows: list[tuple[str, str]], kept: list[Entry | None], size: int, old: _OldStore
 ) -> Iterator[tuple[Entry, Pixels | None]]:
-    """Yield entry and pixels in row order; no pixels where the old store has them, or none are."""
+    """Yield entry and pixels in row order; no pixels if they are stored already or faulty."""
     # Pillow decodes outside the interpreter lock, so threads use every core.
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         for start in range(0, len(rows), _CHUNK):
@@ -283,14 +277,12 @@ def _remove_old_pixels(folder: Path, index: StoreIndex, old: _OldStore) -> None:
         if path.name == index.pixel_name:
             continue
         if path.name == replaced or time.time() - path.stat().st_mtime > _ABANDONED_S:
-            # Another process may have removed it first, or hold it open where that forbids it.
+            # Another process may have removed it first, or have it open, which Windows does not
+            # allow.
             try:
                 path.unlink(missing_ok=True)
             except PermissionError:
                 continue
-
-
-# Photos decoded once: the memory-mapped array from which training and evaluation read.
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +336,7 @@ def build_store(
     """Open or make the store of those photos of a dataset that can be decoded.
 
     Returns:
-        The store, its rows those of the dataset less the faulty photos (None where none is left),
+        The store, its rows those of the dataset less the faulty photos (None if none is left),
         and the reason by photo_id of every faulty one.
     """
     folder = store_folder(dataset.root)
@@ -359,9 +351,6 @@ def build_store(
     hfov_deg = dataset.table.loc[good, "hfov_deg"].fillna(dataset.campus.assumed_hfov_deg)
     kept_width = [entry.kept_width for entry in stored]
     return PhotoStore(photos, square_hfov_deg(hfov_deg.to_numpy(), kept_width)), faults
-
-
-# From a folder to photos ready for the network: labels read, photos decoded, faults left out.
 
 
 def prepare_dataset(

@@ -1,9 +1,9 @@
 """Visits: photos of one walk, which share its light, its camera and its way.
 
 What the label file names counts first: its `walk` column (within `visit`, where both are there),
-else `visit`. Otherwise the clock tells: a new visit begins where no photo was taken for longer than
-a gap. Who took a photo is unknown, so two people who walk at the same time make one visit. Every
-doubt joins visits, none divides one: a date whose day and month cannot be told apart counts as
+else `visit`. Otherwise the clock decides: a new visit begins after a pause without photos longer
+than a gap. Who took a photo is unknown, so two people who walk at the same time make one visit.
+Every doubt joins visits, none divides one: a date whose day and month are ambiguous counts as
 both, and times without a date are those of one single day.
 """
 
@@ -43,7 +43,7 @@ class Visits:
 
     Attributes:
         groups: Visit of each photo `(n,)`, int64.
-        gap_minutes: Longest gap within a visit, where the clock told; else None.
+        gap_minutes: Longest gap within a visit, if visits come from the clock; else None.
         notes: What was assumed, with counts.
     """
 
@@ -60,13 +60,13 @@ class Visits:
 def find_visits(table: pd.DataFrame, position_m: Floats, gap_minutes: float) -> Visits:
     """Group photos into visits of which none holds more than a third of them.
 
-    A few photos (at most 1 %, or three) may lack what tells; each joins the visit of the photo that
-    stands nearest to it. Alone it could be tested while its own walk is trained.
+    A few photos (at most 1 %, or three) may lack a walk or a time; each joins the visit of the
+    nearest photo. Alone it could be tested while its own walk is in the training part.
 
     Args:
         table: Photos with the columns walk, visit, timestamp and minute.
         position_m: Local metres `(n, 2)` of the same photos.
-        gap_minutes: Minutes without a photo that end a visit, where the clock tells.
+        gap_minutes: Minutes without a photo that end a visit, if visits come from the clock.
 
     Raises:
         SplitError: Too many photos lack a time, or nearly all photos are of one visit.
@@ -83,7 +83,7 @@ def find_visits(table: pd.DataFrame, position_m: Floats, gap_minutes: float) -> 
 
 
 def day_key(timestamp: str) -> str:
-    """Tell the day of a free-form time, `""` where it holds no date.
+    """Return the day of a free-form time, `""` if it holds no date.
 
     05/03/2024 may be in March or in May: both, and 2024-03-05 and 2024-05-03, have one key.
     """
@@ -101,7 +101,7 @@ def _few(missing: int, photos: int) -> bool:
 
 
 def _named(table: pd.DataFrame) -> pd.Series | None:
-    """Visits by the columns of the label file; None where it does not name them."""
+    """Visits by the columns of the label file; None if it does not name them."""
     for column in ("walk", "visit"):
         blank = table[column] == ""
         if not blank.all() and _few(int(blank.sum()), len(table)):

@@ -128,7 +128,7 @@ def test_the_buffer_is_in_no_part_and_is_counted_hashed_and_kept() -> None:
     parts = [split.rows(dataset, part) for part in ("train", "val", "calibrate", "test")]
     assert 0 < len(left_out) < 0.2 * len(dataset)
     assert sorted(np.concatenate([left_out, *parts])) == list(range(len(dataset)))
-    assert split.notes[0].startswith(f"{len(left_out)} of {len(dataset)} photos stand within 10 m")
+    assert split.notes[0].startswith(f"{len(left_out)} of {len(dataset)} photos are within 10 m")
     assert (split.cell_m, split.buffer_m) == (50.0, 10.0)
     assert Split.from_json(json.loads(json.dumps(split.to_json()))) == split
     photo = next(photo for photo, part in split.parts.items() if part == "buffer")
@@ -166,7 +166,7 @@ def test_folds_test_every_photo_once() -> None:
 
 
 @pytest.mark.parametrize("beside_m", [30.0, 700.0], ids=["crowded", "alone"])
-def test_a_region_that_no_photo_would_teach_is_given_back_and_named(beside_m: float) -> None:
+def test_a_region_without_training_photos_gets_cells_back_and_is_named(beside_m: float) -> None:
     # A region of one small cell, in the middle of the others or far from them.
     rng = np.random.default_rng(0)
     large = rng.uniform(0, 400, (800, 2))
@@ -178,5 +178,5 @@ def test_a_region_that_no_photo_would_teach_is_given_back_and_named(beside_m: fl
         trained = split.rows(dataset, "train")
         assert set(dataset.region_index[trained]) == {0, 1}
         assert nearest_m(dataset, split, "test", ("train", "val", "calibrate")) > 15.0
-        said += any("no photo would teach" in note for note in split.notes)
+        said += any("would have no training photo" in note for note in split.notes)
     assert said > 0 or beside_m == 700.0

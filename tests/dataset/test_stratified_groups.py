@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dataset.stratified_groups import assign_groups, spare_groups, teach_regions
+from core.dataset.stratified_groups import assign_groups, cover_regions, spare_groups
 
 SHARES = np.array([0.8, 0.1, 0.1])
 
@@ -46,7 +46,7 @@ def test_chance_decides_who_is_tested() -> None:
 def test_every_region_can_be_taught_and_groups_stay_whole(pairs: list[tuple[int, int]]) -> None:
     groups, regions = np.array(pairs).T
     parts = assign_groups(groups, regions, SHARES, np.random.default_rng(0))
-    teach_regions(parts, groups, regions)
+    cover_regions(parts, groups, regions)
     assert set(regions[parts == 0]) == set(regions)
     for group in set(groups):
         assert len(set(parts[groups == group])) == 1
@@ -57,7 +57,7 @@ def test_a_region_of_one_photo_or_one_spot_is_trained() -> None:
     regions = np.array([0] * 166 + [1] * 40 + [2])
     groups = np.concatenate([np.arange(166), np.full(40, 500), [501]])
     parts = assign_groups(groups, regions, SHARES, np.random.default_rng(0))
-    teach_regions(parts, groups, regions)
+    cover_regions(parts, groups, regions)
     assert (parts[regions > 0] == 0).all()
 
 

@@ -109,7 +109,7 @@ def test_where_no_visit_can_be_spared_val_takes_spots_of_trained_visits_and_says
             assert "no photo for test" in str(error)  # noqa: PT017 - other folds are tested
             continue
         assert not set(walk[split.rows(held, "test")]) & set(walk[split.rows(held, "train")])
-        assert "spots of trained visits" in " ".join(split.notes)
+        assert "spots of training visits" in " ".join(split.notes)
         break
     else:
         pytest.fail("one fold must test one of the two walks of region 1")
