@@ -133,7 +133,7 @@ class Calibration(_Part):
 
     Attributes:
         schema_version: Of this file.
-        answers: Names the network (or members) and refinement whose answers were judged.
+        answers: Names the network (or members) and refinement whose answers were scored.
         split_hash: Of the split whose part was used.
         protocol: Of that split: promises hold for photos that are held out like these.
         part: Part of the split.

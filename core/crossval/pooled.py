@@ -50,14 +50,14 @@ class Pooled:
     """All folds together.
 
     Attributes:
-        judgement: Predictions of every tested photo beside the truth.
+        scored: Predictions of every tested photo beside the truth.
         baselines: Baselines on the same photos, each fitted on its fold's training part.
         untested: Photos that no fold tests, with their region.
         nearest_m: Distance of every tested photo `(n,)` to the nearest training photo of its fold.
         visits: Visit of every tested photo `(n,)`; None if visits are unknown.
     """
 
-    judgement: ScoredPrediction
+    scored: ScoredPrediction
     baselines: tuple[Baseline, ...]
     untested: dict[str, str]
     nearest_m: Floats
@@ -185,7 +185,7 @@ def aggregate(config: CrossvalConfig, dataset: Dataset) -> CrossvalReport:
     table = pooled_table(folds)
     write_table(table, config.out / PREDICTIONS)
     if config.plots:
-        write_plots(pooled.judgement, pooled.baselines, config.out / PLOTS)
+        write_plots(pooled.scored, pooled.baselines, config.out / PLOTS)
     # Last: a folder with a report is complete.
     write_json(config.out / REPORT, report.to_json())
     return report
@@ -210,7 +210,7 @@ def _report(
 ) -> CrossvalReport:
     reports = [_comparable(fold.report, config) for fold in folds]
     caveats = _caveats(config, folds, pooled)
-    scores = score_photos(pooled.judgement, pooled.baselines, dataset.campus.region_names, caveats)
+    scores = score_photos(pooled.scored, pooled.baselines, dataset.campus.region_names, caveats)
     return CrossvalReport(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         split=config.split.model_dump(mode="json"),
@@ -230,7 +230,7 @@ def _report(
 
 
 def _caveats(config: CrossvalConfig, folds: Sequence[FoldResult], pooled: Pooled) -> Caveats:
-    position_m = pooled.judgement.truth.position_m
+    position_m = pooled.scored.truth.position_m
     grouping = group_photos(position_m, pooled.visits, folds[0].split.radius_m, None)
     regions = config.split.protocol != "region"
     return Caveats(pooled.nearest_m, grouping, doubts(config.dataset), regions)

@@ -157,18 +157,18 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> M
     device = choose_device(config.device)
     members = tuple(load_predictor(folder, device) for folder in folders)
     split = load_split(folders[0])
-    judged, scale_m = _judged(config, members, split, progress)
-    weights = weigh(judged, config.weights, scale_m, config.temperature)
+    scored, scale_m = _scored(config, members, split, progress)
+    weights = weigh(scored, config.weights, scale_m, config.temperature)
     order = np.argsort(-weights.values, kind="stable")
-    judged, members = [judged[i] for i in order], tuple(members[i] for i in order)
+    scored, members = [scored[i] for i in order], tuple(members[i] for i in order)
     weights = replace(weights, values=weights.values[order])
     names = member_names([config.members[i] for i in order])
-    card = _card(config, members, names, judged, weights, scale_m)
+    card = _card(config, members, names, scored, weights, scale_m)
     write_ensemble(config.out, card, members, split)
     return Made(config.out, card)
 
 
-def _judged(
+def _scored(
     config: EnsembleConfig, members: tuple[Predictor, ...], split: Split, progress: Progress | None
 ) -> tuple[list[ScoredPrediction], float]:
     """What every member says of the validation photos, seen as the ensemble will see them."""
@@ -224,12 +224,12 @@ def _card(
     config: EnsembleConfig,
     members: tuple[Predictor, ...],
     names: tuple[str, ...],
-    judged: list[ScoredPrediction],
+    scored: list[ScoredPrediction],
     weights: Weights,
     scale_m: float,
 ) -> Card:
     """The card of the ensemble, with its members' and its own figures on validation."""
-    metrics = [_metrics(one, scale_m) for one in judged]
+    metrics = [_metrics(one, scale_m) for one in scored]
     lead = _lead(members, weights)
     about = EnsembleCard(
         members=_member_cards(members, names, weights.values, metrics),
@@ -237,11 +237,11 @@ def _card(
         weighing=config.weights,
         temperature=config.temperature if config.weights == "softmax" else None,
         rule=weights.rule,
-        photos=len(judged[0].truth),
+        photos=len(scored[0].truth),
         agree_m=config.agree_m,
     )
     asked = int((weights.values > 0).sum())
-    answers = [one.prediction for one in judged[:asked]]
+    answers = [one.prediction for one in scored[:asked]]
     together = combine(answers, weights.values[:asked], config.agree_m, lead)
     notes = weights.notes
     if asked < len(members):
@@ -250,7 +250,7 @@ def _card(
         update={
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": config.command,
-            "metrics": _metrics(ScoredPrediction(judged[0].truth, together), scale_m),
+            "metrics": _metrics(ScoredPrediction(scored[0].truth, together), scale_m),
             "notes": notes,
         }
     )

@@ -44,25 +44,25 @@ class Weights:
 
 
 def weigh(
-    judged: Sequence[ScoredPrediction], how: Weighing, scale_m: float, temperature: float
+    scored: Sequence[ScoredPrediction], how: Weighing, scale_m: float, temperature: float
 ) -> Weights:
     """Weigh members by what they say of the same validation photos.
 
     Args:
-        judged: Every member's answers and the truth.
+        scored: Every member's answers and the truth.
         how: The rule.
         scale_m: Median distance of training photos from their middle.
         temperature: For `softmax`.
     """
-    n, m = len(judged[0].truth), len(judged)
+    n, m = len(scored[0].truth), len(scored)
     if how == "uniform":
         return Weights(np.full(m, 1.0 / m), f"all members alike: 1/{m}")
     if how == "softmax":
-        scores = np.array([one.errors.refined.score(scale_m) for one in judged])
+        scores = np.array([one.errors.refined.score(scale_m) for one in scored])
         values = softmax_of_scores(scores, temperature)
         rule = f"exp(-score / {temperature:g}), adding up to 1; score: "
         return Weights(values, rule + SCORE.format(scale=scale_m, n=n))
-    fit = _Fit.of(judged, scale_m)
+    fit = _Fit.of(scored, scale_m)
     values = fit.fitted(np.arange(n))
     rule = "weights of at least 0 adding up to 1 with the least objective: "
     return Weights(values, rule + OBJECTIVE.format(scale=scale_m, n=n), fit.doubts())
@@ -85,15 +85,15 @@ class _Fit:
     region: Floats  # (m, n, R) probabilities, relative to the true ones
 
     @classmethod
-    def of(cls, judged: Sequence[ScoredPrediction], scale_m: float) -> "_Fit":
+    def of(cls, scored: Sequence[ScoredPrediction], scale_m: float) -> "_Fit":
         """Lay out what members say, less the truth."""
-        truth, answers = judged[0].truth, [one.prediction for one in judged]
+        truth, answers = scored[0].truth, [one.prediction for one in scored]
         position = np.stack([one.position_refined_m for one in answers]) - truth.position_m
         units = np.stack([heading_unit(one.heading_refined_deg) for one in answers])
         return cls(
             position / scale_m,
             units - heading_unit(truth.heading_deg),
-            np.stack([one.region_probabilities for one in answers]) - _certain(answers[0], judged),
+            np.stack([one.region_probabilities for one in answers]) - _certain(answers[0], scored),
         )
 
     def objective(self, weights: Floats, photos: Rows) -> float:
@@ -155,9 +155,9 @@ def _rid_of_crumbs(values: Floats) -> Floats:
     return np.asarray(kept / kept.sum())
 
 
-def _certain(answer: Prediction, judged: Sequence[ScoredPrediction]) -> Floats:
+def _certain(answer: Prediction, scored: Sequence[ScoredPrediction]) -> Floats:
     """The truth as probabilities `(n, R)`; a region that no member knows is all zeros."""
-    truth, known = judged[0].truth, len(answer.regions)
+    truth, known = scored[0].truth, len(answer.regions)
     sure = np.zeros((len(truth), known))
     rows = np.flatnonzero(truth.region < known)
     sure[rows, truth.region[rows]] = 1.0

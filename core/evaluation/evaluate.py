@@ -1,4 +1,4 @@
-"""Evaluation: a checkpoint judged on photos, given no truth, written as report, table and plots."""
+"""Evaluation: a checkpoint scored on photos without their labels: report, table and plots."""
 
 import hashlib
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def evaluate(
 ) -> Evaluation:
     """Judge a checkpoint and write the report.
 
-    The network is given pixels only. Photos that it was trained on are judged with themselves
+    The network is given pixels only. Photos that it was trained on are scored with themselves
     taken out of the gallery, are counted, and the report says so.
 
     Args:
@@ -126,7 +126,7 @@ def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
         home: The run, or the checkpoint that stands alone.
         source: The dataset as it is given: its folder, or one label file.
         root: The dataset's folder.
-        part: Which photos are judged.
+        part: Which photos are scored.
     """
     folder = report_folder(home, source, part)
     try:

@@ -1,7 +1,7 @@
 """Headings as people write them, and the unit of a whole column of them.
 
 The unit is what campus.toml says, or the column's name, or degrees. Whether degrees are plausible
-is judged on all values together; a column that is not plausible is refused and never converted.
+is checked over the whole column; one that is not plausible is refused and never converted.
 """
 
 import re
