@@ -32,6 +32,7 @@ from core.runs import run_of
 if TYPE_CHECKING:
     from core.audit.rows import LabelRows
     from core.audit.run import Audit, Progress
+    from core.dataset.look import Look
     from core.dataset.splits import Split
     from core.evaluation.compare import Compared
     from core.inference.prediction import Prediction
@@ -67,6 +68,15 @@ def dataset(folder: Path) -> Dataset:
         LabelError, FrameError: As `read_dataset`.
     """
     return _dataset(folder, _state(folder))
+
+
+def look(folder: Path) -> "Look":
+    """What was understood of a folder, also of one that lacks a label that the app needs.
+
+    Raises:
+        LabelError, FrameError: As `read_dataset`.
+    """
+    return _look(folder, _state(folder))
 
 
 def split(folder: Path, protocol: str, seed: int) -> "Split":
@@ -268,8 +278,20 @@ def settle_imports() -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the labels …")
+def _labels(folder: Path, key: Stamp) -> Dataset:
+    return read_dataset(folder)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _dataset(folder: Path, key: Stamp) -> Dataset:
-    return read_dataset(folder).requires()
+    return _labels(folder, key).requires()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _look(folder: Path, key: Stamp) -> "Look":
+    from core.dataset.look import look
+
+    return look(_labels(folder, key))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")

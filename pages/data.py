@@ -1,4 +1,4 @@
-"""Data: the labelled photos on a map and in a grid, warnings, the review of labels, and splits."""
+"""Data: how the labels were read, photos on a map and in a grid, the review of labels, splits."""
 
 from functools import partial
 
@@ -47,7 +47,7 @@ elif section == "Labels":
     left.plotly_chart(region_counts(browse.region_sizes(data)), key="data_regions")
     right.subheader("Camera headings")
     right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
-    browse.warnings(data)
+    browse.rows_left_out(data)
 else:
     with st.container(horizontal=True):
         protocol, seed = pickers.pick_split(), pickers.pick_seed()

@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, wording
-from app.widgets import selection
+from app.widgets import messages, selection
 from core.dataset.labels import Dataset
 from core.dataset.leak import leak_shares
+from core.dataset.look import Look, described
 from core.dataset.splits import PARTS, Split
 from core.errors import ImageError
 
@@ -89,13 +90,21 @@ def _extent(data: Dataset) -> tuple[pd.Series, pd.Series]:
     return metres.quantile(0.005), metres.quantile(0.995)
 
 
-def warnings(data: Dataset) -> None:
-    """Show what reading the labels warned about, and the rows that were left out."""
-    st.subheader("Warnings")
-    for note in data.notes:
-        st.markdown(f"- {note}")
-    if not data.notes:
-        st.caption("None.")
+def show_look(seen: Look) -> None:
+    """Show what was understood of the label files, closed at first, with its warnings."""
+    count = len(seen.warnings)
+    notes = f", {count} {'note' if count == 1 else 'notes'}" if count else ""
+    with st.expander(f"How the labels were read: {messages.plain(', '.join(seen.files))}{notes}"):
+        lines = [
+            f"- **{subject.capitalize()}:** {messages.plain(text)}"
+            for subject, text in described(seen).items()
+        ]
+        lines += [f"- **Note:** {messages.plain(warning)}" for warning in seen.warnings]
+        st.markdown("\n".join(lines))
+
+
+def rows_left_out(data: Dataset) -> None:
+    """Show the rows that were left out, each with its reason."""
     st.subheader("Rows left out")
     if len(data.excluded):
         st.dataframe(

@@ -1,6 +1,7 @@
 """What a page says: empty states, errors, notices after an action, and the legend of a map."""
 
 import html
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
@@ -12,6 +13,7 @@ from app.workspace import workspace
 from core.errors import BearingsError, storage_text
 
 _NOTICE = "notice"
+_MARKUP = re.compile(r"([\\`*_\[\]<>$~:#&|])")
 
 
 def no_dataset() -> NoReturn:
@@ -40,6 +42,11 @@ def no_report() -> NoReturn:
     st.info("This model is not evaluated yet. Evaluate it on the Evaluate page first.")
     links.to("evaluate", "Evaluate it")
     st.stop()
+
+
+def plain(text: str) -> str:
+    """Text of a file, such as a column name, as Markdown that shows every character as it is."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
 def show_error(error: BearingsError) -> None:

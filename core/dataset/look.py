@@ -132,42 +132,49 @@ def summary(dataset: Dataset) -> str:
     """What was understood, as one screen of text."""
     seen = look(dataset)
     lines = [f"{seen.folder}: {seen.photos:,} photos"]
+    lines += [f"  {subject:<10} {text}" for subject, text in described(seen).items()]
+    lines += [f"  note       {warning}" for warning in seen.warnings]
+    return "\n".join(lines)
+
+
+def described(seen: Look) -> dict[str, str]:
+    """What was understood as a line for each subject, without the warnings."""
     form = seen.format.upper()
     if seen.encoding:
         form += f", {seen.encoding}"
     if seen.separator:
         form += f", separated by {SEPARATORS.get(seen.separator, repr(seen.separator))}"
-    lines.append(f"  labels     {', '.join(seen.files)} ({form})")
-    columns = ", ".join(f"{role} = {name}" for role, name in seen.columns.items())
-    lines.append(f"  columns    {columns}")
-    lines += [f"  {line}" for line in _label_lines(seen)]
+    unit = f" in {seen.heading_unit}" if seen.heading_unit else ""
+    lines = {
+        "labels": f"{', '.join(seen.files)} ({form})",
+        "columns": ", ".join(f"{role} = {name}" for role, name in seen.columns.items()),
+        "positions": _positions(seen),
+        "headings": f"{seen.with_heading:,}{unit}" if seen.with_heading else "none",
+        "regions": _regions(seen),
+        "times": f"{seen.with_time:,}" if seen.with_time else "none",
+    }
     if seen.left_out:
-        out = "; ".join(f"{count} x {reason}" for reason, count in seen.left_out.items())
-        lines.append(f"  left out   {out}")
+        lines["left out"] = "; ".join(f"{n} x {reason}" for reason, n in seen.left_out.items())
     if seen.far:
         shown = ", ".join(seen.far[:3]) + (", ..." if len(seen.far) > 3 else "")
-        lines.append(f"  far away   {len(seen.far)} photos: {shown}")
-    lines += [f"  note       {warning}" for warning in seen.warnings]
-    return "\n".join(lines)
-
-
-def _label_lines(seen: Look) -> list[str]:
-    lines = []
-    if seen.with_position and seen.extent_m:
-        place = ""
-        if seen.latitude_range_deg and seen.longitude_range_deg:
-            south, north = seen.latitude_range_deg
-            west, east = seen.longitude_range_deg
-            place = f"; latitude {south:.5f} to {north:.5f}, longitude {west:.5f} to {east:.5f}"
-        size = f"{seen.extent_m[0]:,.0f} m north by {seen.extent_m[1]:,.0f} m east"
-        unit = _UNITS[str(seen.frame)]
-        lines.append(f"positions  {seen.with_position:,} in {unit}: {size}{place}")
-    else:
-        lines.append("positions  none")
-    unit = f" in {seen.heading_unit}" if seen.heading_unit else ""
-    lines.append(f"headings   {f'{seen.with_heading:,}' if seen.with_heading else 'none'}{unit}")
-    names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
-    count = f"{len(seen.regions)} on {seen.with_region:,} photos: {names}" if names else "none"
-    lines.append(f"regions    {count}")
-    lines.append(f"times      {f'{seen.with_time:,}' if seen.with_time else 'none'}")
+        lines["far away"] = f"{len(seen.far)} photos: {shown}"
     return lines
+
+
+def _positions(seen: Look) -> str:
+    if not seen.with_position or not seen.extent_m:
+        return "none"
+    place = ""
+    if seen.latitude_range_deg and seen.longitude_range_deg:
+        south, north = seen.latitude_range_deg
+        west, east = seen.longitude_range_deg
+        place = f"; latitude {south:.5f} to {north:.5f}, longitude {west:.5f} to {east:.5f}"
+    size = f"{seen.extent_m[0]:,.0f} m north by {seen.extent_m[1]:,.0f} m east"
+    return f"{seen.with_position:,} in {_UNITS[str(seen.frame)]}: {size}{place}"
+
+
+def _regions(seen: Look) -> str:
+    if not seen.regions:
+        return "none"
+    names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
+    return f"{len(seen.regions)} on {seen.with_region:,} photos: {names}"

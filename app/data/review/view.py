@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import cache
+from app.data import browse
 from app.data.review import actions, card
 from app.data.review.queue import (
     Wanted,
@@ -43,8 +44,12 @@ HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
 
 
 def need_dataset() -> Dataset:
-    """The picked data set; if it cannot be read, the page points to the review of its labels."""
+    """The picked data set below what was understood of it.
+
+    If it cannot be read, the page points to the review of its labels.
+    """
     try:
+        browse.show_look(cache.look(pickers.need_dataset_path()))
         return pickers.need_dataset()
     except LabelError as error:
         messages.show_error(error)

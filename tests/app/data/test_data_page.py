@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.widgets import messages
+from core.dataset import look as look_module
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -30,6 +33,59 @@ def test_a_page_names_a_broken_data_set(
     app = open_page(workspace_copy, page)
     assert not app.exception
     assert "longitude" in app.error[0].value
+
+
+def test_the_page_says_how_the_labels_were_read(
+    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    table = pd.read_csv(labels, dtype=str)
+    table["Bäume"] = "Lärche"
+    labels.write_bytes(table.to_csv(index=False, sep=";").encode("cp1252"))
+    made = []
+    real = look_module.look
+    monkeypatch.setattr(look_module, "look", lambda data: made.append(data) or real(data))
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert not app.error
+    box = next(box for box in app.expander if box.label.startswith("How the labels were read"))
+    shown = box.markdown[0].value
+    assert "labels.csv (CSV, cp1252, separated by semicolon)" in shown
+    assert f"{len(table)} in degrees (WGS 84)" in shown.replace("\\", "")
+    # What the files say is no markup.
+    assert "Region\\_ID" in shown
+    assert "**Note:** labels.csv\\: it is not UTF-8" in shown
+    app.segmented_control(key="data_section").set_value("Labels").run()
+    assert len(made) == 1
+
+
+def test_labels_without_headings_are_described_above_the_error(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    pd.read_csv(labels).drop(columns="angle").to_csv(labels, index=False)
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert "no photo has a heading" in app.error[0].value
+    assert "**Headings:** none" in app.expander[0].markdown[0].value
+
+
+def test_a_table_that_cannot_be_read_names_the_near_columns(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    table = pd.read_csv(labels).rename(columns={"latitude": "latitudde"})
+    table.to_csv(labels, index=False)
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert "latitudde" in app.error[0].value
+
+
+def test_text_of_files_is_shown_without_markup() -> None:
+    text = "a_b *c* `d` [e](f) <g> $h$\n:red[i] &amp;"
+    shown = messages.plain(text)
+    assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
+    assert not re.search(r"(?<!\\)[*_`<$:&\[]", shown)
 
 
 def test_data_sections(full_workspace: Path, open_page: OpenPage) -> None:
