@@ -4,6 +4,7 @@ Every value is optional: an absent, malformed or impossible one is None (Exif 3.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,8 @@ Reference = Literal["", "true", "magnetic"]
 # Diagonal of a 36 x 24 mm film frame, on which the 35 mm equivalent is based (CIPA DCG-001).
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
+# https://developers.google.com/streetview/spherical-metadata; an attribute or element of the XMP.
+_POSE_HEADING = re.compile(rb"GPano:PoseHeadingDegrees\s*(?:=\s*[\"']|>)\s*([\d.]+)")
 _REFERENCES: dict[str, Reference] = {"T": "true", "M": "magnetic"}
 
 
@@ -35,6 +38,7 @@ class PhotoExif:
         reference: What the direction counts from; empty if the photo does not say.
         focal35_mm: FocalLengthIn35mmFilm, or None.
         taken: DateTimeOriginal as `YYYY-MM-DD HH:MM:SS`, or empty.
+        is_void: Whether GPSStatus says that the receiver had no fix; a position is then dropped.
     """
 
     width: int
@@ -47,6 +51,7 @@ class PhotoExif:
     reference: Reference = ""
     focal35_mm: float | None = None
     taken: str = ""
+    is_void: bool = False
 
     @property
     def has_position(self) -> bool:
@@ -95,9 +100,13 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
     orientation = main.get(ExifTags.Base.Orientation)
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     width, height = size[::-1] if orientation in _TURNED else size
-    latitude, longitude = _position(gps)
+    is_void = _text(gps.get(ExifTags.GPS.GPSStatus)).upper()[:1] == "V"
+    latitude, longitude = (None, None) if is_void else _position(gps)
     focal = _number(lens.get(ExifTags.Base.FocalLengthIn35mmFilm))
-    reference = _text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper()[:1]
+    direction = _direction(gps.get(ExifTags.GPS.GPSImgDirection))
+    reference = _REFERENCES.get(_text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper()[:1], "")
+    if direction is None and (posed := _pose_heading(header.xmp)) is not None:
+        direction, reference = posed, "true"
     return PhotoExif(
         width,
         height,
@@ -105,10 +114,11 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
         latitude,
         longitude,
         _within(_number(gps.get(ExifTags.GPS.GPSHPositioningError)), 0.0, 1e6),
-        _direction(gps.get(ExifTags.GPS.GPSImgDirection)),
-        _REFERENCES.get(reference, ""),
+        direction,
+        reference,
         focal if focal and focal > 0.0 else None,
         _taken(lens.get(ExifTags.Base.DateTimeOriginal)),
+        is_void,
     )
 
 
@@ -131,12 +141,23 @@ def _degrees(value: Any, ref: Any, plus: str, minus: str, most: float) -> float 
     side = _text(ref).upper()[:1]
     if not isinstance(value, tuple) or len(value) != 3 or side not in (plus, minus):
         return None
-    parts = [_number(part) for part in value]
-    if any(part is None or part < 0.0 for part in parts):
+    degrees, minutes, seconds = (_number(part) for part in value)
+    if degrees is None or minutes is None:
         return None
-    degrees, minutes, seconds = (float(part or 0.0) for part in parts)
+    if seconds is None and minutes % 1.0:
+        # Decimal minutes are whole without seconds, which some cameras then write as 0/0.
+        seconds = 0.0
+    # 60 itself comes of rounding; more is another unit, or damage.
+    if seconds is None or degrees < 0.0 or not (0.0 <= minutes <= 60.0 and 0.0 <= seconds <= 60.0):
+        return None
     whole = _within(degrees + minutes / 60.0 + seconds / 3600.0, 0.0, most)
     return whole if whole is None or side == plus else -whole
+
+
+def _pose_heading(xmp: bytes) -> float | None:
+    """PoseHeadingDegrees of Google's panorama metadata: degrees from true north of the middle."""
+    found = _POSE_HEADING.search(xmp)
+    return _direction(found.group(1).decode()) if found else None
 
 
 def _direction(value: Any) -> float | None:  # noqa: ANN401 - as the file has it

@@ -167,7 +167,12 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         ConfigError: The folders cannot be used, or no photo can.
     """
     _check_folders(config)
-    sources, left_out = gather(config.photos, config.declination, _said(progress, "Reading EXIF"))
+    sources, left_out = gather(
+        config.photos,
+        config.declination,
+        _said(progress, "Reading EXIF"),
+        config.direction_reference or "",
+    )
     if not sources:
         raise ConfigError(_nothing(config.photos, left_out))
     out = config.out

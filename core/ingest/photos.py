@@ -5,21 +5,26 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
 from core.dataset.decode import PHOTO_SUFFIXES, RAW_SUFFIXES, decode_display
-from core.dataset.exif import PhotoExif, read_exif
-from core.errors import ImageError
+from core.dataset.exif import PhotoExif, Reference, read_exif
+from core.errors import ImageError, LabelError
 from core.files import walk
+from core.ingest.takeout import with_sidecar
 
 Progress = Callable[[int, int], None]
 
 NO_POSITION = "it has no GPS position"
+NO_FIX = "its GPS had no valid fix when it was taken (GPSStatus V)"
 NO_DIRECTION = "it has no GPS direction"
-UNSAID = "its direction does not say whether it counts from true or from magnetic north"
+UNSAID = (
+    "its direction does not say whether it counts from true or from magnetic north: say it with "
+    "--direction-reference"
+)
 MAGNETIC = "its direction is magnetic: give the declination of the place (--declination DEG)"
 _SUFFIXES = ", ".join(suffix[1:] for suffix in PHOTO_SUFFIXES)
 
@@ -62,7 +67,10 @@ class LeftOut:
 
 
 def gather(
-    folder: Path, declination_deg: float | None, progress: Progress | None = None
+    folder: Path,
+    declination_deg: float | None,
+    progress: Progress | None = None,
+    unsaid: Reference = "",
 ) -> tuple[list[Source], list[LeftOut]]:
     """Read the EXIF of every file below a folder, in the order of their names.
 
@@ -70,6 +78,7 @@ def gather(
         folder: The folder; files and folders whose name begins with a point are passed over.
         declination_deg: What turns magnetic directions into true ones; None where unknown.
         progress: Called with `(files done, files in all)`.
+        unsaid: What directions count from in photos that do not say it; empty where unknown.
     """
     sources: list[Source] = []
     left_out: list[LeftOut] = []
@@ -81,7 +90,7 @@ def gather(
     paths = [here / name for here, names in walk(folder, refused=refused) for name in names]
     paths.sort(key=lambda path: path.relative_to(folder).as_posix())
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        read = pool.map(lambda path: _judge(folder, path, declination_deg), paths)
+        read = pool.map(lambda path: _judge(folder, path, declination_deg, unsaid), paths)
         for done, found in enumerate(read, start=1):
             if isinstance(found, Source):
                 sources.append(found)
@@ -101,23 +110,33 @@ def reasons(left_out: Sequence[LeftOut]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def _judge(folder: Path, path: Path, declination_deg: float | None) -> Source | LeftOut:
+def _judge(
+    folder: Path, path: Path, declination_deg: float | None, unsaid: Reference
+) -> Source | LeftOut:
     relative = path.relative_to(folder).as_posix()
     writable = relative.encode(errors="replace").decode()
     if writable != relative:
         return LeftOut(writable, "its name is no UTF-8: rename it")
     if path.suffix.lower() in RAW_SUFFIXES:
         return LeftOut(relative, "it is camera raw: export it as JPEG with its location")
+    if path.suffix.lower() == ".json":
+        return LeftOut(
+            relative, "it is JSON: Google Takeout's are read with the photo of their name"
+        )
     if path.suffix.lower() not in PHOTO_SUFFIXES:
         return LeftOut(relative, f"it is none of {_SUFFIXES}")
     try:
-        exif = read_exif(path, name="it")
+        exif = with_sidecar(read_exif(path, name="it"), path)
     except ImageError as error:
         return LeftOut(relative, str(error))
+    except LabelError as error:
+        return LeftOut(relative, str(error))
     if not exif.has_position:
-        return LeftOut(relative, NO_POSITION)
+        return LeftOut(relative, NO_FIX if exif.is_void else NO_POSITION)
     if exif.direction_deg is None:
         return LeftOut(relative, NO_DIRECTION)
+    if not exif.reference:
+        exif = replace(exif, reference=unsaid)
     heading_deg = exif.true_direction_deg(declination_deg)
     if heading_deg is None:
         return LeftOut(relative, MAGNETIC if exif.reference else UNSAID)

@@ -1,7 +1,7 @@
 """Options of `ingest`; read by the command line and by forms, so nothing heavy here."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,11 @@ class IngestConfig(OptionSchema):
         description="Degrees by which magnetic north lies east of true north; without it, photos "
         "with a magnetic direction are left out",
     )  # fmt: skip
+    direction_reference: Literal["true", "magnetic"] | None = Field(
+        None,
+        description="North that directions count from in photos that do not say it; none: such "
+        "photos are left out",
+    )
     size: int | None = Field(
         None, ge=64, le=8192,
         description="Longest side of the copies in pixels; none: the size of the originals",

@@ -6,6 +6,7 @@ Weights are timm's own or a local file; every mismatch is an error and listed.
 import inspect
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,7 +57,9 @@ def create_backbone(config: ModelConfig) -> tuple[nn.Module, Preprocess, int]:
     # A vision transformer's own default is the class token; the heads are specified on an average.
     # Switched afterwards, as a transformer built with "avg" has other layer names than its weights.
     if getattr(backbone, "global_pool", None) == "token":
-        cast(Any, backbone).reset_classifier(0, global_pool="avg")
+        # Families whose head reads the class token alone (distilled DeiT, PiT) keep it.
+        with suppress(AssertionError):
+            cast(Any, backbone).reset_classifier(0, global_pool="avg")
     return backbone, preprocess, _probe_width(backbone, config, preprocess.input_size)
 
 

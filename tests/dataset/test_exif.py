@@ -121,3 +121,54 @@ def test_a_png_too_large_is_refused_before_its_pixels_are_read() -> None:
     png[29:33] = struct.pack(">I", zlib.crc32(bytes(png[12:29])))
     with pytest.raises(ImageError, match="100 million"):
         read_exif(bytes(png))
+
+
+def exif_with(values: dict[int, object], **options: object) -> bytes:
+    """A phone photo with other GPS tags."""
+    with Image.open(io.BytesIO(phone_photo(**options))) as photo:
+        exif = photo.getexif()
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(values)
+        stream = io.BytesIO()
+        photo.save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("dms", "latitude"),
+    [
+        ((17.0, 75.0, 0.0), None),
+        ((17.0, 5.0, 61.0), None),
+        ((17.0, 5.0, 60.0), 17.1),
+        ((17.0, 60.0, 0.0), 18.0),
+        ((17.0, 30.0, Rational(0, 0)), None),
+        ((17.445, 0.0, 0.0), 17.445),
+    ],
+)
+def test_minutes_and_seconds_beyond_sixty_are_no_position(
+    dms: tuple[object, ...], latitude: float | None
+) -> None:
+    read = read_exif(exif_with({ExifTags.GPS.GPSLatitude: dms}))
+    assert read.latitude == (None if latitude is None else pytest.approx(latitude))
+
+
+def test_decimal_minutes_are_whole_without_seconds() -> None:
+    read = read_exif(exif_with({ExifTags.GPS.GPSLatitude: (17.0, 26.7, Rational(0, 0))}))
+    assert read.latitude == pytest.approx(17.445)
+
+
+def test_a_receiver_without_a_fix_gives_no_position() -> None:
+    void = read_exif(exif_with({ExifTags.GPS.GPSStatus: "V"}))
+    assert (void.has_position, void.is_void) == (False, True)
+    assert read_exif(exif_with({ExifTags.GPS.GPSStatus: "A"})).has_position
+
+
+@pytest.mark.parametrize(
+    "form", ['GPano:PoseHeadingDegrees="77.5"', "<GPano:PoseHeadingDegrees>77.5</GPano:Pose"]
+)
+def test_the_heading_of_a_panorama_counts_if_there_is_no_other(form: str) -> None:
+    for direction, wanted in ((None, (77.5, "true")), (12.0, (12.0, "magnetic"))):
+        stream = io.BytesIO()
+        with Image.open(io.BytesIO(phone_photo(direction=direction, reference="M"))) as photo:
+            photo.save(stream, "JPEG", exif=photo.getexif(), xmp=f"<x {form}/>".encode())
+        read = read_exif(stream.getvalue())
+        assert (read.direction_deg, read.reference) == wanted

@@ -1,4 +1,5 @@
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,44 @@ def test_the_command_says_what_it_did(phone: Path, capsys: pytest.CaptureFixture
     both = ["ingest", str(phone), "--out", "x", "--regions", "2", "--region-from-folders"]
     assert main(both) == 1
     assert "exclude" in capsys.readouterr().err
+
+
+def test_directions_without_a_reference_count_from_the_north_that_is_named(phone: Path) -> None:
+    (phone / "unsaid.jpg").write_bytes(phone_photo(reference=None, direction=10.0))
+    out = made(phone, direction_reference="magnetic", declination=2.0)
+    labels = pd.read_csv(out / "labels.csv").set_index("filename")
+    assert labels.loc["unsaid.jpg", "angle"] == 12.0
+    assert labels.loc["gate_IMG_0.jpg", "angle"] == 30.125
+
+
+@pytest.mark.parametrize(
+    ("photo", "sidecar"),
+    [
+        ("IMG_9.jpg", "IMG_9.jpg.json"),
+        ("IMG_9.jpg", "IMG_9.jpg.supplemental-metadata.json"),
+        ("IMG_9.jpg", "IMG_9.jpg.supplemental-me.json"),
+        ("IMG_9(1).jpg", "IMG_9.jpg(1).json"),
+        ("IMG_9(1).jpg", "IMG_9.jpg.supplemental-metadata(1).json"),
+        (f"{'x' * 50}.jpg", f"{'x' * 46}.json"),
+    ],
+)
+def test_positions_are_read_from_sidecars_of_google_takeout(
+    phone: Path, photo: str, sidecar: str
+) -> None:
+    (phone / photo).write_bytes(phone_photo(latitude=None))
+    zero, there = {"latitude": 0.0, "longitude": 0.0}, {"latitude": 17.5, "longitude": -78.25}
+    content = json.dumps({"title": photo, "geoDataExif": zero, "geoData": there})
+    (phone / sidecar).write_text(content, encoding="utf-8")
+    labels = pd.read_csv(made(phone) / "labels.csv").set_index("source")
+    assert labels.loc[photo, ["latitude", "longitude"]].tolist() == [17.5, -78.25]
+    assert len(labels) == 7
+
+
+def test_two_sidecars_and_a_damaged_one_are_named(phone: Path) -> None:
+    for name in ("two.jpg", "torn.jpg"):
+        (phone / name).write_bytes(phone_photo(latitude=None))
+    for name in ("two.jpg.json", "two.jpg.supplemental-metadata.json", "torn.jpg.json"):
+        (phone / name).write_text("{", encoding="utf-8")
+    left = pd.read_csv(made(phone) / "left_out.csv").set_index("source")["reason"]
+    assert "two.jpg.json and two.jpg.supplemental-metadata.json" in left["two.jpg"]
+    assert "torn.jpg.json is damaged" in left["torn.jpg"]

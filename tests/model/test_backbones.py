@@ -123,3 +123,11 @@ def test_a_tiny_batch_is_memorised() -> None:
     assert region < 0.1
     assert position < 0.1
     assert heading < 0.05
+
+
+@pytest.mark.parametrize("name", ["deit_tiny_distilled_patch16_224", "pit_ti_224"])
+def test_families_that_read_the_class_token_alone_keep_it(name: str) -> None:
+    from core.model.backbone import create_backbone
+
+    backbone, _, width = create_backbone(ModelConfig(backbone=name, weights="random"))
+    assert backbone(torch.zeros(2, 3, 224, 224)).shape == (2, width)
