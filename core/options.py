@@ -1,8 +1,8 @@
 """Options: one walk over the fields of a pydantic schema, and one wording of its errors.
 
 Command-line flags, the forms of the app and the search space of tuning all read `options(SCHEMA)`.
-What Bearings must know of an option beyond its type stands beside the field, as `Traits`. Nothing
-heavy is imported here.
+A field's `Traits` hold what its type does not: its heading in help, whether it affects results, and
+how a search draws it. No heavy import here.
 """
 
 import json
@@ -78,7 +78,7 @@ def removed_values(config: BaseModel) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Traits:
-    """What the type of a field does not say: `lr: Annotated[float, Traits(...)] = Field(...)`.
+    """Properties of an option beyond its type: `lr: Annotated[float, Traits(...)] = Field(...)`.
 
     The traits of a field that holds a schema hold for all options in it.
 
@@ -321,7 +321,7 @@ MISSING = object()
 
 def problems(error: ValidationError) -> list[Problem]:
     """Say in plain words what is wrong, one problem for each of pydantic's findings."""
-    found = []
+    problems = []
     for item in error.errors(include_url=False):
         path = tuple(str(part) for part in item["loc"] if not isinstance(part, int))
         kind, given = item["type"], item["input"]
@@ -337,8 +337,8 @@ def problems(error: ValidationError) -> list[Problem]:
         elif isinstance(given, Mapping | BaseModel):
             # A schema's own check: several options contradict each other.
             path = ()
-        found.append(Problem(path, words, given))
-    return found
+        problems.append(Problem(path, words, given))
+    return problems
 
 
 def in_words(error: Exception, most: int = 3) -> str:

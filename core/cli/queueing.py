@@ -59,7 +59,7 @@ def add_queue_flags(
     return group
 
 
-def wishes(arguments: argparse.Namespace) -> dict[str, float]:
+def cluster_resources(arguments: argparse.Namespace) -> dict[str, float]:
     """Return the resources to reserve on the cluster, as `--on-cpus` and `--on-gpus` name them."""
     given = {"cpus": arguments.on_cpus, "gpus": arguments.on_gpus}
     return {name: value for name, value in given.items() if value is not None}
@@ -117,7 +117,7 @@ def put(
         device=device,
         slots=slots,
         on=on,
-        wishes=wishes(arguments),
+        wishes=cluster_resources(arguments),
     )
     if not job.is_local and not arguments.queue:
         return run_there(folder, job, resume=False)
@@ -158,7 +158,7 @@ def put_conductor(
 
 def place_of_jobs(arguments: argparse.Namespace, slots: int | None) -> Place:
     """Where the jobs of a command run that is conducted here; `slots` at the same time."""
-    return Place(slots, _where(arguments), wishes(arguments))
+    return Place(slots, _where(arguments), cluster_resources(arguments))
 
 
 def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
@@ -172,7 +172,7 @@ def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:
     job = read_job(folder) or Job.training(
         RunFolder(path=folder).config().model_copy(update={"run": folder})
     )
-    job = job.model_copy(update={"on": on, "wishes": wishes(arguments)})
+    job = job.model_copy(update={"on": on, "wishes": cluster_resources(arguments)})
     if not arguments.queue:
         return run_there(folder, job, resume=True)
     return _announced(requeue(folder, job))

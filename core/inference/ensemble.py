@@ -199,8 +199,8 @@ def combine(
 
 
 def _supports(answers: Sequence[Prediction], weights: Floats) -> Evidence | None:
-    found = [answer.support for answer in answers if answer.support is not None]
-    return Evidence.of_members(found, weights) if len(found) == len(answers) else None
+    evidence = [answer.support for answer in answers if answer.support is not None]
+    return Evidence.of_members(evidence, weights) if len(evidence) == len(answers) else None
 
 
 def _without_features(answer: Prediction) -> Prediction:

@@ -27,10 +27,10 @@ KEPT = ("filename", "calibrated", "refused", "refusal_score", "reason")
 _METRES, _ANGLE, _SHARE, _DEGREES = 3, 3, 6, 7
 
 
-def add_trust(found: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
+def add_trust(entries: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
     """Add to each photo's record how far it can be believed, and what moved its pin."""
     moved = prediction.moved_m
-    for row, record in enumerate(found):
+    for row, record in enumerate(entries):
         record["moved_m"] = round(float(moved[row]), _METRES)
         record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
         record["calibrated"] = prediction.trust is not None
@@ -146,7 +146,7 @@ def records(
     frame = prediction.local_frame.frame
     raw, refined = prediction.labels, prediction.labels_refined
     decimals = label_decimals(frame)
-    found = [
+    entries = [
         _region(prediction, row)
         | _place("", raw[row], prediction.heading_deg[row], decimals)
         | _place("_refined", refined[row], prediction.heading_refined_deg[row], decimals)
@@ -155,22 +155,22 @@ def records(
     ]
     if prediction.member_spread_m is not None and prediction.member_spread_deg is not None:
         spreads = zip(prediction.member_spread_m, prediction.member_spread_deg, strict=True)
-        for record, (metres, degrees) in zip(found, spreads, strict=True):
+        for record, (metres, degrees) in zip(entries, spreads, strict=True):
             record["member_spread_m"] = round(float(metres), METRE_DECIMALS)
             record["member_spread_deg"] = round(float(degrees), ANGLE_DECIMALS)
     if frame.has_degrees:
-        _add_degrees(found, "", prediction.degrees)
-        _add_degrees(found, "_refined", prediction.degrees_refined)
-    for row, record in enumerate(found):
+        _add_degrees(entries, "", prediction.degrees)
+        _add_degrees(entries, "_refined", prediction.degrees_refined)
+    for row, record in enumerate(entries):
         record["north_m"], record["east_m"] = _rounded(prediction.position_m[row])
         record["north_refined_m"], record["east_refined_m"] = _rounded(
             prediction.position_refined_m[row]
         )
         record["neighbours"] = [] if gallery is None else neighbours(prediction, gallery, row)
-    add_trust(found, prediction, gallery)
+    add_trust(entries, prediction, gallery)
     if keep_refused:
-        return found
-    return [concealed(record) if record["refused"] else record for record in found]
+        return entries
+    return [concealed(record) if record["refused"] else record for record in entries]
 
 
 def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Record]:
@@ -222,8 +222,8 @@ def _place(suffix: str, labels: Floats, heading: float, decimals: int) -> Record
     }
 
 
-def _add_degrees(found: list[Record], suffix: str, degrees: Floats) -> None:
-    for record, (latitude, longitude) in zip(found, degrees, strict=True):
+def _add_degrees(entries: list[Record], suffix: str, degrees: Floats) -> None:
+    for record, (latitude, longitude) in zip(entries, degrees, strict=True):
         record[f"latitude{suffix}_deg"] = round(float(latitude), DEGREE_DECIMALS)
         record[f"longitude{suffix}_deg"] = round(float(longitude), DEGREE_DECIMALS)
 
@@ -273,14 +273,14 @@ def to_geojson(
     Raises:
         FrameError: Positions are planar metres, which GeoJSON cannot hold.
     """
-    found = records(prediction, gallery, keep_refused=keep_refused)
+    entries = records(prediction, gallery, keep_refused=keep_refused)
     features = [
         {
             "type": "Feature",
             "geometry": _point(*place) if keep_refused or not record["refused"] else None,
             "properties": record,
         }
-        for place, record in zip(prediction.degrees_refined, found, strict=True)
+        for place, record in zip(prediction.degrees_refined, entries, strict=True)
     ]
     return _dumped({"type": "FeatureCollection", "features": features})
 

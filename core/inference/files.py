@@ -68,15 +68,15 @@ def find_photos(path: Path) -> tuple[Path, ...]:
         return (path,)
     if not path.is_dir():
         raise ImageError(f"there is no photo or folder {path}")
-    found = sorted(
+    photos = sorted(
         folder / name
         for folder, names in walk(path)
         for name in names
         if Path(name).suffix.lower() in SUFFIXES
     )
-    if not found:
+    if not photos:
         raise ImageError(f"{path} holds no photo ({FORMATS_TEXT})")
-    return tuple(found)
+    return tuple(photos)
 
 
 def predict_files(

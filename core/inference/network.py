@@ -27,7 +27,7 @@ from core.retrieval.refine import mode_mean
 
 @dataclass(frozen=True)
 class NetworkOutputs:
-    """What the network says of n photos, as arrays on the CPU.
+    """The network's outputs for n photos, as arrays on the CPU.
 
     Attributes:
         probabilities: `(n, R)` float64, rows adding to 1.
@@ -57,13 +57,13 @@ class NetworkOutputs:
             np.empty((0, SIZE)),
         )
         names = ("probabilities", "position", "heading", "features", "views", "appearance")
-        found = [
+        columns = [
             np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
         ]
-        return cls(*found)
+        return cls(*columns)
 
     def rows(self, part: slice) -> Self:
-        """The answers about some of the photos."""
+        """The outputs for some of the photos."""
         return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
@@ -83,7 +83,7 @@ def run_network(
 
 @torch.inference_mode()
 def network_outputs(outputs: Outputs) -> NetworkOutputs:
-    """What the network says, as arrays on the CPU; appearance is NaN, as no pixels are here."""
+    """The network's outputs as arrays on the CPU; appearance is NaN, as no pixels are given."""
     return NetworkOutputs(
         outputs.region_logits.double().softmax(dim=1).cpu().numpy(),
         outputs.position.double().cpu().numpy(),
@@ -107,7 +107,7 @@ _CANCELLED = 0.1
 
 
 def crops_of(tta: TtaCard | None) -> tuple[View, ...]:
-    """The views that a photo is asked in, the whole first."""
+    """The views of a photo that a prediction averages, the whole first."""
     if tta is None or tta.views == 1:
         return (WHOLE,)
     pairs = tta.views // 2
@@ -129,7 +129,7 @@ def shifts_deg(crops: Sequence[View], hfov_deg: float) -> Floats:
 def run_in_crops(
     card: Card, model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
 ) -> NetworkOutputs:
-    """Ask the network about decoded photos `(n, s, s, 3)` as the card says, and merge its answers.
+    """Run decoded photos `(n, s, s, 3)` in the crops that the card names, and merge the outputs.
 
     A known heading is turned with each crop.
     """
@@ -147,7 +147,7 @@ def run_in_crops(
 
 
 def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats) -> NetworkOutputs:
-    """One answer of several crops' for the same n photos, the first of them the whole photo's.
+    """Merge the outputs of several crops of the same n photos; the first crop is the whole photo.
 
     Positions are averaged within their strongest cluster, headings as vectors after they are turned
     back (where they cancel, the whole photo's), probabilities and features by their mean.

@@ -44,7 +44,7 @@ class Loaded:
     """The parts of a checkpoint folder.
 
     Attributes:
-        folder: Where it was found.
+        folder: The folder of the checkpoint.
         card: What it says about itself.
         model: The network in evaluation mode.
         gallery: Training photos, or None for a checkpoint that never had any.
@@ -84,7 +84,7 @@ class Predictor:
 
     @property
     def card(self) -> Card:
-        """What the checkpoint says about itself."""
+        """The checkpoint's card."""
         return self.loaded.card
 
     @property
@@ -94,7 +94,7 @@ class Predictor:
 
     @property
     def gallery(self) -> Gallery | None:
-        """The training photos, or None for a checkpoint that never had any."""
+        """The training photos; None for a checkpoint that was saved without them."""
         return self.loaded.gallery
 
     @property
@@ -104,14 +104,14 @@ class Predictor:
 
     @property
     def refinement(self) -> RefineConfig:
-        """How predictions are refined, as the card says; not at all where it says nothing."""
+        """The refinement that the card names; method `none` if it names none."""
         if self.card.refine is None:
             return RefineConfig(method="none", k=1, heading_k=1)
         return RefineConfig.model_validate(self.card.refine)
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever anything that predictions depend on does; see `trust.files`."""
+        """A hash of everything that predictions depend on; see `core.confidence.files`."""
         return self.loaded.fingerprint
 
     @property
@@ -124,7 +124,7 @@ class Predictor:
         return decode_photo(source, size=self.store_size, name=name)[0]
 
     def view(self, photos: Pixels) -> Pixels:
-        """What the network sees of photos `(n, s, s, 3)`: `(n, input_size, input_size, 3)`."""
+        """Photos `(n, s, s, 3)` resized for the network: `(n, input_size, input_size, 3)`."""
         side = self.card.preprocess.input_size
         if photos.shape[1] == side:
             return photos
@@ -154,7 +154,7 @@ class Predictor:
             known_region: One region id for all photos, or one (or None) a photo.
             known_heading_deg: One heading for all photos, or one (or None) a photo.
             photo_ids: Keys for the result; the names by default.
-            exclude_ids: Per photo the id of a training photo that it must not find, or None.
+            exclude_ids: Per photo the id of a training photo that its search leaves out, or None.
             batch_size: Photos that the network sees at once.
             progress: Called with `(photos done, photos in all)`.
 
@@ -164,7 +164,7 @@ class Predictor:
         n = len(photos)
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
         known = KnownMetadata.of(n, self.regions, known_region, known_heading_deg)
-        answers, local = self._ask(photos, known, batch_size, progress)
+        answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
         # One empty part for no photos, so that the result has the right shapes.
         parts = [
@@ -190,27 +190,27 @@ class Predictor:
         """Predict files; see `core.inference.files.predict_files`."""
         return predict_files(self, paths, known_region, known_heading_deg, progress)
 
-    def _ask(
+    def _run_network(
         self, photos: Pixels, known: KnownMetadata, batch_size: int, progress: Progress | None
     ) -> tuple[NetworkOutputs, LocalFeatures | None]:
         gallery = None if self.gallery is None else self.gallery.local
         parts: list[NetworkOutputs] = []
-        looks = [] if gallery is None else [describe_photos([], 0, gallery.projection)]
+        described = [] if gallery is None else [describe_photos([], 0, gallery.projection)]
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
-            some = np.asarray(photos[part])
+            batch = np.asarray(photos[part])
             with self.lock:
                 parts.append(
-                    run_in_crops(self.card, self.model, some, known.rows(part), self.device)
+                    run_in_crops(self.card, self.model, batch, known.rows(part), self.device)
                 )
             if gallery is not None:
-                looks.append(describe_photos(some, ASKED_POINTS, gallery.projection))
+                described.append(describe_photos(batch, ASKED_POINTS, gallery.projection))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
         views = config.place_anchors * config.place_bearings
         answers = NetworkOutputs.joined(parts, len(self.regions), self.model.width, views)
-        return answers, LocalFeatures.joined(looks) if looks else None
+        return answers, LocalFeatures.joined(described) if described else None
 
     def _predict_part(
         self,
@@ -221,7 +221,7 @@ class Predictor:
         known: KnownMetadata,
         exclude_ids: Sequence[str | None] | None,
     ) -> Prediction:
-        """Search the gallery once, and let the neighbours verify, refine and be the evidence."""
+        """Search the gallery once, for verification, refinement and evidence alike."""
         neighbours = self._search(answers, local, exclude_ids)
         answers = self._answers(answers, neighbours)
         raw_m = self.card.normaliser.to_metres(answers.position)
@@ -247,7 +247,7 @@ class Predictor:
             features=answers.features,
             points=refined.points,
             support=gather_evidence(answers, raw_m, raw_deg, neighbours),
-            notes=self._notes_on_answers(),
+            notes=self._notes(),
         )
 
     def _search(
@@ -258,34 +258,39 @@ class Predictor:
     ) -> Neighbours | None:
         if self.gallery is None:
             return None
-        found = Neighbours.search(answers.features, self.gallery, exclude_ids)
+        neighbours = Neighbours.search(answers.features, self.gallery, exclude_ids)
         if local is None:
-            return found
-        return found.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
+            return neighbours
+        return neighbours.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
 
     def _answers(self, answers: NetworkOutputs, neighbours: Neighbours | None) -> NetworkOutputs:
-        """Replace answers of heads that were never trained by the neighbours'; features stay.
+        """Replace the outputs of untrained heads by the neighbours' labels; features stay.
 
-        Known metadata do not inform them; the refinement that follows reads a known region.
+        Known metadata do not change them; the refinement that follows uses a known region.
         """
         if self.card.trained or neighbours is None:
             return answers
-        found = retrieve_by(neighbours, len(self.regions))
-        position = self.card.normaliser.normalise(found.position_m).astype(np.float64)
+        retrieved = retrieve_by(neighbours, len(self.regions))
+        position = self.card.normaliser.normalise(retrieved.position_m).astype(np.float64)
         return replace(
-            answers, probabilities=found.probabilities, position=position, heading=found.heading
+            answers,
+            probabilities=retrieved.probabilities,
+            position=position,
+            heading=retrieved.heading,
         )
 
-    def trusted(self, found: Prediction) -> Prediction:
-        """Say how far answers can be believed, where this model is calibrated."""
+    def trusted(self, prediction: Prediction) -> Prediction:
+        """Return a prediction with its confidence, if this model is calibrated."""
         calibration = self.loaded.calibration
-        return found if calibration is None else replace(found, trust=apply(calibration, found))
+        if calibration is None:
+            return prediction
+        return replace(prediction, trust=apply(calibration, prediction))
 
-    def _notes_on_answers(self) -> tuple[str, ...]:
-        told = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
+    def _notes(self) -> tuple[str, ...]:
+        notes = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
         if self.gallery is None:
-            return (NO_GALLERY, *told)
-        return told if self.card.trained else (*self.card.notes, *told)
+            return (NO_GALLERY, *notes)
+        return notes if self.card.trained else (*self.card.notes, *notes)
 
     def _refine(
         self,
@@ -318,23 +323,23 @@ class Predictor:
 def gather_evidence(
     answers: NetworkOutputs, raw_m: Floats, raw_deg: Floats, neighbours: Neighbours | None
 ) -> Evidence:
-    """Collect the training photos most like each photo, and measure how like the campus it is.
+    """Return the most similar training photos of each photo, and its out-of-distribution features.
 
     Args:
-        answers: What the network says of n photos.
+        answers: The network's outputs for n photos.
         raw_m: `(n, 2)` its positions in metres.
         raw_deg: `(n,)` its headings.
         neighbours: The search of the gallery for these photos; None without a gallery.
     """
-    found = _nearest(answers, neighbours)
+    evidence = _nearest(answers, neighbours)
     length = np.hypot(answers.heading[:, 0], answers.heading[:, 1])
     signals = network_features(answers.probabilities, length, answers.features)
     if answers.views.shape[1]:
         signals |= view_features(answers.views)
-    signals |= neighbour_features(found, answers.probabilities, raw_m, raw_deg)
+    signals |= neighbour_features(evidence, answers.probabilities, raw_m, raw_deg)
     if neighbours is not None and neighbours.verified is not None:
         signals |= point_features(neighbours.verified.points)
-    return replace(found, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
+    return replace(evidence, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
 
 
 def _nearest(answers: NetworkOutputs, neighbours: Neighbours | None) -> Evidence:

@@ -7,9 +7,9 @@ et al. 2022), whose classes are cells and bearings; targets are smoothed by dist
 (Haas et al. 2024).
 
 The position is the strongest mode of the distribution, so a photo that matches two places is
-answered with one of them and never with the point between. Every anchor has a learned offset,
-bounded by its distance to the next anchor. In training the network is not told the true anchor: the
-position loss sees the mean over anchors near the truth under the network's own shares, so that
+placed at one of them and never at the point between. Every anchor has a learned offset,
+bounded by its distance to the next anchor. Training does not use the true anchor alone: the
+position loss takes the mean over anchors near the truth under the network's own shares, so that
 every anchor that may win at test has learned its offset (training the true cell's offset alone is
 what makes offsets fail at test in OSV-5M's hybrid models, Astruc et al. 2024).
 """
@@ -87,7 +87,7 @@ def modal_direction(share: Tensor, units: Tensor, start: Tensor) -> Tensor:
     """Unit vector `(n, 2)` of the mode of `share` `(n, bearings)` that the start `(n,)` lies in.
 
     Mean shift on the circle with a von Mises kernel (Kobayashi & Otsu 2010), a few rounds: smooth
-    in the shares, blind to what faces elsewhere, and between bearings where the shares say so.
+    in the shares, independent of other directions, and between bearings if the shares are.
     """
     direction = units[start]
     for _ in range(_ROUNDS):
@@ -100,8 +100,8 @@ class PlaceHead(nn.Module):
     """A linear classifier over `anchors` places times `bearings` compass bearings.
 
     The anchors are training positions' k-means centres; `set_anchors` puts them in. They are saved
-    with the weights. Where photos stand on fewer places than there are anchors, the others are not
-    placed (NaN) and never chosen.
+    with the weights. If photos were taken at fewer places than there are anchors, the others are
+    not placed (NaN) and never chosen.
     """
 
     anchors: Tensor
@@ -123,7 +123,7 @@ class PlaceHead(nn.Module):
 
     @property
     def placed(self) -> Tensor:
-        """Which anchors `(anchors,)` stand somewhere."""
+        """Which anchors `(anchors,)` have a position."""
         return self.anchors.isfinite().all(dim=1)
 
     @property
@@ -183,7 +183,7 @@ def find_anchors(position_m: Floats, anchors: int, seed: int) -> Floats:
     """Anchors in metres: k-means centres of training positions `(n, 2)`.
 
     Returns:
-        `(anchors, 2)`, or fewer where the photos stand on fewer different positions.
+        `(anchors, 2)`, or fewer if the photos were taken at fewer different positions.
     """
     from sklearn.cluster import KMeans  # only runs with a place head need it
 
@@ -196,7 +196,7 @@ def find_anchors(position_m: Floats, anchors: int, seed: int) -> Floats:
 
 @dataclass(frozen=True)
 class Modes:
-    """Which mode of n photos' distributions is answered with.
+    """The mode of each of n photos' distributions that the prediction is read off.
 
     Attributes:
         anchor: `(n,)` the anchor in its middle.
@@ -213,16 +213,16 @@ class Modes:
 
 @dataclass(frozen=True)
 class PlaceAnswer:
-    """What the distribution over views says of n photos.
+    """Position, heading and region of n photos, read off the distribution over views.
 
     Attributes:
         position: `(n, 2)` normalised.
-        heading: `(n, 2)`; the direction is the mode's, the length says how far all shares agree.
+        heading: `(n, 2)`; the direction is the mode's, the length is how far all shares agree.
         region: `(n, regions)` logarithms of the regions' shares.
         places: `(n, anchors)` shares of the anchors, adding up to 1, given what is known.
-        offset: `(n, anchors, 2)` normalised offsets, where there are any.
+        offset: `(n, anchors, 2)` normalised offsets, if there are any.
         bearings: `(n, bearings)` shares of the bearings, of all places together.
-        modes: The modes answered with.
+        modes: The modes that position and heading are read off.
     """
 
     position: Tensor
@@ -248,14 +248,14 @@ class PlaceAnswers(nn.Module):
         if hidden is not None:
             layers = (nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout))
             last = nn.Linear(hidden, 2 * anchors)
-            # Photos stand on their anchors until something is known.
+            # Before training, photos are predicted at their anchors.
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.offset = nn.Sequential(*layers, last)
         self.register_buffer("region_share", torch.full((anchors, regions), 1.0 / regions))
 
     def set_regions(self, shares: Tensor) -> None:
-        """Say which regions lie around each anchor: `(anchors, regions)`, rows adding up to 1."""
+        """Store the regions around each anchor: `(anchors, regions)`, rows adding up to 1."""
         self.region_share.copy_(shares)
 
     def forward(
@@ -267,18 +267,18 @@ class PlaceAnswers(nn.Module):
         known_heading: Tensor | None = None,
         modes: Modes | None = None,
     ) -> PlaceAnswer:
-        """Answer from logits `(n, anchors, bearings)` and features `(n, width)`.
+        """Predict from logits `(n, anchors, bearings)` and features `(n, width)`.
 
         Known metadata are conditions: P(place | photo, heading) is the share of views at a place
-        that face there. The heading's own answer never sees the known heading.
+        that face there. The predicted heading never uses the known heading.
 
         Args:
-            head: Where the anchors stand.
+            head: Holds the anchors.
             features: For the offsets.
             logits: The head's.
             known_region: `(n,)`, -1 where unknown.
             known_heading: `(n, 2)` unit vectors, NaN where unknown.
-            modes: Answer from these modes; absent: from the strongest.
+            modes: Predict from these modes; absent: from the strongest.
         """
         views = log_views(logits)
         given_region = views + self._region_term(views, known_region)
@@ -288,7 +288,7 @@ class PlaceAnswers(nn.Module):
         answered = head.placed_anchors.expand(len(place), -1, -1)
         answered = answered if offset is None else answered + offset
         position = windowed_mean(place, _around(head, anchor), answered)
-        # Of all places: where two are possible, what they agree on about the direction counts.
+        # Over all places: if two are possible, the direction that they agree on counts.
         bearings = given_region.logsumexp(dim=1).softmax(dim=1)
         heading, bearing = _heading(head, bearings, modes)
         region = views.logsumexp(dim=2).exp() @ self.region_share
@@ -306,8 +306,8 @@ class PlaceAnswers(nn.Module):
         """Normalised offsets `(n, anchors, 2)` of features `(n, width)`.
 
         North and east, each is at most the distance to the next anchor, or the radius of a mode
-        where that is less: a lonely anchor answers for the photos around it, not for half the
-        campus, and a wide bound would be too steep to learn within.
+        if that is less: a lonely anchor covers the photos around it, not half the campus, and a
+        wide bound would be too steep to learn.
         """
         if self.offset is None:
             return None
@@ -331,16 +331,16 @@ def log_views(logits: Tensor) -> Tensor:
 
 
 def position_near(head: PlaceHead, logits: Tensor, offset: Tensor, truth: Tensor) -> Tensor:
-    """The position `(n, 2)` that the mode at the truth `(n, 2)` would be answered with."""
+    """The position `(n, 2)` that would be predicted from the mode at the truth `(n, 2)`."""
     window = _near(head, truth)
     return windowed_mean(log_views(logits).logsumexp(dim=2), window, head.placed_anchors + offset)
 
 
 def heading_near(head: PlaceHead, logits: Tensor, place: Tensor, heading: Tensor) -> Tensor:
-    """The unit vector `(n, 2)` that the mode at the true place and heading would be answered with.
+    """The unit vector `(n, 2)` that would be predicted from the mode at the true place and heading.
 
     Args:
-        head: Where the anchors stand.
+        head: Holds the anchors.
         logits: `(n, anchors, bearings)`.
         place: `(n, 2)` normalised true positions; NaN: views of all places count.
         heading: `(n, 2)` true unit vectors.

@@ -47,12 +47,12 @@ Space = tuple[int | None, float]
 SPACES: tuple[Space, ...] = ((None, 0.0), (128, 0.5), (256, 0.5), (512, 0.5), (128, 1.0))
 """Dimensions and whitening of features that are tried without training, the plainest first.
 
-A backbone made for another task has a few directions that vary most and say least; dividing by
-(a root of) the spread lets the others speak (Jégou & Chum 2012).
+In a backbone made for another task, a few directions vary most and matter least; dividing by (a
+root of) the spread gives the others weight (Jégou & Chum 2012).
 """
 TRAINED_SPACE: Space = (256, 0.5)
-"""What is taken where a network was trained for the place: half-whitened, as the ablation supports;
-features of no more than so many dimensions stay as they are."""
+"""The space of a trained network: half-whitened, as the ablation supports; features of no more
+dimensions are kept as they are."""
 
 
 def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
@@ -99,13 +99,13 @@ def finish_run(
     train, features = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
     if config.zero_training:
         galleries = [_gallery(data, rows, train, config, space) for space in spaces(config)]
-        gallery, raw, told = _retrieved(galleries, features, data)
+        gallery, raw, figures = _retrieved(galleries, features, data)
         run.log(f"nothing is trained; chosen on validation: {describe(gallery)}")
     else:
         (space,) = spaces(config)
         gallery = _gallery(data, rows, train, config, space)
         raw = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
-        told = _raw_metrics(raw, data) if len(seen) > 1 else {}
+        figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
         gallery, raw = _with_points(gallery, raw, data, config)
     truth = _truth(data)
@@ -116,7 +116,7 @@ def finish_run(
     card = checkpoint.card.model_copy(
         update={
             "refine": chosen.model_dump(mode="json"),
-            "metrics": checkpoint.card.metrics | told | metrics,
+            "metrics": checkpoint.card.metrics | figures | metrics,
         }
     )
     write_card(run.best, card)
@@ -146,7 +146,7 @@ def _seen(
 def _answered(
     model: BearingsModel, compute: Compute, card: Card, seen: list[Features], data: TrainingData
 ) -> Raw:
-    """What the heads say of the validation photos, whose features in each crop are given."""
+    """Outputs of the heads for the validation photos, from their features in each crop."""
     with torch.no_grad():
         answers = [
             network_outputs(model.heads(torch.from_numpy(features).to(compute.device)))
@@ -169,15 +169,15 @@ def _raw_metrics(raw: Raw, data: TrainingData) -> dict[str, float]:
 def _retrieved(
     galleries: list[Gallery], features: Features, data: TrainingData
 ) -> tuple[Gallery, Raw, dict[str, float]]:
-    """The gallery whose photos answer best on validation, what they say, and its figures."""
+    """The gallery that predicts validation photos best, its predictions and its figures."""
     regions = len(data.dataset.regions)
-    found = [retrieve(features, gallery, regions) for gallery in galleries]
-    figures = [untrained_figures(one, data) for one in found]
-    place = min(range(len(found)), key=lambda index: figures[index]["val_score"])
-    best = found[place]
+    candidates = [retrieve(features, gallery, regions) for gallery in galleries]
+    figures = [untrained_figures(candidate, data) for candidate in candidates]
+    chosen = min(range(len(candidates)), key=lambda index: figures[index]["val_score"])
+    best = candidates[chosen]
     share = np.asarray(best.probabilities, np.float32)
     raw = Raw(best.position_m, heading_from_unit(best.heading), share, features)
-    return galleries[place], raw, figures[place]
+    return galleries[chosen], raw, figures[chosen]
 
 
 def _gallery(
@@ -239,12 +239,16 @@ def describe(gallery: Gallery) -> str:
     return f"features in {gallery.features.shape[1]} principal directions"
 
 
-def untrained_figures(found: Retrieved, data: TrainingData) -> dict[str, float]:
+def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, float]:
     """Figures of retrieved answers about the validation photos, as a card names them."""
     rows = data.rows["val"]
     errors = PhotoErrors.between(
         (data.position_m[rows], data.heading_deg[rows], data.region[rows]),
-        (found.position_m, heading_from_unit(found.heading), found.probabilities.argmax(axis=1)),
+        (
+            retrieved.position_m,
+            heading_from_unit(retrieved.heading),
+            retrieved.probabilities.argmax(axis=1),
+        ),
     )
     return raw_card_metrics(errors.figures()) | {"val_score": errors.score(data.scale_m)}
 
@@ -261,6 +265,6 @@ def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, devic
         run.log(f"not calibrated: {photos} photos are in the {part} part, {LEAST} are needed")
         return
     predictor = load_predictor(run.best, device, calibrated=False)
-    found = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
-    write_calibration(run.best, found)
-    run.log(f"calibrated on the {found.photos} photos of the {part} part")
+    calibration = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
+    write_calibration(run.best, calibration)
+    run.log(f"calibrated on the {calibration.photos} photos of the {part} part")

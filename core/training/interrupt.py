@@ -1,4 +1,4 @@
-"""How a job is asked to stop, and how its end is recorded.
+"""Stop requests of a job, and the record of how it ended.
 
 A stop request is Ctrl-C, SIGTERM, on Windows Ctrl-Break, or a `stop` file, noticed between steps.
 
@@ -23,24 +23,24 @@ from core.system import SYSTEM
 from core.training.environment import train_command
 from core.training.run_folder import RunFolder, State, own_status
 
-# What a command that was asked to stop ends with: 128 and the number of SIGINT, as shells have it.
+# Exit code of a command that a stop request ended: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
 _LOOK_S = 0.5
 
 
 class TrainingInterrupted(RunError):  # noqa: N818 - to be asked to stop is no error
-    """Training was asked to stop; everything is saved and the message says how to go on."""
+    """Training stopped on request; everything is saved and the message says how to go on."""
 
 
 class Interruption:
-    """Context in which requests to stop are noticed.
+    """Context that notices stop requests.
 
     Attributes:
-        reason: Who asked, or None.
+        reason: What requested the stop; None without a request.
     """
 
     def __init__(self, run: RunFolder) -> None:
-        """Watch for requests to stop `run`."""
+        """Watch for stop requests to `run`."""
         self.run = run
         self.reason: str | None = None
         self._passed_on = False
@@ -67,7 +67,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def wanted(self) -> bool:
-        """Whether to stop now."""
+        """Whether there is a stop request."""
         if self.reason is None and self.run.stop_requested:
             self.reason = "a request to stop"
         if self.reason is None and self._is_abandoned():
