@@ -20,7 +20,7 @@ from core.audit.schema import AuditConfig
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
-from core.errors import CheckpointError, ImageError, SplitError
+from core.errors import CheckpointError, FrameError, ImageError, SplitError
 from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
 from core.evaluation.stored_reports import read_report
@@ -218,6 +218,19 @@ def gallery(folder: Path) -> "Gallery | None":
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
 
 
+def other_place_m(source: Path, checkpoint: Path) -> float | None:
+    """How far a data set is from the place of a checkpoint, in metres; None if it is the same.
+
+    None also if their positions cannot be compared, as planar metres and degrees.
+
+    Raises:
+        LabelError, FrameError: As `dataset`.
+        CheckpointError: As `card` and `gallery`.
+    """
+    files = stamp(*(checkpoint / name for name in ("card.json", "gallery.json")))
+    return _other_place_m(source, checkpoint, (*_state(source), *files))
+
+
 def report(folder: Path) -> Report:
     """`report.json` of an evaluation; shared, never changed.
 
@@ -339,6 +352,18 @@ def _gallery(folder: Path, key: Stamp) -> "Gallery | None":
     from core.retrieval.gallery import Gallery, has_gallery
 
     return Gallery.load(folder) if has_gallery(folder) else None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _other_place_m(source: Path, checkpoint: Path, key: Stamp) -> float | None:
+    from core.evaluation.place import metres_of, other_place_m
+
+    data, about = dataset(source), card(checkpoint)
+    try:
+        position_m = metres_of(data.positions, data.campus.frame, about)
+    except FrameError:
+        return None
+    return other_place_m(position_m, gallery(checkpoint))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -4,11 +4,12 @@ import streamlit as st
 
 from app import cache, theme, workspace
 from app.evaluate import report_tables, report_view
-from app.widgets import pickers
+from app.widgets import other_place, pickers
 from app.widgets.photo_source import PhotoSource
 from core.runs import report_folders
 
 st.title("Evaluate")
+other_place.show()
 checkpoint, place = pickers.need_checkpoint_path(), workspace.workspace()
 card = cache.card(checkpoint)
 if not report_folders(checkpoint):

@@ -4,10 +4,12 @@ import streamlit as st
 
 from app import demo, links
 from app.home import overview
+from app.widgets import other_place
 
 st.title("Bearings")
 st.markdown("Where on campus was this photo taken, and which way did the camera face?")
 demo.show()
+other_place.show()
 overview.show()
 st.subheader("Where to go next")
 links.cards(

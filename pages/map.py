@@ -9,11 +9,12 @@ from app.evaluate import outcomes
 from app.evaluate.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
 from app.evaluate.outcomes import outcome_card
 from app.figures.regions import region_errors
-from app.widgets import pickers, selection
+from app.widgets import other_place, pickers, selection
 from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
 
 st.title("Map")
+other_place.show()
 folder = pickers.need_checkpoint_path()
 card, place = cache.card(folder), pickers.pick_report("map")
 table = cache.predictions(place)

@@ -4,10 +4,11 @@ import streamlit as st
 
 from app import cache
 from app.predict import results, uploads
-from app.widgets import pickers, selection
+from app.widgets import other_place, pickers, selection
 from app.widgets.photo_source import PhotoSource
 
 st.title("Predict")
+other_place.show()
 folder = pickers.need_checkpoint_path()
 card, data = cache.card(folder), pickers.dataset_if_readable()
 subject = uploads.choose_photos(folder, card, data)

@@ -13,6 +13,7 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.intervals import group_photos
 from core.evaluation.make_report import Caveats, make_report
+from core.evaluation.place import other_place_m
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import Clusters, EvaluateConfig, Part
@@ -30,8 +31,6 @@ from core.runs import REPORT, home_of, report_folder, trained_dataset
 
 Progress = Callable[[int, int], None]
 
-# A campus and its surroundings; without a gallery, from the middle of the campus.
-OTHER_PLACE_M, OTHER_ORIGIN_M = 2_000.0, 20_000.0
 PHOTOS_AT_ONCE = 1024
 """Photos copied out of the store together: bounds memory to some tens of megabytes."""
 
@@ -107,11 +106,8 @@ def check_place(predictor: Predictor, position_m: Floats, dataset: Path) -> None
     Raises:
         ConfigError: Half of the photos are kilometres from every training photo.
     """
-    gallery = predictor.gallery
-    limit_m = OTHER_PLACE_M if gallery is not None else OTHER_ORIGIN_M
-    train_m = np.zeros((1, 2)) if gallery is None else gallery.position_m
-    away_m = float(np.median(nearest_training_m(position_m, train_m)))
-    if away_m > limit_m:
+    away_m = other_place_m(position_m, predictor.gallery)
+    if away_m is not None:
         raise ConfigError(
             f"the photos of {dataset} stand {away_m / 1000:,.0f} km from the training photos of "
             "this model, so its figures would mean nothing. Choose the data set of the model's "

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from core.dataset.labels import Dataset
-from core.errors import FrameError
+from core.evaluation.place import metres_of
 from core.evaluation.report import (
     Both,
     HeadingMetrics,
@@ -90,25 +90,12 @@ def read_truth(dataset: Dataset, rows: NDArray[np.int64], card: Card) -> Truth:
         regions=regions,
         region=np.array([index[name] for name in table["region"]], np.int64),
         labels=labels,
-        position_m=_metres(labels, dataset.campus.frame, card),
+        position_m=metres_of(labels, dataset.campus.frame, card),
         heading_deg=dataset.headings_deg[rows],
         minute=table["minute"].to_numpy(np.float64),
         frame=dataset.campus.frame,
         local_frame=card.local_frame,
     )
-
-
-def _metres(labels: Floats, frame: CoordinateFrame, card: Card) -> Floats:
-    local = card.local_frame
-    if frame == card.frame:
-        return local.to_metres(labels)
-    if not (frame.has_degrees and card.frame.has_degrees):
-        raise FrameError(
-            f"the dataset's positions are {frame.kind} and the checkpoint's {card.frame.kind}: "
-            "positions cannot be converted between the two. Give both the same frame in "
-            "campus.toml"
-        )
-    return local.from_degrees(frame.to_degrees(labels))
 
 
 def precision_recall_f1(
