@@ -34,6 +34,8 @@ _SUFFIXED = re.compile(r"([+-]?[\d.,]+)\s*([A-Za-z]+)\.?")
 FEWEST = 5
 # So large a share beyond 360 is a unit; typing errors are fewer.
 BEYOND_SHARE = 0.02
+# ... and at least so many of them: one or two are slips of the keyboard, whatever their share.
+FEWEST_BEYOND = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +191,7 @@ def _unlike_degrees(values: Floats) -> tuple[HeadingUnit | None, str]:
         if max(abs(low), abs(high)) <= most * (1.0 + 1e-3):
             return unit, f"{shown}, so they look like {unit} and not like degrees"
     beyond = float((known > 360.0).mean())
-    if low >= 0.0 and beyond > BEYOND_SHARE:
+    if low >= 0.0 and beyond > BEYOND_SHARE and (known > 360.0).sum() >= FEWEST_BEYOND:
         large: tuple[HeadingUnit, ...] = ("grads", "mils")
         for unit in large:
             if high <= PER_TURN[unit]:

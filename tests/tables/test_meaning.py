@@ -46,6 +46,15 @@ def test_headings_that_are_degrees_all_the_same_are_read_when_said(tmp_path: Pat
     np.testing.assert_allclose(dataset.headings_deg, np.linspace(0.0, 6.0, 120), atol=1e-6)
 
 
+def test_one_heading_beyond_360_of_few_is_a_slip_and_no_unit(tmp_path: Path) -> None:
+    root = folder(
+        tmp_path, campus_rows(30).assign(angle=["372"] + [str(12 * k) for k in range(29)])
+    )
+    findings = audit(AuditConfig(dataset=root, photos=False)).findings
+    assert [one.finding for one in findings if one.column == "angle"] == ["heading_out_of_range"]
+    assert read_dataset(root).headings_deg[0] == 12.0
+
+
 @pytest.mark.trap(name="mathematical and compass angles")
 def test_headings_counted_counterclockwise_from_east(tmp_path: Path) -> None:
     rows = ROWS.assign(angle=written(np.mod(90.0 - TRUE_DEG, 360.0)))
