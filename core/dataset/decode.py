@@ -179,7 +179,7 @@ def decode_display(
 
 @dataclass(frozen=True)
 class Header:
-    """What stands beside a photo's pixels.
+    """A photo's metadata.
 
     Attributes:
         size: Stored `(width, height)` in pixels.
@@ -194,7 +194,7 @@ class Header:
 
 @contextmanager
 def open_header(source: Path | str | bytes, *, name: str | None = None) -> Iterator[Header]:
-    """Open a photo for what stands beside its pixels, which stay packed.
+    """Open a photo for its metadata; its pixels stay packed.
 
     Raises:
         ImageError: The photo is missing, too large, of another format, or its EXIF is damaged, as

@@ -1,4 +1,4 @@
-"""What stands beside the figures of a report, in words, for the command line and the pages."""
+"""The limits of a report's figures in sentences, for the command line and the pages."""
 
 from core.evaluation.report import (
     LEAK_RADIUS_M,
