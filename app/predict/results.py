@@ -155,7 +155,7 @@ def _answer(prediction: Prediction, row: int, truth: Truth | None) -> None:
     error = "" if off_m is None else f" · {wording.metres(off_m)} off"
     st.caption(f"Position{error}")
     # Code has a button to copy it; a metric would cut the digits off.
-    position = wording.position(prediction.labels_refined[row], prediction.local_frame.frame)
+    position = wording.position(prediction.positions_refined[row], prediction.local_frame.frame)
     st.code(position, language=None)
     with st.container(horizontal=True):
         _figure("Facing", wording.heading(heading),

@@ -62,7 +62,7 @@ def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFra
                 "Weight": wording.level(named.weight),
                 "Region": said.region_names.get(region, region),
                 "Facing": wording.heading(said.heading_refined_deg[row]),
-                "Position": wording.position(said.labels_refined[row], said.local_frame.frame),
+                "Position": wording.position(said.positions_refined[row], said.local_frame.frame),
             }
         )
     return pd.DataFrame(rows)

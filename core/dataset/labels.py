@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -33,6 +32,7 @@ from core.dataset.repairs import (
 )
 from core.errors import LabelError
 from core.geo import FAR_SPREADS, CoordinateFrame, Floats, LocalFrame, far_from_middle
+from core.labels import LABELS, Label
 from core.tables.read import Source, read_label_table
 from core.tables.times import minute_of_day
 from core.tables.values import LabelValues, read_values
@@ -42,8 +42,6 @@ ALLOWED_SHARE = 0.01
 PARTIAL_SHARE = 0.1
 # So far from the campus, 0, 0 is no place of it.
 ZERO_AWAY_M = 10_000.0
-Label = Literal["position", "heading", "region"]
-LABELS: tuple[Label, ...] = get_args(Label)
 _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
 
 
@@ -294,6 +292,11 @@ class Dataset:
         if not known.any():
             raise LabelError(f"{self.root}: no photo has a position")
         return LocalFrame.about(self.campus.frame, self.positions[known])
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that at least one photo has."""
+        return tuple(label for label in LABELS if self.labelled(label).any())
 
     def labelled(self, label: Label) -> np.ndarray:
         """Flag `(n,)` photos that have a position, a heading or a region."""

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset.labels import LABELS, Dataset
+from core.dataset.labels import Dataset
 from core.geo import CoordinateFrame, off_campus
+from core.labels import LABELS
 from core.tables.raw import SEPARATORS
 
 

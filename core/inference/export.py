@@ -144,7 +144,7 @@ def records(
         keep_refused: Whether to tell what the model would have said about refused photos.
     """
     frame = prediction.local_frame.frame
-    raw, refined = prediction.labels, prediction.labels_refined
+    raw, refined = prediction.positions, prediction.positions_refined
     decimals = label_decimals(frame)
     entries = [
         _region(prediction, row)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.confidence.apply import Confidence
 from core.confidence.evidence import Evidence
 from core.geo import Floats, LocalFrame, distance_m
+from core.labels import LABELS, Label
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Prediction:
             refined positions to the farthest of them.
         member_spread_deg: Only for an ensemble: `(n,)` degrees from the refined heading to that of
             the member that turns farthest from it.
+        labels: What the model predicts. Of a label that it does not, positions, headings and
+            lengths are NaN, and there are no regions.
     """
 
     photo_ids: tuple[str, ...]
@@ -70,6 +73,7 @@ class Prediction:
     members: tuple["Prediction", ...] = ()
     member_spread_m: Floats | None = None
     member_spread_deg: Floats | None = None
+    labels: tuple[Label, ...] = LABELS
 
     def __post_init__(self) -> None:
         """Check every shape."""
@@ -151,12 +155,12 @@ class Prediction:
         return distance_m(self.position_m, self.position_refined_m)
 
     @cached_property
-    def labels(self) -> Floats:
+    def positions(self) -> Floats:
         """`(n, 2)` raw `[latitude, longitude]` in label units."""
         return self.local_frame.to_labels(self.position_m)
 
     @cached_property
-    def labels_refined(self) -> Floats:
+    def positions_refined(self) -> Floats:
         """`(n, 2)` refined `[latitude, longitude]` in label units."""
         return self.local_frame.to_labels(self.position_refined_m)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from core.errors import CheckpointError
 from core.files import checked, read_object, write_json
 from core.geo import CoordinateFrame, LocalFrame
+from core.labels import LABELS, Label
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, TtaConfig, as_made
 from core.runs import CARD
@@ -114,6 +115,9 @@ class Card(BaseModel):
     `trained` is False for a first answer without training: the heads mean nothing then, and the
     gallery's photos answer in their place. `tta` is there where a photo is asked in several crops.
 
+    `labels` are what the model predicts: what nobody had labelled it cannot. `region_centres` are
+    `[latitude, longitude]` in label units, by region, where regions were made from positions.
+
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
     normaliser are those of its lead, the member whose gallery is used.
     """
@@ -143,6 +147,8 @@ class Card(BaseModel):
     trained: bool = True
     tta: TtaCard | None = None
     ensemble: EnsembleCard | None = None
+    labels: tuple[Label, ...] = Field(LABELS, min_length=1)
+    region_centres: tuple[tuple[float, float], ...] | None = None
 
     @field_validator("model", mode="before")
     @classmethod
@@ -153,6 +159,12 @@ class Card(BaseModel):
     def _check_kind(self) -> Self:
         if (self.schema_version == ENSEMBLE_VERSION) != (self.ensemble is not None):
             raise ValueError("an ensemble, and nothing else, has schema version 2 and members")
+        if self.labels != tuple(label for label in LABELS if label in self.labels):
+            raise ValueError(f"labels must be some of {', '.join(LABELS)}, in this order")
+        if ("region" in self.labels) != bool(self.regions):
+            raise ValueError("a model of regions, and no other, names them")
+        if self.region_centres is not None and len(self.region_centres) != len(self.regions):
+            raise ValueError("every region that was made from positions needs its centre")
         return self
 
     @property
@@ -163,9 +175,10 @@ class Card(BaseModel):
 
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
-    # A usual card stays readable by programs that know no ensembles, untrained heads or crops.
-    unsaid = {name for name in ("ensemble", "tta") if getattr(card, name) is None}
+    # A usual card stays readable by programs that know none of these.
+    unsaid = {n for n in ("ensemble", "tta", "region_centres") if getattr(card, n) is None}
     unsaid |= {"trained"} if card.trained else set()
+    unsaid |= {"labels"} if card.labels == LABELS else set()
     write_json(folder / CARD, card.model_dump(mode="json", exclude=unsaid))
 
 

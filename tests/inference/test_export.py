@@ -32,9 +32,9 @@ def test_json_has_what_readers_rely_on(predictor: Predictor, prediction: Predict
         assert isinstance(record["region"], int)
         assert set(record["region_probabilities"]) == {"1", "2", "3", "4"}
         assert sum(record["region_probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        assert record["latitude"] == pytest.approx(prediction.labels[row, 0], abs=1e-8)
+        assert record["latitude"] == pytest.approx(prediction.positions[row, 0], abs=1e-8)
         assert record["longitude_refined"] == pytest.approx(
-            prediction.labels_refined[row, 1], abs=1e-8
+            prediction.positions_refined[row, 1], abs=1e-8
         )
         # This campus is labelled in degrees, so both say the same.
         assert record["latitude_deg"] == record["latitude"]
@@ -58,7 +58,7 @@ def test_neighbours_are_training_photos_nearest_first(
 def test_csv_is_one_flat_row_a_photo(predictor: Predictor, prediction: Prediction) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(prediction, predictor.gallery))))
     assert [row["filename"] for row in rows] == list(prediction.filenames)
-    assert float(rows[1]["latitude_refined"]) == pytest.approx(prediction.labels_refined[1, 0])
+    assert float(rows[1]["latitude_refined"]) == pytest.approx(prediction.positions_refined[1, 0])
     assert float(rows[0]["probability_2"]) == pytest.approx(
         prediction.region_probabilities[0, 1], abs=1e-6
     )

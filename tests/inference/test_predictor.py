@@ -45,7 +45,7 @@ def test_a_prediction_has_every_shape(predictor: Predictor, photos: NDArray[np.u
     assert set(found.region) <= set(predictor.regions)
     assert np.ptp(found.position_m, axis=0).min() > 1.0, "photos must not all be answered alike"
     np.testing.assert_allclose(
-        found.local_frame.to_metres(found.labels), found.position_m, atol=1e-6
+        found.local_frame.to_metres(found.positions), found.position_m, atol=1e-6
     )
 
 
