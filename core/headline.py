@@ -102,33 +102,35 @@ class FigureIntervals:
 
 
 def raw_card_metrics(figures: Figures) -> dict[str, float]:
-    """Figures of raw answers on validation photos, by the names that a card gives them."""
+    """Known figures of raw answers on validation photos, by the names that a card gives them."""
     names: tuple[Figure, ...] = ("region_accuracy", "median_m", "mean_m", "maae_deg")
-    return {f"val_{name}": figures.known(name) for name in names}
+    return {f"val_{name}": value for name in names if (value := figures.of(name)) is not None}
 
 
 def refined_card_metrics(figures: Figures) -> dict[str, float]:
-    """Figures of refined answers on validation photos, by the names that a card gives them."""
-    return {
-        "val_region_accuracy_refined": figures.known("region_accuracy"),
-        "val_median_refined_m": figures.known("median_m"),
-        "val_maae_refined_deg": figures.known("maae_deg"),
+    """The same of refined answers."""
+    names: dict[str, Figure] = {
+        "val_region_accuracy_refined": "region_accuracy",
+        "val_median_refined_m": "median_m",
+        "val_maae_refined_deg": "maae_deg",
     }
+    return {key: value for key, name in names.items() if (value := figures.of(name)) is not None}
 
 
 @dataclass(frozen=True)
 class PhotoErrors:
-    """Errors of n photos under one predictor.
+    """Errors of n photos under one predictor; NaN for what is not labelled or not predicted.
 
     Attributes:
         error_m: `(n,)` position errors.
         error_deg: `(n,)` heading errors.
-        region_hit: `(n,)` whether the region is right; None if no region was predicted.
+        region_hit: `(n,)` 1 where the region is right, 0 where it is wrong; None if no photo has
+            a region to compare.
     """
 
     error_m: Floats
     error_deg: Floats
-    region_hit: NDArray[np.bool_] | None
+    region_hit: Floats | Rows | None
 
     def __post_init__(self) -> None:
         """Check that all arrays are about the same photos."""
@@ -139,62 +141,113 @@ class PhotoErrors:
 
     @classmethod
     def between(
-        cls, true: tuple[ArrayLike, ArrayLike, ArrayLike],
-        predicted: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+        cls, true: tuple[ArrayLike | None, ArrayLike | None, ArrayLike | None],
+        predicted: tuple[ArrayLike | None, ArrayLike | None, ArrayLike | None],
     ) -> Self:  # fmt: skip
         """Errors between truth and prediction.
 
         Args:
-            true: Positions `(n, 2)` in metres, headings `(n,)` in degrees, region indices `(n,)`.
-            predicted: The same; None as regions if none were predicted.
+            true: Positions `(n, 2)` in metres, headings `(n,)` in degrees, region indices `(n,)`:
+                NaN or -1 for a photo without the label, None if no photo has it.
+            predicted: The same; None for what is not predicted. A predicted region of -1 is wrong.
+
+        Raises:
+            ValueError: Truth and prediction have nothing in common.
         """
-        region = predicted[2]
+        common = [
+            None if truth is None or answer is None else (np.asarray(truth), np.asarray(answer))
+            for truth, answer in zip(true, predicted, strict=True)
+        ]
+        sizes = [len(pair[0]) for pair in common if pair is not None]
+        if not sizes:
+            raise ValueError("no label is both known and predicted, so there are no errors")
+        unknown = np.full(sizes[0], np.nan)
+        position, heading, region = common
         return cls(
-            distance_m(true[0], predicted[0]),
-            heading_error_deg(true[1], predicted[1]),
-            None if region is None else np.asarray(region) == np.asarray(true[2]),
+            unknown if position is None else distance_m(*position),
+            unknown if heading is None else heading_error_deg(*heading),
+            None if region is None else _hits(*region),
         )
 
     @property
     def means(self) -> dict[Figure, Floats]:
-        """One value a photo `(n,)` for every figure that is a mean."""
+        """One value a photo `(n,)` for every figure that is a mean and that some photo has.
+
+        NaN for the other photos.
+        """
+        no_position, no_heading = np.isnan(self.error_m), np.isnan(self.error_deg)
         near, aligned = self.error_m <= JOINT_M, self.error_deg <= JOINT_DEG
-        values: dict[Figure, Any] = {
-            "mean_m": self.error_m,
-            "within_10m": near,
-            "within_25m": self.error_m <= 25.0,
-            "maae_deg": self.error_deg,
-            "within_15": aligned,
-            "joint_10m_15deg": near & aligned,
+        values: dict[Figure, tuple[Any, Rows]] = {
+            "mean_m": (self.error_m, no_position),
+            "within_10m": (near, no_position),
+            "within_25m": (self.error_m <= 25.0, no_position),
+            "maae_deg": (self.error_deg, no_heading),
+            "within_15": (aligned, no_heading),
+            "joint_10m_15deg": (near & aligned, no_position | no_heading),
         }
         if self.region_hit is not None:
-            values = {"region_accuracy": self.region_hit, **values}
-        return {name: np.asarray(value, np.float64) for name, value in values.items()}
+            values = {"region_accuracy": (self.region_hit, np.isnan(self.region_hit)), **values}
+        return {
+            name: np.where(unknown, np.nan, np.asarray(value, np.float64))
+            for name, (value, unknown) in values.items()
+            if not unknown.all()
+        }
+
+    @property
+    def known_m(self) -> Floats:
+        """The position errors of the photos that have one `(k,)`."""
+        return _known(self.error_m)
 
     def figures(self, rows: Rows | None = None) -> Figures:
-        """Headline figures of all photos or of the chosen ones, of which there is at least one."""
+        """Headline figures of all photos or of the chosen ones, of which there is at least one.
+
+        Each is over the photos that have it, and None where none has.
+        """
         chosen = np.ones(len(self.error_m), bool) if rows is None else rows
-        error_m = self.error_m[chosen]
-        if not len(error_m):
+        if not chosen.any():
             raise ValueError("figures of no photo are undefined")
         found: dict[str, float] = {
-            name: float(values[chosen].mean()) for name, values in self.means.items()
+            name: float(values.mean())
+            for name, column in self.means.items()
+            if len(values := _known(column[chosen]))
         }
-        found["median_m"] = float(np.median(error_m))
-        found["p90_m"] = float(np.quantile(error_m, 0.9))
+        error_m = _known(self.error_m[chosen])
+        if len(error_m):
+            found["median_m"] = float(np.median(error_m))
+            found["p90_m"] = float(np.quantile(error_m, 0.9))
         return Figures(**found)
 
     def score(self, scale_m: float) -> float:
-        """Mean of three figures that are 0 for a perfect and about 1 for an ignorant answer.
+        """Mean of up to three figures, each 0 for a perfect and about 1 for an ignorant answer.
 
         They are the median position error over the campus's usual distance from its middle, MAAE
-        over the 90 degrees of a random heading, and the share of wrong regions.
+        over the 90 degrees of a random heading, and the share of wrong regions; those that no
+        photo has are left out.
 
         Args:
-            scale_m: Median distance of training photos from their middle.
+            scale_m: Median distance of training photos from their middle; without positions it
+                is not read.
+
+        Raises:
+            ValueError: There is no such figure.
         """
-        if self.region_hit is None:
-            raise ValueError("a score needs predicted regions")
-        position = float(np.median(self.error_m)) / scale_m
-        heading = float(self.error_deg.mean()) / 90.0
-        return (position + heading + 1.0 - float(self.region_hit.mean())) / 3.0
+        figures = self.figures()
+        total, terms = 0.0, 0
+        if figures.median_m is not None:
+            total, terms = total + figures.median_m / scale_m, terms + 1
+        if figures.maae_deg is not None:
+            total, terms = total + figures.maae_deg / 90.0, terms + 1
+        if figures.region_accuracy is not None:
+            total, terms = total + 1.0 - figures.region_accuracy, terms + 1
+        if not terms:
+            raise ValueError("a score needs a photo with a label that is predicted")
+        return total / terms
+
+
+def _hits(truth: NDArray[Any], answer: NDArray[Any]) -> Floats:
+    """1 where two region indices `(n,)` are equal, 0 where not, NaN without a true one."""
+    return np.where(truth < 0, np.nan, (truth == answer).astype(np.float64))
+
+
+def _known(values: Floats) -> Floats:
+    return values[~np.isnan(values)]

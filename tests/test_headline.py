@@ -9,6 +9,8 @@ from core.headline import (
     FigureIntervals,
     Figures,
     PhotoErrors,
+    raw_card_metrics,
+    refined_card_metrics,
 )
 
 
@@ -54,13 +56,63 @@ def test_errors_go_the_short_way_round_and_compare_regions() -> None:
     assert found.region_hit.tolist() == [True, False]
 
 
-def test_unknown_regions_have_no_figure_and_no_score() -> None:
-    blind = PhotoErrors(np.ones(3), np.ones(3), None)
+def test_unknown_regions_have_no_figure_and_no_term_in_the_score() -> None:
+    blind = PhotoErrors(np.ones(3), np.full(3, 9.0), None)
     assert blind.figures().region_accuracy is None
     with pytest.raises(ValueError, match="region_accuracy"):
         blind.figures().known("region_accuracy")
-    with pytest.raises(ValueError, match="regions"):
-        blind.score(1.0)
+    assert blind.score(10.0) == pytest.approx((0.1 + 0.1) / 2)
+
+
+def test_figures_are_over_the_photos_that_have_the_label() -> None:
+    """Four photos: one without a position, two without a heading, one without a region."""
+    some = PhotoErrors.between(
+        (
+            [[0.0, 0.0], [np.nan, np.nan], [0.0, 0.0], [0.0, 0.0]],
+            [10.0, 90.0, np.nan, np.nan],
+            [0, 1, -1, 1],
+        ),
+        (np.tile([3.0, 4.0], (4, 1)) * [[1.0], [1.0], [2.0], [6.0]], [20.0] * 4, [0, 1, 0, 0]),
+    )
+    np.testing.assert_array_equal(some.error_m, [5.0, np.nan, 10.0, 30.0])
+    np.testing.assert_array_equal(some.error_deg, [10.0, 70.0, np.nan, np.nan])
+    np.testing.assert_array_equal(some.region_hit, [1.0, 1.0, np.nan, 0.0])
+    assert some.figures().as_dict() == pytest.approx(
+        {
+            "region_accuracy": 2 / 3, "median_m": 10.0, "mean_m": 15.0, "p90_m": 26.0,
+            "within_10m": 2 / 3, "within_25m": 2 / 3, "maae_deg": 40.0, "within_15": 0.5,
+            "joint_10m_15deg": 1.0,
+        }
+    )  # fmt: skip
+    assert some.score(100.0) == pytest.approx((0.1 + 40 / 90 + 1 / 3) / 3)
+    last = some.figures(np.array([False, False, True, True]))
+    assert (last.median_m, last.maae_deg, last.joint_10m_15deg) == (20.0, None, None)
+    assert last.region_accuracy == 0.0
+
+
+def test_what_is_not_predicted_has_no_figure() -> None:
+    regions = PhotoErrors.between((None, [1.0, 2.0], [3, 4]), (np.ones((2, 2)), None, [3, 3]))
+    assert {key: value for key, value in regions.figures().as_dict().items() if value} == {
+        "region_accuracy": 0.5
+    }
+    assert regions.score(float("nan")) == 0.5
+    assert list(regions.means) == ["region_accuracy"]
+    nowhere = PhotoErrors(np.full(2, np.nan), np.full(2, np.nan), None)
+    assert set(nowhere.figures().as_dict().values()) == {None}
+    with pytest.raises(ValueError, match="a label that is predicted"):
+        nowhere.score(1.0)
+    with pytest.raises(ValueError, match="no label"):
+        PhotoErrors.between((np.ones((2, 2)), None, None), (None, [1.0, 2.0], None))
+
+
+def test_a_card_has_no_unknown_figure() -> None:
+    no_heading = PhotoErrors(np.array([1.0, 3.0]), np.full(2, np.nan), np.array([True, False]))
+    assert raw_card_metrics(no_heading.figures()) == {
+        "val_region_accuracy": 0.5, "val_median_m": 2.0, "val_mean_m": 2.0,
+    }  # fmt: skip
+    assert refined_card_metrics(no_heading.figures()) == {
+        "val_region_accuracy_refined": 0.5, "val_median_refined_m": 2.0,
+    }  # fmt: skip
 
 
 def test_figures_that_cannot_be_are_refused() -> None:
