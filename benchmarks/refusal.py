@@ -109,7 +109,7 @@ def _negatives(
 
 
 def _scores(predictor: Predictor, photos: Pixels) -> Floats:
-    trust = predictor.predict_photos(photos).trust
+    trust = predictor.predict_photos(photos).confidence
     if trust is None:
         raise ValueError("a calibrated checkpoint gives trust")
     return trust.refusal_score

@@ -52,8 +52,8 @@ def evidence_deck(
     campus = backdrop(prediction, gallery)
     ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
     drawn.append(campus.names_layer(palette))
-    if prediction.trust is not None:
-        drawn += _confidence(ground, prediction, prediction.trust, row, palette)
+    if prediction.confidence is not None:
+        drawn += _confidence(ground, prediction, prediction.confidence, row, palette)
     if gallery is not None:
         rows = prediction.neighbours[row][:most]
         drawn += _evidence(ground, gallery, rows, pin, palette)

@@ -73,7 +73,7 @@ def one(
     truth: Truth | None,
 ) -> None:
     """Show the answer for one photo with its evidence, or that the photo is refused."""
-    trust = prediction.trust
+    trust = prediction.confidence
     if trust is not None and trust.refused[row] and not _anyway(trust, row, photo):
         return
     palette, gallery = theme.palette(), predictor.gallery
@@ -144,7 +144,7 @@ def many(
 
 def _answer(prediction: Prediction, row: int, truth: Truth | None) -> None:
     """Position, heading and region with their confidence, and the errors if the truth is known."""
-    trust, region = prediction.trust, prediction.region[row]
+    trust, region = prediction.confidence, prediction.region[row]
     heading = float(prediction.heading_refined_deg[row])
     off_m = off_deg = None
     if truth is not None:

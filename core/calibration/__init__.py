@@ -1,1 +1,1 @@
-"""Fitting what trust applies: on held-out photos with known truth, never on test photos."""
+"""Fitting the confidence on held-out photos with ground truth, never on test photos."""

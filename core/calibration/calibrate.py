@@ -252,7 +252,7 @@ def _refusal(
     truth: GroundTruth,
     batch_size: int,
 ) -> RefusalFit | None:
-    genuine = prediction.support
+    genuine = prediction.evidence
     if genuine is None or len(prediction) < LEAST_PHOTOS:
         return None
     rng = np.random.default_rng(0)
@@ -260,7 +260,7 @@ def _refusal(
     photos = np.asarray(store.photos[selection.rows[np.sort(chosen)]])
     negatives: dict[str, Evidence] = {}
     for kind, synthetic in make_negatives(photos, rng).items():
-        evidence = predictor.predict_photos(synthetic, batch_size=batch_size).support
+        evidence = predictor.predict_photos(synthetic, batch_size=batch_size).evidence
         if evidence is not None:
             negatives[kind] = evidence
     return fit_refusal(genuine, negatives, truth.groups)

@@ -11,7 +11,7 @@ from core.cli.flags import add_flags, given, validated
 from core.ensemble.schema import EnsembleConfig
 
 if TYPE_CHECKING:
-    from core.ensemble.make import Made
+    from core.ensemble.make import SavedEnsemble
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(made: "Made") -> Iterator[str]:
+def _lines(made: "SavedEnsemble") -> Iterator[str]:
     """Weights and validation figures of the members and of the ensemble."""
     yield f"weights: {made.about.rule}"
     rows = [(member.name, member.weight, member.metrics) for member in made.about.members]

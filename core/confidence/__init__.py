@@ -1,1 +1,1 @@
-"""Trust: how far an answer can be believed, as a stored calibration says; and when to refuse."""
+"""Confidence: calibrated regions, areas and wedges, and the refusal of photos of elsewhere."""

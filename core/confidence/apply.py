@@ -1,4 +1,4 @@
-"""A calibration applied to answers: probabilities, radii, wedges, regions, and who is refused."""
+"""A calibration applied to predictions: probabilities, radii, wedges, areas and refusals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.confidence.density import Density, Polygon, make_density, outline
-from core.confidence.evidence import Answered, Evidence
+from core.confidence.evidence import Evidence, PredictionFields
 from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
 from core.errors import CheckpointError
@@ -25,10 +25,10 @@ _CLUES = 3
 
 @dataclass(frozen=True)
 class Confidence:
-    """How far the answers about n photos can be believed.
+    """The confidence in the predictions of n photos.
 
     Attributes:
-        calibration: What it follows from.
+        calibration: The calibration that it was computed with.
         region_probabilities: `(n, R)` calibrated, rows adding up to 1.
         density: Where each photo may have been taken.
         radius_m: `(n, 2)` radius about the pin that holds the truth 50 % and 90 % of the time; NaN
@@ -51,7 +51,7 @@ class Confidence:
         n = len(self.density)
         shapes = (self.radius_m.shape, self.wedge_deg.shape, self.refusal_score.shape)
         if shapes != ((n, 2), (n, 2), (n,)) or self.refused.shape != (n,):
-            raise ValueError(f"trust in {n} answers does not fit: {shapes}")
+            raise ValueError(f"confidence in {n} answers does not fit: {shapes}")
 
     @cached_property
     def heights(self) -> tuple[Floats | None, ...]:
@@ -86,13 +86,13 @@ class Confidence:
         return replace(first, density=density, **arrays)
 
 
-def apply(calibration: Calibration, answers: Answered) -> Confidence:
-    """Say how far n answers can be believed.
+def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
+    """Return the confidence in n predictions.
 
     Raises:
-        CheckpointError: The calibration needs signals that the answers lack.
+        CheckpointError: The calibration needs signals that the predictions lack.
     """
-    measured = () if answers.support is None else answers.support.names
+    measured = () if answers.evidence is None else answers.evidence.names
     missing = sorted(needed_signals(calibration) - set(measured))
     if missing:
         raise CheckpointError(
@@ -133,11 +133,11 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
     return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def position_clues(answers: Answered, density: Density) -> Floats:
-    """What tells the size of a position error, `(n, 3 or 4)`.
+def position_clues(answers: PredictionFields, density: Density) -> Floats:
+    """Predictors of the size of a position error, `(n, 3 or 4)`.
 
-    Spread, displacement, doubt about the region, and, where they were compared, lack of agreeing
-    points.
+    Spread of the density, displacement by the refinement, entropy of the region, and, if keypoints
+    were compared, lack of inliers.
     """
     pin = answers.position_refined_m
     share = np.clip(answers.region_probabilities, 1e-12, 1.0)
@@ -149,30 +149,31 @@ def position_clues(answers: Answered, density: Density) -> Floats:
     return np.stack([*clues, *_unverified(answers)], axis=1)
 
 
-def heading_clues(answers: Answered) -> Floats:
-    """What tells the size of a heading error, `(n, 3 or 4)`.
+def heading_clues(answers: PredictionFields) -> Floats:
+    """Predictors of the size of a heading error, `(n, 3 or 4)`.
 
-    Neighbours' discord, doubt, turn, and, where they were compared, lack of agreeing points.
+    Disagreement of the neighbours, shortness of the heading vector, turn by the refinement, and, if
+    keypoints were compared, lack of inliers.
     """
-    discord = np.zeros(len(answers.heading_deg))
-    support = answers.support
-    if support is not None and support.similarity.shape[1]:
-        _, length = circular_mean_deg(support.heading_deg, support.weights(_SOFTNESS))
-        discord = np.log(1.02 - np.minimum(length, 1.0))
+    disagreement = np.zeros(len(answers.heading_deg))
+    evidence = answers.evidence
+    if evidence is not None and evidence.similarity.shape[1]:
+        _, length = circular_mean_deg(evidence.heading_deg, evidence.weights(_SOFTNESS))
+        disagreement = np.log(1.02 - np.minimum(length, 1.0))
     turned = heading_error_deg(answers.heading_deg, answers.heading_refined_deg)
     clues = [
-        discord,
+        disagreement,
         np.log(1.02 - np.clip(answers.heading_length, 0.0, 1.0)),
         np.log(turned + 5.0),
     ]
     return np.stack([*clues, *_unverified(answers)], axis=1)
 
 
-def _unverified(answers: Answered) -> list[Floats]:
-    support = answers.support
-    if support is None or BEST_POINTS not in support.names:
+def _unverified(answers: PredictionFields) -> list[Floats]:
+    evidence = answers.evidence
+    if evidence is None or BEST_POINTS not in evidence.names:
         return []
-    return [-support.signals[:, support.names.index(BEST_POINTS)]]
+    return [-evidence.signals[:, evidence.names.index(BEST_POINTS)]]
 
 
 def expected(fit: ScaleFit, clues: Floats) -> Floats:
@@ -182,20 +183,20 @@ def expected(fit: ScaleFit, clues: Floats) -> Floats:
     return np.asarray(np.exp(fit.intercept + clues[:, : len(slopes)] @ slopes))
 
 
-def refuse(fit: RefusalFit | None, answers: Answered) -> tuple[Floats, NDArray[np.bool_]]:
+def refuse(fit: RefusalFit | None, answers: PredictionFields) -> tuple[Floats, NDArray[np.bool_]]:
     """Refusal scores `(n,)`, and whether each is above the threshold."""
     n = len(answers.position_m)
-    if fit is None or answers.support is None:
+    if fit is None or answers.evidence is None:
         return np.full(n, np.nan), np.zeros(n, bool)
-    score = ood_score(fit, answers.support)
+    score = ood_score(fit, answers.evidence)
     return score, score > fit.threshold
 
 
-def ood_score(fit: RefusalFit, support: Evidence) -> Floats:
+def ood_score(fit: RefusalFit, evidence: Evidence) -> Floats:
     """Scores `(n,)` of n photos; greater: less like the campus. What is not finite is strange."""
-    chosen = [support.names.index(name) for name in fit.signals[:-1]]
-    glance = familiarity(fit.appearance, support.appearance)
-    signals = np.concatenate([support.signals[:, chosen], glance[:, None]], axis=1)
+    chosen = [evidence.names.index(name) for name in fit.signals[:-1]]
+    appearance = familiarity(fit.appearance, evidence.appearance)
+    signals = np.concatenate([evidence.signals[:, chosen], appearance[:, None]], axis=1)
     signals = np.where(np.isfinite(signals), signals, -np.inf)
     comparable = (np.clip(signals, fit.low, fit.high) - np.asarray(fit.mean)) / np.asarray(fit.std)
     return np.asarray(fit.intercept - comparable @ np.asarray(fit.weights))

@@ -13,7 +13,7 @@ import numpy as np
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 
-from core.confidence.evidence import Answered
+from core.confidence.evidence import PredictionFields
 from core.confidence.schema import DensityFit
 from core.geo import Floats, distance_m
 
@@ -85,14 +85,14 @@ class Density:
         Args:
             truth_m: `(n, 2)`; one point a photo.
         """
-        found = np.empty(len(self))
+        mass = np.empty(len(self))
         for start in range(0, len(self), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             own = self.rows(part)
             points, share = own.probes()
             here = own.at(truth_m[part, None])
-            found[part] = np.where(own.at(points) > here, share, 0.0).sum(axis=1)
-        return found
+            mass[part] = np.where(own.at(points) > here, share, 0.0).sum(axis=1)
+        return mass
 
     def threshold(self, mass: float) -> Floats:
         """Density `(n,)` above which `mass` of each photo's own lies."""
@@ -113,16 +113,16 @@ class Density:
         return np.asarray((distance_m(points, pin_m[:, None]) * share).sum(axis=1))
 
 
-def make_density(answers: Answered, fit: DensityFit) -> Density:
+def make_density(answers: PredictionFields, fit: DensityFit) -> Density:
     """Put the mixture of n answers together.
 
     Without neighbours their share goes to the answer's own position.
     """
     n = len(answers.position_m)
-    support = answers.support
+    evidence = answers.evidence
     places, shares = np.empty((n, 0, 2)), np.empty((n, 0))
-    if support is not None and support.similarity.shape[1]:
-        places, shares = support.position_m, support.weights(fit.softness)
+    if evidence is not None and evidence.similarity.shape[1]:
+        places, shares = evidence.position_m, evidence.weights(fit.softness)
     rest = 1.0 - fit.campus_share
     own = fit.own_share if shares.shape[1] else 1.0
     campus = np.broadcast_to(np.asarray(fit.campus_centre_m), (n, 1, 2))
@@ -182,8 +182,3 @@ def outline(density: Density, row: int, height: float) -> tuple[Polygon, ...]:
         tuple(ring[:, ::-1].astype(np.float64) for ring in np.split(island, offsets[1:-1]))
         for island, offsets in zip(*filled, strict=True)
     )
-
-
-def inside(density: Density, points_m: Floats, heights: Floats) -> np.ndarray:
-    """Whether each photo's point `(n, 2)` lies in its region, `(n,)`."""
-    return np.asarray(density.at(points_m[:, None])[:, 0] >= heights)

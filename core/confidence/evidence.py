@@ -29,7 +29,7 @@ class Evidence:
         source: `(m,)` which network found each neighbour: an ensemble's members have their own,
             whose cosines do not compare.
         share: `(networks,)` what each network's neighbours weigh together; they add up to 1.
-        appearance: `(n, a)` what the photos look like at a glance.
+        appearance: `(n, a)` colours and textures of the photos, see `core.confidence.ood`.
         signals: `(n, s)`, greater: more like the campus.
         names: What the signals are called.
     """
@@ -58,7 +58,7 @@ class Evidence:
             (m,),
             (n, len(self.names)),
         ):
-            raise ValueError(f"support of {n} photos and {m} neighbours does not fit: {shapes}")
+            raise ValueError(f"evidence of {n} photos and {m} neighbours does not fit: {shapes}")
 
     def weights(self, softness: float) -> Floats:
         """Weights `(n, m)`, adding up to 1: exp(similarity / softness) within each network."""
@@ -71,7 +71,7 @@ class Evidence:
         return weight
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
-        """The support of some of the photos."""
+        """The evidence for some of the photos."""
         arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in (*_SIDE, *_OWN)}
         return replace(self, **arrays)
 
@@ -111,10 +111,10 @@ class Evidence:
         )
 
 
-class Answered(Protocol):
-    """What a calibration reads of predictions for n photos (`core.inference.prediction`).
+class PredictionFields(Protocol):
+    """The fields of a `Prediction` for n photos that a calibration reads.
 
-    A protocol, because predictions carry the confidence that is computed from them.
+    A protocol, because a prediction holds the confidence that is computed from it.
     """
 
     @property
@@ -142,8 +142,8 @@ class Answered(Protocol):
         """`(n,)` of the network's vector."""
 
     @property
-    def support(self) -> Evidence | None:
+    def evidence(self) -> Evidence | None:
         """Neighbours and signals."""
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
-        """The answers about some of the photos."""
+        """The predictions of some of the photos."""

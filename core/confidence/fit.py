@@ -22,7 +22,7 @@ from core.confidence.apply import (
     tempered,
 )
 from core.confidence.density import make_density
-from core.confidence.evidence import Answered, Evidence
+from core.confidence.evidence import Evidence, PredictionFields
 from core.confidence.schema import (
     LEVELS,
     AppearanceFit,
@@ -153,11 +153,11 @@ def fit_scale(error: Floats, clues: Floats) -> ScaleFit:
     while len(used):
         x = (clues[:, used] - mean[used]) / std[used]
         gram = x.T @ x / len(x) + _RIDGE * (1.0 + 100.0 / len(x)) * np.eye(len(used))
-        found = np.linalg.solve(gram, x.T @ (target - target.mean()) / len(x))
-        if (found >= 0.0).all():
-            slopes[used] = found / std[used]
+        solution = np.linalg.solve(gram, x.T @ (target - target.mean()) / len(x))
+        if (solution >= 0.0).all():
+            slopes[used] = solution / std[used]
             break
-        used = used[found >= 0.0]
+        used = used[solution >= 0.0]
     intercept = float(target.mean() - mean @ slopes)
     return ScaleFit(intercept=intercept, slopes=tuple(slopes.tolist()))
 
@@ -202,14 +202,14 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
         chosen = tempered(shares, float(np.exp(log_temperature)))[np.arange(len(truth)), truth]
         return float(-np.log(np.maximum(chosen, 1e-300)).mean())
 
-    found = minimize_scalar(loss, bounds=_BOUNDS, method="bounded")
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=_BOUNDS, method="bounded")
+    return float(np.exp(optimum.x))
 
 
 # Headings: expected error from clues, scaled by a conformal quantile.
 
 
-def fit_headings(answers: Answered, known: GroundTruth) -> HeadingFit:
+def fit_headings(answers: PredictionFields, known: GroundTruth) -> HeadingFit:
     """Fit scale and ratio to calibration photos; scores are cross-fitted as for positions."""
     error = np.asarray(heading_error_deg(answers.heading_refined_deg, known.heading_deg))
     clues = heading_clues(answers)
@@ -229,7 +229,7 @@ _START = (0.03, 8.0, 0.3, 12.0, 0.05)
 _STEPS = 160
 
 
-def fit_positions(answers: Answered, known: GroundTruth) -> PositionFit:
+def fit_positions(answers: PredictionFields, known: GroundTruth) -> PositionFit:
     """Fit density, mass, scale and radius to calibration photos.
 
     Scores are cross-fitted; the parameters that are returned are fitted to all photos.
@@ -263,7 +263,7 @@ def _campus(position_m: Floats) -> tuple[tuple[float, float], float]:
 
 
 def _density(
-    answers: Answered, truth_m: Floats, campus: tuple[tuple[float, float], float]
+    answers: PredictionFields, truth_m: Floats, campus: tuple[tuple[float, float], float]
 ) -> DensityFit:
     """The mixture with the greatest likelihood of the true positions."""
 
@@ -289,9 +289,9 @@ def _density(
     softness, near, own, wide, campus_share = _START
     start = np.array([np.log(softness), np.log(near), _logit(own), np.log(wide),
                       _logit(campus_share)])  # fmt: skip
-    found = minimize(loss, start, method="Nelder-Mead",
+    optimum = minimize(loss, start, method="Nelder-Mead",
                      options={"maxfev": _STEPS, "xatol": 0.02, "fatol": 1e-4})  # fmt: skip
-    return fit_of(found.x)
+    return fit_of(optimum.x)
 
 
 def _share(value: float) -> float:
@@ -398,5 +398,5 @@ def _weights(x: Floats, genuine: int, share: Floats) -> Floats:
     # Every feature is greater for photos of the campus, so a negative weight would be an accident
     # of the negatives and would accept unlike photos.
     bounds = [(None, None), *[(0.0, None)] * x.shape[1]]
-    found = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return np.asarray(found.x)
+    optimum = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(optimum.x)

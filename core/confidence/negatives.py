@@ -1,4 +1,4 @@
-"""Photos of nowhere, made of calibration photos or of nothing: what a threshold has to tell apart.
+"""Synthetic photos of no place, which the refusal score is fitted to tell from genuine ones.
 
 No photo of another place is needed, so every data set can make them; which of them helps to tell
 real other places is a question for held-out data (docs/experiments.md).
@@ -17,8 +17,8 @@ MOST_EACH = 400
 
 
 def make_negatives(photos: Pixels, rng: Random) -> dict[str, Pixels]:
-    """Make the kinds of `TAUGHT` of photos `(n, s, s, 3)`, each as many as there are photos."""
-    return {name: KINDS[name](photos, rng) for name in TAUGHT}
+    """Make negatives of each of `FITTED_KINDS` from photos `(n, s, s, 3)`, n of each kind."""
+    return {name: KINDS[name](photos, rng) for name in FITTED_KINDS}
 
 
 def mirrored(photos: Pixels, rng: Random) -> Pixels:
@@ -126,6 +126,6 @@ KINDS: dict[str, Callable[[Pixels, Random], Pixels]] = {
     "flat": flat,
     "documents": documents,
 }
-TAUGHT = tuple(name for name in KINDS if name not in ("quarters", "halves"))
-"""Kinds that shape the score. The others show large true pieces of the campus, whose points rightly
-agree: they would teach that agreement means little."""
+FITTED_KINDS = tuple(name for name in KINDS if name not in ("quarters", "halves"))
+"""Kinds that the score is fitted to. The others show large true pieces of the campus,
+whose keypoints rightly match: fitted to them, the score would ignore matches."""

@@ -50,29 +50,29 @@ def view_features(log_shares: Floats) -> dict[str, Floats]:
 
 
 def neighbour_features(
-    support: Evidence, region_probabilities: Floats, raw_m: Floats, raw_deg: Floats
+    evidence: Evidence, region_probabilities: Floats, raw_m: Floats, raw_deg: Floats
 ) -> dict[str, Floats]:
     """Signals of the training photos most alike, each `(n,)`; none without a gallery.
 
     Args:
-        support: Neighbours of one network.
+        evidence: Neighbours of one network.
         region_probabilities: `(n, R)` of the region head.
         raw_m: `(n, 2)` positions of the network.
         raw_deg: `(n,)` headings of the network.
     """
-    if support.similarity.shape[1] == 0:
+    if evidence.similarity.shape[1] == 0:
         return {}
-    weight = support.weights(_SOFTNESS)
-    places, headings = support.position_m, support.heading_deg
+    weight = evidence.weights(_SOFTNESS)
+    places, headings = evidence.position_m, evidence.heading_deg
     rows = np.arange(len(weight))[:, None]
-    votes = region_probabilities[rows, support.region]
+    votes = region_probabilities[rows, evidence.region]
     mean_deg, length = circular_mean_deg(headings, weight)
     middle = np.median(places[:, :_VOTERS], axis=1)
     spread = np.median(distance_m(places[:, :_VOTERS], middle[:, None]), axis=1)
     return {
-        "nearest": support.similarity[:, 0],
-        "near_5": support.similarity[:, :5].mean(axis=1),
-        "near_all": support.similarity.mean(axis=1),
+        "nearest": evidence.similarity[:, 0],
+        "near_5": evidence.similarity[:, :5].mean(axis=1),
+        "near_all": evidence.similarity.mean(axis=1),
         "agree_view": _agreement(places, headings, weight),
         "agree_place": -np.log(spread + 1.0),
         "agree_heading": length,
@@ -140,11 +140,11 @@ def _described(photo: Pixels) -> Floats:
 
 def _textures(light: np.ndarray) -> Floats:
     """Strength of edges across and down, at four scales: mean, middle and strongest."""
-    found = []
+    strengths = []
     for _ in range(_SCALES):
         for axis in (0, 1):
             step = np.abs(np.diff(light, axis=axis))
-            found += [step.mean(), *np.quantile(step, (0.5, 0.95))]
+            strengths += [step.mean(), *np.quantile(step, (0.5, 0.95))]
         half = (light.shape[1] // 2, light.shape[0] // 2)
         light = cv2.resize(light, half, interpolation=cv2.INTER_AREA)
-    return np.log(np.asarray(found, np.float64) + _LEAST)
+    return np.log(np.asarray(strengths, np.float64) + _LEAST)

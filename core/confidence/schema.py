@@ -77,7 +77,7 @@ class HeadingFit(_Part):
 
 
 class AppearanceFit(_Part):
-    """What genuine photos look like at a glance: a normal distribution of standardised numbers."""
+    """The appearance of genuine photos: a normal distribution of standardised numbers."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

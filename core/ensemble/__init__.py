@@ -1,1 +1,1 @@
-"""Ensembles: several runs of one split, weighed on validation and saved as one model."""
+"""Ensembles: several runs of one split, weighted on validation and saved as one model."""

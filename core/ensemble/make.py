@@ -1,4 +1,4 @@
-"""Making an ensemble: members are checked, scored on validation, weighed, and copied together.
+"""Making an ensemble: members are checked, scored on validation, weighted and copied.
 
 The folder holds the members under `members/`, the split, and the card, which is written last.
 """
@@ -115,12 +115,12 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Made:
-    """An ensemble as it was written.
+class SavedEnsemble:
+    """An ensemble that was saved.
 
     Attributes:
-        folder: Where it is.
-        card: What it says about itself.
+        folder: Its folder.
+        card: Its card.
     """
 
     folder: Path
@@ -134,11 +134,11 @@ class Made:
         return self.card.ensemble
 
 
-def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> Made:
-    """Judge the members on the validation part of their split, weigh them, and save them as one.
+def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> SavedEnsemble:
+    """Score the members on the validation part of their split, weight them, and save them as one.
 
-    Nothing is written before everything is known to fit; the card comes last. The test part is
-    never looked at.
+    Nothing is written before all members are checked; the card is written last. The test part is
+    not used.
 
     Args:
         config: Members and options.
@@ -165,13 +165,13 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> M
     names = member_names([config.members[i] for i in order])
     card = _card(config, members, names, scored, weights, scale_m)
     write_ensemble(config.out, card, members, split)
-    return Made(config.out, card)
+    return SavedEnsemble(config.out, card)
 
 
 def _scored(
     config: EnsembleConfig, members: tuple[Predictor, ...], split: Split, progress: Progress | None
 ) -> tuple[list[ScoredPrediction], float]:
-    """What every member says of the validation photos, seen as the ensemble will see them."""
+    """Every member's predictions of the validation photos, decoded as the ensemble decodes them."""
     trial = _trial(members)
     dataset, store = prepare_dataset(
         _dataset(config), trial.store_size, allow_missing=config.allow_missing, progress=progress
@@ -179,14 +179,14 @@ def _scored(
     for member in members[1:]:
         select(dataset, member, "val")  # its gallery must know these photos too
     selection = select(dataset, members[0], "val")
-    asked = predict_selection(trial, store, selection, config.batch_size, progress)
+    prediction = predict_selection(trial, store, selection, config.batch_size, progress)
     rows = split.rows(dataset, "train")
     if len(rows) == 0:
         raise SplitError(
             f"{dataset.root} holds no photo that the members were trained on: give their dataset"
         )
     scale_m = _scale_m(trial.card.local_frame, dataset.positions[rows])
-    return [ScoredPrediction(selection.truth, answer) for answer in asked.members], scale_m
+    return [ScoredPrediction(selection.truth, answer) for answer in prediction.members], scale_m
 
 
 def _dataset(config: EnsembleConfig) -> Path:
@@ -204,7 +204,7 @@ def _dataset(config: EnsembleConfig) -> Path:
 
 
 def _trial(members: tuple[Predictor, ...]) -> Ensemble:
-    """The members under equal weights, so that all of them are asked."""
+    """The members under equal weights, so that all of them are run."""
     equal = np.full(len(members), 1.0 / len(members))
     names = tuple(str(number) for number in range(len(members)))
     about = EnsembleCard(
@@ -240,17 +240,17 @@ def _card(
         photos=len(scored[0].truth),
         agree_m=config.agree_m,
     )
-    asked = int((weights.values > 0).sum())
-    answers = [one.prediction for one in scored[:asked]]
-    together = combine(answers, weights.values[:asked], config.agree_m, lead)
+    weighted = int((weights.values > 0).sum())
+    predictions = [one.prediction for one in scored[:weighted]]
+    combined = combine(predictions, weights.values[:weighted], config.agree_m, lead)
     notes = weights.notes
-    if asked < len(members):
-        notes += (f"{len(members) - asked} members have no weight and are not asked.",)
+    if weighted < len(members):
+        notes += (f"{len(members) - weighted} members have no weight and are not run.",)
     return _with_members(members[lead].card, members, about).model_copy(
         update={
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": config.command,
-            "metrics": _metrics(ScoredPrediction(scored[0].truth, together), scale_m),
+            "metrics": _metrics(ScoredPrediction(scored[0].truth, combined), scale_m),
             "notes": notes,
         }
     )
@@ -291,9 +291,9 @@ def _member_cards(
 
 
 def _lead(members: tuple[Predictor, ...], weights: Weights) -> int:
-    """The heaviest member that has a gallery; without any, the heaviest. They stand in order."""
-    asked = int((weights.values > 0).sum())
-    return next((i for i in range(asked) if members[i].gallery is not None), 0)
+    """The first member with a gallery, else the first; members are in order of weight."""
+    weighted = int((weights.values > 0).sum())
+    return next((i for i in range(weighted) if members[i].gallery is not None), 0)
 
 
 def _metrics(scored: ScoredPrediction, scale_m: float) -> dict[str, float]:

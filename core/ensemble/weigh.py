@@ -24,18 +24,18 @@ OBJECTIVE = (
     "averaged by weight"
 )
 LEAST_WEIGHT = 1e-3
-"""Lesser weights become 0: the member is kept, but no longer asked."""
+"""Smaller weights become 0: the member stays in the folder, but is not run."""
 FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What weighing found.
+    """Weights of the members, and how they were chosen.
 
     Attributes:
         values: `(m,)`, adding up to 1.
         rule: How they were chosen, in words.
-        notes: What a reader must know before trusting them.
+        notes: How they do on photos that they were not fitted to.
     """
 
     values: Floats
@@ -46,11 +46,11 @@ class Weights:
 def weigh(
     scored: Sequence[ScoredPrediction], how: Weighing, scale_m: float, temperature: float
 ) -> Weights:
-    """Weigh members by what they say of the same validation photos.
+    """Weight members by their predictions of the same validation photos.
 
     Args:
-        scored: Every member's answers and the truth.
-        how: The rule.
+        scored: Every member's predictions and the ground truth.
+        how: Rule by which weights are chosen.
         scale_m: Median distance of training photos from their middle.
         temperature: For `softmax`.
     """
@@ -65,19 +65,19 @@ def weigh(
     fit = _Fit.of(scored, scale_m)
     values = fit.fitted(np.arange(n))
     rule = "weights of at least 0 adding up to 1 with the least objective: "
-    return Weights(values, rule + OBJECTIVE.format(scale=scale_m, n=n), fit.doubts())
+    return Weights(values, rule + OBJECTIVE.format(scale=scale_m, n=n), fit.hold_out_notes())
 
 
 def softmax_of_scores(scores: Floats, temperature: float) -> Floats:
     """`exp(-score / temperature)` over their sum; the least score gets the most weight."""
-    return _rid_of_crumbs(np.exp(-(scores - scores.min()) / temperature))
+    return _without_small_weights(np.exp(-(scores - scores.min()) / temperature))
 
 
 @dataclass(frozen=True)
 class _Fit:
     """Everything that the objective needs, as arrays of m members and n photos.
 
-    Each term is convex in the weights, so their least sum is found from any start.
+    Each term is convex in the weights, so the optimiser reaches the minimum from any start.
     """
 
     position: Floats  # (m, n, 2), over scale_m and relative to the truth
@@ -86,7 +86,7 @@ class _Fit:
 
     @classmethod
     def of(cls, scored: Sequence[ScoredPrediction], scale_m: float) -> "_Fit":
-        """Lay out what members say, less the truth."""
+        """Arrange the members' predictions, relative to the ground truth."""
         truth, answers = scored[0].truth, [one.prediction for one in scored]
         position = np.stack([one.position_refined_m for one in answers]) - truth.position_m
         units = np.stack([heading_unit(one.heading_refined_deg) for one in answers])
@@ -111,7 +111,7 @@ class _Fit:
     def fitted(self, photos: Rows) -> Floats:
         """Weights `(m,)` with the least objective over some photos."""
         start = self.uniform
-        found = minimize(
+        optimum = minimize(
             self.objective,
             start,
             args=(photos,),
@@ -120,15 +120,15 @@ class _Fit:
             constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1.0},
             options={"ftol": 1e-10, "maxiter": 500},
         )
-        return _rid_of_crumbs(found.x)
+        return _without_small_weights(optimum.x)
 
     @property
     def uniform(self) -> Floats:
         """Equal weights."""
         return np.full(len(self.position), 1.0 / len(self.position))
 
-    def doubts(self) -> tuple[str, ...]:
-        """Say how weights fitted to four fifths of the photos do on the other fifths.
+    def hold_out_notes(self) -> tuple[str, ...]:
+        """Notes on how weights fitted to four fifths of the photos do on the other fifths.
 
         The fifths are blocks in the order of the label file: neighbours in a walk stay together.
         """
@@ -142,14 +142,14 @@ class _Fit:
             fitted.append(self.objective(weights, held) * len(held))
             equal.append(self.objective(self.uniform, held) * len(held))
         own, plain = sum(fitted) / n, sum(equal) / n
-        worth = "better than" if own < plain else "no better than"
+        relation = "better than" if own < plain else "no better than"
         return (
-            f"On photos that they were not fitted to, fitted weights are {worth} equal ones: "
+            f"On photos that they were not fitted to, fitted weights are {relation} equal ones: "
             f"objective {own:.4f} against {plain:.4f} (5 blocks of the {n} validation photos).",
         )
 
 
-def _rid_of_crumbs(values: Floats) -> Floats:
+def _without_small_weights(values: Floats) -> Floats:
     shares = values / values.sum()
     kept = np.where(shares < LEAST_WEIGHT, 0.0, shares)
     return np.asarray(kept / kept.sum())

@@ -42,7 +42,7 @@ def coverage_report(
         names: Of the regions.
         groups: Visit or spot of each photo `(n,)`; without it each photo is its own.
     """
-    trust = scored.prediction.trust
+    trust = scored.prediction.confidence
     if trust is None:
         return None
     held = held_truths(scored, trust)

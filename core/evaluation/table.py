@@ -117,7 +117,7 @@ def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | Non
 
 def _trust(scored: ScoredPrediction) -> dict[str, object]:
     """Radius, wedge and refusal of every photo, where the model is calibrated."""
-    trust = scored.prediction.trust
+    trust = scored.prediction.confidence
     if trust is None:
         return {}
     shares = trust.region_probabilities

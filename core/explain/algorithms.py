@@ -17,7 +17,7 @@ from core.explain.methods import (
     OcclusionKnobs,
     SmoothGradKnobs,
 )
-from core.explain.targets import Problem, Solution
+from core.explain.targets import AttributionInput, AttributionMap
 
 # Of the photo's side: wide enough that no facade can be told from another.
 _BLUR_SHARE = 1 / 8
@@ -114,40 +114,42 @@ def _grid(tokens: int, backbone: nn.Module) -> tuple[int, int]:
 # weights above are randomised (Adebayo et al. 2018), so it explains the photo, not the model.
 
 
-def integrated_gradients(problem: Problem, knobs: IntegratedGradientsKnobs) -> Solution:
+def integrated_gradients(
+    inputs: AttributionInput, knobs: IntegratedGradientsKnobs
+) -> AttributionMap:
     """Integrate the gradient on the straight way from the baseline to the photo.
 
     The map adds up to the score less the baseline's score (completeness); `delta` is by how much
     the finite number of steps misses that.
     """
-    baseline = baseline_image(problem.image, knobs.baseline, problem.black)
-    attributed, delta = IntegratedGradients(problem.score).attribute(
-        problem.image,
+    baseline = baseline_image(inputs.image, knobs.baseline, inputs.black)
+    attributed, delta = IntegratedGradients(inputs.score).attribute(
+        inputs.image,
         baselines=baseline,
         n_steps=knobs.n_steps,
         internal_batch_size=knobs.internal_batch_size,
         return_convergence_delta=True,
     )
     pixels = attributed.detach()[0].sum(dim=0).cpu()  # (s, s)
-    return Solution(pixels, problem.value(baseline), float(delta[0]))
+    return AttributionMap(pixels, inputs.value(baseline), float(delta[0]))
 
 
-def smooth_grad(problem: Problem, knobs: SmoothGradKnobs) -> Solution:
+def smooth_grad(inputs: AttributionInput, knobs: SmoothGradKnobs) -> AttributionMap:
     """Average the gradient's size over noisy copies: where the number is sensitive, no sign."""
-    spread = float(problem.image.max() - problem.image.min())
-    devices = [problem.image.device] if problem.image.is_cuda else []
+    spread = float(inputs.image.max() - inputs.image.min())
+    devices = [inputs.image.device] if inputs.image.is_cuda else []
     # NoiseTunnel draws from torch's own stream; put it back as it was.
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(knobs.seed)
-        attributed = NoiseTunnel(Saliency(problem.score)).attribute(
-            problem.image,
+        attributed = NoiseTunnel(Saliency(inputs.score)).attribute(
+            inputs.image,
             nt_type="smoothgrad",
             nt_samples=knobs.samples,
             nt_samples_batch_size=knobs.samples_at_once,
             stdevs=spread * knobs.noise_percent / 100,
             abs=True,
         )
-    return Solution(attributed.detach()[0].sum(dim=0).cpu())
+    return AttributionMap(attributed.detach()[0].sum(dim=0).cpu())
 
 
 # Grad-CAM: the last stage's maps, weighted by the gradient of the score.
@@ -156,7 +158,7 @@ def smooth_grad(problem: Problem, knobs: SmoothGradKnobs) -> Solution:
 _SMALLEST_MAP = 2
 
 
-def grad_cam(problem: Problem, knobs: GradCamKnobs) -> Solution:
+def grad_cam(inputs: AttributionInput, knobs: GradCamKnobs) -> AttributionMap:
     """Weight the last stage's feature maps and enlarge their sum to the photo's size.
 
     One pass forward and one back: the cheapest method, and the coarsest. For vision transformers
@@ -165,10 +167,10 @@ def grad_cam(problem: Problem, knobs: GradCamKnobs) -> Solution:
     Raises:
         ConfigError: The backbone has no such map, or it is a single cell at this input size.
     """
-    side = problem.image.shape[-1]
-    with last_stage(problem.score.model.backbone) as stage:
-        maps = LayerGradCam(problem.score, stage).attribute(
-            problem.image, relu_attributions=knobs.positive_only
+    side = inputs.image.shape[-1]
+    with last_stage(inputs.score.model.backbone) as stage:
+        maps = LayerGradCam(inputs.score, stage).attribute(
+            inputs.image, relu_attributions=knobs.positive_only
         )  # (1, 1, h, w)
     if min(maps.shape[-2:]) < _SMALLEST_MAP:
         raise ConfigError(
@@ -176,29 +178,29 @@ def grad_cam(problem: Problem, knobs: GradCamKnobs) -> Solution:
             "few for Grad-CAM: choose occlusion or integrated gradients"
         )
     enlarged = F.interpolate(maps.detach(), (side, side), mode="bilinear", align_corners=False)
-    return Solution(enlarged[0, 0].cpu())
+    return AttributionMap(enlarged[0, 0].cpu())
 
 
 # Occlusion: cover one window after another and measure how the score changes.
 
 
-def occlusion(problem: Problem, knobs: OcclusionKnobs) -> Solution:
+def occlusion(inputs: AttributionInput, knobs: OcclusionKnobs) -> AttributionMap:
     """Cover windows of the photo by the baseline; a pixel gets the mean change of its windows.
 
     No gradient and no assumption about the network: of all methods the surest to find what
     matters, and the slowest.
     """
-    side = problem.image.shape[-1]
+    side = inputs.image.shape[-1]
     window = max(1, round(side * knobs.window_percent / 100))
     # A step longer than the window would leave pixels that no window ever covers.
     stride = min(window, max(1, round(side * knobs.stride_percent / 100)))
-    baseline = baseline_image(problem.image, knobs.baseline, problem.black)
-    attributed = Occlusion(problem.score).attribute(
-        problem.image,
+    baseline = baseline_image(inputs.image, knobs.baseline, inputs.black)
+    attributed = Occlusion(inputs.score).attribute(
+        inputs.image,
         sliding_window_shapes=(3, window, window),
         strides=(3, stride, stride),
         baselines=baseline,
         perturbations_per_eval=knobs.perturbations_per_eval,
     )
     # The three channels are covered together and hold the same change.
-    return Solution(attributed.detach()[0].mean(dim=0).cpu(), problem.value(baseline))
+    return AttributionMap(attributed.detach()[0].mean(dim=0).cpu(), inputs.value(baseline))

@@ -10,7 +10,7 @@ from core.dataset.augment import resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
 from core.explain.methods import METHODS, TARGETS, Method, TargetName
-from core.explain.targets import Problem, Question, TargetScore
+from core.explain.targets import AttributionInput, Target, TargetScore
 from core.model.backbone import normalise
 from core.model.card import Card
 from core.model.network import BearingsModel
@@ -45,7 +45,7 @@ def attribute(
     *,
     region: str | None = None,
 ) -> Attribution:
-    """Explain what the network says of one photo.
+    """Return the attribution of one output of the network for one photo.
 
     Args:
         predictor: A predictor or a loaded checkpoint.
@@ -71,18 +71,18 @@ def attribute(
     both = normalise(pixels, model.mean, model.std, device).contiguous()
     image = both[:1]  # (1, 3, s, s)
     score = TargetScore(model, predictor.card)
-    score.ask(Question(target, region), image)
-    problem = Problem(score, image, both[1:, :, :1, :1])
-    solution = chosen.run(problem, options)
+    score.set_target(Target(target, region), image)
+    inputs = AttributionInput(score, image, both[1:, :, :1, :1])
+    result = chosen.run(inputs, options)
     return Attribution(
         method=method,
         label=score.label,
         unit=TARGETS[target].unit,
-        map=np.ascontiguousarray(solution.map.numpy(), np.float32),
+        map=np.ascontiguousarray(result.map.numpy(), np.float32),
         photo=seen,
-        score=problem.value(image),
-        baseline_score=solution.baseline_score,
-        delta=solution.delta,
+        score=inputs.value(image),
+        baseline_score=result.baseline_score,
+        delta=result.delta,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Attribution:
-    """How much each pixel of one photo moved one number that the network said.
+    """How much each pixel of one photo moved one output of the network.
 
     Attributes:
         method: Key of the method in METHODS.

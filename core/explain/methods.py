@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from core.options import OptionSchema
 
 if TYPE_CHECKING:
-    from core.explain.targets import Problem, Solution
+    from core.explain.targets import AttributionInput, AttributionMap
 
 
 TargetName = Literal["region", "position", "north_m", "east_m", "heading"]
@@ -124,38 +124,40 @@ class Method:
         help: What its map means, in a sentence or two.
         cost: What it costs.
         knobs: Schema of its options.
-        run: `(problem, knobs) -> solution`; imports what is heavy when called.
+        run: `(inputs, knobs) -> map`; imports what is heavy when called.
     """
 
     label: str
     help: str
     cost: str
     knobs: type[BaseModel]
-    run: "Callable[[Problem, Any], Solution]"
+    run: "Callable[[AttributionInput, Any], AttributionMap]"
 
 
-def _integrated_gradients(problem: "Problem", knobs: IntegratedGradientsKnobs) -> "Solution":
+def _integrated_gradients(
+    inputs: "AttributionInput", knobs: IntegratedGradientsKnobs
+) -> "AttributionMap":
     from core.explain.algorithms import integrated_gradients
 
-    return integrated_gradients(problem, knobs)
+    return integrated_gradients(inputs, knobs)
 
 
-def _grad_cam(problem: "Problem", knobs: GradCamKnobs) -> "Solution":
+def _grad_cam(inputs: "AttributionInput", knobs: GradCamKnobs) -> "AttributionMap":
     from core.explain.algorithms import grad_cam
 
-    return grad_cam(problem, knobs)
+    return grad_cam(inputs, knobs)
 
 
-def _occlusion(problem: "Problem", knobs: OcclusionKnobs) -> "Solution":
+def _occlusion(inputs: "AttributionInput", knobs: OcclusionKnobs) -> "AttributionMap":
     from core.explain.algorithms import occlusion
 
-    return occlusion(problem, knobs)
+    return occlusion(inputs, knobs)
 
 
-def _smooth_grad(problem: "Problem", knobs: SmoothGradKnobs) -> "Solution":
+def _smooth_grad(inputs: "AttributionInput", knobs: SmoothGradKnobs) -> "AttributionMap":
     from core.explain.algorithms import smooth_grad
 
-    return smooth_grad(problem, knobs)
+    return smooth_grad(inputs, knobs)
 
 
 METHODS: dict[str, Method] = {

@@ -19,20 +19,20 @@ from core.model.places import Modes
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is to be explained about one photo.
+class Target:
+    """The output that is explained.
 
     Attributes:
-        target: Which output.
-        region: For target `region`: which one; None is the one that the network predicts.
+        name: Key in `TARGETS`.
+        region: For target `region`: its id; None is the predicted region.
     """
 
-    target: TargetName
+    name: TargetName
     region: str | None = None
 
 
 class TargetScore(nn.Module):
-    """A private copy of the network that answers with one number per image.
+    """A private copy of the network that returns one number per image.
 
     The copy is in evaluation mode and computes nothing in place, so that hooks and gradients of
     several sessions neither meet on a shared model nor find values overwritten.
@@ -55,30 +55,30 @@ class TargetScore(nn.Module):
         self.modes: Modes | None = None
         self.label = ""
 
-    def ask(self, question: Question, image: Tensor) -> None:
-        """Fix the number: which region, which direction, from what the network says of the photo.
+    def set_target(self, target: Target, image: Tensor) -> None:
+        """Set the number that `forward` returns, from the network's outputs for the photo.
 
-        Where the network chooses between places or headings, the choice is fixed too: a number that
-        leaps from place to place on the way from the baseline would add up to nothing.
+        If the network chooses between places or headings, the choice is fixed too: a number that
+        jumps between places on the way from the baseline would not add up.
 
         Args:
-            question: The target.
+            target: What is explained.
             image: `(1, 3, s, s)` normalised.
 
         Raises:
-            ConfigError: The checkpoint does not know the region, or nothing can be asked.
+            ConfigError: The checkpoint does not know the region, or the output has no direction.
         """
         with torch.no_grad():
             outputs: Outputs = self.model(image)
-        self.target, self.modes = question.target, outputs.modes
-        self.label = TARGETS[question.target].label
-        if question.target == "region":
-            self.region = self._region_index(question.region, outputs)
+        self.target, self.modes = target.name, outputs.modes
+        self.label = TARGETS[target.name].label
+        if target.name == "region":
+            self.region = self._region_index(target.region, outputs)
             region = self.regions[self.region]
             self.label = f"Region {self.names.get(region, region)}"
-        elif question.target == "position":
+        elif target.name == "position":
             self.direction = _unit(self._metres(outputs)[0], "position in the middle of the campus")
-        elif question.target == "heading":
+        elif target.name == "heading":
             heading = outputs.heading[0].float()
             self.direction = _unit(heading, "heading vector of length 0")
             self.label = f"Heading {float(heading_from_unit(heading.cpu().numpy())):.0f}°"
@@ -119,11 +119,11 @@ def _unit(vector: Tensor, what: str) -> Tensor:
     return vector / length
 
 
-# What every attribution method is given, and what it returns.
+# Input and output of every attribution method.
 
 
 @dataclass(frozen=True)
-class Problem:
+class AttributionInput:
     """A photo and the number to be explained.
 
     Attributes:
@@ -143,8 +143,8 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Solution:
-    """What a method found.
+class AttributionMap:
+    """The result of an attribution method.
 
     Attributes:
         map: `(s, s)`, on the CPU.

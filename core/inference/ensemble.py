@@ -82,11 +82,11 @@ def combine_lengths(heading_deg: Floats, length: Floats, weights: Floats) -> Flo
 
 @dataclass(frozen=True)
 class Ensemble(Predictor):
-    """Members with weights, asked like a single checkpoint.
+    """Members with weights, used like a single checkpoint.
 
     `model`, `gallery`, `features` and the evidence are the lead's: the heaviest member that has a
     gallery. Similarities of different networks are no common measure, so evidence is not mixed.
-    `members` stand in the card's order, by falling weight; those of weight 0 are not asked.
+    `members` are in the card's order, by falling weight; those of weight 0 are not run.
     """
 
     def predict_photos(
@@ -101,9 +101,9 @@ class Ensemble(Predictor):
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Prediction:
-        """Ask every member and combine the answers; see `Predictor.predict_photos`."""
+        """Run every member and combine the predictions; see `Predictor.predict_photos`."""
         shares = [member.weight for member in self.about.members]
-        asked = [
+        weighted = [
             (member, share) for member, share in zip(self.members, shares, strict=True) if share > 0
         ]
         answers = [
@@ -115,18 +115,18 @@ class Ensemble(Predictor):
                 photo_ids=photo_ids,
                 exclude_ids=exclude_ids,
                 batch_size=batch_size,
-                progress=_turn(progress, turn, len(asked)),
+                progress=_turn(progress, turn, len(weighted)),
             )
-            for turn, (member, _) in enumerate(asked)
+            for turn, (member, _) in enumerate(weighted)
         ]
-        weights = np.array([share for _, share in asked])
+        weights = np.array([share for _, share in weighted])
         # The lead has a weight, and members of none stand last: its place is the same here.
         together = combine(answers, weights, self.about.agree_m, self.lead, self._notes())
-        return self.trusted(together)
+        return self.with_confidence(together)
 
     @property
     def about(self) -> EnsembleCard:
-        """What the card says about members and weights."""
+        """Members and weights, from the card."""
         if self.card.ensemble is None:
             raise ValueError(f"{self.folder} is no ensemble")
         return self.card.ensemble
@@ -188,9 +188,9 @@ def combine(
         heading_deg=combine_headings(stacked["heading_deg"], weights)[0],
         heading_refined_deg=refined_deg,
         heading_length=combine_lengths(stacked["heading_deg"], stacked["heading_length"], weights),
-        support=_supports(answers, weights),
-        # The members' trust is in their own answers.
-        trust=None,
+        evidence=_combined_evidence(answers, weights),
+        # The members' confidence is in their own answers.
+        confidence=None,
         notes=notes,
         members=tuple(_without_features(answer) for answer in answers),
         member_spread_m=spread_m,
@@ -198,8 +198,8 @@ def combine(
     )
 
 
-def _supports(answers: Sequence[Prediction], weights: Floats) -> Evidence | None:
-    evidence = [answer.support for answer in answers if answer.support is not None]
+def _combined_evidence(answers: Sequence[Prediction], weights: Floats) -> Evidence | None:
+    evidence = [answer.evidence for answer in answers if answer.evidence is not None]
     return Evidence.of_members(evidence, weights) if len(evidence) == len(answers) else None
 
 

@@ -27,24 +27,24 @@ KEPT = ("filename", "calibrated", "refused", "refusal_score", "reason")
 _METRES, _ANGLE, _SHARE, _DEGREES = 3, 3, 6, 7
 
 
-def add_trust(entries: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
+def add_confidence(entries: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
     """Add to each photo's record how far it can be believed, and what moved its pin."""
     moved = prediction.moved_m
     for row, record in enumerate(entries):
         record["moved_m"] = round(float(moved[row]), _METRES)
         record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
-        record["calibrated"] = prediction.trust is not None
+        record["calibrated"] = prediction.confidence is not None
         record["refused"] = bool(prediction.refused[row])
-        if prediction.trust is not None:
-            record |= _trusted(prediction, prediction.trust, row)
+        if prediction.confidence is not None:
+            record |= _confidence_fields(prediction, prediction.confidence, row)
 
 
-def reason(trust: Confidence, row: int) -> str | None:
+def reason(confidence: Confidence, row: int) -> str | None:
     """Why a photo is refused, in plain words; None where it is not."""
-    fit = trust.calibration.refusal
-    if fit is None or not trust.refused[row]:
+    fit = confidence.calibration.refusal
+    if fit is None or not confidence.refused[row]:
         return None
-    return REASON.format(score=trust.refusal_score[row], threshold=fit.threshold)
+    return REASON.format(score=confidence.refusal_score[row], threshold=fit.threshold)
 
 
 def concealed(record: Record) -> Record:
@@ -55,31 +55,31 @@ def concealed(record: Record) -> Record:
     }
 
 
-def _trusted(prediction: Prediction, trust: Confidence, row: int) -> Record:
-    shares = trust.region_probabilities[row]
+def _confidence_fields(prediction: Prediction, confidence: Confidence, row: int) -> Record:
+    shares = confidence.region_probabilities[row]
     named = zip(prediction.regions, shares, strict=True)
     record: Record = {
         "region_probability_calibrated": round(float(shares.max()), _SHARE),
         "region_probabilities_calibrated": {name: round(float(p), _SHARE) for name, p in named},
     }
     for index, level in enumerate(LEVELS):
-        record[f"radius_{level * 100:.0f}_m"] = _known(trust.radius_m[row, index], _METRES)
-        record[f"wedge_{level * 100:.0f}_deg"] = _known(trust.wedge_deg[row, index], _ANGLE)
+        record[f"radius_{level * 100:.0f}_m"] = _known(confidence.radius_m[row, index], _METRES)
+        record[f"wedge_{level * 100:.0f}_deg"] = _known(confidence.wedge_deg[row, index], _ANGLE)
     for level in LEVELS:
-        record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, trust, row, level)
-    record["refusal_score"] = _known(trust.refusal_score[row], _METRES)
-    record["reason"] = reason(trust, row)
+        record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, confidence, row, level)
+    record["refusal_score"] = _known(confidence.refusal_score[row], _METRES)
+    record["reason"] = reason(confidence, row)
     return record
 
 
 def _multipolygon(
-    prediction: Prediction, trust: Confidence, row: int, level: float
+    prediction: Prediction, confidence: Confidence, row: int, level: float
 ) -> dict[str, Any] | None:
     """A region as a GeoJSON geometry: longitude first, degrees where there are any, else metres.
 
     Across the antimeridian longitudes go on beyond 180, so that a polygon does not span the globe.
     """
-    islands = trust.region_m(row, level)
+    islands = confidence.region_m(row, level)
     if islands is None:
         return None
     return {
@@ -167,7 +167,7 @@ def records(
             prediction.position_refined_m[row]
         )
         record["neighbours"] = [] if gallery is None else neighbours(prediction, gallery, row)
-    add_trust(entries, prediction, gallery)
+    add_confidence(entries, prediction, gallery)
     if keep_refused:
         return entries
     return [concealed(record) if record["refused"] else record for record in entries]

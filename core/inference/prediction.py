@@ -38,8 +38,10 @@ class Prediction:
         points: `(n, k)` how many points of each photo lie as those of each neighbour do; -1 where
             they were not compared, as where the gallery holds none.
         features: `(n, D)` pooled features of the network.
-        support: The training photos most alike on the whole campus, and what tells strange photos.
-        trust: How far the answers can be believed; None where the checkpoint is not calibrated.
+        evidence: The most similar training photos on the whole campus, and out-of-distribution
+            features.
+        confidence: Calibrated probabilities, areas and refusals; None if the checkpoint is not
+            calibrated.
         notes: What a reader should know, such as that nothing could be refined.
         members: Only for an ensemble: what each of its members says, without features.
         member_spread_m: Only for an ensemble: `(n,)` metres from the weighted mean of the members'
@@ -67,8 +69,8 @@ class Prediction:
     weight: Floats
     points: NDArray[np.int64]
     features: NDArray[np.float32]
-    support: Evidence | None = None
-    trust: Confidence | None = None
+    evidence: Evidence | None = None
+    confidence: Confidence | None = None
     notes: tuple[str, ...] = ()
     members: tuple["Prediction", ...] = ()
     member_spread_m: Floats | None = None
@@ -96,8 +98,8 @@ class Prediction:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {getattr(self, name).shape}")
-        if self.trust is not None and len(self.trust.refused) != n:
-            raise ValueError(f"trust must be in {n} answers")
+        if self.confidence is not None and len(self.confidence.refused) != n:
+            raise ValueError(f"confidence must be in {n} answers")
         if len(self.filenames) != n or len(self.features) != n:
             raise ValueError(f"filenames and features must hold {n} photos")
         if any(member.photo_ids != self.photo_ids for member in self.members):
@@ -118,8 +120,8 @@ class Prediction:
             self,
             photo_ids=tuple(self.photo_ids[row] for row in rows),
             filenames=tuple(self.filenames[row] for row in rows),
-            support=None if self.support is None else self.support.rows(rows),
-            trust=None if self.trust is None else self.trust.rows(rows),
+            evidence=None if self.evidence is None else self.evidence.rows(rows),
+            confidence=None if self.confidence is None else self.confidence.rows(rows),
             members=tuple(member.rows(rows) for member in self.members),
             **arrays,
         )
@@ -147,7 +149,7 @@ class Prediction:
     @property
     def refused(self) -> NDArray[np.bool_]:
         """`(n,)` whether the photo is none of this campus; never without a calibration."""
-        return np.zeros(len(self), bool) if self.trust is None else self.trust.refused
+        return np.zeros(len(self), bool) if self.confidence is None else self.confidence.refused
 
     @property
     def moved_m(self) -> Floats:
@@ -183,12 +185,12 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
         for item in fields(first)
         if isinstance(getattr(first, item.name), np.ndarray)
     }
-    supports = [part.support for part in parts if part.support is not None]
-    trusts = [part.trust for part in parts if part.trust is not None]
+    evidence_parts = [part.evidence for part in parts if part.evidence is not None]
+    confidences = [part.confidence for part in parts if part.confidence is not None]
     return replace(
         first,
-        support=Evidence.joined(supports) if supports else None,
-        trust=Confidence.joined(trusts) if trusts else None,
+        evidence=Evidence.joined(evidence_parts) if evidence_parts else None,
+        confidence=Confidence.joined(confidences) if confidences else None,
         photo_ids=tuple(name for part in parts for name in part.photo_ids),
         filenames=tuple(name for part in parts for name in part.filenames),
         members=tuple(joined(same) for same in zip(*(part.members for part in parts), strict=True)),

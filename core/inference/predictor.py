@@ -22,7 +22,7 @@ from core.inference.prediction import Prediction, joined
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import ASKED_POINTS, LocalFeatures, describe_photos
+from core.retrieval.local_features import QUERY_POINTS, LocalFeatures, describe_photos
 from core.retrieval.neighbours import Neighbours, row_parts
 from core.retrieval.refine import Refined, refine_by, retrieve_by
 from core.retrieval.schema import RefineConfig
@@ -178,7 +178,7 @@ class Predictor:
             )
             for part in (row_parts(n) if n else [slice(0)])
         ]
-        return self.trusted(joined(parts))
+        return self.with_confidence(joined(parts))
 
     def predict_files(
         self,
@@ -204,7 +204,7 @@ class Predictor:
                     run_in_crops(self.card, self.model, batch, known.rows(part), self.device)
                 )
             if gallery is not None:
-                described.append(describe_photos(batch, ASKED_POINTS, gallery.projection))
+                described.append(describe_photos(batch, QUERY_POINTS, gallery.projection))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
@@ -246,7 +246,7 @@ class Predictor:
             weight=refined.weight,
             features=answers.features,
             points=refined.points,
-            support=gather_evidence(answers, raw_m, raw_deg, neighbours),
+            evidence=gather_evidence(answers, raw_m, raw_deg, neighbours),
             notes=self._notes(),
         )
 
@@ -279,12 +279,12 @@ class Predictor:
             heading=retrieved.heading,
         )
 
-    def trusted(self, prediction: Prediction) -> Prediction:
+    def with_confidence(self, prediction: Prediction) -> Prediction:
         """Return a prediction with its confidence, if this model is calibrated."""
         calibration = self.loaded.calibration
         if calibration is None:
             return prediction
-        return replace(prediction, trust=apply(calibration, prediction))
+        return replace(prediction, confidence=apply(calibration, prediction))
 
     def _notes(self) -> tuple[str, ...]:
         notes = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)

@@ -20,8 +20,8 @@ Progress = Callable[[int, int], None]
 
 SIDE = 224
 """Photos are looked at in this size, in pixels: smaller ones show too few points."""
-ASKED_POINTS = 200
-"""Points of a photo that is asked about; those of the gallery are fewer, as they are stored."""
+QUERY_POINTS = 200
+"""Most keypoints of a query photo; gallery photos have fewer, because theirs are stored."""
 DIMENSIONS = 32
 FITTED = 100
 """Photos whose points the compression is fitted to."""
@@ -116,11 +116,11 @@ def describe_gallery(
     The projection is fitted to the points of `FITTED` of them, evenly chosen.
     """
     chosen = np.unique(np.linspace(0, len(rows) - 1, FITTED).round().astype(np.int64))
-    found = np.concatenate([_detected(photos[row], most)[1] for row in rows[chosen]])
-    if len(found) < DIMENSIONS:
+    descriptors = np.concatenate([_detected(photos[row], most)[1] for row in rows[chosen]])
+    if len(descriptors) < DIMENSIONS:
         # Photos of nearly nothing: any projection does for what follows.
-        found = np.concatenate([found, np.eye(_WIDTH, dtype=np.float32)])
-    projection = fit_projection(found, DIMENSIONS, whiten=1.0)
+        descriptors = np.concatenate([descriptors, np.eye(_WIDTH, dtype=np.float32)])
+    projection = fit_projection(descriptors, DIMENSIONS, whiten=1.0)
 
     def seen() -> Iterator[Pixels]:
         for done, row in enumerate(rows, start=1):
@@ -163,10 +163,12 @@ def _detected(photo: Pixels, most: int) -> tuple[NDArray[np.float32], Features]:
     """The strongest points `(p, 2)` in pixels of `SIDE`, and descriptors `(p, 128)` of length 1."""
     rule = cv2.INTER_AREA if photo.shape[0] > SIDE else cv2.INTER_CUBIC
     light = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=rule)
-    found, descriptors = cv2.SIFT.create(contrastThreshold=_CONTRAST).detectAndCompute(light, None)
+    keypoints, descriptors = cv2.SIFT.create(contrastThreshold=_CONTRAST).detectAndCompute(
+        light, None
+    )
     if descriptors is None:
         return np.empty((0, 2), np.float32), np.empty((0, _WIDTH), np.float32)
-    order = np.argsort([-point.response for point in found], kind="stable")[:most]
-    place = np.array([point.pt for point in found], np.float32)[order]
+    order = np.argsort([-point.response for point in keypoints], kind="stable")[:most]
+    place = np.array([point.pt for point in keypoints], np.float32)[order]
     share = descriptors[order] / np.maximum(descriptors[order].sum(axis=1, keepdims=True), 1e-12)
     return place, np.sqrt(share)

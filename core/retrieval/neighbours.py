@@ -209,12 +209,12 @@ def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray
     k = min(k, score.shape[1])
     first = score.shape[1] - k
     columns = np.argpartition(score, min(first, score.shape[1] - 1), axis=1)[:, first:]
-    found = np.take_along_axis(score, columns, axis=1)
+    greatest = np.take_along_axis(score, columns, axis=1)
     # Equal scores in the gallery's order, so that results do not depend on the partition.
-    order = np.lexsort((columns, -found), axis=1)
+    order = np.lexsort((columns, -greatest), axis=1)
     return (
         np.take_along_axis(columns, order, axis=1).astype(np.int64),
-        np.take_along_axis(found, order, axis=1),
+        np.take_along_axis(greatest, order, axis=1),
     )
 
 

@@ -141,24 +141,26 @@ def refine_by(
     """
     gallery, share = neighbours.gallery, region_probabilities
     heading = wrap_heading_deg(heading_deg)
-    found = neighbours.ranked(config, _wanted(config, shown), position_m, share, known_region)
-    weight = np.zeros(found.rows.shape)
+    candidates = neighbours.ranked(config, _wanted(config, shown), position_m, share, known_region)
+    weight = np.zeros(candidates.rows.shape)
     mean = position_m
     if config.method == "position_knn":
         near = neighbours.nearest_positions(position_m, config.k)
         mean = gallery.position_m[near].mean(axis=1)
     elif config.method == "retrieval":
-        top = found.first(config.k)
+        top = candidates.first(config.k)
         mean, weight[:, : config.k] = mode_mean(
             gallery.position_m[top.rows],
             softmax_weights(top.score, config.temperature),
             config.mode_radius_m,
         )
         mean = np.where(weight.sum(axis=1, keepdims=True) == 0.0, position_m, mean)
-    turned = blend_headings(heading, heading_vector(found, gallery, config), config.blend_heading)
+    turned = blend_headings(
+        heading, heading_vector(candidates, gallery, config), config.blend_heading
+    )
     moved = position_m + config.blend_position * (mean - position_m)
     if share is not None and config.blend_region:
-        votes = region_votes(found, gallery, config, share.shape[1])
+        votes = region_votes(candidates, gallery, config, share.shape[1])
         voted = blend_regions(share, votes, config.blend_region)
         unknown = np.ones(len(voted), bool) if known_region is None else known_region < 0
         share = np.where(unknown[:, None], voted, share)
@@ -166,10 +168,10 @@ def refine_by(
     return Refined(
         moved,
         turned,
-        found.rows[:, :k],
-        found.similarity[:, :k],
+        candidates.rows[:, :k],
+        candidates.similarity[:, :k],
         weight[:, :k],
-        found.points[:, :k],
+        candidates.points[:, :k],
         share,
     )
 
@@ -238,21 +240,21 @@ def retrieve_by(neighbours: Neighbours, regions: int) -> Retrieved:
     # A photo that is left out ranks last with no weight, so it needs no smaller k.
     k = min(PLAIN.k, len(gallery))
     config = PLAIN.model_copy(update={"k": k, "heading_k": k, "region_k": k})
-    found = neighbours.ranked(config, k, np.zeros((len(neighbours), 2)))
-    weight = softmax_weights(found.score, config.temperature)
-    position, _ = mode_mean(gallery.position_m[found.rows], weight, config.mode_radius_m)
-    heading = heading_vector(found, gallery, config)
+    candidates = neighbours.ranked(config, k, np.zeros((len(neighbours), 2)))
+    weight = softmax_weights(candidates.score, config.temperature)
+    position, _ = mode_mean(gallery.position_m[candidates.rows], weight, config.mode_radius_m)
+    heading = heading_vector(candidates, gallery, config)
     cancels = np.hypot(heading[:, 0], heading[:, 1]) < 1e-9
-    nearest = heading_unit(gallery.heading_deg[found.rows[:, 0]])
+    nearest = heading_unit(gallery.heading_deg[candidates.rows[:, 0]])
     heading = np.where(cancels[:, None], nearest, heading)
-    return Retrieved(region_votes(found, gallery, config, regions), position, heading)
+    return Retrieved(region_votes(candidates, gallery, config, regions), position, heading)
 
 
 def check_k(k: int, gallery: Gallery) -> None:
     """Raise ConfigError where `k` neighbours cannot be found in the gallery."""
     if k > len(gallery):
         raise ConfigError(
-            f"k = {k} neighbours were asked of a gallery of {len(gallery)} training photos: "
+            f"k = {k} neighbours are needed from a gallery of {len(gallery)} training photos: "
             f"choose k at most {len(gallery)}"
         )
 
@@ -293,22 +295,24 @@ def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floa
     return np.einsum("nk,nkd->nd", kept, position_m), kept
 
 
-def heading_vector(found: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
+def heading_vector(candidates: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
     """Weighted mean unit vector `(n, 2)` of the headings of the `heading_k` best candidates.
 
     Its length says how far they agree; it is 0 where there is no candidate. Those whose points
     agree are turned to where the query looks, if `turn_hfov_deg` says so.
     """
-    top = found.first(config.heading_k)
+    top = candidates.first(config.heading_k)
     weight = softmax_weights(top.score, config.heading_temperature)
     turn_deg = 0.0 if config.turn_hfov_deg is None else top.turn_deg
     units = heading_unit(gallery.heading_deg[top.rows] + turn_deg)
     return np.asarray(np.einsum("nk,nkd->nd", weight, units))
 
 
-def region_votes(found: Candidates, gallery: Gallery, config: RefineConfig, regions: int) -> Floats:
+def region_votes(
+    candidates: Candidates, gallery: Gallery, config: RefineConfig, regions: int
+) -> Floats:
     """Shares `(n, regions)` of the `region_k` best candidates' regions; 0 without a candidate."""
-    top = found.first(config.region_k)
+    top = candidates.first(config.region_k)
     weight = softmax_weights(top.score, config.heading_temperature)
     votes = np.zeros((len(weight), regions))
     np.add.at(votes, (np.arange(len(weight))[:, None], gallery.region[top.rows]), weight)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
 from core.headline import PhotoErrors, refined_card_metrics
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import ASKED_POINTS, describe_photos
+from core.retrieval.local_features import QUERY_POINTS, describe_photos
 from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
 from core.retrieval.projection import Features
 from core.retrieval.refine import (
@@ -42,7 +42,7 @@ CONFIDENCE = 0.8
 LEAST_PROBABILITY = 1e-6
 
 _RANKING = ("radius_m", "region_weight", "points_weight")
-_Tried = tuple[Floats, RefineConfig]
+_ScoredConfig = tuple[Floats, RefineConfig]
 _Summary = Callable[..., Any]
 
 
@@ -142,16 +142,18 @@ def _choose_place(photos: _Validation) -> RefineConfig:
     if position.method == "retrieval":
         # One ranking serves both, so that the evidence shown is the evidence used.
         ranked = [pair for pair in ranked if _same_ranking(pair[0], position)]
-    headings = [pair for config, found in ranked for pair in _headings(photos, config, found)]
+    headings = [
+        pair for config, candidates in ranked for pair in _headings(photos, config, candidates)
+    ]
     return _with_heading(position, _best(headings, np.mean))
 
 
-def _best(tried: Sequence[_Tried], summary: _Summary) -> RefineConfig:
+def _best(scored: Sequence[_ScoredConfig], summary: _Summary) -> RefineConfig:
     """Of settings with errors `(n,)`, the best, or the first (no refinement) if it flatters."""
-    errors = np.stack([error for error, _ in tried])  # (settings, n)
+    errors = np.stack([error for error, _ in scored])  # (settings, n)
     photos = errors.shape[1]
     if photos < FOLDS:
-        return tried[0][1]
+        return scored[0][1]
     fold = np.random.default_rng(0).permutation(photos) % FOLDS
     held = np.empty(photos)
     for part in range(FOLDS):
@@ -161,8 +163,8 @@ def _best(tried: Sequence[_Tried], summary: _Summary) -> RefineConfig:
     again = np.random.default_rng(1).integers(photos, size=(RESAMPLES, photos))
     better = summary(held[again], axis=1) < summary(errors[0][again], axis=1)
     if better.mean() < CONFIDENCE:
-        return tried[0][1]
-    return tried[int(np.argmin(summary(errors, axis=1)))][1]
+        return scored[0][1]
+    return scored[int(np.argmin(summary(errors, axis=1)))][1]
 
 
 def _rankings(photos: _Validation) -> Iterator[RefineConfig]:
@@ -186,7 +188,7 @@ def _neighbour_counts(gallery: Gallery) -> list[int]:
     return [k for k in NEIGHBOURS if k <= len(gallery)]
 
 
-def _by_position(photos: _Validation) -> Iterator[_Tried]:
+def _by_position(photos: _Validation) -> Iterator[_ScoredConfig]:
     """Yield no refinement first, then the means of the k nearest training positions."""
     unchanged = photos.error_m(photos.position_m, 0.0)
     yield unchanged, RefineConfig(method="none", k=1, heading_k=1)
@@ -201,10 +203,10 @@ def _by_position(photos: _Validation) -> Iterator[_Tried]:
 
 def _by_retrieval(
     photos: _Validation, ranked: list[tuple[RefineConfig, Candidates]]
-) -> Iterator[_Tried]:
-    for ranking, found in ranked:
+) -> Iterator[_ScoredConfig]:
+    for ranking, candidates in ranked:
         for k, temperature in product(_neighbour_counts(photos.gallery), TEMPERATURES):
-            top = found.first(k)
+            top = candidates.first(k)
             mean, kept = mode_mean(
                 photos.gallery.position_m[top.rows],
                 softmax_weights(top.score, temperature),
@@ -216,7 +218,9 @@ def _by_retrieval(
                 yield photos.error_m(mean, blend), ranking.model_copy(update=update)
 
 
-def _headings(photos: _Validation, ranking: RefineConfig, found: Candidates) -> Iterator[_Tried]:
+def _headings(
+    photos: _Validation, ranking: RefineConfig, candidates: Candidates
+) -> Iterator[_ScoredConfig]:
     unchanged = {"heading_k": 1, "blend_heading": 0.0}
     zero = np.zeros((len(photos.heading_deg), 2))
     yield photos.error_deg(zero, 0.0), ranking.model_copy(update=unchanged)
@@ -225,7 +229,7 @@ def _headings(photos: _Validation, ranking: RefineConfig, found: Candidates) -> 
     for turn, k, temperature in product(turns, counts, TEMPERATURES):
         update = {"heading_k": k, "heading_temperature": temperature, "turn_hfov_deg": turn}
         config = ranking.model_copy(update=update)
-        vector = heading_vector(found, photos.gallery, config)
+        vector = heading_vector(candidates, photos.gallery, config)
         for blend in BLENDS:
             chosen = config.model_copy(update={"blend_heading": blend})
             yield photos.error_deg(vector, blend), chosen
@@ -233,14 +237,14 @@ def _headings(photos: _Validation, ranking: RefineConfig, found: Candidates) -> 
 
 def _regions(
     photos: _Validation, chosen: RefineConfig, probability: Floats, truth: NDArray[np.int64]
-) -> Iterator[_Tried]:
+) -> Iterator[_ScoredConfig]:
     """Yield blends of head and votes with their surprise: minus the log probability of truth."""
     row = np.arange(len(truth))
     largest = _neighbour_counts(photos.gallery)[-1]
-    found = photos.candidates(chosen.model_copy(update={"k": largest}))
+    candidates = photos.candidates(chosen.model_copy(update={"k": largest}))
     for k, blend in ((1, 0.0), *product(_neighbour_counts(photos.gallery), BLENDS)):
         config = chosen.model_copy(update={"region_k": k, "blend_region": blend})
-        votes = region_votes(found, photos.gallery, config, probability.shape[1])
+        votes = region_votes(candidates, photos.gallery, config, probability.shape[1])
         share = blend_regions(probability, votes, blend)
         yield -np.log(np.maximum(share[row, truth], LEAST_PROBABILITY)), config
 
@@ -256,7 +260,7 @@ def _with_heading(position: RefineConfig, heading: RefineConfig) -> RefineConfig
 
 @dataclass(frozen=True)
 class Raw:
-    """What the network says about n validation photos, and what their points say.
+    """Raw predictions of n validation photos, and their keypoint matches.
 
     Attributes:
         position_m: `(n, 2)`.
@@ -288,9 +292,9 @@ def verified_raw(
     """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points."""
     if gallery.local is None:
         raise ValueError("the gallery has no points to compare with")
-    asked = describe_photos(photos, ASKED_POINTS, gallery.local.projection)
-    rows = [found.rows for _, found in search_in_parts(raw.features, gallery)]
-    return replace(raw, verified=verify(asked, gallery.local, np.concatenate(rows), hfov_deg))
+    query = describe_photos(photos, QUERY_POINTS, gallery.local.projection)
+    rows = [candidates.rows for _, candidates in search_in_parts(raw.features, gallery)]
+    return replace(raw, verified=verify(query, gallery.local, np.concatenate(rows), hfov_deg))
 
 
 def select_refinement(raw: Raw, truth: ValidationTruth, gallery: Gallery) -> RefineConfig:

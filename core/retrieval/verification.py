@@ -61,12 +61,12 @@ class Verified:
 
 
 def verify(
-    asked: LocalFeatures, gallery: LocalFeatures, rows: NDArray[np.int64], hfov_deg: float
+    query: LocalFeatures, gallery: LocalFeatures, rows: NDArray[np.int64], hfov_deg: float
 ) -> Verified:
     """Compare n photos with some gallery photos each.
 
     Args:
-        asked: Of the n photos, described by the gallery's projection.
+        query: Of the n photos, described by the gallery's projection.
         gallery: Of the training photos.
         rows: `(n, k)` the gallery photos to compare each with.
         hfov_deg: Horizontal field of view of all photos.
@@ -74,7 +74,7 @@ def verify(
     points, turn_deg = np.zeros(rows.shape, np.int64), np.zeros(rows.shape)
     focal = SIDE / 2.0 / np.tan(np.deg2rad(hfov_deg) / 2.0)
     for photo, others in enumerate(rows):
-        place, descriptors = asked.of(photo)
+        place, descriptors = query.of(photo)
         for column, row in enumerate(others):
             other, known = gallery.of(row)
             mine, theirs = _agreeing(place, descriptors, other, known)
@@ -103,14 +103,14 @@ def _agreeing(
     mine, theirs = _partners(seen @ known.T)
     if len(mine) < _LEAST_POINTS:
         return nothing, nothing
-    found, inside = cv2.estimateAffine2D(
+    affine, inside = cv2.estimateAffine2D(
         place[mine],
         other[theirs],
         method=cv2.RANSAC,
         ransacReprojThreshold=_TOLERANCE,
         maxIters=_TRIES,
     )
-    if found is None or np.linalg.det(found[:, :2]) < _LEAST_AREA:
+    if affine is None or np.linalg.det(affine[:, :2]) < _LEAST_AREA:
         return nothing, nothing
     kept = inside.ravel() > 0
     return mine[kept], theirs[kept]

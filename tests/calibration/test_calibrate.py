@@ -97,8 +97,8 @@ def test_test_labels_and_photos_have_no_say(checkpoint: Path, campus: Path, tmp_
 def test_predictions_carry_trust(predictor: Predictor, campus: Path) -> None:
     photos = sorted((campus / "images").iterdir())[:3]
     found = predictor.predict_files(photos).prediction
-    assert found.trust is not None
-    assert (found.trust.radius_m > 0).all()
+    assert found.confidence is not None
+    assert (found.confidence.radius_m > 0).all()
     record = json.loads(to_json(found, predictor.gallery))[0]
     assert 0 < record["radius_50_m"] < record["radius_90_m"]
     assert 0 < record["wedge_50_deg"] <= record["wedge_90_deg"] <= 180
@@ -146,7 +146,7 @@ def test_a_checkpoint_without_calibration_answers_and_says_so(
 ) -> None:
     plain = load_predictor(checkpoint, calibrated=False)
     found = plain.predict_files(sorted((campus / "images").iterdir())[:1]).prediction
-    assert found.trust is None
+    assert found.confidence is None
     assert any("not calibrated" in note for note in found.notes)
     record = json.loads(to_json(found))[0]
     assert record["calibrated"] is False

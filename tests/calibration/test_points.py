@@ -71,7 +71,7 @@ def test_points_are_those_of_the_right_photo(described: Path, campus: Path) -> N
     assert gallery is not None
     assert gallery.local is not None
     paths = [campus / "images" / Path(name).name for name in gallery.filenames[:20]]
-    local = predictor.predict_files(paths).prediction.support
+    local = predictor.predict_files(paths).prediction.evidence
     assert local is not None
     best = local.signals[:, local.names.index("best_points")]
     own = np.diff(gallery.local.first)[:20]

@@ -24,9 +24,9 @@ def two_minded() -> Invented:
     answers, _ = world(2, 0)
     one = answers.rows(np.array([0]))
     places = np.concatenate([np.tile(FIRST, (4, 1)), np.tile(SECOND, (4, 1))])[None]
-    assert one.support is not None
-    support: Evidence = replace(one.support, position_m=places, similarity=np.full((1, 8), 0.9))
-    return replace(one, support=support, position_refined_m=FIRST[None])
+    assert one.evidence is not None
+    support: Evidence = replace(one.evidence, position_m=places, similarity=np.full((1, 8), 0.9))
+    return replace(one, evidence=support, position_refined_m=FIRST[None])
 
 
 def test_a_two_minded_photo_gives_two_islands(two_minded: Invented) -> None:

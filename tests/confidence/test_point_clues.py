@@ -14,16 +14,16 @@ from tests.confidence.worlds import Invented, density_fit, world
 
 def with_points(answers: Invented, points: np.ndarray) -> Invented:
     """The same answers, whose photos were compared point by point."""
-    assert answers.support is not None
+    assert answers.evidence is not None
     signals = point_features(points)
     support = replace(
-        answers.support,
+        answers.evidence,
         signals=np.concatenate(
-            [answers.support.signals, np.stack(list(signals.values()), axis=1)], axis=1
+            [answers.evidence.signals, np.stack(list(signals.values()), axis=1)], axis=1
         ),
-        names=(*answers.support.names, *signals),
+        names=(*answers.evidence.names, *signals),
     )
-    return replace(answers, support=support)
+    return replace(answers, evidence=support)
 
 
 def test_signals_grow_with_the_points_that_agree() -> None:

@@ -6,7 +6,7 @@ import pytest
 from core.confidence.apply import ood_score
 from core.confidence.evidence import Evidence
 from core.confidence.fit import ACCEPTED, fit_refusal
-from core.confidence.negatives import KINDS, TAUGHT, make_negatives, shuffled
+from core.confidence.negatives import FITTED_KINDS, KINDS, make_negatives, shuffled
 from core.confidence.ood import SIZE, appearance
 from tests.confidence.worlds import world
 
@@ -14,7 +14,7 @@ NAMES = ("nearest", "agree", "useless")
 
 
 def genuine(n: int, seed: int) -> Evidence:
-    support = world(n, seed, names=NAMES)[0].support
+    support = world(n, seed, names=NAMES)[0].evidence
     assert support is not None
     return support
 
@@ -99,4 +99,4 @@ def test_appearance_tells_a_page_from_a_scene() -> None:
 def test_large_true_pieces_of_the_campus_do_not_shape_the_score() -> None:
     photos = np.zeros((2, 32, 32, 3), np.uint8)
     made = make_negatives(photos, np.random.default_rng(0))
-    assert set(made) == set(TAUGHT) == set(KINDS) - {"quarters", "halves"}
+    assert set(made) == set(FITTED_KINDS) == set(KINDS) - {"quarters", "halves"}

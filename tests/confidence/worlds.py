@@ -24,7 +24,7 @@ class Invented:
     heading_deg: Floats
     heading_refined_deg: Floats
     heading_length: Floats
-    support: Evidence | None
+    evidence: Evidence | None
 
     def __len__(self) -> int:
         """Number of photos."""
@@ -32,9 +32,9 @@ class Invented:
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
         """The answers about some of the photos."""
-        names = [field.name for field in fields(self) if field.name != "support"]
+        names = [field.name for field in fields(self) if field.name != "evidence"]
         arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
-        return replace(self, **arrays, support=self.support and self.support.rows(rows))
+        return replace(self, **arrays, evidence=self.evidence and self.evidence.rows(rows))
 
 
 def world(
@@ -60,7 +60,7 @@ def world(
     region = rng.integers(0, REGIONS, n)
     logit = rng.normal(size=(n, REGIONS)) + 2.0 * np.eye(REGIONS)[region]
     share = np.exp(6.0 * (logit - logit.max(axis=1, keepdims=True)))
-    support = Evidence(
+    evidence = Evidence(
         places + shift_m,
         wrap_heading_deg(headings),
         rng.integers(0, REGIONS, (n, neighbours)),
@@ -79,7 +79,7 @@ def world(
         heading_deg=wrap_heading_deg(heading + turn * rng.normal(size=n)),
         heading_refined_deg=wrap_heading_deg(heading + turn * rng.normal(size=n) + shift_m),
         heading_length=np.exp(-turn / 60.0),
-        support=support,
+        evidence=evidence,
     )
     return answers, GroundTruth(truth, heading, region, np.arange(n) // 2)
 

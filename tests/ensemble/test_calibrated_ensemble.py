@@ -38,10 +38,10 @@ def test_calibrating_an_ensemble_leaves_its_members_alone(
     predictor = load_predictor(together)
     found = predictor.predict_photos(np.zeros((1, predictor.store_size, predictor.store_size, 3),
                                               np.uint8))  # fmt: skip
-    assert found.trust is not None
-    assert found.support is not None
+    assert found.confidence is not None
+    assert found.evidence is not None
     # Neighbours of both members stand side by side, and weigh 1 together.
-    assert set(found.support.source.tolist()) == {0, 1}
-    assert found.support.weights(0.03).sum() == pytest.approx(1.0)
-    assert found.trust.density.weight.sum() == pytest.approx(1.0)
+    assert set(found.evidence.source.tolist()) == {0, 1}
+    assert found.evidence.weights(0.03).sum() == pytest.approx(1.0)
+    assert found.confidence.density.weight.sum() == pytest.approx(1.0)
     assert "not calibrated" not in " ".join(found.notes)

@@ -211,5 +211,5 @@ def test_the_page_asks_again_when_a_member_changed(ensemble: Path, campus: Path)
     (ensemble / "members" / "a" / FILE).unlink()
     (after,) = cache.predictions_of(ensemble, [photo])
     assert isinstance(after, Prediction)
-    assert before.members[0].trust is not None
-    assert after.members[0].trust is None
+    assert before.members[0].confidence is not None
+    assert after.members[0].confidence is None

@@ -32,8 +32,8 @@ def scored(checkpoint: Path, shared_campus: Path) -> ScoredPrediction:
 
 @pytest.fixture
 def trust(scored: ScoredPrediction) -> Confidence:
-    assert scored.prediction.trust is not None
-    return scored.prediction.trust
+    assert scored.prediction.confidence is not None
+    return scored.prediction.confidence
 
 
 def test_coverage_is_the_share_of_truths_that_are_held(
@@ -57,7 +57,7 @@ def test_refused_photos_stay_in_the_main_figures(
     scored: ScoredPrediction, trust: Confidence
 ) -> None:
     some = np.arange(48) < 10
-    told = replace(scored.prediction, trust=replace(trust, refused=some))
+    told = replace(scored.prediction, confidence=replace(trust, refused=some))
     found = coverage_report(ScoredPrediction(scored.truth, told), {})
     assert found is not None
     assert found.overall.n == 48
@@ -71,7 +71,7 @@ def test_what_is_unknown_is_not_counted_as_held(
 ) -> None:
     radius = trust.radius_m.copy()
     radius[:, 1] = np.nan
-    told = replace(scored.prediction, trust=replace(trust, radius_m=radius))
+    told = replace(scored.prediction, confidence=replace(trust, radius_m=radius))
     found = coverage_report(ScoredPrediction(scored.truth, told), {})
     assert found is not None
     assert found.overall.radius[1].measured is None
@@ -79,7 +79,7 @@ def test_what_is_unknown_is_not_counted_as_held(
 
 
 def test_without_calibration_there_is_no_section(scored: ScoredPrediction) -> None:
-    told = replace(scored.prediction, trust=None)
+    told = replace(scored.prediction, confidence=None)
     assert coverage_report(ScoredPrediction(scored.truth, told), {}) is None
 
 
@@ -89,7 +89,9 @@ def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
     held = np.where(np.arange(48) < 36, 1e9, 0.0)
     told = ScoredPrediction(
         scored.truth,
-        replace(scored.prediction, trust=replace(trust, radius_m=np.stack([held, held], axis=1))),
+        replace(
+            scored.prediction, confidence=replace(trust, radius_m=np.stack([held, held], axis=1))
+        ),
     )
     alone, together = (
         coverage_report(told, {}, groups) for groups in (np.arange(48), np.arange(48) // 6)

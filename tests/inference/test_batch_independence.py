@@ -83,10 +83,10 @@ def assert_same(together: Prediction, row: int, alone: Prediction) -> None:
             # The network sees one photo at a time in both. Cosines differ by rounding alone: a
             # millimetre once a sharp softmax weighs positions that are far apart.
             np.testing.assert_allclose(whole[row], single[0], atol=0.01, err_msg=field.name)
-    assert together.support is not None
-    assert alone.support is not None
+    assert together.evidence is not None
+    assert alone.evidence is not None
     for name in ("position_m", "heading_deg", "region", "similarity", "appearance", "signals"):
-        whole, single = getattr(together.support, name), getattr(alone.support, name)
+        whole, single = getattr(together.evidence, name), getattr(alone.evidence, name)
         np.testing.assert_allclose(whole[row], single[0], atol=0.01, err_msg=f"support {name}")
 
 

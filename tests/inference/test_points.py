@@ -54,7 +54,7 @@ def without_points(predictor: Predictor) -> Predictor:
 
 
 def best_points(predictor: Predictor, *given: object, **named: object) -> NDArray[np.float64]:
-    support = predictor.predict_photos(*given, **named).support  # type: ignore[arg-type]
+    support = predictor.predict_photos(*given, **named).evidence  # type: ignore[arg-type]
     assert support is not None
     return np.asarray(np.expm1(support.signals[:, support.names.index("best_points")]))
 
@@ -139,7 +139,7 @@ def test_no_more_are_compared_than_there_are(predictor: Predictor) -> None:
     gallery = predictor.gallery
     assert gallery is not None
     assert COMPARED == 32
-    support = predictor.predict_photos(np.zeros((1, 72, 72, 3), np.uint8)).support
+    support = predictor.predict_photos(np.zeros((1, 72, 72, 3), np.uint8)).evidence
     assert support is not None
     assert support.similarity.shape[1] == min(COMPARED, len(gallery))
     assert support.signals[0, support.names.index("best_points")] == 0, "a black photo agrees not"
@@ -148,8 +148,8 @@ def test_no_more_are_compared_than_there_are(predictor: Predictor) -> None:
 def test_no_photo_is_answered_too(predictor: Predictor) -> None:
     found = predictor.predict_photos(np.empty((0, 72, 72, 3), np.uint8))
     assert found.points.shape[0] == 0
-    assert found.support is not None
-    assert "best_points" in found.support.names, "what a calibration asks for"
+    assert found.evidence is not None
+    assert "best_points" in found.evidence.names, "what a calibration asks for"
 
 
 def test_the_gallery_is_searched_once_for_all_that_reads_neighbours(
@@ -171,6 +171,6 @@ def test_the_gallery_is_searched_once_for_all_that_reads_neighbours(
     untrained = replace(predictor, loaded=replace(predictor.loaded, card=card))
     for asked in (predictor, untrained):
         found = asked.predict_photos(photos, exclude_ids=names)
-        assert found.support is not None
+        assert found.evidence is not None
         assert embedded == [len(photos)]
         embedded.clear()

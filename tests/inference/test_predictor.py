@@ -156,9 +156,9 @@ def test_rows_of_a_prediction_are_those_of_its_photos(
     assert some.photo_ids == ("photo 4", "photo 0", "photo 4")
     for name in (*ARRAYS, "neighbours", "weight", "points", "features"):
         np.testing.assert_array_equal(getattr(some, name), getattr(found, name)[rows])
-    assert some.support is not None
-    assert found.support is not None
-    np.testing.assert_array_equal(some.support.signals, found.support.signals[rows])
+    assert some.evidence is not None
+    assert found.evidence is not None
+    np.testing.assert_array_equal(some.evidence.signals, found.evidence.signals[rows])
     assert len(found.rows(np.empty(0, np.int64))) == 0
 
 

@@ -166,7 +166,7 @@ def test_a_run_ends_with_a_calibration(ended: Any, monkeypatch: pytest.MonkeyPat
     finish(ended)
     assert (ended.run.best / FILE).exists()
     photo = np.zeros((1, STORE_SIZE, STORE_SIZE, 3), np.uint8)
-    assert load_predictor(ended.run.best).predict_photos(photo).trust is not None
+    assert load_predictor(ended.run.best).predict_photos(photo).confidence is not None
     assert "calibrated on the" in ended.said[0]
 
 

@@ -21,14 +21,14 @@ PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
 def trust() -> Confidence:
     """Two photos; the neighbours of the first stand at two far places."""
     answers, _ = world(2, 0)
-    assert answers.support is not None
-    places = answers.support.position_m.copy()
+    assert answers.evidence is not None
+    places = answers.evidence.position_m.copy()
     places[0, :4], places[0, 4:] = [0.0, 0.0], [80.0, 60.0]
-    alike = np.full(answers.support.similarity.shape, 0.9)
-    support = replace(answers.support, position_m=places, similarity=alike)
+    alike = np.full(answers.evidence.similarity.shape, 0.9)
+    support = replace(answers.evidence, position_m=places, similarity=alike)
     pins = answers.position_refined_m.copy()
     pins[0] = 0.0
-    two: Invented = replace(answers, support=support, position_refined_m=pins)
+    two: Invented = replace(answers, evidence=support, position_refined_m=pins)
     scale = ScaleFit(intercept=1.0, slopes=(0.0, 0.0, 0.0))
     calibration = Calibration(
         answers="made up", split_hash="0", protocol="spot", part="val", photos=9, groups=9,
