@@ -14,6 +14,8 @@ from core.errors import BearingsError, storage_text
 
 _NOTICE = "notice"
 _MARKUP = re.compile(r"([\\`*_\[\]<>$~:#&|])")
+# What makes a list or a rule of a line that begins with it.
+_STARTS = re.compile(r"^(\d*)([-+=.)])")
 
 
 def no_dataset() -> NoReturn:
@@ -49,9 +51,15 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
-def show_error(error: BearingsError) -> None:
-    """Show a mistake that the reader can mend, without a traceback."""
-    st.error(str(error))
+def plain_lines(text: str) -> str:
+    """Text of several lines, such as an error, as Markdown that shows it as it is."""
+    lines = [plain(line) for line in text.splitlines()]
+    return "  \n".join(_STARTS.sub(r"\1\\\2", line) for line in lines)
+
+
+def show_error(error: BearingsError | str) -> None:
+    """Show a mistake that the reader can mend, without a traceback and without markup."""
+    st.error(plain_lines(str(error)))
 
 
 @contextmanager
@@ -70,7 +78,7 @@ def mendable() -> Iterator[None]:
     except OSError as error:
         if (text := storage_text(error)) is None:
             raise
-        st.error(text)
+        show_error(text)
         st.stop()
 
 

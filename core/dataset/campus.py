@@ -191,9 +191,14 @@ def _read_file(path: Path) -> _CampusFile:
     if not path.is_file():
         return _CampusFile()
     try:
-        return _CampusFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise LabelError(f"{path} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:
+        # Bytes that are no UTF-8 and numbers of thousands of digits are no TOMLDecodeError.
         raise LabelError(f"{path} is not valid TOML: {error}") from error
+    try:
+        return _CampusFile.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(_explain(problem) for problem in problems(error))
         raise LabelError(f"{path} is wrong: {faults}") from error

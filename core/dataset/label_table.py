@@ -47,7 +47,8 @@ def _more(flags: np.ndarray, shown: list[str]) -> str:
 # Region ids are text inside, in one stable order, and integers again in files where all are.
 
 
-_INTEGER = re.compile(r"[+-]?\d+")
+# A longer row of digits is a name: a float would lose some of them, and Python reads 4300 at most.
+_INTEGER = re.compile(r"[+-]?\d{1,15}")
 
 
 def natural_order(regions: Iterable[str]) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ from core.tables.times import minute_of_day
 from core.tables.values import LabelValues, read_values
 
 ALLOWED_SHARE = 0.01
+# No file system has longer names of files; a cell of a table may hold a book.
+LONGEST_NAME = 255
 # A few rows without a region are mistakes; if more lack it, nobody labelled them.
 PARTIAL_SHARE = 0.1
 # So far from the campus, 0, 0 is no place of it.
@@ -163,7 +165,7 @@ def _by_reason(excluded: pd.DataFrame) -> str:
     kind = kind.str.replace(r"[-\d.,]*\d[-\d.,]*", "...", regex=True)
     lines = []
     for reason, group in excluded.groupby(kind, sort=False):
-        shown = group["photo_id"].head(3).tolist()
+        shown = group["photo_id"].head(3).str.slice(0, LONGEST_NAME).tolist()
         more = ", ..." if len(group) > len(shown) else ""
         lines.append(f"  {len(group)} x {reason}: {', '.join(shown)}{more}")
     return "\n".join(lines)

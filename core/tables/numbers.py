@@ -20,6 +20,8 @@ PLACEHOLDERS = {
 """Texts, in lower case, that say that a value is not known."""
 
 NO_NUMBER = "is not a number"
+# So much of a value is quoted in a message: a cell of a table may hold a book.
+QUOTED_LETTERS = 60
 
 _SIGNS = str.maketrans({
     "−": "-", "–": "-", "º": "°", "˚": "°", "’": "'", "′": "'", "‘": "'", "´": "'",
@@ -47,6 +49,12 @@ _SIDED = re.compile(
     rf"(?:{_WORD.format('before')}\.?\s*)?(?P<body>[+-]?[\d.].*?)\s*(?:{_WORD.format('after')}\.?)?",
     re.DOTALL,
 )
+
+
+def quoted(text: str) -> str:
+    """A value as messages quote it: in quotes, without outer blanks, its end cut if it is long."""
+    value = text.strip()
+    return repr(value if len(value) <= QUOTED_LETTERS else value[: QUOTED_LETTERS - 3] + "...")
 
 
 def numbers(text: pd.Series) -> Floats:

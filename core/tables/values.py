@@ -18,6 +18,7 @@ from core.tables.numbers import (
     decimal_mark,
     is_placeholder,
     numbers,
+    quoted,
     read_column,
 )
 from core.tables.read import LabelTable
@@ -95,7 +96,7 @@ def read_values(
         faults = faults.where(faults != "", own)
     for number, reason in reasons.items():
         if not faults[number]:
-            faults[number] = f"angle {reason}: {text['heading_deg'].iat[number].strip()!r}"
+            faults[number] = f"angle {reason}: {quoted(text['heading_deg'].iat[number])}"
     blank = np.column_stack([is_placeholder(text[name]) for name in ("latitude", "longitude")])
     half = blank.any(axis=1) & ~blank.all(axis=1) & (faults == "").to_numpy()
     for row in np.flatnonzero(half).tolist():
@@ -145,7 +146,7 @@ def _positions(
         values = np.where(changed, plain, values)
         faults = faults.mask(changed & np.isfinite(plain), "")
         for row in np.flatnonzero(changed & np.isnan(plain) & ~is_placeholder(text[axis])).tolist():
-            faults.iat[row] = f"{axis} {NO_NUMBER}: {text[axis].iat[row].strip()!r}"
+            faults.iat[row] = f"{axis} {NO_NUMBER}: {quoted(text[axis].iat[row])}"
         axes.append(_Axis(values, faults, reading.odd & np.isfinite(values) & ~changed))
     odd = axes[0].odd | axes[1].odd
     if odd.any() and decimal != ",":
@@ -164,10 +165,10 @@ def _number_faults(
 ) -> pd.Series:
     faults = pd.Series("", index=text.index)
     for row, reason in reading.reasons.items():
-        faults.iat[row] = f"{axis} {reason}: {text.iat[row].strip()!r}"
+        faults.iat[row] = f"{axis} {reason}: {quoted(text.iat[row])}"
     for row in np.flatnonzero(np.isnan(values) & reading.doubtful).tolist():
         faults.iat[row] = (
-            f"{axis} is ambiguous: {text.iat[row].strip()!r} may be {reading.point[row]:.9g} or "
+            f"{axis} is ambiguous: {quoted(text.iat[row])} may be {reading.point[row]:.9g} or "
             f'{reading.comma[row]:.9g}; say which with decimal = "." or decimal = "," under '
             "[table] in campus.toml"
         )

@@ -82,6 +82,8 @@ def test_every_key_of_the_file_is_read(tmp_path: Path) -> None:
         ('[frame]\nkind = "furlongs"', r"frame\.kind"),
         ("[camera]\nhfov_deg = 400.0", r"camera\.hfov_deg"),
         ("[frame\nkind", "not valid TOML"),
+        ("a = " + "[" * 50_000, "not valid TOML: it is nested too deeply"),
+        ("a = " + "9" * 5_000, "not valid TOML"),
     ],
 )
 def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, message: str) -> None:

@@ -85,3 +85,9 @@ def test_regions_keep_their_natural_order() -> None:
 def test_regions_are_integers_in_files_only_where_all_are() -> None:
     assert written_regions(["2", "10"], ["2", "10", "-1"]) == [2, 10, -1][:2]
     assert written_regions(["2", "10"], ["2", "10", "gate"]) == ["2", "10"]
+
+
+def test_thousands_of_digits_are_a_name() -> None:
+    long = "7" * 5_000
+    assert natural_order([long, "b", "12"]) == ("12", long, "b")
+    assert written_regions([long], [long]) == [long]

@@ -288,3 +288,12 @@ def test_labels_without_photos_say_what_is_missing(tmp_path: Path) -> None:
         assert "6542 of 6542 labelled photos (100.0%) cannot be used" in message
         assert f"looked for in {tmp_path}" in message
         assert "images/" in message
+
+
+def test_a_cell_that_holds_a_book_does_not_fill_the_message(small_campus: Path) -> None:
+    edit(small_campus, latitude={row: "word " * 10_000 for row in range(3)})
+    edit(small_campus, filename={row: "a" * 100_000 + str(row) for row in range(3, 6)})
+    with pytest.raises(LabelError, match="is not a number") as raised:
+        read_dataset(small_campus)
+    assert len(str(raised.value)) < 3_000
+    assert read_dataset(small_campus, allow_missing=True).excluded["reason"].str.len().max() < 500
