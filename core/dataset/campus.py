@@ -93,19 +93,25 @@ class _CampusFile(_Section):
     demo: _Demo | None = None
 
 
-def read_campus(root: Path, labels: pd.DataFrame, assumed: CoordinateFrame | None = None) -> Campus:
+def read_campus(
+    root: Path,
+    labels: pd.DataFrame,
+    assumed: CoordinateFrame | None = None,
+    text: str | None = None,
+) -> Campus:
     """Read `root/campus.toml`, or recognise plain degrees if it names no frame.
 
     Args:
         root: The dataset folder.
         labels: Label rows with numeric columns `latitude` and `longitude`.
         assumed: The frame to take where the file names none, instead of recognising it.
+        text: Read in place of the file.
 
     Raises:
         LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
         FrameError: No frame is given and the numbers are not plainly degrees.
     """
-    file = _read_file(root / CAMPUS_FILE)
+    file = _read_file(root / CAMPUS_FILE, text)
     names = file.regions
     ids = region_ids(pd.Series(list(names), dtype=str))
     return Campus(
@@ -118,14 +124,20 @@ def read_campus(root: Path, labels: pd.DataFrame, assumed: CoordinateFrame | Non
     )
 
 
-def read_table_settings(root: Path) -> tuple[TableSettings, CoordinateFrame | None]:
+def read_table_settings(
+    root: Path, text: str | None = None
+) -> tuple[TableSettings, CoordinateFrame | None]:
     """Read what `root/campus.toml` says about the label files, and its frame if it names one.
+
+    Args:
+        root: The dataset folder.
+        text: Read in place of the file.
 
     Raises:
         LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
         FrameError: Its frame cannot place anything on Earth.
     """
-    file = _read_file(root / CAMPUS_FILE)
+    file = _read_file(root / CAMPUS_FILE, text)
     columns: dict[str, str] = {}
     for key, title in file.columns.items():
         known = meaning(key)
@@ -187,15 +199,30 @@ def fold_longitudes(positions: Floats, frame: CoordinateFrame) -> tuple[Floats, 
     return folded, int((high & near).sum())
 
 
-def _read_file(path: Path) -> _CampusFile:
+def campus_text(root: Path) -> str:
+    """The text of `root/campus.toml`; empty if there is none.
+
+    Raises:
+        LabelError: It is no UTF-8.
+    """
+    path = root / CAMPUS_FILE
     if not path.is_file():
-        return _CampusFile()
+        return ""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows write a byte order mark.
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path} is not valid TOML: {error}") from error
+
+
+def _read_file(path: Path, text: str | None) -> _CampusFile:
+    text = campus_text(path.parent) if text is None else text
+    try:
+        content = tomllib.loads(text)
     except RecursionError as error:
         raise LabelError(f"{path} is not valid TOML: it is nested too deeply") from error
     except ValueError as error:
-        # Bytes that are no UTF-8 and numbers of thousands of digits are no TOMLDecodeError.
+        # A number of thousands of digits is no TOMLDecodeError.
         raise LabelError(f"{path} is not valid TOML: {error}") from error
     try:
         return _CampusFile.model_validate(content)

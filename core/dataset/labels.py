@@ -363,7 +363,9 @@ class Dataset:
         return replace(self, table=table, excluded=excluded, regions=regions)
 
 
-def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
+def read_dataset(
+    root: Path | str, *, allow_missing: bool = False, campus_toml: str | None = None
+) -> Dataset:
     """Read the labels of a dataset folder, or of one CSV file, and find their photos.
 
     The accepted repairs of `repairs.csv` are applied; the label files stay as they are.
@@ -371,6 +373,7 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     Args:
         root: A folder with label files and photos, or the path of one CSV file beside its photos.
         allow_missing: Go on when more than 1 % of the rows have to be left out.
+        campus_toml: Text to read in place of the file campus.toml.
 
     Raises:
         LabelError: No labels, missing columns, contradictions, or too many rows left out.
@@ -379,7 +382,7 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     given = Path(root)
     files, passed_over = find_label_files(given)
     folder = dataset_folder(given)
-    settings, frame = read_table_settings(folder)
+    settings, frame = read_table_settings(folder, campus_toml)
     notes = list(passed_over)
     repairs = read_repairs(folder)
     tables = [read_label_table(file.path, settings) for file in files]
@@ -399,7 +402,7 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     check_excluded(given, rows, faults, allow_missing, folders)
     if values.heading.doubt:
         raise LabelError(f"{given}: {values.heading.doubt}. {values.heading.advice}")
-    campus = _campus(folder, rows, faults, notes)
+    campus = _campus(folder, rows, faults, notes, campus_toml)
     faults = faults.where(faults != "", no_position_faults(rows, campus.frame))
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
@@ -417,13 +420,15 @@ def read_dataset(root: Path | str, *, allow_missing: bool = False) -> Dataset:
     )
 
 
-def _campus(folder: Path, rows: pd.DataFrame, faults: pd.Series, notes: list[str]) -> Campus:
+def _campus(
+    folder: Path, rows: pd.DataFrame, faults: pd.Series, notes: list[str], text: str | None
+) -> Campus:
     """Read the campus, and fold longitudes of 0 to 360 degrees in `rows`."""
     positions = rows[["latitude", "longitude"]].to_numpy(np.float64)
     if not np.isfinite(positions).all(axis=1).any() and (faults == "").any():
         # Regions alone: no frame is needed, and none can be recognised.
-        return read_campus(folder, rows, CoordinateFrame("degrees"))
-    campus = read_campus(folder, rows)
+        return read_campus(folder, rows, CoordinateFrame("degrees"), text)
+    campus = read_campus(folder, rows, text=text)
     positions, folded = fold_longitudes(positions, campus.frame)
     if folded:
         rows["longitude"] = positions[:, 1]

@@ -164,6 +164,21 @@ def _table_files(root: Path) -> Iterator[Path]:
         )
 
 
+def possible_tables(root: Path, *, plain_text: bool = True) -> tuple[Path, ...]:
+    """Tables of a folder that may hold labels, by name and likeliest first; none is read.
+
+    Args:
+        root: The dataset folder.
+        plain_text: Also text and JSON files of any name, which often hold something else.
+    """
+    tables = [path for path in _table_files(root) if path.name.lower() not in _NO_LABELS]
+    named = [path for path in tables if _words(path.stem) & _LABEL_WORDS]
+    others = [path for path in tables if path not in named and path.parent == root]
+    unsure = [path for path in others if path.suffix.lower() in _OFTEN_OTHERS]
+    sure = [path for path in others if path not in unsure]
+    return (*named, *sure, *(unsure if plain_text else ()))
+
+
 def _only_table(root: Path, tables: list[Path]) -> Path:
     """The one table of a folder whose name says nothing.
 

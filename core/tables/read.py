@@ -6,7 +6,7 @@ turns them into numbers.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +85,10 @@ def read_label_table(
     """
     settings = settings or TableSettings()
     raw = read_raw(path, settings.encoding, settings.separator)
-    notes = list(raw.notes)
-    chosen, units = _assign(raw, settings.columns, notes)
+    notes, doubts = list(raw.notes), list[str]()
+    chosen, units = _assign(raw, settings.columns, notes, doubts)
+    if doubts:
+        raise LabelError(doubts[0])
     columns = {role: raw.rows[number] for role, number in chosen.items()}
     names = {role: raw.header[number] for role, number in chosen.items()}
     _split_positions(path, columns, names)
@@ -117,29 +119,31 @@ def _with_dates(timestamps: pd.Series, dates: pd.Series) -> pd.Series:
 
 
 def _assign(
-    raw: RawTable, mapping: Mapping[str, str], notes: list[str]
+    raw: RawTable, mapping: Mapping[str, str], notes: list[str], doubts: list[str]
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Number of the column of each role, and the units that names say."""
-    chosen = _mapped(raw, mapping)
+    """Number of the column of each role, and the units that names say; `doubts` tells errors."""
+    chosen = _mapped(raw, mapping, doubts)
+    absent = {role for role, title in mapping.items() if not title.strip()}
     units = {role: found.unit for role, number in chosen.items()
              if (found := meaning(raw.header[number])) and found.unit}  # fmt: skip
     candidates: dict[str, list[tuple[int, Meaning]]] = {}
     for number, title in enumerate(raw.header):
         found = meaning(title)
-        if found and found.role not in chosen and number not in chosen.values():
+        if found and found.role not in {*chosen, *absent} and number not in chosen.values():
             if _fits(found, title, raw.rows[number]):
                 candidates.setdefault(found.role, []).append((number, found))
     for role, columns in candidates.items():
         tier = min(found.tier for _, found in columns)
         best = [(number, found) for number, found in columns if found.tier == tier]
         first, found = best[0]
-        for number, _ in best[1:]:
-            if not raw.rows[number].equals(raw.rows[first]):
-                twice = f"{raw.header[first]!r} and {raw.header[number]!r}"
-                raise LabelError(
-                    f"{raw.path}: columns {twice} both mean {role}: keep one of them, or name it "
-                    f'in campus.toml: {role} = "{raw.header[first]}" under [columns]'
-                )
+        differing = [n for n, _ in best[1:] if not raw.rows[n].equals(raw.rows[first])]
+        if differing:
+            doubts.append(
+                f"{raw.path}: columns {raw.header[first]!r} and {raw.header[differing[0]]!r} both "
+                f"mean {role}: keep one of them, or name it in campus.toml: "
+                f'{role} = "{raw.header[first]}" under [columns]'
+            )
+            continue
         others = [raw.header[number] for number, _ in columns if number != first]
         if others:
             notes.append(
@@ -152,20 +156,76 @@ def _assign(
     return chosen, units
 
 
-def _mapped(raw: RawTable, mapping: Mapping[str, str]) -> dict[str, int]:
-    """Columns that campus.toml names."""
+def _mapped(raw: RawTable, mapping: Mapping[str, str], doubts: list[str]) -> dict[str, int]:
+    """Columns that campus.toml names; an empty name says that there is none."""
     chosen: dict[str, int] = {}
     for role, title in mapping.items():
+        if not title.strip():
+            continue
         exact = [number for number, name in enumerate(raw.header) if name == title]
         near = [n for n, name in enumerate(raw.header) if name.lower() == title.strip().lower()]
-        numbers = exact or near
-        if not numbers:
-            raise LabelError(
+        if numbers := exact or near:
+            chosen[role] = numbers[0]
+        else:
+            doubts.append(
                 f"campus.toml: [columns] {role} = {title!r}, but {raw.path.name} has no such "
                 f"column. It has: {', '.join(raw.header)}"
             )
-        chosen[role] = numbers[0]
     return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Recognised:
+    """A label table as found, and what was recognised of it, also if that is not enough.
+
+    Attributes:
+        raw: The table.
+        columns: Name in the file by role; `position` is one column with both coordinates.
+        units: Unit that a column's name says, by role.
+        suggested: Column whose name or values are like those of a role that no column has.
+        doubts: What is to be decided, such as two columns for one role.
+    """
+
+    raw: RawTable
+    columns: Mapping[str, str]
+    units: Mapping[str, str]
+    suggested: Mapping[str, str]
+    doubts: tuple[str, ...]
+
+
+def recognise(path: Path, settings: TableSettings | None = None) -> Recognised:
+    """Read a table and recognise its columns; those that are needed may be missing.
+
+    Raises:
+        LabelError: The file is no table, or has no rows.
+    """
+    settings = settings or TableSettings()
+    raw = read_raw(path, settings.encoding, settings.separator)
+    notes, doubts = list(raw.notes), list[str]()
+    chosen, units = _assign(raw, settings.columns, notes, doubts)
+    if {"latitude", "longitude"} <= set(chosen):
+        chosen.pop("position", None)
+    absent = {role for role, title in settings.columns.items() if not title.strip()}
+    roles = ["filename", "heading", "region"]
+    if "position" not in chosen:
+        roles += ["latitude", "longitude"]
+    near = _near(raw, [role for role in roles if role not in chosen and role not in absent])
+    taken = {raw.header[number] for number in chosen.values()}
+    return Recognised(
+        raw, {role: raw.header[number] for role, number in chosen.items()}, units,
+        {role: title for role, title in near.items() if title not in taken}, tuple(doubts),
+    )  # fmt: skip
+
+
+def _near(raw: RawTable, missing: Sequence[str]) -> dict[str, str]:
+    """Columns whose name, or for photos whose values, are like those of missing roles."""
+    near = suggestions(raw.header, missing)
+    if "filename" in missing and "filename" not in near:
+        for number, title in enumerate(raw.header):
+            if raw.rows[number].str.strip().str.fullmatch(_PHOTO).mean() > 0.9:
+                near["filename"] = title
+                break
+    return near
 
 
 def _fits(found: Meaning, title: str, values: pd.Series) -> bool:
@@ -251,12 +311,7 @@ def _check_roles(raw: RawTable, columns: Mapping[str, pd.Series]) -> None:
         return
     wanted = "; ".join(f"{role} (or {_shown_names(role)})" for role in missing)
     found = ", ".join(raw.header[:30]) + (", ..." if len(raw.header) > 30 else "")
-    near = suggestions(raw.header, missing)
-    if "filename" in missing and "filename" not in near:
-        for number, title in enumerate(raw.header):
-            if raw.rows[number].str.strip().str.fullmatch(_PHOTO).mean() > 0.9:
-                near["filename"] = title
-                break
+    near = _near(raw, missing)
     advice = "; ".join(f'{role} = "{title}"' for role, title in near.items())
     hint = (
         f". If that is meant, write under [columns] in campus.toml: {advice}"
