@@ -234,9 +234,7 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
     if coverage is None:
         st.info(NONE)
         return
-    about, refused, regions = (
-        coverage.calibrated_on, coverage.refused, coverage.region_probabilities
-    )  # fmt: skip
+    about, refused = coverage.calibrated_on, coverage.refused
     part = PART_NAMES.get(about.part, about.part)
     st.caption(
         f"Calibrated on {about.photos:,} photos of the {part} part of the {about.protocol} split; "
@@ -247,9 +245,14 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
             "Genuine photos refused", wording.share(refused.share), _promised(refused.promised),
             delta_color="off", delta_arrow="off", border=True,
         )  # fmt: skip
+        regions = coverage.region_probabilities
         for title, after, before in (
-            ("Calibration error of regions", regions.after.ece, regions.before.ece),
-            ("Brier score of regions", regions.after.brier, regions.before.brier),
+            (
+                ("Calibration error of regions", regions.after.ece, regions.before.ece),
+                ("Brier score of regions", regions.after.brier, regions.before.brier),
+            )
+            if regions is not None
+            else ()
         ):
             st.metric(
                 title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",

@@ -87,12 +87,20 @@ def figures(report: Report, ensemble: EnsembleReport, columns: Sequence[Figure])
 def disagreement(ensemble: EnsembleReport) -> str:
     """How far the members of a report disagree, in words."""
     metres, degrees = ensemble.median_spread_m, ensemble.median_spread_deg
-    return (
-        f"On half of the photos no member is farther than {wording.metres(metres)} from the "
-        f"members' mean, or turned more than {wording.degrees(degrees)} from the answer. On "
-        f"{wording.share(ensemble.disagree_share)} they disagree by more than "
-        f"{ensemble.agree_m:g} m, and one member's answer is used. Weights: {ensemble.rule}."
+    far = (
+        None if metres is None else f"farther than {wording.metres(metres)} from the members' mean"
     )
+    turned = (
+        None if degrees is None else f"turned more than {wording.degrees(degrees)} from the answer"
+    )
+    apart = ", or ".join(one for one in (far, turned) if one is not None)
+    sentences = [f"On half of the photos no member is {apart}."] if apart else []
+    if ensemble.disagree_share is not None:
+        sentences.append(
+            f"On {wording.share(ensemble.disagree_share)} they disagree by more than "
+            f"{ensemble.agree_m:g} m, and one member's answer is used."
+        )
+    return " ".join([*sentences, f"Weights: {ensemble.rule}."])
 
 
 def pick_network(predictor: "Predictor") -> "Predictor":

@@ -15,7 +15,13 @@ from pydantic import TypeAdapter
 from core.crossval.folder import CONFIG, PREDICTIONS, REPORT, is_crossval, read_config
 from core.crossval.schema import CrossvalConfig, fold_path
 from core.errors import ConfigError, RunError
-from core.evaluation.report import BaselineReport, Scores, completed_scores, plain
+from core.evaluation.report import (
+    BaselineReport,
+    Scores,
+    completed_scores,
+    plain,
+    without_unsaid,
+)
 from core.evaluation.stored_reports import EvaluatedModel, read_predictions
 from core.jobs.state import Listed, run_state
 from core.jobs.summary import RunSummary, summarise
@@ -137,7 +143,8 @@ class CrossvalReport:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; figures that do not exist are null."""
-        return dict(plain(asdict(self)))
+        content = dict(plain(asdict(self)))
+        return content | {"pooled": without_unsaid(content["pooled"])}
 
 
 def headlines(scores: Scores | BaselineReport) -> dict[str, float | None]:

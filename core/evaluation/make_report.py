@@ -209,17 +209,35 @@ def ensemble_report(scored: ScoredPrediction, card: EnsembleCard) -> EnsembleRep
 
 
 def baseline_notes(scores: Scores) -> list[str]:
-    """Which baselines locate photos at least as well as the refined model."""
-    model = scores.position.refined.median_m
+    """Which baselines are at least as good as the refined model.
+
+    The median position error decides; without positions, the region accuracy.
+    """
+    model = scores.figures("refined")
+    rivals = {name: each.figures for name, each in scores.baselines.items()}
+    if model.median_m is not None:
+        better = {
+            name: f"a median position error of {rival.median_m:.1f} m, the model "
+            f"{model.median_m:.1f} m"
+            for name, rival in rivals.items()
+            if rival.median_m is not None and rival.median_m <= model.median_m
+        }
+    else:
+        better = {
+            name: f"a region accuracy of {rival.region_accuracy:.1%}, the model "
+            f"{model.region_accuracy:.1%}"
+            for name, rival in rivals.items()
+            if None not in (rival.region_accuracy, model.region_accuracy)
+            and rival.known("region_accuracy") >= model.known("region_accuracy")
+        }
     return [
-        f"Baseline {name} has a median position error of {median:.1f} m, the model {model:.1f} m: "
+        f"Baseline {name} has {figures}: "
         + (
             "the part of the truth that it is given is worth more than the pixels to the model."
-            if each.given_truth
+            if scores.baselines[name].given_truth
             else "the model is not worth its training."
         )
-        for name, each in scores.baselines.items()
-        if (median := each.position.median_m) <= model
+        for name, figures in better.items()
     ]
 
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from core.evaluation.report_coverage import CoverageReport
 from core.evaluation.schema import Kind
 from core.headline import Figure, FigureIntervals, Figures, Interval
+from core.labels import Label
 
 SCHEMA_VERSION = 1
 LEAK_RADIUS_M = 5.0
@@ -112,7 +113,7 @@ class Both(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class OneRegion:
-    """The photos of one true region.
+    """The photos of one true region; a figure is None where no photo of it has the label.
 
     Attributes:
         name: Of the region, its id if it has none.
@@ -128,13 +129,13 @@ class OneRegion:
 
     name: str
     n: int
-    accuracy: float
-    median_m: float
-    median_refined_m: float
-    maae_deg: float
-    maae_refined_deg: float
-    precision: float
-    f1: float
+    accuracy: float | None
+    median_m: float | None
+    median_refined_m: float | None
+    maae_deg: float | None
+    maae_refined_deg: float | None
+    precision: float | None
+    f1: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,12 +251,12 @@ class Flagged:
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineReport:
-    """A baseline on the same photos.
+    """A baseline on the same photos; None for what it does not predict or no photo is labelled.
 
     Attributes:
         description: What it does.
         given_truth: Whether it is given a part of the truth.
-        region: None if it predicts no region.
+        region: Of its regions.
         position: Of its positions.
         heading: Of its headings.
         joint_10m_15deg: Share of photos within 10 m and 15 degrees.
@@ -265,9 +266,9 @@ class BaselineReport:
     description: str
     given_truth: bool
     region: RegionScores | None
-    position: PositionMetrics
-    heading: HeadingMetrics
-    joint_10m_15deg: float
+    position: PositionMetrics | None
+    heading: HeadingMetrics | None
+    joint_10m_15deg: float | None
     intervals: FigureIntervals | None = None
 
     @property
@@ -281,9 +282,13 @@ class BaselineReport:
 class Scores:
     """Everything that follows from predictions and truth: of one evaluation, or of pooled folds.
 
+    Each figure is over the photos that have the label. A part is None where no photo has the
+    label or the model does not predict it.
+
     Attributes:
         n: Photos.
-        region: None if no tested region was ever trained.
+        labelled: How many of them have each label; None if every photo has every label.
+        region: None too if no tested region was ever trained.
         position: Position errors.
         heading: Heading errors.
         joint_10m_15deg: Share of photos within 10 m and 15 degrees, refined.
@@ -296,10 +301,11 @@ class Scores:
     """
 
     n: int
+    labelled: dict[Label, int] | None = None
     region: RegionMetrics | None
-    position: Both[PositionMetrics]
-    heading: Both[HeadingMetrics]
-    joint_10m_15deg: float
+    position: Both[PositionMetrics] | None
+    heading: Both[HeadingMetrics] | None
+    joint_10m_15deg: float | None
     joint_10m_15deg_raw: float | None = None
     per_region: dict[str, OneRegion]
     baselines: dict[str, BaselineReport]
@@ -309,11 +315,18 @@ class Scores:
 
     def __post_init__(self) -> None:
         """Check that regions and matrix count the same photos."""
-        counts = {self.n, sum(each.n for each in self.per_region.values())}
+        photos = self.photos_with("region")
+        counts = {photos, sum(each.n for each in self.per_region.values())}
         if self.region is not None:
             counts.add(sum(map(sum, self.region.confusion)))
-        if len(counts) != 1 or self.n < 1:
-            raise ValueError(f"a report of {self.n} photos counts {sorted(counts)}")
+        if len(counts) != 1 or not 0 <= photos <= self.n or self.n < 1:
+            raise ValueError(
+                f"a report of {self.n} photos, {photos} with a region, counts {sorted(counts)}"
+            )
+
+    def photos_with(self, label: Label) -> int:
+        """How many of the photos have this label."""
+        return self.n if self.labelled is None else self.labelled[label]
 
     def figures(self, kind: Kind) -> Figures:
         """The model's headline figures."""
@@ -321,7 +334,9 @@ class Scores:
         if self.region is not None:
             accuracy = self.region.accuracy_raw if raw else self.region.accuracy
         joint = self.joint_10m_15deg_raw if raw else self.joint_10m_15deg
-        return _headline(accuracy, self.position.of(kind), self.heading.of(kind), joint)
+        position = None if self.position is None else self.position.of(kind)
+        heading = None if self.heading is None else self.heading.of(kind)
+        return _headline(accuracy, position, heading, joint)
 
     def interval(self, kind: Kind, figure: Figure) -> Interval | None:
         """The interval of a headline figure; None where there is none."""
@@ -329,7 +344,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; figures that do not exist are null."""
-        return dict(plain(asdict(self)))
+        return without_unsaid(dict(plain(asdict(self))))
 
 
 @dataclass(frozen=True)
@@ -432,9 +447,9 @@ class EnsembleReport:
         weighing: Rule of the weights.
         rule: The rule in words.
         agree_m: Positions are averaged if all members are within this of their mean.
-        disagree_share: Share of photos where they are not.
+        disagree_share: Share of photos where they are not; None if they predict no positions.
         median_spread_m: Median over photos of the largest distance to the members' mean.
-        median_spread_deg: The same for headings, to the answer.
+        median_spread_deg: The same for headings, to the answer; None if they predict none.
     """
 
     members: tuple[MemberReport, ...]
@@ -442,9 +457,9 @@ class EnsembleReport:
     weighing: str
     rule: str
     agree_m: float
-    disagree_share: float
-    median_spread_m: float
-    median_spread_deg: float
+    disagree_share: float | None
+    median_spread_m: float | None
+    median_spread_deg: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -496,6 +511,11 @@ def completed_scores(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
+def without_unsaid(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores as JSON, without the counts of labels where every photo has all of them."""
+    return {key: value for key, value in scores.items() if (key, value) != ("labelled", None)}
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - any report value
     """Turn tuples and numpy values into plain JSON ones, and figures that do not exist to null."""
     if isinstance(value, dict):
@@ -514,16 +534,19 @@ def _completed(content: object) -> object:
 
 
 def _headline(
-    accuracy: float | None, position: PositionMetrics, heading: HeadingMetrics, joint: float | None
+    accuracy: float | None,
+    position: PositionMetrics | None,
+    heading: HeadingMetrics | None,
+    joint: float | None,
 ) -> Figures:
     return Figures(
         region_accuracy=accuracy,
-        median_m=position.median_m,
-        mean_m=position.mean_m,
-        p90_m=position.p90_m,
-        within_10m=position.within_10m,
-        within_25m=position.within_25m,
-        maae_deg=heading.maae_deg,
-        within_15=heading.within_15,
+        median_m=None if position is None else position.median_m,
+        mean_m=None if position is None else position.mean_m,
+        p90_m=None if position is None else position.p90_m,
+        within_10m=None if position is None else position.within_10m,
+        within_25m=None if position is None else position.within_25m,
+        maae_deg=None if heading is None else heading.maae_deg,
+        within_15=None if heading is None else heading.within_15,
         joint_10m_15deg=joint,
     )

@@ -11,7 +11,7 @@ class Coverage:
 
     Attributes:
         promised: Level of the promise.
-        measured: Share of photos whose truth was inside; None where sizes are unknown.
+        measured: Share of photos whose truth was inside; None where sizes or truths are unknown.
         interval: 95 % interval of that share.
         mean_radius_m: Mean size of a radius.
         mean_deg: Mean half-width of a heading wedge.
@@ -121,9 +121,9 @@ class CoverageReport:
         levels: Levels of the promises.
         overall: Coverage of all photos.
         per_region: Coverage by id of the true region.
-        region_probabilities: Before and after calibration.
+        region_probabilities: Before and after calibration; None where there are no regions.
         refused: Genuine photos that were refused.
-        confidence: None where radii are unknown.
+        confidence: None where radii or positions are unknown.
         accepted: None if every photo is refused.
     """
 
@@ -131,7 +131,7 @@ class CoverageReport:
     levels: tuple[float, ...]
     overall: CoverageOfPhotos
     per_region: dict[str, RegionCoverage]
-    region_probabilities: RegionProbabilities
+    region_probabilities: RegionProbabilities | None
     refused: Refused
     confidence: RiskCoverage | None
     accepted: Accepted | None

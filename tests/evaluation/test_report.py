@@ -50,6 +50,23 @@ def test_a_report_of_the_version_before_is_read_whole() -> None:
         _same(value, written[key], key)
 
 
+def test_a_report_without_headings_counts_labels_and_has_no_heading_figure() -> None:
+    content = stored()
+    assert "labelled" not in Report.from_json(content).to_json(), "unsaid where all are labelled"
+    partial = content | {
+        "heading": None, "joint_10m_15deg": None, "joint_10m_15deg_raw": None,
+        "labelled": {"position": content["n"], "heading": 0, "region": content["n"]},
+    }  # fmt: skip
+    report = Report.from_json(partial)
+    figures = report.figures("refined")
+    assert (figures.maae_deg, figures.within_15, figures.joint_10m_15deg) == (None, None, None)
+    assert figures.median_m == content["position"]["refined"]["median_m"]
+    assert (report.photos_with("heading"), report.photos_with("region")) == (0, content["n"])
+    assert report.to_json()["labelled"] == partial["labelled"]
+    with pytest.raises(ValueError, match="7 with a region"):
+        Report.from_json(content | {"labelled": {"position": 9, "heading": 9, "region": 7}})
+
+
 def _same(old: Any, new: Any, where: str) -> None:  # noqa: ANN401 - any JSON
     """Everything that a file held is written again under the same key."""
     if isinstance(old, dict):
