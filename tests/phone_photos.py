@@ -22,6 +22,7 @@ def phone_photo(
     taken: str | None = "2024:03:05 15:03:20",
     seed: int = 0,
     pixels: np.ndarray | None = None,
+    xmp: bytes | None = XMP,
 ) -> bytes:
     """Encode one photo; what is None is left out."""
     exif = Image.Exif()
@@ -49,7 +50,7 @@ def phone_photo(
         pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     stream = io.BytesIO()
     # Pillow writes XMP and EXIF where a phone does: in APP1 segments.
-    Image.fromarray(pixels).save(stream, "JPEG", quality=90, exif=exif, xmp=XMP)
+    Image.fromarray(pixels).save(stream, "JPEG", quality=90, exif=exif, **({} if xmp is None else {"xmp": xmp}))
     return stream.getvalue()
 
 

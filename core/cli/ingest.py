@@ -26,9 +26,20 @@ def _run(arguments: argparse.Namespace) -> int:
     with bar("Reading EXIF", "files") as reading, bar("Copying") as copying:
         bars: dict[str, Callable[[int, int], None]] = {"Reading EXIF": reading, "Copying": copying}
         made = ingest(config, lambda label, done, total: bars[label](done, total))
-    say(f"{made.photos} photos in {made.regions} regions; {len(made.left_out)} files left out")
+    regions = f" in {made.regions} regions" if made.regions else ""
+    say(f"{made.photos} photos{regions}; {len(made.left_out)} files left out")
     for reason, count in reasons(made.left_out).items():
         say(f"  {count} x {reason}")
+    for (label, reason), count in made.lacks.items():
+        say(f"  {count} x kept without {label}: {reason}")
+    if made.panoramas:
+        say(f"{made.panoramas} panoramas were cut into views of {config.view_hfov:g} degrees")
+    if made.tilted:
+        say(f"{made.tilted} panoramas lean by more than 5 degrees; their views lean too")
+    if made.whole_panoramas:
+        say(f"{made.whole_panoramas} panoramas were kept whole: --panorama cuts them into views")
+    if not made.regions:
+        say("No photo has a region: training makes regions of the positions (or give --regions K)")
     if made.left_out:
         say(f"Their names and reasons are in {made.folder / 'left_out.csv'}")
     sys.stdout.write(f"{made.folder}\n")
@@ -43,6 +54,7 @@ COMMAND = Command(
         "python -m core ingest photos --out data/campus --regions 8",
         "python -m core ingest photos --out data/campus --region-from-folders --size 1024",
         "python -m core ingest photos --out data/campus --declination -0.9   # magnetic compasses",
+        "python -m core ingest photos --out data/campus --panorama --views 6",
     ),
     _add,
     _run,

@@ -4,7 +4,7 @@ Every value is optional: an absent, malformed or impossible one is None (Exif 3.
 """
 
 import math
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +12,14 @@ from typing import Any, Literal
 from PIL import ExifTags, Image
 
 from core.dataset.decode import open_header
+from core.dataset.gpano import GPano, read_gpano, xmp_value
 
 Reference = Literal["", "true", "magnetic"]
 
 # Diagonal of a 36 x 24 mm film frame, on which the 35 mm equivalent is based (CIPA DCG-001).
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
+NO_FIX = "its GPS had no valid fix when it was taken (GPSStatus V)"
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
-# https://developers.google.com/streetview/spherical-metadata; an attribute or element of the XMP.
-_POSE_HEADING = re.compile(rb"GPano:PoseHeadingDegrees\s*(?:=\s*[\"']|>)\s*([\d.]+)")
 _REFERENCES: dict[str, Reference] = {"T": "true", "M": "magnetic"}
 
 
@@ -38,7 +38,10 @@ class PhotoExif:
         reference: What the direction counts from; empty if the photo does not say.
         focal35_mm: FocalLengthIn35mmFilm, or None.
         taken: DateTimeOriginal as `YYYY-MM-DD HH:MM:SS`, or empty.
-        is_void: Whether GPSStatus says that the receiver had no fix; a position is then dropped.
+        position_fault: Why the position that it has cannot be used; empty if there is none or it
+            can.
+        direction_fault: The same for the direction.
+        pano: What its XMP says about a panorama, or None.
     """
 
     width: int
@@ -51,7 +54,9 @@ class PhotoExif:
     reference: Reference = ""
     focal35_mm: float | None = None
     taken: str = ""
-    is_void: bool = False
+    position_fault: str = ""
+    direction_fault: str = ""
+    pano: GPano | None = None
 
     @property
     def has_position(self) -> bool:
@@ -100,13 +105,17 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
     orientation = main.get(ExifTags.Base.Orientation)
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     width, height = size[::-1] if orientation in _TURNED else size
-    is_void = _text(gps.get(ExifTags.GPS.GPSStatus)).upper()[:1] == "V"
-    latitude, longitude = (None, None) if is_void else _position(gps)
+    (latitude, longitude), position_fault = _position(gps, header.xmp)
     focal = _number(lens.get(ExifTags.Base.FocalLengthIn35mmFilm))
-    direction = _direction(gps.get(ExifTags.GPS.GPSImgDirection))
+    given = gps.get(ExifTags.GPS.GPSImgDirection)
+    direction = _direction(given)
+    fault = (
+        "" if given is None or direction is not None else f"its GPS direction is no angle: {given}"
+    )
     reference = _REFERENCES.get(_text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper()[:1], "")
-    if direction is None and (posed := _pose_heading(header.xmp)) is not None:
-        direction, reference = posed, "true"
+    pano = read_gpano(header.xmp)
+    if direction is None and pano is not None and pano.heading_deg is not None:
+        direction, reference, fault = pano.heading_deg, "true", ""
     return PhotoExif(
         width,
         height,
@@ -118,7 +127,9 @@ def read_exif(source: Path | bytes, *, name: str | None = None) -> PhotoExif:
         reference,
         focal if focal and focal > 0.0 else None,
         _taken(lens.get(ExifTags.Base.DateTimeOriginal)),
-        is_void,
+        position_fault,
+        fault,
+        pano,
     )
 
 
@@ -126,38 +137,73 @@ def _directory(exif: Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
     return dict(exif.get_ifd(which))
 
 
-def _position(gps: dict[int, Any]) -> tuple[float | None, float | None]:
+_Position = tuple[float | None, float | None]
+_NONE: _Position = (None, None)
+
+
+def _position(gps: dict[int, Any], xmp: bytes) -> tuple[_Position, str]:
+    """Latitude and longitude of the GPS directory, else of the XMP; or why they are none."""
     tags = ExifTags.GPS
-    latitude = _degrees(gps.get(tags.GPSLatitude), gps.get(tags.GPSLatitudeRef), "N", "S", 90.0)
-    longitude = _degrees(gps.get(tags.GPSLongitude), gps.get(tags.GPSLongitudeRef), "E", "W", 180.0)
-    # Cameras without a fix write zeros.
-    if latitude is None or longitude is None or (latitude == 0.0 and longitude == 0.0):
-        return None, None
-    return latitude, longitude
+    status = _text(gps.get(tags.GPSStatus)) or xmp_value(xmp, "exif:GPSStatus")
+    if status.upper()[:1] == "V":
+        return _NONE, NO_FIX
+    given = [gps.get(tags.GPSLatitude), gps.get(tags.GPSLongitude)]
+    sides = [_text(gps.get(ref)) for ref in (tags.GPSLatitudeRef, tags.GPSLongitudeRef)]
+    parts = [_parts(value) for value in given]
+    if given == [None, None]:
+        texts = [xmp_value(xmp, f"exif:GPS{axis}") for axis in ("Latitude", "Longitude")]
+        if not any(texts):
+            return _NONE, ""
+        # The XMP specification, part 2, writes `33,51,25S` or `33,51.4167S`.
+        parts = [[_number(part) for part in text[:-1].split(",")] for text in texts]
+        sides, given = [text[-1:] for text in texts], list(texts)
+    latitude = _degrees(parts[0], sides[0], "N", "S", 90.0)
+    longitude = _degrees(parts[1], sides[1], "E", "W", 180.0)
+    fault = f"its GPS position is incomplete or impossible: {_shown(given, sides)}"
+    if latitude is None or longitude is None or not _is_precise(*parts):
+        return _NONE, fault
+    if latitude == 0.0 and longitude == 0.0:
+        return _NONE, "its GPS position is 0, 0, as cameras without a fix write"
+    return (latitude, longitude), ""
 
 
-def _degrees(value: Any, ref: Any, plus: str, minus: str, most: float) -> float | None:  # noqa: ANN401 - as the file has it
-    """Degrees, minutes and seconds with their hemisphere; None without one of them."""
-    side = _text(ref).upper()[:1]
-    if not isinstance(value, tuple) or len(value) != 3 or side not in (plus, minus):
+def _shown(given: Sequence[Any], sides: Sequence[str]) -> str:
+    return ", ".join(
+        f"{value} {side or '(no hemisphere)'}" if not isinstance(value, str) else value
+        for value, side in zip(given, sides, strict=True)
+    )
+
+
+def _parts(value: Any) -> list[float | None]:  # noqa: ANN401 - as the file has it
+    """Degrees, minutes and seconds as far as they are there; some cameras write 0/0 for none."""
+    parts = [_number(part) for part in (value if isinstance(value, tuple) else (value,))]
+    while parts and parts[-1] is None:
+        parts.pop()
+    return parts
+
+
+def _is_precise(*parts: Sequence[float | None]) -> bool:
+    """Whether seconds, or decimals of what comes last before them, say where on a campus it is.
+
+    Of two coordinates without seconds the decimals of one prove that the other is whole by chance.
+    """
+    short = [one for one in parts if len(one) < 3]
+    return not short or any((one[-1] or 0.0) % 1.0 for one in short)
+
+
+def _degrees(
+    parts: Sequence[float | None], side: str, plus: str, minus: str, most: float
+) -> float | None:
+    """Degrees of 1 to 3 parts with their hemisphere; None if one is missing or impossible."""
+    letter = side.upper()[:1]
+    numbers = [part for part in parts if part is not None]
+    if not 1 <= len(parts) <= 3 or len(numbers) < len(parts) or letter not in (plus, minus):
         return None
-    degrees, minutes, seconds = (_number(part) for part in value)
-    if degrees is None or minutes is None:
-        return None
-    if seconds is None and minutes % 1.0:
-        # Decimal minutes are whole without seconds, which some cameras then write as 0/0.
-        seconds = 0.0
     # 60 itself comes of rounding; more is another unit, or damage.
-    if seconds is None or degrees < 0.0 or not (0.0 <= minutes <= 60.0 and 0.0 <= seconds <= 60.0):
+    if numbers[0] < 0.0 or not all(0.0 <= part <= 60.0 for part in numbers[1:]):
         return None
-    whole = _within(degrees + minutes / 60.0 + seconds / 3600.0, 0.0, most)
-    return whole if whole is None or side == plus else -whole
-
-
-def _pose_heading(xmp: bytes) -> float | None:
-    """PoseHeadingDegrees of Google's panorama metadata: degrees from true north of the middle."""
-    found = _POSE_HEADING.search(xmp)
-    return _direction(found.group(1).decode()) if found else None
+    whole = _within(sum(part / 60.0**power for power, part in enumerate(numbers)), 0.0, most)
+    return whole if whole is None or letter == plus else -whole
 
 
 def _direction(value: Any) -> float | None:  # noqa: ANN401 - as the file has it

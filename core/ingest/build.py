@@ -1,6 +1,7 @@
 """Making a dataset folder of a plain folder of phone photos: regions, tables, copies.
 
-Regions are clusters of positions or the subfolders. The folder appears whole or not at all.
+Regions are the subfolders or clusters of positions, or there are none. The folder appears whole or
+not at all.
 """
 
 import csv
@@ -8,6 +9,7 @@ import io
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,18 +20,21 @@ from numpy.typing import NDArray
 from core.errors import ConfigError
 from core.files import write_text
 from core.geo import CoordinateFrame, Floats, LocalFrame
-from core.ingest.photos import LeftOut, Source, copy_photos, gather, reasons
+from core.ingest.panorama import TILTED_DEG, Sphere, sphere_of
+from core.ingest.photos import (
+    NO_POSITION,
+    Copy,
+    LeftOut,
+    Source,
+    copy_photos,
+    gather,
+    kind,
+    reasons,
+)
 from core.ingest.schema import IngestConfig
 from core.system import SYSTEM
 
-PHOTOS_PER_REGION = 50
-MOST_REGIONS = 15
 _LOOSE = "(top folder)"
-
-
-def usual_count(photos: int) -> int:
-    """Return the default number of regions: one per 50 photos, at most 15."""
-    return int(np.clip(round(photos / PHOTOS_PER_REGION), 1, MOST_REGIONS))
 
 
 def regions_by_place(position_deg: Floats, count: int, seed: int) -> NDArray[np.int64]:
@@ -67,55 +72,63 @@ def regions_by_folder(relative: Sequence[str]) -> tuple[NDArray[np.int64], dict[
 
 
 LABELS = (
-    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg",
-    "accuracy_m", "heading_reference", "source",
+    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg", "panorama",
+    "accuracy_m", "heading_reference", "source", "lacks",
 )  # fmt: skip
 """Columns of labels.csv; `heading_reference` is the north that the photo's direction counted
-from; `angle` counts from true north in every row. The last three are for people and the audit."""
+from; `angle` counts from true north in every row. The last four are for people and the audit."""
 
 
 def write_tables(
     folder: Path,
     config: IngestConfig,
-    sources: Sequence[Source],
-    copied: Mapping[str, str],
-    region: NDArray[np.int64],
+    copies: Sequence[Copy],
+    region: Sequence[str],
     names: Mapping[int, str],
     left_out: Sequence[LeftOut],
 ) -> None:
-    """Write labels.csv, left_out.csv and campus.toml into the dataset folder."""
-    rows = [
-        _row(source, copied[source.relative], int(number))
-        for source, number in zip(sources, region, strict=True)
-    ]
-    write_text(folder / "labels.csv", _csv(LABELS, rows))
+    """Write labels.csv, left_out.csv and campus.toml into the dataset folder.
+
+    Columns about regions and panoramas are written only if there are any.
+    """
+    rows = [_row(copy, own) for copy, own in zip(copies, region, strict=True)]
+    absent = {
+        *(() if names else ("Region_ID",)),
+        *(() if any(row["panorama"] for row in rows) else ("panorama",)),
+    }
+    columns = [column for column in LABELS if column not in absent]
+    write_text(
+        folder / "labels.csv", _csv(columns, [[row[key] for key in columns] for row in rows])
+    )
     lost = sorted((each.relative, each.reason) for each in left_out)
     write_text(folder / "left_out.csv", _csv(("source", "reason"), lost))
     write_text(folder / "campus.toml", _campus(config, names))
 
 
-def _row(source: Source, filename: str, region: int) -> tuple[str | int, ...]:
-    exif = source.exif
-    latitude, longitude = source.position_deg
-    return (
-        filename,
-        exif.taken,
-        f"{latitude:.8f}",
-        f"{longitude:.8f}",
-        _short(source.heading_deg),
-        region,
-        "" if exif.hfov_deg is None else f"{exif.hfov_deg:.2f}",
-        "" if exif.accuracy_m is None else _short(exif.accuracy_m),
-        exif.reference,
-        source.relative,
-    )
+def _row(copy: Copy, region: str) -> dict[str, str]:
+    source, exif = copy.source, copy.source.exif
+    latitude, longitude = source.position_deg or (None, None)
+    return {
+        "filename": copy.name,
+        "timestamp": exif.taken,
+        "latitude": "" if latitude is None else f"{latitude:.8f}",
+        "longitude": "" if longitude is None else f"{longitude:.8f}",
+        "angle": "" if copy.heading_deg is None else _short(copy.heading_deg),
+        "Region_ID": region,
+        "hfov_deg": "" if copy.hfov_deg is None else f"{copy.hfov_deg:.2f}",
+        "panorama": "" if source.sphere is None else source.relative,
+        "accuracy_m": "" if exif.accuracy_m is None else _short(exif.accuracy_m),
+        "heading_reference": exif.reference,
+        "source": source.relative,
+        "lacks": "; ".join(f"{label}: {why}" for label, why in source.lacks.items()),
+    }
 
 
 def _short(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _csv(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
+def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -124,9 +137,10 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
 
 
 def _campus(config: IngestConfig, names: Mapping[int, str]) -> str:
-    regions = "\n".join(f"{number} = {_quoted(name)}" for number, name in names.items())
     name = config.name or config.out.resolve().name
-    return f'name = {_quoted(name)}\n\n[frame]\nkind = "degrees"\n\n[regions]\n{regions}\n'
+    text = f'name = {_quoted(name)}\n\n[frame]\nkind = "degrees"\n'
+    regions = "\n".join(f"{number} = {_quoted(name)}" for number, name in names.items())
+    return f"{text}\n[regions]\n{regions}\n" if names else text
 
 
 def _quoted(name: str) -> str:
@@ -144,13 +158,21 @@ class Ingested:
     Attributes:
         folder: The dataset.
         photos: How many photos it holds.
-        regions: In how many regions.
+        regions: In how many regions; 0 if none was asked for.
+        panoramas: How many panoramas were cut into views.
+        whole_panoramas: How many panoramas became one wide photo each.
+        tilted: How many of those that were cut lean by more than 5 degrees.
+        lacks: How many photos lack a label, by `(label, reason)`.
         left_out: Files that did not become labelled photos; also in `left_out.csv`.
     """
 
     folder: Path
     photos: int
     regions: int
+    panoramas: int
+    whole_panoramas: int
+    tilted: int
+    lacks: Mapping[tuple[str, str], int]
     left_out: tuple[LeftOut, ...]
 
 
@@ -167,27 +189,18 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         ConfigError: The folders cannot be used, or no photo can.
     """
     _check_folders(config)
-    sources, left_out = gather(
-        config.photos,
-        config.declination,
-        _said(progress, "Reading EXIF"),
-        config.direction_reference or "",
-    )
-    if not sources:
-        raise ConfigError(_nothing(config.photos, left_out))
+    sources, left_out = gather(config, _said(progress, "Reading EXIF"))
+    _check_labels(config, sources, left_out)
     out = config.out
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.part-"))
     try:
         (whole / "images").mkdir()
-        copied, broken = copy_photos(
-            sources, whole / "images", config.size, _said(progress, "Copying")
-        )
-        kept = [source for source in sources if source.relative in copied]
-        if not kept:
-            raise ConfigError(_nothing(config.photos, broken))
-        region, names = _regions(kept, config)
-        write_tables(whole, config, kept, copied, region, names, [*left_out, *broken])
+        copies, broken = copy_photos(sources, whole / "images", config, _said(progress, "Copying"))
+        left_out = [*left_out, *broken]
+        _check_labels(config, [copy.source for copy in copies], left_out)
+        region, names = _regions(copies, config)
+        write_tables(whole, config, copies, region, names, left_out)
         whole.chmod(0o755)
         if out.exists():
             out.rmdir()
@@ -195,7 +208,27 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
     except BaseException:
         shutil.rmtree(whole, ignore_errors=True)
         raise
-    return Ingested(out, len(kept), len(names), (*left_out, *broken))
+    return _ingested(out, copies, len(names), left_out)
+
+
+def _ingested(
+    out: Path, copies: Sequence[Copy], regions: int, left_out: Sequence[LeftOut]
+) -> Ingested:
+    sources = {copy.source.relative: copy.source for copy in copies}.values()
+    cut = [source.exif for source in sources if source.sphere is not None]
+    return Ingested(
+        out,
+        len(copies),
+        regions,
+        len(cut),
+        sum(
+            source.sphere is None and isinstance(sphere_of(source.exif, False), Sphere)
+            for source in sources
+        ),
+        sum(exif.pano is not None and exif.pano.tilt_deg > TILTED_DEG for exif in cut),
+        Counter((label, kind(why)) for copy in copies for label, why in copy.source.lacks.items()),
+        tuple(left_out),
+    )
 
 
 def _check_folders(config: IngestConfig) -> None:
@@ -215,24 +248,37 @@ def _check_folders(config: IngestConfig) -> None:
         )
 
 
-def _regions(
-    sources: Sequence[Source], config: IngestConfig
-) -> tuple[NDArray[np.int64], dict[int, str]]:
+def _regions(copies: Sequence[Copy], config: IngestConfig) -> tuple[list[str], dict[int, str]]:
+    """Region of each photo, `""` without one, and the names of the regions."""
     if config.region_from_folders:
-        return regions_by_folder([source.relative for source in sources])
-    count = config.regions or usual_count(len(sources))
-    position = np.array([source.position_deg for source in sources], np.float64)
-    region = regions_by_place(position, count, config.seed)
-    return region, {number: f"Region {number}" for number in range(1, int(region.max()) + 1)}
+        numbers, names = regions_by_folder([copy.source.relative for copy in copies])
+        return [str(number) for number in numbers], names
+    region = [""] * len(copies)
+    if config.regions is None:
+        return region, {}
+    located = [(row, copy.source.position_deg) for row, copy in enumerate(copies)]
+    known = [(row, position) for row, position in located if position is not None]
+    positions = np.array([position for _, position in known], np.float64)
+    numbers = regions_by_place(positions, config.regions, config.seed)
+    for (row, _), number in zip(known, numbers, strict=True):
+        region[row] = str(number)
+    return region, {number: f"Region {number}" for number in range(1, int(numbers.max()) + 1)}
 
 
-def _nothing(folder: Path, left_out: Sequence[LeftOut]) -> str:
-    if not left_out:
-        return f"{folder} holds no files"
-    why = "; ".join(f"{count} x {reason}" for reason, count in reasons(left_out).items())
-    return (
-        f"no photo in {folder} can be used: {why}. Photos need GPS and a direction in their EXIF; "
-        "messengers and many exports remove both. A magnetic direction needs --declination"
+def _check_labels(
+    config: IngestConfig, sources: Sequence[Source], left_out: Sequence[LeftOut]
+) -> None:
+    """Refuse photos that nobody could train on: headings alone, or nothing."""
+    if any(source.position_deg for source in sources) or (config.region_from_folders and sources):
+        return
+    if not sources and not left_out:
+        raise ConfigError(f"{config.photos} holds no files")
+    why = [f"{count} x {reason}" for reason, count in reasons(left_out).items()]
+    why += [f"{len(sources)} x {NO_POSITION}"] if sources else []
+    raise ConfigError(
+        f"no photo in {config.photos} can be used: {'; '.join(why)}. Photos need a GPS position in "
+        "their EXIF; messengers and many exports remove it. If the subfolders are regions, "
+        "--region-from-folders takes photos without positions"
     )
 
 

@@ -1,9 +1,11 @@
 """Positions that Google Takeout keeps beside a photo, in a JSON file of its name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.dataset.decode import PHOTO_SUFFIXES
 from core.dataset.exif import PhotoExif
 from core.errors import LabelError
 from core.files import read_object
@@ -19,6 +21,21 @@ def sidecar_of(photo: Path) -> Path | None:
     Raises:
         LabelError: Two files fit.
     """
+    fitting = _sidecars(photo)
+    if len(fitting) > 1:
+        shown = " and ".join(path.name for path in fitting)
+        raise LabelError(f"it has two files of Google Takeout: {shown}; keep the right one")
+    return fitting[0] if fitting else None
+
+
+def sidecars_of(files: Sequence[Path]) -> set[Path]:
+    """Return those of some files that are sidecars of photos among them."""
+    json = {path for path in files if path.suffix.lower() == ".json"}
+    photos = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES] if json else []
+    return {path for photo in photos for path in _sidecars(photo) if path in json}
+
+
+def _sidecars(photo: Path) -> list[Path]:
     whole = f"{photo.name}.{_ENDING}"
     # `IMG_1(2).jpg` is the second IMG_1.jpg: its sidecar has the number at its end.
     stem, bracket, rest = photo.name.rpartition("(")
@@ -29,11 +46,8 @@ def sidecar_of(photo: Path) -> Path | None:
     if bracket and number.isdigit():
         first = f"{stem}{suffix}"
         names |= {f"{first}({number})", f"{first}.{_ENDING}({number})"}
-    fitting = sorted(name for name in names if photo.with_name(f"{name}.json").is_file())
-    if len(fitting) > 1:
-        shown = " and ".join(f"{name}.json" for name in fitting)
-        raise LabelError(f"it has two files of Google Takeout: {shown}; keep the right one")
-    return photo.with_name(f"{fitting[0]}.json") if fitting else None
+    paths = (photo.with_name(f"{name}.json") for name in sorted(names))
+    return [path for path in paths if path.is_file()]
 
 
 def with_sidecar(exif: PhotoExif, photo: Path) -> PhotoExif:
@@ -48,7 +62,7 @@ def with_sidecar(exif: PhotoExif, photo: Path) -> PhotoExif:
     for key in ("geoDataExif", "geoData"):
         position = _position(content.get(key))
         if position is not None:
-            return replace(exif, latitude=position[0], longitude=position[1], is_void=False)
+            return replace(exif, latitude=position[0], longitude=position[1], position_fault="")
     return exif
 
 

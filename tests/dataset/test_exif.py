@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from core.dataset.exif import read_exif
+from core.dataset.exif import NO_FIX, read_exif
 from core.errors import ImageError
 from tests.phone_photos import phone_photo
 
@@ -156,9 +156,60 @@ def test_decimal_minutes_are_whole_without_seconds() -> None:
     assert read.latitude == pytest.approx(17.445)
 
 
+@pytest.mark.parametrize(
+    ("latitude", "longitude"),
+    [
+        ((17.0, 26.7, Rational(0, 0)), (78.0, 21.0, Rational(0, 0))),
+        ((17.0, 26.7), (78.0, 21.0)),
+        (17.445, 78.35),
+    ],
+)
+def test_decimals_of_one_coordinate_prove_the_other_whole(
+    latitude: object, longitude: object
+) -> None:
+    tags = ExifTags.GPS
+    read = read_exif(exif_with({tags.GPSLatitude: latitude, tags.GPSLongitude: longitude}))
+    assert (read.latitude, read.longitude) == pytest.approx((17.445, 78.35))
+
+
+@pytest.mark.parametrize("value", [17.0, (17.0, 30.0), (17.0, 30.0, Rational(0, 0))])
+def test_coordinates_cut_to_minutes_are_no_position(value: object) -> None:
+    tags = ExifTags.GPS
+    read = read_exif(exif_with({tags.GPSLatitude: value, tags.GPSLongitude: value}))
+    assert not read.has_position
+    assert "incomplete" in read.position_fault
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "position"),
+    [
+        ("33,51.416667S", "70,39.0W", (-33.85694445, -70.65)),
+        ("33,51,25S", "70,39,0W", (-33.85694444, -70.65)),
+        ("33,51.4S", "70,39.0", (None, None)),
+        ("33.85S", "", (None, None)),
+    ],
+)
+def test_a_position_in_xmp_counts_if_there_is_no_other(
+    latitude: str, longitude: str, position: tuple[float | None, float | None]
+) -> None:
+    xmp = f'<x exif:GPSLatitude="{latitude}" exif:GPSLongitude="{longitude}"/>'.encode()
+    for own in (None, 17.445):
+        stream = io.BytesIO()
+        with Image.open(io.BytesIO(phone_photo(latitude=own))) as photo:
+            photo.save(stream, "JPEG", exif=photo.getexif(), xmp=xmp)
+        read = read_exif(stream.getvalue())
+        if own is not None:
+            assert read.latitude == pytest.approx(own)
+        elif position[0] is None:
+            assert not read.has_position
+            assert read.position_fault
+        else:
+            assert (read.latitude, read.longitude) == pytest.approx(position, abs=1e-8)
+
+
 def test_a_receiver_without_a_fix_gives_no_position() -> None:
     void = read_exif(exif_with({ExifTags.GPS.GPSStatus: "V"}))
-    assert (void.has_position, void.is_void) == (False, True)
+    assert (void.has_position, void.position_fault) == (False, NO_FIX)
     assert read_exif(exif_with({ExifTags.GPS.GPSStatus: "A"})).has_position
 
 

@@ -11,8 +11,8 @@ from core.__main__ import main
 from core.dataset.decode import decode_display
 from core.dataset.labels import read_dataset
 from core.errors import ConfigError
-from core.ingest.build import ingest, regions_by_place, usual_count
-from core.ingest.photos import MAGNETIC, NO_DIRECTION, NO_POSITION, UNSAID, copy_names
+from core.ingest.build import ingest, regions_by_place
+from core.ingest.photos import MAGNETIC, NO_DIRECTION, NO_POSITION, NOTHING, UNSAID, copy_names
 from core.ingest.schema import IngestConfig
 from tests.phone_photos import phone_photo
 
@@ -97,30 +97,69 @@ def test_a_folder_may_be_called_anything(phone: Path) -> None:
     assert dataset.campus.region_names["2"] == 'the "old" gate 🚪\\'
 
 
-def test_what_lacks_something_is_left_out_by_name(phone: Path) -> None:
+def test_what_lacks_one_label_is_kept_without_it(phone: Path) -> None:
     (phone / "nowhere.jpg").write_bytes(phone_photo(latitude=None))
     (phone / "aimless.jpg").write_bytes(phone_photo(direction=None))
     (phone / "unsaid.jpg").write_bytes(phone_photo(reference=None))
     (phone / "magnetic.jpg").write_bytes(phone_photo(reference="M"))
+    (phone / "beyond.jpg").write_bytes(phone_photo(direction=361.0))
+    out = made(phone)
+    labels = pd.read_csv(out / "labels.csv").set_index("source")
+    assert "Region_ID" not in labels
+    assert "[regions]" not in (out / "campus.toml").read_text()
+    for name, lack in {
+        "nowhere.jpg": f"position: {NO_POSITION}",
+        "aimless.jpg": f"heading: {NO_DIRECTION}",
+        "unsaid.jpg": f"heading: {UNSAID}",
+        "magnetic.jpg": f"heading: {MAGNETIC}",
+        "beyond.jpg": "heading: its GPS direction is no angle: 361.0",
+    }.items():
+        row = labels.loc[name]
+        assert row["lacks"] == lack
+        assert pd.isna(row["angle"]) == lack.startswith("heading")
+        assert pd.isna(row["latitude"]) == lack.startswith("position")
+    assert labels.loc["nowhere.jpg", "angle"] == 90.0
+    assert pd.isna(labels.loc["gate/IMG_0.jpg", "lacks"])
+    assert len(pd.read_csv(out / "left_out.csv")) == 0
+
+
+def test_what_cannot_be_used_is_left_out_by_name(phone: Path) -> None:
+    (phone / "bare.jpg").write_bytes(phone_photo(latitude=None, direction=None))
+    (phone / "zero.jpg").write_bytes(phone_photo(latitude=0.0, longitude=0.0))
     (phone / "torn.jpg").write_bytes(phone_photo(size=(400, 300))[:9000])
     (phone / "notes.txt").write_text("hello")
+    (phone / "album.json").write_text("{}")
     (phone / "new.HEIC").write_bytes(b"ftypheic")
     (phone / "raw.DNG").write_bytes(b"II*")
     (phone / ".thumbs").mkdir()
     (phone / ".thumbs" / "x.jpg").write_bytes(phone_photo())
     out = made(phone, regions=1)
     left = pd.read_csv(out / "left_out.csv").set_index("source")["reason"]
-    assert len(left) == 8
-    assert left["nowhere.jpg"] == NO_POSITION
-    assert left["aimless.jpg"] == NO_DIRECTION
-    assert left["unsaid.jpg"] == UNSAID
-    assert left["magnetic.jpg"] == MAGNETIC
+    assert len(left) == 7
+    assert left["bare.jpg"] == NOTHING
+    assert "0, 0" in left["zero.jpg"]
     assert "cannot be read" in left["torn.jpg"]
     assert "cannot be read" in left["new.HEIC"]
     assert "camera raw" in left["raw.DNG"]
     assert "none of" in left["notes.txt"]
+    assert "no photo of its name" in left["album.json"]
     assert len(read_dataset(out)) == 6
     assert len(list((out / "images").iterdir())) == 6
+
+
+def test_a_folder_as_region_keeps_a_photo_without_a_position(phone: Path) -> None:
+    (phone / "gate" / "bare.jpg").write_bytes(phone_photo(latitude=None, direction=None))
+    out = made(phone, region_from_folders=True)
+    row = pd.read_csv(out / "labels.csv").set_index("source").loc["gate/bare.jpg"]
+    assert row["Region_ID"] == 1
+    assert row[["latitude", "longitude", "angle"]].isna().all()
+
+
+def test_headings_alone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "a.jpg").write_bytes(phone_photo(latitude=None))
+    with pytest.raises(ConfigError, match=f"1 x {NO_POSITION}"):
+        made(tmp_path / "phone")
 
 
 @pytest.mark.trap(name="magnetic and true north")
@@ -170,7 +209,7 @@ def test_photos_without_any_exif_are_refused_with_the_reasons(tmp_path: Path) ->
     folder = tmp_path / "sent"
     folder.mkdir()
     Image.new("RGB", (64, 48)).save(folder / "a.jpg")
-    with pytest.raises(ConfigError, match=f"1 x {NO_POSITION}"):
+    with pytest.raises(ConfigError, match=f"1 x {NOTHING}"):
         ingest(IngestConfig(photos=folder, out=tmp_path / "out"))
 
 
@@ -184,10 +223,6 @@ def test_regions_do_not_depend_on_the_order_of_photos() -> None:
     north = [position[region == number, 0].mean() for number in range(1, 7)]
     assert north == sorted(north, reverse=True)
     assert set(regions_by_place(position[[0, 0, 1]], 5, 0)) == {1, 2}
-
-
-def test_there_is_a_region_for_fifty_photos() -> None:
-    assert [usual_count(photos) for photos in (1, 100, 5000)] == [1, 2, 15]
 
 
 def test_copies_of_equal_names_are_told_apart() -> None:
@@ -209,6 +244,12 @@ def test_the_command_says_what_it_did(phone: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert told.out == f"{out}\n"
     assert "6 photos in 2 regions; 1 files left out" in told.err
+    (phone / "aimless.jpg").write_bytes(phone_photo(direction=None))
+    assert main(["ingest", str(phone), "--out", str(phone.parent / "plain")]) == 0
+    told = capsys.readouterr()
+    assert "7 photos; 1 files left out" in told.err
+    assert f"1 x kept without heading: {NO_DIRECTION}" in told.err
+    assert "training makes regions of the positions" in told.err
     assert main(["ingest", str(phone), "--out", str(out)]) == 1
     assert "not empty" in capsys.readouterr().err
     both = ["ingest", str(phone), "--out", "x", "--regions", "2", "--region-from-folders"]
@@ -245,6 +286,7 @@ def test_positions_are_read_from_sidecars_of_google_takeout(
     labels = pd.read_csv(made(phone) / "labels.csv").set_index("source")
     assert labels.loc[photo, ["latitude", "longitude"]].tolist() == [17.5, -78.25]
     assert len(labels) == 7
+    assert len(pd.read_csv(phone.parent / "dataset" / "left_out.csv")) == 0
 
 
 def test_two_sidecars_and_a_damaged_one_are_named(phone: Path) -> None:
