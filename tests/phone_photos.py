@@ -50,7 +50,9 @@ def phone_photo(
         pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     stream = io.BytesIO()
     # Pillow writes XMP and EXIF where a phone does: in APP1 segments.
-    Image.fromarray(pixels).save(stream, "JPEG", quality=90, exif=exif, **({} if xmp is None else {"xmp": xmp}))
+    Image.fromarray(pixels).save(
+        stream, "JPEG", quality=90, exif=exif, **({} if xmp is None else {"xmp": xmp})
+    )
     return stream.getvalue()
 
 

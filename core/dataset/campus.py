@@ -144,8 +144,8 @@ def read_table_settings(
         if known is None:
             raise LabelError(
                 f"{root / CAMPUS_FILE}: [columns] has no {key!r}: write filename, latitude, "
-                "longitude, heading, region, timestamp, hfov_deg, walk, visit, or position for "
-                "one column with both coordinates"
+                "longitude, heading, region, timestamp, hfov_deg, walk, visit, panorama_id, "
+                "or position for one column with both coordinates"
             )
         columns[known.role] = title
     if file.clockwise_from and file.counterclockwise_from:

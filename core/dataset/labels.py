@@ -221,6 +221,7 @@ PHOTO_COLUMNS = (
     "hfov_deg",
     "walk",
     "visit",
+    "panorama_id",
 )
 
 

@@ -4,7 +4,8 @@
 that a test photo is not recognised from its neighbour; `visit` keeps photos of one walk together,
 for a known place on another day; `block` holds cells of ground out, with a buffer, for a place
 between the photographed ones; `region` holds whole regions out; `official` is the folder's own.
-Photos are taken in the order of their ids, never in that of the file.
+Views of one panorama share a part, but where the folder or regions decide. Photos are taken in the
+order of their ids, never in that of the file.
 """
 
 from typing import get_args
@@ -16,6 +17,7 @@ from core.dataset.spatial_groups import (
     BUFFER,
     RADII_M,
     cells_of,
+    joined_groups,
     keep_apart,
     spot_groups,
     spots_below,
@@ -91,6 +93,8 @@ def make_split(
     regions = dataset.region_index[order]
     grid = (cell_m, buffer_m, seed)
     small, rule, notes = _groups(dataset, order, protocol, gap_minutes, grid)
+    # Views of one panorama overlap, so no rule may divide them.
+    small = joined_groups(small, dataset.table["panorama_id"].to_numpy()[order])
     parts, small, more_notes = _assign(dataset, order, protocol, small, seed, fold, folds)
     if protocol == "block":
         parts, more_notes = _apart(parts, small, dataset, order, buffer_m)

@@ -64,6 +64,18 @@ def spots_below(position_m: Floats) -> tuple[np.ndarray, float]:
     )
 
 
+def joined_groups(groups: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Join the groups `(n,)` of photos that have a name in common; `""` is no name."""
+    named = names != ""
+    if not named.any():
+        return groups
+    _, numbers = np.unique(groups, return_inverse=True)
+    codes = np.unique(names[named], return_inverse=True)[1] + numbers.max() + 1
+    size = int(codes.max()) + 1
+    links = coo_array((np.ones(len(codes), bool), (numbers[named], codes)), (size, size))
+    return np.asarray(connected_components(links, directed=False)[1][numbers], np.int64)
+
+
 # The parts of a block split, by number.
 TRAIN, VAL, TEST, BUFFER = 0, 1, 2, 4
 

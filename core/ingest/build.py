@@ -72,8 +72,8 @@ def regions_by_folder(relative: Sequence[str]) -> tuple[NDArray[np.int64], dict[
 
 
 LABELS = (
-    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg", "panorama",
-    "accuracy_m", "heading_reference", "source", "lacks",
+    "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "hfov_deg",
+    "panorama_id", "accuracy_m", "heading_reference", "source", "lacks",
 )  # fmt: skip
 """Columns of labels.csv; `heading_reference` is the north that the photo's direction counted
 from; `angle` counts from true north in every row. The last four are for people and the audit."""
@@ -94,7 +94,7 @@ def write_tables(
     rows = [_row(copy, own) for copy, own in zip(copies, region, strict=True)]
     absent = {
         *(() if names else ("Region_ID",)),
-        *(() if any(row["panorama"] for row in rows) else ("panorama",)),
+        *(() if any(row["panorama_id"] for row in rows) else ("panorama_id",)),
     }
     columns = [column for column in LABELS if column not in absent]
     write_text(
@@ -116,7 +116,7 @@ def _row(copy: Copy, region: str) -> dict[str, str]:
         "angle": "" if copy.heading_deg is None else _short(copy.heading_deg),
         "Region_ID": region,
         "hfov_deg": "" if copy.hfov_deg is None else f"{copy.hfov_deg:.2f}",
-        "panorama": "" if source.sphere is None else source.relative,
+        "panorama_id": "" if source.sphere is None else source.relative,
         "accuracy_m": "" if exif.accuracy_m is None else _short(exif.accuracy_m),
         "heading_reference": exif.reference,
         "source": source.relative,

@@ -62,6 +62,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "walk walkid",
         "sequence sequenceid mapsequenceuuid skey trackid track rundgang",
     ),
+    "panorama_id": ("panoramaid panoid",),
     "visit": ("visit visitid", "session sessionid"),
     "position": (
         "geometry wkt geom thegeom",

@@ -22,7 +22,7 @@ from core.tables.settings import TableSettings
 from core.tables.times import joined_dates
 
 NEEDED = ("filename", "latitude", "longitude", "heading_deg", "region")
-OPTIONAL = ("timestamp", "hfov_deg", "walk", "visit")
+OPTIONAL = ("timestamp", "hfov_deg", "walk", "visit", "panorama_id")
 TEXT_COLUMNS = (*NEEDED, *OPTIONAL)
 _PHOTO = re.compile(r".+\.(?:jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)", re.IGNORECASE)
 _WKT = re.compile(r"(?:SRID=\d+;)?\s*POINT\s*(?:Z|M|ZM)?\s*\(\s*(\S+)\s+(\S+)[^)]*\)", re.I)
