@@ -297,7 +297,7 @@ def _labels(folder: Path, key: Stamp) -> Dataset:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _dataset(folder: Path, key: Stamp) -> Dataset:
-    return _labels(folder, key).requires()
+    return _labels(folder, key).check_trainable()
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

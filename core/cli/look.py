@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()
     # Raises what would stop `train`.
     strict = read_dataset(arguments.dataset, allow_missing=arguments.allow_missing)
-    strict.requires(allow_missing=arguments.allow_missing)
+    strict.check_trainable()
     if not arguments.json:
         sys.stdout.write(f"  next       python -m core train {arguments.dataset} --run runs/NAME\n")
     return 0

@@ -7,11 +7,11 @@ they are, because a distance between numbers of unknown meaning looks like an an
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
@@ -27,6 +27,7 @@ RECOGNISED_SHARE = 0.99
 CAMPUS_EXTENT_M = 100_000.0
 CAMPUS_DEGREES = 1.0
 # Cameras without a fix write zeros, programs these numbers in both columns.
+MOST_REGIONS = 1000
 PLACEHOLDER_NUMBERS = (0.0, 1.0, 99.0, 180.0, 999.0, 9999.0, 99999.0)
 
 
@@ -41,6 +42,7 @@ class Campus:
         assumed_hfov_deg: Horizontal field of view of photos whose own is unknown.
         demo_seed: The seed that renders this campus again, if it is a demo campus.
         demo_photos: How many photos the demo campus was rendered with.
+        region_count: How many regions to make where no photo names one; None: as fit best.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Campus:
     assumed_hfov_deg: float = ASSUMED_HFOV_DEG
     demo_seed: int | None = None
     demo_photos: int | None = None
+    region_count: int | None = None
 
 
 class _Section(BaseModel):
@@ -89,8 +92,20 @@ class _CampusFile(_Section):
     table: _Table = _Table()
     frame: _Frame | None = None
     regions: dict[str, str] = {}
+    region_count: int | None = None
     camera: _Camera = _Camera()
     demo: _Demo | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_or_number(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """`[regions]` names regions; `regions = 12` asks for so many to be made."""
+        number = values.get("regions")
+        if "region_count" in values or isinstance(number, bool) or not isinstance(number, int):
+            return values
+        if number < 0 or number == 1 or number > MOST_REGIONS:
+            raise ValueError(f"regions must be 0 or a number from 2 to {MOST_REGIONS}")
+        return {**values, "regions": {}, "region_count": number}
 
 
 def read_campus(
@@ -121,6 +136,7 @@ def read_campus(
         assumed_hfov_deg=file.camera.hfov_deg,
         demo_seed=file.demo.seed if file.demo else None,
         demo_photos=file.demo.photos if file.demo else None,
+        region_count=file.region_count,
     )
 
 
@@ -236,11 +252,11 @@ def _explain(problem: Problem) -> str:
     if problem.words == UNKNOWN:
         return (
             f"{key}: unknown key (known: above all sections name, heading, clockwise_from, "
-            "counterclockwise_from, declination_deg, join_case; [columns], [table] encoding "
-            "separator decimal, [frame] kind scale origin_latitude origin_longitude, [regions], "
-            "[camera] hfov_deg, [demo] seed photos version)"
+            "counterclockwise_from, declination_deg, join_case, regions; [columns], [table] "
+            "encoding separator decimal, [frame] kind scale origin_latitude origin_longitude, "
+            "[regions], [camera] hfov_deg, [demo] seed photos version)"
         )
-    return f"{key} {problem.words}"
+    return f"{key} {problem.words}".strip()
 
 
 def _frame(section: _Frame) -> CoordinateFrame:

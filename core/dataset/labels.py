@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,6 @@ from core.tables.values import LabelValues, read_values
 ALLOWED_SHARE = 0.01
 # No file system has longer names of files; a cell of a table may hold a book.
 LONGEST_NAME = 255
-# A few rows without a region are mistakes; if more lack it, nobody labelled them.
-PARTIAL_SHARE = 0.1
 # So far from the campus, 0, 0 is no place of it.
 ZERO_AWAY_M = 10_000.0
 _CONTENT = ["latitude", "longitude", "heading_deg", "region"]
@@ -207,6 +206,7 @@ _EMPTY: dict[Label, str] = {
 _HOW: dict[Label, str] = {
     "position": "latitude and a column longitude", "heading": "angle", "region": "Region_ID",
 }  # fmt: skip
+RegionsFrom = Literal["labels", "positions"]
 PHOTO_COLUMNS = (
     "photo_id",
     "filename",
@@ -239,9 +239,12 @@ class Dataset:
         repairs: Decisions of `repairs.csv` that changed a label or left a row out.
         sources: What the label files were understood to be.
         heading_unit: Unit of the headings in the files.
+        regions_from: Whether photos name their regions, or regions were made from positions.
+        region_centres: `[latitude, longitude]` in label units of each of `regions`, if they were
+            made from positions.
 
-    A photo may lack a position or a heading (NaN) or a region (`""`); `requires` leaves such
-    photos out or refuses the data set.
+    A photo may lack a position or a heading (NaN) or a region (`""`): it counts for the labels
+    that it has. `requires` leaves such photos out or refuses the data set.
     """
 
     root: Path
@@ -253,6 +256,8 @@ class Dataset:
     repairs: tuple[Repair, ...] = ()
     sources: tuple[Source, ...] = ()
     heading_unit: str = "degrees"
+    regions_from: RegionsFrom = "labels"
+    region_centres: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         """Reject a table that the other rooms could misread."""
@@ -264,6 +269,8 @@ class Dataset:
             raise ValueError("photo_id must be unique")
         if set(self.table["region"]) - set(self.regions) - {""}:
             raise ValueError("every region of the table must be in regions")
+        if self.region_centres is not None and len(self.region_centres) != len(self.regions):
+            raise ValueError("every region that was made from positions needs its centre")
 
     def __len__(self) -> int:
         """How many photos there are."""
@@ -309,6 +316,20 @@ class Dataset:
             return np.isfinite(self.headings_deg)
         return np.asarray(self.table["region"] != "", bool)
 
+    def check_trainable(self) -> "Dataset":
+        """Return the dataset itself, if a model can be trained on it or compared with it.
+
+        Raises:
+            LabelError: No photo has a position, and none a region.
+        """
+        if not {"position", "region"} & set(self.labels):
+            raise LabelError(
+                f"{self.root}: no photo has a position, and none a region; one of them is needed. "
+                f"Add a column {_HOW['position']}, or a column {_HOW['region']}, to the label "
+                'file, or name the columns in campus.toml: latitude = "..." under [columns]'
+            )
+        return self
+
     def requires(self, *labels: Label, allow_missing: bool = False) -> "Dataset":
         """Return the dataset with only photos that have all of some labels.
 
@@ -343,6 +364,19 @@ class Dataset:
         check_excluded(self.root, rows, rows["reason"].fillna(""), allow_missing)
         return kept
 
+    def with_regions_near(self, centres: Floats, ids: Sequence[str]) -> "Dataset":
+        """Return the dataset with the region whose centre is nearest for every photo in place.
+
+        A model whose regions were made from positions is compared with such labels.
+
+        Args:
+            centres: `(k, 2)` `[latitude, longitude]` in label units.
+            ids: The region of each centre.
+        """
+        from core.dataset.made_regions import with_regions_near
+
+        return with_regions_near(self, centres, ids)
+
     def summary(self) -> str:
         """What was understood of the label files, as one screen of text."""
         from core.dataset.look import summary
@@ -360,8 +394,13 @@ class Dataset:
         )
         table = self.table[~gone].reset_index(drop=True)
         excluded = pd.concat([self.excluded, left_out], ignore_index=True)
-        regions = natural_order(set(table["region"]) - {""})
-        return replace(self, table=table, excluded=excluded, regions=regions)
+        regions, centres = natural_order(set(table["region"]) - {""}), None
+        if self.region_centres is not None:
+            of_region = dict(zip(self.regions, self.region_centres, strict=True))
+            centres = tuple(of_region[region] for region in regions)
+        return replace(
+            self, table=table, excluded=excluded, regions=regions, region_centres=centres
+        )
 
 
 def read_dataset(
@@ -408,7 +447,7 @@ def read_dataset(
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
     table = _finished(rows[faults == ""].reset_index(drop=True), campus, notes)
-    return Dataset(
+    dataset = Dataset(
         root=folder,
         campus=campus,
         table=table,
@@ -419,6 +458,37 @@ def read_dataset(
         sources=tuple(table.source for table in tables),
         heading_unit=values.heading.unit,
     )
+    return _completed(replace(dataset, notes=(*notes, *_partial_notes(dataset))))
+
+
+def _completed(dataset: Dataset) -> Dataset:
+    """Make regions where nobody named any."""
+    asked = dataset.campus.region_count
+    if dataset.labelled("region").any():
+        if asked is None:
+            return dataset
+        unused = f"regions = {asked} in campus.toml is not used: the photos name their regions"
+        return replace(dataset, notes=(*dataset.notes, unused))
+    if not dataset.labelled("position").any():
+        return dataset
+    from core.dataset.made_regions import with_made_regions
+
+    return with_made_regions(dataset)
+
+
+def _partial_notes(dataset: Dataset) -> list[str]:
+    """Say which labels some photos lack and others have."""
+    notes = []
+    for label in dataset.labels:
+        lacking = ~dataset.labelled(label)
+        if lacking.any():
+            shown = ", ".join(dataset.table["filename"][lacking].head(3))
+            more = ", ..." if int(lacking.sum()) > 3 else ""
+            notes.append(
+                f"{int(lacking.sum())} of {len(dataset)} photos have no {label}; they count for "
+                f"the labels that they have: {shown}{more}"
+            )
+    return notes
 
 
 def _campus(
@@ -486,11 +556,9 @@ def _rows(
     rows["path"] = [str((root / photo).absolute()) for photo in rows["photo_id"]]
     missing = pd.Series([fault for photos in found for fault in photos.faults], index=rows.index)
     faults = missing.where(missing != "", values.faults)
-    if not values.no_position.all():
-        faults = faults.mask((faults == "") & values.no_position, "no position")
-    without_region = (rows["region"] == "").to_numpy()
-    if 0.0 < without_region.mean() <= PARTIAL_SHARE:
-        faults = faults.mask((faults == "") & without_region, "region is empty")
+    nothing = values.no_position & values.no_heading & (rows["region"] == "").to_numpy()
+    if not nothing.all():
+        faults = faults.mask((faults == "") & nothing, "no position, no heading and no region")
     rows["fault"] = faults
     for file, photos in zip(files, found, strict=True):
         notes += _photo_notes(file, photos)

@@ -11,9 +11,11 @@ LEAK_RADII_M = (1.0, 5.0, 10.0)
 def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
     """Return the share of test photos within 1, 5 and 10 m of a training photo.
 
+    Photos without a position (NaN) are left aside.
+
     Args:
-        test_m: Local metres `(n, 2)`, n > 0.
-        train_m: Local metres `(m, 2)`, m > 0.
+        test_m: Local metres `(n, 2)`, of which one is a position.
+        train_m: Local metres `(m, 2)`, of which one is a position.
 
     Returns:
         `{"within_1m": share, "within_5m": share, "within_10m": share}`, shares in `[0, 1]`.
@@ -22,11 +24,18 @@ def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
 
 
 def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
-    """Return the distance of every test photo to the nearest training photo, `(n,)` metres."""
-    nearest_m, _ = cKDTree(np.asarray(train_m)).query(np.asarray(test_m))
-    return np.asarray(nearest_m, np.float64)
+    """Return the distance of every test photo to the nearest training photo, `(n,)` metres.
+
+    NaN for a test photo without a position.
+    """
+    test, train = np.asarray(test_m, np.float64), np.asarray(train_m, np.float64)
+    placed = np.isfinite(test).all(axis=1)
+    nearest_m = np.full(len(test), np.nan)
+    nearest_m[placed] = cKDTree(train[np.isfinite(train).all(axis=1)]).query(test[placed])[0]
+    return nearest_m
 
 
 def shares_within(nearest_m: Floats) -> dict[str, float]:
-    """Return the shares within 1, 5 and 10 m of distances `(n,)`; see `leak_shares`."""
-    return {f"within_{radius:g}m": float(np.mean(nearest_m <= radius)) for radius in LEAK_RADII_M}
+    """Return the shares within 1, 5 and 10 m of distances `(n,)`, NaN aside; see `leak_shares`."""
+    known_m = nearest_m[np.isfinite(nearest_m)]
+    return {f"within_{radius:g}m": float(np.mean(known_m <= radius)) for radius in LEAK_RADII_M}

@@ -1,5 +1,6 @@
 """What was understood of a dataset folder: one screen of text, or the same for programs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from core.dataset.labels import Dataset
 from core.geo import CoordinateFrame, off_campus
-from core.labels import LABELS
+from core.labels import LABELS, Label
 from core.tables.raw import SEPARATORS
 
 
@@ -26,7 +27,8 @@ class Look:
         photos: Photos that can be used.
         left_out: Rows left out, by reason.
         regions: Region ids.
-        with_region: Photos with a region.
+        regions_from: `labels`, or `positions` if they were made; None without regions.
+        with_region: Photos whose label names a region.
         with_heading: Photos with a heading.
         with_position: Photos with a position.
         with_time: Photos with a time of day.
@@ -48,6 +50,7 @@ class Look:
     photos: int
     left_out: dict[str, int]
     regions: list[str]
+    regions_from: str | None
     with_region: int
     with_heading: int
     with_position: int
@@ -84,7 +87,8 @@ def look(dataset: Dataset) -> Look:
         photos=len(dataset),
         left_out=_reasons(dataset),
         regions=list(dataset.regions),
-        with_region=int(has["region"].sum()),
+        regions_from=dataset.regions_from if dataset.regions else None,
+        with_region=int(has["region"].sum()) if dataset.regions_from == "labels" else 0,
         with_heading=int(has["heading"].sum()),
         with_position=int(has["position"].sum()),
         with_time=int(dataset.table["minute"].notna().sum()),
@@ -146,6 +150,7 @@ def described(seen: Look) -> dict[str, str]:
     if seen.separator:
         form += f", separated by {SEPARATORS.get(seen.separator, repr(seen.separator))}"
     unit = f" in {seen.heading_unit}" if seen.heading_unit else ""
+    missing = [label for label in LABELS if not _known(seen)[label]]
     lines = {
         "labels": f"{', '.join(seen.files)} ({form})",
         "columns": ", ".join(f"{role} = {name}" for role, name in seen.columns.items()),
@@ -154,12 +159,31 @@ def described(seen: Look) -> dict[str, str]:
         "regions": _regions(seen),
         "times": f"{seen.with_time:,}" if seen.with_time else "none",
     }
+    if missing:
+        lines["model"] = _model(seen, missing)
     if seen.left_out:
         lines["left out"] = "; ".join(f"{n} x {reason}" for reason, n in seen.left_out.items())
     if seen.far:
         shown = ", ".join(seen.far[:3]) + (", ..." if len(seen.far) > 3 else "")
         lines["far away"] = f"{len(seen.far)} photos: {shown}"
     return lines
+
+
+def _known(seen: Look) -> dict[Label, bool]:
+    """Which labels a model of the data set can learn."""
+    return {
+        "position": seen.with_position > 0,
+        "heading": seen.with_heading > 0,
+        "region": bool(seen.regions),
+    }
+
+
+def _model(seen: Look, missing: Sequence[Label]) -> str:
+    """What a model can say, in words."""
+    if "position" in missing and "region" in missing:
+        return "none: it needs positions or regions"
+    learned = " and ".join(f"{label}s" for label in LABELS if label not in missing)
+    return f"it learns {learned}; nobody labelled {' and '.join(f'{each}s' for each in missing)}"
 
 
 def _positions(seen: Look) -> str:
@@ -178,4 +202,6 @@ def _regions(seen: Look) -> str:
     if not seen.regions:
         return "none"
     names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
+    if seen.regions_from == "positions":
+        return f"{len(seen.regions)} made from the positions, as no photo names one: {names}"
     return f"{len(seen.regions)} on {seen.with_region:,} photos: {names}"

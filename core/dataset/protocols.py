@@ -6,6 +6,9 @@ for a known place on another day; `block` holds cells of ground out, with a buff
 between the photographed ones; `region` holds whole regions out; `official` is the folder's own.
 Views of one panorama share a part, but where the folder or regions decide. Photos are taken in the
 order of their ids, never in that of the file.
+
+A photo without a position is a spot of its own. Where no photo has one, photos of one walk take
+the place of those of one spot; where the walks are unknown too, photos are taken one by one.
 """
 
 from typing import get_args
@@ -30,7 +33,7 @@ from core.dataset.stratified_groups import (
     cover_regions,
     spare_groups,
 )
-from core.dataset.visits import GAP_MINUTES, find_visits
+from core.dataset.visits import GAP_MINUTES, Visits, find_visits
 from core.errors import SplitError
 
 VAL_SHARE = 0.1
@@ -90,7 +93,8 @@ def make_split(
     """
     _check_request(dataset, protocol, fold, folds)
     order = np.argsort(dataset.table["photo_id"].to_numpy().astype(str), kind="stable")
-    regions = dataset.region_index[order]
+    regions = _strata(dataset)[order]
+    protocol, unplaced = _possible(dataset, order, protocol, gap_minutes)
     grid = (cell_m, buffer_m, seed)
     small, rule, notes = _groups(dataset, order, protocol, gap_minutes, grid)
     # Views of one panorama overlap, so no rule may divide them.
@@ -98,7 +102,7 @@ def make_split(
     parts, small, more_notes = _assign(dataset, order, protocol, small, seed, fold, folds)
     if protocol == "block":
         parts, more_notes = _apart(parts, small, dataset, order, buffer_m)
-    notes = (*notes, *more_notes, *_move_to_calibrate(parts, small, regions, seed, fold))
+    notes = (*unplaced, *notes, *more_notes, *_move_to_calibrate(parts, small, regions, seed, fold))
     of = folds if fold is not None else None
     named = _named(dataset, order, parts)
     split = Split(protocol, seed, fold, of, named, **rule, notes=notes)
@@ -116,7 +120,7 @@ def _assign(
     folds: int,
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Assign groups to train (0), val (1) and test (2); also return the groups of val and notes."""
-    regions = dataset.region_index[order]
+    regions = _strata(dataset)[order]
     if protocol == "official":
         official = dataset.table["official"].to_numpy()[order]
         return _official(official, regions, small, seed), small, ()
@@ -129,11 +133,78 @@ def _assign(
         rng = np.random.default_rng([seed, fold])
         _carve_val(parts, small, regions, rng)
         if protocol == "visit" and not (parts == 1).any():
-            of_val, notes = spots_below(_metres(dataset, order))[0], (_NO_VISIT_SPARED,)
+            of_val, notes = _spots(dataset, order)[0], (_NO_VISIT_SPARED,)
             _carve_val(parts, of_val, regions, rng)
     if protocol != "region":
         cover_regions(parts, groups, regions)
+    else:
+        # Photos without a region are in no fold of regions.
+        parts[(regions == len(dataset.regions)) & (parts == 2)] = 0
     return parts, of_val, notes
+
+
+def _strata(dataset: Dataset) -> np.ndarray:
+    """Region index of each photo `(n,)`; photos without a region count as one more."""
+    index = dataset.region_index
+    return np.where(index < 0, len(dataset.regions), index)
+
+
+def _possible(
+    dataset: Dataset, order: np.ndarray, protocol: Protocol, gap_minutes: float
+) -> tuple[Protocol, tuple[str, ...]]:
+    """The protocol that the labels allow, and notes that say how photos without position count."""
+    unplaced = int((~dataset.labelled("position")).sum())
+    if not unplaced or protocol in ("random", "visit"):
+        return protocol, ()
+    if unplaced < len(dataset):
+        return protocol, (
+            f"{unplaced} photos without a position count as spots of their own: whether they were "
+            "taken where photos of another part were is unknown",
+        )
+    if protocol == "block":
+        raise SplitError(
+            f"{dataset.root}: no photo has a position, and the block split needs them: choose the "
+            "visit or the random split"
+        )
+    if protocol != "spot":
+        return protocol, ()
+    try:
+        _visits(dataset, order, gap_minutes)
+    except SplitError as error:
+        return "random", (
+            "no photo has a position, so photos of one spot cannot be kept together, nor those of "
+            f"one visit ({error}): the split is random, and its figures may be too good",
+        )
+    return "visit", (
+        "no photo has a position, so photos of one visit are kept together instead of those of "
+        "one spot",
+    )
+
+
+def _spots(dataset: Dataset, order: np.ndarray) -> tuple[np.ndarray, float | None]:
+    """Spot of each photo `(n,)` and the radius that made them; each unplaced photo is its own."""
+    position_m = _metres(dataset, order)
+    placed = np.isfinite(position_m).all(axis=1)
+    if placed.all():
+        return spots_below(position_m)
+    if not placed.any():
+        return np.arange(len(order)), None
+    groups, radius_m = spots_below(position_m[placed])
+    return _with_loners(groups, placed), radius_m
+
+
+def _with_loners(groups: np.ndarray, placed: np.ndarray) -> np.ndarray:
+    """Groups `(n,)` of all photos, from those of the placed ones; the others are alone."""
+    spread = np.empty(len(placed), np.int64)
+    spread[placed] = groups
+    first = int(groups.max()) + 1
+    spread[~placed] = np.arange(first, first + int((~placed).sum()))
+    return spread
+
+
+def _visits(dataset: Dataset, order: np.ndarray, gap_minutes: float) -> Visits:
+    table = dataset.table.iloc[order].reset_index(drop=True)
+    return find_visits(table, _metres(dataset, order), gap_minutes)
 
 
 def _groups(
@@ -146,20 +217,21 @@ def _groups(
     """Return the group of each photo `(n,)`, kept together, the rule's figures and its notes."""
     if protocol == "random":
         return np.arange(len(order)), {}, ()
+    if protocol == "visit":
+        visits = _visits(dataset, order, gap_minutes)
+        return visits.groups, {"gap_minutes": visits.gap_minutes}, visits.notes
     position_m = _metres(dataset, order)
+    placed = np.isfinite(position_m).all(axis=1)
     if protocol == "block":
         cell_m, buffer_m, seed = grid
-        cells = cells_of(position_m, cell_m, np.random.default_rng([seed, 5]))
-        return cells, {"cell_m": cell_m, "buffer_m": buffer_m}, ()
-    if protocol == "official" and set(dataset.table["official"]) == {"train", "val", "test"}:
+        cells = cells_of(position_m[placed], cell_m, np.random.default_rng([seed, 5]))
+        return _with_loners(cells, placed), {"cell_m": cell_m, "buffer_m": buffer_m}, ()
+    parts = {"train", "val", "test"}
+    if protocol == "official" and set(dataset.table["official"]) == parts and placed.any():
         # The parts are there; only the halves of val have spots to keep together, where walks
         # do not chain all photos into one.
-        return spot_groups(position_m, RADII_M[-1]), {}, ()
-    if protocol == "visit":
-        table = dataset.table.iloc[order].reset_index(drop=True)
-        visits = find_visits(table, position_m, gap_minutes)
-        return visits.groups, {"gap_minutes": visits.gap_minutes}, visits.notes
-    spots, radius_m = spots_below(position_m)
+        return _with_loners(spot_groups(position_m[placed], RADII_M[-1]), placed), {}, ()
+    spots, radius_m = _spots(dataset, order)
     return spots, {"radius_m": radius_m}, ()
 
 
@@ -224,14 +296,15 @@ def _apart(
     assigned: np.ndarray, cells: np.ndarray, dataset: Dataset, order: np.ndarray, buffer_m: float
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Put the buffer between held-out cells and the others; return the parts and notes."""
-    regions = dataset.region_index[order]
+    regions = _strata(dataset)[order]
     parts, returned = keep_apart(assigned, cells, regions, _metres(dataset, order), buffer_m)
     notes: tuple[str, ...] = (
         f"{int((parts == BUFFER).sum())} of {len(parts)} photos are within {buffer_m:g} m of a "
         "test or validation photo of another part and are left out",
     )
     if returned.any():
-        names = ", ".join(dataset.regions[region] for region in np.unique(regions[returned]))
+        lost = np.unique(regions[returned & dataset.labelled("region")[order]])
+        names = ", ".join(dataset.regions[region] for region in lost)
         notes += (
             f"{int(returned.sum())} photos of held-out cells are used for training, because "
             f"otherwise a region would have no training photo (they are of {names})",
@@ -258,11 +331,14 @@ def _named(dataset: Dataset, order: np.ndarray, parts: np.ndarray) -> dict[str, 
 
 
 def _metres(dataset: Dataset, order: np.ndarray) -> np.ndarray:
+    """Local metres `(n, 2)`; NaN for photos without a position."""
+    if not dataset.labelled("position").any():
+        return np.full((len(order), 2), np.nan)
     return dataset.local_frame().to_metres(dataset.positions[order])
 
 
 def _check_regions(split: Split, dataset: Dataset, parts: np.ndarray, regions: np.ndarray) -> None:
-    trained = set(regions[parts == 0])
+    trained = {*regions[parts == 0], len(dataset.regions)}
     held = {part: set(regions[parts == code]) for code, part in enumerate(_CODES) if code}
     del held["buffer"]
     if split.protocol == "region":

@@ -110,7 +110,7 @@ def keep_apart(
         assigned: Parts of the photos `(n,)`: 0 train, 1 val, 2 test, whole cells together.
         cells: Cell of each photo `(n,)`.
         regions: Region index of each photo `(n,)`.
-        position_m: Local metres `(n, 2)`.
+        position_m: Local metres `(n, 2)`; a photo without a position (NaN) is near to none.
         buffer_m: Photos of train and test (or val) are farther apart than this.
 
     Returns:
@@ -138,11 +138,13 @@ def _with_buffer(assigned: np.ndarray, position_m: Floats, buffer_m: float) -> n
 
 def _near(position_m: Floats, held_m: Floats, buffer_m: float) -> np.ndarray:
     """`(n,)` whether each position is within the buffer of a held-out photo, edge included."""
-    if len(held_m) == 0:
-        return np.zeros(len(position_m), bool)
-    # The tree's own bound is exclusive, and a photo exactly at the edge is too near.
-    nearest_m, _ = cKDTree(held_m).query(position_m)
-    return np.asarray(nearest_m <= buffer_m)
+    placed, held_m = np.isfinite(position_m).all(axis=1), held_m[np.isfinite(held_m).all(axis=1)]
+    near = np.zeros(len(position_m), bool)
+    if len(held_m):
+        # The tree's own bound is exclusive, and a photo exactly at the edge is too near.
+        nearest_m, _ = cKDTree(held_m).query(position_m[placed])
+        near[placed] = nearest_m <= buffer_m
+    return near
 
 
 def _cells_to_return(

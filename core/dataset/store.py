@@ -372,11 +372,12 @@ def prepare_dataset(
         The dataset and its store, row by row the same photos.
 
     Raises:
-        LabelError: As `read_dataset`, or too many photos are unreadable.
+        LabelError: As `read_dataset`, no photo has a position or a region, or too many photos are
+            unreadable.
         FrameError: The meaning of the coordinates is unknown.
         ImageError: No photo can be read, or the store cannot be written.
     """
-    dataset = read_dataset(root, allow_missing=allow_missing).requires(allow_missing=allow_missing)
+    dataset = read_dataset(root, allow_missing=allow_missing).check_trainable()
     store, faults = build_store(dataset, size, progress)
     if store is None:
         first = next(iter(faults.items()))

@@ -65,7 +65,7 @@ def find_visits(table: pd.DataFrame, position_m: Floats, gap_minutes: float) -> 
 
     Args:
         table: Photos with the columns walk, visit, timestamp and minute.
-        position_m: Local metres `(n, 2)` of the same photos.
+        position_m: Local metres `(n, 2)` of the same photos; NaN without a position.
         gap_minutes: Minutes without a photo that end a visit, if visits come from the clock.
 
     Raises:
@@ -149,11 +149,19 @@ def _with_the_nearest(names: pd.Series, position_m: Floats) -> tuple[np.ndarray,
     groups[known] = np.unique(names[known], return_inverse=True)[1]
     if known.all():
         return groups, ()
-    nearest = cKDTree(position_m[known]).query(position_m[~known])[1]
-    groups[~known] = groups[known][nearest]
+    placed = np.isfinite(position_m).all(axis=1)
+    asked, there = ~known & placed, known & placed
+    if asked.any() and there.any():
+        nearest = cKDTree(position_m[there]).query(position_m[asked])[1]
+        groups[asked] = groups[there][nearest]
+    # Photos of one walk usually follow one another in a folder.
+    rest = ~known & ~(asked & there.any())
+    before = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    groups[rest] = groups[np.where(before < 0, known.argmax(), before)[rest]]
+    beside = f", {int(rest.sum())} of them of the photo before it in the folder"
     return groups, (
         f"{int((~known).sum())} photos without a time or walk were put into the visit of the photo "
-        "that stands nearest",
+        f"that stands nearest{beside if rest.any() else ''}",
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from core.dataset.made_regions import cluster_centres, nearest_centre
 from core.errors import ConfigError
 from core.files import write_text
 from core.geo import CoordinateFrame, Floats, LocalFrame
@@ -43,17 +44,8 @@ def regions_by_place(position_deg: Floats, count: int, seed: int) -> NDArray[np.
     Regions are numbered by their centres from north to south: the same photos in another order get
     the same numbers. There are never more regions than different positions.
     """
-    from sklearn.cluster import KMeans  # heavy, and needed once
-
     metres = LocalFrame.about(CoordinateFrame("degrees"), position_deg).to_metres(position_deg)
-    # k-means starts from drawn rows, so rows are drawn from a fixed order, each place once.
-    places, weight = np.unique(metres.round(3), axis=0, return_counts=True)
-    count = min(count, len(places))
-    fitted = KMeans(count, n_init=10, random_state=seed).fit(places, sample_weight=weight)
-    centres = np.asarray(fitted.cluster_centers_, np.float64)
-    number = np.empty(count, np.int64)
-    number[np.lexsort((centres[:, 1], -centres[:, 0]))] = np.arange(1, count + 1)
-    return np.asarray(number[fitted.predict(metres)])
+    return nearest_centre(metres, cluster_centres(metres, count, seed)) + 1
 
 
 def regions_by_folder(relative: Sequence[str]) -> tuple[NDArray[np.int64], dict[int, str]]:

@@ -114,10 +114,10 @@ def test_placeholders_are_no_regions(tmp_path: Path) -> None:
     rows = ROWS.copy()
     names = ["nan", "None", "N/A", "NULL", "#N/A", "-", "?", ""]
     rows.loc[: len(names) - 1, "Region_ID"] = names
-    dataset = read_dataset(folder(tmp_path, rows), allow_missing=True)
+    dataset = read_dataset(folder(tmp_path, rows))
     assert dataset.regions == ("1", "2", "3")
-    assert set(dataset.excluded["reason"]) == {"region is empty"}
-    assert len(dataset) == 112
+    assert (len(dataset), int(dataset.labelled("region").sum())) == (120, 112)
+    assert any("8 of 120 photos have no region" in note for note in dataset.notes)
     root = folder(tmp_path / "real", rows, campus='[regions]\nNone = "Nonesuch House"\n')
     assert read_dataset(root, allow_missing=True).regions == ("1", "2", "3", "None")
 
@@ -143,33 +143,6 @@ def test_region_names_are_written_in_one_way(tmp_path: Path) -> None:
     assert any("differ only in case" in note for note in dataset.notes)
     (root / "campus.toml").write_text("join_case = true\n")
     assert read_dataset(root).regions == ("Café Nord",)
-
-
-def test_labels_that_nobody_gave_are_absent(tmp_path: Path) -> None:
-    positions = read_dataset(folder(tmp_path / "a", ROWS[["filename", "latitude", "longitude"]]))
-    assert (positions.regions, np.isnan(positions.headings_deg).all()) == ((), True)
-    assert (positions.region_index == -1).all()
-    with pytest.raises(LabelError, match="no photo has a heading"):
-        positions.requires()
-    assert positions.requires("position") is positions
-    regions = read_dataset(folder(tmp_path / "b", ROWS[["filename", "Region_ID"]]))
-    assert np.isnan(regions.positions).all()
-    assert regions.labelled("region").all()
-    half = ROWS.copy()
-    half.loc[::2, "angle"] = ""
-    some = read_dataset(folder(tmp_path / "c", half))
-    assert (len(some), int(some.labelled("heading").sum())) == (120, 60)
-    with pytest.raises(LabelError, match="60 x angle is empty"):
-        some.requires()
-
-
-def test_a_few_rows_without_heading_are_left_out_where_it_is_needed(tmp_path: Path) -> None:
-    rows = ROWS.copy()
-    rows.loc[3, "angle"] = ""
-    dataset = read_dataset(folder(tmp_path, rows))
-    assert len(dataset) == 120
-    needed = dataset.requires()
-    assert needed.excluded["reason"].tolist() == ["angle is empty"]
 
 
 def look(root: Path, capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str, str]:
@@ -201,11 +174,12 @@ def test_look_says_what_was_understood(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_look_fails_where_train_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = folder(tmp_path, ROWS[["filename", "latitude", "longitude"]])
-    code, out, err = look(root, capsys, "--json")
+    bare = ROWS.assign(latitude="", longitude="", Region_ID="-")
+    code, out, err = look(folder(tmp_path, bare), capsys, "--json")
     assert code == 1
-    assert json.loads(out)["with_position"] == 120
-    assert "no photo has a heading" in err
+    assert json.loads(out)["with_heading"] == 120
+    assert "no photo has a position, and none a region" in err
+    assert "latitude and a column longitude" in err
 
 
 def test_a_notebook_gets_the_same(tmp_path: Path) -> None:
