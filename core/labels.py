@@ -1,6 +1,27 @@
 """The labels that a photo may have, and in what order they are named."""
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 Label = Literal["position", "heading", "region"]
 LABELS: tuple[Label, ...] = get_args(Label)
+PLURALS: dict[Label, str] = {"position": "positions", "heading": "headings", "region": "regions"}
+
+
+def listed(labels: Collection[Label]) -> str:
+    """Return labels as a list in words: `positions, headings and regions`."""
+    *first, last = [PLURALS[label] for label in LABELS if label in labels]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def absent(labels: Collection[Label]) -> tuple[Label, ...]:
+    """Return the labels that are not among `labels`."""
+    return tuple(label for label in LABELS if label not in labels)
+
+
+def absence_note(labels: Collection[Label]) -> tuple[str, ...]:
+    """Return the sentence that says what a model of `labels` does not predict; none if all."""
+    without = [f"no {PLURALS[label]}" for label in absent(labels)]
+    if not without:
+        return ()
+    return (f"This model predicts {' and '.join(without)}: its training photos have none.",)

@@ -1,5 +1,8 @@
 """The gallery: features, positions and headings of the training photos, and nothing else.
 
+Photos of a data set with positions have one; a heading or a region may be missing. Photos of a data
+set without positions have none at all.
+
 On disk it is `gallery.safetensors` (arrays) and `gallery.json` (names, split hash). The JSON holds
 the digest of the arrays, so that a torn or mixed pair of files is detected.
 """
@@ -21,10 +24,13 @@ from scipy.spatial import cKDTree
 from core.errors import CheckpointError, SplitError
 from core.files import checked, read_object, write_bytes, write_json
 from core.geo import Floats, wrap_heading_deg
+from core.labels import LABELS, Label
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.projection import Features, Projection, fit_projection, normalise_rows
 
 SCHEMA_VERSION = 1
+PARTIAL_VERSION = 2
+"""Of a gallery in which a label is missing: programs that expect all of them must not read it."""
 ARRAYS = "gallery.safetensors"
 NAMES = "gallery.json"
 _REMEDY = "copy the checkpoint folder again as a whole"
@@ -48,9 +54,10 @@ class Gallery:
         photo_ids: Keys of the photos, unique.
         filenames: Names as in the label file.
         features: `(n, d)` float32 descriptors, projected if there is a projection, L2-normalised.
-        position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame.
-        heading_deg: `(n,)` in `[0, 360)`.
-        region: `(n,)` indices into the checkpoint's regions.
+        position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame; all NaN in a
+            gallery without positions.
+        heading_deg: `(n,)` in `[0, 360)`, NaN for a photo without a heading.
+        region: `(n,)` indices into the checkpoint's regions, -1 for a photo without a region.
         minute: `(n,)` minute of the day, NaN where unknown.
         split_hash: Hash of the split whose training part this is.
         projection: Applied to the network's features; None: they are only normalised.
@@ -85,7 +92,8 @@ class Gallery:
             raise ValueError(f"gallery of {n} photos: {', '.join(wrong) or 'it'} does not fit")
         if len(set(self.photo_ids)) != n:
             raise ValueError("gallery holds a photo twice")
-        if not (np.isfinite(self.features).all() and np.isfinite(self.position_m).all()):
+        placed = np.isfinite(self.position_m)
+        if not np.isfinite(self.features).all() or placed.any() != placed.all():
             raise ValueError("gallery holds features or positions that are not finite")
         lengths = np.linalg.norm(self.features, axis=1)
         if np.abs(lengths[lengths > 0] - 1.0).max(initial=0.0) > 5e-3:
@@ -96,8 +104,24 @@ class Gallery:
         return len(self.photo_ids)
 
     @cached_property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that at least one photo has."""
+        has = {
+            "position": bool(np.isfinite(self.position_m).any()),
+            "heading": bool(np.isfinite(self.heading_deg).any()),
+            "region": bool((self.region >= 0).any()),
+        }
+        return tuple(label for label in LABELS if has[label])
+
+    @property
+    def partial(self) -> bool:
+        """Whether a photo lacks a label."""
+        complete = np.isfinite(self.position_m).all() and np.isfinite(self.heading_deg).all()
+        return not (complete and (self.region >= 0).all())
+
+    @cached_property
     def tree(self) -> cKDTree:
-        """Positions in metres as a k-d tree (exact, float64)."""
+        """Positions in metres as a k-d tree (exact, float64); ValueError without positions."""
         return cKDTree(self.position_m)
 
     @cached_property
@@ -165,7 +189,8 @@ class Gallery:
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         write_bytes(folder / ARRAYS, content)
         digest = hashlib.sha256(content).hexdigest()
-        write_json(folder / NAMES, {"schema_version": SCHEMA_VERSION, "sha256": digest, **names})
+        version = PARTIAL_VERSION if self.partial else SCHEMA_VERSION
+        write_json(folder / NAMES, {"schema_version": version, "sha256": digest, **names})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -221,9 +246,9 @@ def build_gallery(
         photo_ids: Keys of the training photos.
         filenames: Their names in the label file.
         features: `(n, D)` pooled features of the unaugmented photos, any length.
-        position_m: `(n, 2)` `[north_m, east_m]`.
-        heading_deg: `(n,)` degrees.
-        region: `(n,)` region indices.
+        position_m: `(n, 2)` `[north_m, east_m]`; all NaN without positions.
+        heading_deg: `(n,)` degrees; NaN for a photo without a heading.
+        region: `(n,)` region indices; -1 for a photo without a region.
         split_hash: Hash of the split.
         parts: The split's parts by photo id; a photo outside "train" is a SplitError.
         minute: `(n,)` minute of the day, NaN if unknown.
@@ -263,10 +288,10 @@ def _read_names(path: Path) -> _Names:
     if content is None:
         raise CheckpointError(f"no gallery at {path}: train again, or {_REMEDY}")
     version = content.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
+    if version not in (SCHEMA_VERSION, PARTIAL_VERSION):
         raise CheckpointError(
-            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: train "
-            "again or use the version that wrote it"
+            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION} and "
+            f"{PARTIAL_VERSION}: train again or use the version that wrote it"
         )
     return checked(content, _Names, path, _REMEDY, CheckpointError)
 

@@ -185,6 +185,8 @@ def region_penalty(
 ) -> NDArray[np.float32] | None:
     """`weight * log p(region of the gallery photo)` as `(n, m)`, or None if it is 0 everywhere.
 
+    A gallery photo without a region counts as one of every region: p is the mean over regions.
+
     Args:
         gallery: Training photos.
         weight: Weight for queries of unknown region.
@@ -197,11 +199,16 @@ def region_penalty(
         return None
     if region_probabilities is None:
         raise ConfigError("region_weight needs region probabilities: pass them, or set it to 0")
-    log_share = weight * np.log(np.asarray(region_probabilities, np.float64) + 1e-4)
+    share = np.asarray(region_probabilities, np.float64)
+    log_share = weight * np.log(share + 1e-4)
+    unlabelled = weight * np.log(1.0 / share.shape[1] + 1e-4) * np.ones(len(share))
     if known_region is not None and len(known):
         certain = np.eye(log_share.shape[1])[known_region[known]]
         log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + 1e-4)
-    return np.asarray(log_share, np.float32)[:, gallery.region]
+        unlabelled[known] = KNOWN_REGION_WEIGHT * np.log(1.0 / share.shape[1] + 1e-4)
+    # The last column is that of region -1.
+    columns = np.column_stack([log_share, unlabelled])
+    return np.asarray(columns, np.float32)[:, gallery.region]
 
 
 def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import ConfigError
 from core.geo import Floats, heading_from_unit, heading_unit, wrap_heading_deg
+from core.labels import Label
 from core.retrieval.gallery import Gallery
 from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
 from core.retrieval.schema import RefineConfig
@@ -204,8 +205,9 @@ class Retrieved:
 
     Attributes:
         probabilities: `(n, R)` shares of the neighbours' votes, rows adding to 1.
-        position_m: `(n, 2)` mean of the strongest cluster of neighbours.
-        heading: `(n, 2)` mean unit vector `(cos, sin)`; its length says how far they agree.
+        position_m: `(n, 2)` mean of the strongest cluster of neighbours; NaN without positions.
+        heading: `(n, 2)` mean unit vector `(cos, sin)`; its length says how far they agree. NaN
+            if no training photo has a heading.
     """
 
     probabilities: Floats
@@ -245,9 +247,25 @@ def retrieve_by(neighbours: Neighbours, regions: int) -> Retrieved:
     position, _ = mode_mean(gallery.position_m[candidates.rows], weight, config.mode_radius_m)
     heading = heading_vector(candidates, gallery, config)
     cancels = np.hypot(heading[:, 0], heading[:, 1]) < 1e-9
-    nearest = heading_unit(gallery.heading_deg[candidates.rows[:, 0]])
+    nearest = heading_unit(gallery.heading_deg[_most_similar(neighbours, "heading")])
     heading = np.where(cancels[:, None], nearest, heading)
-    return Retrieved(region_votes(candidates, gallery, config, regions), position, heading)
+    votes = region_votes(candidates, gallery, config, regions)
+    if regions:
+        silent = votes.sum(axis=1) == 0.0
+        nearest_region = gallery.region[_most_similar(neighbours, "region")[silent]]
+        votes[silent] = np.eye(regions)[nearest_region]
+    return Retrieved(votes, position, heading)
+
+
+def _most_similar(neighbours: Neighbours, label: Label) -> NDArray[np.int64]:
+    """Row `(n,)` of the most similar gallery photo that has a label."""
+    gallery = neighbours.gallery
+    has = gallery.region >= 0 if label == "region" else np.isfinite(gallery.heading_deg)
+    similarity = np.where(has, neighbours.similarity, -np.inf)
+    similarity[np.arange(len(similarity)), neighbours.excluded] -= np.where(
+        neighbours.excluded >= 0, 1e3, 0.0
+    )
+    return np.asarray(similarity.argmax(axis=1), np.int64)
 
 
 def check_k(k: int, gallery: Gallery) -> None:
@@ -298,25 +316,34 @@ def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floa
 def heading_vector(candidates: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
     """Weighted mean unit vector `(n, 2)` of the headings of the `heading_k` best candidates.
 
-    Its length says how far they agree; it is 0 where there is no candidate. Those whose points
-    agree are turned to where the query looks, if `turn_hfov_deg` says so.
+    Its length says how far they agree; it is 0 without a candidate. Candidates without a heading
+    have no weight. Those whose points agree are turned to where the query looks, if
+    `turn_hfov_deg` says so.
     """
     top = candidates.first(config.heading_k)
-    weight = softmax_weights(top.score, config.heading_temperature)
+    heading_deg = gallery.heading_deg[top.rows]
+    score = np.where(np.isnan(heading_deg), -np.inf, top.score)
+    weight = softmax_weights(score, config.heading_temperature)
     turn_deg = 0.0 if config.turn_hfov_deg is None else top.turn_deg
-    units = heading_unit(gallery.heading_deg[top.rows] + turn_deg)
+    units = heading_unit(np.nan_to_num(heading_deg) + turn_deg)
     return np.asarray(np.einsum("nk,nkd->nd", weight, units))
 
 
 def region_votes(
     candidates: Candidates, gallery: Gallery, config: RefineConfig, regions: int
 ) -> Floats:
-    """Shares `(n, regions)` of the `region_k` best candidates' regions; 0 without a candidate."""
+    """Shares `(n, regions)` of the `region_k` best candidates' regions.
+
+    Candidates without a region have no vote; all shares are 0 without a vote.
+    """
     top = candidates.first(config.region_k)
-    weight = softmax_weights(top.score, config.heading_temperature)
-    votes = np.zeros((len(weight), regions))
-    np.add.at(votes, (np.arange(len(weight))[:, None], gallery.region[top.rows]), weight)
-    return votes
+    region = gallery.region[top.rows]
+    score = np.where(region < 0, -np.inf, top.score)
+    weight = softmax_weights(score, config.heading_temperature)
+    # The last column takes the weightless votes of region -1.
+    votes = np.zeros((len(weight), regions + 1))
+    np.add.at(votes, (np.arange(len(weight))[:, None], region), weight)
+    return votes[:, :regions]
 
 
 def blend_regions(probability: Floats, votes: Floats, blend: float) -> Floats:

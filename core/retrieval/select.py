@@ -41,6 +41,7 @@ RESAMPLES = 200
 CONFIDENCE = 0.8
 LEAST_PROBABILITY = 1e-6
 
+UNREFINED = RefineConfig(method="none", k=1, heading_k=1)
 _RANKING = ("radius_m", "region_weight", "points_weight")
 _ScoredConfig = tuple[Floats, RefineConfig]
 _Summary = Callable[..., Any]
@@ -48,7 +49,10 @@ _Summary = Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Validation:
-    """Raw predictions and truths of the validation photos, and the search for them."""
+    """Raw predictions and truths of the validation photos, and the search for them.
+
+    Errors are NaN where the truth is unknown or nothing is predicted.
+    """
 
     position_m: Floats
     heading_deg: Floats
@@ -102,20 +106,25 @@ def select_settings(
     on validation refined figures are never worse than raw ones. Of equal settings the plainest
     wins. At most 2,000 evenly spaced photos are used.
 
+    Each choice is made on the photos whose truth is known. Without positions in the gallery nothing
+    is refined.
+
     Args:
-        position_m: `(n, 2)` raw predictions of the validation photos.
-        heading_deg: `(n,)` raw predicted headings.
+        position_m: `(n, 2)` raw predictions of the validation photos; NaN without.
+        heading_deg: `(n,)` raw predicted headings; NaN without.
         features: `(n, D)` pooled features as the network gives them.
-        true_position_m: `(n, 2)` truth.
-        true_heading_deg: `(n,)` truth.
+        true_position_m: `(n, 2)` truth; NaN where unknown.
+        true_heading_deg: `(n,)` truth; NaN where unknown.
         gallery: Training photos.
         region_probabilities: `(n, R)`; without them region weights are not tried.
-        true_region: `(n,)` truth; without it regions are not refined.
+        true_region: `(n,)` truth, -1 where unknown; without it regions are not refined.
         verified: The photos' points against the training photos most alike; without, no weight.
     """
+    if "position" not in gallery.labels:
+        return UNREFINED
     every = slice(None, None, -(-len(np.asarray(position_m)) // MOST_PHOTOS))
     probabilities = None
-    if region_probabilities is not None:
+    if region_probabilities is not None and np.shape(region_probabilities)[1]:
         probabilities = np.asarray(region_probabilities, np.float64)[every]
     photos = _Validation(
         np.asarray(position_m, np.float64)[every],
@@ -149,8 +158,12 @@ def _choose_place(photos: _Validation) -> RefineConfig:
 
 
 def _best(scored: Sequence[_ScoredConfig], summary: _Summary) -> RefineConfig:
-    """Of settings with errors `(n,)`, the best, or the first (no refinement) if it flatters."""
+    """Of settings with errors `(n,)`, the best, or the first (no refinement) if it flatters.
+
+    Photos without an error (NaN) are left out.
+    """
     errors = np.stack([error for error, _ in scored])  # (settings, n)
+    errors = errors[:, np.isfinite(errors[0])]
     photos = errors.shape[1]
     if photos < FOLDS:
         return scored[0][1]
@@ -191,7 +204,7 @@ def _neighbour_counts(gallery: Gallery) -> list[int]:
 def _by_position(photos: _Validation) -> Iterator[_ScoredConfig]:
     """Yield no refinement first, then the means of the k nearest training positions."""
     unchanged = photos.error_m(photos.position_m, 0.0)
-    yield unchanged, RefineConfig(method="none", k=1, heading_k=1)
+    yield unchanged, UNREFINED
     largest = _neighbour_counts(photos.gallery)[-1]
     near = photos.neighbours.nearest_positions(photos.position_m, largest)
     for k in _neighbour_counts(photos.gallery):
@@ -246,7 +259,8 @@ def _regions(
         config = chosen.model_copy(update={"region_k": k, "blend_region": blend})
         votes = region_votes(candidates, photos.gallery, config, probability.shape[1])
         share = blend_regions(probability, votes, blend)
-        yield -np.log(np.maximum(share[row, truth], LEAST_PROBABILITY)), config
+        surprise = -np.log(np.maximum(share[row, truth], LEAST_PROBABILITY))
+        yield np.where(truth < 0, np.nan, surprise), config
 
 
 def _same_ranking(first: RefineConfig, second: RefineConfig) -> bool:
@@ -263,9 +277,9 @@ class Raw:
     """Raw predictions of n validation photos, and their keypoint matches.
 
     Attributes:
-        position_m: `(n, 2)`.
-        heading_deg: `(n,)`.
-        region_probabilities: `(n, R)`.
+        position_m: `(n, 2)`; NaN without positions.
+        heading_deg: `(n,)`; NaN without headings.
+        region_probabilities: `(n, R)`; R is 0 without regions.
         features: `(n, D)` as the network gives them.
         verified: Their points, compared with the training photos most alike; None without any.
     """
@@ -279,7 +293,10 @@ class Raw:
 
 @dataclass(frozen=True)
 class ValidationTruth:
-    """Where n photos were taken: `(n, 2)` metres, `(n,)` degrees and `(n,)` region indices."""
+    """Where n photos were taken: `(n, 2)` metres, `(n,)` degrees and `(n,)` region indices.
+
+    NaN or -1 where unknown.
+    """
 
     position_m: Floats
     heading_deg: Floats
@@ -328,8 +345,9 @@ def refined_figures(
     share = refined.region_probabilities
     if share is None:
         raise ValueError("regions were given and must come back refined")
+    region = share.argmax(axis=1) if share.shape[1] else None
     errors = PhotoErrors.between(
         (truth.position_m, truth.heading_deg, truth.region),
-        (refined.position_m, refined.heading_deg, share.argmax(axis=1)),
+        (refined.position_m, refined.heading_deg, region),
     )
     return refined_card_metrics(errors.figures())
