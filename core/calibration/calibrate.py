@@ -3,11 +3,12 @@
 The keypoints of the gallery's photos can be detected again first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.calibration.schema import CalibrateConfig
 from core.confidence.evidence import Evidence
@@ -32,7 +33,8 @@ from core.evaluation.selection import Selection, select
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
-from core.model.card import write_card
+from core.labels import PLURALS, Label
+from core.model.card import Card, write_card
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import describe_gallery
 from core.retrieval.select import (
@@ -209,8 +211,11 @@ def fit_calibration(
 ) -> Calibration:
     """Fit a predictor's calibration to the photos of a part; nothing is written.
 
+    Each of region, position and heading is fitted to the photos that have the label, if the model
+    predicts it and at least `LEAST` photos have it; notes name what is left out.
+
     Raises:
-        SplitError: The dataset has fewer than `LEAST` photos of the part.
+        SplitError: The dataset has fewer than `LEAST` photos of the part, or of each label.
     """
     selection = select(dataset, predictor, part)
     if len(selection.rows) < LEAST:
@@ -219,8 +224,17 @@ def fit_calibration(
             "needed to calibrate: add photos"
         )
     prediction = predict_selection(predictor, store, selection, batch_size, progress)
-    truth = _ground_truth(selection, load_split(predictor.folder).protocol)
     card = predictor.card
+    truth = _ground_truth(selection, card)
+    rows = {label: truth.labelled(label) for label in card.labels}
+    fitted = {label: own for label, own in rows.items() if len(own) >= LEAST}
+    if not fitted:
+        raise SplitError(
+            f"{_counts(rows)} of the {part} part of {dataset.root}, {LEAST} with the same label "
+            "are needed to calibrate: add labelled photos"
+        )
+    region, position, heading = (fitted.get(label) for label in ("region", "position", "heading"))
+    shares = prediction.region_probabilities
     return Calibration(
         answers=fingerprint(predictor.folder, calibrated=False),
         split_hash=card.split.hash,
@@ -228,20 +242,52 @@ def fit_calibration(
         part=part,
         photos=len(truth.groups),
         groups=len(np.unique(truth.groups)),
-        region=fit_regions(prediction.region_probabilities, truth.region, truth.groups),
-        position=fit_positions(prediction, truth),
-        heading=fit_headings(prediction, truth),
+        region=None if region is None else fit_regions(shares, truth.region, truth.groups),
+        position=None
+        if position is None
+        else fit_positions(prediction.rows(position), truth.rows(position)),
+        heading=None
+        if heading is None
+        else fit_headings(prediction.rows(heading), truth.rows(heading)),
         refusal=_refusal(predictor, store, selection, prediction, truth, batch_size),
+        notes=_partial_notes(rows, len(truth.groups)),
     )
 
 
-def _ground_truth(selection: Selection, protocol: str) -> GroundTruth:
-    """The ground truth, grouped by visit if the split's protocol is `visit`, else by spot."""
+def _ground_truth(selection: Selection, card: Card) -> GroundTruth:
+    """The ground truth, grouped by visit if the split's protocol is `visit`, else by spot.
+
+    Without positions photos are grouped by visit, if visits are known.
+    """
     truth = selection.truth
-    groups = spot_groups(truth.position_m)
-    if protocol == "visit" and selection.visits is not None:
+    by_visit = card.split.protocol == "visit" or "position" not in card.labels
+    if by_visit and selection.visits is not None:
         groups = selection.visits
+    else:
+        groups = spot_groups(truth.position_m)
     return GroundTruth(truth.position_m, truth.heading_deg, truth.region, groups)
+
+
+def _counts(rows: Mapping[Label, NDArray[np.int64]]) -> str:
+    """How many photos have each label, such as `4 photos with a heading`."""
+    return " and ".join(f"{len(own)} photos with a {label}" for label, own in rows.items())
+
+
+def _partial_notes(rows: Mapping[Label, NDArray[np.int64]], photos: int) -> tuple[str, ...]:
+    """Notes on labels that some of the calibration photos lack."""
+    notes = []
+    for label, own in rows.items():
+        if len(own) < LEAST:
+            notes.append(
+                f"{PLURALS[label].capitalize()} are not calibrated: {len(own)} of the {photos} "
+                f"calibration photos have a {label}, {LEAST} are needed."
+            )
+        elif len(own) < photos:
+            notes.append(
+                f"{PLURALS[label].capitalize()} are calibrated on the {len(own)} of the {photos} "
+                f"calibration photos that have a {label}."
+            )
+    return tuple(notes)
 
 
 def _refusal(

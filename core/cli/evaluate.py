@@ -114,15 +114,17 @@ def _calibration_lines(found: Calibration) -> Iterator[str]:
         f"{found.protocol} split"
     )
     region = found.region
-    if region.before:
+    if region is not None and region.before:
         yield (
             f"region    temperature {region.temperature:.2f}, ECE {region.before['ece']:.3f} "
             f"before, {region.after['ece']:.3f} after"
         )
-    for name, ratio in (("position", found.position.ratio), ("heading", found.heading.ratio)):
+    for name, fit in (("position", found.position), ("heading", found.heading)):
+        if fit is None:
+            continue
         shown = ", ".join(
             f"{level:.0%} at " + ("unknown: too few photos" if value is None else f"{value:.2f}")
-            for level, value in zip(LEVELS, ratio, strict=True)
+            for level, value in zip(LEVELS, fit.ratio, strict=True)
         )
         yield f"{name:<9} times the expected error: {shown}"
     if found.refusal is None:
@@ -132,6 +134,7 @@ def _calibration_lines(found: Calibration) -> Iterator[str]:
             f"refusal   above {found.refusal.threshold:.2f}, which accepts "
             f"{found.refusal.accepted:.0%} of photos like these"
         )
+    yield from (f"note: {note}" for note in found.notes)
 
 
 CALIBRATE = Command(

@@ -13,7 +13,7 @@ from core.confidence.evidence import Evidence, PredictionFields
 from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
 from core.errors import CheckpointError
-from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
+from core.geo import Floats, distance_m, heading_error_deg
 
 LEAST_SHARE = 1e-6
 """Probabilities are never less: a sure network that errs would have an infinite loss."""
@@ -29,10 +29,11 @@ class Confidence:
 
     Attributes:
         calibration: The calibration that it was computed with.
-        region_probabilities: `(n, R)` calibrated, rows adding up to 1.
-        density: Where each photo may have been taken.
+        region_probabilities: `(n, R)` calibrated, rows adding up to 1; as predicted if regions are
+            not calibrated.
+        density: Where each photo may have been taken; None if positions are not calibrated.
         radius_m: `(n, 2)` radius about the pin that holds the truth 50 % and 90 % of the time; NaN
-            where too few calibration photos were there to say.
+            if positions are not calibrated or there were too few calibration photos for the level.
         wedge_deg: `(n, 2)` half-width of the wedge about the heading, likewise; 180 at most.
         refusal_score: `(n,)` greater: less like the campus; NaN where there is no threshold.
         refused: `(n,)` whether the score is above the threshold.
@@ -40,7 +41,7 @@ class Confidence:
 
     calibration: Calibration
     region_probabilities: Floats
-    density: Density
+    density: Density | None
     radius_m: Floats
     wedge_deg: Floats
     refusal_score: Floats
@@ -48,28 +49,34 @@ class Confidence:
 
     def __post_init__(self) -> None:
         """Check every shape."""
-        n = len(self.density)
+        n = len(self.refused)
         shapes = (self.radius_m.shape, self.wedge_deg.shape, self.refusal_score.shape)
-        if shapes != ((n, 2), (n, 2), (n,)) or self.refused.shape != (n,):
+        placed = self.density is None or len(self.density) == n
+        if shapes != ((n, 2), (n, 2), (n,)) or not placed:
             raise ValueError(f"confidence in {n} answers does not fit: {shapes}")
 
     @cached_property
     def heights(self) -> tuple[Floats | None, ...]:
         """At each level the density `(n,)` above which the region lies; None where unknown."""
+        fit, density = self.calibration.position, self.density
+        if fit is None or density is None:
+            return (None,) * len(LEVELS)
         return tuple(
-            None if mass is None or mass >= 1.0 else self.density.threshold(mass)
-            for mass in self.calibration.position.mass
+            None if mass is None or mass >= 1.0 else density.threshold(mass) for mass in fit.mass
         )
 
     def region_m(self, row: int, level: float) -> tuple[Polygon, ...] | None:
         """Islands that hold the truth about one photo at a level of `LEVELS`; None if unknown."""
-        heights = self.heights[LEVELS.index(level)]
-        return None if heights is None else outline(self.density, row, float(heights[row]))
+        heights, density = self.heights[LEVELS.index(level)], self.density
+        if heights is None or density is None:
+            return None
+        return outline(density, row, float(heights[row]))
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
         """The confidence in the answers about some of the photos."""
         arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in _BY_PHOTO}
-        return replace(self, density=self.density.rows(rows), **arrays)
+        density = None if self.density is None else self.density.rows(rows)
+        return replace(self, density=density, **arrays)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -78,12 +85,8 @@ class Confidence:
         arrays: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts]) for name in _BY_PHOTO
         }
-        density = Density(
-            np.concatenate([part.density.centre_m for part in parts]),
-            np.concatenate([part.density.weight for part in parts]),
-            first.density.width_m,
-        )
-        return replace(first, density=density, **arrays)
+        densities = [part.density for part in parts if part.density is not None]
+        return replace(first, density=Density.joined(densities) if densities else None, **arrays)
 
 
 def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
@@ -100,27 +103,29 @@ def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
             "measure (without points in its gallery there is nothing to compare): make it again "
             "with `python -m core calibrate`"
         )
-    density = make_density(answers, calibration.position.density)
-    position = expected(calibration.position.scale, position_clues(answers, density))
-    heading = expected(calibration.heading.scale, heading_clues(answers))
+    region, position, heading = calibration.region, calibration.position, calibration.heading
+    density, shares = None, answers.region_probabilities
+    radius_m = wedge_deg = np.full((len(answers.position_m), len(LEVELS)), np.nan)
+    if region is not None:
+        shares = tempered(shares, region.temperature)
+    if position is not None:
+        density = make_density(answers, position.density)
+        size = expected(position.scale, position_clues(answers, density))
+        radius_m = _times(size, position.ratio)
+    if heading is not None:
+        size = expected(heading.scale, heading_clues(answers))
+        wedge_deg = np.minimum(_times(size, heading.ratio), 180.0)
     score, refused = refuse(calibration.refusal, answers)
-    return Confidence(
-        calibration=calibration,
-        region_probabilities=tempered(answers.region_probabilities, calibration.region.temperature),
-        density=density,
-        radius_m=_times(position, calibration.position.ratio),
-        wedge_deg=np.minimum(_times(heading, calibration.heading.ratio), 180.0),
-        refusal_score=score,
-        refused=refused,
-    )
+    return Confidence(calibration, shares, density, radius_m, wedge_deg, score, refused)
 
 
 def needed_signals(calibration: Calibration) -> set[str]:
     """Return the names of the signals that a calibration reads."""
     fit = calibration.refusal
     needed = set() if fit is None else set(fit.signals[:-1])
-    scales = (calibration.position.scale, calibration.heading.scale)
-    return needed | {BEST_POINTS} if any(len(s.slopes) > _CLUES for s in scales) else needed
+    fits = [part for part in (calibration.position, calibration.heading) if part is not None]
+    clues = max((len(part.scale.slopes) for part in fits), default=0)
+    return needed | {BEST_POINTS} if clues > _CLUES else needed
 
 
 def tempered(probabilities: Floats, temperature: float) -> Floats:
@@ -158,7 +163,7 @@ def heading_clues(answers: PredictionFields) -> Floats:
     disagreement = np.zeros(len(answers.heading_deg))
     evidence = answers.evidence
     if evidence is not None and evidence.similarity.shape[1]:
-        _, length = circular_mean_deg(evidence.heading_deg, evidence.weights(_SOFTNESS))
+        _, length = evidence.mean_heading(_SOFTNESS)
         disagreement = np.log(1.02 - np.minimum(length, 1.0))
     turned = heading_error_deg(answers.heading_deg, answers.heading_refined_deg)
     clues = [

@@ -6,6 +6,7 @@ al. 2022, "CD-split and HPD-split") is what the conformal step bounds, so a regi
 islands.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,6 +52,15 @@ class Density:
     def rows(self, part: slice | NDArray[np.int64]) -> Self:
         """The densities of some of the photos."""
         return type(self)(self.centre_m[part], self.weight[part], self.width_m)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The densities of the photos of several calls, which have the same widths."""
+        return cls(
+            np.concatenate([part.centre_m for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+            parts[0].width_m,
+        )
 
     def at(self, points_m: Floats) -> Floats:
         """Density per square metre `(n, p)` at points `(n, p, 2)` of each photo's own."""

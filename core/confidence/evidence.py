@@ -6,12 +6,12 @@ second place that looks the same must show, even where the refinement rightly ch
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geo import Floats
+from core.geo import Floats, circular_mean_deg
 
 _SIDE = ("position_m", "heading_deg", "region", "similarity")
 _OWN = ("appearance", "signals")
@@ -22,9 +22,10 @@ class Evidence:
     """Neighbours and signals of n photos.
 
     Attributes:
-        position_m: `(n, m, 2)` where the neighbours stood; m is 0 without a gallery.
-        heading_deg: `(n, m)` where they faced.
-        region: `(n, m)` their regions, as indices.
+        position_m: `(n, m, 2)` where the neighbours were taken; m is 0 without a gallery; NaN for
+            a gallery without positions.
+        heading_deg: `(n, m)` where they faced; NaN without a heading.
+        region: `(n, m)` their regions, as indices; -1 without a region.
         similarity: `(n, m)` cosines.
         source: `(m,)` which network found each neighbour: an ensemble's members have their own,
             whose cosines do not compare.
@@ -69,6 +70,23 @@ class Evidence:
             lifted = np.exp((lifted - lifted.max(axis=1, keepdims=True)) / softness)
             weight[:, own] = share * lifted / lifted.sum(axis=1, keepdims=True)
         return weight
+
+    def labelled_weights(self, label: Literal["heading", "region"], softness: float) -> Floats:
+        """`weights` of the neighbours that have a label `(n, m)`; all 0 where none has it."""
+        weight = self.weights(softness)
+        has = np.isfinite(self.heading_deg) if label == "heading" else self.region >= 0
+        total = (weight * has).sum(axis=1, keepdims=True)
+        # Photos whose neighbours all have the label keep their weights to the last bit.
+        total = np.where(has.all(axis=1, keepdims=True) | (total == 0.0), 1.0, total)
+        return np.asarray(weight * has / total)
+
+    def mean_heading(self, softness: float) -> tuple[Floats, Floats]:
+        """Weighted circular mean `(n,)` of the neighbours' headings, and its resultant length.
+
+        The length is 0 if no neighbour has a heading.
+        """
+        weight = self.labelled_weights("heading", softness)
+        return circular_mean_deg(np.nan_to_num(self.heading_deg), weight)
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
         """The evidence for some of the photos."""
@@ -119,11 +137,11 @@ class PredictionFields(Protocol):
 
     @property
     def region_probabilities(self) -> Floats:
-        """`(n, R)`, with the neighbours' votes."""
+        """`(n, R)`, with the neighbours' votes; R is 0 without regions."""
 
     @property
     def position_m(self) -> Floats:
-        """`(n, 2)` of the network."""
+        """`(n, 2)` of the network; NaN without positions."""
 
     @property
     def position_refined_m(self) -> Floats:
@@ -131,7 +149,7 @@ class PredictionFields(Protocol):
 
     @property
     def heading_deg(self) -> Floats:
-        """`(n,)` of the network."""
+        """`(n,)` of the network; NaN without headings."""
 
     @property
     def heading_refined_deg(self) -> Floats:

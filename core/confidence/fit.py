@@ -6,7 +6,8 @@ that the scores whose quantile is taken are those of photos that the parameters 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +36,7 @@ from core.confidence.schema import (
     ScaleFit,
 )
 from core.geo import Floats, distance_m, heading_error_deg
+from core.labels import Label
 
 BINS = 15
 
@@ -96,9 +98,10 @@ class GroundTruth:
     """Ground truth of n calibration photos.
 
     Attributes:
-        position_m: `(n, 2)`.
-        heading_deg: `(n,)`.
-        region: `(n,)` indices; those of R or more are regions that the model does not know.
+        position_m: `(n, 2)`; NaN for a photo without a position.
+        heading_deg: `(n,)`; NaN for a photo without a heading.
+        region: `(n,)` indices; -1 for a photo without a region, R or more for a region that the
+            model does not know.
         groups: `(n,)` spot or visit of each photo; errors within a group are correlated.
     """
 
@@ -113,6 +116,25 @@ class GroundTruth:
         shapes = (self.position_m.shape, self.heading_deg.shape, self.region.shape)
         if shapes != ((n, 2), (n,), (n,)):
             raise ValueError(f"truth of {n} photos does not fit: {shapes}")
+
+    def labelled(self, label: Label) -> Rows:
+        """Rows of the photos that have a label."""
+        has = {
+            "position": np.isfinite(self.position_m).all(axis=1),
+            "heading": np.isfinite(self.heading_deg),
+            "region": self.region >= 0,
+        }
+        return np.flatnonzero(has[label])
+
+    def rows(self, rows: Rows) -> Self:
+        """The ground truth of some of the photos."""
+        return replace(
+            self,
+            position_m=self.position_m[rows],
+            heading_deg=self.heading_deg[rows],
+            region=self.region[rows],
+            groups=self.groups[rows],
+        )
 
 
 def fold_rows(groups: NDArray[np.int64]) -> list[tuple[Rows, Rows]]:
@@ -175,14 +197,14 @@ def fit_regions(
     """Choose the temperature with the least negative log-likelihood.
 
     Photos of regions that the model does not know are left out: no temperature changes their
-    probability of 0.
+    probability of 0. So are photos without a region.
 
     Args:
         probabilities: `(n, R)`, with the neighbours' votes.
         region: `(n,)` true regions.
         groups: `(n,)` as in `GroundTruth`.
     """
-    known = region < probabilities.shape[1]
+    known = (region >= 0) & (region < probabilities.shape[1])
     shares, truth, groups = probabilities[known], region[known], groups[known]
     if len(truth) == 0:
         return RegionFit(temperature=1.0, before={}, after={})
@@ -210,7 +232,7 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 
 
 def fit_headings(answers: PredictionFields, known: GroundTruth) -> HeadingFit:
-    """Fit scale and ratio to calibration photos; scores are cross-fitted as for positions."""
+    """Fit scale and ratio to photos with headings; scores are cross-fitted as for positions."""
     error = np.asarray(heading_error_deg(answers.heading_refined_deg, known.heading_deg))
     clues = heading_clues(answers)
 
@@ -230,7 +252,7 @@ _STEPS = 160
 
 
 def fit_positions(answers: PredictionFields, known: GroundTruth) -> PositionFit:
-    """Fit density, mass, scale and radius to calibration photos.
+    """Fit density, mass, scale and radius to calibration photos that have positions.
 
     Scores are cross-fitted; the parameters that are returned are fitted to all photos.
     """

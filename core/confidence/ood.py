@@ -6,30 +6,39 @@ with deep nearest neighbors"), from how far the neighbours agree about place, di
 many points of a photo lie as in a training photo.
 """
 
+from collections.abc import Collection
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.confidence.evidence import Evidence
 from core.dataset.decode import Pixels
-from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg
+from core.geo import Floats, distance_m, heading_error_deg
+from core.labels import LABELS, Label
 
 _AGREE_M, _AGREE_DEG = 20.0, 20.0
 _SOFTNESS = 0.03
 _VOTERS = 8
+_RANDOM_DEG = 90.0
 BEST_POINTS = "best_points"
 
 
 def network_features(
-    region_probabilities: Floats, heading_length: Floats, features: NDArray[np.float32]
+    region_probabilities: Floats,
+    heading_length: Floats,
+    features: NDArray[np.float32],
+    labels: Collection[Label] = LABELS,
 ) -> dict[str, Floats]:
-    """Signals of the network alone, each `(n,)`."""
+    """Signals of the network alone, each `(n,)`; none of a label that it does not predict."""
     share = np.clip(region_probabilities, 1e-12, 1.0)
-    return {
-        "region_certainty": np.asarray((share * np.log(share)).sum(axis=1)),
-        "heading_length": np.log(np.maximum(heading_length, 1e-3)),
-        "feature_length": np.log(np.maximum(np.linalg.norm(features, axis=1), 1e-6)),
-    }
+    signals: dict[str, Floats] = {}
+    if "region" in labels:
+        signals["region_certainty"] = np.asarray((share * np.log(share)).sum(axis=1))
+    if "heading" in labels:
+        signals["heading_length"] = np.log(np.maximum(heading_length, 1e-3))
+    signals["feature_length"] = np.log(np.maximum(np.linalg.norm(features, axis=1), 1e-6))
+    return signals
 
 
 def view_features(log_shares: Floats) -> dict[str, Floats]:
@@ -50,36 +59,53 @@ def view_features(log_shares: Floats) -> dict[str, Floats]:
 
 
 def neighbour_features(
-    evidence: Evidence, region_probabilities: Floats, raw_m: Floats, raw_deg: Floats
+    evidence: Evidence,
+    region_probabilities: Floats,
+    raw_m: Floats,
+    raw_deg: Floats,
+    labels: Collection[Label] = LABELS,
 ) -> dict[str, Floats]:
     """Signals of the training photos most alike, each `(n,)`; none without a gallery.
+
+    Neighbours without a heading or a region have no weight in the signals of headings or regions.
 
     Args:
         evidence: Neighbours of one network.
         region_probabilities: `(n, R)` of the region head.
         raw_m: `(n, 2)` positions of the network.
         raw_deg: `(n,)` headings of the network.
+        labels: What the network predicts; signals of other labels are left out.
     """
     if evidence.similarity.shape[1] == 0:
         return {}
-    weight = evidence.weights(_SOFTNESS)
-    places, headings = evidence.position_m, evidence.heading_deg
-    rows = np.arange(len(weight))[:, None]
-    votes = region_probabilities[rows, evidence.region]
-    mean_deg, length = circular_mean_deg(headings, weight)
+    places = evidence.position_m
     middle = np.median(places[:, :_VOTERS], axis=1)
-    spread = np.median(distance_m(places[:, :_VOTERS], middle[:, None]), axis=1)
-    return {
+    signals: dict[str, Floats] = {
         "nearest": evidence.similarity[:, 0],
         "near_5": evidence.similarity[:, :5].mean(axis=1),
         "near_all": evidence.similarity.mean(axis=1),
-        "agree_view": _agreement(places, headings, weight),
-        "agree_place": -np.log(spread + 1.0),
-        "agree_heading": length,
-        "agree_region": (weight * votes).sum(axis=1),
-        "moved": -np.log(distance_m(raw_m, middle) + 1.0),
-        "turned": -np.log(heading_error_deg(raw_deg, mean_deg) + 5.0),
     }
+    if "position" in labels and "heading" in labels:
+        weight = evidence.labelled_weights("heading", _SOFTNESS)
+        signals["agree_view"] = _agreement(places, np.nan_to_num(evidence.heading_deg), weight)
+    if "position" in labels:
+        spread = np.median(distance_m(places[:, :_VOTERS], middle[:, None]), axis=1)
+        signals["agree_place"] = -np.log(spread + 1.0)
+    mean_deg, length = evidence.mean_heading(_SOFTNESS)
+    if "heading" in labels:
+        signals["agree_heading"] = length
+    if "region" in labels:
+        weight = evidence.labelled_weights("region", _SOFTNESS)
+        rows = np.arange(len(weight))[:, None]
+        votes = region_probabilities[rows, evidence.region]
+        signals["agree_region"] = (weight * votes).sum(axis=1)
+    if "position" in labels:
+        signals["moved"] = -np.log(distance_m(raw_m, middle) + 1.0)
+    if "heading" in labels:
+        # Without a neighbour's heading the turn is that of a random one, on average.
+        turned = np.where(length == 0.0, _RANDOM_DEG, heading_error_deg(raw_deg, mean_deg))
+        signals["turned"] = -np.log(turned + 5.0)
+    return signals
 
 
 def point_features(agreeing: NDArray[np.int64]) -> dict[str, Floats]:

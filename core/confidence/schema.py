@@ -143,7 +143,10 @@ class Calibration(_Part):
         position: Density, region and radius.
         heading: Wedge.
         refusal: Score and threshold; None where too few photos were there to set one.
-        notes: What a reader should know.
+        notes: What is not calibrated, and which labels only some of the photos have.
+
+    `region`, `position` and `heading` are None if the model does not predict them, or if too few of
+    the photos have the label.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -153,9 +156,9 @@ class Calibration(_Part):
     part: str
     photos: int
     groups: int
-    region: RegionFit
-    position: PositionFit
-    heading: HeadingFit
+    region: RegionFit | None
+    position: PositionFit | None
+    heading: HeadingFit | None
     refusal: RefusalFit | None = None
     notes: tuple[str, ...] = ()
 

@@ -64,7 +64,7 @@ def coverage_report(
             for index in present
         },
         region_probabilities=RegionProbabilities(
-            trust.calibration.region.temperature,
+            1.0 if trust.calibration.region is None else trust.calibration.region.temperature,
             ProbabilityMetrics(**calibration_metrics(before, truth.region)),
             ProbabilityMetrics(**calibration_metrics(after, truth.region)),
         ),
@@ -80,7 +80,9 @@ def held_truths(scored: ScoredPrediction, trust: Confidence) -> dict[str, NDArra
     Returns:
         Keys `radius`, `region` and `wedge`; 1 where held, 0 where not.
     """
-    here = trust.density.at(scored.truth.position_m[:, None])[:, 0]
+    here = np.full(len(scored.truth), np.nan)
+    if trust.density is not None:
+        here = trust.density.at(scored.truth.position_m[:, None])[:, 0]
     regions = [
         np.full(len(here), np.nan) if height is None else (here >= height).astype(np.float64)
         for height in trust.heights
