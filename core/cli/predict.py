@@ -49,11 +49,12 @@ def _run(arguments: argparse.Namespace) -> int:
     check_out_file(arguments.out)
     paths = find_photos(arguments.photos)
     from core.files import write_text
-    from core.inference.export import written
+    from core.inference.export import check_geojson, written
     from core.inference.loading import load_predictor
 
     predictor = load_predictor(arguments.model, arguments.device)
     if arguments.format == "geojson":
+        check_geojson(predictor.card.labels)
         # Refuses positions without degrees.
         predictor.card.local_frame.to_degrees([[0.0, 0.0]])
     with bar("Predicting") as progress:

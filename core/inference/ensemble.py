@@ -19,6 +19,7 @@ from core.geo import Floats, circular_mean_deg, distance_m, heading_error_deg, h
 from core.inference.known import KnownHeading, KnownRegion
 from core.inference.prediction import Prediction
 from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress
+from core.labels import absence_note
 from core.model.card import EnsembleCard
 
 CANCELLED = 0.1
@@ -144,7 +145,8 @@ class Ensemble(Predictor):
         return np.array([resize_photo(photo, side) for photo in photos]).reshape(-1, side, side, 3)
 
     def _notes(self) -> tuple[str, ...]:
-        missing = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
+        missing = absence_note(self.card.labels)
+        missing += () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
         if self.gallery is None:
             return (NO_GALLERY, *missing)
         return (
@@ -162,6 +164,8 @@ def combine(
     notes: tuple[str, ...] = (),
 ) -> Prediction:
     """Make one prediction of several about the same photos.
+
+    What the members do not predict stays NaN, or without regions.
 
     Args:
         answers: One prediction a member.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from core.errors import ConfigError
 from core.geo import CoordinateFrame
+from core.labels import listed
 from core.model.card import Card
 
 Named = Sequence[tuple[str, Card]]
@@ -22,6 +23,12 @@ class _Bond(NamedTuple):
 
 _BONDS = (
     _Bond(
+        lambda card: card.labels,
+        "predicts",
+        lambda card: listed(card.labels),
+        "an ensemble averages what all of its members predict: train them on the same labels",
+    ),
+    _Bond(
         lambda card: card.frame,
         "has positions in",
         lambda card: f"the frame {_frame(card.frame)}",
@@ -32,6 +39,13 @@ _BONDS = (
         "was trained on",
         lambda card: f"{len(card.regions)} regions ({_listed(card.regions)})",
         "their probabilities cannot be averaged",
+    ),
+    _Bond(
+        lambda card: card.region_centres,
+        "was trained on",
+        lambda card: f"regions {_origin_of_regions(card)}",
+        "regions of the same name are different places: train them on the same data set with the "
+        "same number of regions",
     ),
     _Bond(
         lambda card: card.split.hash,
@@ -63,7 +77,7 @@ def check_compatible(cards: Named) -> None:
 
     Raises:
         ConfigError: Fewer than two, an ensemble among them, one network twice, or members of
-            different frames, regions, splits or origins.
+            different labels, frames, regions, splits or origins.
     """
     if len(cards) < 2:
         raise ConfigError(
@@ -96,6 +110,13 @@ def _check(bond: _Bond, cards: Named) -> None:
         f"member {odd} {bond.verb} {bond.words(other)}, {'the others' if alike else name} "
         f"{bond.verb.split()[-1]} {bond.words(like)}: {bond.remedy}"
     )
+
+
+def _origin_of_regions(card: Card) -> str:
+    if card.region_centres is None:
+        return "of the labels"
+    north, east = card.region_centres[0]
+    return f"made from positions (the first about {north:g}, {east:g})"
 
 
 def _frame(frame: CoordinateFrame) -> str:

@@ -1,9 +1,16 @@
-"""Predictions as plain records, and as JSON, CSV and GeoJSON text: one record a photo."""
+"""Predictions as plain records, and as JSON, CSV and GeoJSON text: one record a photo.
+
+A record holds the values of the labels that the model predicts. If it does not predict all three,
+the keys (columns) of the others are absent, and `not_predicted` names them: of positions those of
+latitude, longitude, metres, `moved_m`, `moved_by`, radius and area (`region_50`, `region_90`), of
+headings those of angle, `heading_confidence` and wedge, of regions `region` to
+`region_probabilities`. A neighbour that has no heading or region itself has null there.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,6 +21,7 @@ from core.dataset.label_table import written_regions
 from core.errors import ConfigError
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
+from core.labels import Label, absent, listed
 from core.retrieval.gallery import Gallery
 
 Record = dict[str, Any]
@@ -22,17 +30,18 @@ REASON = (
     "not this campus: too unlike the photos that the model was trained on (refusal score "
     "{score:.2f}, threshold {threshold:.2f})"
 )
-KEPT = ("filename", "calibrated", "refused", "refusal_score", "reason")
+KEPT = ("filename", "not_predicted", "calibrated", "refused", "refusal_score", "reason")
 """All that a record of a refused photo says."""
 _METRES, _ANGLE, _SHARE, _DEGREES = 3, 3, 6, 7
 
 
 def add_confidence(entries: list[Record], prediction: Prediction, gallery: Gallery | None) -> None:
     """Add to each photo's record how far it can be believed, and what moved its pin."""
-    moved = prediction.moved_m
+    moved, placed = prediction.moved_m, "position" in prediction.labels
     for row, record in enumerate(entries):
-        record["moved_m"] = round(float(moved[row]), _METRES)
-        record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
+        if placed:
+            record["moved_m"] = round(float(moved[row]), _METRES)
+            record["moved_by"] = [] if gallery is None else moved_by(prediction, gallery, row)
         record["calibrated"] = prediction.confidence is not None
         record["refused"] = bool(prediction.refused[row])
         if prediction.confidence is not None:
@@ -56,17 +65,24 @@ def concealed(record: Record) -> Record:
 
 
 def _confidence_fields(prediction: Prediction, confidence: Confidence, row: int) -> Record:
-    shares = confidence.region_probabilities[row]
-    named = zip(prediction.regions, shares, strict=True)
-    record: Record = {
-        "region_probability_calibrated": round(float(shares.max()), _SHARE),
-        "region_probabilities_calibrated": {name: round(float(p), _SHARE) for name, p in named},
-    }
+    record: Record = {}
+    labels = prediction.labels
+    if "region" in labels:
+        shares = confidence.region_probabilities[row]
+        named = zip(prediction.regions, shares, strict=True)
+        record = {
+            "region_probability_calibrated": round(float(shares.max()), _SHARE),
+            "region_probabilities_calibrated": {name: round(float(p), _SHARE) for name, p in named},
+        }
     for index, level in enumerate(LEVELS):
-        record[f"radius_{level * 100:.0f}_m"] = _known(confidence.radius_m[row, index], _METRES)
-        record[f"wedge_{level * 100:.0f}_deg"] = _known(confidence.wedge_deg[row, index], _ANGLE)
-    for level in LEVELS:
-        record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, confidence, row, level)
+        name = f"{level * 100:.0f}"
+        if "position" in labels:
+            record[f"radius_{name}_m"] = _known(confidence.radius_m[row, index], _METRES)
+        if "heading" in labels:
+            record[f"wedge_{name}_deg"] = _known(confidence.wedge_deg[row, index], _ANGLE)
+    if "position" in labels:
+        for level in LEVELS:
+            record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, confidence, row, level)
     record["refusal_score"] = _known(confidence.refusal_score[row], _METRES)
     record["reason"] = reason(confidence, row)
     return record
@@ -143,29 +159,24 @@ def records(
         gallery: The predictor's gallery, for the neighbours; without it they are left out.
         keep_refused: Whether to tell what the model would have said about refused photos.
     """
-    frame = prediction.local_frame.frame
-    raw, refined = prediction.positions, prediction.positions_refined
-    decimals = label_decimals(frame)
-    entries = [
-        _region(prediction, row)
-        | _place("", raw[row], prediction.heading_deg[row], decimals)
-        | _place("_refined", refined[row], prediction.heading_refined_deg[row], decimals)
-        | {"heading_confidence": round(float(prediction.heading_length[row]), SHARE_DECIMALS)}
-        for row in range(len(prediction))
-    ]
+    frame, labels = prediction.local_frame.frame, prediction.labels
+    entries = [_answer(prediction, row) for row in range(len(prediction))]
     if prediction.member_spread_m is not None and prediction.member_spread_deg is not None:
         spreads = zip(prediction.member_spread_m, prediction.member_spread_deg, strict=True)
         for record, (metres, degrees) in zip(entries, spreads, strict=True):
-            record["member_spread_m"] = round(float(metres), METRE_DECIMALS)
-            record["member_spread_deg"] = round(float(degrees), ANGLE_DECIMALS)
-    if frame.has_degrees:
+            if "position" in labels:
+                record["member_spread_m"] = round(float(metres), METRE_DECIMALS)
+            if "heading" in labels:
+                record["member_spread_deg"] = round(float(degrees), ANGLE_DECIMALS)
+    if frame.has_degrees and "position" in labels:
         _add_degrees(entries, "", prediction.degrees)
         _add_degrees(entries, "_refined", prediction.degrees_refined)
     for row, record in enumerate(entries):
-        record["north_m"], record["east_m"] = _rounded(prediction.position_m[row])
-        record["north_refined_m"], record["east_refined_m"] = _rounded(
-            prediction.position_refined_m[row]
-        )
+        if "position" in labels:
+            record["north_m"], record["east_m"] = _rounded(prediction.position_m[row])
+            record["north_refined_m"], record["east_refined_m"] = _rounded(
+                prediction.position_refined_m[row]
+            )
         record["neighbours"] = [] if gallery is None else neighbours(prediction, gallery, row)
     add_confidence(entries, prediction, gallery)
     if keep_refused:
@@ -175,50 +186,75 @@ def records(
 
 def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Record]:
     """Return the training photos that are the evidence for one photo, most similar first."""
-    rows = prediction.neighbours[row]
-    labels = prediction.local_frame.to_labels(gallery.position_m[rows])
+    rows, labels = prediction.neighbours[row], prediction.labels
+    positions = prediction.local_frame.to_labels(gallery.position_m[rows])
     distance = feature_distance(prediction.similarity[row])
     decimals = label_decimals(prediction.local_frame.frame)
-    return [
-        {
+    entries = []
+    for rank, index in enumerate(rows):
+        entry: Record = {
             "filename": gallery.filenames[index],
             "distance": round(float(distance[rank]), SHARE_DECIMALS),
-            "latitude": round(float(labels[rank, 0]), decimals),
-            "longitude": round(float(labels[rank, 1]), decimals),
-            "angle": round(float(gallery.heading_deg[index]), ANGLE_DECIMALS),
-            "region": region_value(prediction.regions[gallery.region[index]], prediction.regions),
-            "weight": round(float(prediction.weight[row, rank]), SHARE_DECIMALS),
-            "points": _compared(int(prediction.points[row, rank])),
-            "photo_id": gallery.photo_ids[index],
         }
-        for rank, index in enumerate(rows)
-    ]
+        if "position" in labels:
+            entry["latitude"] = round(float(positions[rank, 0]), decimals)
+            entry["longitude"] = round(float(positions[rank, 1]), decimals)
+        if "heading" in labels:
+            entry["angle"] = _known(gallery.heading_deg[index], ANGLE_DECIMALS)
+        if "region" in labels:
+            region = gallery.region[index]
+            entry["region"] = (
+                region_value(prediction.regions[region], prediction.regions)
+                if region >= 0
+                else None
+            )
+        if "position" in labels:
+            entry["weight"] = round(float(prediction.weight[row, rank]), SHARE_DECIMALS)
+        entry["points"] = _compared(int(prediction.points[row, rank]))
+        entry["photo_id"] = gallery.photo_ids[index]
+        entries.append(entry)
+    return entries
 
 
 def _compared(points: int) -> int | None:
     return None if points < 0 else points
 
 
+def _answer(prediction: Prediction, row: int) -> Record:
+    """What is predicted, raw and refined; and which labels are not."""
+    labels = prediction.labels
+    record: Record = {"filename": prediction.filenames[row]}
+    if absent(labels):
+        record["not_predicted"] = list(absent(labels))
+    if "region" in labels:
+        record |= _region(prediction, row)
+    places = (
+        ("", prediction.positions, prediction.heading_deg),
+        ("_refined", prediction.positions_refined, prediction.heading_refined_deg),
+    )
+    decimals = label_decimals(prediction.local_frame.frame)
+    for suffix, positions, heading_deg in places:
+        if "position" in labels:
+            record[f"latitude{suffix}"] = round(float(positions[row, 0]), decimals)
+            record[f"longitude{suffix}"] = round(float(positions[row, 1]), decimals)
+        if "heading" in labels:
+            # 359.9999 rounds up to 360, which is 0.
+            record[f"angle{suffix}"] = round(float(heading_deg[row]), ANGLE_DECIMALS) % 360.0
+    if "heading" in labels:
+        record["heading_confidence"] = round(float(prediction.heading_length[row]), SHARE_DECIMALS)
+    return record
+
+
 def _region(prediction: Prediction, row: int) -> Record:
     region = prediction.region[row]
     probabilities = zip(prediction.regions, prediction.region_probabilities[row], strict=True)
     return {
-        "filename": prediction.filenames[row],
         "region": region_value(region, prediction.regions),
         "region_name": prediction.region_names.get(region, region),
         "region_probability": round(float(prediction.region_probability[row]), SHARE_DECIMALS),
         "region_probabilities": {
             name: round(float(share), SHARE_DECIMALS) for name, share in probabilities
         },
-    }
-
-
-def _place(suffix: str, labels: Floats, heading: float, decimals: int) -> Record:
-    return {
-        f"latitude{suffix}": round(float(labels[0]), decimals),
-        f"longitude{suffix}": round(float(labels[1]), decimals),
-        # 359.9999 rounds up to 360, which is 0.
-        f"angle{suffix}": round(float(heading), ANGLE_DECIMALS) % 360.0,
     }
 
 
@@ -272,7 +308,9 @@ def to_geojson(
 
     Raises:
         FrameError: Positions are planar metres, which GeoJSON cannot hold.
+        ConfigError: The model predicts no positions.
     """
+    check_geojson(prediction.labels)
     entries = records(prediction, gallery, keep_refused=keep_refused)
     features = [
         {
@@ -283,6 +321,15 @@ def to_geojson(
         for place, record in zip(prediction.degrees_refined, entries, strict=True)
     ]
     return _dumped({"type": "FeatureCollection", "features": features})
+
+
+def check_geojson(labels: Collection[Label]) -> None:
+    """Raise ConfigError if a model of these labels predicts no positions, as GeoJSON needs."""
+    if "position" not in labels:
+        raise ConfigError(
+            f"GeoJSON holds positions, and this model predicts {listed(labels)} only: choose json "
+            "or csv"
+        )
 
 
 def written(
@@ -312,7 +359,10 @@ def _flat(record: Record, regions: tuple[str, ...]) -> Record:
         if key in record:
             shares = record[key] or {}
             flat |= {f"probability{prefix}_{name}": shares.get(name) for name in regions}
-    flat["moved_by"] = ";".join(record["moved_by"] or [])
+    if "not_predicted" in flat:
+        flat["not_predicted"] = ";".join(flat["not_predicted"] or [])
+    if "moved_by" in record:
+        flat["moved_by"] = ";".join(record["moved_by"] or [])
     flat["neighbours"] = ";".join(neighbour["filename"] for neighbour in record["neighbours"])
     return flat
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.geo import Floats, wrap_heading_deg
+from core.labels import PLURALS, Label
 
 KnownRegion = str | Sequence[str | None] | None
 KnownHeading = float | Sequence[float | None] | None
@@ -30,17 +31,37 @@ class KnownMetadata:
 
     @classmethod
     def of(
-        cls, n: int, regions: tuple[str, ...], region: KnownRegion, heading: KnownHeading
+        cls,
+        n: int,
+        labels: tuple[Label, ...],
+        regions: tuple[str, ...],
+        region: KnownRegion,
+        heading: KnownHeading,
     ) -> Self:
         """Check what a caller knows about n photos; one value stands for all of them.
 
+        Args:
+            n: Number of photos.
+            labels: What the model predicts.
+            regions: Its region ids.
+            region: One region id for all photos, or one (or None) a photo.
+            heading: One heading for all photos, or one (or None) a photo.
+
         Raises:
-            ConfigError: A region that the model does not know, or a heading that is no number.
+            ConfigError: A region that the model does not know, a heading that is no number, or
+                metadata that cannot change what the model predicts.
         """
         named = [region] * n if region is None or isinstance(region, str) else list(region)
         turned = [heading] * n if heading is None or isinstance(heading, int | float) else heading
         if len(named) != n or len(turned) != n:
             raise ValueError(f"{len(named)} regions and {len(turned)} headings for {n} photos")
+        given: dict[Label, bool] = {
+            "region": any(name is not None for name in named),
+            "heading": any(value is not None for value in turned),
+        }
+        for label, is_known in given.items():
+            if is_known:
+                _check_useful(label, labels)
         return cls(
             np.array([_index(name, regions) for name in named], np.int64),
             np.array([_wrapped(value) for value in turned], np.float64),
@@ -54,6 +75,22 @@ class KnownMetadata:
     def anything(self) -> bool:
         """Whether anything is known about any photo."""
         return bool((self.region != UNKNOWN).any() or np.isfinite(self.heading_deg).any())
+
+
+def _check_useful(known: Label, labels: tuple[Label, ...]) -> None:
+    """Refuse a known region or heading that no other prediction is improved by."""
+    if known not in labels:
+        raise ConfigError(
+            f"this model predicts no {PLURALS[known]}, so it cannot use a known {known}: leave it "
+            "out"
+        )
+    # A region informs position and heading, a heading informs the position.
+    informed: tuple[Label, ...] = ("position", "heading") if known == "region" else ("position",)
+    if not set(informed) & set(labels):
+        raise ConfigError(
+            f"a known {known} improves {' and '.join(PLURALS[label] for label in informed)}, which "
+            "this model does not predict: leave it out"
+        )
 
 
 def _index(name: str | None, regions: tuple[str, ...]) -> int:

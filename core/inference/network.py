@@ -30,9 +30,9 @@ class NetworkOutputs:
     """The network's outputs for n photos, as arrays on the CPU.
 
     Attributes:
-        probabilities: `(n, R)` float64, rows adding to 1.
-        position: `(n, 2)` normalised, as the heads give it.
-        heading: `(n, 2)` `(cos, sin)`, of any length.
+        probabilities: `(n, R)` float64, rows adding to 1; R is 0 without a region head.
+        position: `(n, 2)` normalised, as the heads give it; NaN if none predicts it.
+        heading: `(n, 2)` `(cos, sin)`, of any length; NaN if no head predicts it.
         features: `(n, D)` float32 pooled features.
         views: `(n, anchors * bearings)` float64 logits of the place head; no column without one.
         appearance: `(n, SIZE)` see `core.confidence.ood`; of the pixels, not of the network.
@@ -84,14 +84,21 @@ def run_network(
 @torch.inference_mode()
 def network_outputs(outputs: Outputs) -> NetworkOutputs:
     """The network's outputs as arrays on the CPU; appearance is NaN, as no pixels are given."""
+    n = len(outputs.features)
+    logits = outputs.region_logits
     return NetworkOutputs(
-        outputs.region_logits.double().softmax(dim=1).cpu().numpy(),
-        outputs.position.double().cpu().numpy(),
-        outputs.heading.double().cpu().numpy(),
+        np.empty((n, 0)) if logits is None else logits.double().softmax(dim=1).cpu().numpy(),
+        _vectors(outputs.position, n),
+        _vectors(outputs.heading, n),
         outputs.features.float().cpu().numpy(),
-        _views(outputs.place_logits, len(outputs.features)),
-        np.full((len(outputs.features), SIZE), np.nan),
+        _views(outputs.place_logits, n),
+        np.full((n, SIZE), np.nan),
     )
+
+
+def _vectors(output: Tensor | None, n: int) -> Floats:
+    """Outputs `(n, 2)` of a head as an array; NaN without the head."""
+    return np.full((n, 2), np.nan) if output is None else output.double().cpu().numpy()
 
 
 def _views(logits: Tensor | None, n: int) -> Floats:
@@ -150,7 +157,8 @@ def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats
     """Merge the outputs of several crops of the same n photos; the first crop is the whole photo.
 
     Positions are averaged within their strongest cluster, headings as vectors after they are turned
-    back (where they cancel, the whole photo's), probabilities and features by their mean.
+    back (where they cancel, the whole photo's), probabilities and features by their mean. What the
+    network does not predict stays NaN or without a column.
 
     Args:
         answers: One a crop.

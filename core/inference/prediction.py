@@ -13,6 +13,11 @@ from core.confidence.evidence import Evidence
 from core.geo import Floats, LocalFrame, distance_m
 from core.labels import LABELS, Label
 
+_NAN_WITHOUT: dict[Label, tuple[str, ...]] = {
+    "position": ("position_m", "position_refined_m"),
+    "heading": ("heading_deg", "heading_refined_deg", "heading_length"),
+}
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -48,8 +53,8 @@ class Prediction:
             refined positions to the farthest of them.
         member_spread_deg: Only for an ensemble: `(n,)` degrees from the refined heading to that of
             the member that turns farthest from it.
-        labels: What the model predicts. Of a label that it does not, positions, headings and
-            lengths are NaN, and there are no regions.
+        labels: What the model predicts. Positions, headings and lengths that it does not predict
+            are NaN; without regions `regions` is empty.
     """
 
     photo_ids: tuple[str, ...]
@@ -102,6 +107,13 @@ class Prediction:
             raise ValueError(f"confidence must be in {n} answers")
         if len(self.filenames) != n or len(self.features) != n:
             raise ValueError(f"filenames and features must hold {n} photos")
+        if ("region" in self.labels) != bool(self.regions):
+            raise ValueError("a prediction has regions if, and only if, its labels say so")
+        for label, names in _NAN_WITHOUT.items():
+            if label not in self.labels and any(
+                np.isfinite(getattr(self, name)).any() for name in names
+            ):
+                raise ValueError(f"a {label} that is not predicted must be NaN")
         if any(member.photo_ids != self.photo_ids for member in self.members):
             raise ValueError("the members of an ensemble must answer for the same photos")
 
@@ -133,17 +145,19 @@ class Prediction:
 
     @property
     def region_index(self) -> NDArray[np.int64]:
-        """`(n,)` index of the most probable region."""
-        return self.ranked_regions[:, 0]
+        """`(n,)` index of the most probable region; -1 if regions are not predicted."""
+        return self.ranked_regions[:, 0] if self.regions else np.full(len(self), -1)
 
     @property
     def region(self) -> tuple[str, ...]:
-        """The most probable region of each photo."""
-        return tuple(self.regions[index] for index in self.region_index)
+        """The most probable region of each photo; `""` if regions are not predicted."""
+        return tuple(self.regions[index] if index >= 0 else "" for index in self.region_index)
 
     @property
     def region_probability(self) -> Floats:
-        """`(n,)` probability of the most probable region."""
+        """`(n,)` probability of the most probable region; NaN if regions are not predicted."""
+        if not self.regions:
+            return np.full(len(self), np.nan)
         return np.asarray(self.region_probabilities.max(axis=1))
 
     @property
@@ -153,7 +167,7 @@ class Prediction:
 
     @property
     def moved_m(self) -> Floats:
-        """`(n,)` how far the refinement moved the pin."""
+        """`(n,)` how far the refinement moved the pin; NaN if positions are not predicted."""
         return distance_m(self.position_m, self.position_refined_m)
 
     @cached_property

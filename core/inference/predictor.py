@@ -19,6 +19,7 @@ from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
 from core.inference.network import NetworkOutputs, run_in_crops
 from core.inference.prediction import Prediction, joined
+from core.labels import Label, absence_note
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
@@ -32,6 +33,9 @@ Progress = Callable[[int, int], None]
 SHOWN_NEIGHBOURS = 8
 """Training photos listed as evidence, even where fewer refine."""
 NO_GALLERY = "This checkpoint has no gallery: refined values equal raw ones, without neighbours."
+UNREFINED = (
+    "A model without positions is not refined; its neighbours are the most similar training photos."
+)
 NOT_CALIBRATED = (
     "This checkpoint is not calibrated: how far an answer can be believed is unknown, and no photo "
     "is refused (python -m core calibrate)."
@@ -159,11 +163,12 @@ class Predictor:
             progress: Called with `(photos done, photos in all)`.
 
         Raises:
-            ConfigError: A known region is none of the model's.
+            ConfigError: A known region is none of the model's, or what is known changes nothing
+                that the model predicts.
         """
         n = len(photos)
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
-        known = KnownMetadata.of(n, self.regions, known_region, known_heading_deg)
+        known = KnownMetadata.of(n, self.card.labels, self.regions, known_region, known_heading_deg)
         answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
         # One empty part for no photos, so that the result has the right shapes.
@@ -246,8 +251,9 @@ class Predictor:
             weight=refined.weight,
             features=answers.features,
             points=refined.points,
-            evidence=gather_evidence(answers, raw_m, raw_deg, neighbours),
+            evidence=gather_evidence(answers, raw_m, raw_deg, neighbours, self.card.labels),
             notes=self._notes(),
+            labels=self.card.labels,
         )
 
     def _search(
@@ -288,8 +294,11 @@ class Predictor:
 
     def _notes(self) -> tuple[str, ...]:
         notes = () if self.loaded.calibration is not None else (NOT_CALIBRATED,)
+        notes = (*absence_note(self.card.labels), *notes)
         if self.gallery is None:
             return (NO_GALLERY, *notes)
+        if "position" not in self.card.labels:
+            notes = (*notes, UNREFINED)
         return notes if self.card.trained else (*self.card.notes, *notes)
 
     def _refine(
@@ -321,7 +330,11 @@ class Predictor:
 
 
 def gather_evidence(
-    answers: NetworkOutputs, raw_m: Floats, raw_deg: Floats, neighbours: Neighbours | None
+    answers: NetworkOutputs,
+    raw_m: Floats,
+    raw_deg: Floats,
+    neighbours: Neighbours | None,
+    labels: tuple[Label, ...],
 ) -> Evidence:
     """Return the most similar training photos of each photo, and its out-of-distribution features.
 
@@ -330,13 +343,14 @@ def gather_evidence(
         raw_m: `(n, 2)` its positions in metres.
         raw_deg: `(n,)` its headings.
         neighbours: The search of the gallery for these photos; None without a gallery.
+        labels: What the network predicts.
     """
     evidence = _nearest(answers, neighbours)
     length = np.hypot(answers.heading[:, 0], answers.heading[:, 1])
-    signals = network_features(answers.probabilities, length, answers.features)
+    signals = network_features(answers.probabilities, length, answers.features, labels)
     if answers.views.shape[1]:
         signals |= view_features(answers.views)
-    signals |= neighbour_features(evidence, answers.probabilities, raw_m, raw_deg)
+    signals |= neighbour_features(evidence, answers.probabilities, raw_m, raw_deg, labels)
     if neighbours is not None and neighbours.verified is not None:
         signals |= point_features(neighbours.verified.points)
     return replace(evidence, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))

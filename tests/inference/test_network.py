@@ -70,7 +70,7 @@ def test_a_crop_turned_back_gives_the_heading_of_the_whole_photo(
     monkeypatch.setattr(crops_module, "crops_of", lambda _: (WHOLE, crop))
     card = predictor.card.model_copy(update={"tta": tta})
     photos = np.stack([_panorama(35.0, 40.0), _panorama(44.0, 40.0)])
-    known = KnownMetadata.of(2, card.regions, None, [35.0, None])
+    known = KnownMetadata.of(2, card.labels, card.regions, None, [35.0, None])
     found = run_in_crops(card, predictor.model, photos, known, "cpu")
     assert heading_error_deg(heading_from_unit(found.heading), [35.0, 44.0]).max() < 0.7
     # Agreeing unit vectors have a mean of length 1: no view was turned the wrong way.
