@@ -13,6 +13,13 @@ from core.ensemble.schema import EnsembleConfig
 if TYPE_CHECKING:
     from core.ensemble.make import SavedEnsemble
 
+# Figures of labels that the members do not predict are absent.
+_FIGURES = {
+    "val_region_accuracy_refined": "region {:.1%}",
+    "val_median_refined_m": "median {:.1f} m",
+    "val_maae_refined_deg": "heading MAAE {:.1f}°",
+}
+
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -39,11 +46,12 @@ def _lines(made: "SavedEnsemble") -> Iterator[str]:
     yield f"weights: {made.about.rule}"
     rows = [(member.name, member.weight, member.metrics) for member in made.about.members]
     for name, weight, metrics in [*rows, ("ensemble", 1.0, made.card.metrics)]:
-        yield (
-            f"{name:<20} weight {weight:.3f}, region {metrics['val_region_accuracy_refined']:.1%}, "
-            f"median {metrics['val_median_refined_m']:.1f} m, "
-            f"heading MAAE {metrics['val_maae_refined_deg']:.1f}°"
-        )
+        figures = [
+            text.format(metrics[key])
+            for key, text in _FIGURES.items()
+            if metrics.get(key) is not None
+        ]
+        yield f"{name:<20} weight {weight:.3f}, {', '.join(figures)}"
     yield f"refined figures on the {made.about.photos} validation photos"
     yield from (f"note: {note}" for note in made.card.notes)
 

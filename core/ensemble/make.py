@@ -305,7 +305,13 @@ def _metrics(scored: ScoredPrediction, scale_m: float) -> dict[str, float]:
 
 
 def _scale_m(frame: LocalFrame, labels: Floats) -> float:
-    """Median distance of training photos from their median, as a run's own score has it."""
-    position_m = frame.to_metres(labels)
+    """Median distance of training photos from their median, as a run's own score has it.
+
+    1 without positions, whose score does not read it.
+    """
+    known = labels[np.isfinite(labels).all(axis=1)]
+    if not len(known):
+        return 1.0
+    position_m = frame.to_metres(known)
     away = distance_m(position_m, np.median(position_m, axis=0))
     return max(1.0, float(np.median(away)))

@@ -1,6 +1,6 @@
 """Weights of members: uniform, by their validation scores, or fitted to the validation photos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +10,23 @@ from scipy.optimize import minimize
 from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats, heading_unit
 from core.inference.prediction import Prediction
+from core.labels import Label
 from core.model.card import Weighing
 
 Rows = NDArray[np.int64]
 
-SCORE = (
-    "the mean of median position error / {scale:.0f} m, mean heading error / 90 degrees and share "
-    "of wrong regions, refined, on {n} validation photos (less is better)"
-)
-OBJECTIVE = (
-    "the mean over {n} validation photos of position error / {scale:.0f} m, half the squared "
-    "distance of heading vectors and squared error of region probabilities, of refined answers "
-    "averaged by weight"
-)
+SCORE = "the mean of {terms}, refined, on {n} validation photos (less is better)"
+SCORE_TERMS: dict[Label, str] = {
+    "position": "median position error / {scale:.0f} m",
+    "heading": "mean heading error / 90 degrees",
+    "region": "share of wrong regions",
+}
+OBJECTIVE = "the mean over {n} validation photos of {terms}, of refined answers averaged by weight"
+OBJECTIVE_TERMS: dict[Label, str] = {
+    "position": "position error / {scale:.0f} m",
+    "heading": "half the squared distance of heading vectors",
+    "region": "squared error of region probabilities",
+}
 LEAST_WEIGHT = 1e-3
 """Smaller weights become 0: the member stays in the folder, but is not run."""
 FOLDS = 5
@@ -55,17 +59,25 @@ def weigh(
         temperature: For `softmax`.
     """
     n, m = len(scored[0].truth), len(scored)
+    labels = scored[0].prediction.labels
     if how == "uniform":
         return Weights(np.full(m, 1.0 / m), f"all members alike: 1/{m}")
     if how == "softmax":
         scores = np.array([one.errors.refined.score(scale_m) for one in scored])
         values = softmax_of_scores(scores, temperature)
         rule = f"exp(-score / {temperature:g}), adding up to 1; score: "
-        return Weights(values, rule + SCORE.format(scale=scale_m, n=n))
+        return Weights(values, rule + SCORE.format(terms=_terms(SCORE_TERMS, labels, scale_m), n=n))
     fit = _Fit.of(scored, scale_m)
     values = fit.fitted(np.arange(n))
     rule = "weights of at least 0 adding up to 1 with the least objective: "
-    return Weights(values, rule + OBJECTIVE.format(scale=scale_m, n=n), fit.hold_out_notes())
+    objective = OBJECTIVE.format(terms=_terms(OBJECTIVE_TERMS, labels, scale_m), n=n)
+    return Weights(values, rule + objective, fit.hold_out_notes())
+
+
+def _terms(terms: Mapping[Label, str], labels: Sequence[Label], scale_m: float) -> str:
+    """The terms of a score of what is predicted, as a list in words."""
+    *first, last = [terms[label].format(scale=scale_m) for label in labels]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def softmax_of_scores(scores: Floats, temperature: float) -> Floats:
@@ -80,6 +92,7 @@ class _Fit:
     Each term is convex in the weights, so the optimiser reaches the minimum from any start.
     """
 
+    # NaN where the truth is unknown or the label is not predicted.
     position: Floats  # (m, n, 2), over scale_m and relative to the truth
     heading: Floats  # (m, n, 2) unit vectors, relative to the true ones
     region: Floats  # (m, n, R) probabilities, relative to the true ones
@@ -97,16 +110,14 @@ class _Fit:
         )
 
     def objective(self, weights: Floats, photos: Rows) -> float:
-        """Mean of the three terms over some photos."""
+        """Mean of the terms over some photos, without terms whose truth is unknown."""
         position = np.einsum("m,mnc->nc", weights, self.position[:, photos])
         heading = np.einsum("m,mnc->nc", weights, self.heading[:, photos])
         region = np.einsum("m,mnr->nr", weights, self.region[:, photos])
-        terms = (
-            np.hypot(position[:, 0], position[:, 1]),
-            (heading**2).sum(axis=1) / 2.0,
-            (region**2).sum(axis=1),
-        )
-        return float(np.mean(terms))
+        terms = [np.hypot(position[:, 0], position[:, 1]), (heading**2).sum(axis=1) / 2.0]
+        if region.shape[1]:
+            terms.append((region**2).sum(axis=1))
+        return float(np.nanmean(terms))
 
     def fitted(self, photos: Rows) -> Floats:
         """Weights `(m,)` with the least objective over some photos."""
@@ -156,9 +167,13 @@ def _without_small_weights(values: Floats) -> Floats:
 
 
 def _certain(answer: Prediction, scored: Sequence[ScoredPrediction]) -> Floats:
-    """The truth as probabilities `(n, R)`; a region that no member knows is all zeros."""
+    """The truth as probabilities `(n, R)`.
+
+    All zeros for a region that no member knows, NaN for a photo without a region.
+    """
     truth, known = scored[0].truth, len(answer.regions)
     sure = np.zeros((len(truth), known))
-    rows = np.flatnonzero(truth.region < known)
+    rows = np.flatnonzero((truth.region >= 0) & (truth.region < known))
     sure[rows, truth.region[rows]] = 1.0
+    sure[truth.region < 0] = np.nan
     return sure
