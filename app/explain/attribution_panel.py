@@ -20,7 +20,7 @@ from app.widgets import messages, pickers, selection
 from app.widgets.forms import FormPlan, config_form
 from core.dataset.decode import PHOTO_SUFFIXES, Pixels
 from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend
-from core.explain.methods import METHODS, TARGETS, TargetName
+from core.explain.methods import METHODS, TARGETS, TargetName, targets_of
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -63,7 +63,10 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
         source = _pick_photo()
     with right:
         target: TargetName = st.selectbox(
-            "Output to explain", list(TARGETS), format_func=_target_label, key=_TARGET
+            "Output to explain",
+            list(targets_of(predictor.card.labels)),
+            format_func=_target_label,
+            key=_TARGET,
         )
         st.caption(TARGETS[target].help)
         region = _pick_region(predictor, source) if target == "region" else None

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from core.dataset.augment import resize_photo
 from core.errors import ConfigError
 from core.explain.attribution import Attribution
-from core.explain.methods import METHODS, TARGETS, Method, TargetName
+from core.explain.methods import METHODS, TARGETS, Method, TargetName, targets_of
 from core.explain.targets import AttributionInput, Target, TargetScore
+from core.labels import listed
 from core.model.backbone import normalise
 from core.model.card import Card
 from core.model.network import BearingsModel
@@ -56,13 +57,18 @@ def attribute(
         region: For target `region`: which one; the predicted one when absent.
 
     Raises:
-        ConfigError: The method, the target or the region is unknown, the backbone does not allow
-            the method, or `predictor` is an ensemble.
+        ConfigError: The method, the target or the region is unknown, the model does not predict the
+            target, the backbone does not allow the method, or `predictor` is an ensemble.
     """
     chosen, options = _chosen(method, knobs)
     if target not in TARGETS:
         raise ConfigError(f"target {target!r} is unknown: choose one of {', '.join(TARGETS)}")
     model = _one_network(predictor)
+    if TARGETS[target].predicts not in predictor.card.labels:
+        raise ConfigError(
+            f"this model predicts {listed(predictor.card.labels)} only, so its {target} cannot be "
+            f"explained: choose one of {', '.join(targets_of(predictor.card.labels))}"
+        )
     if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
         raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
     seen = resize_photo(photo, model.input_size)

@@ -3,12 +3,13 @@
 Read by pages and forms, so this module imports nothing heavy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from core.labels import Label
 from core.options import OptionSchema
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ class TargetKind:
         label: What a menu calls it.
         unit: Unit of the attributions.
         help: What a positive attribution means.
+        predicts: The label that the output predicts.
     """
 
     label: str
     unit: str
     help: str
+    predicts: Label
 
 
 TARGETS: dict[TargetName, TargetKind] = {
@@ -39,26 +42,41 @@ TARGETS: dict[TargetName, TargetKind] = {
         "Region",
         "logits",
         "The score of one region before the softmax. Positive: this pixel supports the region.",
+        "region",
     ),
     "position": TargetKind(
         "Position",
         "m",
         "Metres from the middle of the campus towards the predicted place. Positive: this pixel "
         "moves the pin outwards, to where it is; negative: back to the middle.",
+        "position",
     ),
     "north_m": TargetKind(
-        "North", "m", "Metres north. Positive: this pixel moves the pin north, negative: south."
+        "North",
+        "m",
+        "Metres north. Positive: this pixel moves the pin north, negative: south.",
+        "position",
     ),
     "east_m": TargetKind(
-        "East", "m", "Metres east. Positive: this pixel moves the pin east, negative: west."
+        "East",
+        "m",
+        "Metres east. Positive: this pixel moves the pin east, negative: west.",
+        "position",
     ),
     "heading": TargetKind(
         "Heading",
         "of the unit vector",
         "Length of the raw heading vector in the predicted direction. Positive: this pixel "
         "supports the predicted heading, negative: opposes it.",
+        "heading",
     ),
 }
+
+
+def targets_of(labels: Collection[Label]) -> tuple[TargetName, ...]:
+    """Return the outputs that a model of these labels has."""
+    return tuple(name for name, kind in TARGETS.items() if kind.predicts in labels)
+
 
 _BASELINES = (
     "Reference input without information. mean: the mean colour of the network's normalisation; "
