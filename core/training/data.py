@@ -3,10 +3,14 @@
 Order and augmentation depend on seed, epoch and photo, and on nothing else.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -207,17 +211,42 @@ def plain(data: TrainingData, rows: Rows, size: int, crop: View = WHOLE) -> Batc
     return Batch(rows, photos, data.heading_deg[rows])
 
 
-def ahead(batches: Iterator[Batch], workers: int) -> Iterator[Batch]:
-    """Prepare the next batch in a thread while the caller trains on this one.
+def ahead(
+    prepare: Callable[[Rows], Batch], steps: Iterable[Rows], workers: int
+) -> Generator[Batch]:
+    """Prepare the batches of steps in threads while the caller trains; yield them in order.
 
-    OpenCV and torch release the interpreter lock, so one thread hides the augmentation; which
-    batch comes out does not depend on it.
+    As many batches as there are workers are prepared or wait at any time. OpenCV releases the
+    interpreter lock, so threads share the work. A batch depends on its rows alone: order and pixels
+    are the same for any number of workers.
+
+    Args:
+        prepare: Makes the batch of a step; is called by several threads at the same time.
+        steps: Row numbers of each step.
+        workers: Number of threads; 0: the caller's own.
+
+    Raises:
+        Exception: What `prepare` raised, where its batch would have been yielded.
     """
     if workers == 0:
-        yield from batches
+        yield from map(prepare, steps)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        upcoming = pool.submit(next, batches, None)
-        while (batch := upcoming.result()) is not None:
-            upcoming = pool.submit(next, batches, None)
+    upcoming: deque[Future[Batch]] = deque()
+    left = iter(steps)
+    with _serial_opencv(), ThreadPoolExecutor(workers) as pool:
+        upcoming.extend(pool.submit(prepare, rows) for rows in islice(left, workers))
+        while upcoming:
+            batch = upcoming.popleft().result()
+            upcoming.extend(pool.submit(prepare, rows) for rows in islice(left, 1))
             yield batch
+
+
+@contextmanager
+def _serial_opencv() -> Iterator[None]:
+    """Keep OpenCV from splitting each small photo over all cores, which the workers use."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

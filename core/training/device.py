@@ -1,5 +1,6 @@
 """Device, precision and memory format that the network runs with."""
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -121,6 +122,19 @@ def choose_precision(config: TrainConfig, device: str) -> Precision:
     # use them; nothing or less for depthwise families (MobileNet, EfficientNet).
     plain = "resne" in config.model.backbone
     return "bf16" if device == "cpu" and plain and _cpu_has_bf16() else "fp32"
+
+
+def choose_workers(config: TrainConfig, device: str, processes: int = 1) -> int:
+    """Return how many threads prepare batches beside a kind of device.
+
+    On a CPU they take the cores that train. Beyond 8 they wait for the interpreter lock, which a
+    photo's augmentation holds for a quarter of its time.
+    """
+    if config.workers is not None:
+        return config.workers
+    if device == "cpu":
+        return 1
+    return max(1, min(8, (os.cpu_count() or 1) // processes - 1))
 
 
 def _cpu_has_bf16() -> bool:

@@ -35,7 +35,7 @@ from core.model.losses import Share, multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import TrainingData, steps_per_epoch
-from core.training.device import Compute
+from core.training.device import Compute, choose_workers
 from core.training.finish import NOTE, finish_run
 from core.training.interrupt import Interruption, recorded
 from core.training.optimiser import (
@@ -199,7 +199,8 @@ def _planned(session: Session) -> int:
 def _step_source(session: Session, plan: StagePlan) -> StepSource:
     data, config, model = session.data, session.config, session.model
     if plan.rates.backbone is not None:
-        return PhotoSteps(data, model.input_size, config, session.processes)
+        workers = choose_workers(config, session.compute.device.type, session.processes.count)
+        return PhotoSteps(data, model.input_size, config, session.processes, workers)
     session.log(f"computing features of {config.stage1.views} views of the training photos")
     views = cache_views(model, session.compute, data, config, session.watch)
     return CachedSteps(views, config, session.processes)

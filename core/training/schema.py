@@ -230,8 +230,14 @@ class TrainConfig(OptionSchema):
     threads: Annotated[int | None, Traits(affects_result=False, topic=_HARDWARE)] = Field(
         None, ge=1, le=512, description="CPU threads of torch; none: torch decides"
     )
-    workers: Annotated[int, Traits(affects_result=False, topic=_HARDWARE, expert=True)] = Field(
-        1, ge=0, le=1, description="1: prepare the next batch during a step; 0: do not"
+    workers: Annotated[int | None, Traits(affects_result=False, topic=_HARDWARE, expert=True)] = (
+        Field(
+            None,
+            ge=0,
+            le=64,
+            description="Threads that prepare the next batches during a step; 0: off; none: 1 if "
+            "a CPU trains, up to 8 if a GPU does",
+        )
     )
     store_size: Annotated[int | None, Traits(topic=_DATA)] = Field(
         None,

@@ -139,24 +139,19 @@ class PhotoSteps:
     input_size: int
     config: TrainConfig
     processes: Processes = ALONE
+    workers: int = 1
 
     def of_epoch(self, epoch: int, first_step: int) -> Generator[StepInput]:
         """Yield the steps of an epoch from `first_step` on."""
         config = self.config
         rows = self.data.rows["train"]
         order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
-        batches = (
-            augmented(
-                self.data,
-                self.processes.share(whole),
-                config.augment,
-                self.input_size,
-                config.seed,
-                epoch,
-            )
-            for whole in order[first_step:]
-        )
-        for step, batch in enumerate(ahead(batches, config.workers), first_step):
+
+        def prepare(rows: Rows) -> Batch:
+            return augmented(self.data, rows, config.augment, self.input_size, config.seed, epoch)
+
+        steps = map(self.processes.share, order[first_step:])
+        for step, batch in enumerate(ahead(prepare, steps, self.workers), first_step):
             draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
             yield StepInput(batch, None, draws, order[step])
 

@@ -1,8 +1,12 @@
 """Order, augmentation and what may be known: drawn from seed, epoch and photo alone."""
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -85,21 +89,64 @@ def test_an_epoch_can_be_entered_at_any_step(data: TrainingData, tiny_run: TinyR
         assert np.array_equal(expected.batch.photos, got.batch.photos)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, 1, 4])
 def test_preparing_ahead_keeps_the_order(workers: int) -> None:
-    def make(count: int) -> Batch:
-        return Batch(np.array([count]), np.zeros((1, 2, 2, 3), np.uint8), np.zeros(1))
+    def make(rows: np.ndarray) -> Batch:
+        time.sleep(0.02 * (rows[0] % 3 == 0))  # later batches are ready first
+        return Batch(rows, np.zeros((1, 2, 2, 3), np.uint8), np.zeros(1))
 
-    batches = ahead((make(count) for count in range(9)), workers)
+    batches = ahead(make, (np.array([count]) for count in range(9)), workers)
     assert [int(batch.rows[0]) for batch in batches] == list(range(9))
 
 
+@pytest.mark.trap(name="runs that cannot be repeated or resumed exactly")
+def test_any_number_of_workers_prepares_the_same_pixels(
+    data: TrainingData, tiny_run: TinyRun
+) -> None:
+    config = tiny_run(Path("unused"), batch_size=8)
+    alone, several = (
+        list(PhotoSteps(data, 32, config, workers=workers).of_epoch(3, 1)) for workers in (0, 4)
+    )
+    assert len(alone) == len(several) > 2
+    for one, other in zip(alone, several, strict=True):
+        assert np.array_equal(one.batch.rows, other.batch.rows)
+        assert np.array_equal(one.batch.photos, other.batch.photos)
+        assert np.array_equal(one.batch.heading_deg, other.batch.heading_deg)
+        assert np.array_equal(one.draws, other.draws)
+
+
+def test_workers_prepare_different_batches_at_the_same_time() -> None:
+    together = threading.Barrier(3, timeout=20)
+
+    def make(rows: np.ndarray) -> Batch:
+        together.wait()  # returns when three threads have come here
+        return Batch(rows, np.zeros((1, 2, 2, 3), np.uint8), np.zeros(1))
+
+    assert len(list(ahead(make, [np.array([count]) for count in range(6)], 3))) == 6
+
+
+def test_no_more_batches_than_workers_wait_and_opencv_gets_its_threads_back() -> None:
+    before, begun = cv2.getNumThreads(), []
+
+    def make(rows: np.ndarray) -> Batch:
+        begun.append(int(rows[0]))
+        assert cv2.getNumThreads() == 1
+        return Batch(rows, np.zeros((1, 2, 2, 3), np.uint8), np.zeros(1))
+
+    with closing(ahead(make, (np.array([count]) for count in range(50)), 2)) as batches:
+        next(batches)
+        time.sleep(0.1)
+        # The one that was taken, and two that wait.
+        assert len(begun) <= 3
+    assert cv2.getNumThreads() == before
+
+
 def test_an_error_in_the_thread_reaches_the_caller() -> None:
-    def broken() -> Batch:
+    def broken(rows: np.ndarray) -> Batch:
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
-        list(ahead((broken() for _ in range(3)), 1))
+        list(ahead(broken, [np.array([0])] * 3, 1))
 
 
 def test_region_and_heading_become_known_independently() -> None:

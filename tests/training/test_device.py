@@ -13,7 +13,7 @@ from core.model.backbone import normalise
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import device as device_module
-from core.training.device import choose_compute
+from core.training.device import choose_compute, choose_workers
 from core.training.schema import TrainConfig
 
 TinyRun = Callable[..., TrainConfig]
@@ -85,3 +85,29 @@ def test_heads_always_get_float32(tiny_run: TinyRun) -> None:
     assert rough.dtype == exact.dtype == torch.float32
     assert not torch.equal(rough, exact)
     torch.testing.assert_close(rough, exact, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("given", "device", "cores", "processes", "workers"),
+    [
+        (None, "cpu", 16, 1, 1),
+        (None, "cuda", 16, 1, 8),
+        (None, "cuda", 4, 1, 3),
+        (None, "cuda", 16, 4, 3),
+        (None, "cuda", 1, 1, 1),
+        (0, "cuda", 16, 1, 0),
+        (12, "cpu", 2, 1, 12),
+    ],
+)
+def test_batches_are_prepared_by_as_many_threads_as_cores_are_free(
+    tiny_run: TinyRun,
+    monkeypatch: pytest.MonkeyPatch,
+    given: int | None,
+    device: str,
+    cores: int,
+    processes: int,
+    workers: int,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    config = tiny_run(Path("unused"), workers=given)
+    assert choose_workers(config, device, processes) == workers
