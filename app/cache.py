@@ -28,16 +28,19 @@ from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
 from core.model.card import MEMBERS, Card, read_card
 from core.runs import run_of
+from core.tables.settings import TableSettings
 
 if TYPE_CHECKING:
     from core.audit.rows import LabelRows
     from core.audit.run import Audit, Progress
     from core.dataset.look import Look
+    from core.dataset.mapping import Trial
     from core.dataset.splits import Split
     from core.evaluation.compare import Compared
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.retrieval.gallery import Gallery
+    from core.tables.read import Recognised
     from core.tuning.results import StudyView
 
 TABLE_COLUMNS = {
@@ -77,6 +80,20 @@ def look(folder: Path) -> "Look":
         LabelError, FrameError: As `read_dataset`.
     """
     return _look(folder, _state(folder))
+
+
+def recognised(table: Path, settings: TableSettings) -> "Recognised":
+    """The columns of a label table as they are recognised; read again when it changes.
+
+    Raises:
+        LabelError: As `core.tables.read.recognise`.
+    """
+    return _recognised(table, stamp(table), settings)
+
+
+def trial(source: Path, campus_toml: str) -> "Trial":
+    """What comes of reading a data set with some text for campus.toml."""
+    return _trial(source, _state(source), campus_toml)
 
 
 def split(folder: Path, protocol: str, seed: int) -> "Split":
@@ -305,6 +322,20 @@ def _look(folder: Path, key: Stamp) -> "Look":
     from core.dataset.look import look
 
     return look(_labels(folder, key))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _recognised(table: Path, key: Stamp, settings: TableSettings) -> "Recognised":
+    from core.tables.read import recognise
+
+    return recognise(table, settings)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the labels …")
+def _trial(source: Path, key: Stamp, campus_toml: str) -> "Trial":
+    from core.dataset.mapping import try_reading
+
+    return try_reading(source, campus_toml)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.dataset.layout import possible_tables
 from core.project import PROJECT, WORKSPACE
 from core.runs import CARD, best_of, folders, has_card
 
-PART_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
 DEMO = "demo"
 DEMO_CHECKPOINT = "demo-campus"
 
@@ -47,7 +47,7 @@ class Workspace:
         return self.root / "checkpoints" / DEMO_CHECKPOINT
 
     def datasets(self) -> list[Path]:
-        """Folders under `data/` with a label file, by name, the demo first."""
+        """Folders under `data/` with a label table, by name, the demo first."""
         found = [folder for folder in folders(self.data) if has_labels(folder)]
         return sorted(found, key=lambda folder: (folder.name != DEMO, folder.name))
 
@@ -72,10 +72,7 @@ def workspace() -> Workspace:
 
 def has_labels(folder: Path) -> bool:
     """Whether a folder looks like a data set; what its label files say is not read."""
-    return bool(label_files(folder))
-
-
-def label_files(folder: Path) -> list[Path]:
-    """CSV files of a folder, and of its `train`, `val` and `test` folders."""
-    inside = [child for child in folders(folder) if child.name.lower() in PART_FOLDERS]
-    return sorted(file for place in (folder, *inside) for file in place.glob("*.[cC][sS][vV]"))
+    try:
+        return bool(possible_tables(folder, plain_text=False))
+    except OSError:
+        return False

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from app import cache, theme, wording
-from app.data import browse
+from app.data import browse, columns
 from app.data.review import view
 from app.figures.regions import heading_rose, region_counts
 from app.maps.photo_map import photo_deck
@@ -13,12 +13,16 @@ from app.widgets import pickers, selection
 
 st.title("Data")
 path = pickers.need_dataset_path()
-section = pickers.pick_section("data", ("Photos", "Labels", view.SECTION, "Split and leak"))
+SECTIONS = ("Photos", "Labels", view.SECTION, "Split and leak", columns.SECTION)
+section = pickers.pick_section("data", SECTIONS)
 if section == view.SECTION:
     view.show(path)
     st.stop()
+if section == columns.SECTION:
+    columns.show(path)
+    st.stop()
 
-data, palette = view.need_dataset(), theme.palette()
+data, palette = columns.need_dataset(path), theme.palette()
 with st.container(horizontal=True):
     for name, value in browse.facts(data).items():
         st.metric(name, value, border=True)

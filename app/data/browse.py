@@ -95,12 +95,17 @@ def show_look(seen: Look) -> None:
     count = len(seen.warnings)
     notes = f", {count} {'note' if count == 1 else 'notes'}" if count else ""
     with st.expander(f"How the labels were read: {messages.plain(', '.join(seen.files))}{notes}"):
-        lines = [
-            f"- **{subject.capitalize()}:** {messages.plain(text)}"
-            for subject, text in described(seen).items()
-        ]
-        lines += [f"- **Note:** {messages.plain(warning)}" for warning in seen.warnings]
-        st.markdown("\n".join(lines))
+        look_lines(seen)
+
+
+def look_lines(seen: Look) -> None:
+    """What was understood of the label files, a line for each subject and warning."""
+    lines = [
+        f"- **{subject.capitalize()}:** {messages.plain(text)}"
+        for subject, text in described(seen).items()
+    ]
+    lines += [f"- **Note:** {messages.plain(warning)}" for warning in seen.warnings]
+    st.markdown("\n".join(lines))
 
 
 def rows_left_out(data: Dataset) -> None:

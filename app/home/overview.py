@@ -43,7 +43,7 @@ def dataset_box() -> None:
     try:
         data = pickers.need_dataset()
     except BearingsError as error:
-        messages.show_error(error)
+        messages.show_error(error, linked=True)
         return
     st.markdown(f"**{data.campus.name}**, `{workspace().label(data.root)}`")
     with st.container(horizontal=True):

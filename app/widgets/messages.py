@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import demo, links
 from app.workspace import workspace
-from core.errors import BearingsError, storage_text
+from core.errors import BearingsError, FrameError, LabelError, storage_text
 
 _NOTICE = "notice"
 _MARKUP = re.compile(r"([\\`*_\[\]<>$~:#&|])")
@@ -57,9 +57,16 @@ def plain_lines(text: str) -> str:
     return "  \n".join(_STARTS.sub(r"\1\\\2", line) for line in lines)
 
 
-def show_error(error: BearingsError | str) -> None:
-    """Show a mistake that the reader can mend, without a traceback and without markup."""
+def show_error(error: BearingsError | str, *, linked: bool = False) -> None:
+    """Show a mistake that the reader can mend, without a traceback and without markup.
+
+    Args:
+        error: The mistake.
+        linked: Below an error of labels, link to the page that shows how they are read.
+    """
     st.error(plain_lines(str(error)))
+    if linked and isinstance(error, LabelError | FrameError):
+        links.to("data", "See how the labels are read")
 
 
 @contextmanager
@@ -73,7 +80,7 @@ def mendable() -> Iterator[None]:
     try:
         yield
     except BearingsError as error:
-        show_error(error)
+        show_error(error, linked=True)
         st.stop()
     except OSError as error:
         if (text := storage_text(error)) is None:

@@ -160,9 +160,11 @@ def read_table_settings(
         if known is None:
             raise LabelError(
                 f"{root / CAMPUS_FILE}: [columns] has no {key!r}: write filename, latitude, "
-                "longitude, heading, region, timestamp, hfov_deg, walk, visit, panorama_id, "
+                "longitude, heading, region, timestamp, date, hfov_deg, walk, visit, panorama_id, "
                 "or position for one column with both coordinates"
             )
+        if known.role in columns:
+            raise LabelError(f"{root / CAMPUS_FILE}: [columns] names {known.role} twice: keep one")
         columns[known.role] = title
     if file.clockwise_from and file.counterclockwise_from:
         raise LabelError(

@@ -194,6 +194,11 @@ def _only_table(root: Path, tables: list[Path]) -> Path:
         return others[0]
     shown = ", ".join(path.name for path in others[:6])
     seen = f" It holds {shown}: give the path of the one to read." if others else ""
+    if len(others) == 1:
+        seen = (
+            f" It holds {shown}, whose columns are not known: name them under [columns] in "
+            'campus.toml, such as latitude = "Y", or choose them on the Data page of the app.'
+        )
     raise LabelError(
         f"{root} has no label file: Bearings reads labels.csv with images/, or labels_train.csv "
         "with images_train/ and labels_val.csv with images_val/ (and labels_test.csv); the table "

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app import cache
-from app.workspace import Workspace, label_files, workspace
+from app.workspace import Workspace, has_labels, workspace
 
 
 def _card(folder: Path) -> Path:
@@ -34,12 +34,17 @@ def test_the_demo_comes_first(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_labels_may_lie_in_folders_of_parts(tmp_path: Path) -> None:
-    (tmp_path / "Train").mkdir()
+@pytest.mark.parametrize(
+    "name", ["Train/labels.csv", "standorte.csv", "labels.xlsx", "labels.txt", "photos.geojson"]
+)
+def test_a_folder_with_a_label_table_of_any_format_is_offered(tmp_path: Path, name: str) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "Train" / "labels.csv").touch()
     (tmp_path / "images" / "stray.csv").touch()
-    assert label_files(tmp_path) == [tmp_path / "Train" / "labels.csv"]
+    (tmp_path / "notes.txt").touch()
+    assert not has_labels(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    assert has_labels(tmp_path)
 
 
 def test_the_workspace_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,11 @@ def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, message: str)
         read_campus(tmp_path, around(17.445, 78.349))
 
 
+def test_one_role_has_one_column(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="latitude twice"):
+        read_table_settings(tmp_path, "[columns]\nlat = 'A'\nlatitude = 'B'\n")
+
+
 def test_scaled_degrees_need_their_scale(tmp_path: Path) -> None:
     (tmp_path / "campus.toml").write_text('[frame]\nkind = "scaled_degrees"\n', encoding="utf-8")
     with pytest.raises(FrameError, match="needs scale"):
@@ -105,7 +110,7 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     assert (settings.heading, settings.heading_from, settings.heading_clockwise) == (
         "radians", "east", False,
     )  # fmt: skip
-    assert settings.columns == {"latitude": "Y", "longitude": "X"}
+    assert settings.columns == {"latitude": "Y", "longitude": "X", "region": ""}
     assert (settings.encoding, settings.separator, settings.decimal) == ("cp1251", ";", ",")
     assert frame is not None
     assert frame.scale == 1e-6

@@ -38,7 +38,7 @@ def numbers(rows: pd.DataFrame, column: str) -> np.ndarray:
 def photos(root: Path, names: Sequence[str]) -> Path:
     """Write a small photo for each name."""
     blank = io.BytesIO()
-    Image.new("RGB", (8, 8), (90, 120, 60)).save(blank, "JPEG")
+    Image.new("RGB", (32, 32), (90, 120, 60)).save(blank, "JPEG")
     (root / "images").mkdir(parents=True, exist_ok=True)
     for name in names:
         (root / "images" / name).write_bytes(blank.getvalue())

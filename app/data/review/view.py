@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import cache
-from app.data import browse
 from app.data.review import actions, card
 from app.data.review.queue import (
     Wanted,
@@ -22,12 +21,10 @@ from app.data.review.queue import (
     summary,
     waiting,
 )
-from app.widgets import messages, pickers
+from app.widgets import messages
 from core.audit.review import Reviewed, review
-from core.dataset.labels import Dataset
 from core.dataset.layout import dataset_folder
 from core.dataset.repairs import REPAIRS_FILE, Repair, read_repairs
-from core.errors import LabelError
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -41,23 +38,6 @@ SECTION = "Review"
 SURE = 0.9
 # Rows of a table; with more kinds than this in sight, the queue below would be out of it.
 HEADER_PX, ROW_PX, MOST_KINDS = 38, 35, 5
-
-
-def need_dataset() -> Dataset:
-    """The picked data set below what was understood of it.
-
-    If it cannot be read, the page points to the review of its labels.
-    """
-    try:
-        browse.show_look(cache.look(pickers.need_dataset_path()))
-        return pickers.need_dataset()
-    except LabelError as error:
-        messages.show_error(error)
-        st.caption(
-            f"The section {SECTION} above checks labels that cannot be used yet, and labels whose "
-            "photos are not here."
-        )
-        st.stop()
 
 
 def show(source: Path) -> None:
