@@ -38,6 +38,7 @@ from core.training.data import TrainingData, steps_per_epoch
 from core.training.device import Compute, choose_workers
 from core.training.finish import NOTE, finish_run
 from core.training.interrupt import Interruption, recorded
+from core.training.memory import fitting_batch, is_out_of_memory, memory_explained, step_error
 from core.training.optimiser import (
     freeze,
     make_optimiser,
@@ -91,7 +92,8 @@ def fit(
         on_step: Called after every step, for progress bars; on every process.
 
     Raises:
-        RunError: The run folder is taken, busy, finished or damaged, or the loss diverged.
+        RunError: The run folder is taken, busy, finished or damaged, the loss diverged, or the
+            memory does not suffice.
         TrainingInterrupted: There was a stop request; the run is saved.
         PeerFailed: Another process of this run failed; the message says why.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
@@ -101,6 +103,7 @@ def fit(
         processes.failures_shared(),
         _opened(config, resume, processes) as run,
         Interruption(run) as interruption,
+        memory_explained(config),
     ):
         # A run without training has no state to resume: it starts again.
         saved = read_progress(run.last) if resume and not config.zero_training else None
@@ -290,8 +293,27 @@ class StageRunner:
             for inputs in steps:
                 self._stop_if_asked()
                 lr = set_rates(self.state.optimiser, self._factor())
-                self._count(self._train_step(inputs), len(inputs.step_rows))
+                self._count(self._fitting_step(inputs), len(inputs.step_rows))
         return lr
+
+    def _fitting_step(self, inputs: StepInput) -> list[float]:
+        """Make a step; RunError names a batch size that fits if this one does not."""
+        try:
+            return self._train_step(inputs)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Not in the handler: the error's traceback keeps the tensors of the step.
+        session, photos, fits = self.session, len(inputs.step_rows), None
+        if session.processes.count == 1:
+            fits = fitting_batch(lambda smaller: self._attempt(inputs.first(smaller)), photos)
+        raise step_error(photos, session.model.input_size, session.compute.device, fits)
+
+    def _attempt(self, inputs: StepInput) -> None:
+        """Make a step for its memory alone; the weights are of no use afterwards."""
+        self.state.optimiser.zero_grad(set_to_none=True)
+        self._losses(inputs)[0].backward()
+        self.state.optimiser.step()
 
     def _train_step(self, inputs: StepInput) -> list[float]:
         """Update the weights once; return the losses of the whole step `(5,)`."""

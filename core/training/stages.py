@@ -78,6 +78,13 @@ class StepInput:
     draws: NDArray[np.float32]
     step_rows: Rows
 
+    def first(self, photos: int) -> "StepInput":
+        """Return a step of the first photos alone, in a single process."""
+        batch = self.batch
+        part = Batch(batch.rows[:photos], batch.photos[:photos], batch.heading_deg[:photos])
+        features = None if self.features is None else self.features[:photos]
+        return StepInput(part, features, self.draws[:photos], self.step_rows[:photos])
+
 
 class StepSource(Protocol):
     """Yields the inputs of a stage's steps."""
