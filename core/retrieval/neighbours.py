@@ -185,7 +185,8 @@ def region_penalty(
 ) -> NDArray[np.float32] | None:
     """`weight * log p(region of the gallery photo)` as `(n, m)`, or None if it is 0 everywhere.
 
-    A gallery photo without a region counts as one of every region: p is the mean over regions.
+    For a gallery photo without a region p is the mean over regions; for a query of known region it
+    comes after the photos of that region and before all others.
 
     Args:
         gallery: Training photos.
@@ -205,7 +206,7 @@ def region_penalty(
     if known_region is not None and len(known):
         certain = np.eye(log_share.shape[1])[known_region[known]]
         log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + 1e-4)
-        unlabelled[known] = KNOWN_REGION_WEIGHT * np.log(1.0 / share.shape[1] + 1e-4)
+        unlabelled[known] = KNOWN_REGION_WEIGHT * np.log(1e-4) / 2.0
     # The last column is that of region -1.
     columns = np.column_stack([log_share, unlabelled])
     return np.asarray(columns, np.float32)[:, gallery.region]

@@ -121,3 +121,37 @@ def test_fitted_weights_bring_headings_nearest_to_the_truth(truth: Truth) -> Non
     share = (true - second) @ between / (between @ between)
     found = weigh(judged, "fitted", 80.0, 0.05).values
     np.testing.assert_allclose(found, [share, 1.0 - share], atol=1e-3)
+
+
+def test_half_the_headings_weigh_members_as_these_photos_do(truth: Truth) -> None:
+    """Members differ in headings only, so photos without one cannot move the weights."""
+    half = replace(truth, heading_deg=np.where(np.arange(PHOTOS) % 2, np.nan, truth.heading_deg))
+    nowhere = np.zeros((PHOTOS, 2))
+    # On photos without a heading a member's own would pull the weights the other way.
+    turns = [np.where(np.arange(PHOTOS) % 2, 150.0, 10.0), np.full(PHOTOS, -40.0)]
+    judged = [
+        ScoredPrediction(half, member(truth, nowhere, turn, 0.8).prediction) for turn in turns
+    ]
+    first, second, true = heading_unit([10.0, -40.0, 0.0])
+    between = first - second
+    share = (true - second) @ between / (between @ between)
+    found = weigh(judged, "fitted", 80.0, 0.05).values
+    np.testing.assert_allclose(found, [share, 1.0 - share], atol=1e-3)
+
+
+def test_members_without_regions_or_headings_are_weighed_by_position(truth: Truth) -> None:
+    north = np.tile([30.0, 0.0], (PHOTOS, 1))
+    south = np.tile([-10.0, 0.0], (PHOTOS, 1))
+    judged = []
+    for error in (north, south):
+        whole = member(truth, error, np.zeros(PHOTOS), 0.8).prediction
+        nothing, none = np.full(PHOTOS, np.nan), np.empty((PHOTOS, 0))
+        part = replace(
+            whole, regions=(), region_probabilities=none, region_head=none, heading_deg=nothing,
+            heading_refined_deg=nothing, heading_length=nothing, labels=("position",),
+        )  # fmt: skip
+        judged.append(ScoredPrediction(truth, part))
+    fitted = weigh(judged, "fitted", 80.0, 0.05)
+    np.testing.assert_allclose(fitted.values, [0.25, 0.75], atol=1e-3)
+    assert "position error / 80 m, of refined answers" in fitted.rule
+    assert "region" not in fitted.rule

@@ -35,6 +35,14 @@ def test_three_networks_of_one_split_fit(card: Card) -> None:
         ({"frame": CoordinateFrame("planar_metres")}, ["planar_metres", "the frame degrees"]),
         ({"split": OTHER_SPLIT}, ["split random ffffffffffff", "the others on split spot"]),
         ({"demo_seed": 8}, ["seed 8"]),
+        (
+            {"labels": ("position", "region")},
+            ["predicts positions and regions", "the others predicts positions, headings and"],
+        ),
+        (
+            {"region_centres": ((17.5, 78.5),) * 4},
+            ["made from positions (the first about 17.5, 78.5)", "regions of the labels"],
+        ),
         ({"origin": (17.0, 78.0)}, ["origin (17.0, 78.0)"]),
     ],
 )
