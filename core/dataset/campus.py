@@ -43,6 +43,7 @@ class Campus:
         demo_seed: The seed that renders this campus again, if it is a demo campus.
         demo_photos: How many photos the demo campus was rendered with.
         region_count: How many regions to make where no photo names one; None: as fit best.
+        area_property: Property of regions.geojson that names areas; empty: one with a usual name.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Campus:
     demo_seed: int | None = None
     demo_photos: int | None = None
     region_count: int | None = None
+    area_property: str = ""
 
 
 class _Section(BaseModel):
@@ -81,6 +83,10 @@ class _Table(_Section):
     decimal: Literal["", ".", ","] = ""
 
 
+class _Areas(_Section):
+    property: str = ""
+
+
 class _CampusFile(_Section):
     name: str | None = None
     heading: HeadingUnit | None = None
@@ -93,6 +99,7 @@ class _CampusFile(_Section):
     frame: _Frame | None = None
     regions: dict[str, str] = {}
     region_count: int | None = None
+    areas: _Areas = _Areas()
     camera: _Camera = _Camera()
     demo: _Demo | None = None
 
@@ -137,6 +144,7 @@ def read_campus(
         demo_seed=file.demo.seed if file.demo else None,
         demo_photos=file.demo.photos if file.demo else None,
         region_count=file.region_count,
+        area_property=file.areas.property,
     )
 
 
@@ -256,7 +264,7 @@ def _explain(problem: Problem) -> str:
             f"{key}: unknown key (known: above all sections name, heading, clockwise_from, "
             "counterclockwise_from, declination_deg, join_case, regions; [columns], [table] "
             "encoding separator decimal, [frame] kind scale origin_latitude origin_longitude, "
-            "[regions], [camera] hfov_deg, [demo] seed photos version)"
+            "[regions], [areas] property, [camera] hfov_deg, [demo] seed photos version)"
         )
     return f"{key} {problem.words}".strip()
 

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.areas import Area
 from core.dataset.campus import (
     Campus,
     fold_longitudes,
@@ -206,7 +207,7 @@ _EMPTY: dict[Label, str] = {
 _HOW: dict[Label, str] = {
     "position": "latitude and a column longitude", "heading": "angle", "region": "Region_ID",
 }  # fmt: skip
-RegionsFrom = Literal["labels", "positions"]
+RegionsFrom = Literal["labels", "positions", "polygons"]
 PHOTO_COLUMNS = (
     "photo_id",
     "filename",
@@ -239,9 +240,11 @@ class Dataset:
         repairs: Decisions of `repairs.csv` that changed a label or left a row out.
         sources: What the label files were understood to be.
         heading_unit: Unit of the headings in the files.
-        regions_from: Whether photos name their regions, or regions were made from positions.
+        regions_from: Whether photos name their regions, or regions were made from positions or
+            are those of the polygons of `regions.geojson`.
         region_centres: `[latitude, longitude]` in label units of each of `regions`, if they were
             made from positions.
+        areas: The polygons of `regions.geojson`.
 
     A photo may lack a position or a heading (NaN) or a region (`""`): it counts for the labels
     that it has. `requires` leaves such photos out or refuses the data set.
@@ -258,6 +261,7 @@ class Dataset:
     heading_unit: str = "degrees"
     regions_from: RegionsFrom = "labels"
     region_centres: tuple[tuple[float, float], ...] | None = None
+    areas: tuple[Area, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject a table that the other rooms could misread."""
@@ -458,22 +462,10 @@ def read_dataset(
         sources=tuple(table.source for table in tables),
         heading_unit=values.heading.unit,
     )
-    return _completed(replace(dataset, notes=(*notes, *_partial_notes(dataset))))
+    from core.dataset.made_regions import with_regions
 
-
-def _completed(dataset: Dataset) -> Dataset:
-    """Make regions where nobody named any."""
-    asked = dataset.campus.region_count
-    if dataset.labelled("region").any():
-        if asked is None:
-            return dataset
-        unused = f"regions = {asked} in campus.toml is not used: the photos name their regions"
-        return replace(dataset, notes=(*dataset.notes, unused))
-    if not dataset.labelled("position").any():
-        return dataset
-    from core.dataset.made_regions import with_made_regions
-
-    return with_made_regions(dataset)
+    dataset = with_regions(dataset)
+    return replace(dataset, notes=(*dataset.notes, *_partial_notes(dataset)))
 
 
 def _partial_notes(dataset: Dataset) -> list[str]:

@@ -18,6 +18,8 @@ from core.tables.columns import count_roles
 from core.tables.settings import TABLE_SUFFIXES
 
 CAMPUS_FILE = "campus.toml"
+# Polygons of regions.
+AREAS_FILE = "regions.geojson"
 # Holds what Bearings makes of a dataset: decoded photos, locks.
 STORE_FOLDER = ".bearings"
 
@@ -32,7 +34,14 @@ _PARTS |= {"validation": "val", "test": "test", "testing": "test"}
 _LABEL_WORDS = {"label", "labels"}
 _NAMING = _LABEL_WORDS | set(_PARTS)
 # Tables that Bearings and cameras write beside photos, which are no labels.
-_NO_LABELS = {"repairs.csv", "findings.csv", "predictions.csv", "truth.csv", "faults.csv"}
+_NO_LABELS = {
+    AREAS_FILE,
+    "repairs.csv",
+    "findings.csv",
+    "predictions.csv",
+    "truth.csv",
+    "faults.csv",
+}
 _OFTEN_OTHERS = {".txt", ".json", ".jsonl", ".ndjson"}
 _PHOTO_WORDS = {"image", "images", "photo", "photos", "img", "imgs", "pictures"}
 
@@ -114,7 +123,7 @@ def dataset_state(source: Path) -> DatasetState:
         files, _ = find_label_files(source)
     except LabelError:
         return ()
-    watched = {file.path for file in files} | {root / CAMPUS_FILE}
+    watched = {file.path for file in files} | {root / CAMPUS_FILE, root / AREAS_FILE}
     kept = {folder for file in files for folder in file.folders} - {root}
     # Photos are looked for at any depth; in the dataset's own folder only if no other holds them.
     folders = {

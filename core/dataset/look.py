@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.dataset.labels import Dataset
+from core.dataset.layout import AREAS_FILE
 from core.geo import CoordinateFrame, off_campus
 from core.labels import LABELS, Label
 from core.tables.raw import SEPARATORS
@@ -27,7 +28,7 @@ class Look:
         photos: Photos that can be used.
         left_out: Rows left out, by reason.
         regions: Region ids.
-        regions_from: `labels`, or `positions` if they were made; None without regions.
+        regions_from: `labels`, `polygons`, or `positions` if they were made; None without regions.
         with_region: Photos whose label names a region.
         with_heading: Photos with a heading.
         with_position: Photos with a position.
@@ -88,7 +89,7 @@ def look(dataset: Dataset) -> Look:
         left_out=_reasons(dataset),
         regions=list(dataset.regions),
         regions_from=dataset.regions_from if dataset.regions else None,
-        with_region=int(has["region"].sum()) if dataset.regions_from == "labels" else 0,
+        with_region=int(has["region"].sum()) if dataset.regions_from != "positions" else 0,
         with_heading=int(has["heading"].sum()),
         with_position=int(has["position"].sum()),
         with_time=int(dataset.table["minute"].notna().sum()),
@@ -202,6 +203,8 @@ def _regions(seen: Look) -> str:
     if not seen.regions:
         return "none"
     names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
+    if seen.regions_from == "polygons":
+        return f"{len(seen.regions)} from the polygons of {AREAS_FILE}: {names}"
     if seen.regions_from == "positions":
         return f"{len(seen.regions)} made from the positions, as no photo names one: {names}"
     return f"{len(seen.regions)} on {seen.with_region:,} photos: {names}"

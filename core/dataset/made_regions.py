@@ -1,4 +1,4 @@
-"""Regions made from positions, where no photo names one: k-means of the local metres."""
+"""Regions of photos that name none: those of polygons, else k-means of the local metres."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from core.dataset.labels import Dataset
+from core.dataset.layout import AREAS_FILE
 from core.geo import Floats, LocalFrame, far_from_middle
 
 # With fewer photos than this a region is hardly learned, and its parts hardly say anything.
@@ -68,6 +69,22 @@ def _some(position_m: Floats, most: int) -> Floats:
         return position_m
     ordered = position_m[np.lexsort(position_m.T)]
     return ordered[np.random.default_rng(_SEED).choice(len(ordered), most, replace=False)]
+
+
+def with_regions(dataset: Dataset) -> Dataset:
+    """Take regions from the polygons of the folder, or make them if nobody named any."""
+    if (dataset.root / AREAS_FILE).is_file():
+        from core.dataset.region_areas import with_areas  # GEOS, and only needed here
+
+        dataset = with_areas(dataset)
+    asked = dataset.campus.region_count
+    if dataset.labelled("region").any():
+        if asked is None:
+            return dataset
+        whose = "areas" if dataset.regions_from == "polygons" else "photos"
+        unused = f"regions = {asked} in campus.toml is not used: the {whose} name regions"
+        return replace(dataset, notes=(*dataset.notes, unused))
+    return with_made_regions(dataset) if dataset.labelled("position").any() else dataset
 
 
 def with_made_regions(dataset: Dataset) -> Dataset:
