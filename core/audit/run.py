@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.audit import (
+    areas,
     clocks,
     entries,
     headings,
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     Check("values", entries.VALUE_KINDS, entries.find_values),
     Check("positions", positions.KINDS, positions.find),
     Check("regions", regions.KINDS, regions.find),
+    Check("region polygons", areas.KINDS, areas.find, areas.needs),
     Check("headings", headings.KINDS, headings.find),
     Check("timestamps", clocks.KINDS, clocks.find),
     Check("duplicate rows", entries.DUPLICATE_KINDS, entries.find_duplicates),
