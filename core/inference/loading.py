@@ -14,6 +14,7 @@ from core.errors import CheckpointError, ConfigError, SplitError
 from core.inference.ensemble import Ensemble
 from core.inference.ensemble_compat import check_compatible
 from core.inference.predictor import Loaded, Predictor
+from core.labels import listed
 from core.model.card import MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
 from core.model.device import choose_device
@@ -127,10 +128,11 @@ def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> No
     given = gallery.features.shape[1]
     if gallery.projection is not None:
         given = len(gallery.projection.mean)
-    if given != width or gallery.region.max() >= len(card.regions):
+    same_labels = ("position" in gallery.labels) == ("position" in card.labels)
+    if given != width or gallery.region.max() >= len(card.regions) or not same_labels:
         raise CheckpointError(
             f"gallery in {folder} does not fit the model beside it (features {given} against "
-            f"{width}): copy the checkpoint folder again as a whole"
+            f"{width}, {listed(gallery.labels)} against {listed(card.labels)}): copy the checkpoint folder again as a whole"
         )
 
 
