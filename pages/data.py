@@ -8,7 +8,7 @@ from app import cache, theme, wording
 from app.data import browse, columns
 from app.data.review import view
 from app.figures.regions import heading_rose, region_counts
-from app.maps.photo_map import photo_deck
+from app.maps.photo_map import far_photos, photo_deck
 from app.widgets import pickers, selection
 
 st.title("Data")
@@ -39,6 +39,7 @@ if section == "Photos":
         rows = photos.index.tolist()
         deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
         selection.clickable_map("data", deck, lambda row: data.table.at[row, "photo_id"], "Photos")
+        selection.far_list("data", far_photos(data))
     with right:
         if chosen is None:
             st.info("Click a dot on the map, or a name below, to see a photo with its labels.")

@@ -6,7 +6,13 @@ import streamlit as st
 
 from app import cache, theme
 from app.evaluate import outcomes
-from app.evaluate.outcome_map import RADIUS, outcome_backdrop, outcome_deck, region_error_deck
+from app.evaluate.outcome_map import (
+    RADIUS,
+    far_photos,
+    outcome_backdrop,
+    outcome_deck,
+    region_error_deck,
+)
 from app.evaluate.outcomes import outcome_card
 from app.figures.regions import region_errors
 from app.widgets import other_place, pickers, selection
@@ -39,6 +45,7 @@ if section == "Photos":
             "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
         )
         predicted = palette.refined if wanted.method == "refined" else palette.prediction
+        selection.far_list("outcomes", far_photos(campus, found, wanted.method))
         legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
     with right:
         if chosen is None:

@@ -36,7 +36,7 @@ ROLES = {
     "filename": "Photo", "latitude": "Latitude", "longitude": "Longitude",
     "position": "Both coordinates in one", "heading": "Heading", "region": "Region",
     "timestamp": "Time", "date": "Date", "hfov_deg": "Field of view", "walk": "Walk",
-    "visit": "Visit",
+    "visit": "Visit", "panorama_id": "Panorama",
 }  # fmt: skip
 _MAIN = ("filename", "latitude", "longitude", "position", "heading", "region", "timestamp")
 _FRAMES: dict[str, str] = {
@@ -292,6 +292,10 @@ def points_deck(points: mapping.Points, palette: theme.Palette, *, online: bool)
             ground, "columns-rows", points.position_m,
             [colours[region] for region in points.region],
             texts=_texts(points.filename, points.region), rows=range(len(points.region)),
+        ),
+        *layers.far_marks(
+            ground, "columns-far", points.position_m, palette.text, texts=points.filename,
+            rows=range(len(points.region)),
         ),
     ]  # fmt: skip
     return deck(ground, drawn, palette, online=online)

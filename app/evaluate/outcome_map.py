@@ -60,11 +60,13 @@ def outcome_deck(
     """
     ground = campus.ground()
     colour = palette.refined if method == "refined" else palette.prediction
-    truth, predicted = outcomes.truth_m(shown), outcomes.predicted_m(shown, method)
+    truth, predicted = (
+        ground.at_border(position_m)
+        for position_m in (outcomes.truth_m(shown), outcomes.predicted_m(shown, method))
+    )
     errors = outcomes.error_m(shown, method)
-    texts = [
-        f"{name}: {metres(away)}" for name, away in zip(shown["filename"], errors, strict=True)
-    ]
+    names = shown["filename"].tolist()
+    texts = [f"{name}: {metres(away)}" for name, away in zip(names, errors, strict=True)]
     rows = shown.index.tolist()
     radius = 4.0 if len(rows) < CROWD else 2.4
     drawn = [
@@ -74,11 +76,28 @@ def outcome_deck(
         layers.points(ground, f"{LAYER}-truth", truth, palette.truth, texts=texts, rows=rows,
                       radius_px=radius),
         layers.points(ground, LAYER, predicted, colour, texts=texts, rows=rows, radius_px=radius),
+        *layers.far_marks(ground, f"{LAYER}-truth-far", outcomes.truth_m(shown), palette.truth,
+                          texts=names, rows=rows),
+        *layers.far_marks(ground, f"{LAYER}-far", outcomes.predicted_m(shown, method), colour,
+                          texts=names, rows=rows),
         campus.names_layer(palette),
     ]  # fmt: skip
     if chosen is not None:
         drawn += _chosen(ground, everything.loc[[chosen]], method, colour, palette)
     return deck(ground, drawn, palette, online=online)
+
+
+def far_photos(campus: Backdrop, shown: pd.DataFrame, method: Method) -> dict[str, float]:
+    """Photos whose label or prediction lies beyond the map: metres from its middle by photo.
+
+    The farthest first.
+    """
+    ground = campus.ground()
+    both = [outcomes.truth_m(shown), outcomes.predicted_m(shown, method)]
+    away_m = np.max([np.where(ground.beyond(p), ground.away_m(p), 0.0) for p in both], axis=0)
+    names = shown["photo_id"].to_numpy()
+    order = [row for row in np.argsort(-away_m) if away_m[row] > 0.0]
+    return {str(names[row]): float(away_m[row]) for row in order}
 
 
 def _radii(ground: Ground, shown: pd.DataFrame, palette: Palette, wanted: bool) -> list[pdk.Layer]:
@@ -110,7 +129,10 @@ def region_error_deck(
 def _chosen(
     ground: Ground, photo: pd.DataFrame, method: Method, colour: str, palette: Palette
 ) -> list[pdk.Layer]:
-    truth, predicted = outcomes.truth_m(photo), outcomes.predicted_m(photo, method)
+    truth, predicted = (
+        ground.at_border(position_m)
+        for position_m in (outcomes.truth_m(photo), outcomes.predicted_m(photo, method))
+    )
     true_deg = np.asarray(photo["true_angle"], np.float64)
     return [
         layers.segments(ground, "chosen-line", truth, predicted, palette.text, opacity=0.9,

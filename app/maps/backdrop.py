@@ -137,7 +137,8 @@ def region_outlines(
     """
     data = []
     for index, place in enumerate(regions):
-        hull = outline(place.position_m)
+        near = place.position_m[~ground.beyond(place.position_m)]
+        hull = outline(near) if len(near) else near
         value = None if values is None else values.get(place.region)
         if len(hull) > 2:
             colour, opacity = _fill(index, value, values is not None, worst, palette)

@@ -8,7 +8,7 @@ import pydeck as pdk
 from numpy.typing import ArrayLike
 
 from app.theme import Palette
-from core.geo import LocalFrame, off_campus
+from core.geo import Floats, LocalFrame, distance_m, off_campus
 
 # 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
 DEGREE_DIGITS = 6
@@ -16,6 +16,9 @@ METRE_DIGITS = 1
 # Web Mercator at zoom 0 with tiles of 512 pixels, metres per pixel at the equator.
 METRES_PER_PIXEL = 78_271.517
 MARGIN = 1.12
+# In halves of the longer side: a position this far from the middle is not on the map, and a few
+# steps beyond the outermost photos still are.
+BEYOND = 1.5
 WIDTH_PX, HEIGHT_PX = 720, 520
 # Shown as text, never as HTML: file names come from label files.
 TOOLTIP = {"text": "{t}"}
@@ -47,6 +50,40 @@ class Ground:
         (south, west), (north, east) = middle - half, middle + half
         return cls(frame, (float(south), float(west), float(north), float(east)))
 
+    def beyond(self, position_m: ArrayLike) -> np.ndarray:
+        """Flag `(n,)` positions `(n, 2)` that lie far outside what the map shows at first."""
+        middle, half = self._middle_and_half()
+        away = np.abs(np.asarray(position_m, np.float64).reshape(-1, 2) - middle).max(axis=1)
+        return np.asarray(away > BEYOND * half.max())
+
+    def at_border(self, position_m: ArrayLike) -> Floats:
+        """Positions `(n, 2)`, those beyond the map moved straight to its border."""
+        points = np.asarray(position_m, np.float64).reshape(-1, 2).copy()
+        beyond = self.beyond(points)
+        middle, half = self._middle_and_half()
+        off = points[beyond] - middle
+        points[beyond] = middle + off / (np.abs(off) / half).max(axis=1, keepdims=True)
+        return points
+
+    def away_m(self, position_m: ArrayLike) -> Floats:
+        """Distances `(n,)` of positions `(n, 2)` from the middle of the map."""
+        return distance_m(np.asarray(position_m, np.float64).reshape(-1, 2), self.middle_m)
+
+    @property
+    def middle_m(self) -> Floats:
+        """The middle of the map `(2,)`."""
+        return self._middle_and_half()[0]
+
+    @property
+    def metres_per_pixel(self) -> float:
+        """Scale of the view that the map starts with."""
+        south, west, north, east = self.extent_m
+        return max((east - west) / WIDTH_PX, (north - south) / HEIGHT_PX) * MARGIN
+
+    def _middle_and_half(self) -> tuple[Floats, Floats]:
+        low, high = np.array(self.extent_m[:2]), np.array(self.extent_m[2:])
+        return (low + high) / 2.0, (high - low) / 2.0
+
     @property
     def planar(self) -> bool:
         """Whether there are no degrees, so that the map is a plane."""
@@ -68,7 +105,7 @@ class Ground:
         """A view and where it starts: the whole extent, north up."""
         south, west, north, east = self.extent_m
         x, y = self.place((south + north) / 2, (west + east) / 2)
-        scale = max((east - west) / WIDTH_PX, (north - south) / HEIGHT_PX) * MARGIN
+        scale = self.metres_per_pixel
         if self.planar:
             # deck.gl's own default has y pointing down, which would put south above north.
             view = pdk.View("OrthographicView", controller=True, flip_y=False)

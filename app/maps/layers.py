@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from app.maps.ground import Ground
 from app.theme import RGB, Palette, rgba
+from app.wording import metres
 from core.confidence.apply import Confidence
 from core.confidence.density import Polygon
 from core.confidence.schema import LEVELS
@@ -23,6 +24,10 @@ PIXELS = pdk.types.String("pixels")
 WEDGE_M = 60.0
 _FILLS = {0.5: 0.34, 0.9: 0.16}
 _ARC_STEPS = 24
+# Length of an arrow at the border, as a share of what the map shows.
+FAR_MARK = 0.05
+# Width of a letter and height of a line, as shares of the size of the text.
+_LETTER, _LINE = 0.58, 1.2
 
 
 def points(
@@ -136,6 +141,44 @@ def arrows(
     )  # fmt: skip
 
 
+def far_marks(
+    ground: Ground,
+    layer: str,
+    position_m: ArrayLike,
+    colour: str,
+    *,
+    texts: Sequence[str],
+    rows: Sequence[int],
+) -> list[pdk.Layer]:
+    """Arrows at the border of the map that point to the positions `(n, 2)` beyond it.
+
+    No layer if there are none. A click on an arrow reports the row as `i`.
+    """
+    points = np.asarray(position_m, np.float64).reshape(-1, 2)
+    far = np.flatnonzero(ground.beyond(points))
+    if not len(far):
+        return []
+    south, _, north, _ = ground.extent_m
+    length_m = FAR_MARK * (north - south)
+    off = points[far] - ground.middle_m
+    heading_deg = np.rad2deg(np.arctan2(off[:, 1], off[:, 0]))
+    tip = ground.at_border(points[far])
+    tail = tip - length_m * off / np.hypot(*off.T)[:, None]
+    data = [
+        {"s": ground.places(shape), "i": int(rows[row]), "t": f"{texts[row]}: {words} away"}
+        for row, shape, words in zip(
+            far.tolist(), arrow_shapes(tail, heading_deg, length_m),
+            map(metres, ground.away_m(points[far])), strict=True,
+        )
+    ]  # fmt: skip
+    return [
+        pdk.Layer(
+            "PolygonLayer", data, id=layer, get_polygon="s", filled=True, stroked=False,
+            get_fill_color=list(rgba(colour, 1.0)), pickable=True, auto_highlight=True,
+        )
+    ]  # fmt: skip
+
+
 def arrow_shapes(position_m: ArrayLike, heading_deg: ArrayLike, length_m: float) -> np.ndarray:
     """Corners `(n, 7, 2)` in metres of arrows with shaft and head."""
     tail = np.asarray(position_m, np.float64).reshape(-1, 1, 2)
@@ -157,13 +200,18 @@ def labels(
     *,
     size_px: int = 12,
 ) -> pdk.Layer:
-    """Words on the ground, with a halo so that they are read over dots."""
+    """Words on the ground that do not overlap, with a halo so that they are read over dots."""
+    positions = np.asarray(position_m, np.float64).reshape(-1, 2)
+    offsets = label_offsets(positions / ground.metres_per_pixel * [-1.0, 1.0], texts, size_px)
     data = [
-        {"p": place, "w": text}
-        for place, text in zip(ground.places(position_m), texts, strict=True)
-    ]
+        {"p": place, "w": text, "o": offset}
+        for place, text, offset in zip(
+            ground.places(positions), texts, offsets.tolist(), strict=True
+        )
+    ]  # fmt: skip
     return pdk.Layer(
         "TextLayer", data, id=layer, get_position="p", get_text="w", get_size=size_px,
+        get_pixel_offset="o",
         get_color=list(rgba(palette.text, 0.9)), font_weight=600,
         font_family=pdk.types.String("sans-serif"),
         font_settings={"sdf": True}, outline_width=3,
@@ -171,6 +219,45 @@ def labels(
         # Names in any script: deck.gl's default knows only ASCII. A list would be read as code.
         character_set=tuple(sorted(set("".join(texts)))),
     )  # fmt: skip
+
+
+def label_offsets(middle_px: Floats, texts: Sequence[str], size_px: float) -> np.ndarray:
+    """Where to draw texts so that none lies on another in the view that the map starts with.
+
+    One after the other, each takes the first free place of its own, above, below, farther above,
+    farther below, to the right and to the left, or the one that overlaps least.
+
+    Args:
+        middle_px: `(n, 2)` `[down, right]` where the texts would stand.
+        texts: What is written, lines separated by newlines.
+        size_px: Height of the letters.
+
+    Returns:
+        `(n, 2)` whole pixels `[right, down]`, as deck.gl takes them.
+    """
+    taken: list[np.ndarray] = []
+    offsets = np.zeros((len(texts), 2), np.int64)
+    for number, text in enumerate(texts):
+        lines = text.split("\n")
+        half = size_px * np.array([_LINE * len(lines), _LETTER * max(map(len, lines))]) / 2.0
+        steps = [(0.0, 0.0), (-2.0, 0.0), (2.0, 0.0), (-4.0, 0.0), (4.0, 0.0), (0.0, 1.1),
+                 (0.0, -1.1), (-6.0, 0.0), (6.0, 0.0)]  # fmt: skip
+        tried = [np.ceil(np.abs(step * half)) * np.sign(step) for step in np.array(steps)]
+        boxes = [
+            np.stack([middle_px[number] + move - half, middle_px[number] + move + half])
+            for move in tried
+        ]
+        cost = [sum(_overlap(box, other) for other in taken) for box in boxes]
+        best = int(np.argmin(cost))
+        taken.append(boxes[best])
+        offsets[number] = tried[best][::-1]
+    return offsets
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Area that two boxes `[[top, left], [bottom, right]]` share."""
+    sides = np.minimum(first[1], second[1]) - np.maximum(first[0], second[0])
+    return float(np.prod(np.maximum(sides, 0.0)))
 
 
 def region_layers(ground: Ground, trust: Confidence, row: int, palette: Palette) -> list[pdk.Layer]:

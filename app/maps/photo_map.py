@@ -1,5 +1,6 @@
 """The photos of a data set on a map, coloured by region, one of them chosen."""
 
+import numpy as np
 import pydeck as pdk
 
 from app.maps import layers
@@ -8,21 +9,32 @@ from app.maps.ground import deck
 from app.theme import Palette
 from core.dataset.labels import Dataset
 
-LAYER = "data-photos"
+LAYER, FAR = "data-photos", "far"
 ARROW_M = 22.0
 
 
 def campus_deck(data: Dataset, palette: Palette, *, online: bool) -> pdk.Deck:
-    """Regions by outline and name, photos as faint dots."""
+    """Regions by outline and name, photos as faint dots, arrows to photos beyond the border."""
     campus = _campus(data)
-    drawn = [*campus.below(palette), campus.names_layer(palette)]
-    return deck(campus.ground(), drawn, palette, online=online)
+    ground = campus.ground()
+    drawn = [
+        *campus.below(palette),
+        *layers.far_marks(
+            ground, FAR, campus.position_m, palette.text,
+            texts=data.table["filename"].tolist(), rows=range(len(data)),
+        ),
+        campus.names_layer(palette),
+    ]  # fmt: skip
+    return deck(ground, drawn, palette, online=online)
 
 
 def photo_deck(
     data: Dataset, rows: list[int], palette: Palette, *, chosen: int | None, online: bool
 ) -> pdk.Deck:
-    """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading."""
+    """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading.
+
+    Photos beyond the border of the map are arrows there.
+    """
     campus, table = _campus(data), data.table
     metres, ground, colours = campus.position_m, campus.ground(), region_colours(data.regions)
     shown = table.iloc[rows]
@@ -32,16 +44,29 @@ def photo_deck(
             ground, LAYER, metres[rows], [colours[region] for region in shown["region"]],
             texts=shown["filename"].tolist(), rows=rows, radius_px=3.5,
         ),
+        *layers.far_marks(
+            ground, FAR, metres[rows], palette.text, texts=shown["filename"].tolist(), rows=rows
+        ),
         campus.names_layer(palette),
     ]  # fmt: skip
     if chosen is not None:
         heading = table.at[chosen, "heading_deg"]
-        place = metres[[chosen]]
+        place = ground.at_border(metres[[chosen]])
         drawn += [
             layers.arrows(ground, "chosen-arrow", place, [heading], palette.text, length_m=ARROW_M),
             layers.points(ground, "chosen", place, palette.truth, radius_px=7, ring=palette.text),
         ]
     return deck(ground, drawn, palette, online=online)
+
+
+def far_photos(data: Dataset) -> dict[str, float]:
+    """Photos beyond the border of the map: metres from its middle by photo, the farthest first."""
+    campus = _campus(data)
+    ground = campus.ground()
+    far = np.flatnonzero(ground.beyond(campus.position_m))
+    away_m = ground.away_m(campus.position_m[far])
+    names = data.table["photo_id"].to_numpy()[far]
+    return {str(names[row]): float(away_m[row]) for row in np.argsort(-away_m)}
 
 
 def _campus(data: Dataset) -> Backdrop:

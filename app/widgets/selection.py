@@ -13,6 +13,8 @@ import pandas as pd
 import pydeck as pdk
 import streamlit as st
 
+from app.wording import metres
+
 MAP_HEIGHT_PX = 540
 _PARAMETER = "photo"
 
@@ -106,6 +108,21 @@ def clickable_table(
         column_config=columns,
         selection_default={"selection": {"rows": [names.index(held)] if held in names else []}},
     )  # fmt: skip
+
+
+def far_list(page: str, away_m: Mapping[str, float]) -> None:
+    """List the photos that arrows at the border of the map point to; a row chooses one.
+
+    Args:
+        page: Short name of the page.
+        away_m: Metres from the middle of the map by photo.
+    """
+    if not away_m:
+        return
+    count = f"{len(away_m):,} photos lie" if len(away_m) > 1 else "1 photo lies"
+    with st.expander(f"{count} far outside the map, where the arrows at its border point"):
+        far = pd.DataFrame({"Photo": list(away_m), "From the middle": map(metres, away_m.values())})
+        clickable_table(page, far, list(away_m))
 
 
 def ticked(

@@ -59,14 +59,15 @@ def test_the_page_says_how_the_labels_were_read(
     assert len(made) == 1
 
 
-def test_labels_without_headings_are_described_above_the_error(
+def test_labels_without_headings_are_shown_and_described(
     workspace_copy: Path, open_page: OpenPage
 ) -> None:
     labels = workspace_copy / "data" / "tiny" / "labels.csv"
     pd.read_csv(labels).drop(columns="angle").to_csv(labels, index=False)
     app = open_page(workspace_copy, "data")
     assert not app.exception
-    assert "no photo has a heading" in app.error[0].value
+    assert not app.error
+    assert len(decks(app)) == 1
     assert "**Headings:** none" in app.expander[0].markdown[0].value
 
 
@@ -148,3 +149,22 @@ def test_planar_positions_are_drawn_on_a_plane(workspace_copy: Path, open_page: 
     app.switch_page("../pages/predict.py").run()
     assert not app.exception
     assert not [button for button in app.button if button.label.startswith("img_")]
+
+
+def test_far_photos_are_listed_and_marked_at_the_border(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    table = pd.read_csv(labels)
+    table["latitude"] = table["latitude"].astype(float)
+    table.loc[[3, 8], "latitude"] += [0.1, -0.3]
+    table.to_csv(labels, index=False)
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    layers = {layer["id"]: layer for layer in decks(app)[0]["layers"]}
+    assert sorted(mark["i"] for mark in layers["far"]["data"]) == [3, 8]
+    box = next(box for box in app.expander if "far outside the map" in box.label)
+    assert box.label.startswith("2 photos")
+    listed = box.dataframe[0].value
+    assert listed["Photo"].tolist() == ["images/img_0008.jpg", "images/img_0003.jpg"]
+    assert listed["From the middle"].iloc[1].startswith("11,")

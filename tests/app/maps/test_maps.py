@@ -157,3 +157,58 @@ def test_a_backdrop_of_very_many_photos_stays_small() -> None:
     layer = backdrop.faint_photos(ground(), places, LIGHT)
     assert 3000 < len(drawn(layer)) <= backdrop.MOST_FAINT
     assert len(drawn(backdrop.faint_photos(ground(), places[:50], LIGHT))) == 50
+
+
+def boxes(middle_px: np.ndarray, texts: list[str], offsets: np.ndarray) -> list[np.ndarray]:
+    """What each text covers on the screen: `[[left, top], [right, bottom]]`."""
+    half = [np.array([3.4 * max(map(len, text.split("\n"))), 7.0 * len(text.split("\n"))])
+            for text in texts]  # fmt: skip
+    places = middle_px[:, ::-1] + offsets
+    return [np.stack([place - own, place + own]) for place, own in zip(places, half, strict=True)]
+
+
+def test_names_of_near_regions_do_not_overlap() -> None:
+    rng = np.random.default_rng(5)
+    middle_px = rng.uniform(-40.0, 40.0, (6, 2))
+    texts = ["Innovation Park", "Lake Garden", "Arts Centre", "Gate", "Library\n7.4 m", "Lab"]
+    offsets = layers.label_offsets(middle_px, texts, 12)
+    covered = boxes(middle_px, texts, offsets)
+    for number, first in enumerate(covered):
+        for second in covered[:number]:
+            sides = np.minimum(first[1], second[1]) - np.maximum(first[0], second[0])
+            assert sides.min() <= 0.0, (texts[number], first, second)
+    # Without the offsets some would.
+    apart = layers.label_offsets(np.array([[0.0, 0.0], [0.0, 500.0]]), ["a", "b"], 12)
+    assert not apart.any()
+    assert np.abs(offsets).max() > 0
+
+
+def test_positions_beyond_the_map_are_marked_where_its_border_is_nearest() -> None:
+    here = ground()
+    positions = [[0.0, 0.0], [13_000.0, 0.0], [-5_000.0, -5_000.0], [260.0, 0.0], [np.nan, 1.0]]
+    assert here.beyond(positions).tolist() == [False, True, True, False, False]
+    border = here.at_border(positions)
+    _, west, north, _ = here.extent_m
+    np.testing.assert_allclose(border[0], [0.0, 0.0])
+    np.testing.assert_allclose(border[1], [north, 0.0])
+    np.testing.assert_allclose(border[2], [west, west])
+    (layer,) = layers.far_marks(
+        here, "far", positions, "#112233", texts=list("abcde"), rows=[10, 11, 12, 13, 14]
+    )
+    assert [(mark["i"], mark["t"]) for mark in drawn(layer)] == [
+        (11, "b: 13,000 m away"), (12, "c: 7,071 m away"),
+    ]  # fmt: skip
+    corners = DEGREES.from_degrees(np.array(drawn(layer)[0]["s"])[:, ::-1])
+    # The tip is on the border and the shaft inside.
+    assert corners[:, 0].max() == pytest.approx(north, abs=0.2)
+    assert corners[:, 0].min() > 0.8 * north
+    assert layers.far_marks(here, "far", [[0.0, 0.0]], "#112233", texts=["a"], rows=[0]) == []
+
+
+def test_far_photos_of_a_region_do_not_stretch_its_outline() -> None:
+    rng = np.random.default_rng(2)
+    near = rng.uniform(-80.0, 80.0, (20, 2))
+    place = backdrop.Place("1", "One", np.concatenate([near, np.full((3, 2), 9_000.0)]))
+    shape = drawn(backdrop.region_outlines(ground(), [place], LIGHT))[0]["s"]
+    corners = DEGREES.from_degrees(np.array(shape)[:, ::-1])
+    assert np.abs(corners).max() < 81.0
