@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from core.dataset.labels import Dataset
 from core.evaluation.place import metres_of
@@ -102,10 +101,20 @@ def precision_recall_f1(
     true: ArrayLike, predicted: ArrayLike, count: int
 ) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 `(count,)` of each class, 0 where a denominator is 0."""
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        true, predicted, labels=np.arange(count), zero_division=0.0
-    )
-    return precision, recall, f1
+    confusion = _confusion(true, predicted, count)
+    hits = np.diag(confusion).astype(np.float64)
+    labelled, said = confusion.sum(axis=1), confusion.sum(axis=0)
+
+    def share(part: Floats, whole: NDArray[np.int64]) -> Floats:
+        return np.divide(part, whole, out=np.zeros(count), where=whole > 0)
+
+    return share(hits, said), share(hits, labelled), share(2.0 * hits, labelled + said)
+
+
+def _confusion(true: ArrayLike, predicted: ArrayLike, count: int) -> NDArray[np.int64]:
+    """Numbers of photos `(count, count)`: the true class in rows, the predicted one in columns."""
+    pairs = np.asarray(true, np.int64) * count + np.asarray(predicted, np.int64)
+    return np.bincount(pairs, minlength=count * count).reshape(count, count)
 
 
 def region_metrics(
@@ -130,7 +139,7 @@ def region_metrics(
     top3 = None
     if ranked is not None:
         top3 = float((np.asarray(ranked)[:, :3] == truth[:, None]).any(axis=1).mean())
-    counts = confusion_matrix(truth, guess, labels=np.arange(len(labels)))
+    counts = _confusion(truth, guess, len(labels))
     return RegionMetrics(
         accuracy=float((truth == guess).mean()),
         macro_precision=precision,
