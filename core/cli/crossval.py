@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, add_config, add_dataset, continued_by, say
+from core.cli.command import Command, add_config, add_dataset, continued_by, imports, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -63,7 +63,8 @@ def _run(arguments: argparse.Namespace) -> int:
         find_label_files(config.dataset)
     if arguments.queue or (arguments.on != LOCAL and not arguments.parallel):
         return _queue(arguments, config)
-    from core.crossval.run import aggregate_folder, cross_validate
+    with imports():
+        from core.crossval.run import aggregate_folder, cross_validate
 
     if arguments.aggregate:
         report = aggregate_folder(config)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.calibration.schema import CalibrateConfig
-from core.cli.command import Command, add_run_and_dataset, bar, run_and_dataset, say
+from core.cli.command import Command, add_run_and_dataset, bar, imports, run_and_dataset, say
 from core.confidence.schema import LEVELS, Calibration
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
@@ -29,8 +29,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     config = run_and_dataset(arguments, EvaluateConfig)
-    from core.audit.review import doubts
-    from core.evaluation.evaluate import evaluate
+    with imports():
+        from core.audit.review import doubts
+        from core.evaluation.evaluate import evaluate
 
     # A file of findings that cannot be read fails before an evaluation of hours.
     doubted = doubts(config.dataset or trained_dataset(config.run), arguments.findings)
@@ -96,8 +97,9 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 def _calibrate(arguments: argparse.Namespace) -> int:
     config = run_and_dataset(arguments, CalibrateConfig)
-    from core.calibration.calibrate import calibrate
-    from core.confidence.files import FILE
+    with imports():
+        from core.calibration.calibrate import calibrate
+        from core.confidence.files import FILE
 
     with bar("Calibrating") as progress:
         found = calibrate(config, progress)

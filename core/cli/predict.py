@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.cli.command import Command, bar, check_out_file, say
+from core.cli.command import Command, bar, check_out_file, imports, say
 
 FORMATS = ("json", "csv", "geojson")
 
@@ -48,9 +48,10 @@ def _run(arguments: argparse.Namespace) -> int:
     # Wrong arguments fail before the seconds that the model takes to load.
     check_out_file(arguments.out)
     paths = find_photos(arguments.photos)
-    from core.files import write_text
-    from core.inference.export import check_geojson, written
-    from core.inference.loading import load_predictor
+    with imports():
+        from core.files import write_text
+        from core.inference.export import check_geojson, written
+        from core.inference.loading import load_predictor
 
     predictor = load_predictor(arguments.model, arguments.device)
     if arguments.format == "geojson":

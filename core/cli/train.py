@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, add_config, add_dataset, bar, continued_by, say
+from core.cli.command import Command, add_config, add_dataset, bar, continued_by, imports, say
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
@@ -82,7 +82,8 @@ def _reports(
         from core.cluster.ray_train import train_on_workers
 
         return train_on_workers(config, arguments.resume, arguments.ray_workers)
-    from core.training.fit import fit
+    with imports():
+        from core.training.fit import fit
 
     return fit(config, arguments.resume, lambda step: progress(step.step, step.steps))
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.cli.command import Command, add_config, add_dataset, aligned, continued_by, say
+from core.cli.command import Command, add_config, add_dataset, aligned, continued_by, imports, say
 from core.cli.flags import add_flags, given, read_options, typed, validated
 from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
@@ -97,7 +97,8 @@ def _queue(arguments: argparse.Namespace, config: TuneConfig) -> int:
 
 
 def _conduct(config: TuneConfig, place: Place) -> int:
-    from core.tuning.study import conduct
+    with imports():
+        from core.tuning.study import conduct
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
     try:
