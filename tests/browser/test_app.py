@@ -208,7 +208,8 @@ def _has_pin_heading_and_evidence(visitor: Visitor) -> None:
             break
         page.wait_for_timeout(500)
     assert _shows(canvas, LIGHT.refined), "the map has a pin in the colour of the refined position"
-    assert page.get_by_test_id("stImage").count() >= 2, "the photo, and photos like it"
+    # The photo, and photos like it.
+    expect(page.get_by_test_id("stImage").nth(1)).to_be_visible(timeout=PATIENCE_MS)
     assert visitor.exceptions == []
 
 
