@@ -34,10 +34,21 @@ def tiny_crossval(dataset: Path, out: Path, **changes: object) -> CrossvalConfig
 def shared_crossval(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished cross-validation: read it, never write to it."""
     from core.crossval.run import cross_validate  # torch: only for those who ask
+    from tests.inline_jobs import Inline
 
     out = tmp_path_factory.mktemp("shared-crossval") / "cv"
-    cross_validate(tiny_crossval(shared_campus, out))
+    with pytest.MonkeyPatch.context() as patch:
+        Inline().put_in(patch)
+        cross_validate(tiny_crossval(shared_campus, out))
     return out
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folds run in this process."""
+    from tests.inline_jobs import Inline
+
+    Inline().put_in(monkeypatch)
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_a_killed_crossval_goes_on_exactly(
     assert read_report(config.out).summary == read_report(shared_crossval).summary
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("inline")
 @pytest.mark.parametrize("protocol", ["visit", "region", "random", "block"])
 def test_other_protocols_pool_every_photo(
     shared_campus: Path, tmp_path: Path, protocol: str
@@ -115,7 +115,7 @@ def test_other_protocols_pool_every_photo(
     assert any("hold no date" in note for note in report.notes) == (protocol == "visit")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("inline")
 def test_a_region_of_one_spot_is_tested_by_no_fold_and_the_report_says_so(
     small_campus: Path, tmp_path: Path
 ) -> None:

@@ -1,23 +1,17 @@
 """A search small enough for a test."""
 
-import os
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
-from core.errors import BearingsError
-from core.locks import Lock
 from core.model.schema import ModelConfig
-from core.project import HELD_FOLDER
-from core.training.fit import fit
-from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from core.tuning.folder import StudyFolder
 from core.tuning.schema import TuneConfig
 from core.tuning.space import Distribution
+from tests.inline_jobs import Inline
 
 TinyStudy = Callable[..., TuneConfig]
 SPACE = {
@@ -66,60 +60,7 @@ def begun(tiny_study: TinyStudy, tmp_path: Path) -> tuple[StudyFolder, TuneConfi
     return folder, config
 
 
-class Inline:
-    """Runs the jobs of a queue in this process, each to its end before the next is looked at.
-
-    Attributes:
-        fit: What trains; a test may put something else there.
-        environments: What each job was told in its environment, by the name of its folder.
-    """
-
-    def __init__(self) -> None:
-        self.fit: Callable[..., Iterator[object]] = fit
-        self.environments: dict[str, dict[str, str]] = {}
-
-    def start(
-        self,
-        words: Sequence[str],
-        options: Mapping[str, Any],
-        lock: Lock,
-        log: IO[bytes],
-        told: Mapping[str, str],
-        cwd: Path,
-    ) -> "subprocess.Popen[bytes]":
-        """Stands in for `core.jobs.runner.start_command`."""
-        folder = lock.folder
-        self.environments[folder.name] = dict(told)
-        assert lock.handle is not None
-        # The job closes its handle, and the runner closes its own.
-        handed = {HELD_FOLDER: f"{os.dup(lock.handle)}:{folder}"}
-        process = subprocess.Popen(["true"])
-        code = 0
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**told, **handed}.items():
-                patch.setenv(name, value)
-            try:
-                resume = "--resume" in words
-                config = RunFolder(path=folder).config() if resume else TrainConfig(**options)
-                for _ in self.fit(config, resume):
-                    pass
-            except (BearingsError, RuntimeError, MemoryError, KeyboardInterrupt):
-                code = 1
-
-        def poll() -> int:
-            process.wait()
-            return code
-
-        # Until then it is a zombie, which is no living process.
-        process.poll = poll  # type: ignore[method-assign]
-        return process
-
-
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> Inline:
     """Jobs run in this process: seconds are saved, and a test sees and changes what they do."""
-    made = Inline()
-    monkeypatch.setattr("core.jobs.runner.start_command", made.start)
-    monkeypatch.setattr("core.tuning.study._POLL_S", 0.01)
-    monkeypatch.setattr("core.jobs.conductor._POLL_S", 0.01)
-    return made
+    return Inline().put_in(monkeypatch)

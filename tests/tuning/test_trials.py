@@ -21,7 +21,7 @@ from core.tuning.results import StudyView, importances, read_study
 from core.tuning.schema import TuneConfig
 from core.tuning.study import check_data, conduct
 from core.tuning.trials import read_trials
-from tests.tuning.conftest import Inline
+from tests.inline_jobs import Inline
 
 TinyStudy = Callable[..., TuneConfig]
 
@@ -43,8 +43,7 @@ def _begin(config: TuneConfig) -> StudyFolder:
 def searched(tiny_study: TinyStudy, tmp_path_factory: pytest.TempPathFactory) -> StudyView:
     config = tiny_study(tmp_path_factory.mktemp("searched") / "study", sampler="tpe", trials=4)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.jobs.runner.start_command", Inline().start)
-        patch.setattr("core.tuning.study._POLL_S", 0.01)
+        Inline().put_in(patch)
         return search(config)
 
 

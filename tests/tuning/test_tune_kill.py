@@ -19,7 +19,9 @@ from core.training.run_folder import RunFolder
 from core.tuning.folder import StudyFolder
 from core.tuning.results import StudyView, read_study
 from core.tuning.schema import TuneConfig
+from core.tuning.study import conduct
 from core.tuning.trials import read_trials
+from tests.inline_jobs import Inline
 
 ROOT = Path(__file__).resolve().parents[2]
 TinyStudy = Callable[..., TuneConfig]
@@ -76,7 +78,10 @@ def test_a_study_killed_again_and_again_ends_as_if_it_had_not_been(
     tiny_study: TinyStudy, started: Started, tmp_path: Path
 ) -> None:
     calm = tiny_study(tmp_path / "calm", sampler="tpe", pruner="median", trials=4)
-    assert started(calm.study, config=calm).wait(PATIENCE_S) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        Inline().put_in(patch)
+        for _ in conduct(calm):
+            pass
     config = tiny_study(tmp_path / "killed", sampler="tpe", pruner="median", trials=4)
     chance = random.Random(5)
     folder = StudyFolder.of(config)

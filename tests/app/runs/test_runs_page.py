@@ -145,9 +145,12 @@ def test_damaged_notes_are_told(with_runs: Path, open_page: OpenPage) -> None:
 def finished_crossval(shared_campus: Path, tmp_path: Path) -> Path:
     """A cross-validation of three tiny folds."""
     from core.crossval.run import cross_validate  # torch: only for this one
+    from tests.inline_jobs import Inline
 
     out = tmp_path / "made"
-    cross_validate(tiny_crossval(shared_campus, out))
+    with pytest.MonkeyPatch.context() as patch:
+        Inline().put_in(patch)
+        cross_validate(tiny_crossval(shared_campus, out))
     return out
 
 
