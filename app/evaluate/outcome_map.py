@@ -28,9 +28,16 @@ def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -
     if gallery is None:
         regions = table["true_region"].tolist()
         strange = sorted(set(regions) - set(order))
-        return Backdrop(frame, outcomes.truth_m(table), regions, (*order, *strange), names)
+        return Backdrop(
+            frame, outcomes.truth_m(table), regions, (*order, *strange), names, card.areas
+        )
     return Backdrop(
-        frame, gallery.position_m, [order[index] for index in gallery.region], order, names
+        frame,
+        gallery.position_m,
+        [order[index] for index in gallery.region],
+        order,
+        names,
+        card.areas,
     )
 
 

@@ -1,7 +1,7 @@
 """The campus behind every map: metre grid, scale bar, region outlines and names, faint photos."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pydeck as pdk
@@ -11,6 +11,7 @@ from app.maps import layers
 from app.maps.ground import Ground
 from app.maps.layers import PIXELS
 from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
+from core.areas import Area
 from core.geo import Floats, LocalFrame
 
 KEPT_SHARE = 0.97
@@ -64,11 +65,21 @@ class Place:
         region: Its id.
         name: What is written on the map.
         position_m: `(n, 2)` positions of its photos, at least one.
+        polygons_m: Rings of each polygon of its area, if the data set has areas.
     """
 
     region: str
     name: str
     position_m: Floats
+    polygons_m: Sequence[Sequence[Floats]] = ()
+
+    def outlines_m(self, ground: Ground) -> Sequence[Sequence[Floats]]:
+        """Rings of each polygon to draw: those of its area, else the hull of its near photos."""
+        if self.polygons_m:
+            return self.polygons_m
+        near = self.position_m[~ground.beyond(self.position_m)]
+        hull = outline(near) if len(near) else near
+        return [[hull]] if len(hull) > 2 else []
 
     @property
     def middle_m(self) -> Floats:
@@ -126,7 +137,7 @@ def region_outlines(
     values: Mapping[str, float] | None = None,
     worst: float = 1.0,
 ) -> pdk.Layer:
-    """Filled outlines, a colour each, or coloured by a value.
+    """Filled areas or hulls of regions, a colour each, or coloured by a value.
 
     Args:
         ground: What they lie on.
@@ -137,13 +148,14 @@ def region_outlines(
     """
     data = []
     for index, place in enumerate(regions):
-        near = place.position_m[~ground.beyond(place.position_m)]
-        hull = outline(near) if len(near) else near
         value = None if values is None else values.get(place.region)
-        if len(hull) > 2:
-            colour, opacity = _fill(index, value, values is not None, worst, palette)
-            data.append({"s": ground.places(hull), "c": [*colour, round(255 * opacity)],
-                         "l": [*colour, 170]})  # fmt: skip
+        colour, opacity = _fill(index, value, values is not None, worst, palette)
+        # A polygon is a list of rings, of which all but the first are holes.
+        data += [
+            {"s": [ground.places(ring) for ring in rings], "c": [*colour, round(255 * opacity)],
+             "l": [*colour, 170]}
+            for rings in place.outlines_m(ground)
+        ]  # fmt: skip
     shapes = pdk.Layer(
         "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
         stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
@@ -210,6 +222,7 @@ class Backdrop:
         region: Region id of each photo.
         order: All region ids in their stable order.
         names: Display name by region id, where there is one.
+        areas: Polygons of regions, which are drawn in place of hulls.
     """
 
     frame: LocalFrame
@@ -217,6 +230,7 @@ class Backdrop:
     region: Sequence[str]
     order: Sequence[str]
     names: Mapping[str, str] = field(default_factory=dict)
+    areas: Sequence[Area] = ()
 
     def ground(self) -> Ground:
         """A ground that shows all of them."""
@@ -248,4 +262,6 @@ class Backdrop:
         return region_labels(self.ground(), self._places(), palette, words)
 
     def _places(self) -> list[Place]:
-        return places(self.position_m, self.region, self.names, self.order)
+        polygons = {area.region: area.polygons_m(self.frame) for area in self.areas}
+        found = places(self.position_m, self.region, self.names, self.order)
+        return [replace(place, polygons_m=polygons.get(place.region, ())) for place in found]

@@ -77,4 +77,5 @@ def _campus(data: Dataset) -> Backdrop:
         data.table["region"].tolist(),
         data.regions,
         data.campus.region_names,
+        data.areas,
     )

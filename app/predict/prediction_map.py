@@ -103,13 +103,16 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
     regions, names = prediction.regions, prediction.region_names
     if gallery is None:
         places = prediction.position_refined_m
-        return Backdrop(prediction.local_frame, places, prediction.region, regions, names)
+        return Backdrop(
+            prediction.local_frame, places, prediction.region, regions, names, prediction.areas
+        )
     return Backdrop(
         prediction.local_frame,
         gallery.position_m,
         [regions[index] for index in gallery.region],
         regions,
         names,
+        prediction.areas,
     )
 
 

@@ -306,6 +306,8 @@ def to_geojson(
 ) -> str:
     """Return a FeatureCollection (RFC 7946): refined positions, `[longitude, latitude]` degrees.
 
+    The photos come first; the polygons of the regions follow, if there are some.
+
     Raises:
         FrameError: Positions are planar metres, which GeoJSON cannot hold.
         ConfigError: The model predicts no positions.
@@ -320,6 +322,17 @@ def to_geojson(
         }
         for place, record in zip(prediction.degrees_refined, entries, strict=True)
     ]
+    names = prediction.region_names
+    features += [
+        {
+            "type": "Feature",
+            "geometry": area.geometry(),
+            "properties": {
+                "region": area.region, "region_name": names.get(area.region, area.region),
+            },
+        }
+        for area in prediction.areas
+    ]  # fmt: skip
     return _dumped({"type": "FeatureCollection", "features": features})
 
 

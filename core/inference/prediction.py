@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from core.areas import Area
 from core.confidence.apply import Confidence
 from core.confidence.evidence import Evidence
 from core.geo import Floats, LocalFrame, distance_m
@@ -55,6 +56,7 @@ class Prediction:
             the member that turns farthest from it.
         labels: What the model predicts. Positions, headings and lengths that it does not predict
             are NaN; without regions `regions` is empty.
+        areas: Polygons of the regions, if the model knows some.
     """
 
     photo_ids: tuple[str, ...]
@@ -81,6 +83,7 @@ class Prediction:
     member_spread_m: Floats | None = None
     member_spread_deg: Floats | None = None
     labels: tuple[Label, ...] = LABELS
+    areas: tuple[Area, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every shape."""

@@ -238,6 +238,7 @@ class Predictor:
             filenames=filenames,
             regions=self.regions,
             region_names=dict(self.card.region_names),
+            areas=self.card.areas,
             local_frame=self.card.local_frame,
             region_probabilities=answers.probabilities if shares is None else shares,
             region_head=answers.probabilities,

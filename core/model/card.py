@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.areas import Area
 from core.errors import CheckpointError
 from core.files import checked, read_object, write_json
 from core.geo import CoordinateFrame, LocalFrame
@@ -117,6 +118,7 @@ class Card(BaseModel):
 
     `labels` are what the model predicts: what nobody had labelled it cannot. `region_centres` are
     `[latitude, longitude]` in label units, by region, where regions were made from positions.
+    `areas` are the polygons of the regions, if the data set has some.
 
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
     normaliser are those of its lead, the member whose gallery is used.
@@ -147,6 +149,7 @@ class Card(BaseModel):
     trained: bool = True
     tta: TtaCard | None = None
     ensemble: EnsembleCard | None = None
+    areas: tuple[Area, ...] = ()
     labels: tuple[Label, ...] = Field(LABELS, min_length=1)
     region_centres: tuple[tuple[float, float], ...] | None = None
 
@@ -178,6 +181,7 @@ def write_card(folder: Path, card: Card) -> None:
     # A usual card stays readable by programs that know none of these.
     unsaid = {n for n in ("ensemble", "tta", "region_centres") if getattr(card, n) is None}
     unsaid |= {"trained"} if card.trained else set()
+    unsaid |= set() if card.areas else {"areas"}
     unsaid |= {"labels"} if card.labels == LABELS else set()
     write_json(folder / CARD, card.model_dump(mode="json", exclude=unsaid))
 

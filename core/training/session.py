@@ -239,6 +239,7 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
         origin=data.frame.origin,
         regions=data.dataset.regions,
         region_names=campus.region_names,
+        areas=data.dataset.areas,
         model=config.model,
         preprocess=PreprocessCard(
             store_size=data.store.size,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.areas import Area
 from core.errors import ConfigError, FrameError
 from core.geo import CoordinateFrame, LocalFrame
 from core.inference.export import label_decimals, region_value, to_csv, to_geojson, to_json, written
@@ -76,6 +77,23 @@ def test_geojson_is_longitude_first_in_degrees(
     assert latitude == pytest.approx(17.445, abs=0.05)
     properties = found["features"][0]["properties"]
     assert properties["latitude_refined_deg"] == pytest.approx(latitude)
+
+
+def test_polygons_of_the_regions_follow_the_photos(prediction: Prediction) -> None:
+    ring = ((78.0, 17.0), (78.1, 17.0), (78.1, 17.1), (78.0, 17.0))
+    area = Area(region=prediction.regions[1], polygons=((ring,),))
+    named = {prediction.regions[1]: "Library"}
+    features = json.loads(to_geojson(replace(prediction, areas=(area,), region_names=named)))[
+        "features"
+    ]
+    assert len(features) == len(prediction) + 1
+    assert (
+        features[:-1] == json.loads(to_geojson(replace(prediction, region_names=named)))["features"]
+    )
+    assert features[-1]["geometry"]["coordinates"] == [[[list(corner) for corner in ring]]]
+    assert features[-1]["properties"] == {
+        "region": prediction.regions[1], "region_name": "Library",
+    }  # fmt: skip
 
 
 def planar(prediction: Prediction) -> Prediction:

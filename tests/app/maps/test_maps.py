@@ -8,6 +8,7 @@ import pytest
 from app.maps import backdrop, layers
 from app.maps.ground import Ground, deck
 from app.theme import DARK, LIGHT
+from core.areas import Area
 from core.geo import CoordinateFrame, LocalFrame
 
 DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
@@ -209,6 +210,25 @@ def test_far_photos_of_a_region_do_not_stretch_its_outline() -> None:
     rng = np.random.default_rng(2)
     near = rng.uniform(-80.0, 80.0, (20, 2))
     place = backdrop.Place("1", "One", np.concatenate([near, np.full((3, 2), 9_000.0)]))
-    shape = drawn(backdrop.region_outlines(ground(), [place], LIGHT))[0]["s"]
+    shape = drawn(backdrop.region_outlines(ground(), [place], LIGHT))[0]["s"][0]
     corners = DEGREES.from_degrees(np.array(shape)[:, ::-1])
     assert np.abs(corners).max() < 81.0
+
+
+def test_an_area_is_drawn_in_place_of_the_hull() -> None:
+    square = ((78.3485, 17.4445), (78.3495, 17.4445), (78.3495, 17.4455), (78.3485, 17.4445))
+    hole = ((78.349, 17.4448), (78.3491, 17.4448), (78.3491, 17.4449), (78.349, 17.4448))
+    area = Area(region="1", polygons=((square, hole), (hole,)))
+    rng = np.random.default_rng(0)
+    places = np.vstack([rng.normal(0, 9, (20, 2)), rng.normal(80, 9, (20, 2))])
+    order = ["1", "2"]
+    campus = backdrop.Backdrop(DEGREES, places, ["1"] * 20 + ["2"] * 20, order, areas=[area])
+    (layer,) = (layer for layer in campus.below(LIGHT) if layer.id == "regions")
+    first, second, other = drawn(layer)
+    assert np.array(first["s"][0]) == pytest.approx(np.array(square), abs=2e-6)
+    assert np.array(first["s"][1]) == pytest.approx(np.array(hole), abs=2e-6)
+    assert len(second["s"]) == 1
+    assert first["c"] == second["c"] != other["c"]
+    # The region without an area keeps the hull of its photos.
+    assert len(other["s"]) == 1
+    assert np.ptp(np.array(other["s"][0])[:, 1]) < 6e-4
