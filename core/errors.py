@@ -15,6 +15,10 @@ class LabelError(BearingsError):
     """A label file is missing, unreadable, incomplete or contradicts itself."""
 
 
+class NoTableError(LabelError):
+    """A folder holds no label table at all."""
+
+
 class FrameError(BearingsError):
     """The coordinate frame of the labels is unknown or cannot do what was asked of it."""
 

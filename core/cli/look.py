@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from core.cli.command import Command
+from core.errors import NoTableError
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from core.dataset.look import look, summary
 
     # What is left out is shown even if it is too much to go on.
-    dataset = read_dataset(arguments.dataset, allow_missing=True)
+    try:
+        dataset = read_dataset(arguments.dataset, allow_missing=True)
+    except NoTableError:
+        from core.ingest.survey import survey
+
+        if not arguments.json and (text := survey(arguments.dataset)):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        raise
     if arguments.json:
         text = json.dumps(look(dataset).as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     else:

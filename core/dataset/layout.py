@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from core.dataset.decode import PHOTO_SUFFIXES
-from core.errors import LabelError
+from core.errors import LabelError, NoTableError
 from core.files import walk
+from core.system import SYSTEM
 from core.tables.columns import count_roles
 from core.tables.settings import TABLE_SUFFIXES
 
@@ -208,10 +209,31 @@ def _only_table(root: Path, tables: list[Path]) -> Path:
             f" It holds {shown}, whose columns are not known: name them under [columns] in "
             'campus.toml, such as latitude = "Y", or choose them on the Data page of the app.'
         )
-    raise LabelError(
+    elif not others and _holds_photos(root):
+        seen = (
+            " It holds photos: if they know their positions (EXIF, Google Takeout), this makes a "
+            f"dataset of them: {ingest_command(root)}"
+        )
+    raise (LabelError if others else NoTableError)(
         f"{root} has no label file: Bearings reads labels.csv with images/, or labels_train.csv "
         "with images_train/ and labels_val.csv with images_val/ (and labels_test.csv); the table "
         f"may also be TSV, XLSX, Parquet, JSON, GeoJSON, GPX or KML.{seen}"
+    )
+
+
+def ingest_command(folder: Path, *options: str) -> str:
+    """Return the command line that makes a dataset of a folder of photos, beside it."""
+    path = folder if folder.name not in ("", "..") else folder.resolve()
+    words = ["python", "-m", "core", "ingest", str(path)]
+    return SYSTEM.command_line([*words, "--out", str(path) + "-dataset", *options])
+
+
+def _holds_photos(root: Path) -> bool:
+    """Whether there is a photo in a folder, or in one of the first folders below it."""
+    return any(
+        PurePath(name).suffix.lower() in PHOTO_SUFFIXES
+        for _, names in walk(root, MOST_FOLDERS, lambda *_: None)
+        for name in names
     )
 
 
