@@ -120,8 +120,7 @@ def _show_epoch(fold: int, report: "EpochReport") -> None:
     metrics = report.validation
     say(
         f"fold {fold} epoch {report.epoch:>3}/{report.epochs} loss {report.train.total:.3f} | "
-        f"validation: region {metrics.region_accuracy:.1%}, median {metrics.median_m:.1f} m, "
-        f"heading {metrics.maae_deg:.1f}°{'  best so far' if report.best else ''}"
+        f"validation: {metrics.in_words()}{'  best so far' if report.best else ''}"
     )
 
 

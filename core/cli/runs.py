@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -66,13 +67,19 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         run.name,
         run.state,
         f"{run.epoch}/{run.epochs}" if run.epochs else "-",
-        f"{best['region_accuracy']:.1%}" if best else "-",
-        f"{best['median_m']:.1f}" if best else "-",
-        f"{best['maae_deg']:.1f}" if best else "-",
+        _figure(best, "region_accuracy", ".1%"),
+        _figure(best, "median_m", ".1f"),
+        _figure(best, "maae_deg", ".1f"),
         datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M") if run.started else "-",
         _took(run.duration_s),
         run.backbone or "-",
     )
+
+
+def _figure(best: Mapping[str, float | None] | None, name: str, form: str) -> str:
+    """A validation figure as text; a dash where there is none."""
+    value = best.get(name) if best else None
+    return "-" if value is None else format(value, form)
 
 
 def _took(seconds: float | None) -> str:

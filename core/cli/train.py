@@ -113,8 +113,7 @@ def _line(report: "EpochReport") -> str:
     metrics = report.validation
     return (
         f"epoch {report.epoch:>3}/{report.epochs} {report.stage:<9} "
-        f"loss {report.train.total:.3f} | validation: region {metrics.region_accuracy:.1%}, "
-        f"median {metrics.median_m:.1f} m, heading {metrics.maae_deg:.1f}° | "
+        f"loss {report.train.total:.3f} | validation: {metrics.in_words()} | "
         f"{report.photos_per_s:.0f} photos/s{'  best so far' if report.best else ''}"
     )
 

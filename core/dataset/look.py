@@ -9,7 +9,7 @@ import numpy as np
 from core.dataset.labels import Dataset
 from core.dataset.layout import AREAS_FILE
 from core.geo import CoordinateFrame, off_campus
-from core.labels import LABELS, Label
+from core.labels import LABELS, Label, absent, listed
 from core.tables.raw import SEPARATORS
 
 
@@ -183,8 +183,7 @@ def _model(seen: Look, missing: Sequence[Label]) -> str:
     """What a model can say, in words."""
     if "position" in missing and "region" in missing:
         return "none: it needs positions or regions"
-    learned = " and ".join(f"{label}s" for label in LABELS if label not in missing)
-    return f"it learns {learned}; nobody labelled {' and '.join(f'{each}s' for each in missing)}"
+    return f"it learns {listed(absent(missing))}; nobody labelled {listed(missing)}"
 
 
 def _positions(seen: Look) -> str:

@@ -171,9 +171,10 @@ def _possible(
     try:
         _visits(dataset, order, gap_minutes)
     except SplitError as error:
+        why = str(error).partition(":")[0]
         return "random", (
             "no photo has a position, so photos of one spot cannot be kept together, nor those of "
-            f"one visit ({error}): the split is random, and its figures may be too good",
+            f"one visit ({why}): the split is random, and its figures may be too good",
         )
     return "visit", (
         "no photo has a position, so photos of one visit are kept together instead of those of "

@@ -79,7 +79,7 @@ class TargetScore(nn.Module):
         elif target.name == "position":
             self.direction = _unit(self._metres(outputs)[0], "position in the middle of the campus")
         elif target.name == "heading":
-            heading = outputs.heading[0].float()
+            heading = _predicted(outputs.heading)[0].float()
             self.direction = _unit(heading, "heading vector of length 0")
             self.label = f"Heading {float(heading_from_unit(heading.cpu().numpy())):.0f}°"
 
@@ -90,26 +90,32 @@ class TargetScore(nn.Module):
         else:
             outputs = self.model(images, modes=self.modes.repeated(len(images)))
         if self.target == "region":
-            return outputs.region_logits[:, self.region].float()
+            return _predicted(outputs.region_logits)[:, self.region].float()
         if self.target == "heading":
-            return outputs.heading.float() @ self.direction
+            return _predicted(outputs.heading).float() @ self.direction
         if self.target == "position":
             return self._metres(outputs) @ self.direction
         return self._metres(outputs)[:, 0 if self.target == "north_m" else 1]
 
     def _metres(self, outputs: Outputs) -> Tensor:
         """Positions `(n, 2)` in local metres; their origin is the middle of the campus."""
-        return outputs.position.float() * self.spread_m + self.centre_m
+        return _predicted(outputs.position).float() * self.spread_m + self.centre_m
 
     def _region_index(self, region: str | None, outputs: Outputs) -> int:
         if region is None:
-            return int(outputs.region_logits[0].argmax())
+            return int(_predicted(outputs.region_logits)[0].argmax())
         if region not in self.regions:
             raise ConfigError(
                 f"region {region!r} is unknown to this checkpoint: choose one of "
                 f"{', '.join(self.regions)}"
             )
         return self.regions.index(region)
+
+
+def _predicted(output: Tensor | None) -> Tensor:
+    if output is None:
+        raise ConfigError("the model does not predict what is to be explained")
+    return output
 
 
 def _unit(vector: Tensor, what: str) -> Tensor:

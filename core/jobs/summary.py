@@ -48,7 +48,7 @@ class RunSummary:
     stage: str = ""
     epoch: int = 0
     epochs: int = 0
-    best: Mapping[str, float] | None = None
+    best: Mapping[str, float | None] | None = None
     started: float | None = None
     duration_s: float | None = None
     eta_s: float | None = None

@@ -78,7 +78,7 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
         )
     path = folder / card.weights
     state = _read_state(path, folder)
-    model = BearingsModel(card.model, len(card.regions))
+    model = BearingsModel(card.model, len(card.regions), card.labels)
     try:
         model.load_state_dict({name: _computed(tensor) for name, tensor in state.items()})
     except RuntimeError as error:

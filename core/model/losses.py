@@ -23,9 +23,9 @@ class Targets:
     """Targets of `n` photos.
 
     Attributes:
-        region: `(n,)` integer.
+        region: `(n,)` integer; -1 has no target.
         position: `(n, 2)` normalised `(north, east)`; a row of NaN has no target.
-        heading: `(n, 2)` unit vectors `(cos, sin)`.
+        heading: `(n, 2)` unit vectors `(cos, sin)`; a row of NaN has no target.
     """
 
     region: Tensor
@@ -41,7 +41,7 @@ class Targets:
 class Losses:
     """Scalar losses: each task's own before its weight, and their weighted sum.
 
-    The place head's is 0 if there is no place head.
+    A task that the network or every photo lacks has a loss of 0.
     """
 
     total: Tensor
@@ -59,13 +59,12 @@ class Losses:
 class Share:
     """What a batch's mean losses are multiplied with, if it is one process's part of a step.
 
-    Attributes:
-        photos: Factor of the losses that every photo has.
-        positioned: Factor of the losses that only photos with a position target have.
+    Each is the factor of losses that only photos with this target have.
     """
 
-    photos: float = 1.0
-    positioned: float = 1.0
+    region: float = 1.0
+    position: float = 1.0
+    heading: float = 1.0
 
 
 WHOLE = Share()
@@ -78,7 +77,9 @@ def multi_task_loss(
     place_head: PlaceHead | None = None,
     share: Share = WHOLE,
 ) -> Losses:
-    """Add up the weighted losses of all tasks, each a mean over the batch times the batch's share.
+    """Add up the weighted losses of all tasks, times the batch's share.
+
+    Each is the mean over the photos of the batch that have its target.
 
     Regression errors are taken in float32 whatever the autocast precision: squares of small
     normalised distances would drown in bfloat16's 8 bits.
@@ -93,11 +94,9 @@ def multi_task_loss(
         place_head: The network's place head, if it has one.
         share: See `Share`.
     """
-    region = share.photos * F.cross_entropy(
-        outputs.region_logits.float(), targets.region, label_smoothing=config.label_smoothing
-    )
-    position = share.positioned * _position_loss(outputs, targets, config, place_head)
-    heading = share.photos * _heading_loss(outputs, targets, place_head)
+    region = share.region * _region_loss(outputs, targets, config)
+    position = share.position * _position_loss(outputs, targets, config, place_head)
+    heading = share.heading * _heading_loss(outputs, targets, place_head)
     total = (
         config.region_weight * region
         + config.position_weight * position
@@ -105,22 +104,46 @@ def multi_task_loss(
     )
     place = torch.zeros_like(region)
     if place_head is not None and outputs.place_logits is not None:
-        place = share.positioned * _place_loss(outputs.place_logits, targets, place_head)
+        place = share.position * _place_loss(outputs.place_logits, targets, place_head)
         total = total + config.place_weight * place
     return Losses(total, region, position, heading, place)
 
 
-def _place_loss(logits: Tensor, targets: Targets, place_head: PlaceHead) -> Tensor:
-    has_position = targets.position.isfinite().all(dim=1)
-    if not bool(has_position.any()):
+def _region_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> Tensor:
+    if outputs.region_logits is None:
+        return outputs.features.new_zeros(())
+    logits = outputs.region_logits.float()
+    has_region = targets.region >= 0
+    if not bool(has_region.any()):
+        # Of 0, but with a gradient: every process must have one for every weight.
         return logits.sum() * 0.0
-    soft = place_head.targets(
-        targets.position[has_position],
-        targets.heading[has_position],
-        PLACE_SIGMA_M,
-        PLACE_CONCENTRATION,
+    return F.cross_entropy(
+        logits[has_region], targets.region[has_region], label_smoothing=config.label_smoothing
     )
-    return place_head.loss(logits[has_position], soft)
+
+
+def _place_loss(logits: Tensor, targets: Targets, place_head: PlaceHead) -> Tensor:
+    """The mean over photos with a position; one without a heading asks for its place alone."""
+    has_position = targets.position.isfinite().all(dim=1)
+    has_heading = targets.heading.isfinite().all(dim=1)
+    if place_head.shape[1] == 1:
+        has_heading = torch.zeros_like(has_heading)
+    both, place = has_position & has_heading, has_position & ~has_heading
+    parts = []
+    if bool(both.any()):
+        soft = place_head.targets(
+            targets.position[both], targets.heading[both], PLACE_SIGMA_M, PLACE_CONCENTRATION
+        )
+        parts.append((int(both.sum()), place_head.loss(logits[both], soft)))
+    if bool(place.any()):
+        shares = place_head.shares(targets.position[place], PLACE_SIGMA_M)
+        parts.append((int(place.sum()), place_head.place_loss(logits[place], shares)))
+    if not parts:
+        return logits.sum() * 0.0
+    if len(parts) == 1:
+        return parts[0][1]
+    photos = sum(count for count, _ in parts)
+    return torch.stack([loss * (count / photos) for count, loss in parts]).sum()
 
 
 def _position_loss(
@@ -129,6 +152,8 @@ def _position_loss(
     config: LossConfig,
     place_head: PlaceHead | None,
 ) -> Tensor:
+    if outputs.position is None:
+        return outputs.features.new_zeros(())
     has_position = targets.position.isfinite().all(dim=1)
     if not bool(has_position.any()):
         return outputs.position.sum() * 0.0
@@ -143,9 +168,15 @@ def _position_loss(
 
 
 def _heading_loss(outputs: Outputs, targets: Targets, place_head: PlaceHead | None) -> Tensor:
-    logits = outputs.place_logits
+    if outputs.heading is None:
+        return outputs.features.new_zeros(())
+    has_heading = targets.heading.isfinite().all(dim=1)
+    if not bool(has_heading.any()):
+        return outputs.heading.sum() * 0.0
+    target, logits = targets.heading[has_heading], outputs.place_logits
     if place_head is None or logits is None or outputs.bearings is None:
-        return F.mse_loss(outputs.heading.float(), targets.heading)
-    heading = heading_near(place_head, logits, targets.position, targets.heading)
+        return F.mse_loss(outputs.heading[has_heading].float(), target)
+    position = targets.position[has_heading]
+    heading = heading_near(place_head, logits[has_heading], position, target)
     # For unit vectors this is one minus the cosine of the angle between them.
-    return F.mse_loss(heading, targets.heading)
+    return F.mse_loss(heading, target)

@@ -10,15 +10,20 @@ estimates unless the truth is given as known metadata. Training mixes both (see
 
 Position and heading may instead be read off the place head's distribution over views
 (`core.model.places`), which needs no training with known metadata: they are conditions.
+
+A network for photos that nobody labelled with a position, a heading or a region has no head, and no
+input, of that label.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
 from torch import Tensor, nn
 
+from core.labels import LABELS, Label
 from core.model.backbone import create_backbone, initialise_backbone
 from core.model.places import Modes, PlaceAnswer, PlaceAnswers, PlaceHead
 from core.model.schema import ModelConfig
@@ -31,9 +36,11 @@ class Outputs:
     """Outputs of the network for `n` photos.
 
     Attributes:
-        region_logits: `(n, regions)`.
-        position: `(n, 2)` normalised `(north, east)`; the card's normaliser gives metres.
-        heading: `(n, 2)` `(cos, sin)` of any length; the longer, the more confident.
+        region_logits: `(n, regions)`; None if regions are not predicted.
+        position: `(n, 2)` normalised `(north, east)`; the card's normaliser gives metres. None if
+            positions are not predicted.
+        heading: `(n, 2)` `(cos, sin)` of any length; the longer, the more confident. None if
+            headings are not predicted.
         features: `(n, width)` pooled features of the backbone.
         place_logits: `(n, anchors, bearings)` if the network has a place head.
         places: `(n, anchors)` shares of the anchors, given the known metadata, if anything is read
@@ -43,9 +50,9 @@ class Outputs:
         modes: The chosen modes, if anything is read off the place head.
     """
 
-    region_logits: Tensor
-    position: Tensor
-    heading: Tensor
+    region_logits: Tensor | None
+    position: Tensor | None
+    heading: Tensor | None
     features: Tensor
     place_logits: Tensor | None = None
     places: Tensor | None = None
@@ -60,38 +67,55 @@ class BearingsModel(nn.Module):
     Attributes:
         preprocess: How photos become images of the right size and scale.
         width: Width of the pooled features.
+        config: What was built: without what the labels need not.
+        labels: What is predicted.
         place_head: The place head, or None.
         place_answers: Reads predictions off the place head, or None.
     """
 
+    # Only if regions are predicted.
+    region_embedding: nn.Embedding
+    region_head: nn.Sequential
     # Only if the values are regressed.
     latitude_head: nn.Sequential
     longitude_head: nn.Sequential
     heading_head: nn.Sequential
 
-    def __init__(self, config: ModelConfig, region_count: int) -> None:
-        """Make the layers for `region_count` regions; nothing is read or downloaded here."""
+    def __init__(
+        self, config: ModelConfig, region_count: int, labels: Collection[Label] = LABELS
+    ) -> None:
+        """Make the layers for `region_count` regions; nothing is read or downloaded here.
+
+        Args:
+            config: The options; those of labels that are not predicted have no effect.
+            region_count: Number of regions.
+            labels: What to predict.
+        """
         super().__init__()
-        self.config = config
-        self.region_count = region_count
+        self.config = config = config.for_labels(labels)
+        self.labels = tuple(label for label in LABELS if label in labels)
+        self.region_count = region_count = region_count if "region" in labels else 0
         self.backbone, self.preprocess, self.width = create_backbone(config)
         self.place_head: PlaceHead | None = None
         if config.place_anchors:
             self.place_head = PlaceHead(self.width, config.place_anchors, config.place_bearings)
-        self.region_embedding = nn.Embedding(region_count, config.region_embedding)
-        self.region_head = nn.Sequential(
-            nn.Dropout(config.region_dropout),
-            nn.Linear(self.width, config.region_hidden),
-            nn.ReLU(),
-            nn.Dropout(config.region_dropout),
-            nn.Linear(config.region_hidden, region_count),
-        )
-        fused = self.width + config.region_embedding
-        if config.position_head == "regression":
-            position = (fused + 2, config.position_hidden, config.position_dropout)
+        fused = self.width
+        if "region" in labels:
+            self.region_embedding = nn.Embedding(region_count, config.region_embedding)
+            self.region_head = nn.Sequential(
+                nn.Dropout(config.region_dropout),
+                nn.Linear(self.width, config.region_hidden),
+                nn.ReLU(),
+                nn.Dropout(config.region_dropout),
+                nn.Linear(config.region_hidden, region_count),
+            )
+            fused += config.region_embedding
+        if "position" in labels and config.position_head == "regression":
+            inputs = fused + 2 if "heading" in labels else fused
+            position = (inputs, config.position_hidden, config.position_dropout)
             self.latitude_head = _regression_head(*position, outputs=1)
             self.longitude_head = _regression_head(*position, outputs=1)
-        if config.heading_head == "vector":
+        if "heading" in labels and config.heading_head == "vector":
             self.heading_head = _regression_head(
                 fused, config.heading_hidden, config.heading_dropout, outputs=2
             )
@@ -155,24 +179,28 @@ class BearingsModel(nn.Module):
         known_heading: Tensor | None = None,
         modes: Modes | None = None,
     ) -> Outputs:
-        """Run the heads on pooled features `(n, width)`; arguments as in `forward`."""
-        region_logits = self.region_head(features)  # (n, regions)
+        """Run the heads on pooled features `(n, width)`; arguments as in `forward`.
+
+        What is known of a label that the network does not predict is not used.
+        """
+        known_region = known_region if "region" in self.labels else None
+        known_heading = known_heading if "heading" in self.labels else None
+        region_logits, fused = self._region(features, known_region)
         place_logits = None if self.place_head is None else self.place_head(features)
         read = self._read_places(features, place_logits, known_region, known_heading, modes)
-        region = self._region_vector(region_logits, known_region)  # (n, region_embedding)
-        fused = torch.cat([features, region], dim=1)  # (n, width + region_embedding)
+        heading = position = None
         if read is not None and self.config.heading_head == "bearings":
             heading = read.heading  # (n, 2)
-        else:
+        elif "heading" in self.labels:
             heading = self.heading_head(fused)
         if read is not None and self.config.position_head == "anchors":
             position = read.position  # (n, 2)
-        else:
-            position = self._regressed(fused, self._direction(heading, known_heading))
+        elif "position" in self.labels:
+            position = self._regressed(fused, heading, known_heading)
         if read is None:
             return Outputs(region_logits, position, heading, features, place_logits)
         return Outputs(
-            self._with_places(region_logits, read.region),
+            None if region_logits is None else self._with_places(region_logits, read.region),
             position,
             heading,
             features,
@@ -199,9 +227,21 @@ class BearingsModel(nn.Module):
         )
         return answer
 
-    def _regressed(self, fused: Tensor, direction: Tensor) -> Tensor:
+    def _region(self, features: Tensor, known: Tensor | None) -> tuple[Tensor | None, Tensor]:
+        """Region logits `(n, regions)`, and the features with the region's vector behind them."""
+        if "region" not in self.labels:
+            return None, features
+        logits = self.region_head(features)
+        region = self._region_vector(logits, known)  # (n, region_embedding)
+        return logits, torch.cat([features, region], dim=1)
+
+    def _regressed(
+        self, fused: Tensor, heading: Tensor | None, known_heading: Tensor | None
+    ) -> Tensor:
         """Positions `(n, 2)` by regression."""
-        placed = torch.cat([fused, direction], dim=1)  # (n, width + region_embedding + 2)
+        placed = fused
+        if heading is not None:
+            placed = torch.cat([fused, self._direction(heading, known_heading)], dim=1)
         return torch.cat([self.latitude_head(placed), self.longitude_head(placed)], dim=1)
 
     def _with_places(self, logits: Tensor, places: Tensor) -> Tensor:
@@ -242,14 +282,16 @@ class BearingsModel(nn.Module):
         return estimate.detach() if self.training else estimate
 
 
-def build_model(config: ModelConfig, regions: tuple[str, ...]) -> BearingsModel:
-    """Return the network for `regions` with the backbone's weights of `config.weights`.
+def build_model(
+    config: ModelConfig, regions: tuple[str, ...], labels: Collection[Label] = LABELS
+) -> BearingsModel:
+    """Return the network that predicts `labels`, with the backbone's weights of `config.weights`.
 
     Raises:
         ConfigError: timm cannot make the backbone as asked.
         CheckpointError: The weights cannot be had or do not fit.
     """
-    model = BearingsModel(config, len(regions))
+    model = BearingsModel(config, len(regions), labels)
     initialise_backbone(model.backbone, config)
     return model
 

@@ -37,7 +37,9 @@ class Normaliser:
 
     @classmethod
     def fit(cls, position_m: ArrayLike, target: Literal["metres", "unit_box"] = "metres") -> Self:
-        """Fit to the training part's positions `(n, 2)` in metres.
+        """Fit to the training part's positions `(n, 2)` in metres; photos without one are NaN.
+
+        Where no photo has a position, nothing is changed.
 
         `metres`: median and 1.4826 times the median absolute deviation of each axis, which gross
         label errors do not move. `unit_box`: smallest value and range, as the [0, 1]-scaled targets
@@ -46,6 +48,9 @@ class Normaliser:
         positions = np.asarray(position_m, np.float64)
         if positions.ndim != 2 or positions.shape[1] != 2 or len(positions) == 0:
             raise ValueError(f"positions must have shape (n, 2) with n > 0, got {positions.shape}")
+        positions = positions[np.isfinite(positions).all(axis=1)]
+        if not len(positions):
+            return cls((0.0, 0.0), (1.0, 1.0))
         if target == "unit_box":
             centre, spread = positions.min(axis=0), np.ptp(positions, axis=0)
         else:

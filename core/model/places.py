@@ -172,6 +172,13 @@ class PlaceHead(nn.Module):
         """Cross-entropy of logits with soft targets, both `(n, anchors, bearings)`."""
         return F.cross_entropy(logits.flatten(1).float(), targets.flatten(1))
 
+    def place_loss(self, logits: Tensor, shares: Tensor) -> Tensor:
+        """Cross-entropy of logits `(n, anchors, bearings)` with shares `(n, anchors)`.
+
+        Where a photo faced is not asked: an anchor has the probability of all its bearings.
+        """
+        return F.cross_entropy(logits.float().logsumexp(dim=2), shares)
+
     def bearing_units(self) -> Tensor:
         """Unit vectors `(bearings, 2)` of the bearings, from north clockwise."""
         bearings = self.shape[1]
@@ -252,7 +259,8 @@ class PlaceAnswers(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.offset = nn.Sequential(*layers, last)
-        self.register_buffer("region_share", torch.full((anchors, regions), 1.0 / regions))
+        share = torch.full((anchors, regions), 1.0 / max(1, regions))
+        self.register_buffer("region_share", share)
 
     def set_regions(self, shares: Tensor) -> None:
         """Store the regions around each anchor: `(anchors, regions)`, rows adding up to 1."""

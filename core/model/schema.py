@@ -1,11 +1,12 @@
 """Options of the model; read by forms, cards and the command line, so nothing heavy here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.labels import LABELS, Label
 from core.options import OptionSchema, Traits
 
 _EXPERT = Traits(expert=True)
@@ -123,6 +124,22 @@ class ModelConfig(OptionSchema):
         """Whether position, heading or region is read off the place head."""
         regressed = self.position_head == "regression" and self.heading_head == "vector"
         return not regressed or self.region_from_places > 0
+
+    def for_labels(self, labels: Collection[Label]) -> Self:
+        """Return the options of the network that predicts these labels, and only these.
+
+        Without positions there are no places to tell apart; without headings a place has one
+        bearing.
+        """
+        without: dict[Label, dict[str, Any]] = {
+            "position": BEFORE_PLACES,
+            "heading": {"place_bearings": 1, "heading_head": "vector"},
+            "region": {"region_from_places": 0.0},
+        }
+        changes: dict[str, Any] = {}
+        for label in LABELS:
+            changes |= without[label] if label not in labels else {}
+        return self.model_copy(update=changes) if changes else self
 
     @model_validator(mode="before")
     @classmethod

@@ -22,6 +22,7 @@ from core.dataset.splits import PARTS, Part, Split, as_begun
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
 from core.inference.network import WHOLE, render_crop
+from core.labels import LABELS, PLURALS, Label, absent, listed
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.training.schema import TrainConfig
@@ -40,11 +41,12 @@ class TrainingData:
         split: Which photo is in which part.
         store: Decoded photos.
         frame: The local metres that positions are in.
-        position_m: `(n, 2)` `[north_m, east_m]`.
-        heading_deg: `(n,)` in `[0, 360)`.
-        region: `(n,)` indices into `dataset.regions`.
+        position_m: `(n, 2)` `[north_m, east_m]`; NaN without a position.
+        heading_deg: `(n,)` in `[0, 360)`; NaN without a heading.
+        region: `(n,)` indices into `dataset.regions`; -1 without a region.
         normaliser: Fitted to the training part.
-        target: `(n, 2)` float32 normalised positions; NaN if the label is not believed.
+        target: `(n, 2)` float32 normalised positions; NaN if there is no label, or none that is
+            believed.
         rows: Row numbers of each part; none for `calibrate` if the split has no such part.
     """
 
@@ -60,15 +62,40 @@ class TrainingData:
     rows: dict[Part, Rows]
 
     @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels that a training photo has: what the model learns."""
+        train = self.rows["train"]
+        return tuple(label for label in LABELS if self.dataset.labelled(label)[train].any())
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that the model tells apart; none if no photo has one."""
+        return self.dataset.regions if "region" in self.labels else ()
+
+    def has_target(self, label: Label) -> NDArray[np.bool_]:
+        """Which photos `(n,)` teach a label."""
+        if label == "position":
+            return np.asarray(np.isfinite(self.target).all(axis=1))
+        return np.isfinite(self.heading_deg) if label == "heading" else self.region >= 0
+
+    @property
     def scale_m(self) -> float:
         """Median distance of training photos from their median: the size of the campus."""
         train = self.position_m[self.rows["train"]]
+        train = train[np.isfinite(train).all(axis=1)]
+        if not len(train):
+            return 1.0
         return max(1.0, float(np.median(np.hypot(*(train - np.median(train, axis=0)).T))))
 
     def positioned_rows(self, part: Part) -> Rows:
         """Return the rows of a part that have a position target."""
         rows = self.rows[part]
         return rows[np.isfinite(self.target[rows]).all(axis=1)]
+
+    @property
+    def gallery_rows(self) -> Rows:
+        """The training photos that others are compared with: those with a position, if any has."""
+        return self.positioned_rows("train") if "position" in self.labels else self.rows["train"]
 
     def targets(self, rows: Rows, heading_deg: Floats | None = None) -> Targets:
         """Return the targets of photos, with the given headings if augmentation turned them."""
@@ -93,7 +120,17 @@ class TrainingData:
             lines.append(f"left out: {row.photo_id}: {row.reason}")
         lines += [*self.dataset.notes, *self.split.notes]
         train = self.rows["train"]
-        untaught = int((~np.isfinite(self.target[train]).all(axis=1)).sum())
+        if absent(self.labels):
+            lines.append(
+                f"the model learns {listed(self.labels)}: no training photo has "
+                f"{' or '.join(f'a {label}' for label in absent(self.labels))}"
+            )
+        for label in self.labels:
+            own = int(self.dataset.labelled(label)[train].sum())
+            if own < len(train):
+                lines.append(f"{PLURALS[label]} are learnt from {own} of {len(train)} photos")
+        placed = np.isfinite(self.position_m[train]).all(axis=1)
+        untaught = int((placed & ~np.isfinite(self.target[train]).all(axis=1)).sum())
         if untaught:
             lines.append(
                 f"{untaught} training photos lie more than {farthest_spreads:g} spreads from the "
@@ -128,8 +165,11 @@ def read_training_data(
     if begun is not None:
         split = as_begun(split, begun)
     rows = {part: split.rows(dataset, part) for part in PARTS}
-    frame = dataset.local_frame()
-    position_m = frame.to_metres(dataset.positions)
+    if dataset.labelled("position").any():
+        frame = dataset.local_frame()
+        position_m = frame.to_metres(dataset.positions)
+    else:
+        frame, position_m = LocalFrame(dataset.campus.frame, (0.0, 0.0)), dataset.positions
     normaliser = Normaliser.fit(position_m[rows["train"]], config.model.position_target)
     target = _targets(position_m, rows["train"], normaliser, config.farthest_spreads)
     return TrainingData(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.confidence.files import write_calibration
 from core.dataset.splits import calibration_part
-from core.errors import ConfigError
+from core.errors import ConfigError, SplitError
 from core.files import write_json
 from core.geo import heading_from_unit
 from core.headline import PhotoErrors, raw_card_metrics
@@ -63,7 +63,7 @@ def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
     """Refuse, before training, a given refinement that asks for more photos than there are."""
-    photos = len(data.positioned_rows("train"))
+    photos = len(data.gallery_rows)
     if config.refine is None:
         return
     wanted = (config.refine.k, config.refine.heading_k, config.refine.region_k)
@@ -92,7 +92,7 @@ def finish_run(
     compute = compute.exact()
     checkpoint = load_checkpoint(run.best)
     model = compute.to_device(checkpoint.model)
-    rows = data.positioned_rows("train")
+    rows = data.gallery_rows
     seen = _seen(model, compute, checkpoint.card, data, config.batch_size, watch)
     if not compute.processes.is_main:
         return None
@@ -132,8 +132,8 @@ def _seen(
     batch_size: int,
     watch: Watch | None,
 ) -> list[tuple[Features, Features]]:
-    """Features of the believed training photos and of the validation photos, by crop."""
-    rows, val = data.positioned_rows("train"), data.rows["val"]
+    """Features of the gallery's photos and of the validation photos, by crop."""
+    rows, val = data.gallery_rows, data.rows["val"]
     return [
         (
             plain_features(model, compute, data, rows, batch_size, watch, crop),
@@ -161,16 +161,21 @@ def _raw_metrics(raw: Raw, data: TrainingData) -> dict[str, float]:
     rows = data.rows["val"]
     errors = PhotoErrors.between(
         (data.position_m[rows], data.heading_deg[rows], data.region[rows]),
-        (raw.position_m, raw.heading_deg, raw.region_probabilities.argmax(axis=1)),
+        (raw.position_m, raw.heading_deg, _likeliest(raw.region_probabilities)),
     )
     return raw_card_metrics(errors.figures())
+
+
+def _likeliest(probabilities: NDArray[np.floating]) -> NDArray[np.int64] | None:
+    """The most probable region `(n,)`; None without regions."""
+    return probabilities.argmax(axis=1) if probabilities.shape[1] else None
 
 
 def _retrieved(
     galleries: list[Gallery], features: Features, data: TrainingData
 ) -> tuple[Gallery, Raw, dict[str, float]]:
     """The gallery that predicts validation photos best, its predictions and its figures."""
-    regions = len(data.dataset.regions)
+    regions = len(data.regions)
     candidates = [retrieve(features, gallery, regions) for gallery in galleries]
     figures = [untrained_figures(candidate, data) for candidate in candidates]
     chosen = min(range(len(candidates)), key=lambda index: figures[index]["val_score"])
@@ -213,7 +218,7 @@ def _with_points(
     gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig
 ) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
-    photos, train = data.store.photos, data.positioned_rows("train")
+    photos, train = data.store.photos, data.gallery_rows
     described = replace(gallery, local=describe_gallery(photos, train, config.gallery_points))
     given = None if config.refine is None else config.refine.turn_hfov_deg
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
@@ -247,7 +252,7 @@ def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, flo
         (
             retrieved.position_m,
             heading_from_unit(retrieved.heading),
-            retrieved.probabilities.argmax(axis=1),
+            _likeliest(retrieved.probabilities),
         ),
     )
     return raw_card_metrics(errors.figures()) | {"val_score": errors.score(data.scale_m)}
@@ -265,6 +270,12 @@ def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, devic
         run.log(f"not calibrated: {photos} photos are in the {part} part, {LEAST} are needed")
         return
     predictor = load_predictor(run.best, device, calibrated=False)
-    calibration = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
+    try:
+        calibration = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
+    except SplitError as error:
+        run.log(f"not calibrated: {error}")
+        return
+    for note in calibration.notes:
+        run.log(note)
     write_calibration(run.best, calibration)
     run.log(f"calibrated on the {calibration.photos} photos of the {part} part")

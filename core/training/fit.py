@@ -27,14 +27,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.errors import RunError
-from core.geo import heading_from_unit
+from core.geo import Floats, heading_from_unit
 from core.headline import PhotoErrors
+from core.labels import LABELS
 from core.model.checkpoint import save_checkpoint
 from core.model.device import choose_device
 from core.model.losses import Share, multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
-from core.training.data import TrainingData, steps_per_epoch
+from core.training.data import Rows, TrainingData, steps_per_epoch
 from core.training.device import Compute, choose_workers
 from core.training.finish import NOTE, finish_run
 from core.training.interrupt import Interruption, recorded
@@ -222,10 +223,9 @@ def _finish(session: Session) -> None:
 class StepLosses(nn.Module):
     """The network and its losses as one module: the whole forward pass of a step.
 
-    DDP averages gradients over the processes. Each process's losses are therefore weighted by its
-    photos times the number of processes over the step's photos, and those of positions likewise by
-    the photos that have one: the average is the gradient of the mean over the whole step, however
-    unequal the parts are.
+    DDP averages gradients over the processes. Each process's loss of a label is therefore weighted
+    by its photos that have the label times the number of processes over such photos of the step:
+    the average is the gradient of the mean over the whole step, however unequal the parts are.
     """
 
     def __init__(self, session: Session) -> None:
@@ -233,7 +233,7 @@ class StepLosses(nn.Module):
         super().__init__()
         self.model = session.model
         self._compute, self._data, self._config = session.compute, session.data, session.config
-        self._has_position = np.asarray(np.isfinite(session.data.target).all(axis=1))
+        self._has_target = {label: session.data.has_target(label) for label in LABELS}
 
     def forward(self, inputs: StepInput) -> Tensor:
         """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
@@ -249,8 +249,11 @@ class StepLosses(nn.Module):
     def _share(self, inputs: StepInput) -> Share:
         own_rows, step_rows = inputs.batch.rows, inputs.step_rows
         count = self._compute.processes.count
-        own, step = self._has_position[own_rows].sum(), self._has_position[step_rows].sum()
-        return Share(count * len(own_rows) / len(step_rows), count * float(own) / max(1.0, step))
+        factors = {
+            label: count * float(has[own_rows].sum()) / max(1.0, float(has[step_rows].sum()))
+            for label, has in self._has_target.items()
+        }
+        return Share(**factors)
 
 
 class StageRunner:
@@ -263,6 +266,10 @@ class StageRunner:
         self.session, self.plan, self.state, self.source = session, plan, state, source
         self.planned = planned
         photos = len(session.data.rows["train"])
+        self._taught = {
+            label: session.data.has_target(label) & (label in session.data.labels)
+            for label in LABELS
+        }
         self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
         self._frozen_features = self._features() if plan.rates.backbone is None else None
         self._losses = session.processes.parallel(StepLosses(session))
@@ -293,7 +300,7 @@ class StageRunner:
             for inputs in steps:
                 self._stop_if_asked()
                 lr = set_rates(self.state.optimiser, self._factor())
-                self._count(self._fitting_step(inputs), len(inputs.step_rows))
+                self._count(self._fitting_step(inputs), inputs.step_rows)
         return lr
 
     def _fitting_step(self, inputs: StepInput) -> list[float]:
@@ -350,12 +357,14 @@ class StageRunner:
         factor = rate_factor(schedule, step, self.plan.epochs * self.steps, self.steps)
         return factor * progress.plateau_factor
 
-    def _count(self, values: list[float], photos: int) -> None:
+    def _count(self, values: list[float], rows: Rows) -> None:
         """Add a step to the progress, update the status and call `on_step`."""
         session, progress = self.session, self.session.progress
         epoch = progress.all_epochs + 1
-        progress.sums = [a + photos * b for a, b in zip(progress.sums, values, strict=True)]
-        progress.photos += photos
+        taught = {label: int(has[rows].sum()) for label, has in self._taught.items()}
+        position = taught["position"]
+        counts = [len(rows), taught["region"], position, taught["heading"], position]
+        progress.add(values, counts)
         progress.step += 1
         progress.all_steps += 1
         left = (self.plan.epochs - progress.epoch) * self.steps - progress.step
@@ -404,13 +413,16 @@ class StageRunner:
 
     def _report(self, validation: Validation, lr: float, training_s: float) -> EpochReport:
         progress, config = self.session.progress, self.session.config
+        total, *tasks = progress.means()
+        if total is None:
+            raise ValueError("an epoch without a photo has no losses")
         return EpochReport(
             stage=self.plan.name,
             epoch=progress.all_epochs + 1,
             epochs=self.planned,
             step=progress.all_steps,
             lr=lr,
-            train=TaskLosses(*(total / progress.photos for total in progress.sums)),
+            train=TaskLosses(total, *tasks),
             validation=validation,
             best=improves(validation, config.monitor, progress.best),
             seconds=time.monotonic() - self._started,
@@ -434,8 +446,7 @@ def _line(report: EpochReport) -> str:
     validation = report.validation
     return (
         f"epoch {report.epoch}/{report.epochs} {report.stage}: loss {report.train.total:.4f}, "
-        f"val loss {validation.loss:.4f}, region {validation.region_accuracy:.3f}, "
-        f"median {validation.median_m:.1f} m, MAAE {validation.maae_deg:.1f}°, "
+        f"val loss {validation.loss:.4f}, {validation.in_words()}, "
         f"score {validation.score:.4f}{' (best)' if report.best else ''}, {report.seconds:.1f} s"
     )
 
@@ -463,22 +474,24 @@ def validate(
     figures = errors.figures()
     return Validation(
         float(total),
-        figures.known("region_accuracy"),
-        figures.known("median_m"),
-        figures.known("mean_m"),
-        figures.known("maae_deg"),
+        figures.region_accuracy,
+        figures.median_m,
+        figures.mean_m,
+        figures.maae_deg,
         errors.score(data.scale_m),
     )
 
 
 def answers(
     outputs: Outputs, data: TrainingData
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`."""
-    position = outputs.position.double().cpu().numpy()
-    heading = outputs.heading.double().cpu().numpy()
-    region = outputs.region_logits.argmax(dim=1).cpu().numpy()
-    return data.normaliser.to_metres(position), heading_from_unit(heading), region
+) -> tuple[Floats | None, Floats | None, NDArray[np.int64] | None]:
+    """Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`, as predicted."""
+    position, heading, region = outputs.position, outputs.heading, outputs.region_logits
+    return (
+        None if position is None else data.normaliser.to_metres(position.double().cpu().numpy()),
+        None if heading is None else heading_from_unit(heading.double().cpu().numpy()),
+        None if region is None else region.argmax(dim=1).cpu().numpy(),
+    )
 
 
 def improves(validation: Validation, monitor: Monitor, best: float | None) -> bool:

@@ -93,18 +93,23 @@ def living_process(pid: int, process_start: float) -> psutil.Process | None:
 
 @dataclass(frozen=True)
 class TaskLosses:
-    """Mean losses over photos: the weighted sum and each task's own."""
+    """Mean losses over the photos with the label: the weighted sum and each task's own.
+
+    None for a task that the model does not learn.
+    """
 
     total: float
-    region: float
-    position: float
-    heading: float
-    place: float = 0.0
+    region: float | None
+    position: float | None
+    heading: float | None
+    place: float | None = 0.0
 
 
 @dataclass(frozen=True)
 class Validation:
     """Figures of the raw predictions for the validation part, without known metadata.
+
+    Those of a label that the model does not predict, or no validation photo has, are None.
 
     Attributes:
         loss: The multi-task loss.
@@ -116,11 +121,20 @@ class Validation:
     """
 
     loss: float
-    region_accuracy: float
-    median_m: float
-    mean_m: float
-    maae_deg: float
+    region_accuracy: float | None
+    median_m: float | None
+    mean_m: float | None
+    maae_deg: float | None
     score: float
+
+    def in_words(self) -> str:
+        """The figures that there are, such as `region 91.2%, median 4.1 m, heading 12.3°`."""
+        figures = {
+            "region {:.1%}": self.region_accuracy,
+            "median {:.1f} m": self.median_m,
+            "heading {:.1f}°": self.maae_deg,
+        }
+        return ", ".join(text.format(own) for text, own in figures.items() if own is not None)
 
 
 @dataclass(frozen=True)
@@ -154,7 +168,7 @@ class EpochReport:
     def __post_init__(self) -> None:
         """Reject figures that are no numbers: training went wrong before."""
         figures = [*asdict(self.train).values(), *asdict(self.validation).values()]
-        if not all(math.isfinite(figure) for figure in figures):
+        if not all(figure is None or math.isfinite(figure) for figure in figures):
             raise ValueError(f"epoch {self.epoch}: a figure is not finite: {figures}")
 
     def to_json(self) -> dict[str, Any]:

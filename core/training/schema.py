@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.dataset.split_schema import SplitConfig
+from core.labels import Label
 from core.model.schema import (
     LossConfig,
     ModelConfig,
@@ -29,6 +30,10 @@ BEFORE: dict[str, Any] = {
 """Values of options that a stored run does not name, because it is older than they are."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
+MONITORED: Mapping[str, Label] = {
+    "region_accuracy": "region", "median_m": "position", "maae_deg": "heading",
+}  # fmt: skip
+"""The label that a monitored figure needs; the others take what there is."""
 _OTHER_PHOTOS = "another choice of photos makes figures that cannot be compared"
 _SET_BY_STUDY = "the study sets it itself"
 

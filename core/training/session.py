@@ -37,7 +37,7 @@ from core.training.run_folder import (
     StepReport,
     own_status,
 )
-from core.training.schema import TrainConfig
+from core.training.schema import MONITORED, TrainConfig
 from core.training.stages import Watch
 from core.training.state import Progress, TrainState, random_state, save_state
 
@@ -119,7 +119,8 @@ class Session:
         """Save the evaluated network as the best checkpoint."""
         if not self.processes.is_main:
             return
-        figures = {f"val_{name}": value for name, value in vars(report.validation).items()}
+        validation = vars(report.validation)
+        figures = {f"val_{name}": value for name, value in validation.items() if value is not None}
         card = make_card(self.config, self.data, self.model)
         card = card.model_copy(update={"metrics": figures | {"epoch": float(report.epoch)}})
         # The gallery of an earlier best epoch would not belong to these weights.
@@ -155,6 +156,7 @@ def open_session(
     _check_same_data(run, data, processes)
     model = compute.to_device(model)
     check_refinement(config, data)
+    check_monitor(config, data)
     if processes.is_main:
         _write_start(run, config, compute, data, saved)
     progress = saved or Progress()
@@ -180,7 +182,7 @@ def _prepare(
     torch.manual_seed(config.seed)
     stored = _stored_split(run)
     data = read_training_data(config, preprocess_of(config.model).input_size, watch, stored)
-    model = build_model(config.model, data.dataset.regions)
+    model = build_model(config.model, data.regions, data.labels)
     set_anchors(model, data, config)
     return data, model
 
@@ -237,10 +239,10 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
         demo_photos=campus.demo_photos,
         frame=campus.frame,
         origin=data.frame.origin,
-        regions=data.dataset.regions,
+        regions=data.regions,
         region_names=campus.region_names,
         areas=data.dataset.areas,
-        model=config.model,
+        model=model.config,
         preprocess=PreprocessCard(
             store_size=data.store.size,
             input_size=preprocess.input_size,
@@ -259,6 +261,24 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
         tta=_tta(config, data),
         command=config.command or command_line(),
         versions=versions(),
+        labels=data.labels,
+        region_centres=data.dataset.region_centres if data.regions else None,
+    )
+
+
+def check_monitor(config: TrainConfig, data: TrainingData) -> None:
+    """Refuse, before training, to choose the best epoch by what no validation photo has."""
+    val = data.rows["val"]
+    known = [label for label in data.labels if data.dataset.labelled(label)[val].any()]
+    needed = MONITORED.get(config.monitor)
+    if needed is None and known:
+        return
+    if needed in known:
+        return
+    what = f"a {needed}" if needed else " or ".join(f"a {label}" for label in data.labels)
+    raise ConfigError(
+        f"monitor {config.monitor} cannot choose the best epoch, because no validation photo has "
+        f"{what}: {'take monitor score, or ' if needed else ''}label some of them"
     )
 
 
@@ -330,8 +350,9 @@ def region_shares(head: PlaceHead, data: TrainingData, sigma_m: float) -> Floats
     A photo counts at an anchor by its share of the photo's place target; rows add up to 1.
     """
     rows = data.positioned_rows("train")
+    rows = rows[data.region[rows] >= 0]
     at = head.shares(torch.from_numpy(data.target[rows]), sigma_m).double().numpy()
-    region = np.eye(len(data.dataset.regions))[data.region[rows]]  # (n, regions)
+    region = np.eye(len(data.regions))[data.region[rows]]  # (n, regions)
     counted = at.T @ region + _UNSEEN
     return np.asarray(counted / counted.sum(axis=1, keepdims=True))
 
@@ -424,6 +445,7 @@ def open_trackers(run: RunFolder, config: TrainConfig, epochs_done: int) -> Iter
 
 
 def _scalars(report: EpochReport) -> dict[str, float]:
-    scalars = {f"train/{name}": value for name, value in asdict(report.train).items()}
-    scalars |= {f"val/{name}": value for name, value in asdict(report.validation).items()}
-    return scalars | {"lr": report.lr, "photos_per_s": report.photos_per_s}
+    figures = {f"train/{name}": value for name, value in asdict(report.train).items()}
+    figures |= {f"val/{name}": value for name, value in asdict(report.validation).items()}
+    known = {name: value for name, value in figures.items() if value is not None}
+    return known | {"lr": report.lr, "photos_per_s": report.photos_per_s}

@@ -40,6 +40,7 @@ class Progress:
         plateau_waited: Epochs since its last improvement.
         sums: Losses of the current epoch, summed over photos: total, region, position, heading,
             place.
+        counts: Over how many photos each of them is summed.
         photos: Photos of the current epoch that are done.
         seconds: Time spent on the current epoch.
         event: The last epoch's report as in `events.jsonl`.
@@ -55,9 +56,26 @@ class Progress:
     plateau_factor: float = 1.0
     plateau_waited: int = 0
     sums: list[float] = field(default_factory=lambda: [0.0] * 5)
+    counts: list[int] = field(default_factory=lambda: [0] * 5)
     photos: int = 0
     seconds: float = 0.0
     event: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Older states counted every photo for every loss."""
+        if self.photos and not self.counts[0]:
+            self.counts = [self.photos] * 5
+
+    def add(self, losses: list[float], counts: list[int]) -> None:
+        """Add the mean losses of a step, each over its own number of photos."""
+        self.sums = [a + n * b for a, n, b in zip(self.sums, counts, losses, strict=True)]
+        self.counts = [a + n for a, n in zip(self.counts, counts, strict=True)]
+        self.photos += counts[0]
+
+    def means(self) -> list[float | None]:
+        """The mean losses of the current epoch; None where no photo counted."""
+        pairs = zip(self.sums, self.counts, strict=True)
+        return [total / n if n else None for total, n in pairs]
 
     def end_epoch(self, event: dict[str, Any]) -> None:
         """Count the current epoch as done."""
@@ -74,7 +92,7 @@ class Progress:
 
     def _begin_epoch(self) -> None:
         self.step, self.photos, self.seconds = 0, 0, 0.0
-        self.sums = [0.0] * 5
+        self.sums, self.counts = [0.0] * 5, [0] * 5
 
 
 @dataclass(frozen=True)

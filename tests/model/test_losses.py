@@ -68,13 +68,15 @@ def test_a_batch_without_any_position_teaches_no_position() -> None:
 
 
 def _rows(which: list[int], n: int) -> tuple[Outputs, Targets]:
-    """Some of `n` photos, of which every third teaches no position."""
+    """Some of `n` photos: every third teaches no position, every second no region, ..."""
     rng = torch.Generator().manual_seed(0)
     logits, position = torch.randn(n, 3, generator=rng), torch.randn(n, 2, generator=rng)
     heading, target = torch.randn(n, 2, generator=rng), torch.randn(n, 2, generator=rng)
     target[::3] = torch.nan
+    region = torch.where(torch.arange(n) % 2 == 0, torch.arange(n) % 3, -1)
+    faced = torch.where((torch.arange(n) % 4 == 1)[:, None], torch.nan, -heading)
     outputs = Outputs(logits[which], position[which], heading[which], torch.zeros(len(which), 4))
-    return outputs, Targets(torch.arange(n)[which] % 3, target[which], -heading[which])
+    return outputs, Targets(region[which], target[which], faced[which])
 
 
 @pytest.mark.parametrize("shares", [[[0, 2, 4, 6], [1, 3, 5]], [[0, 3, 6], [1], [2, 4, 5]]])
@@ -85,7 +87,11 @@ def test_the_losses_of_shares_add_up_to_those_of_the_step(shares: list[list[int]
         multi_task_loss(
             *_rows(which, 7),
             config,
-            share=Share(len(which) / 7, sum(photo % 3 != 0 for photo in which) / 4),
+            share=Share(
+                region=sum(photo % 2 == 0 for photo in which) / 4,
+                position=sum(photo % 3 != 0 for photo in which) / 4,
+                heading=sum(photo % 4 != 1 for photo in which) / 5,
+            ),
         )
         .stacked()
         .tolist()
