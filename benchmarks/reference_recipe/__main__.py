@@ -48,7 +48,7 @@ def main() -> int:
     sys.stdout.write(
         f"region {refined.region_accuracy:.3f}, median {raw.median_m:.1f} m, "
         f"refined {refined.median_m:.1f} m (given the truth "
-        f"{run.oracle.position.refined.median_m:.1f} m), MAAE {raw.maae_deg:.1f} "
+        f"{run.oracle.errors.refined.figures().median_m:.1f} m), MAAE {raw.maae_deg:.1f} "
         f"degrees, {run.cpu_seconds:.0f} processor seconds\n"
     )
     return 0

@@ -12,6 +12,7 @@ from benchmarks.baseline_report import BaselineOutput, scored, write_report
 from benchmarks.reference_recipe.answers import Answers, answer
 from benchmarks.reference_recipe.learn import Say
 from benchmarks.reference_recipe.lessons import read_lessons
+from core.errors import ConfigError
 from core.evaluation.report import Report
 from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats
@@ -54,6 +55,8 @@ def run_reference(config: TrainConfig, say: Say) -> ReferenceRun:
     answers = answer(lessons, config.run, say)
     data = lessons.data
     oracle = _oracle(data, answers)
+    if oracle.position is None or oracle.heading is None:
+        raise ConfigError(f"{config.dataset} needs positions and headings for the reference recipe")
     cpu_seconds = round(processor_seconds() - used, 1)
     report = write_report(
         data,

@@ -71,7 +71,8 @@ def _lines(found: "Comparison") -> Iterator[str]:
         measures.append([each.measure.title, *figures])
     yield from aligned(measures)
     yield ""
-    yield from aligned(_regions(found))
+    if found.regions:
+        yield from aligned(_regions(found))
     yield from (f"note: {caution}" for caution in cautions(found))
 
 

@@ -11,7 +11,15 @@ from core.cli.command import Command, add_run_and_dataset, bar, imports, run_and
 from core.confidence.schema import LEVELS, Calibration
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
+from core.headline import Figure
 from core.runs import trained_dataset
+
+_SHOWN: dict[str, Figure] = {
+    "median": "median_m",
+    "mean": "mean_m",
+    "within 10 m": "within_10m",
+    "heading MAAE": "maae_deg",
+}
 
 if TYPE_CHECKING:
     from core.evaluation.report import Report
@@ -46,15 +54,20 @@ def _run(arguments: argparse.Namespace) -> int:
 def _lines(report: "Report") -> Iterator[str]:
     """Headline figures with their caveats; everything else is in the report."""
     yield f"{report.n} photos, {report.split.name}; {report_text.intervals_basis(report)}"
-    yield f"region    accuracy {report_text.with_interval(report, 'refined', 'region_accuracy')}"
+    if counts := report_text.labels_sentence(report):
+        yield f"labels    {counts}"
+    if report.region is not None:
+        accuracy = report_text.with_interval(report, "refined", "region_accuracy")
+        yield f"region    accuracy {accuracy}"
     kinds: tuple[Kind, ...] = ("raw", "refined")
     for kind in kinds:
-        yield (
-            f"{kind:<9} median {report_text.with_interval(report, kind, 'median_m')}, "
-            f"mean {report_text.with_interval(report, kind, 'mean_m')}, "
-            f"within 10 m {report_text.with_interval(report, kind, 'within_10m')}, "
-            f"heading MAAE {report_text.with_interval(report, kind, 'maae_deg')}"
-        )
+        figures = [
+            f"{title} {report_text.with_interval(report, kind, figure)}"
+            for title, figure in _SHOWN.items()
+            if report.figures(kind).of(figure) is not None
+        ]
+        if figures:
+            yield f"{kind:<9} {', '.join(figures)}"
     yield f"leak      {report_text.leak_sentence(report)}"
     if suspect := report_text.flagged_sentence(report):
         yield f"labels    {suspect}"

@@ -4,6 +4,7 @@ A measure has one value a photo. Two models are paired photo by photo, whole clu
 resampled, and the intervals of all measures hold at the same time.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,15 +12,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.dataset.spatial_groups import spot_groups, spots_below
 from core.errors import ConfigError, SplitError
 from core.evaluation.intervals import (
     FEWEST_CLUSTERS,
     Counts,
     cluster_draws,
+    clusters_with,
     joint_intervals,
     resampled_means,
     resampled_medians,
+    spots_of,
 )
 from core.evaluation.schema import Clusters, CompareConfig, Kind
 from core.evaluation.stored_reports import EvaluatedModel
@@ -49,6 +51,8 @@ class Measure:
 
     def shown(self, value: float) -> str:
         """A value with its unit."""
+        if math.isnan(value):
+            return "unknown"
         if self.unit == "share":
             return f"{value:.1%}"
         return f"{value:.1f}{'°' if self.unit == 'deg' else ' m'}"
@@ -60,6 +64,8 @@ class Measure:
 
     def gap(self, difference: float) -> str:
         """A difference with its sign and unit."""
+        if math.isnan(difference):
+            return "unknown"
         unit = {"share": " points", "m": " m", "deg": "°"}[self.unit]
         return f"{self.number(difference)}{unit}"
 
@@ -78,7 +84,7 @@ PER_REGION: tuple[Figure, ...] = ("region_accuracy", "median_m", "maae_deg")
 
 
 def photo_values(table: pd.DataFrame, kind: Kind) -> Floats:
-    """Return one row a photo and one column per entry of `MEASURES`, `(n, 7)`.
+    """Return one row a photo and one column per entry of `MEASURES`, `(n, 7)`; NaN if unknown.
 
     Args:
         table: Rows of predictions.csv.
@@ -88,22 +94,29 @@ def photo_values(table: pd.DataFrame, kind: Kind) -> Floats:
     ending = "_refined" if kind == "refined" else ""
     head = kind == "raw" and "region_head" in table.columns
     named = table["region_head" if head else "region"]
+    right = (named == table["true_region"]).to_numpy(np.float64)
+    unknown = (named == "") | (table["true_region"] == "")
     errors = PhotoErrors(
         table[f"error{ending}_m"].to_numpy(np.float64),
         table[f"heading_error{ending}_deg"].to_numpy(np.float64),
-        (named == table["true_region"]).to_numpy(),
+        np.where(unknown, np.nan, right),
     )
     values = errors.means | {"median_m": errors.error_m}
-    return np.stack([values[measure.name] for measure in MEASURES], axis=1)
+    absent = np.full(len(table), np.nan)
+    return np.stack([values.get(measure.name, absent) for measure in MEASURES], axis=1)
 
 
 def aggregated(values: Floats) -> Floats:
-    """Means and medians `(7,)` of photo values `(n, 7)`."""
-    middle = np.array([measure.median for measure in MEASURES])
-    return np.where(middle, np.median(values, axis=0), values.mean(axis=0))
+    """Means and medians `(7,)` of photo values `(n, 7)` over the photos that have one; NaN else."""
+    known = ~np.isnan(values)
+    found = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    for column, measure in enumerate(MEASURES):
+        if measure.median and known[:, column].any():
+            found[column] = np.median(values[known[:, column], column])
+    return np.where(known.any(axis=0), found, np.nan)
 
 
-_LABELS = ("true_region", "true_latitude", "true_longitude", "true_angle")
+_LABELS = ["true_region", "true_latitude", "true_longitude", "true_angle"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,8 @@ def pair(reference: EvaluatedModel, candidate: EvaluatedModel) -> Pairing:
     second = candidate.table.set_index("photo_id", drop=False).sort_index()
     common = first.index.intersection(second.index)
     first_rows, second_rows = first.loc[common], second.loc[common]
-    relabelled = (first_rows[list(_LABELS)] != second_rows[list(_LABELS)]).any(axis=1)
+    labels, others = first_rows[_LABELS], second_rows[_LABELS]
+    relabelled = ((labels != others) & ~(labels.isna() & others.isna())).any(axis=1)
     seen_by_one = ~relabelled & (first_rows["seen_in_training"] != second_rows["seen_in_training"])
     reasons = {
         f"evaluated only for {reference.name}": first.index.difference(second.index),
@@ -170,15 +184,18 @@ def clusters_of(
         Cluster numbers from 0, `(n,)`, and the radius in metres (None for visits).
 
     Raises:
-        ConfigError: The report has no visits, or the photos chain into one spot.
+        ConfigError: The report has no visits, no photo has a position, or the photos chain into
+            one spot.
     """
     if by == "visit":
         return _visits(photos), None
     position_m = photos[["true_north_m", "true_east_m"]].to_numpy(np.float64)
-    if radius_m is not None:
-        return spot_groups(position_m, radius_m), radius_m
+    if not np.isfinite(position_m).any():
+        raise ConfigError(
+            "no photo has a position, so there are no spots: compare by visit (--by visit)"
+        )
     try:
-        return spots_below(position_m)
+        return spots_of(position_m, radius_m)
     except SplitError as error:
         raise ConfigError(
             "the photos are too dense to be split into spots: compare by visit (--by visit)"
@@ -199,7 +216,7 @@ Verdict = Literal["better", "worse", "not distinguishable"]
 
 @dataclass(frozen=True)
 class Difference:
-    """One measure of two models.
+    """One measure of two models; NaN for a region of which no photo has the label.
 
     Attributes:
         measure: The measure.
@@ -258,7 +275,7 @@ class Comparison:
         confidence: Probability that all intervals of this comparison hold at the same time.
         draws: Number of resamples.
         seed: Seed of the resamples.
-        differences: One entry per measure.
+        differences: One entry per measure that both models have.
         regions: One entry per true region, in the order of their ids.
         left_out: Photos that could not be compared.
     """
@@ -343,7 +360,13 @@ def compare(
     first = photo_values(both.reference, config.kind)
     second = photo_values(both.candidate, config.kind)
     rng = np.random.default_rng(config.seed)
-    differences = _differences(first, second, clusters, config, rng)
+    columns = np.flatnonzero(~np.isnan(first + second).all(axis=0))
+    if not len(columns):
+        raise ConfigError(
+            f"{reference.name} and {candidate.name} predict no label in common that the photos "
+            "have, so there is nothing to compare"
+        )
+    differences = _differences(first, second, clusters, config, rng, columns)
     return Comparison(
         reference.name,
         candidate.name,
@@ -357,7 +380,7 @@ def compare(
         config.draws,
         config.seed,
         differences,
-        _regions(both, first, second, clusters, config, rng),
+        _regions(both, first, second, clusters, config, rng, columns),
         both.left_out,
     )
 
@@ -372,31 +395,36 @@ def _other_photos(reference: EvaluatedModel, candidate: EvaluatedModel) -> str:
 
 def _differences(
     first: Floats, second: Floats, clusters: Counts, config: CompareConfig,
-    rng: np.random.Generator,
+    rng: np.random.Generator, columns: Counts,
 ) -> tuple[Difference, ...]:  # fmt: skip
+    """Differences in the measures of some columns; their intervals hold together."""
     reference, candidate = aggregated(first), aggregated(second)
-    count = int(clusters.max()) + 1
-    ends: list[tuple[float | None, float | None]] = [(None, None)] * len(MEASURES)
-    if count > 1:
+    counts = clusters_with(first + second, clusters)
+    ends: dict[int, Floats] = {}
+    grouped = columns[counts[columns] > 1]
+    if len(grouped):
         draws = _drawn_differences(first, second, clusters, config.draws, rng)
-        pairs = joint_intervals(draws, config.confidence, np.full(len(MEASURES), count))
-        ends = [(float(low), float(high)) for low, high in pairs]
+        pairs = joint_intervals(draws[:, grouped], config.confidence, counts[grouped])
+        ends = dict(zip(grouped.tolist(), pairs, strict=True))
     return tuple(
-        Difference(measure, float(old), float(new), *end, reliable=count >= FEWEST_CLUSTERS)
-        for measure, old, new, end in zip(MEASURES, reference, candidate, ends, strict=True)
+        _difference(column, reference, candidate, ends.get(column), counts[column])
+        for column in columns.tolist()
     )
 
 
 def _drawn_differences(
     first: Floats, second: Floats, clusters: Counts, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Differences `(draws, 7)`; every draw holds the same photos for both models."""
+    """Differences `(draws, 7)`; every draw holds the same photos for both models.
+
+    NaN for a draw without a photo that has the label.
+    """
     middle = np.array([measure.median for measure in MEASURES])
     count, parts = int(clusters.max()) + 1, []
     for start in range(0, draws, _DRAWS_AT_ONCE):
         drawn = cluster_draws(count, min(_DRAWS_AT_ONCE, draws - start), rng)
         part = resampled_means(second - first, clusters, drawn)
-        for column in np.flatnonzero(middle):
+        for column in np.flatnonzero(middle & ~np.isnan(first + second).all(axis=0)):
             part[:, column] = resampled_medians(
                 second[:, column], clusters, drawn
             ) - resampled_medians(first[:, column], clusters, drawn)
@@ -406,45 +434,52 @@ def _drawn_differences(
 
 def _regions(
     both: Pairing, first: Floats, second: Floats, clusters: Counts, config: CompareConfig,
-    rng: np.random.Generator,
+    rng: np.random.Generator, compared: Counts,
 ) -> tuple[RegionDifference, ...]:  # fmt: skip
     """Compare region by region; the intervals of a measure hold for all regions together."""
     truth = both.reference["true_region"].to_numpy()
-    names = sorted(set(truth), key=lambda name: (not name.isdecimal(), name.zfill(9)))
+    names = sorted(set(truth) - {""}, key=lambda name: (not name.isdecimal(), name.zfill(9)))
     inside = [np.flatnonzero(truth == name) for name in names]
     numbered = [np.unique(clusters[rows], return_inverse=True)[1] for rows in inside]
-    counts = np.array([int(numbers.max()) + 1 for numbers in numbered])
-    reliable = np.flatnonzero(counts >= FEWEST_CLUSTERS)
-    columns = [_BY_NAME[name] for name in PER_REGION]
-    intervals: dict[tuple[int, int], Floats] = {}
-    if len(reliable):
-        draws = np.stack(
-            [
-                _drawn_differences(
-                    first[inside[index]], second[inside[index]], numbered[index], config.draws, rng
-                )
-                for index in reliable
-            ],
-            axis=2,
+    # Clusters of each region that have the label of each measure.
+    counts = np.array(
+        [
+            clusters_with((first + second)[rows], own)
+            for rows, own in zip(inside, numbered, strict=True)
+        ]
+    ).reshape(-1, len(MEASURES))
+    columns = [_BY_NAME[name] for name in PER_REGION if _BY_NAME[name] in compared]
+    draws = {
+        index: _drawn_differences(
+            first[inside[index]], second[inside[index]], numbered[index], config.draws, rng
         )
-        for column in columns:
-            ends = joint_intervals(draws[:, column], config.confidence, counts[reliable])
+        for index in np.flatnonzero((counts >= FEWEST_CLUSTERS).any(axis=1)).tolist()
+    }
+    intervals: dict[tuple[int, int], Floats] = {}
+    for column in columns:
+        reliable = np.flatnonzero(counts[:, column] >= FEWEST_CLUSTERS)
+        if len(reliable):
+            drawn = np.stack([draws[index][:, column] for index in reliable.tolist()], axis=1)
+            ends = joint_intervals(drawn, config.confidence, counts[reliable, column])
             intervals |= {
-                (int(index), column): end for index, end in zip(reliable, ends, strict=True)
+                (index, column): end for index, end in zip(reliable.tolist(), ends, strict=True)
             }
     regions = []
     for index, (name, rows) in enumerate(zip(names, inside, strict=True)):
         reference, candidate = aggregated(first[rows]), aggregated(second[rows])
         differences = tuple(
-            _region_difference(column, reference, candidate, intervals.get((index, column)))
+            _difference(
+                column, reference, candidate, intervals.get((index, column)), counts[index, column]
+            )
             for column in columns
         )
-        regions.append(RegionDifference(name, len(rows), int(counts[index]), differences))
+        clusters_of_region = int(numbered[index].max()) + 1
+        regions.append(RegionDifference(name, len(rows), clusters_of_region, differences))
     return tuple(regions)
 
 
-def _region_difference(
-    column: int, reference: Floats, candidate: Floats, ends: Floats | None
+def _difference(
+    column: int, reference: Floats, candidate: Floats, ends: Floats | None, clusters: int
 ) -> Difference:
     low, high = (None, None) if ends is None else (float(ends[0]), float(ends[1]))
     return Difference(
@@ -453,5 +488,5 @@ def _region_difference(
         float(candidate[column]),
         low,
         high,
-        reliable=ends is not None,
+        reliable=bool(clusters >= FEWEST_CLUSTERS),
     )

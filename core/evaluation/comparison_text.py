@@ -1,9 +1,10 @@
 """Comparisons in plain sentences, and as JSON."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from core.evaluation.compare import Compared, Comparison, Difference
+from core.evaluation.compare import MEASURES, Compared, Comparison, Difference
 from core.evaluation.intervals import FEWEST_CLUSTERS
 
 
@@ -69,6 +70,12 @@ def cautions(found: Comparison) -> list[str]:
         + (" ..." if len(left.photo_ids) > 3 else "")
         for left in found.left_out
     ]
+    compared = {each.measure.name for each in found.differences}
+    absent = [measure.title.lower() for measure in MEASURES if measure.name not in compared]
+    if absent:
+        said.append(
+            f"Not compared, because the photos or one of the models lack it: {_listed(absent)}."
+        )
     if found.clusters < FEWEST_CLUSTERS:
         said.append(
             f"Only {_groups(found)}: intervals from fewer than {FEWEST_CLUSTERS} are unreliable, "
@@ -107,15 +114,19 @@ def _pair(found: Comparison) -> dict[str, Any]:
 
 def _difference(found: Difference) -> dict[str, Any]:
     return {
-        "reference": found.reference,
-        "candidate": found.candidate,
-        "difference": found.difference,
+        "reference": _known(found.reference),
+        "candidate": _known(found.candidate),
+        "difference": _known(found.difference),
         "low": found.low,
         "high": found.high,
         "higher_is_better": found.measure.higher_is_better,
         "verdict": found.verdict,
         "sentence": measured(found),
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _why(found: Comparison) -> str:

@@ -50,7 +50,6 @@ def coverage_report(
     every = np.ones(len(truth), bool)
     together = np.arange(len(truth)) if groups is None else groups
     present = [index for index in range(len(truth.regions)) if (truth.region == index).any()]
-    before, after = scored.prediction.region_probabilities, trust.region_probabilities
     return CoverageReport(
         calibrated_on=CalibratedOn(**trust.calibration.about),
         levels=tuple(LEVELS),
@@ -63,28 +62,39 @@ def coverage_report(
             )
             for index in present
         },
-        region_probabilities=RegionProbabilities(
-            1.0 if trust.calibration.region is None else trust.calibration.region.temperature,
-            ProbabilityMetrics(**calibration_metrics(before, truth.region)),
-            ProbabilityMetrics(**calibration_metrics(after, truth.region)),
-        ),
+        region_probabilities=_region_probabilities(scored, trust),
         refused=refusals(trust, together),
         confidence=risk_coverage(scored.error_refined_m, trust.radius_m[:, 0]),
         accepted=_accepted(scored, ~trust.refused),
     )
 
 
+def _region_probabilities(
+    scored: ScoredPrediction, confidence: Confidence
+) -> RegionProbabilities | None:
+    """Metrics of region probabilities; None if no region is compared or calibrated."""
+    rows, fit = scored.compared("region"), confidence.calibration.region
+    if fit is None or not rows.any():
+        return None
+    before, after = (
+        ProbabilityMetrics(**calibration_metrics(shares[rows], scored.truth.region[rows]))
+        for shares in (scored.prediction.region_probabilities, confidence.region_probabilities)
+    )
+    return RegionProbabilities(fit.temperature, before, after)
+
+
 def held_truths(scored: ScoredPrediction, trust: Confidence) -> dict[str, NDArray[np.float64]]:
-    """Whether radius, region and wedge hold each photo's truth: `(n, levels)`, NaN where unknown.
+    """Whether radius, region and wedge hold each photo's truth: `(n, levels)`.
 
     Returns:
-        Keys `radius`, `region` and `wedge`; 1 where held, 0 where not.
+        Keys `radius`, `region` and `wedge`; 1 where held, 0 where not, NaN if the truth or the
+        size is unknown.
     """
     here = np.full(len(scored.truth), np.nan)
     if trust.density is not None:
         here = trust.density.at(scored.truth.position_m[:, None])[:, 0]
     regions = [
-        np.full(len(here), np.nan) if height is None else (here >= height).astype(np.float64)
+        np.full(len(here), np.nan) if height is None else _at_least(here, height)
         for height in trust.heights
     ]
     return {
@@ -103,13 +113,15 @@ def refusals(trust: Confidence, groups: Groups) -> Refused:
 
 
 def risk_coverage(error: Floats, doubt: Floats) -> RiskCoverage | None:
-    """How well doubt sorts errors; None where doubt is unknown.
+    """How well doubt sorts errors; None if doubts or all errors are unknown.
 
     Args:
-        error: `(n,)` metres.
+        error: `(n,)` metres; photos with NaN do not count.
         doubt: `(n,)`, greater: less confident.
     """
-    if not np.isfinite(doubt).all():
+    known = np.isfinite(error)
+    error, doubt = error[known], doubt[known]
+    if not len(error) or not np.isfinite(doubt).all():
         return None
     count = np.arange(1, len(error) + 1)
     curve = np.cumsum(error[np.argsort(doubt, kind="stable")]) / count
@@ -125,27 +137,36 @@ def risk_coverage(error: Floats, doubt: Floats) -> RiskCoverage | None:
 
 
 def _within(error: Floats, bound: Floats) -> Floats:
-    return np.where(np.isfinite(bound), error[:, None] <= bound, np.nan)
+    known = np.isfinite(bound) & np.isfinite(error)[:, None]
+    return np.where(known, error[:, None] <= bound, np.nan)
+
+
+def _at_least(height: Floats, bound: Floats) -> Floats:
+    return np.where(np.isfinite(height), height >= bound, np.nan)
 
 
 def _covered(
     held: dict[str, Floats], trust: Confidence, rows: NDArray[np.bool_], groups: Groups
 ) -> dict[str, tuple[Coverage, ...]]:
-    """Entries of each of radius, region and wedge on the chosen photos, by name."""
+    """Entries of each of radius, region and wedge on the chosen photos, by name.
+
+    Photos whose truth is unknown do not count.
+    """
     sizes = {"radius": ("mean_radius_m", trust.radius_m), "wedge": ("mean_deg", trust.wedge_deg)}
     found = {}
     for name, truths in held.items():
         entries = []
         for index, level in enumerate(LEVELS):
-            inside = truths[rows, index]
-            if np.isnan(inside).any():
+            known = rows & np.isfinite(truths[:, index])
+            if not known.any():
                 entries.append(Coverage(promised=level, measured=None, interval=None))
                 continue
             size = {}
             if name in sizes:
                 key, values = sizes[name]
-                size[key] = float(values[rows, index].mean())
-            interval = share_interval(inside, groups[rows])
+                size[key] = float(values[known, index].mean())
+            inside = truths[known, index]
+            interval = share_interval(inside, groups[known])
             measured = float(inside.mean())
             entries.append(Coverage(promised=level, measured=measured, interval=interval, **size))
         found[name] = tuple(entries)

@@ -100,12 +100,15 @@ def check_place(predictor: Predictor, position_m: Floats, dataset: Path) -> None
 
     Args:
         predictor: The model; without a gallery its origin stands for the training photos.
-        position_m: Positions of the photos `(n, 2)` in the model's local metres.
+        position_m: Positions of the photos `(n, 2)` in the model's local metres; NaN for those
+            without one. A model without positions has no place.
         dataset: Where they come from, for the message.
 
     Raises:
         ConfigError: Half of the photos are kilometres from every training photo.
     """
+    if "position" not in predictor.card.labels:
+        return
     away_m = other_place_m(position_m, predictor.gallery)
     if away_m is not None:
         raise ConfigError(
@@ -169,9 +172,12 @@ def _caveats(
     predictor: Predictor, selection: Selection, by: Clusters | None, suspect: SuspectLabels | None
 ) -> Caveats:
     position_m, gallery = selection.truth.position_m, predictor.gallery
-    nearest_m = None if gallery is None else nearest_training_m(position_m, gallery.position_m)
+    placed = selection.truth.labelled("position").any()
+    nearest_m = None
+    if placed and gallery is not None and "position" in predictor.card.labels:
+        nearest_m = nearest_training_m(position_m, gallery.position_m)
     grouping = group_photos(position_m, selection.visits, selection.radius_m, by)
-    return Caveats(nearest_m, grouping, suspect)
+    return Caveats(nearest_m, grouping, suspect, positions=bool(placed))
 
 
 def _baselines(
@@ -180,6 +186,7 @@ def _baselines(
     if predictor.gallery is None:
         return ()
     truth = scored.truth
+    # Photos of a region that the model does not know count as of an unknown one.
     known = np.where(truth.region < len(predictor.regions), truth.region, -1)
     return all_baselines(
         predictor.gallery,

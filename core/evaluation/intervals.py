@@ -45,17 +45,19 @@ def resampled_means(values: Floats, clusters: Counts, drawn: Counts) -> Floats:
     """Mean over the photos of every draw.
 
     Args:
-        values: `(n, k)`, one row a photo.
+        values: `(n, k)`, one row a photo; NaN does not count.
         clusters: `(n,)` cluster of each photo, numbered from 0.
         drawn: `(draws, clusters)` as from `cluster_draws`.
 
     Returns:
-        `(draws, k)`.
+        `(draws, k)`; NaN for a draw without a value.
     """
-    sums = np.zeros((drawn.shape[1], values.shape[1]))
-    np.add.at(sums, clusters, values)
-    photos = drawn @ np.bincount(clusters, minlength=drawn.shape[1])
-    return np.asarray((drawn @ sums) / photos[:, None])
+    known = ~np.isnan(values)
+    sums, photos = np.zeros((2, drawn.shape[1], values.shape[1]))
+    np.add.at(sums, clusters, np.where(known, values, 0.0))
+    np.add.at(photos, clusters, known)
+    counts = drawn @ photos
+    return np.where(counts > 0, (drawn @ sums) / np.maximum(counts, 1.0), np.nan)
 
 
 def resampled_medians(values: Floats, clusters: Counts, drawn: Counts) -> Floats:
@@ -69,14 +71,16 @@ def resampled_quantiles(
     """Quantiles over the photos of every draw, as `numpy.quantile` of the repeated photos.
 
     Args:
-        values: `(n,)`.
+        values: `(n,)`, of which one is known; NaN does not count.
         clusters: `(n,)` cluster of each photo.
         drawn: `(draws, clusters)`.
         shares: Which quantiles, k of them.
 
     Returns:
-        `(draws, k)`.
+        `(draws, k)`; NaN for a draw without a value.
     """
+    known = ~np.isnan(values)
+    values, clusters = values[known], clusters[known]
     order = np.argsort(values, kind="stable")
     ranked, column = values[order], clusters[order]
     step = max(1, _CELLS_AT_ONCE // len(values))
@@ -90,7 +94,8 @@ def resampled_quantiles(
             below, above = np.floor(rank), np.ceil(rank)
             low = ranked[(photos > below).argmax(axis=1)]
             high = ranked[(photos > above).argmax(axis=1)]
-            quantiles.append(low + (rank - below)[:, 0] * (high - low))
+            quantile = low + (rank - below)[:, 0] * (high - low)
+            quantiles.append(np.where(last[:, 0] < 0, np.nan, quantile))
         parts.append(np.stack(quantiles, axis=1))
     return np.concatenate(parts)
 
@@ -104,7 +109,7 @@ def joint_intervals(draws: Floats, confidence: float, clusters: Counts) -> Float
     distribution (Hesterberg 2015, expanded percentile interval).
 
     Args:
-        draws: `(draws, k)`: statistics of the resamples.
+        draws: `(draws, k)`: statistics of the resamples; NaN does not count.
         confidence: Share in `(0, 1)`.
         clusters: `(k,)` number of clusters behind each column, at least 2.
 
@@ -115,9 +120,17 @@ def joint_intervals(draws: Floats, confidence: float, clusters: Counts) -> Float
     size = np.asarray(clusters, np.float64)
     wider = ndtr(np.sqrt(size / (size - 1.0)) * stdtrit(size - 1.0, tail))
     ends = [
-        np.quantile(column, [tail, 1.0 - tail]) for column, tail in zip(draws.T, wider, strict=True)
+        np.quantile(column[~np.isnan(column)], [tail, 1.0 - tail])
+        for column, tail in zip(draws.T, wider, strict=True)
     ]
     return np.asarray(ends)
+
+
+def clusters_with(values: Floats, clusters: Counts) -> Counts:
+    """How many clusters `(k,)` have a photo with a value, of photo values `(n, k)`."""
+    known = ~np.isnan(values)
+    columns = range(values.shape[1])
+    return np.array([np.unique(clusters[known[:, column]]).size for column in columns], np.int64)
 
 
 def share_interval(
@@ -174,19 +187,44 @@ class Grouping:
         return int(self.groups.max()) + 1
 
 
+def spots_of(position_m: Floats, radius_m: float | None) -> tuple[Counts, float]:
+    """Number the spots of photos; each photo without a position is a spot of its own.
+
+    Args:
+        position_m: Local metres `(n, 2)`, NaN without a position; one photo has one.
+        radius_m: Photos this close share a spot; None: it is derived from the positions.
+
+    Returns:
+        Spot of each photo `(n,)`, and the radius.
+
+    Raises:
+        SplitError: The photos chain into one spot.
+    """
+    placed = np.asarray(np.isfinite(position_m).all(axis=1), bool)
+    if radius_m is None:
+        groups, radius_m = spots_below(position_m[placed])
+    else:
+        groups = spot_groups(position_m[placed], radius_m)
+    spots = np.empty(len(placed), np.int64)
+    spots[placed] = groups
+    spots[~placed] = int(groups.max()) + 1 + np.arange(int((~placed).sum()))
+    return spots, radius_m
+
+
 def group_photos(
     position_m: Floats, visits: Counts | None, radius_m: float | None, by: Clusters | None
 ) -> Grouping | None:
     """Group photos by visit if there are enough known visits, else by spot.
 
     Args:
-        position_m: True positions `(n, 2)` in local metres.
+        position_m: True positions `(n, 2)` in local metres; NaN for a photo without a position.
         visits: Visit of each photo `(n,)`; None if unknown.
         radius_m: Spot radius of the split; None: it is derived from the positions.
         by: Required unit; None: visits if there are at least `FEWEST_CLUSTERS`, else spots.
 
     Returns:
-        The groups; None if `by` is None and the photos are too dense to be split into spots.
+        The groups; None if `by` is None and the photos have no positions, or are too dense to be
+        split into spots.
 
     Raises:
         ConfigError: The photos cannot be grouped by the required unit.
@@ -198,12 +236,15 @@ def group_photos(
             "column walk): use --by spot"
         )
     enough = known is not None and int(known.max()) + 1 >= FEWEST_CLUSTERS
-    if known is not None and (by == "visit" or (by is None and enough)):
+    placed = np.isfinite(position_m).any()
+    if known is not None and (by == "visit" or (by is None and (enough or not placed))):
         return Grouping("visit", known)
-    if radius_m is not None:
-        return Grouping("spot", spot_groups(position_m, radius_m), radius_m)
+    if not placed:
+        if by == "spot":
+            raise ConfigError("no photo has a position, so there are no spots: use --by visit")
+        return None
     try:
-        return Grouping("spot", *spots_below(position_m))
+        return Grouping("spot", *spots_of(position_m, radius_m))
     except SplitError as error:
         if by == "spot":
             raise ConfigError(f"{error}; or use --by visit") from error
@@ -225,20 +266,20 @@ class Bootstrap:
             return FigureIntervals()
         intervals: dict[str, Interval] = {}
         groups, means = self.grouping.groups, errors.means
-        columns: dict[str, Floats] = dict(
-            zip(
-                means,
-                resampled_means(np.stack([*means.values()], 1), groups, self.drawn).T,
-                strict=True,
-            )
-        )
-        shares = tuple(QUANTILES.values())
-        spread = resampled_quantiles(errors.error_m, groups, self.drawn, shares)
-        columns |= dict(zip(QUANTILES, spread.T, strict=True))
-        counts = np.array([self.grouping.count])
+        if not means:
+            return FigureIntervals()
+        values = np.stack([*means.values()], 1)
+        columns = dict(zip(means, resampled_means(values, groups, self.drawn).T, strict=True))
+        counts = dict(zip(means, clusters_with(values, groups), strict=True))
+        if "mean_m" in means:
+            shares = tuple(QUANTILES.values())
+            spread = resampled_quantiles(errors.error_m, groups, self.drawn, shares)
+            columns |= dict(zip(QUANTILES, spread.T, strict=True))
+            counts |= dict.fromkeys(QUANTILES, counts["mean_m"])
         for name, column in columns.items():
-            low, high = joint_intervals(column[:, None], CONFIDENCE, counts)[0]
-            intervals[name] = (float(low), float(high))
+            if counts[name] > 1:
+                ends = joint_intervals(column[:, None], CONFIDENCE, np.array([counts[name]]))
+                intervals[name] = (float(ends[0, 0]), float(ends[0, 1]))
         return FigureIntervals(**intervals)
 
     def described(self) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from core.evaluation.selection import Selection
 from core.geo import Floats
 from core.headline import PhotoErrors, Rows
 from core.inference.predictor import Predictor
+from core.labels import Label
 from core.model.card import EnsembleCard
 from core.retrieval.baselines import Baseline
 
@@ -62,12 +63,14 @@ class Caveats:
         grouping: Photos whose errors are correlated; None if that is unknown.
         suspect: Photos whose labels are suspect; None if no labels were checked.
         regions: False if no tested region was ever trained.
+        positions: Whether a photo has a position.
     """
 
     nearest_m: Floats | None = None
     grouping: Grouping | None = None
     suspect: SuspectLabels | None = None
     regions: bool = True
+    positions: bool = True
 
 
 def make_report(
@@ -82,6 +85,7 @@ def make_report(
     scores = score_photos(scored, baselines, predictor.card.region_names, caveats)
     notes = (
         *selection.notes,
+        *label_notes(scores, scored.prediction.labels),
         *baseline_notes(scores),
         *scored.prediction.notes,
         *_unknown_regions(scored, len(predictor.regions)),
@@ -119,20 +123,23 @@ def score_photos(
     near, suspect = caveats.nearest_m, caveats.suspect
     bootstrap = None if caveats.grouping is None else Bootstrap(caveats.grouping)
     raw, refined = scored.errors.raw.figures(), scored.errors.refined.figures()
-    region = replace(scored.region, accuracy_raw=raw.region_accuracy)
+    region, counts = None, scored.truth.counts
+    if caveats.regions and scored.region is not None:
+        region = replace(scored.region, accuracy_raw=raw.region_accuracy)
     return Scores(
         n=len(scored.truth),
-        region=region if caveats.regions else None,
+        labelled=None if set(counts.values()) == {len(scored.truth)} else counts,
+        region=region,
         position=scored.position,
         heading=scored.heading,
-        joint_10m_15deg=refined.known("joint_10m_15deg"),
+        joint_10m_15deg=refined.joint_10m_15deg,
         joint_10m_15deg_raw=raw.joint_10m_15deg,
         per_region=_per_region(scored, region_names),
         baselines={
             each.name: _baseline_report(each, scored, bootstrap, regions=caveats.regions)
             for each in baselines
         },
-        leak=None if near is None else leak_report(near, errors),
+        leak=None if near is None or np.isnan(near).all() else leak_report(near, errors),
         intervals=None if bootstrap is None else _intervals(bootstrap, errors),
         flagged=None
         if suspect is None
@@ -156,12 +163,13 @@ def leak_report(nearest_m: Floats, errors: Both[PhotoErrors]) -> Leak:
     A photo taken where a training photo was taken can be located from memory.
 
     Args:
-        nearest_m: Distance of every evaluated photo to the nearest training photo `(n,)`.
+        nearest_m: Distance of every evaluated photo to the nearest training photo `(n,)`; NaN for
+            a photo without a position, which counts in no share.
         errors: Of the same photos.
     """
     return Leak(
         **shares_within(nearest_m),
-        nearest_training_m=float(np.median(nearest_m)),
+        nearest_training_m=float(np.median(nearest_m[~np.isnan(nearest_m)])),
         away={f"beyond_{radius:g}m": subset(errors, nearest_m > radius) for radius in LEAK_RADII_M},
     )
 
@@ -188,6 +196,7 @@ def ensemble_report(scored: ScoredPrediction, card: EnsembleCard) -> EnsembleRep
     prediction = scored.prediction
     if prediction.member_spread_m is None or prediction.member_spread_deg is None:
         raise ValueError("the prediction of an ensemble holds how far its members disagree")
+    placed, turned = ("position" in prediction.labels), ("heading" in prediction.labels)
     asked = [member.name for member in card.members if member.weight > 0]
     figures = {
         name: ScoredPrediction(scored.truth, answer).errors.refined.figures().as_dict()
@@ -202,10 +211,27 @@ def ensemble_report(scored: ScoredPrediction, card: EnsembleCard) -> EnsembleRep
         weighing=card.weighing,
         rule=card.rule,
         agree_m=card.agree_m,
-        disagree_share=float((prediction.member_spread_m > card.agree_m).mean()),
-        median_spread_m=float(np.median(prediction.member_spread_m)),
-        median_spread_deg=float(np.median(prediction.member_spread_deg)),
+        disagree_share=float((prediction.member_spread_m > card.agree_m).mean())
+        if placed
+        else None,
+        median_spread_m=float(np.median(prediction.member_spread_m)) if placed else None,
+        median_spread_deg=float(np.median(prediction.member_spread_deg)) if turned else None,
     )
+
+
+def label_notes(scores: Scores, predicted: Sequence[Label]) -> list[str]:
+    """Which of the predicted labels these photos lack, and what that leaves out of the figures."""
+    notes = []
+    for label in predicted:
+        count, many = scores.photos_with(label), f"{label}s"
+        if count == 0:
+            notes.append(f"None of these photos has a {label}: {many} are not compared.")
+        elif count < scores.n:
+            notes.append(
+                f"{count} of these {scores.n} photos have a {label}: figures of {many} are over "
+                "those."
+            )
+    return notes
 
 
 def baseline_notes(scores: Scores) -> list[str]:
@@ -246,8 +272,8 @@ def caveat_notes(caveats: Caveats) -> list[str]:
     groups = caveats.grouping
     if groups is None:
         return [
-            "The photos are too dense to be split into spots, and their visits are unknown, so "
-            "there are no confidence intervals."
+            f"The photos {'are too dense' if caveats.positions else 'have no positions'} to be "
+            "split into spots, and their visits are unknown, so there are no confidence intervals."
         ]
     if groups.count >= FEWEST_CLUSTERS:
         return []
@@ -274,28 +300,40 @@ def _baseline_report(
         (truth.position_m, truth.heading_deg, truth.region),
         (baseline.position_m, baseline.heading_deg, baseline.region if regions else None),
     )
-    region = None
-    if errors.region_hit is not None and baseline.region is not None:
-        found = region_metrics(truth.region, baseline.region, truth.regions)
+    placed, turned = np.isfinite(errors.error_m), np.isfinite(errors.error_deg)
+    named = truth.region >= 0
+    region = position = heading = None
+    if errors.region_hit is not None and baseline.region is not None and named.any():
+        found = region_metrics(truth.region[named], baseline.region[named], truth.regions)
         # A matrix for each baseline would double the size of the report.
         region = RegionScores(**{each.name: getattr(found, each.name)
                                  for each in fields(RegionScores)})  # fmt: skip
-    labels = truth.to_labels(baseline.position_m)
+    if placed.any():
+        labels = truth.to_labels(baseline.position_m)[placed]
+        position = position_metrics(
+            truth.position_m[placed], baseline.position_m[placed], truth.labels[placed], labels
+        )
+    if turned.any():
+        heading = heading_metrics(truth.heading_deg[turned], baseline.heading_deg[turned])
     return BaselineReport(
         description=baseline.description,
         given_truth=baseline.given_truth,
         region=region,
-        position=position_metrics(truth.position_m, baseline.position_m, truth.labels, labels),
-        heading=heading_metrics(truth.heading_deg, baseline.heading_deg),
-        joint_10m_15deg=errors.figures().known("joint_10m_15deg"),
+        position=position,
+        heading=heading,
+        joint_10m_15deg=errors.figures().joint_10m_15deg,
         intervals=None if bootstrap is None else bootstrap.intervals(errors),
     )
 
 
 def _per_region(scored: ScoredPrediction, names: Mapping[str, str]) -> dict[str, OneRegion]:
     truth, predicted = scored.truth, scored.prediction.region_index
-    precision, _, f1 = precision_recall_f1(truth.region, predicted, len(truth.regions))
-    errors, found = scored.errors, {}
+    named, errors, found = scored.compared("region"), scored.errors, {}
+    precision = f1 = None
+    if named.any():
+        precision, _, f1 = precision_recall_f1(
+            truth.region[named], predicted[named], len(truth.regions)
+        )
     for index, region in enumerate(truth.regions):
         rows = truth.region == index
         if not rows.any():
@@ -304,20 +342,20 @@ def _per_region(scored: ScoredPrediction, names: Mapping[str, str]) -> dict[str,
         found[region] = OneRegion(
             name=names.get(region, region),
             n=int(rows.sum()),
-            accuracy=refined.known("region_accuracy"),
-            median_m=raw.known("median_m"),
-            median_refined_m=refined.known("median_m"),
-            maae_deg=raw.known("maae_deg"),
-            maae_refined_deg=refined.known("maae_deg"),
-            precision=float(precision[index]),
-            f1=float(f1[index]),
+            accuracy=refined.region_accuracy,
+            median_m=raw.median_m,
+            median_refined_m=refined.median_m,
+            maae_deg=raw.maae_deg,
+            maae_refined_deg=refined.maae_deg,
+            precision=None if precision is None else float(precision[index]),
+            f1=None if f1 is None else float(f1[index]),
         )
     return found
 
 
 def _unknown_regions(scored: ScoredPrediction, known: int) -> list[str]:
     unknown = int((scored.truth.region >= known).sum())
-    if not unknown:
+    if not unknown or not known:
         return []
     return [f"{unknown} photos are of regions that the model does not know; they count as wrong."]
 

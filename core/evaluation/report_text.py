@@ -57,6 +57,14 @@ def intervals_basis(scores: Scores) -> str:
     )
 
 
+def labels_sentence(scores: Scores) -> str:
+    """How many of the photos have each label; empty if all have every label."""
+    if scores.labelled is None:
+        return ""
+    counts = (f"{count} with a {label}" for label, count in scores.labelled.items())
+    return f"of {scores.n} photos: {', '.join(counts)}; each figure is over those"
+
+
 def leak_sentence(scores: Scores) -> str:
     """How many photos are near a training photo, and the median error of all others."""
     leak, away = scores.leak, None if scores.leak is None else scores.leak.beyond_5m

@@ -22,20 +22,22 @@ from core.evaluation.report import (
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m, heading_error_deg
 from core.headline import PhotoErrors
 from core.inference.prediction import Prediction
+from core.labels import LABELS, Label
 from core.model.card import Card
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Labels of n photos.
+    """Labels of n photos; NaN or -1 for a photo without the label.
 
     Attributes:
         photo_ids: Keys of the photos in their dataset.
         filenames: Names as in the label file.
         regions: Region ids: the model's in its order, then those that only the dataset has.
-        region: `(n,)` indices into `regions`.
+        region: `(n,)` indices into `regions`, -1 without a region.
         labels: `(n, 2)` `[latitude, longitude]` in the dataset's label units.
-        position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame.
+        position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame; in the dataset's
+            own if the model predicts no positions.
         heading_deg: `(n,)` in `[0, 360)`.
         minute: `(n,)` minute of the day, NaN where unknown.
         frame: What the dataset's label units mean.
@@ -65,6 +67,17 @@ class Truth:
         """Number of photos."""
         return len(self.photo_ids)
 
+    def labelled(self, label: Label) -> NDArray[np.bool_]:
+        """Flag `(n,)` the photos that have a label."""
+        if label == "position":
+            return np.asarray(np.isfinite(self.position_m).all(axis=1), bool)
+        return np.isfinite(self.heading_deg) if label == "heading" else self.region >= 0
+
+    @property
+    def counts(self) -> dict[Label, int]:
+        """How many photos have each label."""
+        return {label: int(self.labelled(label).sum()) for label in LABELS}
+
     def to_labels(self, position_m: Floats) -> Floats:
         """Turn `(n, 2)` local metres into the dataset's label units."""
         if self.frame == self.local_frame.frame:
@@ -81,15 +94,20 @@ def read_truth(dataset: Dataset, rows: NDArray[np.int64], card: Card) -> Truth:
     table = dataset.table.iloc[rows]
     own = set(card.regions)
     regions = (*card.regions, *(name for name in dataset.regions if name not in own))
-    index = {name: number for number, name in enumerate(regions)}
+    index = {name: number for number, name in enumerate(regions)} | {"": -1}
     labels = dataset.positions[rows]
+    if "position" in card.labels or not dataset.labelled("position").any():
+        position_m = metres_of(labels, dataset.campus.frame, card)
+    else:
+        # A model without positions has no frame to compare them in.
+        position_m = dataset.local_frame().to_metres(labels)
     return Truth(
         photo_ids=tuple(table["photo_id"]),
         filenames=tuple(table["filename"]),
         regions=regions,
         region=np.array([index[name] for name in table["region"]], np.int64),
         labels=labels,
-        position_m=metres_of(labels, dataset.campus.frame, card),
+        position_m=position_m,
         heading_deg=dataset.headings_deg[rows],
         minute=table["minute"].to_numpy(np.float64),
         frame=dataset.campus.frame,
@@ -206,7 +224,7 @@ class ScoredPrediction:
         """Errors of raw predictions, whose region is the region head's, and of refined ones."""
         truth, predicted = self.truth, self.prediction
         true = (truth.position_m, truth.heading_deg, truth.region)
-        head = predicted.region_head.argmax(axis=1)
+        head = predicted.region_head.argmax(axis=1) if predicted.regions else None
         return Both(
             PhotoErrors.between(true, (predicted.position_m, predicted.heading_deg, head)),
             PhotoErrors.between(
@@ -214,7 +232,7 @@ class ScoredPrediction:
                 (
                     predicted.position_refined_m,
                     predicted.heading_refined_deg,
-                    predicted.region_index,
+                    predicted.region_index if predicted.regions else None,
                 ),
             ),
         )
@@ -249,31 +267,47 @@ class ScoredPrediction:
         """`(n, 2)` refined positions in the dataset's label units."""
         return self.truth.to_labels(self.prediction.position_refined_m)
 
+    def compared(self, label: Label) -> NDArray[np.bool_]:
+        """Flag `(n,)` the photos whose label is known and predicted."""
+        predicted = label in self.prediction.labels
+        return self.truth.labelled(label) & predicted
+
     @cached_property
-    def region(self) -> RegionMetrics:
+    def region(self) -> RegionMetrics | None:
         """Metrics of regions; photos of regions that the model does not know count as wrong."""
+        rows = self.compared("region")
+        if not rows.any():
+            return None
         return region_metrics(
-            self.truth.region,
-            self.prediction.region_index,
+            self.truth.region[rows],
+            self.prediction.region_index[rows],
             self.truth.regions,
-            self.prediction.ranked_regions,
+            self.prediction.ranked_regions[rows],
         )
 
     @cached_property
-    def position(self) -> Both[PositionMetrics]:
+    def position(self) -> Both[PositionMetrics] | None:
         """Metrics of positions."""
+        rows = self.compared("position")
+        if not rows.any():
+            return None
         truth, predicted = self.truth, self.prediction
-        true_m, labels = truth.position_m, truth.labels
+        true_m, labels = truth.position_m[rows], truth.labels[rows]
         return Both(
-            position_metrics(true_m, predicted.position_m, labels, self.labels),
-            position_metrics(true_m, predicted.position_refined_m, labels, self.labels_refined),
+            position_metrics(true_m, predicted.position_m[rows], labels, self.labels[rows]),
+            position_metrics(
+                true_m, predicted.position_refined_m[rows], labels, self.labels_refined[rows]
+            ),
         )
 
     @cached_property
-    def heading(self) -> Both[HeadingMetrics]:
+    def heading(self) -> Both[HeadingMetrics] | None:
         """Metrics of headings."""
-        truth = self.truth.heading_deg
+        rows = self.compared("heading")
+        if not rows.any():
+            return None
+        truth = self.truth.heading_deg[rows]
         return Both(
-            heading_metrics(truth, self.prediction.heading_deg),
-            heading_metrics(truth, self.prediction.heading_refined_deg),
+            heading_metrics(truth, self.prediction.heading_deg[rows]),
+            heading_metrics(truth, self.prediction.heading_refined_deg[rows]),
         )

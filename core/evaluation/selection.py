@@ -1,7 +1,7 @@
 """The photos that are evaluated: a part of the split that is stored with the checkpoint."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from core.dataset.labels import Dataset
 from core.dataset.splits import Split
 from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
+from core.evaluation.place import in_frame
 from core.evaluation.report import SplitReport
 from core.evaluation.schema import Part
 from core.evaluation.scores import Truth, read_truth
@@ -58,15 +59,19 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
     """Choose the photos of `part`.
 
     Raises:
-        SplitError: The dataset is not the one that the stored split belongs to, or the part is
-            empty. `all` needs no split and takes every photo.
+        SplitError: The dataset is not the one that the stored split belongs to, the part is empty,
+            or its photos have no label that the model predicts. `all` needs no split and takes
+            every photo.
     """
+    dataset, notes = with_regions_of(predictor.card, dataset)
     if part == "all":
         every = np.arange(len(dataset))
         truth = read_truth(dataset, every, predictor.card)
+        _check_labels(truth, predictor.card, dataset)
         seen = _in_gallery(truth, predictor.gallery)
         visits = visits_of(dataset, every, GAP_MINUTES)
-        return Selection(every, truth, seen, _whole(truth), _seen_notes(seen), visits)
+        notes += _seen_notes(seen)
+        return Selection(every, truth, seen, _whole(truth), notes, visits)
     split = load_split(predictor.folder)
     _check_same_campus(dataset, predictor.card)
     rows = split.rows(dataset, part)
@@ -82,12 +87,54 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
         )
     _check_same_photos(dataset, predictor)
     truth = read_truth(dataset, rows, predictor.card)
+    _check_labels(truth, predictor.card, dataset)
     seen = np.full(len(rows), part == "train")
     size = sum(1 for name in split.parts.values() if name == part)
-    notes = _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
+    notes += _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
     visits = visits_of(dataset, rows, split.gap_minutes or GAP_MINUTES)
     about = _described(split, part, len(rows), size)
     return Selection(rows, truth, seen, about, notes, visits, split.radius_m)
+
+
+def with_regions_of(card: Card, dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+    """Return the dataset with regions that can be compared with a model's, and notes.
+
+    If the model's regions were made from positions, every photo with a position is of the region
+    whose centre is nearest. If only the dataset's regions were, none of them is the model's, and no
+    photo keeps one.
+    """
+    if card.region_centres is not None:
+        centres = np.asarray(card.region_centres, np.float64)
+        if dataset.campus.frame != card.frame and dataset.labelled("position").any():
+            centres = in_frame(centres, card.frame, dataset.campus.frame)
+        near = dataset.with_regions_near(centres, card.regions)
+        if dataset.regions_from == "positions":
+            return near, ()
+        note = (
+            "The model's regions were made from positions: each photo counts as of the region "
+            "whose centre is nearest, whatever region the data set names."
+        )
+        return near, (note,) if dataset.labelled("region").any() else ()
+    if dataset.regions_from == "labels" or "region" not in card.labels:
+        return dataset, ()
+    bare = replace(
+        dataset,
+        table=dataset.table.assign(region=""),
+        regions=(),
+        regions_from="labels",
+        region_centres=None,
+    )
+    return bare, ("No photo of the data set names a region: the model's regions are not compared.",)
+
+
+def _check_labels(truth: Truth, card: Card, dataset: Dataset) -> None:
+    """Refuse photos without any label that the model predicts."""
+    if not any(truth.labelled(label).any() for label in card.labels):
+        many = " or ".join(card.labels)
+        raise SplitError(
+            f"{dataset.root}: the model predicts {many}, and none of these photos has that label, "
+            "so nothing can be compared: give a data set with such labels"
+        )
 
 
 def visits_of(
@@ -97,7 +144,9 @@ def visits_of(
 
     Visits are found among all photos: those of one part alone would fall apart at its gaps.
     """
-    position_m = dataset.local_frame().to_metres(dataset.positions)
+    position_m = np.full((len(dataset), 2), np.nan)
+    if dataset.labelled("position").any():
+        position_m = dataset.local_frame().to_metres(dataset.positions)
     try:
         return np.asarray(find_visits(dataset.table, position_m, gap_minutes).groups[rows])
     except SplitError:
@@ -141,18 +190,24 @@ def _seen_notes(seen: NDArray[np.bool_]) -> tuple[str, ...]:
 
 
 def _in_gallery(truth: Truth, gallery: Gallery | None) -> NDArray[np.bool_]:
-    """Whether the very photo is in the gallery: same id, same place, same heading.
+    """Whether the very photo is in the gallery: same id and the same labels.
 
-    Names alone prove nothing: `images/img_0001.jpg` exists in every dataset.
+    Names alone prove nothing: `images/img_0001.jpg` exists in every dataset. Labels that only one
+    of the two has decide nothing; without positions the region decides.
     """
     seen = np.zeros(len(truth), bool)
     if gallery is None:
         return seen
     rows = np.array([gallery.row_of.get(name, -1) for name in truth.photo_ids])
     shared = rows >= 0
-    apart = distance_m(truth.position_m[shared], gallery.position_m[rows[shared]])
-    turned = heading_error_deg(truth.heading_deg[shared], gallery.heading_deg[rows[shared]])
-    seen[shared] = (apart < _SAME_PLACE_M) & (turned < _SAME_HEADING_DEG)
+    own = rows[shared]
+    apart = distance_m(truth.position_m[shared], gallery.position_m[own])
+    turned = heading_error_deg(truth.heading_deg[shared], gallery.heading_deg[own])
+    both_named = (truth.region[shared] >= 0) & (gallery.region[own] >= 0)
+    renamed = both_named & (truth.region[shared] != gallery.region[own])
+    # Comparisons with an unknown (NaN) are false. A photo of a known place may change its region.
+    other = (apart >= _SAME_PLACE_M) | (turned >= _SAME_HEADING_DEG) | (renamed & np.isnan(apart))
+    seen[shared] = ~other & (np.isfinite(apart) | np.isfinite(turned) | both_named)
     return seen
 
 

@@ -20,6 +20,11 @@ NEEDED = (
     "heading_error_refined_deg", "seen_in_training",
 )  # fmt: skip
 """Columns of predictions.csv that a comparison reads."""
+_ERRORS = {
+    "true_latitude": ("error_m", "error_refined_m"),
+    "true_angle": ("heading_error_deg", "heading_error_refined_deg"),
+}
+"""Columns of errors by that of the truth, without which there are none."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,15 @@ class EvaluatedModel:
             raise ConfigError(
                 f"the report in {self.folder} has no photo, or one twice: evaluate the model again"
             )
-        figures = self.table[[name for name in NEEDED if "error" in name]]
-        if figures.isna().any(axis=None):
+        if any(self._lacks(truth, list(errors)) for truth, errors in _ERRORS.items()):
             raise ConfigError(
                 f"the report in {self.folder} has photos without an error: evaluate the model again"
             )
+
+    def _lacks(self, truth: str, errors: list[str]) -> bool:
+        """Whether a labelled photo lacks an error; all lack both if it is not predicted."""
+        labelled, known = self.table[truth].notna(), self.table[errors].notna()
+        return bool(known.any(axis=None) and not known[labelled].all(axis=None))
 
 
 def find_report(path: Path) -> Path:
@@ -122,7 +131,7 @@ def read_evaluated_model(folder: Path, name: str = "") -> EvaluatedModel:
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read `predictions.csv`, region ids and keys as text.
+    """Read `predictions.csv`, region ids and keys as text; a region that is not known is `""`.
 
     Raises:
         ConfigError: It is missing or damaged.
@@ -130,9 +139,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
     kinds = {"region": str, "true_region": str, "region_head": str, "photo_id": str}
     try:
         # A region may be called NA.
-        return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
+    regions = [name for name in ("region", "true_region", "region_head") if name in table]
+    return table.fillna(dict.fromkeys(regions, ""))
 
 
 def named_apart(models: Sequence[EvaluatedModel]) -> list[EvaluatedModel]:

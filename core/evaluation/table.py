@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.confidence.schema import LEVELS
+from core.dataset.leak import nearest_training_m
 from core.evaluation.coverage import held_truths
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection
@@ -33,7 +34,10 @@ COLUMNS = (
     "heading_error_deg",
     "heading_error_refined_deg",
 )
-"""What every reader of predictions.csv may rely on, first and in this order."""
+"""What every reader of predictions.csv may rely on, first and in this order.
+
+Cells of a label that a photo lacks, or that the model does not predict, are empty.
+"""
 
 
 def prediction_table(
@@ -47,7 +51,7 @@ def prediction_table(
     decimals = label_decimals(truth.frame)
     columns = {
         "filename": truth.filenames,
-        "true_region": [truth.regions[index] for index in truth.region],
+        "true_region": [truth.regions[index] if index >= 0 else "" for index in truth.region],
         "region": predicted.region,
         "region_probability": predicted.region_probability.round(SHARE_DECIMALS),
         "true_latitude": truth.labels[:, 0],
@@ -74,11 +78,16 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _of_true_region(scored: ScoredPrediction) -> Floats:
-    """Probability `(n,)` of the labelled region; 0 for one that the model does not know."""
+    """Probability `(n,)` of the labelled region; 0 for one that the model does not know.
+
+    NaN without a labelled or a predicted region.
+    """
     probabilities, region = scored.prediction.region_probabilities, scored.truth.region
+    if not probabilities.shape[1]:
+        return np.full(len(region), np.nan)
     unknown = region >= probabilities.shape[1]
     found = probabilities[np.arange(len(region)), np.where(unknown, 0, region)]
-    return np.where(unknown, 0.0, found)
+    return np.where(region < 0, np.nan, np.where(unknown, 0.0, found))
 
 
 def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | None) -> pd.DataFrame:
@@ -96,8 +105,10 @@ def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | Non
         columns[pattern.format("north")] = position[:, 0].round(METRE_DECIMALS)
         columns[pattern.format("east")] = position[:, 1].round(METRE_DECIMALS)
     # Refinement lets neighbours vote on the region; the head's own answer is the raw one.
-    heads = predicted.region_head.argmax(axis=1)
-    columns["region_head"] = [predicted.regions[index] for index in heads]
+    columns["region_head"] = ""
+    if predicted.regions:
+        heads = predicted.region_head.argmax(axis=1)
+        columns["region_head"] = [predicted.regions[index] for index in heads]
     columns["heading_confidence"] = predicted.heading_length.round(SHARE_DECIMALS)
     if predicted.member_spread_m is not None and predicted.member_spread_deg is not None:
         columns["member_spread_m"] = predicted.member_spread_m.round(METRE_DECIMALS)
@@ -107,8 +118,9 @@ def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | Non
     if selection.visits is not None:
         columns["visit"] = selection.visits
     if gallery is not None:
-        nearest, _ = gallery.tree.query(truth.position_m)
-        columns["nearest_training_m"] = np.asarray(nearest).round(METRE_DECIMALS)
+        if "position" in predicted.labels:
+            nearest_m = nearest_training_m(truth.position_m, gallery.position_m)
+            columns["nearest_training_m"] = nearest_m.round(METRE_DECIMALS)
         columns["neighbours"] = [
             ";".join(gallery.photo_ids[index] for index in rows) for rows in predicted.neighbours
         ]
@@ -121,9 +133,8 @@ def _trust(scored: ScoredPrediction) -> dict[str, object]:
     if trust is None:
         return {}
     shares = trust.region_probabilities
-    columns: dict[str, object] = {
-        "region_probability_calibrated": shares.max(axis=1).round(SHARE_DECIMALS)
-    }
+    best = shares.max(axis=1) if shares.shape[1] else np.full(len(shares), np.nan)
+    columns: dict[str, object] = {"region_probability_calibrated": best.round(SHARE_DECIMALS)}
     held = held_truths(scored, trust)
     for index, level in enumerate(LEVELS):
         name = f"{level * 100:.0f}"

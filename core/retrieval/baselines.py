@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.geo import Floats, circular_mean_deg
 from core.retrieval.gallery import Gallery
-from core.retrieval.neighbours import search_in_parts
+from core.retrieval.neighbours import Neighbours, search_in_parts
 from core.retrieval.schema import RefineConfig
 
 DAY_MINUTES = 1440.0
@@ -27,9 +27,10 @@ class Baseline:
         name: Key in reports.
         description: One sentence for readers.
         given_truth: Whether it was told something true about the photo.
-        position_m: `(n, 2)` `[north_m, east_m]`.
-        heading_deg: `(n,)` in `[0, 360)`.
-        region: `(n,)` region indices, or None where the region is the truth it was given.
+        position_m: `(n, 2)` `[north_m, east_m]`; NaN if no training photo has a position.
+        heading_deg: `(n,)` in `[0, 360)`; NaN if no training photo has a heading.
+        region: `(n,)` region indices; None if the region is the truth it was given, or if no
+            training photo has one.
     """
 
     name: str
@@ -56,39 +57,46 @@ def all_baselines(
     minute: ArrayLike,
     exclude_ids: Sequence[str | None] | None = None,
 ) -> tuple[Baseline, ...]:
-    """Run every baseline on n photos.
+    """Run every baseline that the training photos' labels allow on n photos.
+
+    Without regions there are no centroids of regions; without positions and headings a region's
+    photos have no mean.
 
     Args:
         gallery: Training photos.
         features: `(n, D)` pooled features as the network gives them.
         predicted_region: `(n,)` region indices by the model.
-        true_region: `(n,)` region indices, -1 for a region that the model does not know.
+        true_region: `(n,)` region indices, -1 if unknown or none of the model's.
         minute: `(n,)` minute of the day, NaN where unknown.
         exclude_ids: For each photo the id of the gallery photo that it must not find, or None.
     """
     predicted = np.asarray(predicted_region, np.int64)
     true = np.asarray(true_region, np.int64)
-    return (
-        global_mean(gallery, len(true)),
-        region_centroid(gallery, predicted, given_truth=False),
-        region_centroid(gallery, true, given_truth=True),
-        nearest_feature(gallery, features, exclude_ids),
-        metadata_only(gallery, true, np.asarray(minute, np.float64)),
-    )
+    measured = bool(np.isfinite(gallery.position_m).any() or np.isfinite(gallery.heading_deg).any())
+    regions = measured and bool((gallery.region >= 0).any())
+    times = np.asarray(minute, np.float64)
+    found = [global_mean(gallery, len(true))]
+    if regions:
+        found.append(region_centroid(gallery, predicted, given_truth=False))
+        found.append(region_centroid(gallery, true, given_truth=True))
+    found.append(nearest_feature(gallery, features, exclude_ids))
+    if regions or (measured and np.isfinite(times).any() and np.isfinite(gallery.minute).any()):
+        found.append(metadata_only(gallery, true, times))
+    return tuple(found)
 
 
 def global_mean(gallery: Gallery, n: int) -> Baseline:
     """Mean position, mean heading and commonest region of all training photos, n times."""
     everyone = np.arange(len(gallery))
     position, heading = _mean_of(gallery, everyone)
-    commonest = int(np.argmax(np.bincount(gallery.region)))
+    named = gallery.region[gallery.region >= 0]
     return Baseline(
         "global_mean",
         "The mean position and mean heading of all training photos",
         False,
         np.tile(position, (n, 1)),
         np.full(n, heading),
-        np.full(n, commonest),
+        np.full(n, int(np.argmax(np.bincount(named)))) if len(named) else None,
     )
 
 
@@ -109,27 +117,52 @@ def region_centroid(gallery: Gallery, region: NDArray[np.int64], *, given_truth:
 def nearest_feature(
     gallery: Gallery, features: ArrayLike, exclude_ids: Sequence[str | None] | None = None
 ) -> Baseline:
-    """Position, heading and region of the training photo nearest in feature space."""
-    firsts = [
-        found.ranked(_NEAREST, 1, np.zeros((len(found), 2))).rows[:, 0]
-        for _, found in search_in_parts(features, gallery, exclude_ids)
-    ]
-    nearest = np.concatenate([np.empty(0, np.int64), *firsts])
+    """Position, heading and region of the training photo nearest in feature space.
+
+    Each is of the nearest training photo that has the label.
+    """
+    turned, named = np.isfinite(gallery.heading_deg), gallery.region >= 0
+    none = np.empty(0, np.int64)
+    nearest, facing, region = [none], [none], [none]
+    for _, found in search_in_parts(features, gallery, exclude_ids):
+        first = found.ranked(_NEAREST, 1, np.zeros((len(found), 2))).rows[:, 0]
+        nearest.append(first)
+        facing.append(_nearest_with(turned, found, first))
+        region.append(_nearest_with(named, found, first))
     return Baseline(
         "nearest_feature",
         "The training photo that looks most alike",
         False,
-        gallery.position_m[nearest],
-        gallery.heading_deg[nearest],
-        gallery.region[nearest],
+        gallery.position_m[np.concatenate(nearest)],
+        gallery.heading_deg[np.concatenate(facing)],
+        gallery.region[np.concatenate(region)] if named.any() else None,
     )
+
+
+def _nearest_with(
+    has: NDArray[np.bool_], found: Neighbours, first: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Row `(n,)` of the nearest training photo that has a label.
+
+    Args:
+        has: `(m,)` which training photos have it; `first` is returned if all or none have.
+        found: The search for the n photos.
+        first: `(n,)` row of the nearest training photo.
+    """
+    if has.all() or not has.any():
+        return first
+    similarity = np.where(has, found.similarity, -np.inf)
+    own = np.flatnonzero(found.excluded >= 0)
+    similarity[own, found.excluded[own]] = -np.inf
+    return np.where(has[first], first, similarity.argmax(axis=1))
 
 
 def metadata_only(gallery: Gallery, region: NDArray[np.int64], minute: Floats) -> Baseline:
     """Mean of the training photos of the true region at the nearest minute of the day.
 
     No pixel is read: on photos of one walk the minute alone gives the spot away. A photo without
-    a minute, or in a region where no training photo has one, gets the centroid of its region.
+    a minute, or in a region where no training photo has one, gets the centroid of its region. A
+    photo of unknown region counts as of all regions.
     """
     groups = [
         _at_minute(gallery, _in_region(gallery, index), time)
@@ -146,7 +179,7 @@ def metadata_only(gallery: Gallery, region: NDArray[np.int64], minute: Floats) -
 
 def _in_region(gallery: Gallery, region: int) -> NDArray[np.int64]:
     rows = np.flatnonzero(gallery.region == region)
-    return rows if len(rows) else np.arange(len(gallery))
+    return rows if len(rows) and region >= 0 else np.arange(len(gallery))
 
 
 def _at_minute(gallery: Gallery, rows: NDArray[np.int64], minute: float) -> NDArray[np.int64]:
@@ -165,5 +198,11 @@ def _means_of_groups(gallery: Gallery, groups: list[NDArray[np.int64]]) -> tuple
 
 
 def _mean_of(gallery: Gallery, rows: NDArray[np.int64]) -> tuple[Floats, float]:
-    heading, _ = circular_mean_deg(gallery.heading_deg[rows])
-    return gallery.position_m[rows].mean(axis=0), float(heading)
+    """Mean position and heading of training photos; of all photos if none of them has a heading."""
+    heading_deg, position = gallery.heading_deg, gallery.position_m[rows].mean(axis=0)
+    known = rows[np.isfinite(heading_deg[rows])]
+    if not len(known):
+        known = np.flatnonzero(np.isfinite(heading_deg))
+    if not len(known):
+        return position, float("nan")
+    return position, float(circular_mean_deg(heading_deg[known])[0])
