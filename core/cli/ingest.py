@@ -13,7 +13,7 @@ from core.ingest.schema import IngestConfig
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", type=Path, metavar="PHOTO_FOLDER",
-        help="Folder of phone photos with EXIF; subfolders are read too",
+        help="Folder of phone photos with EXIF, subfolders included; or a video, with --track",
     )  # fmt: skip
     add_flags(parser, IngestConfig, without=("photos",))
 
@@ -55,6 +55,8 @@ COMMAND = Command(
         "python -m core ingest photos --out data/campus --region-from-folders --size 1024",
         "python -m core ingest photos --out data/campus --declination -0.9   # magnetic compasses",
         "python -m core ingest photos --out data/campus --panorama --views 6",
+        "python -m core ingest walk.mp4 --out data/walk --track walk.gpx "
+        "--video-start 2024-03-05T15:03:20+01:00",
     ),
     _add,
     _run,

@@ -132,7 +132,8 @@ def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> No
     if given != width or gallery.region.max() >= len(card.regions) or not same_labels:
         raise CheckpointError(
             f"gallery in {folder} does not fit the model beside it (features {given} against "
-            f"{width}, {listed(gallery.labels)} against {listed(card.labels)}): copy the checkpoint folder again as a whole"
+            f"{width}, {listed(gallery.labels)} against {listed(card.labels)}): copy the "
+            "checkpoint folder again as a whole"
         )
 
 

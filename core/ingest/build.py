@@ -33,6 +33,7 @@ from core.ingest.photos import (
     reasons,
 )
 from core.ingest.schema import IngestConfig
+from core.ingest.video import copy_frames
 from core.system import SYSTEM
 
 _LOOSE = "(top folder)"
@@ -181,14 +182,20 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         ConfigError: The folders cannot be used, or no photo can.
     """
     _check_folders(config)
-    sources, left_out = gather(config, _said(progress, "Reading EXIF"))
-    _check_labels(config, sources, left_out)
+    sources, left_out = list[Source](), list[LeftOut]()
+    if not config.is_video:
+        sources, left_out = gather(config, _said(progress, "Reading EXIF"))
+        _check_labels(config, sources, left_out)
     out = config.out
     out.parent.mkdir(parents=True, exist_ok=True)
     whole = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.part-"))
     try:
         (whole / "images").mkdir()
-        copies, broken = copy_photos(sources, whole / "images", config, _said(progress, "Copying"))
+        copying = _said(progress, "Copying")
+        if config.is_video:
+            copies, broken = copy_frames(config, whole / "images", copying)
+        else:
+            copies, broken = copy_photos(sources, whole / "images", config, copying)
         left_out = [*left_out, *broken]
         _check_labels(config, [copy.source for copy in copies], left_out)
         region, names = _regions(copies, config)
@@ -225,7 +232,9 @@ def _ingested(
 
 def _check_folders(config: IngestConfig) -> None:
     photos, out = config.photos.resolve(), config.out.resolve()
-    if not photos.is_dir():
+    if config.is_video and not photos.is_file():
+        raise ConfigError(f"there is no video {config.photos}")
+    if not config.is_video and not photos.is_dir():
         raise ConfigError(f"there is no folder of photos {config.photos}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{config.out} is a file: choose another --out")
@@ -265,6 +274,11 @@ def _check_labels(
         return
     if not sources and not left_out:
         raise ConfigError(f"{config.photos} holds no files")
+    if config.is_video:
+        raise ConfigError(
+            f"{config.track} does not cover the video {config.photos}: check --video-start "
+            f"{config.video_start} and its zone"
+        )
     why = [f"{count} x {reason}" for reason, count in reasons(left_out).items()]
     why += [f"{len(sources)} x {NO_POSITION}"] if sources else []
     raise ConfigError(

@@ -17,7 +17,7 @@ from core.dataset.exif import PhotoExif, read_exif
 from core.errors import ImageError, LabelError
 from core.files import walk
 from core.ingest.panorama import MAX_SIDE, Sphere, cut, sphere_of, view_side
-from core.ingest.schema import IngestConfig
+from core.ingest.schema import VIDEO_SUFFIXES, IngestConfig
 from core.ingest.takeout import sidecars_of, with_sidecar
 
 Progress = Callable[[int, int], None]
@@ -123,6 +123,8 @@ def _judge(path: Path, config: IngestConfig) -> Source | LeftOut:
         return LeftOut(relative, "it is camera raw: export it as JPEG with its location")
     if path.suffix.lower() == ".json":
         return LeftOut(relative, "it is JSON, but no photo of its name lies beside it")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return LeftOut(relative, "it is a video: ingest it by itself, with --track")
     if path.suffix.lower() not in PHOTO_SUFFIXES:
         return LeftOut(relative, f"it is none of {_SUFFIXES}")
     try:

@@ -1,5 +1,6 @@
 """Options of `ingest`; read by the command line and by forms, so nothing heavy here."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
@@ -7,11 +8,16 @@ from pydantic import Field, model_validator
 
 from core.options import OptionSchema
 
+# What FFmpeg within OpenCV reads of what phones and action cameras write.
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
+
 
 class IngestConfig(OptionSchema):
     """Which photos become which dataset, and how its regions are made."""
 
-    photos: Path = Field(description="Folder of phone photos with EXIF; it is only read")
+    photos: Path = Field(
+        description="Folder of phone photos with EXIF, or a video with a track; it is only read"
+    )
     out: Path = Field(description="Dataset folder to write; must be new or empty")
     name: str | None = Field(None, description="Name of the campus; none: the name of the folder")
     regions: int | None = Field(
@@ -44,6 +50,15 @@ class IngestConfig(OptionSchema):
     view_hfov: float = Field(
         65.0, ge=20.0, le=120.0, description="Degrees across each view; that of a phone is 65"
     )
+    track: Path | None = Field(
+        None, description="GPX track of a video: gives its frames their positions"
+    )
+    video_start: str | None = Field(
+        None,
+        description="Time of a video's first frame with its zone, such as "
+        "2024-03-05T15:03:20+01:00; the track's times are UTC",
+    )
+    every: float = Field(2.0, ge=0.1, le=3600.0, description="Seconds between frames of a video")
     size: int | None = Field(
         None, ge=64, le=8192,
         description="Longest side of the copies in pixels; none: the size of the originals",
@@ -55,8 +70,28 @@ class IngestConfig(OptionSchema):
         """Whether panoramas become views."""
         return self.panorama or self.panorama_shape
 
+    @property
+    def first_frame(self) -> datetime | None:
+        """The time of a video's first frame; None if it is absent or has no zone."""
+        try:
+            time = datetime.fromisoformat(self.video_start or "")
+        except ValueError:
+            return None
+        return time if time.tzinfo is not None else None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the photos are frames of a video."""
+        return self.photos.suffix.lower() in VIDEO_SUFFIXES and not self.photos.is_dir()
+
     @model_validator(mode="after")
-    def _one_source_of_regions(self) -> Self:
+    def _options_that_fit(self) -> Self:
         if self.regions is not None and self.region_from_folders:
             raise ValueError("regions and region_from_folders exclude each other: give one")
+        if self.video_start is not None and self.first_frame is None:
+            raise ValueError("video_start must be a time with its zone: 2024-03-05T15:03:20+01:00")
+        if self.is_video and self.region_from_folders:
+            raise ValueError("a video has no folders to take regions from")
+        if not self.is_video and (self.track or self.video_start):
+            raise ValueError("track and video_start belong to a video, and this is a folder")
         return self

@@ -129,19 +129,21 @@ def test_what_cannot_be_used_is_left_out_by_name(phone: Path) -> None:
     (phone / "torn.jpg").write_bytes(phone_photo(size=(400, 300))[:9000])
     (phone / "notes.txt").write_text("hello")
     (phone / "album.json").write_text("{}")
+    (phone / "live.MOV").write_bytes(b"ftypqt")
     (phone / "new.HEIC").write_bytes(b"ftypheic")
     (phone / "raw.DNG").write_bytes(b"II*")
     (phone / ".thumbs").mkdir()
     (phone / ".thumbs" / "x.jpg").write_bytes(phone_photo())
     out = made(phone, regions=1)
     left = pd.read_csv(out / "left_out.csv").set_index("source")["reason"]
-    assert len(left) == 7
+    assert len(left) == 8
     assert left["bare.jpg"] == NOTHING
     assert "0, 0" in left["zero.jpg"]
     assert "cannot be read" in left["torn.jpg"]
     assert "cannot be read" in left["new.HEIC"]
     assert "camera raw" in left["raw.DNG"]
     assert "none of" in left["notes.txt"]
+    assert "it is a video" in left["live.MOV"]
     assert "no photo of its name" in left["album.json"]
     assert len(read_dataset(out)) == 6
     assert len(list((out / "images").iterdir())) == 6
