@@ -131,7 +131,7 @@ def read_object(
         content = json.loads(SYSTEM.patiently(path.read_bytes))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as cause:
+    except (OSError, ValueError, RecursionError) as cause:
         raise error(f"{path} is damaged ({cause}): {remedy}") from cause
     if not isinstance(content, dict):
         raise error(f"{path} is damaged (it holds no JSON object): {remedy}")
@@ -238,6 +238,6 @@ def _ends_line(stream: BinaryIO) -> bool:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -90,6 +90,7 @@ class Stored(BaseModel):
         (b'{"name": "ga', "Unterminated"),
         (b'["gate"]', "no JSON object"),
         (b'{"name": "\xff"}', "utf-8"),
+        (b"[" * 100_000, "recursion"),
     ],
 )
 def test_a_damaged_file_says_where_why_and_what_to_do(

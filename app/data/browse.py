@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +14,7 @@ from core.dataset.leak import leak_shares
 from core.dataset.look import Look, described
 from core.dataset.splits import PARTS, Split
 from core.errors import ImageError
+from core.geo import off_campus
 
 COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
 
@@ -45,13 +47,11 @@ def region_sizes(data: Dataset) -> dict[str, dict[str, int]]:
 
 def facts(data: Dataset) -> dict[str, str]:
     """The first figures of a data set, in words."""
-    south_west, north_east = _extent(data)
-    low, high = north_east - south_west
     return {
         "Photos": f"{len(data):,}",
         "Left out": f"{len(data.excluded):,}",
         "Regions": f"{len(data.regions)}",
-        "Extent": f"{low:,.0f} m × {high:,.0f} m",
+        "Extent": _extent(data),
         "Coordinates": data.campus.frame.kind.replace("_", " "),
     }
 
@@ -84,10 +84,14 @@ def photo_rows(data: Dataset, region: str | None, text: str) -> pd.DataFrame:
     return table
 
 
-def _extent(data: Dataset) -> tuple[pd.Series, pd.Series]:
-    # Quantiles, because one label with a lost digit would stretch the campus over the continent.
-    metres = pd.DataFrame(data.local_frame().to_metres(data.positions))
-    return metres.quantile(0.005), metres.quantile(0.995)
+def _extent(data: Dataset) -> str:
+    """Metres north and east that the photos cover, but for those far off."""
+    known = data.labelled("position")
+    if not known.any():
+        return "unknown"
+    metres = data.local_frame().to_metres(data.positions[known])
+    north, east = np.ptp(metres[~off_campus(metres)], axis=0)
+    return f"{north:,.0f} m × {east:,.0f} m"
 
 
 def show_look(seen: Look) -> None:

@@ -143,7 +143,9 @@ def read_fold_predictions(folder: Path) -> FoldPredictions:
             {name: arrays[name] for name in _PREDICTED},
             tuple(_baseline(name, about["baselines"][name], arrays) for name in about["baselines"]),
         )
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise RunError(f"{path} is damaged or missing ({error}): delete it and resume") from error
 
 

@@ -39,6 +39,9 @@ from core.errors import SplitError
 VAL_SHARE = 0.1
 TEST_SHARE = 0.1
 _SHARES = np.array([1.0 - VAL_SHARE - TEST_SHARE, VAL_SHARE, TEST_SHARE])
+# What each protocol keeps together.
+_GROUPS = {"random": "photos", "spot": "spots", "visit": "visits", "block": "cells",
+           "region": "regions", "official": "spots"}  # fmt: skip
 CELL_M: float = SplitConfig.model_fields["cell_m"].default
 BUFFER_M: float = SplitConfig.model_fields["buffer_m"].default
 _CODES: tuple[Place, ...] = ("train", "val", "test", "calibrate", "buffer")
@@ -103,11 +106,31 @@ def make_split(
     if protocol == "block":
         parts, more_notes = _apart(parts, small, dataset, order, buffer_m)
     notes = (*unplaced, *notes, *more_notes, *_move_to_calibrate(parts, small, regions, seed, fold))
+    if fold is None and protocol != "block" and not (parts == 2).any():
+        _explain_lone_groups(protocol, small, regions)
     of = folds if fold is not None else None
     named = _named(dataset, order, parts)
     split = Split(protocol, seed, fold, of, named, **rule, notes=notes)
     _check_regions(split, dataset, parts, regions)
     return split
+
+
+def _explain_lone_groups(protocol: str, groups: np.ndarray, regions: np.ndarray) -> None:
+    """Refuse a split whose regions nearly all have one group, which must train.
+
+    Raises:
+        SplitError: Says how many there are.
+    """
+    pairs = np.unique(np.column_stack([groups, regions]), axis=0)
+    _, counts = np.unique(pairs[:, 1], return_counts=True)
+    lone = int((counts == 1).sum())
+    if 2 * lone > len(counts):
+        one = _GROUPS[protocol].removesuffix("s")
+        raise SplitError(
+            f"{lone} of {len(counts)} regions have one {one} each, which must train, so the "
+            f"{protocol} split leaves no photo for test: join regions, or bring more "
+            f"{_GROUPS[protocol]} of each region"
+        )
 
 
 def _assign(
@@ -128,6 +151,12 @@ def _assign(
     if fold is None:
         parts = assign_groups(groups, regions, _SHARES, np.random.default_rng([seed]))
     else:
+        if len(np.unique(groups)) < folds:
+            raise SplitError(
+                f"the {protocol} split has {len(np.unique(groups))} {_GROUPS[protocol]}, which "
+                f"cannot be {folds} folds: ask for fewer folds"
+                + (", or give a smaller split.cell_m" if protocol == "block" else "")
+            )
         parts = _tested(groups, regions, fold, folds, seed)
         # Whole regions for val would leave even fewer trained; their spots serve as well.
         rng = np.random.default_rng([seed, fold])

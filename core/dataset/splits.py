@@ -134,14 +134,15 @@ class Split:
             parts = {photo: part for part, photos in listed.items() for photo in photos}
             known = {key: value[key] for key in ("protocol", "seed", "fold", "folds")}
             stored = value["hash"]
+            if len(parts) != sum(len(photos) for photos in listed.values()):
+                raise SplitError("the stored split is damaged: a photo is in it twice")
+            rules = ("radius_m", "gap_minutes", "cell_m", "buffer_m")
+            known |= {name: value.get(name) for name in rules}
+            split = cls(**known, parts=parts, notes=tuple(value.get("notes", ())))
+            fits = split.hash == stored
         except (KeyError, TypeError, AttributeError) as error:
             raise SplitError(f"the stored split is damaged: {error!r}") from error
-        if len(parts) != sum(len(photos) for photos in listed.values()):
-            raise SplitError("the stored split is damaged: a photo is in it twice")
-        rules = ("radius_m", "gap_minutes", "cell_m", "buffer_m")
-        known |= {name: value.get(name) for name in rules}
-        split = cls(**known, parts=parts, notes=tuple(value.get("notes", ())))
-        if split.hash != stored:
+        if not fits:
             raise SplitError(
                 "the stored split is damaged: its photos do not fit its hash; restore split.json "
                 "from the run that wrote it"

@@ -4,6 +4,7 @@ Weights are timm's own or a local file; every mismatch is an error and listed.
 """
 
 import inspect
+import struct
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -164,6 +165,13 @@ def initialise_backbone(backbone: nn.Module, config: ModelConfig) -> None:
     _load_strictly(backbone, state, source, config.backbone)
 
 
+# What torch.load raises for a file that was cut or altered.
+_DAMAGED = (
+    UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
+    AttributeError, AssertionError, struct.error, OverflowError, MemoryError,
+)  # fmt: skip
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read tensors by name from a `.safetensors`, `.pth`, `.pt` or `.bin` file, without pickle.
 
@@ -179,7 +187,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (SafetensorError, *_DAMAGED) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"weights file {path} cannot be read ({first}): it must hold tensors only; save it as "

@@ -258,3 +258,30 @@ def test_the_tiny_campus_of_the_tests_can_be_split(shared_campus: Path) -> None:
         split = make_split(dataset, protocol, 0)
         assert min(len(split.rows(dataset, part)) for part in ("train", "val", "test")) >= 4
         assert calibration_part(split) == "val"
+
+
+def test_regions_of_one_photo_each_leave_none_to_test_on() -> None:
+    points = np.random.default_rng(4).uniform(0, 400, (60, 2))
+    lonely = dataset_of(points, [str(row) for row in range(60)])
+    with pytest.raises(SplitError, match="60 of 60 regions have one photo each, which must train"):
+        make_split(lonely, "random", 0)
+    with pytest.raises(SplitError, match="60 of 60 regions have one spot each"):
+        make_split(lonely, "spot", 0)
+
+
+def test_more_folds_than_cells_are_refused() -> None:
+    heap = dataset_of(np.zeros((60, 2)), [str(row % 4) for row in range(60)])
+    with pytest.raises(SplitError, match=r"has 1 cells, which cannot be 5 folds.*cell_m"):
+        make_split(heap, "block", 0, fold=0, folds=5)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [("train", 3), ("train", None), ("train", ["a", 1]), ("val", 0.5), ("val", {"a": 1}),
+     ("notes", 3), ("notes", None), ("protocol", 3), ("protocol", ["a"])],
+)  # fmt: skip
+def test_a_split_of_other_types_is_damaged(town: Dataset, key: str, wrong: object) -> None:
+    stored = make_split(town, "spot", 0).to_json()
+    (stored["parts"] if key in ("train", "val") else stored)[key] = wrong
+    with pytest.raises(SplitError, match="damaged"):
+        Split.from_json(stored)

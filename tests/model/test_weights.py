@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -141,3 +142,22 @@ def test_the_shared_mobilenet_weights_are_loaded_whole() -> None:
     assert all(torch.equal(value, published[name]) for name, value in loaded.items())
     with pytest.raises(CheckpointError, match="mobilenetv2_100_imagenet"):
         _build("resnet18", SHARED, 64)
+
+
+def test_an_altered_file_is_refused_whatever_torch_raises(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.pth"
+    torch.save({"weight": torch.arange(6.0)}, whole, _use_new_zipfile_serialization=False)
+    content = whole.read_bytes()
+    rng = np.random.default_rng(0)
+    path = tmp_path / "weights.pth"
+    refused = 0
+    for _ in range(300):
+        altered = bytearray(content)
+        for place in rng.integers(0, len(content), 4):
+            altered[place] = rng.integers(0, 256)
+        path.write_bytes(altered)
+        try:
+            read_weights(path)
+        except CheckpointError:
+            refused += 1
+    assert refused > 100

@@ -168,3 +168,5 @@ def test_far_photos_are_listed_and_marked_at_the_border(
     listed = box.dataframe[0].value
     assert listed["Photo"].tolist() == ["images/img_0008.jpg", "images/img_0003.jpg"]
     assert listed["From the middle"].iloc[1].startswith("11,")
+    extent = next(metric.value for metric in app.metric if metric.label == "Extent")
+    assert max(int(side.replace(",", "")) for side in re.findall(r"([\d,]+) m", extent)) < 1_000
