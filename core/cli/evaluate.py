@@ -53,7 +53,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _lines(report: "Report") -> Iterator[str]:
     """Headline figures with their caveats; everything else is in the report."""
-    yield f"{report.n} photos, {report.split.name}; {report_text.intervals_basis(report)}"
+    basis = report_text.intervals_basis(report)
+    yield f"{report.n} photos, {report.split.name}" + (f"; {basis}" if basis else "")
     if counts := report_text.labels_sentence(report):
         yield f"labels    {counts}"
     if report.region is not None:

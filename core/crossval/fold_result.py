@@ -104,6 +104,7 @@ class FoldPredictions:
             heading_deg=self.predicted["heading_deg"],
             heading_refined_deg=self.predicted["heading_refined_deg"],
             heading_length=self.predicted["heading_length"],
+            labels=card.labels,
         )
 
 
@@ -261,7 +262,7 @@ def _leaks(fold: FoldResult, config: CrossvalConfig, dataset: Dataset) -> Iterat
             yield f"{name} belongs to split {found[:12]}, the labels give {fold.split.hash[:12]}"
     yield from _gallery_leaks(fold, gallery, dataset)
     train = fold.split.rows(dataset, "train")
-    position_m = fold.card.local_frame.to_metres(dataset.positions[train])
+    position_m = _metres(dataset, train, fold.card)
     expected = Normaliser.fit(position_m, fold.card.model.position_target)
     if fold.card.normaliser != expected:
         yield (
@@ -288,13 +289,27 @@ def _gallery_leaks(fold: FoldResult, gallery: Gallery, dataset: Dataset) -> Iter
             f"(first: {seen[0]} of the {part} part)"
         )
     rows = dataset.table.reset_index().set_index("photo_id").loc[list(gallery.photo_ids), "index"]
-    position_m = fold.card.local_frame.to_metres(dataset.positions[rows.to_numpy()])
-    apart = np.abs(gallery.position_m - position_m).max(axis=1)
-    turned = np.abs(gallery.heading_deg - dataset.headings_deg[rows.to_numpy()])
-    wrong = np.flatnonzero((apart > _SAME) | (turned > _SAME))
+    position_m = _metres(dataset, rows.to_numpy(), fold.card)
+    apart = _differs(gallery.position_m, position_m).any(axis=1)
+    turned = _differs(gallery.heading_deg, dataset.headings_deg[rows.to_numpy()])
+    wrong = np.flatnonzero(apart | turned)
     if len(wrong):
         # A test photo stored under a training photo's name has another position.
         yield (
             f"{len(wrong)} photos of its gallery have other labels than the data set (first: "
             f"{gallery.photo_ids[wrong[0]]})"
         )
+
+
+def _metres(dataset: Dataset, rows: NDArray[np.int64], card: Card) -> Floats:
+    """Positions `(k, 2)` of some photos in a checkpoint's local metres; NaN without a position."""
+    labels = dataset.positions[rows]
+    if np.isnan(labels).all():
+        return labels
+    return card.local_frame.to_metres(labels)
+
+
+def _differs(stored: Floats, labels: Floats) -> NDArray[np.bool_]:
+    """Where stored values are not those of the labels; two unknown ones (NaN) are the same."""
+    same = (np.abs(stored - labels) <= _SAME) | (np.isnan(stored) & np.isnan(labels))
+    return ~same

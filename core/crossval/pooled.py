@@ -32,7 +32,13 @@ from core.dataset.splits import Place
 from core.dataset.visits import GAP_MINUTES
 from core.errors import RunError
 from core.evaluation.intervals import group_photos
-from core.evaluation.make_report import Caveats, baseline_notes, caveat_notes, score_photos
+from core.evaluation.make_report import (
+    Caveats,
+    baseline_notes,
+    caveat_notes,
+    label_notes,
+    score_photos,
+)
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, Scores
 from core.evaluation.scores import ScoredPrediction, Truth, read_truth
@@ -41,6 +47,7 @@ from core.evaluation.table import write_table
 from core.files import write_json
 from core.geo import Floats
 from core.inference.prediction import Prediction, joined
+from core.labels import absence_note, listed
 from core.retrieval.baselines import Baseline
 from core.retrieval.gallery import Gallery
 
@@ -53,14 +60,15 @@ class Pooled:
         scored: Predictions of every tested photo beside the truth.
         baselines: Baselines on the same photos, each fitted on its fold's training part.
         untested: Photos that no fold tests, with their region.
-        nearest_m: Distance of every tested photo `(n,)` to the nearest training photo of its fold.
+        nearest_m: Distance of every tested photo `(n,)` to the nearest training photo of its fold;
+            None for models without positions.
         visits: Visit of every tested photo `(n,)`; None if visits are unknown.
     """
 
     scored: ScoredPrediction
     baselines: tuple[Baseline, ...]
     untested: dict[str, str]
-    nearest_m: Floats
+    nearest_m: Floats | None
     visits: NDArray[np.int64] | None
 
 
@@ -75,6 +83,12 @@ def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
     for fold in folds:
         if (fold.card.regions, fold.card.local_frame) != (first.regions, first.local_frame):
             raise RunError(f"fold {fold.number} has other regions or another frame than fold 0")
+        if fold.card.labels != first.labels:
+            raise RunError(
+                f"fold {fold.number} predicts {listed(fold.card.labels)}, fold 0 "
+                f"{listed(first.labels)}: too few photos have each label for so many folds; label "
+                "more, or begin a cross-validation with fewer folds"
+            )
     counted = Counter(photo for fold in folds for photo in fold.predictions.photo_ids)
     twice = [photo for photo, times in counted.items() if times > 1]
     if twice:
@@ -86,7 +100,7 @@ def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
         ScoredPrediction(truth, prediction),
         tuple(_baselines(folds)),
         _untested(folds, dataset, counted),
-        _nearest_m(folds, truth.position_m),
+        _nearest_m(folds, truth.position_m) if "position" in folds[0].card.labels else None,
         visits_of(dataset, _rows(dataset, truth.photo_ids), first_gap or GAP_MINUTES),
     )
 
@@ -233,7 +247,8 @@ def _caveats(config: CrossvalConfig, folds: Sequence[FoldResult], pooled: Pooled
     position_m = pooled.scored.truth.position_m
     grouping = group_photos(position_m, pooled.visits, folds[0].split.radius_m, None)
     regions = config.split.protocol != "region"
-    return Caveats(pooled.nearest_m, grouping, doubts(config.dataset), regions)
+    placed = bool(pooled.scored.truth.labelled("position").any())
+    return Caveats(pooled.nearest_m, grouping, doubts(config.dataset), regions, placed)
 
 
 def _comparable(report: Report, config: CrossvalConfig) -> Report:
@@ -267,9 +282,11 @@ def _notes(
     pooled: Pooled,
     scores: Scores,
 ) -> list[str]:
+    predicted = pooled.scored.prediction.labels
     notes = [SPREAD_NOTE, *baseline_notes(scores)]
+    notes += [*absence_note(predicted), *label_notes(scores, predicted)]
     if pooled.untested:
-        regions = ", ".join(sorted(set(pooled.untested.values())))
+        regions = ", ".join(sorted(set(pooled.untested.values()) - {""})) or "some"
         notes.append(
             f"{len(pooled.untested)} of {len(dataset)} photos are tested by no fold: every "
             f"fold must train on each region, and {regions} have no others for that."

@@ -27,6 +27,7 @@ from core.training.data import TrainingData, read_training_data
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
+from core.training.session import check_monitor
 from core.tuning.folder import Identity, StudyFolder
 from core.tuning.sampling import draw, first_worse_epoch, frozen
 from core.tuning.schema import TuneConfig
@@ -348,11 +349,14 @@ def check_data(
 
     Raises:
         RunError: Split or labels have changed since the study began.
-        BearingsError: The data cannot be read, or a backbone cannot be made.
+        BearingsError: The data cannot be read, no photo has the label that the study monitors, or
+            a backbone cannot be made.
     """
     check_backbones(config)
     size = preprocess_of(config.train.model).input_size
-    folder.settle(identity_of(read_training_data(config.train, size, progress)))
+    data = read_training_data(config.train, size, progress)
+    check_monitor(config.train.model_copy(update={"monitor": config.monitor}), data)
+    folder.settle(identity_of(data))
 
 
 def check_backbones(config: TuneConfig) -> None:
