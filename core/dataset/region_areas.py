@@ -268,6 +268,45 @@ def with_areas(dataset: Dataset) -> Dataset:
     return _filled(dataset, found, where, placed)
 
 
+def with_regions_in(dataset: Dataset, areas: Sequence[Area], names: Mapping[str, str]) -> Dataset:
+    """Return the dataset with the region of the area around it for every photo in place.
+
+    Args:
+        dataset: Photos; regions that they have are forgotten.
+        areas: One a region, such as those that a model keeps.
+        names: Their display names.
+
+    Raises:
+        FrameError: The labels are planar metres.
+    """
+    placed = dataset.labelled("position")
+    degrees = dataset.campus.frame.to_degrees(dataset.positions[placed])
+    about = areas[0].polygons[0][0][0][0]
+    shapes = [_geometry(area, about) for area in areas]
+    where = np.full(len(dataset), NOWHERE, np.int64)
+    where[placed] = RegionAreas(dataset.root, tuple(areas), {}, (), shapes, about).locate(degrees)
+    region = np.full(len(dataset), "", object)
+    region[where >= 0] = np.array([area.region for area in areas], object)[where[where >= 0]]
+    return replace(
+        dataset,
+        campus=replace(dataset.campus, region_names=dict(names)),
+        table=dataset.table.assign(region=region.astype(str)),
+        regions=natural_order(set(region) - {""}),
+        regions_from="polygons",
+        region_centres=None,
+        areas=tuple(areas),
+    )
+
+
+def _geometry(area: Area, about: float) -> shapely.Geometry:
+    """The shape of an area, with longitudes next to `about`."""
+    shape = shapely.from_geojson(json.dumps(area.geometry()))
+    corners = CoordinateFrame("degrees").unwrapped(
+        shapely.get_coordinates(shape)[:, ::-1], about=about
+    )
+    return shapely.set_coordinates(shape, corners[:, ::-1])
+
+
 def _filled(
     dataset: Dataset, found: RegionAreas, where: NDArray[np.int64], placed: NDArray[np.bool_]
 ) -> Dataset:

@@ -100,8 +100,8 @@ def with_regions_of(card: Card, dataset: Dataset) -> tuple[Dataset, tuple[str, .
     """Return the dataset with regions that can be compared with a model's, and notes.
 
     If the model's regions were made from positions, every photo with a position is of the region
-    whose centre is nearest. If only the dataset's regions were, none of them is the model's, and no
-    photo keeps one.
+    whose centre is nearest. If only the dataset's regions were, none of them is the model's: photos
+    are of the region whose polygon in the model contains them, and without polygons of none.
     """
     if card.region_centres is not None:
         centres = np.asarray(card.region_centres, np.float64)
@@ -115,8 +115,13 @@ def with_regions_of(card: Card, dataset: Dataset) -> tuple[Dataset, tuple[str, .
             "whose centre is nearest, whatever region the data set names."
         )
         return near, (note,) if dataset.labelled("region").any() else ()
-    if dataset.regions_from == "labels" or "region" not in card.labels:
+    if dataset.regions_from != "positions" or "region" not in card.labels:
         return dataset, ()
+    if card.areas:
+        from core.dataset.region_areas import with_regions_in  # GEOS, and only needed here
+
+        note = "No photo of the data set names a region: each is of that of the model around it."
+        return with_regions_in(dataset, card.areas, card.region_names), (note,)
     bare = replace(
         dataset,
         table=dataset.table.assign(region=""),

@@ -10,6 +10,7 @@ import pytest
 
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import dataset_state
+from core.dataset.region_areas import with_regions_in
 from core.errors import LabelError
 from tests.dataset.grid import EAST, NORTH, RIGHT, WEST, feature, photos, ring
 from tests.tables.folders import folder
@@ -216,3 +217,17 @@ def test_a_change_of_the_polygons_is_a_change_of_the_dataset(tmp_path: Path) -> 
     before = dataset_state(root)
     (root / "regions.geojson").write_text("{}")
     assert dataset_state(root) != before
+
+
+@pytest.mark.parametrize("at", [77.125, 179.998])
+def test_photos_get_the_regions_of_areas_that_a_model_keeps(tmp_path: Path, at: float) -> None:
+    boxes = [ring(-0.5, west, 4.5, east, at) for west, east in ((-0.5, 2.5), (2.5, 4.5))]
+    features = [feature(name, box) for name, box in zip(("West", "East"), boxes, strict=True)]
+    with_polygons = read(tmp_path / "a", features, photos(at))
+    plain = read_dataset(folder(tmp_path / "b", photos(at), campus="regions = 3\n"))
+    assert plain.regions_from == "positions"
+    same = with_regions_in(plain, with_polygons.areas, {"West": "The west"})
+    assert (region(same) == region(with_polygons)).all()
+    assert (region(same)[:, 5] == "").all()
+    assert (same.regions, same.regions_from) == (("East", "West"), "polygons")
+    assert same.campus.region_names == {"West": "The west"}

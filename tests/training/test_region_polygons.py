@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.dataset.labels import read_dataset
+from core.evaluation.selection import with_regions_of
 from core.inference.export import to_geojson
 from core.inference.loading import load_predictor
 from core.model.card import read_card
@@ -49,3 +50,12 @@ def test_a_model_of_polygon_regions_keeps_them(
     found = predictor.predict_files([Path(dataset.table["path"].iloc[0])])
     drawn = json.loads(to_geojson(found.prediction, predictor.gallery))["features"]
     assert [one["properties"]["region"] for one in drawn[1:]] == list(dataset.regions)
+    # Its own regions are compared, and without the polygons those that the model keeps.
+    own, notes = with_regions_of(card, dataset)
+    assert (own.table["region"].tolist(), notes) == (wanted, ())
+    (small_campus / "regions.geojson").unlink()
+    bare = read_dataset(small_campus)
+    assert bare.regions_from == "positions"
+    same, notes = with_regions_of(card, bare)
+    assert same.table["region"].tolist() == wanted
+    assert len(notes) == 1
