@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.errors import CheckpointError, ConfigError
+from core.model.backbone import read_weights
 from core.model.network import BearingsModel, build_model
 from core.model.schema import ModelConfig
 
@@ -144,6 +145,8 @@ def test_the_shared_mobilenet_weights_are_loaded_whole() -> None:
         _build("resnet18", SHARED, 64)
 
 
+# torch warns of some of what it then refuses.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_altered_file_is_refused_whatever_torch_raises(tmp_path: Path) -> None:
     whole = tmp_path / "whole.pth"
     torch.save({"weight": torch.arange(6.0)}, whole, _use_new_zipfile_serialization=False)
