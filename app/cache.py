@@ -412,7 +412,8 @@ def _predictions(path: Path, key: Stamp) -> pd.DataFrame:
     missing = sorted(TABLE_COLUMNS - set(table.columns))
     if missing:
         raise CheckpointError(f"{path} lacks columns {missing}: evaluate again")
-    return table
+    # A photo without a region has none, not one of the name nan.
+    return table.fillna(dict.fromkeys(text, ""))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -21,18 +21,18 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 report, table = cache.report(folder), cache.predictions(folder)
 names, palette = report_tables.region_names(report, card.region_names), theme.palette()
 st.caption(report_tables.evaluated_on(report))
-sections = ("Overview", "Regions", "Positions", "Headings", "Trust", "Files")
+sections = report_view.sections(report)
 section = pickers.pick_section("evaluate", sections)
 
 if section == "Overview":
-    report_view.overview(report, palette)
+    report_view.overview(report, card.labels, palette)
 elif section == "Regions":
     shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
     report_view.regions(report, table, names, shelf, palette)
 elif section == "Positions":
-    report_view.positions(table, names, palette)
+    report_view.positions(report, table, names, palette)
 elif section == "Headings":
-    report_view.headings(table, names, palette)
+    report_view.headings(report, table, names, palette)
 elif section == "Trust":
     report_view.trust(report, names, palette)
 else:

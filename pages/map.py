@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import cache, theme
+from app import absence, cache, theme
 from app.evaluate import outcomes
 from app.evaluate.outcome_map import (
     RADIUS,
@@ -24,40 +24,47 @@ other_place.show()
 folder = pickers.need_checkpoint_path()
 card, place = cache.card(folder), pickers.pick_report("map")
 table = cache.predictions(place)
-dataset = cache.report(place).dataset
-scope = "" if dataset is None else dataset.root
+report = cache.report(place)
+scope = "" if report.dataset is None else report.dataset.root
+mapped = report.position is not None
 campus = outcome_backdrop(card, cache.gallery(folder), table)
 palette, online = theme.palette(), pickers.online_tiles()
-section = pickers.pick_section("map", ("Photos", "Regions"))
+section = "Photos"
+if mapped and report.per_region:
+    section = pickers.pick_section("map", ("Photos", "Regions"))
 
 if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
-    sure = RADIUS in table and st.toggle("Show 90% radius", key="map_radii")
+    sure = mapped and RADIUS in table and st.toggle("Show 90% radius", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
     left, right = st.columns([3, 2])
     with left:
-        deck = outcome_deck(
-            campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
-            radii=sure,
-        )  # fmt: skip
-        selection.clickable_map(
-            "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
-        )
-        predicted = palette.refined if wanted.method == "refined" else palette.prediction
-        selection.far_list("outcomes", far_photos(campus, found, wanted.method))
-        legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
+        if mapped:
+            deck = outcome_deck(
+                campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
+                radii=sure,
+            )  # fmt: skip
+            selection.clickable_map(
+                "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
+            )
+            predicted = palette.refined if wanted.method == "refined" else palette.prediction
+            selection.far_list("outcomes", far_photos(campus, found, wanted.method))
+            legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
+            if text := absence.counted(report, "position"):
+                st.caption(text)
+        else:
+            st.info(absence.of_report(report, card.labels, "position", "map"))
     with right:
         if chosen is None:
-            st.info("Click a dot to see its photo. The line connects ground truth and prediction.")
+            line = "The line connects ground truth and prediction." if mapped else ""
+            st.info(f"Click a {'dot' if mapped else 'row'} to see its photo. {line}")
         else:
-            shelf = PhotoSource.judged(card, cache.report(place), pickers.dataset_if_readable())
+            shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
-    if "refused" in table and table["refused"].any():
-        refused = table.loc[table["refused"], "filename"]
-        with st.expander(f"Photos that would be refused as not this campus: {len(refused):,}"):
-            st.dataframe(refused, hide_index=True, column_config={"filename": "Photo"})
-    st.caption(f"{len(found):,} of {len(table):,} photos, largest error first")
+    outcomes.refused(table)
+    order = ", largest error first" if mapped else ""
+    st.caption(f"{len(found):,} of {len(table):,} photos{order}")
     outcomes.listing(found, card.region_names)
 else:
     method = outcomes.pick_method()

@@ -15,6 +15,7 @@ from core.dataset.look import Look, described
 from core.dataset.splits import PARTS, Split
 from core.errors import ImageError
 from core.geo import off_campus
+from core.labels import LABELS
 
 COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
 
@@ -26,7 +27,8 @@ class SplitFacts:
     Attributes:
         counts: Part -> region (display name) -> photos.
         sizes: Part -> photos; with the buffer, where the split has one.
-        leak: Radius in words -> share of test photos with a training photo that near.
+        leak: Radius in words -> share of test photos with a training photo that near; empty if no
+            test photo or no training photo has a position.
     """
 
     counts: dict[str, dict[str, int]]
@@ -47,13 +49,13 @@ def region_sizes(data: Dataset) -> dict[str, dict[str, int]]:
 
 def facts(data: Dataset) -> dict[str, str]:
     """The first figures of a data set, in words."""
-    return {
-        "Photos": f"{len(data):,}",
-        "Left out": f"{len(data.excluded):,}",
-        "Regions": f"{len(data.regions)}",
-        "Extent": _extent(data),
-        "Coordinates": data.campus.frame.kind.replace("_", " "),
-    }
+    found = {"Photos": f"{len(data):,}", "Left out": f"{len(data.excluded):,}"}
+    if "region" in data.labels:
+        found["Regions"] = f"{len(data.regions)}"
+    if "position" in data.labels:
+        found["Extent"] = _extent(data)
+        found["Coordinates"] = data.campus.frame.kind.replace("_", " ")
+    return found
 
 
 def split_facts(data: Dataset, split: Split) -> SplitFacts:
@@ -66,12 +68,19 @@ def split_facts(data: Dataset, split: Split) -> SplitFacts:
         str(part): {name: int((named.iloc[inside] == name).sum()) for name in names.values()}
         for part, inside in rows.items()
     }
-    metres = data.local_frame().to_metres(data.positions)
-    shares = leak_shares(metres[rows["test"]], metres[rows["train"]])
+    shares = _leak_shares(data, rows["test"], rows["train"])
     leak = {key.removeprefix("within_").replace("m", " m"): share for key, share in shares.items()}
     sizes = {str(part): len(inside) for part, inside in rows.items()}
     left_out = len(split.rows(data, "buffer"))
     return SplitFacts(counts, sizes | ({"left out": left_out} if left_out else {}), leak)
+
+
+def _leak_shares(data: Dataset, test: np.ndarray, train: np.ndarray) -> dict[str, float]:
+    placed = data.labelled("position")
+    if not placed[test].any() or not placed[train].any():
+        return {}
+    metres = data.local_frame().to_metres(data.positions)
+    return leak_shares(metres[test], metres[train])
 
 
 def photo_rows(data: Dataset, region: str | None, text: str) -> pd.DataFrame:
@@ -150,8 +159,14 @@ def card(data: Dataset, row: int) -> None:
     photo = data.table.loc[row]
     name = data.campus.region_names.get(photo["region"], photo["region"])
     _picture(Path(photo["path"]), 640)
-    st.markdown(f"**{name}**, facing {wording.heading(photo['heading_deg'])}")
-    facts = [f"`{photo['photo_id']}`", wording.position(data.positions[row], data.campus.frame)]
+    has = {label: bool(data.labelled(label)[row]) for label in LABELS}
+    title = [f"**{name}**"] if has["region"] else []
+    title += [f"facing {wording.heading(photo['heading_deg'])}"] if has["heading"] else []
+    st.markdown(", ".join(title))
+    facts = [f"`{photo['photo_id']}`"]
+    if has["position"]:
+        facts.append(wording.position(data.positions[row], data.campus.frame))
+    facts += [f"no {label}" for label in data.labels if not has[label]]
     if photo["timestamp"]:
         facts.append(f"taken at {photo['timestamp']}")
     st.caption("  \n".join(facts))

@@ -7,7 +7,7 @@ import pydeck as pdk
 from app.evaluate import outcomes
 from app.evaluate.outcomes import Method
 from app.maps import layers
-from app.maps.backdrop import Backdrop
+from app.maps.backdrop import Backdrop, region_ids
 from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
 from app.theme import Palette
@@ -26,15 +26,16 @@ def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -
     """The training photos behind an evaluation; its own photos where there is no gallery."""
     frame, order, names = card.local_frame, card.regions, card.region_names
     if gallery is None:
+        table = table[outcomes.placed(table)]
         regions = table["true_region"].tolist()
-        strange = sorted(set(regions) - set(order))
+        strange = sorted(set(regions) - {"", *order})
         return Backdrop(
             frame, outcomes.truth_m(table), regions, (*order, *strange), names, card.areas
         )
     return Backdrop(
         frame,
         gallery.position_m,
-        [order[index] for index in gallery.region],
+        region_ids(gallery.region, order),
         order,
         names,
         card.areas,
@@ -57,7 +58,7 @@ def outcome_deck(
     Args:
         campus: What lies behind; its frame is that of the table.
         everything: All rows of `predictions.csv`.
-        shown: The rows to draw.
+        shown: The rows to draw; those without a true or a predicted position are left out.
         palette: Colours of the reader's theme.
         method: Which prediction is drawn.
         chosen: Row of the chosen photo, which gets arrows of both headings, or None.
@@ -66,6 +67,7 @@ def outcome_deck(
             refined position, where the table has one.
     """
     ground = campus.ground()
+    shown = shown[outcomes.placed(shown)]
     colour = palette.refined if method == "refined" else palette.prediction
     truth, predicted = (
         ground.at_border(position_m)
@@ -89,7 +91,7 @@ def outcome_deck(
                           texts=names, rows=rows),
         campus.names_layer(palette),
     ]  # fmt: skip
-    if chosen is not None:
+    if chosen is not None and outcomes.placed(everything)[chosen]:
         drawn += _chosen(ground, everything.loc[[chosen]], method, colour, palette)
     return deck(ground, drawn, palette, online=online)
 

@@ -51,13 +51,20 @@ class Filter:
 
 
 def shown(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    """Rows of `predictions.csv` that pass a filter, largest error first."""
-    keep = table[_ERROR[wanted.method]] >= wanted.least_m
+    """Rows of `predictions.csv` that pass a filter, largest error first, unknown errors last."""
+    keep = ~(table[_ERROR[wanted.method]] < wanted.least_m)
+    if wanted.least_m > 0:
+        keep &= table[_ERROR[wanted.method]].notna()
     if wanted.region is not None:
         keep &= table["true_region"] == wanted.region
     if wanted.wrong_region:
-        keep &= table["true_region"] != table["region"]
+        keep &= (table["true_region"] != "") & (table["true_region"] != table["region"])
     return table[keep].sort_values(_ERROR[wanted.method], ascending=False, kind="stable")
+
+
+def placed(table: pd.DataFrame) -> pd.Series:
+    """Which photos have a labelled and a predicted position."""
+    return table[list(_ERROR.values())].notna().all(axis=1)
 
 
 def truth_m(table: pd.DataFrame) -> Floats:
@@ -86,14 +93,16 @@ def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
 
 
 def region_medians(table: pd.DataFrame, method: Method) -> dict[str, float]:
-    """Median position error in metres by true region."""
-    medians = table.groupby("true_region")[_ERROR[method]].median()
+    """Median position error in metres by true region, over photos that have both labels."""
+    known = table[(table["true_region"] != "") & table[_ERROR[method]].notna()]
+    medians = known.groupby("true_region")[_ERROR[method]].median()
     return {str(region): float(value) for region, value in medians.items()}
 
 
 def largest_error_m(table: pd.DataFrame) -> int:
     """The largest error of either method in whole metres, for the end of a slider; 1 at least."""
-    return int(max(1.0, *(np.ceil(table[column].max()) for column in _ERROR.values())))
+    largest = table[list(_ERROR.values())].max().max()
+    return max(1, int(np.ceil(largest))) if np.isfinite(largest) else 1
 
 
 def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
@@ -102,13 +111,24 @@ def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
     return int(found[0]) if len(found) else None
 
 
+def refused(table: pd.DataFrame) -> None:
+    """Draw the list of photos that would be refused, if there are any."""
+    if "refused" not in table or not table["refused"].any():
+        return
+    names = table.loc[table["refused"], "filename"]
+    with st.expander(f"Photos that would be refused as not this campus: {len(names):,}"):
+        st.dataframe(names, hide_index=True, column_config={"filename": "Photo"})
+
+
 def listing(table: pd.DataFrame, names: dict[str, str]) -> None:
     """Draw the table below the map, whose rows choose a photo."""
     shown = table[list(_COLUMNS)].copy()
     for column in ("true_region", "region"):
-        shown[column] = shown[column].map(lambda region: names.get(region, region))
+        shown[column] = shown[column].map(lambda region: names.get(region, region) or None)
     shown["region_probability"] *= 100.0
-    selection.clickable_table("outcomes", shown, table["photo_id"].tolist(), _COLUMNS)
+    shown = shown.dropna(axis="columns", how="all")
+    columns = {name: column for name, column in _COLUMNS.items() if name in shown}
+    selection.clickable_table("outcomes", shown, table["photo_id"].tolist(), columns)
 
 
 def pick_method() -> Method:
@@ -125,15 +145,20 @@ def pick_method() -> Method:
 def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
     """Let the reader filter the photos of an evaluation."""
     order = sorted(
-        set(table["true_region"]), key=lambda region: (not region.isdecimal(), region.zfill(9))
+        set(table["true_region"]) - {""},
+        key=lambda region: (not region.isdecimal(), region.zfill(9)),
     )
+    region, least, wrong = None, 0, False
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = pick_method()
-        region = pickers.pick_region(
-            "outcomes", {region: names.get(region, region) for region in order}
-        )
-        least = st.slider("Minimum error (m)", 0, largest_error_m(table), 0, key="outcomes_least")
-        wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
+        if order:
+            named = {region: names.get(region, region) for region in order}
+            region = pickers.pick_region("outcomes", named)
+        if placed(table).any():
+            most = largest_error_m(table)
+            least = st.slider("Minimum error (m)", 0, most, 0, key="outcomes_least")
+        if order and (table["region"] != "").any():
+            wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
     return Filter(region, float(least), bool(wrong), method)
 
 
@@ -156,19 +181,33 @@ def outcome_card(
         st.caption("Photo not found: choose the evaluated data set in the sidebar.")
     else:
         st.image(picture, caption=name, width="stretch")
-    true, guess = (str(table.at[row, column]) for column in ("true_region", "region"))
-    headings = (float(table.at[row, "true_angle"]), float(heading_deg(photo, method)[0]))
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "": ["Region", "Heading", "Position"],
-                "truth": [names.get(true, true), heading(headings[0]), "as labelled"],
-                "predicted": [
-                    f"{names.get(guess, guess)} ({level(table.at[row, 'region_probability'])})",
-                    f"{heading(headings[1])}, {degrees(heading_error_deg(photo, method)[0])} off",
-                    f"{metres(error_m(photo, method)[0])} off",
-                ],
-            }
-        ),
-        hide_index=True,
-    )
+    st.dataframe(truth_beside_prediction(photo, names, method), hide_index=True)
+
+
+def truth_beside_prediction(
+    photo: pd.DataFrame, names: dict[str, str], method: Method
+) -> pd.DataFrame:
+    """Return one row a label that is known or predicted, in words.
+
+    Args:
+        photo: One row of `predictions.csv`.
+        names: Display name by region id.
+        method: Which prediction.
+    """
+    one, rows = photo.iloc[0], []
+    true, guess = str(one["true_region"]), str(one["region"])
+    if true or guess:
+        chance = f"{names.get(guess, guess)} ({level(one['region_probability'])})" if guess else ""
+        rows.append(("Region", names.get(true, true), chance))
+    turned, off_deg = heading_deg(photo, method)[0], heading_error_deg(photo, method)[0]
+    if np.isfinite([one["true_angle"], turned]).any():
+        answer = heading(turned) if np.isfinite(turned) else ""
+        answer += f", {degrees(off_deg)} off" if np.isfinite(off_deg) else ""
+        truth = heading(one["true_angle"]) if np.isfinite(one["true_angle"]) else ""
+        rows.append(("Heading", truth, answer))
+    off_m, has_truth = error_m(photo, method)[0], np.isfinite(truth_m(photo)).all()
+    if has_truth or np.isfinite(predicted_m(photo, method)).all():
+        answer = f"{metres(off_m)} off" if np.isfinite(off_m) else ""
+        rows.append(("Position", "as labelled" if has_truth else "", answer))
+    table = pd.DataFrame(rows, columns=["", "truth", "predicted"])
+    return table.replace({"truth": {"": "not labelled"}, "predicted": {"": "not predicted"}})

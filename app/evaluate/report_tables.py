@@ -107,7 +107,7 @@ def region_names(report: Report, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def headline(report: Report) -> dict[str, tuple[str, str]]:
-    """Return the first figures: name -> value of the refined model, and its interval if any."""
+    """Return the first figures that there are: name -> refined value, and its interval if any."""
     refined = report.figures("refined")
     titles: dict[str, Figure] = {
         "Region accuracy": "region_accuracy",
@@ -121,6 +121,7 @@ def headline(report: Report) -> dict[str, tuple[str, str]]:
             report_text.interval_of(report, "refined", figure),
         )
         for title, figure in titles.items()
+        if refined.of(figure) is not None
     }
 
 

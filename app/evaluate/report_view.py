@@ -1,18 +1,19 @@
 """The sections of the Evaluate page, and the form that evaluates a model."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 import streamlit as st
 
-from app import cache, wording
+from app import absence, cache, wording
 from app.evaluate import outcomes, report_tables
 from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
 from app.figures.confusion import confusion_counts, confusion_matrix
-from app.figures.coverage import NAMES, coverage_overall, coverage_regions
+from app.figures.coverage import NAMES, coverage_overall, coverage_regions, sizes_of
 from app.figures.errors import (
     error_by_region,
     heading_error_by_heading,
@@ -27,6 +28,8 @@ from core.evaluation import report_text
 from core.evaluation.report import Report
 from core.evaluation.report_coverage import Coverage, CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
+from core.headline import Figure
+from core.labels import Label
 from core.runs import home_of
 
 if TYPE_CHECKING:
@@ -53,8 +56,24 @@ _PARTS: dict[Part, str] = {
 }
 
 
-def overview(report: Report, palette: Palette) -> None:
-    """Headline figures, the leak figure, and every baseline on the same photos."""
+def sections(report: Report) -> tuple[str, ...]:
+    """The parts of the page that a report has figures for."""
+    optional = {
+        "Regions": report.region is not None,
+        "Positions": report.position is not None,
+        "Headings": report.heading is not None,
+    }
+    return ("Overview", *(name for name, there in optional.items() if there), "Trust", "Files")
+
+
+def overview(report: Report, predicted: Collection[Label], palette: Palette) -> None:
+    """Headline figures, the leak figure, and every baseline on the same photos.
+
+    Args:
+        report: The report.
+        predicted: What its model predicts.
+        palette: Colours of the reader's theme.
+    """
     with st.container(horizontal=True):
         for name, (value, beside) in report_tables.headline(report).items():
             st.metric(
@@ -66,18 +85,21 @@ def overview(report: Report, palette: Palette) -> None:
                 "Leak within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
+    for sentence in absence.unreported(report, predicted):
+        st.info(sentence)
     _caveats(report)
     for note in report.notes:
         st.warning(note)
     table = report_tables.predictors(report)
     st.subheader("Baselines that need no training")
     st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")
-    left, right = st.columns(2)
-    for place, measure in ((left, "median_m"), (right, "maae_deg")):
+    measures = [name for name in ("median_m", "maae_deg", "region_accuracy") if _known(table, name)]
+    for place, measure in zip(st.columns(2), measures[:2], strict=False):
         figure = baseline_bars(table, measure, LABELS[measure], palette)
         place.plotly_chart(figure, key=f"evaluate_{measure}")
     shown = table.drop(columns=["kind", "given_truth"])
-    shown.insert(4, "interval", report_tables.median_intervals(report))
+    if report.position is not None:
+        shown.insert(4, "interval", report_tables.median_intervals(report))
     table_of(shown)
     if report.ensemble is not None:
         st.subheader("Members of the ensemble, on the same photos")
@@ -92,11 +114,14 @@ def _caveats(report: Report) -> None:
     if resting := report_text.intervals_basis(report):
         basis += f" Under each figure {resting.removeprefix('in brackets ')}."
     st.caption(basis)
-    st.subheader("Effect of nearby training photos")
-    st.markdown(
-        f"{_sentence(report_text.leak_sentence(report))} "
-        f"{_sentence(report_text.flagged_sentence(report))}"
-    )
+    if report.position is None:
+        st.markdown(_sentence(report_text.flagged_sentence(report)))
+    else:
+        st.subheader("Effect of nearby training photos")
+        st.markdown(
+            f"{_sentence(report_text.leak_sentence(report))} "
+            f"{_sentence(report_text.flagged_sentence(report))}"
+        )
     table = report_tables.other_photos(report)
     if not table.empty:
         table_of(table)
@@ -104,6 +129,15 @@ def _caveats(report: Report) -> None:
             '"Without suspect labels" leaves out labels that the audit flags; all other rows '
             "include them."
         )
+
+
+def _counted(report: Report, label: Label) -> None:
+    if text := absence.counted(report, label):
+        st.caption(text)
+
+
+def _known(table: pd.DataFrame, measure: str) -> bool:
+    return bool(table[measure].notna().any())
 
 
 def _sentence(words: str) -> str:
@@ -114,6 +148,7 @@ def regions(
     report: Report, table: pd.DataFrame, names: dict[str, str], shelf: PhotoSource, palette: Palette
 ) -> None:
     """Confusion matrix with the photos of the clicked cell, precision and recall per region."""
+    _counted(report, "region")
     counts = confusion_counts(table, list(names))
     left, right = st.columns([3, 2])
     with left:
@@ -135,27 +170,44 @@ def regions(
     table_of(shown)
 
 
-def positions(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """Position errors: all photos, and by region."""
+def positions(report: Report, table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
+    """Position errors: all photos with a position, and by region."""
+    _counted(report, "position")
+    table = table.dropna(subset=["error_m"])
     st.subheader("Share of photos within a distance")
     st.plotly_chart(position_error_cdf(table, palette), key="evaluate_cdf")
-    st.subheader("By true region")
-    ordered = _in_order(table, names)
-    figure = error_by_region(ordered, "error_m", "error_refined_m", "position error (m)", palette)
-    st.plotly_chart(figure, key="evaluate_position_regions")
+    raw, refined = "error_m", "error_refined_m"
+    _by_region(table, names, (raw, refined), "position error (m)", palette)
 
 
-def headings(table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """Heading errors: all photos, by heading, and by region."""
+def headings(report: Report, table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
+    """Heading errors: all photos with a heading, by heading, and by region."""
+    _counted(report, "heading")
+    table = table.dropna(subset=["heading_error_deg"])
     left, right = st.columns([3, 2])
     left.subheader("Heading errors")
     left.plotly_chart(heading_error_histogram(table, palette), key="evaluate_heading_histogram")
     right.subheader("By true heading")
     right.plotly_chart(heading_error_by_heading(table, palette), key="evaluate_heading_compass")
-    st.subheader("By true region")
     raw, refined = "heading_error_deg", "heading_error_refined_deg"
-    figure = error_by_region(_in_order(table, names), raw, refined, "heading error (°)", palette)
-    st.plotly_chart(figure, key="evaluate_heading_regions")
+    _by_region(table, names, (raw, refined), "heading error (°)", palette)
+
+
+def _by_region(
+    table: pd.DataFrame,
+    names: dict[str, str],
+    errors: tuple[str, str],
+    title: str,
+    palette: Palette,
+) -> None:
+    """Draw the spread of two errors in the true regions; say so if no photo has a region."""
+    st.subheader("By true region")
+    named = table[table["true_region"] != ""]
+    if named.empty:
+        st.info("None of these photos has a region, so there is no chart by region.")
+        return
+    figure = error_by_region(_in_order(named, names), *errors, title, palette)
+    st.plotly_chart(figure, key=f"evaluate_regions_{errors[0]}")
 
 
 def downloads(folder: Path, report: Report) -> None:
@@ -190,7 +242,9 @@ def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Ph
     for index, photo in enumerate(shown.itertuples()):
         picture = shelf.picture(str(photo.filename), places[index])
         name = PurePosixPath(str(photo.filename)).stem
-        caption = f"{name}  \n{wording.metres(photo.error_refined_m)} off"
+        caption = name
+        if isfinite(photo.error_refined_m):
+            caption += f"  \n{wording.metres(photo.error_refined_m)} off"
         with columns[index % _ACROSS]:
             if picture is None:
                 st.caption(f"{caption} (photo not found)")
@@ -206,11 +260,12 @@ def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
     """Rows in the model's order of regions, with region names for ids."""
     order = {region: place for place, region in enumerate(names)}
     ordered = table.sort_values("true_region", key=lambda ids: ids.map(order), kind="stable")
-    return ordered.assign(true_region=ordered["true_region"].map(names))
+    return ordered.assign(true_region=ordered["true_region"].map(lambda one: names.get(one, one)))
 
 
 def table_of(table: pd.DataFrame) -> None:
-    """Draw a table of a report: titles with units, shares in per cent."""
+    """Draw a table of a report: titles with units, shares in per cent; no column of unknowns."""
+    table = table.dropna(axis="columns", how="all")
     shares = [name for name in table if name in _PER_CENT]
     shown = table.assign(**{str(name): 100.0 * table[name] for name in shares})
     columns = {
@@ -258,26 +313,31 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
                 title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",
                 delta_arrow="off", border=True, help="Smaller is better.",
             )  # fmt: skip
-    left, right = st.columns(2)
-    left.subheader("Coverage")
-    left.plotly_chart(coverage_overall(coverage, palette), key="evaluate_coverage")
-    right.subheader("Coverage by true region")
-    right.plotly_chart(coverage_regions(coverage, names, palette), key="evaluate_coverage_regions")
-    st.dataframe(coverage_table(coverage), hide_index=True)
+    if not sizes_of(coverage):
+        st.info("The model predicts no positions and no headings, so no area has a coverage.")
+    else:
+        left, right = st.columns(2)
+        left.subheader("Coverage")
+        left.plotly_chart(coverage_overall(coverage, palette), key="evaluate_coverage")
+        if coverage.per_region:
+            right.subheader("Coverage by true region")
+            figure = coverage_regions(coverage, names, palette)
+            right.plotly_chart(figure, key="evaluate_coverage_regions")
+        st.dataframe(coverage_table(coverage), hide_index=True)
     _confidence(coverage)
 
 
 def coverage_table(coverage: CoverageReport) -> pd.DataFrame:
     """One row a promised share: the measured share with its interval, and the mean size."""
     rows = []
-    for name, title in NAMES.items():
+    for name in sizes_of(coverage):
         for one in coverage.overall.by_size[name]:
             measured = "unknown: too few photos"
             if one.measured is not None:
                 measured = wording.share(one.measured)
             rows.append(
                 {
-                    "Area": title,
+                    "Area": NAMES[name],
                     "Promised": wording.level(one.promised),
                     "Measured": measured,
                     "95% interval": (
@@ -307,12 +367,19 @@ def _confidence(coverage: CoverageReport) -> None:
             f"best possible order: {wording.metres(found.best_m)}."
         )
     if accepted is not None:
-        shown = report_text.shown
+        titles: dict[Figure, str] = {
+            "region_accuracy": "region accuracy",
+            "median_m": "median error",
+            "maae_deg": "mean heading error",
+        }
+        figures = ", ".join(
+            f"{title} {report_text.shown(figure, accepted.of(figure))}"
+            for figure, title in titles.items()
+            if accepted.of(figure) is not None
+        )
         st.caption(
-            f"The {accepted.n:,} photos that are not refused: region accuracy "
-            f"{shown('region_accuracy', accepted.region_accuracy)}, median error "
-            f"{shown('median_m', accepted.median_m)}, mean heading error "
-            f"{shown('maae_deg', accepted.maae_deg)}. All other figures include refused photos."
+            f"The {accepted.n:,} photos that are not refused: {figures}. All other figures "
+            "include refused photos."
         )
 
 

@@ -17,12 +17,18 @@ _MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
 
 
+def sizes_of(coverage: CoverageReport) -> list[str]:
+    """Which of the three sizes were measured at some level, in the order of `NAMES`."""
+    by_size = coverage.overall.by_size
+    return [name for name in NAMES if any(one.measured is not None for one in by_size[name])]
+
+
 def coverage_overall(coverage: CoverageReport, palette: Palette) -> go.Figure:
     """Measured coverage against the promised one, with 95% intervals."""
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="as promised",
                        line={"color": palette.faint, "dash": "dot"}, hoverinfo="skip")  # fmt: skip
-    for offset, name in enumerate(NAMES):
+    for offset, name in enumerate(sizes_of(coverage)):
         entries = [one for one in coverage.overall.by_size[name] if one.measured is not None]
         measured = [one.measured for one in entries]
         figure.add_scatter(
@@ -47,7 +53,7 @@ def coverage_regions(
     regions = coverage.per_region
     index = coverage.levels.index(level)
     titles = [f"{names.get(region, region)} ({each.n})" for region, each in regions.items()]
-    for name in NAMES:
+    for name in sizes_of(coverage):
         entries = [each.by_size[name][index] for each in regions.values()]
         figure.add_scatter(
             x=[one.measured for one in entries], y=titles, mode="markers", name=NAMES[name],

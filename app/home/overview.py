@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, theme
+from app import absence, cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
 from app.widgets import ensemble, messages, pickers, selection
@@ -10,6 +10,8 @@ from app.workspace import workspace
 from core.errors import BearingsError
 from core.evaluation import report_text
 from core.evaluation.report import Report
+from core.headline import Figure
+from core.labels import LABELS, PLURALS
 from core.model.card import Card
 from core.runs import report_folders
 
@@ -17,7 +19,7 @@ from core.runs import report_folders
 def show() -> None:
     """The campus beside what is loaded; only what is loaded where no data set can be read."""
     data = pickers.dataset_if_readable()
-    if data is None:
+    if data is None or "position" not in data.labels:
         left, right = st.columns(2, gap="large")
     else:
         middle, right = st.columns([3, 2], gap="large")
@@ -49,6 +51,8 @@ def dataset_box() -> None:
     with st.container(horizontal=True):
         for name, value in browse.facts(data).items():
             st.metric(name, value)
+    for sentence in absence.lacking(data):
+        st.caption(sentence)
 
 
 def model_box() -> None:
@@ -73,6 +77,8 @@ def model_box() -> None:
         for name, value in headline(content).items():
             st.metric(name, value)
     st.caption(_evaluated_on(content))
+    for sentence in absence.unreported(content, card.labels):
+        st.caption(sentence)
 
 
 def describe(card: Card) -> str:
@@ -82,24 +88,38 @@ def describe(card: Card) -> str:
         network = ensemble.described(card.ensemble)
     return (
         f"{network}, trained on "
-        f"{card.campus} ({card.split.protocol} split), {len(card.regions)} regions, "
-        f"{card.created[:10]}."
+        f"{card.campus} ({card.split.protocol} split), {_predicted(card)}, {card.created[:10]}."
     )
 
 
+def _predicted(card: Card) -> str:
+    """How many regions, and which other labels if not all of them."""
+    regions = [f"{len(card.regions)} regions"] if card.regions else []
+    if card.labels == LABELS:
+        return regions[0]
+    others = [PLURALS[label] for label in card.labels if label != "region"]
+    return f"predicts {' and '.join([*others, *regions])}"
+
+
 def headline(report: Report) -> dict[str, str]:
-    """The main figures of the refined model as text."""
+    """The main figures of the refined model that there are, as text."""
     refined = report.figures("refined")
+    titles: dict[str, Figure] = {
+        "Region accuracy": "region_accuracy",
+        "Median error": "median_m",
+        "Within 25 m": "within_25m",
+        "Heading error": "maae_deg",
+    }
     return {
-        "Region accuracy": report_text.shown("region_accuracy", refined.region_accuracy),
-        "Median error": report_text.shown("median_m", refined.median_m),
-        "Within 25 m": report_text.shown("within_25m", refined.within_25m),
-        "Heading error": report_text.shown("maae_deg", refined.maae_deg),
+        title: report_text.shown(figure, refined.of(figure))
+        for title, figure in titles.items()
+        if refined.of(figure) is not None
     }
 
 
 def _evaluated_on(report: Report) -> str:
+    photos = f"Evaluated on {report.n:,} photos, {report.split.name} split."
+    if report.position is None:
+        return photos
     near = report_text.leak_sentence(report)
-    return (
-        f"Evaluated on {report.n:,} photos, {report.split.name} split. {near[0].upper()}{near[1:]}."
-    )
+    return f"{photos} {near[0].upper()}{near[1:]}."

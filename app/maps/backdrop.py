@@ -192,6 +192,11 @@ def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk
     )
 
 
+def region_ids(index: ArrayLike, order: Sequence[str]) -> list[str]:
+    """Region ids of indices `(n,)` into `order`; `""` for -1, a photo without a region."""
+    return [order[one] if one >= 0 else "" for one in np.asarray(index, np.int64)]
+
+
 def region_colours(order: Sequence[str]) -> dict[str, RGB]:
     """A colour for every region id, from the fixed series, by its place in the order."""
     return {region: region_colour(index) for index, region in enumerate(order)}

@@ -125,6 +125,8 @@ def arrows(
 ) -> pdk.Layer:
     """Arrowheads `length_m` long that point where the camera faced: 0 draws up, 90 to the right.
 
+    A photo without a heading (NaN) has no arrow.
+
     Args:
         ground: What they lie on.
         layer: Identity of the layer.
@@ -135,6 +137,7 @@ def arrows(
         opacity: In [0, 1].
     """
     shapes = arrow_shapes(position_m, heading_deg, length_m)
+    shapes = shapes[np.isfinite(shapes).all(axis=(1, 2))]
     return pdk.Layer(
         "PolygonLayer", [{"s": ground.places(shape)} for shape in shapes], id=layer,
         get_polygon="s", get_fill_color=list(rgba(colour, opacity)), filled=True, stroked=False,

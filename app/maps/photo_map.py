@@ -6,7 +6,7 @@ import pydeck as pdk
 from app.maps import layers
 from app.maps.backdrop import Backdrop, region_colours
 from app.maps.ground import deck
-from app.theme import Palette
+from app.theme import Palette, rgb
 from core.dataset.labels import Dataset
 
 LAYER, FAR = "data-photos", "far"
@@ -33,10 +33,14 @@ def photo_deck(
 ) -> pdk.Deck:
     """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading.
 
-    Photos beyond the border of the map are arrows there.
+    Photos beyond the border of the map are arrows there. Photos without a position have no dot,
+    those without a heading no arrow, and those without a region a dot in grey.
     """
-    campus, table = _campus(data), data.table
-    metres, ground, colours = campus.position_m, campus.ground(), region_colours(data.regions)
+    campus, table, placed = _campus(data), data.table, data.labelled("position")
+    ground = campus.ground()
+    metres = campus.frame.to_metres(data.positions)
+    colours = region_colours(data.regions) | {"": rgb(palette.faint)}
+    rows = [row for row in rows if placed[row]]
     shown = table.iloc[rows]
     drawn = [
         *campus.below(palette, faint=False),
@@ -49,13 +53,13 @@ def photo_deck(
         ),
         campus.names_layer(palette),
     ]  # fmt: skip
-    if chosen is not None:
-        heading = table.at[chosen, "heading_deg"]
+    if chosen is not None and placed[chosen]:
+        heading = float(table.at[chosen, "heading_deg"])
         place = ground.at_border(metres[[chosen]])
-        drawn += [
-            layers.arrows(ground, "chosen-arrow", place, [heading], palette.text, length_m=ARROW_M),
-            layers.points(ground, "chosen", place, palette.truth, radius_px=7, ring=palette.text),
-        ]
+        drawn.append(layers.arrows(ground, "chosen-arrow", place, [heading], palette.text,
+                                   length_m=ARROW_M))  # fmt: skip
+        drawn.append(layers.points(ground, "chosen", place, palette.truth, radius_px=7,
+                                   ring=palette.text))  # fmt: skip
     return deck(ground, drawn, palette, online=online)
 
 
@@ -65,16 +69,16 @@ def far_photos(data: Dataset) -> dict[str, float]:
     ground = campus.ground()
     far = np.flatnonzero(ground.beyond(campus.position_m))
     away_m = ground.away_m(campus.position_m[far])
-    names = data.table["photo_id"].to_numpy()[far]
+    names = data.table["photo_id"].to_numpy()[data.labelled("position")][far]
     return {str(names[row]): float(away_m[row]) for row in np.argsort(-away_m)}
 
 
 def _campus(data: Dataset) -> Backdrop:
-    frame = data.local_frame()
+    frame, placed = data.local_frame(), data.labelled("position")
     return Backdrop(
         frame,
-        frame.to_metres(data.positions),
-        data.table["region"].tolist(),
+        frame.to_metres(data.positions[placed]),
+        data.table["region"][placed].tolist(),
         data.regions,
         data.campus.region_names,
         data.areas,

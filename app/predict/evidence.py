@@ -7,6 +7,7 @@ import pydeck as pdk
 import streamlit as st
 
 from app import wording
+from app.maps.backdrop import region_ids
 from app.photo import Photo, jpeg
 from app.widgets import selection
 from app.widgets.photo_source import PhotoSource
@@ -16,7 +17,7 @@ from core.inference.export import feature_distance
 from core.inference.prediction import Prediction
 from core.retrieval.gallery import Gallery
 
-COLUMNS = 6
+COLUMNS, COLUMNS_BESIDE = 6, 4
 MAP_ALT = "Predicted position, heading and evidence"
 # A cosine of 1 but for rounding: the same photo, or a copy of it.
 SAME_PHOTO = 0.9995
@@ -41,14 +42,14 @@ def strip(
     if prediction.similarity[row][0] >= SAME_PHOTO:
         st.warning("The first one is this very photo: the model was trained on it.")
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
-    near = int((away <= AGREE_M).sum())
-    walks = _walks(shelf, gallery, rows)
-    st.caption(f"{near} of these {len(rows)} were taken within {AGREE_M:.0f} m of the pin.{walks}")
+    placed = "position" in prediction.labels
+    st.caption(f"{_agreement(prediction, row, gallery, rows)}{_walks(shelf, gallery, rows)}")
+    columns = COLUMNS if placed else COLUMNS_BESIDE
     unlike = feature_distance(prediction.similarity[row])
     page, ids = _page(photo), [gallery.photo_ids[index] for index in rows]
     chosen = selection.chosen(page, partial(_rank, ids), linked=False)
-    for start in range(0, len(rows), COLUMNS):
-        for rank, cell in zip(range(start, len(rows)), st.columns(COLUMNS), strict=False):
+    for start in range(0, len(rows), columns):
+        for rank, cell in zip(range(start, len(rows)), st.columns(columns), strict=False):
             index = int(rows[rank])
             with cell:
                 _picture(shelf, gallery, index)
@@ -56,14 +57,13 @@ def strip(
                     f"{rank + 1}: compare", key=f"predict_compare_{rank}", type="tertiary",
                     on_click=selection.choose, args=(page, ids[rank]),
                 )  # fmt: skip
-                region = prediction.regions[gallery.region[index]]
-                st.caption(
-                    f"{prediction.region_names.get(region, region)}, faces "
-                    f"{wording.heading(gallery.heading_deg[index])}  \n"
-                    f"{wording.metres(away[rank])} from the pin  \n"
-                    f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}  \n"
-                    f"`{gallery.filenames[index]}`"
-                )
+                lines = [
+                    _labels(prediction, gallery, index),
+                    f"{wording.metres(away[rank])} from the pin" if placed else "",
+                    f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}",
+                    f"`{gallery.filenames[index]}`",
+                ]
+                st.caption("  \n".join(filter(None, lines)))
     if chosen is not None:
         _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
 
@@ -77,6 +77,25 @@ def map_of(
         return gallery.photo_ids[int(prediction.neighbours[row][rank])]
 
     selection.clickable_map(_page(photo), deck, name, MAP_ALT)
+
+
+def _agreement(prediction: Prediction, row: int, gallery: Gallery, rows: np.ndarray) -> str:
+    """How many of the training photos agree with the answer."""
+    if "position" in prediction.labels:
+        away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
+        near = int((away <= AGREE_M).sum())
+        return f"{near} of these {len(rows)} were taken within {AGREE_M:.0f} m of the pin."
+    same = int((gallery.region[rows] == prediction.region_index[row]).sum())
+    return f"{same} of these {len(rows)} were taken in the predicted region."
+
+
+def _labels(prediction: Prediction, gallery: Gallery, index: int) -> str:
+    """Region and heading of a training photo, as far as it has them."""
+    [region] = region_ids(gallery.region[[index]], prediction.regions)
+    parts = [prediction.region_names.get(region, region)]
+    heading = float(gallery.heading_deg[index])
+    parts += [f"faces {wording.heading(heading)}"] if np.isfinite(heading) else []
+    return ", ".join(filter(None, parts))
 
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pydeck as pdk
 
 from app.maps import layers
-from app.maps.backdrop import Backdrop
+from app.maps.backdrop import Backdrop, region_ids
 from app.maps.ground import Ground, deck
 from app.maps.layers import region_layers, wedge_layer
 from app.theme import Palette
@@ -21,10 +21,17 @@ EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"
 
 @dataclass(frozen=True)
 class Truth:
-    """Ground truth of a labelled photo."""
+    """Ground truth of a labelled photo.
 
-    position_m: Floats
-    heading_deg: float
+    Attributes:
+        position_m: `(2,)`; None without a position.
+        heading_deg: None without a heading.
+        region: Id of the region; empty without one.
+    """
+
+    position_m: Floats | None
+    heading_deg: float | None
+    region: str = ""
 
 
 def evidence_deck(
@@ -57,10 +64,11 @@ def evidence_deck(
     if gallery is not None:
         rows = prediction.neighbours[row][:most]
         drawn += _evidence(ground, gallery, rows, pin, palette)
-    if truth is not None:
+    if truth is not None and truth.position_m is not None:
+        heading = np.nan if truth.heading_deg is None else truth.heading_deg
         drawn += [
             layers.segments(ground, "error", truth.position_m[None], pin, palette.text),
-            *_pin(ground, "truth", truth.position_m[None], truth.heading_deg, palette.truth),
+            *_pin(ground, "truth", truth.position_m[None], heading, palette.truth),
         ]
     drawn.append(layers.points(ground, "raw", raw, palette.prediction, radius_px=5,
                                ring=palette.background))  # fmt: skip
@@ -109,7 +117,7 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
     return Backdrop(
         prediction.local_frame,
         gallery.position_m,
-        [regions[index] for index in gallery.region],
+        region_ids(gallery.region, regions),
         regions,
         names,
         prediction.areas,

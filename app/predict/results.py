@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cache, theme, wording
+from app import absence, cache, theme, wording
 from app.figures.regions import region_probabilities
 from app.photo import Photo, jpeg
 from app.predict import evidence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _SURE_M, _FAIR_M = 20.0, 60.0
+_SURE_SHARE, _FAIR_SHARE = 0.9, 0.5
 _NAMED = 3
 _FORMS = {"csv": "CSV", "json": "JSON", "geojson": "GeoJSON"}
 # A longer table scrolls beside the map.
@@ -84,36 +85,56 @@ def one(
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
         st.image(picture, caption=photo.name, width="stretch")
         ensemble.one_photo(prediction, row, predictor.card.ensemble)
-        shares = prediction.region_probabilities if trust is None else trust.region_probabilities
-        st.plotly_chart(
-            region_probabilities(shares[row], _names(prediction), palette), key="predict_regions"
-        )
+        if "region" in prediction.labels:
+            shares = prediction.region_probabilities
+            shares = shares if trust is None else trust.region_probabilities
+            figure = region_probabilities(shares[row], _names(prediction), palette)
+            st.plotly_chart(figure, key="predict_regions")
+    mapped = "position" in prediction.labels
     with right:
-        map_box = st.container()
+        above = st.container()
         most = pickers.pick_neighbours(prediction.neighbours.shape[1]) if gallery else 0
-    with map_box:
-        deck = evidence_deck(
-            prediction, row, gallery, palette, most=most, truth=truth,
-            online=pickers.online_tiles(),
-        )  # fmt: skip
-        if gallery:
-            evidence.map_of(photo, prediction, row, gallery, deck)
+    with above:
+        if mapped:
+            _map(predictor, prediction, row, photo, truth, most)
         else:
-            st.pydeck_chart(deck, height=selection.MAP_HEIGHT_PX, alt=evidence.MAP_ALT)
-        meanings = {"refined position": palette.refined, "network alone": palette.prediction,
-                    "training photos": palette.evidence}  # fmt: skip
-        if trust is not None:
-            st.caption(
-                "Shaded: the true spot is inside the dark area 50% of the time, inside the light "
-                "area 90%."
-            )
-        legend(meanings | ({"truth": palette.truth} if truth else {}))
+            st.info(absence.of_model("position", "map"))
     if gallery:
-        if (words := moved(prediction, row, gallery)) is not None:
+        if mapped and (words := moved(prediction, row, gallery)) is not None:
             st.markdown(words)
-        evidence.strip(prediction, row, gallery, shelf, photo, most)
+        # In place of a map stand the photos that look most alike.
+        with st.container() if mapped else right:
+            evidence.strip(prediction, row, gallery, shelf, photo, most)
     for note in prediction.notes:
         st.caption(note)
+
+
+def _map(
+    predictor: "Predictor",
+    prediction: Prediction,
+    row: int,
+    photo: Photo,
+    truth: Truth | None,
+    most: int,
+) -> None:
+    """The map of one answer, with what its colours and areas mean."""
+    palette, gallery, trust = theme.palette(), predictor.gallery, prediction.confidence
+    deck = evidence_deck(
+        prediction, row, gallery, palette, most=most, truth=truth, online=pickers.online_tiles()
+    )
+    if gallery:
+        evidence.map_of(photo, prediction, row, gallery, deck)
+    else:
+        st.pydeck_chart(deck, height=selection.MAP_HEIGHT_PX, alt=evidence.MAP_ALT)
+    meanings = {"refined position": palette.refined, "network alone": palette.prediction,
+                "training photos": palette.evidence}  # fmt: skip
+    if trust is not None and trust.density is not None:
+        st.caption(
+            "Shaded: the true spot is inside the dark area 50% of the time, inside the light area "
+            "90%."
+        )
+    placed = truth is not None and truth.position_m is not None
+    legend(meanings | ({"truth": palette.truth} if placed else {}))
 
 
 def many(
@@ -123,52 +144,71 @@ def many(
     digests = [photo.digest for photo in photos]
     chosen = selection.chosen("pins", partial(_row, digests), linked=False)
     left, right = st.columns(2)
+    mapped = "position" in prediction.labels
     with left:
-        _table(prediction)
+        _table(prediction, None if mapped else digests)
         _refused(prediction)
         _downloads(predictor, prediction)
     with right:
-        deck = pins_deck(
-            prediction, predictor.gallery, theme.palette(), chosen=chosen,
-            online=pickers.online_tiles(),
-        )  # fmt: skip
-        selection.clickable_map(
-            "pins", deck, digests.__getitem__, "Predicted positions and headings",
-            key=selection.scope(*digests),
-        )  # fmt: skip
+        if mapped:
+            deck = pins_deck(
+                prediction, predictor.gallery, theme.palette(), chosen=chosen,
+                online=pickers.online_tiles(),
+            )  # fmt: skip
+            selection.clickable_map(
+                "pins", deck, digests.__getitem__, "Predicted positions and headings",
+                key=selection.scope(*digests),
+            )  # fmt: skip
+        else:
+            st.info(absence.of_model("position", "map"))
     if chosen is None:
-        st.info("Click a pin to see its photo and evidence.")
+        what = "pin" if mapped else "row of the table"
+        st.info(f"Click a {what} to see its photo and evidence.")
     else:
         one(predictor, prediction, chosen, photos[chosen], shelf, None)
 
 
 def _answer(prediction: Prediction, row: int, truth: Truth | None) -> None:
     """Position, heading and region with their confidence, and the errors if the truth is known."""
-    trust, region = prediction.confidence, prediction.region[row]
-    heading = float(prediction.heading_refined_deg[row])
-    off_m = off_deg = None
-    if truth is not None:
-        off_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
-        off_deg = float(heading_error_deg(heading, truth.heading_deg))
+    trust, labels = prediction.confidence, prediction.labels
     if trust is not None:
-        st.markdown(how_sure(trust, row))
-    error = "" if off_m is None else f" · {wording.metres(off_m)} off"
-    st.caption(f"Position{error}")
-    # Code has a button to copy it; a metric would cut the digits off.
-    position = wording.position(prediction.positions_refined[row], prediction.local_frame.frame)
-    st.code(position, language=None)
+        sure = how_sure if "position" in labels else how_sure_of_region
+        st.markdown(sure(trust, row))
+    if "position" in labels:
+        error = ""
+        if truth is not None and truth.position_m is not None:
+            off_m = float(distance_m(prediction.position_refined_m[row], truth.position_m))
+            error = f" · {wording.metres(off_m)} off"
+        st.caption(f"Position{error}")
+        # Code has a button to copy it; a metric would cut the digits off.
+        position = wording.position(prediction.positions_refined[row], prediction.local_frame.frame)
+        st.code(position, language=None)
     with st.container(horizontal=True):
-        _figure("Facing", wording.heading(heading),
-                None if off_deg is None else f"{wording.degrees(off_deg)} off")  # fmt: skip
-        if trust is None:
-            return
-        shares, radius, wedge = (
-            trust.region_probabilities[row], trust.radius_m[row], trust.wedge_deg[row]
-        )  # fmt: skip
+        _figures(prediction, row, truth)
+
+
+def _figures(prediction: Prediction, row: int, truth: Truth | None) -> None:
+    """The figures of one answer, of the labels that the model predicts."""
+    trust, labels, region = prediction.confidence, prediction.labels, prediction.region[row]
+    if "heading" in labels:
+        heading, off = float(prediction.heading_refined_deg[row]), None
+        if truth is not None and truth.heading_deg is not None:
+            off = f"{wording.degrees(float(heading_error_deg(heading, truth.heading_deg)))} off"
+        _figure("Facing", wording.heading(heading), off)
+    if "region" in labels and (trust is not None or "position" not in labels):
+        shares = prediction.region_probabilities if trust is None else trust.region_probabilities
         _figure("Region", prediction.region_names.get(region, region),
-                f"{wording.level(shares.max())} probable")  # fmt: skip
+                f"{wording.level(shares[row].max())} probable")  # fmt: skip
+        if truth is not None and truth.region and "position" not in labels:
+            named = prediction.region_names.get(truth.region, truth.region)
+            _figure("Labelled region", named, "right" if truth.region == region else "wrong")
+    if trust is None:
+        return
+    radius, wedge = trust.radius_m[row], trust.wedge_deg[row]
+    if "position" in labels:
         _figure("Position, 90%", wording.radius(radius[1], " m"),
                 f"50%: {wording.radius(radius[0], ' m')}")  # fmt: skip
+    if "heading" in labels:
         _figure("Heading, 90%", wording.radius(wedge[1], "°"),
                 f"50%: {wording.radius(wedge[0], '°')}")  # fmt: skip
 
@@ -193,6 +233,18 @@ def how_sure(trust: Confidence, row: int) -> str:
     if radius <= _FAIR_M:
         return "**Fairly confident:** 9 times in 10 the true spot is inside the shaded area."
     return "**Not confident:** read the shaded area as the answer, not the pin."
+
+
+def how_sure_of_region(trust: Confidence, row: int) -> str:
+    """The confidence of a region in one sentence, where no position is predicted."""
+    share = float(trust.region_probabilities[row].max())
+    if trust.calibration.region is None:
+        return "**Confidence unknown:** too few calibration photos."
+    if share >= _SURE_SHARE:
+        return "**Confident:** the region is right at least 9 times in 10."
+    if share >= _FAIR_SHARE:
+        return "**Fairly confident:** the region is right more often than not."
+    return "**Not confident:** read the probabilities as the answer, not the first region."
 
 
 def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
@@ -240,14 +292,23 @@ def _row(digests: list[str], digest: str) -> int | None:
     return digests.index(digest) if digest in digests else None
 
 
-def _table(prediction: Prediction) -> None:
-    """Draw the main columns of the downloads, with titles and units."""
+def _table(prediction: Prediction, choosing: list[str] | None) -> None:
+    """Draw the main columns of the downloads, with titles and units.
+
+    Args:
+        prediction: What to draw.
+        choosing: Digests of the photos, if a click on a row chooses one: there is no map for it.
+    """
     answers = pd.DataFrame(records(prediction))
     columns = {name: column for name, column in _columns(prediction).items() if name in answers}
     if not prediction.refused.any():
         columns.pop("refused", None)
     # In per cent, as everywhere on the pages.
-    answers["region_probability"] *= 100.0
+    if "region_probability" in answers:
+        answers["region_probability"] *= 100.0
+    if choosing is not None:
+        selection.clickable_table("pins", answers[list(columns)], choosing, columns)
+        return
     tall = len(answers) > _MOST_ROWS
     st.dataframe(
         answers[list(columns)], hide_index=True, column_config=columns,
@@ -275,7 +336,9 @@ def _columns(prediction: Prediction) -> dict[str, "ColumnConfig"]:
 
 
 def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
-    forms = ["csv", "json"] + (["geojson"] if prediction.local_frame.frame.has_degrees else [])
+    forms = ["csv", "json"]
+    if "position" in prediction.labels and prediction.local_frame.frame.has_degrees:
+        forms.append("geojson")
     with st.container(horizontal=True):
         for form in forms:
             st.download_button(

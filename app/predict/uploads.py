@@ -100,6 +100,10 @@ def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:
         content = Path(photo["path"]).read_bytes()
     except OSError as error:
         raise ImageError(f"{photo['path']} cannot be read: {error.strerror}") from error
-    place = np.asarray(card.local_frame.to_metres(data.positions[[row]])[0])
-    truth = Truth(place, float(photo["heading_deg"]))
+    place, heading = data.positions[row], float(photo["heading_deg"])
+    truth = Truth(
+        card.local_frame.to_metres(place[None])[0] if np.isfinite(place).all() else None,
+        heading if np.isfinite(heading) else None,
+        str(photo["region"]),
+    )
     return Subject((Photo(photo["filename"], content),), truth)

@@ -13,6 +13,8 @@ from app.widgets import messages
 from app.workspace import workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, LabelError
+from core.inference.known import improved_by
+from core.labels import Label
 from core.model.card import Card
 from core.runs import report_folders
 
@@ -125,6 +127,9 @@ def need_checkpoint_path() -> Path:
 def pick_section(page: str, options: tuple[str, ...]) -> str:
     """Which part of a page is drawn; unlike tabs, the others cost nothing."""
     key = f"{page}_section"
+    if st.session_state.get(key, options[0]) not in options:
+        # It was chosen for another model, which predicts more.
+        del st.session_state[key]
     chosen = st.segmented_control(
         "Section", options, default=options[0], required=True, key=key, bind="query-params",
         label_visibility="collapsed",
@@ -184,21 +189,32 @@ def pick_report(page: str) -> Path:
 def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
     """What the reader knows about the photos: their region, their heading in degrees.
 
+    Only what can improve an answer of the model is offered.
+
     Args:
         card: The model's, for its regions.
         about: Identity of the photos and the model; the answer holds for these only.
     """
-    names = card.region_names
-    with st.expander("I know the region or heading"):
-        st.caption("A known region or heading makes the position more accurate.")
-        region = st.selectbox(
-            "Known region", card.regions, index=None, format_func=lambda key: names.get(key, key),
-            placeholder="Unknown", key=f"known_region_{about}",
-        )  # fmt: skip
-        heading = st.number_input(
-            "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0,
-            key=f"known_heading_{about}", placeholder="Unknown",
-        )  # fmt: skip
+    names, region, heading = card.region_names, None, None
+    labels: tuple[Label, ...] = ("region", "heading")
+    helpful = [label for label in labels if improved_by(label, card.labels)]
+    if not helpful:
+        return None, None
+    known = " or ".join(helpful)
+    better = " and ".join(improved_by(helpful[0], card.labels))
+    with st.expander(f"I know the {known}"):
+        st.caption(f"A known {known} makes the {better} more accurate.")
+        if "region" in helpful:
+            region = st.selectbox(
+                "Known region", card.regions, index=None,
+                format_func=lambda key: names.get(key, key), placeholder="Unknown",
+                key=f"known_region_{about}",
+            )  # fmt: skip
+        if "heading" in helpful:
+            heading = st.number_input(
+                "Known heading (degrees clockwise from north)", 0.0, 360.0, None, 1.0,
+                key=f"known_heading_{about}", placeholder="Unknown",
+            )  # fmt: skip
     return region, heading
 
 

@@ -1,6 +1,6 @@
 """What is already known about photos: their region, their heading, or neither."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +15,11 @@ KnownRegion = str | Sequence[str | None] | None
 KnownHeading = float | Sequence[float | None] | None
 
 UNKNOWN = -1
+_INFORMED: dict[Label, tuple[Label, ...]] = {
+    "position": (),
+    "heading": ("position",),
+    "region": ("position", "heading"),
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,13 @@ class KnownMetadata:
         return bool((self.region != UNKNOWN).any() or np.isfinite(self.heading_deg).any())
 
 
+def improved_by(known: Label, labels: Collection[Label]) -> tuple[Label, ...]:
+    """Return what a known region or heading improves, of a model of `labels`; often nothing."""
+    if known not in labels:
+        return ()
+    return tuple(label for label in _INFORMED[known] if label in labels)
+
+
 def _check_useful(known: Label, labels: tuple[Label, ...]) -> None:
     """Refuse a known region or heading that no other prediction is improved by."""
     if known not in labels:
@@ -84,12 +96,10 @@ def _check_useful(known: Label, labels: tuple[Label, ...]) -> None:
             f"this model predicts no {PLURALS[known]}, so it cannot use a known {known}: leave it "
             "out"
         )
-    # A region informs position and heading, a heading informs the position.
-    informed: tuple[Label, ...] = ("position", "heading") if known == "region" else ("position",)
-    if not set(informed) & set(labels):
+    if not improved_by(known, labels):
+        informed = " and ".join(PLURALS[label] for label in _INFORMED[known])
         raise ConfigError(
-            f"a known {known} improves {' and '.join(PLURALS[label] for label in informed)}, which "
-            "this model does not predict: leave it out"
+            f"a known {known} improves {informed}, which this model does not predict: leave it out"
         )
 
 
