@@ -95,10 +95,7 @@ def photo_rows(data: Dataset, region: str | None, text: str) -> pd.DataFrame:
 
 def _extent(data: Dataset) -> str:
     """Metres north and east that the photos cover, but for those far off."""
-    known = data.labelled("position")
-    if not known.any():
-        return "unknown"
-    metres = data.local_frame().to_metres(data.positions[known])
+    metres = data.local_frame().to_metres(data.positions[data.labelled("position")])
     north, east = np.ptp(metres[~off_campus(metres)], axis=0)
     return f"{north:,.0f} m × {east:,.0f} m"
 
