@@ -155,3 +155,7 @@ def test_members_without_regions_or_headings_are_weighed_by_position(truth: Trut
     np.testing.assert_allclose(fitted.values, [0.25, 0.75], atol=1e-3)
     assert "position error / 80 m, of refined answers" in fitted.rule
     assert "region" not in fitted.rule
+    scored = weigh(judged, "softmax", 80.0, 0.25)
+    # Scores of 30/80 and 10/80: a quarter apart, which at this temperature is a factor of e.
+    assert scored.values[1] / scored.values[0] == pytest.approx(np.e)
+    assert "the mean of median position error / 80 m, refined" in scored.rule
