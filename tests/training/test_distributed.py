@@ -182,7 +182,7 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
 @pytest.mark.parametrize(
     ("scenario", "reason"),
     [
-        ("fail", "process 1 of 2 on .* failed: MemoryError: no memory left"),
+        ("fail", "process 1 of 2 on .* failed: RunError: the memory does not suffice: .*now 16"),
         ("kill", "another process of this run was killed"),
     ],
 )
