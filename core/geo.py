@@ -6,7 +6,7 @@ in `[0, 360)`; a heading's unit vector is `(cos, sin)`, that is `(north, east)`.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -169,11 +169,8 @@ class LocalFrame:
 
     @cached_property
     def _transformer(self) -> "Transformer":
-        from pyproj import Transformer  # Slow to import, and lists of runs need none.
-
         latitude, longitude = self.frame.to_degrees([self.origin])[0]
-        local = f"+proj=aeqd +lat_0={latitude:.12f} +lon_0={longitude:.12f} +datum=WGS84 +units=m"
-        return Transformer.from_crs("EPSG:4326", local, always_xy=True)
+        return _azimuthal(float(latitude), float(longitude))
 
     def to_metres(self, labels: ArrayLike) -> Floats:
         """Turn label positions `(n, 2)` into `(n, 2)` `[north_m, east_m]`."""
@@ -216,6 +213,15 @@ class LocalFrame:
         values = _pairs(degrees)
         east, north = self._transformer.transform(values[:, 1], values[:, 0])
         return np.column_stack([north, east])
+
+
+@lru_cache(maxsize=8)
+def _azimuthal(latitude: float, longitude: float) -> "Transformer":
+    """Degrees to metres about an origin; kept, as making one takes longer than most of its uses."""
+    from pyproj import Transformer  # Slow to import, and lists of runs need none.
+
+    local = f"+proj=aeqd +lat_0={latitude:.12f} +lon_0={longitude:.12f} +datum=WGS84 +units=m"
+    return Transformer.from_crs("EPSG:4326", local, always_xy=True)
 
 
 def distance_m(first_m: ArrayLike, second_m: ArrayLike) -> Floats:
