@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.cli.command import Command, add_config, add_dataset, continued_by, imports, say
 from core.cli.flags import add_flags, chosen, given
-from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
+from core.cli.queueing import add_queue_flags, compute_target, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.evaluation import report_text
 from core.evaluation.schema import Kind
 from core.headline import Figure
-from core.jobs.conductor import Place
+from core.jobs.conductor import ComputeTarget
 from core.jobs.job import LOCAL
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 
@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(f"{'Resuming' if arguments.resume else 'Cross-validating'} {config.out}")
         try:
             with continued_by(f"python -m core crossval --out {config.out} --resume", config.out):
-                report = cross_validate(config, arguments.resume, _show_epoch, _place(arguments))
+                report = cross_validate(config, arguments.resume, _show_epoch, _target(arguments))
         except TrainingInterrupted as error:
             say(str(error))
             return INTERRUPTED
@@ -82,8 +82,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _place(arguments: argparse.Namespace) -> Place:
-    return place_of_jobs(arguments, None) if arguments.parallel else Place()
+def _target(arguments: argparse.Namespace) -> ComputeTarget:
+    return compute_target(arguments, None) if arguments.parallel else ComputeTarget()
 
 
 def _queue(arguments: argparse.Namespace, config: CrossvalConfig) -> int:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from core.cli.command import say
 from core.cluster.client import check_address
 from core.errors import RunError
-from core.jobs.conductor import Place
+from core.jobs.conductor import ComputeTarget
 from core.jobs.job import LOCAL, Job, Kind, Start, moved_on, read_job
 from core.jobs.queue import enqueue_job, queue_of, requeue
 from core.jobs.runner import ensure_runner
@@ -156,9 +156,9 @@ def put_conductor(
     )
 
 
-def place_of_jobs(arguments: argparse.Namespace, slots: int | None) -> Place:
+def compute_target(arguments: argparse.Namespace, slots: int | None) -> ComputeTarget:
     """Where the jobs of a command run that is conducted here; `slots` at the same time."""
-    return Place(slots, _where(arguments), cluster_resources(arguments))
+    return ComputeTarget(slots, _where(arguments), cluster_resources(arguments))
 
 
 def put_back(folder: Path, arguments: argparse.Namespace | None = None) -> int:

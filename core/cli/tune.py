@@ -7,11 +7,11 @@ from typing import Any
 
 from core.cli.command import Command, add_config, add_dataset, aligned, continued_by, imports, say
 from core.cli.flags import add_flags, given, read_options, typed, validated
-from core.cli.queueing import add_queue_flags, place_of_jobs, put_conductor
+from core.cli.queueing import add_queue_flags, compute_target, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError, RunError
-from core.jobs.conductor import Place
+from core.jobs.conductor import ComputeTarget
 from core.jobs.job import LOCAL
 from core.locks import LockHeld
 from core.options import in_words, merged
@@ -77,8 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
         find_label_files(config.train.dataset)
     if arguments.queue or (arguments.on != LOCAL and there is None):
         return _queue(arguments, config)
-    place = place_of_jobs(arguments, there if there is not None else config.workers)
-    return _conduct(config, place)
+    target = compute_target(arguments, there if there is not None else config.workers)
+    return _conduct(config, target)
 
 
 def _queue(arguments: argparse.Namespace, config: TuneConfig) -> int:
@@ -96,14 +96,14 @@ def _queue(arguments: argparse.Namespace, config: TuneConfig) -> int:
     )
 
 
-def _conduct(config: TuneConfig, place: Place) -> int:
+def _conduct(config: TuneConfig, target: ComputeTarget) -> int:
     with imports():
         from core.tuning.study import conduct
 
     say(f"Tuning in {config.study}: {config.planned} trials by {config.sampler}")
     try:
         with continued_by(f"python -m core tune --study {config.study}", config.study):
-            for trial in conduct(config, place):
+            for trial in conduct(config, target):
                 shown = "-" if trial.value is None else f"{trial.value:.4g}"
                 say(f"trial {trial.number} {trial.state}: {config.monitor} {shown} {trial.reason}")
     except LockHeld as error:

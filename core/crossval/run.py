@@ -21,7 +21,7 @@ from core.dataset.store import prepare_dataset
 from core.errors import ConfigError, RunError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.jobs.conductor import Conductor, Heartbeat, Place
+from core.jobs.conductor import ComputeTarget, Conductor, Heartbeat
 from core.jobs.job import Job
 from core.jobs.state import UNFINISHED
 from core.jobs.summary import RunSummary, summarise
@@ -40,7 +40,7 @@ def cross_validate(
     config: CrossvalConfig,
     resume: bool = False,
     on_epoch: OnEpoch | None = None,
-    place: Place | None = None,
+    target: ComputeTarget | None = None,
 ) -> CrossvalReport:
     """Train and evaluate every fold, then write and return the report.
 
@@ -48,7 +48,7 @@ def cross_validate(
         config: Every option; `config.out` names the folder.
         resume: Continue the cross-validation in that folder.
         on_epoch: Called with the fold's number and every epoch's report.
-        place: Where the folds are trained, and how many at a time; None: here, one by one.
+        target: Where the folds are trained, and how many at a time; None: here, one by one.
 
     Raises:
         RunError: The folder is not empty, in use or damaged, or a fold failed.
@@ -75,7 +75,7 @@ def cross_validate(
             # A protocol that does not fit the data fails before hours of training.
             for number in range(config.folds):
                 fold_split(config, dataset, number)
-            train_folds(config, place or Place(), stop, heartbeat, on_epoch)
+            train_folds(config, target or ComputeTarget(), stop, heartbeat, on_epoch)
             for number in range(config.folds):
                 _evaluate(config, number, stop, heartbeat)
             heartbeat.beat(stage="pooling", step=config.folds, eta_s=None)
@@ -134,7 +134,7 @@ def _evaluate(
 
 def train_folds(
     config: CrossvalConfig,
-    place: Place,
+    target: ComputeTarget,
     stop: Interruption,
     heartbeat: Heartbeat,
     on_epoch: OnEpoch | None,
@@ -143,7 +143,7 @@ def train_folds(
 
     Args:
         config: The cross-validation; the caller holds its folder.
-        place: Where, and how many at a time.
+        target: Where, and how many at a time.
         stop: Notices stop requests.
         heartbeat: That of the cross-validation.
         on_epoch: Called with the fold's number and every new epoch's report.
@@ -158,11 +158,11 @@ def train_folds(
     run, began = RunFolder(path=config.out), time.monotonic()
     reported = {number: len(fold_run(config.out, number).events()) for number in numbers}
     conducting = Conductor(
-        run, config.out, place, heartbeat, device=config.device, threads=config.threads
+        run, config.out, target, heartbeat, device=config.device, threads=config.threads
     )
     with conducting as conductor:
         for number in numbers:
-            job, begun = _job(config, number, place), fold_run(config.out, number).last.exists()
+            job, begun = _job(config, number, target), fold_run(config.out, number).last.exists()
             conductor.submit(fold_run(config.out, number).path, job)
             run.log(f"fold {number} {'continues' if begun else 'begins'}")
         while True:
@@ -193,10 +193,10 @@ def stopped(config: CrossvalConfig, reason: str) -> TrainingInterrupted:
     )
 
 
-def _job(config: CrossvalConfig, number: int, place: Place) -> Job:
+def _job(config: CrossvalConfig, number: int, target: ComputeTarget) -> Job:
     out, dataset = config.out.resolve(), config.dataset.resolve()
     absolute = config.model_copy(update={"run": out, "dataset": dataset})
-    return place.job(Job.training(absolute.of_fold(number)))
+    return target.job(Job.training(absolute.of_fold(number)))
 
 
 def _report_epochs(

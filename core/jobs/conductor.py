@@ -33,7 +33,7 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputeTarget:
     """Where the jobs within a job run.
 
     Attributes:
@@ -48,7 +48,7 @@ class Place:
     wishes: Mapping[str, float] = field(default_factory=dict)
 
     def job(self, job: Job) -> Job:
-        """The same job at this place."""
+        """The same job on this target."""
         return job.model_copy(update={"on": self.on, "wishes": dict(self.wishes)})
 
 
@@ -85,7 +85,7 @@ class Conductor:
         self,
         job: RunFolder,
         root: Path,
-        place: Place,
+        target: ComputeTarget,
         heartbeat: Heartbeat,
         *,
         device: str,
@@ -96,12 +96,12 @@ class Conductor:
         Args:
             job: The outer job, whose folder the caller holds.
             root: Folder that the jobs' own folders lie in.
-            place: Where they run.
+            target: Where they run.
             heartbeat: The outer job's.
             device: That the jobs need: auto, cpu, cuda or mps.
             threads: CPU threads of each job, if its options say so.
         """
-        self.slots = spread(device, place.slots) if place.on == LOCAL else ()
+        self.slots = spread(device, target.slots) if target.on == LOCAL else ()
         self.jobs: set[Path] = set()
         self._root = root.resolve()
         self._heartbeat = heartbeat
@@ -146,7 +146,7 @@ class Conductor:
         """
         state = run_state(folder).state if is_run(folder) else None
         if state == "queued":
-            # By a conductor that was killed: options or place may have changed since.
+            # By a conductor that was killed: options or target may have changed since.
             cancel(folder)
             state = "cancelled"
         if state in RESUMABLE:

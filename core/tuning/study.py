@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from core.dataset.splits import Part
 from core.errors import RunError, SplitError
-from core.jobs.conductor import Conductor, Heartbeat, Place
+from core.jobs.conductor import ComputeTarget, Conductor, Heartbeat
 from core.jobs.job import Job
 from core.jobs.queue import cancel
 from core.jobs.state import UNFINISHED, RunState, run_state
@@ -57,12 +57,12 @@ _OWN_FAILURES = (
 )  # fmt: skip
 
 
-def conduct(config: TuneConfig, place: Place | None = None) -> Iterator[TrialReport]:
+def conduct(config: TuneConfig, target: ComputeTarget | None = None) -> Iterator[TrialReport]:
     """Search, and report every trial when it has ended; those of earlier starts are not repeated.
 
     Args:
         config: Every option.
-        place: Where trials run; none: here, `config.workers` at a time.
+        target: Where trials run; none: here, `config.workers` at a time.
 
     Raises:
         LockHeld: Another process conducts this study.
@@ -76,7 +76,7 @@ def conduct(config: TuneConfig, place: Place | None = None) -> Iterator[TrialRep
         folder.job.forget_stop(lock)
         with recorded(folder.job), Interruption(folder.job) as stop:
             import_journal(folder.path)
-            study = _Study(folder, config, place or Place(config.workers), stop)
+            study = _Study(folder, config, target or ComputeTarget(config.workers), stop)
             study.check_data()
             yield from study.search()
 
@@ -100,9 +100,9 @@ class _Study:
     """A study at work."""
 
     def __init__(
-        self, folder: StudyFolder, config: TuneConfig, place: Place, stop: Interruption
+        self, folder: StudyFolder, config: TuneConfig, target: ComputeTarget, stop: Interruption
     ) -> None:
-        self.folder, self.config, self.place, self.stop = folder, config, place, stop
+        self.folder, self.config, self.target, self.stop = folder, config, target, stop
         self.trials = read_trials(folder.path)
         # Curves of trials that ended do not change any more.
         self.ended: dict[int, FrozenTrial] = {}
@@ -135,7 +135,7 @@ class _Study:
             "trials done"
         )
         conducting = Conductor(
-            self.folder.job, self.folder.trials, self.place, self.heartbeat,
+            self.folder.job, self.folder.trials, self.target, self.heartbeat,
             device=config.train.device, threads=config.train.threads,
         )  # fmt: skip
         with conducting as conductor:
@@ -164,7 +164,7 @@ class _Study:
 
     def _draw(self, conductor: Conductor) -> None:
         """Record and queue new trials as long as there are slots for them."""
-        most = self.place.slots or max(1, len(conductor.slots))
+        most = self.target.slots or max(1, len(conductor.slots))
         while len(self._running()) < most and len(self.trials) < self.config.planned:
             self._stop_if_asked()
             known = [self._frozen(trial) for trial in self.trials]
@@ -185,7 +185,7 @@ class _Study:
             return
         begun = (run.path / CONFIG).is_file()
         self.folder.job.log(f"trial {trial.number} {'continues' if begun else 'begins'}")
-        conductor.submit(run.path, self.place.job(job))
+        conductor.submit(run.path, self.target.job(job))
         self.begun.add(trial.number)
 
     def _look(self, conductor: Conductor, trial: Trial) -> None:

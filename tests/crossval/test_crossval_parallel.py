@@ -10,7 +10,7 @@ from core.crossval.folder import fold_run, read_config
 from core.crossval.report import read_crossval, read_report
 from core.crossval.run import cross_validate
 from core.errors import RunError
-from core.jobs.conductor import Place
+from core.jobs.conductor import ComputeTarget
 from core.jobs.job import read_job
 from core.jobs.state import ACTIVE
 from core.training.interrupt import TrainingInterrupted
@@ -25,7 +25,7 @@ def test_folds_side_by_side_give_the_same_report(
     shared_campus: Path, shared_crossval: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "cv"
-    report = cross_validate(tiny_crossval(shared_campus, out), place=Place(slots=2))
+    report = cross_validate(tiny_crossval(shared_campus, out), target=ComputeTarget(slots=2))
     assert report.summary == read_report(shared_crossval).summary
     job = read_job(fold_run(out, 2).path)
     assert job is not None
@@ -46,7 +46,7 @@ def test_a_stop_reaches_the_fold_at_work_and_those_that_wait(
 
     threading.Thread(target=stop_at_the_first_epoch, daemon=True).start()
     with pytest.raises(TrainingInterrupted, match="--resume"):
-        cross_validate(config, place=Place(slots=2))
+        cross_validate(config, target=ComputeTarget(slots=2))
     found = read_crossval(config.out)
     assert found.state == "cancelled"
     assert {fold.state for fold in found.folds} == {"cancelled"}
@@ -65,10 +65,10 @@ def test_a_fold_that_fails_is_named_and_the_rest_goes_on(
     for path in kept:
         path.write_bytes(b"torn")
     with pytest.raises(RunError, match=r"fold-1 is failed: .*resume"):
-        cross_validate(config, resume=True, place=Place(slots=2))
+        cross_validate(config, resume=True, target=ComputeTarget(slots=2))
     assert read_crossval(finished).state == "failed"
     for path, content in kept.items():
         path.write_bytes(content)
     assert state.exists()
-    report = cross_validate(config, resume=True, place=Place(slots=2))
+    report = cross_validate(config, resume=True, target=ComputeTarget(slots=2))
     assert report.summary == read_report(shared_crossval).summary
