@@ -5,27 +5,29 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.audit.findings import NOTATION_SCORE, Column, Finding, row_finding
+from core.audit.findings import HABIT_SHARE, NOTATION_SCORE, Column, Finding, row_finding
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.dataset.repairs import TEXT_OF
 from core.tables.numbers import is_placeholder
 
 VALUE_KINDS = {
-    "not_a_number": "a coordinate or heading that is no number",
+    "not_a_number": "a coordinate or heading that is no number, or is not there",
     "notation": "a number written with signs, letters or separators, which is read all the same",
     "heading_unit": "a column of headings that is not in degrees, by all its values",
 }
 _COLUMNS: tuple[Column, ...] = ("latitude", "longitude", "angle")
-# From this share on, a notation is the habit of the file.
-HABIT_SHARE = 0.1
 # All that may stand around a number in a coordinate: a letter may be a hemisphere, a sign a sign.
 _AROUND = re.compile(r"[\s~≈?!*#°'\"]*(?:deg|degrees)?[\s~≈?!*#°'\"]*", re.IGNORECASE)
 
 
 def find_values(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
-    """Find texts that are no numbers, odd notations, and headings of another unit."""
+    """Find texts that are no numbers, odd notations, missing labels, and headings of another unit.
+
+    What a row lacks is no fault of the labels that it has: such a row is kept.
+    """
     del config
+    yield from _missing(rows)
     if rows.values.heading.doubt:
         yield _about_files(rows, "heading_unit", "angle", rows.values.heading.doubt, 1.0)
     values = (rows.latitude, rows.longitude, rows.heading_deg)
@@ -34,7 +36,8 @@ def find_values(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         blank = is_placeholder(text)
         if blank.all():
             continue
-        for row in np.flatnonzero(np.isnan(values[number])):
+        absent = rows.values.no_heading if column == "angle" else rows.values.no_position
+        for row in np.flatnonzero(np.isnan(values[number]) & ~absent):
             proposal = _number_in(str(text.iat[row]), column)
             reason = str(rows.values.faults[row])
             said = f"{column} is empty" if blank[row] else f"{column} is no number"
@@ -43,6 +46,32 @@ def find_values(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
             evidence = f"{said}, so Bearings leaves the row out"
             yield row_finding(rows, int(row), "not_a_number", column, proposal, 1.0, evidence)
         yield from _notations(rows, column, values[number], rows.values.odd[:, number])
+
+
+def _missing(rows: LabelRows) -> Iterator[Finding]:
+    """Name rows that lack a label which others have; where many do, say so once."""
+    lacks: dict[Column, np.ndarray] = {
+        "position": rows.values.no_position, "angle": rows.values.no_heading,
+    }  # fmt: skip
+    nothing = lacks["position"] & lacks["angle"] & (rows.region == "")
+    for row in np.flatnonzero(nothing).tolist():
+        evidence = "the row has no position, no heading and no region, so Bearings leaves it out"
+        yield row_finding(rows, row, "not_a_number", "position", "", 1.0, evidence)
+    for column, without in lacks.items():
+        kept = without & ~nothing
+        if without.all() or not kept.any():
+            continue
+        label = "heading" if column == "angle" else "position"
+        if kept.mean() > HABIT_SHARE:
+            evidence = (
+                f"{int(kept.sum())} of {len(rows)} rows have no {label}; they count for the "
+                "labels that they have"
+            )
+            yield _about_files(rows, "not_a_number", column, evidence, NOTATION_SCORE)
+            continue
+        evidence = f"the row has no {label}; it counts for the labels that it has"
+        for row in np.flatnonzero(kept).tolist():
+            yield row_finding(rows, row, "not_a_number", column, "", NOTATION_SCORE, evidence)
 
 
 def _notations(

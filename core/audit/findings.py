@@ -27,6 +27,8 @@ Column = Literal[
 together, or nothing where it is about the photo as a whole."""
 
 NOTATION_SCORE = 0.3
+# From this share on, what rows do alike is the habit of the file, and said once.
+HABIT_SHARE = 0.1
 
 
 @dataclass(frozen=True)

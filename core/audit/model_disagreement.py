@@ -32,7 +32,7 @@ class Answers:
         table: The rows of `predictions.csv` about photos that the label rows still have, numbered
             from 0.
         row: `(n,)` the label row of each.
-        position_m: `(n, 2)` labelled places in the models' local metres.
+        position_m: `(n, 2)` labelled places in the models' local metres; NaN without a label.
         neighbours: For each photo the numbers, within this table, of the training photos that look
             most alike.
     """
@@ -54,8 +54,8 @@ class Answers:
 
     @cached_property
     def given(self) -> np.ndarray:
-        """`(n,)` labelled regions."""
-        return np.asarray(self.table["true_region"], object)
+        """`(n,)` labelled regions; `""` without a label."""
+        return np.asarray(self.table["true_region"].fillna(""), object)
 
     @cached_property
     def said(self) -> np.ndarray:
@@ -107,9 +107,9 @@ def read_answers(folder: Path, rows: LabelRows) -> Answers:
             "the folder of a cross-validation of this dataset"
         )
     row = np.array([row_of[photo] for photo in table["photo_id"]], np.int64)
-    place = np.column_stack(
-        [np.asarray(table[f"true_{side}_m"], np.float64) for side in ("north", "east")]
-    )
+    place = np.full((len(table), 2), np.nan)
+    if "true_north_m" in table:
+        place[:, 0], place[:, 1] = table["true_north_m"], table["true_east_m"]
     return Answers(table, row, place, _neighbours(table))
 
 
@@ -171,9 +171,13 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     """Find unlikely regions, positions and headings; labels changed since then are skipped."""
     assert config.crossval is not None
     answers = read_answers(config.crossval, rows)
-    yield from _regions(answers, rows)
-    yield from _positions(answers, rows)
-    yield from _headings(answers, rows)
+    # What nobody labelled was not predicted either.
+    if {"true_region", "region"} <= set(answers.table):
+        yield from _regions(answers, rows)
+    if "error_refined_m" in answers.table:
+        yield from _positions(answers, rows)
+    if "heading_error_refined_deg" in answers.table:
+        yield from _headings(answers, rows)
 
 
 def _regions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
@@ -184,49 +188,69 @@ def _regions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     """
     mean = pd.Series(answers.given_probability).groupby(answers.given).mean()
     usual = pd.Series(answers.said).map(mean).to_numpy(np.float64)
+    known = answers.given != ""
     support = np.array(
-        [_share(answers.given[near] == said)
+        [_share(answers.given[near[known[near]]] == said)
          for near, said in zip(answers.neighbours, answers.said, strict=True)]
     )  # fmt: skip
     around = _around(answers)
-    other = answers.said != answers.given
-    doubt = disputed(answers.said_probability * support, other)
-    # A photo across a border shows the other region: it must also stand among its photos.
-    suspect = other & (answers.said_probability >= usual) & (around >= AMONG)
+    other = known & (answers.said != answers.given)
+    doubt = _disputed(known, answers.said_probability * support, other)
+    # A photo across a border shows the other region: it must also stand among its photos, if it
+    # is known where it stands.
+    beside = np.where(np.isnan(around), support, around)
+    suspect = other & (answers.said_probability >= usual) & (beside >= AMONG)
     suspect &= doubt < MOST_DISPUTED
     for place in np.flatnonzero(suspect & unchanged(answers, rows, "region")):
         said, given = str(answers.said[place]), str(answers.given[place])
         margin = float(answers.said_probability[place] - answers.given_probability[place])
-        evidence = max(margin, 0.0) * float(support[place]) * float(around[place])
+        evidence = max(margin, 0.0) * float(support[place]) * float(beside[place])
+        there = (
+            ""
+            if np.isnan(around[place])
+            else (f", and {around[place]:.0%} of the nearest in space")
+        )
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_region", "Region_ID",
             said if evidence >= SURE else "", _score(evidence, doubt[place]),
             f"the model says region {said} with {answers.said_probability[place]:.0%} and "
             f"{given} with {answers.given_probability[place]:.0%}; of the "
             f"{len(answers.neighbours[place])} training photos most alike {support[place]:.0%} "
-            f"are in {said}, and {around[place]:.0%} of the nearest in space; "
+            f"are in {said}{there}; "
             f"{_in_words(doubt[place])}",
         )  # fmt: skip
 
 
 def _around(answers: Answers) -> Floats:
-    """Share of the photos nearest in space that are labelled with the region the model names."""
-    k = min(NEAREST + 1, len(answers))
-    near = cKDTree(answers.position_m).query(answers.position_m, k=k)[1].reshape(len(answers), k)
-    itself = near == np.arange(len(answers))[:, None]
-    same = (answers.given[near] == answers.said[:, None]) & ~itself
-    return np.asarray(same.sum(axis=1) / np.maximum((~itself).sum(axis=1), 1))
+    """Share of the photos nearest in space that are labelled with the region the model names.
+
+    NaN for a photo without a position.
+    """
+    share = np.full(len(answers), np.nan)
+    placed = np.flatnonzero(np.isfinite(answers.position_m).all(axis=1) & (answers.given != ""))
+    if not len(placed):
+        return share
+    k = min(NEAREST + 1, len(placed))
+    place_m = answers.position_m[placed]
+    near = placed[cKDTree(place_m).query(place_m, k=k)[1].reshape(len(placed), k)]
+    itself = near == placed[:, None]
+    same = (answers.given[near] == answers.said[placed, None]) & ~itself
+    share[placed] = same.sum(axis=1) / np.maximum((~itself).sum(axis=1), 1)
+    return share
 
 
 def _positions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     error = answers.column("error_refined_m")
+    known = np.isfinite(error)
+    if not known.any():
+        return
     z, limit = _far(error, LEAST_M)
     predicted = np.column_stack([answers.column(f"{side}_refined_m") for side in ("north", "east")])
     apart = np.array(
-        [_scatter(answers.position_m[near], said)
+        [_scatter(answers.position_m[near[known[near]]], said)
          for near, said in zip(answers.neighbours, predicted, strict=True)]
     )  # fmt: skip
-    doubt = disputed(-apart, error > limit)
+    doubt = _disputed(known, -apart, error > limit)
     suspect = (error > limit) & (apart < TOGETHER_M) & (doubt < MOST_DISPUTED)
     decimals = label_decimals(rows.frame) if rows.frame else None
     for place in np.flatnonzero(suspect & unchanged(answers, rows, "position")):
@@ -246,13 +270,17 @@ def _positions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
 
 def _headings(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
     error = answers.column("heading_error_refined_deg")
+    known = np.isfinite(error)
+    if not known.any():
+        return
     z, limit = _far(error, LEAST_DEG)
     said = answers.column("angle_refined")
     given = answers.column("true_angle")
     accord = np.array(
-        [_accord(given[near], each) for near, each in zip(answers.neighbours, said, strict=True)]
-    )
-    doubt = disputed(accord, error > limit)
+        [_accord(given[near[known[near]]], each)
+         for near, each in zip(answers.neighbours, said, strict=True)]
+    )  # fmt: skip
+    doubt = _disputed(known, accord, error > limit)
     suspect = (error > limit) & (accord >= TOGETHER) & (doubt < MOST_DISPUTED)
     for place in np.flatnonzero(suspect & unchanged(answers, rows, "heading")):
         evidence = accord[place] * error[place] / (error[place] + limit)
@@ -263,6 +291,13 @@ def _headings(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
             f"deviations beyond its usual error; the {len(answers.neighbours[place])} training "
             f"photos most alike look there too; {_in_words(doubt[place])}",
         )  # fmt: skip
+
+
+def _disputed(known: np.ndarray, sureness: Floats, contradicts: np.ndarray) -> Floats:
+    """`disputed` among the photos that have the label; 1 for the others."""
+    doubt = np.ones(len(known))
+    doubt[known] = disputed(sureness[known], contradicts[known])
+    return doubt
 
 
 def disputed(sureness: Floats, contradicts: np.ndarray) -> Floats:
@@ -310,7 +345,7 @@ def _accord(heading_deg: Floats, said_deg: float) -> float:
 
 
 def _far(error: Floats, least: float) -> tuple[Floats, float]:
-    """Robust z of errors `(n,)`, and from which error on one is far."""
-    middle = float(np.median(error))
-    spread = max(1.4826 * float(np.median(np.abs(error - middle))), 1e-9)
+    """Robust z of errors `(n,)`, and from which error on one is far; NaN is unknown."""
+    middle = float(np.nanmedian(error))
+    spread = max(1.4826 * float(np.nanmedian(np.abs(error - middle))), 1e-9)
     return np.asarray((error - middle) / spread), max(middle + FAR_Z * spread, least)

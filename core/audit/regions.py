@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import cKDTree
 
-from core.audit.findings import Finding, row_finding
+from core.audit.findings import HABIT_SHARE, NOTATION_SCORE, Finding, row_finding
 from core.audit.positions import find_walk_neighbours
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
@@ -62,13 +62,17 @@ def _without_region(
 ) -> Iterator[Finding]:
     """Name rows without a region; the nearest rows propose one if they agree.
 
+    Where many rows have none and nothing can be proposed, it is said once.
+
     Args:
         rows: All rows.
         empty: Rows without a region.
         on: Rows with a region and a plausible position.
         votes: How many of them vote.
     """
-    said = "the row names no region, so Bearings leaves it out"
+    said = "the row names no region; it counts for the labels that it has"
+    many = len(empty) > HABIT_SHARE * len(rows)
+    untold = 0
     tree = cKDTree(rows.extent.position[on]) if votes >= FEWEST_VOTES else None
     for row in empty.tolist():
         proposal, evidence = "", said
@@ -81,7 +85,18 @@ def _without_region(
                 evidence = (
                     f"{said}; {share:.0%} of the {votes} nearest photos are of region {proposal}"
                 )
-        yield row_finding(rows, row, "region_empty", "Region_ID", proposal, 1.0, evidence)
+        if many and not proposal:
+            untold += 1
+            continue
+        score = 1.0 if proposal else NOTATION_SCORE
+        yield row_finding(rows, row, "region_empty", "Region_ID", proposal, score, evidence)
+    if untold:
+        files = ", ".join(file.path.name for file in rows.files)
+        evidence = (
+            f"{untold} of {len(rows)} rows name no region, and the photos around propose none; "
+            "they count for the labels that they have"
+        )
+        yield Finding(files, "region_empty", "Region_ID", "", "", NOTATION_SCORE, evidence)
 
 
 def _without_self(near: np.ndarray) -> np.ndarray:

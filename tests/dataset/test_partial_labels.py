@@ -206,3 +206,35 @@ def test_look_says_what_a_model_would_learn(tmp_path: Path) -> None:
     assert "it learns regions; nobody labelled positions and headings" in regions.summary()
     whole = read_dataset(folder(tmp_path / "c", ROWS))
     assert "it learns" not in whole.summary()
+
+
+def test_the_audit_keeps_what_the_reader_keeps(tmp_path: Path) -> None:
+    from core.audit.run import audit
+    from core.audit.schema import AuditConfig
+
+    rows = ROWS.copy()
+    rows.loc[3, "angle"] = ""
+    rows.loc[4, ["latitude", "longitude"]] = ""
+    rows.loc[5, ["latitude", "longitude", "angle", "Region_ID"]] = ""
+    root = folder(tmp_path / "few", rows)
+    own = [
+        each
+        for each in audit(AuditConfig(dataset=root, photos=False)).findings
+        if each.finding == "not_a_number"
+    ]
+    kept = {
+        each.filename: (each.column, each.score) for each in own if "counts for" in each.evidence
+    }
+    assert kept == {"img_000003.jpg": ("angle", 0.3), "img_000004.jpg": ("position", 0.3)}
+    (gone,) = (each for each in own if "leaves it out" in each.evidence)
+    assert (gone.filename, gone.score) == ("img_000005.jpg", 1.0)
+    dataset = read_dataset(root)
+    assert dataset.excluded["photo_id"].tolist() == ["images/img_000005.jpg"]
+    rows.loc[::2, "angle"] = ""
+    half = audit(AuditConfig(dataset=folder(tmp_path / "half", rows), photos=False)).findings
+    (said,) = (each for each in half if each.column == "angle" and each.finding == "not_a_number")
+    assert "61 of 120 rows have no heading" in said.evidence
+    for columns in (BARE, ["filename", "Region_ID"]):
+        root = folder(tmp_path / columns[-1], ROWS[columns])
+        kinds = audit(AuditConfig(dataset=root, photos=False)).by_kind
+        assert not {"not_a_number", "region_empty"} & set(kinds)
