@@ -155,7 +155,7 @@ def pair(reference: EvaluatedModel, candidate: EvaluatedModel) -> Pairing:
     first = reference.table.set_index("photo_id", drop=False).sort_index()
     second = candidate.table.set_index("photo_id", drop=False).sort_index()
     common = first.index.intersection(second.index)
-    first_rows, second_rows = first.loc[common], second.loc[common]
+    first_rows, second_rows = _named_alike(first.loc[common], second.loc[common])
     labels, others = first_rows[_LABELS], second_rows[_LABELS]
     relabelled = ((labels != others) & ~(labels.isna() & others.isna())).any(axis=1)
     seen_by_one = ~relabelled & (first_rows["seen_in_training"] != second_rows["seen_in_training"])
@@ -170,6 +170,18 @@ def pair(reference: EvaluatedModel, candidate: EvaluatedModel) -> Pairing:
     return Pairing(first_rows[kept], second_rows[kept], left_out)
 
 
+def _named_alike(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows; without regions if most have another one in each, so that only places compare.
+
+    Regions that were made from positions are not those that somebody named.
+    """
+    named = (first["true_region"] != "") & (second["true_region"] != "")
+    other = (first["true_region"] != second["true_region"])[named]
+    if not named.any() or other.mean() <= 0.5:
+        return first, second
+    return first.assign(true_region=""), second.assign(true_region="")
+
+
 def clusters_of(
     photos: pd.DataFrame, by: Clusters, radius_m: float | None
 ) -> tuple[np.ndarray, float | None]:
@@ -181,19 +193,17 @@ def clusters_of(
         radius_m: Spot radius of the split; None: it is derived from the positions.
 
     Returns:
-        Cluster numbers from 0, `(n,)`, and the radius in metres (None for visits).
+        Cluster numbers from 0, `(n,)`, and the radius in metres: None for visits, and without
+        positions, where each photo is its own spot.
 
     Raises:
-        ConfigError: The report has no visits, no photo has a position, or the photos chain into
-            one spot.
+        ConfigError: The report has no visits, or the photos chain into one spot.
     """
     if by == "visit":
         return _visits(photos), None
     position_m = photos[["true_north_m", "true_east_m"]].to_numpy(np.float64)
-    if not np.isfinite(position_m).any():
-        raise ConfigError(
-            "no photo has a position, so there are no spots: compare by visit (--by visit)"
-        )
+    if not np.isfinite(position_m).all(axis=1).any():
+        return np.arange(len(photos)), None
     try:
         return spots_of(position_m, radius_m)
     except SplitError as error:
@@ -270,7 +280,7 @@ class Comparison:
         photos: Number of photos that both were evaluated on.
         clusters: Number of spots or visits of these photos.
         by: Unit of resampling.
-        radius_m: Photos this close share a spot; None for visits.
+        radius_m: Photos this close share a spot; None for visits, and without positions.
         kind: Refined or raw predictions.
         confidence: Probability that all intervals of this comparison hold at the same time.
         draws: Number of resamples.

@@ -76,6 +76,11 @@ def cautions(found: Comparison) -> list[str]:
         said.append(
             f"Not compared, because the photos or one of the models lack it: {_listed(absent)}."
         )
+    if found.by == "spot" and found.radius_m is None:
+        said.append(
+            "No photo has a position, so each photo counts as its own spot: if photos were taken "
+            "together, the intervals are too narrow."
+        )
     if found.clusters < FEWEST_CLUSTERS:
         said.append(
             f"Only {_groups(found)}: intervals from fewer than {FEWEST_CLUSTERS} are unreliable, "
