@@ -29,6 +29,7 @@ from core.dataset.splits import Part, calibration_part
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
+from core.evaluation.place import check_place, metres_of
 from core.evaluation.selection import Selection, select
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
@@ -185,12 +186,16 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
             `prepare_dataset` and `renew_keypoints`.
     """
     predictor = load_predictor(config.run, config.device, calibrated=False)
+    root = config.dataset or trained_dataset(config.run)
     dataset, store = prepare_dataset(
-        config.dataset or trained_dataset(config.run),
+        root,
         config.store_size or predictor.store_size,
         allow_missing=config.allow_missing,
         progress=progress,
     )
+    if not config.other_place and "position" in predictor.card.labels:
+        position_m = metres_of(dataset.positions, dataset.campus.frame, predictor.card)
+        check_place(predictor.card, predictor.gallery, position_m, root)
     if config.gallery_points is not None:
         predictor = renew_keypoints(
             predictor, dataset, store, config.gallery_points, config.batch_size, progress

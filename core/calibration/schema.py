@@ -26,6 +26,9 @@ class CalibrateConfig(OptionSchema):
     allow_missing: bool = Field(
         False, description="Continue if more than 1 % of the rows cannot be used"
     )
+    other_place: bool = Field(
+        False, description="Calibrate on photos that stand kilometres from all training photos, too"
+    )
     gallery_points: int | None = Field(
         None,
         ge=0,

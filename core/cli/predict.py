@@ -49,6 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_out_file(arguments.out)
     paths = find_photos(arguments.photos)
     with imports():
+        from core.evaluation.place import other_place_note
         from core.files import write_text
         from core.inference.export import check_geojson, written
         from core.inference.loading import load_predictor
@@ -60,7 +61,8 @@ def _run(arguments: argparse.Namespace) -> int:
         predictor.card.local_frame.to_degrees([[0.0, 0.0]])
     with bar("Predicting") as progress:
         found = predictor.predict_files(paths, progress, arguments.region, arguments.heading)
-    for note in found.prediction.notes:
+    elsewhere = other_place_note(predictor.card, predictor.gallery, arguments.photos, paths)
+    for note in (*found.prediction.notes, *elsewhere):
         say(f"note: {note}")
     for failure in found.failures:
         say(f"error: {failure.reason}")

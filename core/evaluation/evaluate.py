@@ -13,7 +13,7 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.intervals import group_photos
 from core.evaluation.make_report import Caveats, make_report
-from core.evaluation.place import other_place_m
+from core.evaluation.place import check_place
 from core.evaluation.plots import write_plots
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import Clusters, EvaluateConfig, Part
@@ -22,7 +22,6 @@ from core.evaluation.selection import Selection, select
 from core.evaluation.stored_reports import read_report
 from core.evaluation.table import prediction_table, write_table
 from core.files import write_json
-from core.geo import Floats
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
@@ -79,7 +78,7 @@ def evaluate(
     )
     selection = select(dataset, predictor, config.split)
     if not config.other_place:
-        check_place(predictor, selection.truth.position_m, root)
+        check_place(predictor.card, predictor.gallery, selection.truth.position_m, root)
     prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
     scored = ScoredPrediction(selection.truth, prediction)
     baselines = _baselines(predictor, scored, selection)
@@ -93,29 +92,6 @@ def evaluate(
     # Last: a folder with a report is a complete one.
     write_json(out / REPORT, report.to_json())
     return Evaluation(out, report, table, scored, baselines)
-
-
-def check_place(predictor: Predictor, position_m: Floats, dataset: Path) -> None:
-    """Refuse photos of another place than that of the training photos.
-
-    Args:
-        predictor: The model; without a gallery its origin stands for the training photos.
-        position_m: Positions of the photos `(n, 2)` in the model's local metres; NaN for those
-            without one. A model without positions has no place.
-        dataset: Where they come from, for the message.
-
-    Raises:
-        ConfigError: Half of the photos are kilometres from every training photo.
-    """
-    if "position" not in predictor.card.labels:
-        return
-    away_m = other_place_m(position_m, predictor.gallery)
-    if away_m is not None:
-        raise ConfigError(
-            f"the photos of {dataset} stand {away_m / 1000:,.0f} km from the training photos of "
-            "this model, so its figures would mean nothing. Choose the data set of the model's "
-            "campus, or ask for the figures all the same (--other-place)"
-        )
 
 
 def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:
