@@ -201,9 +201,6 @@ def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
     ]
 
 
-_EMPTY: dict[Label, str] = {
-    "position": "no position", "heading": "angle is empty", "region": "region is empty",
-}  # fmt: skip
 _HOW: dict[Label, str] = {
     "position": "latitude and a column longitude", "heading": "angle", "region": "Region_ID",
 }  # fmt: skip
@@ -247,7 +244,7 @@ class Dataset:
         areas: The polygons of `regions.geojson`.
 
     A photo may lack a position or a heading (NaN) or a region (`""`): it counts for the labels
-    that it has. `requires` leaves such photos out or refuses the data set.
+    that it has.
     """
 
     root: Path
@@ -333,28 +330,6 @@ class Dataset:
                 'file, or name the columns in campus.toml: latitude = "..." under [columns]'
             )
         return self
-
-    def requires(self, *labels: Label, allow_missing: bool = False) -> "Dataset":
-        """Return the dataset with only photos that have all of some labels.
-
-        Args:
-            labels: The labels needed; all three if none is named.
-            allow_missing: Go on when more than 1 % of the rows have to be left out.
-
-        Raises:
-            LabelError: No photo has one of the labels, or too many photos lack one.
-        """
-        faults: dict[str, str] = {}
-        for label in labels or LABELS:
-            has = self.labelled(label)
-            if not has.any():
-                raise LabelError(
-                    f"{self.root}: no photo has a {label}, and this needs positions, headings and "
-                    f"regions. Add a column {_HOW[label]} to the label file, or name the column in "
-                    f'campus.toml: {label} = "..." under [columns]'
-                )
-            faults |= dict.fromkeys(self.table["photo_id"][~has], _EMPTY[label])
-        return self.leave_out(faults, allow_missing) if faults else self
 
     def leave_out(self, faults: dict[str, str], allow_missing: bool = False) -> "Dataset":
         """Return the dataset without photos `{photo_id: reason}`.
