@@ -157,23 +157,23 @@ def card(data: Dataset, row: int) -> None:
     name = data.campus.region_names.get(photo["region"], photo["region"])
     _picture(Path(photo["path"]), 640)
     has = {label: bool(data.labelled(label)[row]) for label in LABELS}
-    title = [f"**{name}**"] if has["region"] else []
+    title = [f"**{messages.plain(name)}**"] if has["region"] else []
     title += [f"facing {wording.heading(photo['heading_deg'])}"] if has["heading"] else []
     st.markdown(", ".join(title))
-    facts = [f"`{photo['photo_id']}`"]
+    facts = [messages.code(photo["photo_id"])]
     if has["position"]:
         facts.append(wording.position(data.positions[row], data.campus.frame))
     facts += [f"no {label}" for label in data.labels if not has[label]]
     if photo["timestamp"]:
-        facts.append(f"taken at {photo['timestamp']}")
+        facts.append(f"taken at {messages.plain(photo['timestamp'])}")
     st.caption("  \n".join(facts))
 
 
 def _cell(page: str, photo_id: str, filename: str, path: Path) -> None:
     _picture(path, SIDE_PX)
     st.button(
-        filename, key=f"{page}_{photo_id}", type="tertiary", on_click=selection.choose,
-        args=(page, photo_id), help="Show this photo on the map",
+        messages.plain(filename), key=f"{page}_{photo_id}", type="tertiary",
+        on_click=selection.choose, args=(page, photo_id), help="Show this photo on the map",
     )  # fmt: skip
 
 
@@ -181,4 +181,4 @@ def _picture(path: Path, side: int) -> None:
     try:
         st.image(cache.thumbnail(path, side), width="stretch")
     except ImageError as error:
-        st.error(str(error))
+        messages.show_error(error)

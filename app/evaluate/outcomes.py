@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.widgets import pickers, selection
+from app.widgets import messages, pickers, selection
 from app.widgets.photo_source import PhotoSource
 from app.wording import degrees, heading, level, metres
 from core.geo import Floats
@@ -180,7 +180,7 @@ def outcome_card(
     if picture is None:
         st.caption("Photo not found: choose the evaluated data set in the sidebar.")
     else:
-        st.image(picture, caption=name, width="stretch")
+        st.image(picture, caption=messages.plain(name), width="stretch")
     st.dataframe(truth_beside_prediction(photo, names, method), hide_index=True)
 
 

@@ -21,7 +21,7 @@ from app.figures.errors import (
     position_error_cdf,
 )
 from app.theme import Palette
-from app.widgets import ensemble, pickers
+from app.widgets import ensemble, messages, pickers
 from app.widgets.photo_source import PhotoSource
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
@@ -89,7 +89,7 @@ def overview(report: Report, predicted: Collection[Label], palette: Palette) -> 
         st.info(sentence)
     _caveats(report)
     for note in report.notes:
-        st.warning(note)
+        st.warning(messages.plain_lines(note))
     table = report_tables.predictors(report)
     st.subheader("Baselines that need no training")
     st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")
@@ -233,7 +233,8 @@ def downloads(folder: Path, report: Report) -> None:
 def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: PhotoSource) -> None:
     true, predicted = cell
     rows = table[(table["true_region"] == true) & (table["region"] == predicted)]
-    st.markdown(f"**{names[true]}** predicted as **{names[predicted]}**: {len(rows):,} photos")
+    pair = f"**{messages.plain(names[true])}** predicted as **{messages.plain(names[predicted])}**"
+    st.markdown(f"{pair}: {len(rows):,} photos")
     if true == predicted:
         st.caption("These predictions are right.")
     shown = rows.sort_values("error_refined_m", ascending=False).head(_PHOTOS_SHOWN)
@@ -242,7 +243,7 @@ def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: Ph
     for index, photo in enumerate(shown.itertuples()):
         picture = shelf.picture(str(photo.filename), places[index])
         name = PurePosixPath(str(photo.filename)).stem
-        caption = name
+        caption = messages.plain(name)
         if isfinite(photo.error_refined_m):
             caption += f"  \n{wording.metres(photo.error_refined_m)} off"
         with columns[index % _ACROSS]:

@@ -73,7 +73,7 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
     if source is None:
         return None
     decoded = predictor.decode(source.content, source.name)
-    left.image(jpeg(decoded), caption=source.name, width=_PREVIEW_PX)
+    left.image(jpeg(decoded), caption=messages.plain(source.name), width=_PREVIEW_PX)
     return Subject(source, predictor.view(decoded[None])[0], target, region)
 
 
@@ -212,7 +212,9 @@ def _show_result(predictor: "Predictor", subject: Subject, place: int, method: s
     _, found, seconds = kept
     photo, map_ = st.columns(2)
     photo.image(_png(found.photo), caption="Input of the network")
-    map_.image(_png(blend(found)), caption=f"{METHODS[method].label}: {found.label}")
+    map_.image(
+        _png(blend(found)), caption=messages.plain(f"{METHODS[method].label}: {found.label}")
+    )
     st.html(legend())
     st.markdown(verdict(found))
     st.caption(f"Took {seconds:.1f} s.")

@@ -47,7 +47,8 @@ def dataset_box() -> None:
     except BearingsError as error:
         messages.show_error(error, linked=True)
         return
-    st.markdown(f"**{data.campus.name}**, `{workspace().label(data.root)}`")
+    root = messages.code(workspace().label(data.root))
+    st.markdown(f"**{messages.plain(data.campus.name)}**, {root}")
     with st.container(horizontal=True):
         for name, value in browse.facts(data).items():
             st.metric(name, value)
@@ -69,7 +70,7 @@ def model_box() -> None:
     except BearingsError as error:
         messages.show_error(error)
         return
-    st.markdown(f"**{cache.checkpoint_title(folder)}**: {describe(card)}")
+    st.markdown(f"**{messages.plain(cache.checkpoint_title(folder))}**: {describe(card)}")
     if content is None:
         st.caption("Not evaluated yet. Evaluate it on the Evaluate page.")
         return
@@ -87,8 +88,8 @@ def describe(card: Card) -> str:
     if card.ensemble is not None:
         network = ensemble.described(card.ensemble)
     return (
-        f"{network}, trained on "
-        f"{card.campus} ({card.split.protocol} split), {_predicted(card)}, {card.created[:10]}."
+        f"{network}, trained on {messages.plain(card.campus)} ({card.split.protocol} split), "
+        f"{_predicted(card)}, {card.created[:10]}."
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app import wording
 from app.maps.backdrop import region_ids
 from app.photo import Photo, jpeg
-from app.widgets import selection
+from app.widgets import messages, selection
 from app.widgets.photo_source import PhotoSource
 from core.dataset.decode import decode_display
 from core.geo import distance_m
@@ -120,7 +120,7 @@ def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo:
     left, right = st.columns(2)
     with left:
         st.image(jpeg(decode_display(photo.content, max_side=640, name=photo.name)),
-                 caption=f"Your photo: {photo.name}", width="stretch")  # fmt: skip
+                 caption=f"Your photo: {messages.plain(photo.name)}", width="stretch")  # fmt: skip
     with right:
         _picture(shelf, gallery, index, f"{rank + 1}: {gallery.filenames[index]}")
 
@@ -130,7 +130,7 @@ def _picture(shelf: PhotoSource, gallery: Gallery, index: int, caption: str | No
     if content is None:
         st.caption("Photo not found: choose the data set of the training in the sidebar.")
     else:
-        st.image(content, caption=caption, width="stretch")
+        st.image(content, caption=caption and messages.plain(caption), width="stretch")
 
 
 def _rank(photo_ids: list[str], photo_id: str) -> int | None:

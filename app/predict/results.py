@@ -12,7 +12,7 @@ from app.figures.regions import region_probabilities
 from app.photo import Photo, jpeg
 from app.predict import evidence
 from app.predict.prediction_map import Truth, evidence_deck, pins_deck
-from app.widgets import ensemble, pickers, selection
+from app.widgets import ensemble, messages, pickers, selection
 from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
 from core.confidence.apply import Confidence
@@ -58,7 +58,7 @@ def ask(
     parts, read = [], []
     for photo, answer in zip(photos, answers, strict=True):
         if isinstance(answer, ImageError):
-            st.error(str(answer))
+            messages.show_error(answer)
         else:
             parts.append(answer)
             read.append(photo)
@@ -83,7 +83,7 @@ def one(
         # The answer first: it has to be on the screen without scrolling.
         _answer(prediction, row, truth)
         picture = jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name))
-        st.image(picture, caption=photo.name, width="stretch")
+        st.image(picture, caption=messages.plain(photo.name), width="stretch")
         ensemble.one_photo(prediction, row, predictor.card.ensemble)
         if "region" in prediction.labels:
             shares = prediction.region_probabilities
@@ -106,7 +106,7 @@ def one(
         with st.container() if mapped else right:
             evidence.strip(prediction, row, gallery, shelf, photo, most)
     for note in prediction.notes:
-        st.caption(note)
+        st.caption(messages.plain(note))
 
 
 def _map(
@@ -254,14 +254,15 @@ def moved(prediction: Prediction, row: int, gallery: Gallery) -> str | None:
     if not names or metres < 0.5:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    shown = ", ".join(f"`{name}`" for name in names[:_NAMED])
+    shown = ", ".join(messages.code(name) for name in names[:_NAMED])
     return f"Matching training photos moved the pin by {wording.metres(metres)}: {shown}{more}."
 
 
 def refused(trust: Confidence, row: int, photo: Photo) -> bool:
     """Say that a photo is not of this campus; return whether to show its answer anyway."""
     why = str(reason(trust, row)).removeprefix("not this campus: ")
-    st.error(f"**Not this campus.** `{photo.name}` is {why}.", icon=":material/block:")
+    name = messages.code(photo.name)
+    st.error(f"**Not this campus.** {name} is {why}.", icon=":material/block:")
     with st.expander(
         "Show the answer anyway", key=f"predict_anyway_{photo.digest}", on_change="rerun"
     ) as box:
@@ -273,7 +274,7 @@ def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
     """Show a refused photo without a pin; return whether to show its answer anyway."""
     left, right = st.columns([2, 3])
     left.image(jpeg(decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)),
-               caption=photo.name, width="stretch")  # fmt: skip
+               caption=messages.plain(photo.name), width="stretch")  # fmt: skip
     with right:
         return refused(trust, row, photo)
 
@@ -281,7 +282,7 @@ def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
 def _refused(prediction: Prediction) -> None:
     names = [prediction.filenames[row] for row in prediction.refused.nonzero()[0]]
     if names:
-        st.warning(f"Not this campus, no pin: {', '.join(names)}")
+        st.warning(f"Not this campus, no pin: {messages.plain(', '.join(names))}")
 
 
 def _names(prediction: Prediction) -> list[str]:

@@ -86,7 +86,7 @@ def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
     except ImageError as error:
         messages.show_error(error)
         return
-    st.button(filename, key=f"predict_{photo_id}", type="tertiary", on_click=_take,
+    st.button(messages.plain(filename), key=f"predict_{photo_id}", type="tertiary", on_click=_take,
               args=(data.root, photo_id), help="Predict this photo")  # fmt: skip
 
 

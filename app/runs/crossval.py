@@ -9,7 +9,7 @@ import streamlit as st
 from app.evaluate import report_tables
 from app.evaluate.report_view import table_of
 from app.runs import comparison
-from app.widgets import selection
+from app.widgets import messages, selection
 from app.wording import moment
 from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary
@@ -89,7 +89,7 @@ def _spread(one: CrossvalSummary, name: str, factor: float, interval: Figure) ->
 def _one(place: Workspace, one: CrossvalSummary) -> None:
     if one.message or one.state in ("failed", "damaged", "lost"):
         cause = plain_cause(one.message, log_tail(one.path), one.config)
-        st.error(f"**{one.name}** {one.state}: {cause}")
+        messages.show_error(f"{one.name} {one.state}: {cause}")
     if one.report is None:
         st.info(f"**{one.name}** has no report yet. If it stopped, resume it on the Train page.")
         with st.expander("The same from the command line"):

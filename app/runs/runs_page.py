@@ -11,7 +11,7 @@ from app.runs import comparison, evaluated_models, runs_table
 from app.runs.evaluated_models import Model
 from app.train import train_form
 from app.train.history import MEASURES, overlaid_table
-from app.widgets import pickers, selection
+from app.widgets import messages, pickers, selection
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
@@ -33,7 +33,7 @@ def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
         try:
             found[run.name] = read_notes(run.path)
         except RunError as error:
-            st.warning(str(error))
+            st.warning(messages.plain_lines(str(error)))
             found[run.name] = Notes()
     return found
 
@@ -116,9 +116,9 @@ def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
     """Buttons for one run, the cause if it failed, and its note."""
     if run.state in ("failed", "damaged", "lost"):
         cause = plain_cause(run.message, log_tail(run.path), run.config)
-        st.error(f"**{run.name}** {run.state}: {cause}")
+        messages.show_error(f"{run.name} {run.state}: {cause}")
     if notes[run.name].text:
-        st.markdown(f"> {notes[run.name].text}")
+        st.markdown(f"> {messages.plain(notes[run.name].text)}")
     best = best_of(run.path)
     with st.container(horizontal=True):
         if st.button("Watch", key="runs_watch", help="Curves, log, stop and resume"):

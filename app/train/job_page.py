@@ -53,7 +53,7 @@ def start_from_sidebar(
         except BearingsError as error:
             fault = error
     if fault is not None:
-        st.error(f"Not started: {fault}")
+        messages.show_error(f"Not started: {fault}")
 
 
 def queue_folder(place: Workspace, folder: Path) -> Path:
@@ -110,9 +110,10 @@ def headline(
         states: State -> sentence.
         config: Options of the training, for the advice after a failure.
     """
-    text = f"**{job.name}** · {states[now.shown]}"
+    text = f"**{messages.plain(job.name)}** · {states[now.shown]}"
     if now.state in ("failed", "damaged"):
-        st.error(f"{text} {plain_cause(now.message, log_tail(job), config)}")
+        cause = plain_cause(now.message, log_tail(job), config)
+        st.error(f"{text} {messages.plain_lines(cause)}")
     elif now.state in ("cancelled", "lost"):
         st.warning(text)
     elif now.state == "finished":

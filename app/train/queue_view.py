@@ -82,7 +82,7 @@ def _row(entry: Entry, config: TrainConfig | None, more: str = "", last_place: i
     facts = " · ".join(filter(None, [_what(entry, config), where, more]))
     key = f"queue_row_{entry.name}"
     with st.container(key=key, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{first} **{entry.name}** · {facts}", width="stretch")
+        st.markdown(f"{first} **{messages.plain(entry.name)}** · {facts}", width="stretch")
         watch.offer(entry, last_place)
         _show_button(entry)
 
@@ -133,7 +133,8 @@ def _outcome(entry: Entry) -> str:
 def _why(entry: Entry) -> None:
     """The cause of a failure, with the end of the log."""
     tail = log_tail(entry.path)
-    with st.expander(f"Cause: {plain_cause(entry.now.message, tail, _config(entry))}"):
+    cause = plain_cause(entry.now.message, tail, _config(entry))
+    with st.expander(f"Cause: {messages.plain(cause)}"):
         st.code("\n".join(tail.splitlines()[-15:]) or "The log is empty.", language=None)
 
 

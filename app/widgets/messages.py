@@ -13,7 +13,8 @@ from app.workspace import workspace
 from core.errors import BearingsError, FrameError, LabelError, storage_text
 
 _NOTICE = "notice"
-_MARKUP = re.compile(r"([\\`*_\[\]<>$~:#&|])")
+# A line between letters is part of a name, as in `Region_ID`.
+_MARKUP = re.compile(r"([\\`*\[\]<>$~:#&|]|(?<![^\W_])_|_(?![^\W_]))")
 # What makes a list or a rule of a line that begins with it.
 _STARTS = re.compile(r"^(\d*)([-+=.)])")
 
@@ -49,6 +50,14 @@ def no_report() -> NoReturn:
 def plain(text: str) -> str:
     """Text of a file, such as a column name, as Markdown that shows every character as it is."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """Text of a file as Markdown that shows it as code, whatever is in it."""
+    words = " ".join(text.split()) or " "
+    fence = "`" * (max(map(len, re.findall("`+", words)), default=0) + 1)
+    gap = " " if "`" in words else ""
+    return f"{fence}{gap}{words}{gap}{fence}"
 
 
 def plain_lines(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from app.data.columns import ROLES
 from core.dataset.labels import read_dataset
@@ -34,8 +34,16 @@ def garden(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def pick(visitor: Visitor, label: str, option: str) -> None:
     """Choose from a menu of the page by the beginning of an option's words."""
-    visitor.page.get_by_test_id("stMain").get_by_label(label, exact=True).first.click()
-    visitor.page.get_by_role("option", name=option).first.click()
+    menu = visitor.page.get_by_test_id("stMain").get_by_label(label, exact=True).first
+    entry = visitor.page.get_by_role("option", name=option).first
+    for patience_ms in (20_000, 20_000, PATIENCE_MS):
+        menu.click()
+        try:
+            entry.click(timeout=patience_ms)
+            break
+        except TimeoutError:
+            # A run of the page that was still on its way has closed the menu.
+            visitor.page.keyboard.press("Escape")
     visitor.rest()
 
 

@@ -127,7 +127,7 @@ def show_fault() -> None:
     """Show the error of the last button, once."""
     words = st.session_state.pop(_FAULT, None)
     if words is not None:
-        st.error(words)
+        messages.show_error(words)
 
 
 def go_to(key: Key | None) -> None:

@@ -10,7 +10,7 @@ from app.data.review import actions
 from app.data.review.actions import known_regions
 from app.data.review.queue import WHOLE_PHOTO, after
 from app.data.review.scene import Scene, own_colours, review_deck, row_of, scene_of
-from app.widgets import pickers
+from app.widgets import messages, pickers
 from app.widgets.messages import legend
 from core.audit.findings import Finding
 from core.audit.review import Reviewed
@@ -94,10 +94,11 @@ def _words(finding: Finding) -> None:
     meaning = all_kinds().get(finding.finding, "")
     st.markdown(f"**{finding.finding}**, score {finding.score:.2f}: {meaning}")
     st.text(finding.evidence)
-    where = f"`{finding.filename}`" + (f" in `{finding.labels}`" if finding.labels else "")
+    where = messages.code(finding.filename)
+    where += f" in {messages.code(finding.labels)}" if finding.labels else ""
     st.caption(where)
     if finding.column:
-        st.markdown(f"{finding.column} in the file: `{finding.value or ' '}`")
+        st.markdown(f"{messages.plain(finding.column)} in the file: {messages.code(finding.value)}")
 
 
 def _field(rows: LabelRows, finding: Finding) -> str | None:
@@ -131,12 +132,13 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
     if not path and finding.photo_id and (rows.root / finding.photo_id).is_file():
         path = str(rows.root / finding.photo_id)
     if not path:
-        st.info(f"The photo {finding.filename} is missing, so only its label can be checked.")
+        name = messages.plain(finding.filename)
+        st.info(f"The photo {name} is missing, so only its label can be checked.")
         return
     try:
         st.image(cache.thumbnail(Path(path), PHOTO_PX), width="stretch")
     except ImageError as error:
-        st.warning(str(error))
+        st.warning(messages.plain_lines(str(error)))
 
 
 def _map(scene: Scene | None) -> None:

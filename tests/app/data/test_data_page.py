@@ -53,7 +53,7 @@ def test_the_page_says_how_the_labels_were_read(
     assert "labels.csv (CSV, cp1252, separated by semicolon)" in shown
     assert f"{len(table)} in degrees (WGS 84)" in shown.replace("\\", "")
     # What the files say is no markup.
-    assert "Region\\_ID" in shown
+    assert "Region_ID" in shown
     assert "**Note:** labels.csv\\: it is not UTF-8" in shown
     app.segmented_control(key="data_section").set_value("Labels").run()
     assert len(made) == 1
@@ -83,10 +83,10 @@ def test_a_table_that_cannot_be_read_names_the_near_columns(
 
 
 def test_text_of_files_is_shown_without_markup() -> None:
-    text = "a_b *c* `d` [e](f) <g> $h$\n:red[i] &amp;"
+    text = "_a_ b_c *c* `d` [e](f) <g> $h$\n:red[i] &amp;"
     shown = messages.plain(text)
     assert re.sub(r"\\(.)", r"\1", shown) == " ".join(text.split())
-    assert not re.search(r"(?<!\\)[*_`<$:&\[]", shown)
+    assert not re.search(r"(?<!\\)[*`<$:&\[]|(?<!\\)\b_|(?<![\w\\])_", shown)
 
 
 def test_data_sections(full_workspace: Path, open_page: OpenPage) -> None:
@@ -170,3 +170,25 @@ def test_far_photos_are_listed_and_marked_at_the_border(
     assert listed["From the middle"].iloc[1].startswith("11,")
     extent = next(metric.value for metric in app.metric if metric.label == "Extent")
     assert max(int(side.replace(",", "")) for side in re.findall(r"([\d,]+) m", extent)) < 1_000
+
+
+def test_names_of_files_and_regions_are_shown_as_they_are(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    root = workspace_copy / "data" / "tiny"
+    table = pd.read_csv(root / "labels.csv", dtype=str)
+    table.loc[0, "filename"] = "![x](http___a) $1 <b>*y*_.jpg"
+    (root / "images" / "img_0000.jpg").rename(root / "images" / table["filename"][0])
+    table.loc[0, "timestamp"] = "![t](http://a/t.png) 12:00"
+    table["Region_ID"] = "![r](http://a/r.png) $x$ " + table["Region_ID"]
+    table.to_csv(root / "labels.csv", index=False)
+    (root / "campus.toml").write_text('name = "![c](http://a/c.png) <b>x</b>"\n', encoding="utf-8")
+    app = open_page(workspace_copy, "home")
+    app.switch_page("../pages/data.py").run()
+    app = click_text(app, "y")
+    assert not app.exception
+    words = [*(box.value for box in [*app.markdown, *app.caption]), *(b.label for b in app.button)]
+    assert any("y" in each and "12" in each for each in words)
+    for shown in [*words, said(open_page(workspace_copy, "home"))]:
+        plain = re.sub(r"`[^`]*`", "", shown)
+        assert not re.search(r"(?<!\\)!?\[[a-z]\]|(?<!\\)<b>|(?<!\\)\$", plain), shown

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app.widgets import messages
 from core.errors import LabelError
 
-HOSTILE = "a_b_c *d* `e` [f](http://g) <b>h</b> $i$ :red[j] ~~k~~ #l &amp; m|n \\o"
+HOSTILE = "a_b_c _p_ __q__ *d* `e` [f](http://g) <b>h</b> $i$ :red[j] ~~k~~ #l &amp; m|n \\o"
 
 
 def unescaped(text: str) -> str:
@@ -26,7 +26,8 @@ def test_an_error_shows_every_character_of_a_file_name() -> None:
 
     shown = AppTest.from_function(page).run().error[0].value
     assert unescaped(shown) == f"photo missing: {HOSTILE}"
-    assert not re.search(r"(?<!\\)[*_`<$~:#&\[\]|]", shown)
+    assert not re.search(r"(?<!\\)[*`<$~:#&\[\]|]", shown)
+    assert "a_b_c \\_p\\_ \\_\\_q\\_\\_" in shown
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,20 @@ def test_errors_of_the_system_and_of_bearings_are_shown_alike() -> None:
 
     shown = AppTest.from_function(page).run().error[0].value
     assert "/data/*my_run*/$x cannot be written" in unescaped(shown)
-    assert "\\*my\\_run\\*" in shown
+    assert "\\*my_run\\*" in shown
 
 
 def test_lines_of_an_error_stay_lines() -> None:
     error = LabelError("two reasons:\n  3 x photo missing: a.jpg\n  1 x region is empty: b.jpg")
     assert messages.plain_lines(str(error)).count("  \n") == 2
+
+
+@pytest.mark.parametrize("text", ["a.jpg", "a`b", "`", "``a```b`", "*a* _b_ $c$"])
+def test_code_shows_what_a_file_says(text: str) -> None:
+    shown = messages.code(text)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    inside = shown[len(fence) : -len(fence)]
+    assert inside.strip(" ") == text
+    # The fence is longer than every row of backticks inside.
+    assert fence not in inside
+    assert messages.code("") == "` `"
