@@ -122,9 +122,10 @@ def _corners(shape: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a polygon or seve
 
 
 def _parts(shape: Any) -> Iterator[Any]:  # noqa: ANN401 - any geometry
-    """The polygons of a geometry, without points and lines."""
+    """The polygons of a geometry, without points, lines and what is empty."""
     if shape.geom_type == "Polygon":
-        yield shape
+        if not shape.is_empty:
+            yield shape
     elif hasattr(shape, "geoms"):
         for part in shape.geoms:
             yield from _parts(part)
@@ -132,10 +133,7 @@ def _parts(shape: Any) -> Iterator[Any]:  # noqa: ANN401 - any geometry
 
 def _polygons(path: Path, about: float) -> tuple[list[_Named], list[str]]:
     """Properties and geometry of each feature that is an area."""
-    try:
-        content = read_object(path, "correct or remove it", LabelError) or {}
-    except RecursionError as error:
-        raise LabelError(f"{path} is nested too deeply for a GeoJSON of areas") from error
+    content = read_object(path, "correct or remove it", LabelError) or {}
     _check_reference(path, content)
     features = content.get("features", [content] if content.get("type") == "Feature" else [])
     named: list[_Named] = []
@@ -143,13 +141,14 @@ def _polygons(path: Path, about: float) -> tuple[list[_Named], list[str]]:
     for number, feature in enumerate(features if isinstance(features, list) else [], start=1):
         shape = _shape(path, number, feature)
         parts = list(_parts(shape)) if shape is not None else []
-        if not parts:
+        placed = [_placed(path, number, part, about) for part in parts]
+        whole = shapely.union_all([shapely.make_valid(part) for part in placed])
+        # What has no inside is left as a line or a point.
+        areas = shapely.union_all(list(_parts(whole)))
+        if areas.is_empty:
             others += 1
             continue
-        placed = [_placed(path, number, part, about) for part in parts]
         crossing += sum(not part.is_valid for part in placed)
-        whole = shapely.union_all([shapely.make_valid(part) for part in placed])
-        areas = shapely.union_all(list(_parts(whole)))
         properties = feature.get("properties")
         properties = dict(properties) if isinstance(properties, dict) else {}
         named.append(({**properties, _FEATURE_ID: feature.get("id")}, areas))

@@ -179,6 +179,9 @@ CRS = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::25832"}}
     [
         ([], "holds no areas"),
         ([{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}], "no areas"),
+        ([feature("A")], "no areas"),
+        ([feature("A", [[77.125, 12.25]] * 5)], "no areas"),
+        ([{**SQUARE, "geometry": {"type": "Polygon", "coordinates": 3}}], "damaged"),
         ([feature("", WEST), SQUARE], r"1 of 2 areas have no name \(areas 1\)"),
         ([feature("A", WEST, key="height")], "no property names the areas"),
         ([SWAPPED], "latitude first"),
