@@ -74,7 +74,7 @@ def dataset(folder: Path) -> Dataset:
 
 
 def look(folder: Path) -> "Look":
-    """What was understood of a folder, also of one that lacks a label that the app needs.
+    """How a folder is read, also if it lacks a label that the app needs.
 
     Raises:
         LabelError, FrameError: As `read_dataset`.
@@ -92,7 +92,7 @@ def recognised(table: Path, settings: TableSettings) -> "Recognised":
 
 
 def trial(source: Path, campus_toml: str) -> "Trial":
-    """What comes of reading a data set with some text for campus.toml."""
+    """The result of reading a data set with another text of campus.toml."""
     return _trial(source, _state(source), campus_toml)
 
 
@@ -113,14 +113,14 @@ def _state(folder: Path) -> Stamp:
 def once_ended(
     read: Callable[[Path], Value], path: Path, files: Iterable[Path], ended: Callable[[Value], bool]
 ) -> Value:
-    """What is read from a folder, kept from the moment that it can only change with its files.
+    """What `read` returns for a folder, cached once it can only change with the folder's files.
 
     Args:
         read: Reads it; different functions are kept apart.
         path: The folder.
         files: The files and folders in it that it is read from.
-        ended: Whether it stays so while these do not change: a job at work is not, because it may
-            die without writing a word.
+        ended: Whether a result stays true while these files do not change; that of a running job
+            does not, because its process may be killed and write nothing.
     """
     kept = _kept(f"{read.__module__}.{read.__qualname__}", path, stamp(*files))
     if kept:
@@ -218,14 +218,14 @@ def predictions_of(
 
 
 def checkpoint_split(folder: Path) -> "Split | None":
-    """The split that a checkpoint was trained on, where it is stored and whole."""
+    """The split that a checkpoint was trained on; None if none is stored or it is damaged."""
     return _checkpoint_split(folder, stamp(folder / "split.json"))
 
 
 def gallery(folder: Path) -> "Gallery | None":
-    """The training photos of a checkpoint, without its network; None where it has none.
+    """The gallery of a checkpoint, read without its network; None if it has none.
 
-    An ensemble's are those of its lead member.
+    An ensemble's is that of its lead member.
 
     Raises:
         CheckpointError: It is damaged.
@@ -267,7 +267,7 @@ def predictions(folder: Path) -> pd.DataFrame:
 
 
 def checkpoint_title(folder: Path) -> str:
-    """How a picker names a checkpoint: a broken one is named as such, not left out."""
+    """The name of a checkpoint in a list; a damaged one is listed and says so."""
     run = run_of(folder)
     name = folder.name if run is None else f"run {run.name}"
     try:
@@ -296,10 +296,10 @@ def demo_photo(seed: int, filename: str) -> bytes:
 
 @st.cache_resource(show_spinner=False)
 def settle_imports() -> None:
-    """Import what predictions need, once, and take it out of the garbage collector's sight.
+    """Import what predictions need, once, and exempt it from garbage collection.
 
-    Streamlit collects garbage after every run of a page; with torch and timm in sight that takes
-    350 ms a click, frozen it takes none (streamlit#8977).
+    Streamlit collects garbage after every run of a page: 350 ms a click with the objects of torch
+    and timm, none once they are frozen (streamlit#8977).
     """
     import core.inference.predictor  # noqa: F401 - for its imports
 
@@ -451,7 +451,7 @@ def importances(folder: Path, finished: int) -> dict[str, float]:
 
 @dataclass
 class _AuditPlace:
-    """Where the audit of one state of a data set is kept once it has been made."""
+    """Holds the audit of one state of a data set, once it is made."""
 
     made: "Audit | None" = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -469,7 +469,7 @@ def known_audit(source: Path, photos: bool) -> "Audit | None":
 def make_audit(
     source: Path, photos: bool, progress: "Progress", photo_progress: "Progress"
 ) -> "Audit":
-    """Make the audit; whoever asks for the same meanwhile waits for it.
+    """Make the audit; another session that needs the same one waits for it.
 
     Args:
         source: A folder, or one CSV file.

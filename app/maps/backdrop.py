@@ -58,7 +58,7 @@ def _turn(first: Floats, second: Floats, third: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class Place:
+class MapRegion:
     """A region as the map knows it.
 
     Attributes:
@@ -89,7 +89,7 @@ class Place:
 
 def places(
     position_m: ArrayLike, region: Sequence[str], names: Mapping[str, str], order: Sequence[str]
-) -> list[Place]:
+) -> list[MapRegion]:
     """Group positions `(n, 2)` by region, in the given order; regions without photos are left out.
 
     Args:
@@ -100,7 +100,7 @@ def places(
     """
     points, which = np.asarray(position_m, np.float64), np.asarray(region, dtype=object)
     groups = [(one, points[which == one]) for one in order]
-    return [Place(one, names.get(one, one), own) for one, own in groups if len(own)]
+    return [MapRegion(one, names.get(one, one), own) for one, own in groups if len(own)]
 
 
 def grid(ground: Ground, palette: Palette) -> list[pdk.Layer]:
@@ -131,7 +131,7 @@ def grid_step_m(extent_m: float) -> int:
 
 def region_outlines(
     ground: Ground,
-    regions: Sequence[Place],
+    regions: Sequence[MapRegion],
     palette: Palette,
     *,
     values: Mapping[str, float] | None = None,
@@ -165,7 +165,7 @@ def region_outlines(
 
 def region_labels(
     ground: Ground,
-    regions: Sequence[Place],
+    regions: Sequence[MapRegion],
     palette: Palette,
     values: Mapping[str, str] | None = None,
 ) -> pdk.Layer:
@@ -238,7 +238,7 @@ class Backdrop:
     areas: Sequence[Area] = ()
 
     def ground(self) -> Ground:
-        """A ground that shows all of them."""
+        """The ground whose extent holds the photos."""
         return Ground.around(self.frame, self.position_m)
 
     def below(
@@ -249,7 +249,7 @@ class Backdrop:
         values: Mapping[str, float] | None = None,
         worst: float = 1.0,
     ) -> list[pdk.Layer]:
-        """What lies under everything else.
+        """The bottom layers: grid, region outlines and faint photos.
 
         Args:
             palette: Colours of the reader's theme.
@@ -266,7 +266,7 @@ class Backdrop:
         """Names of the regions, above `words` by region id if any."""
         return region_labels(self.ground(), self._places(), palette, words)
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[MapRegion]:
         polygons = {area.region: area.polygons_m(self.frame) for area in self.areas}
         found = places(self.position_m, self.region, self.names, self.order)
         return [replace(place, polygons_m=polygons.get(place.region, ())) for place in found]

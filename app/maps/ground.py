@@ -26,7 +26,7 @@ TOOLTIP = {"text": "{t}"}
 
 @dataclass(frozen=True)
 class Ground:
-    """What a map lies on.
+    """The extent of a map and its coordinates.
 
     Attributes:
         frame: The local metres that all layers are given in.
@@ -57,7 +57,7 @@ class Ground:
         return np.asarray(away > BEYOND * half.max())
 
     def at_border(self, position_m: ArrayLike) -> Floats:
-        """Positions `(n, 2)`, those beyond the map moved straight to its border."""
+        """Positions `(n, 2)`; those beyond the map are moved to its border, towards its middle."""
         points = np.asarray(position_m, np.float64).reshape(-1, 2).copy()
         beyond = self.beyond(points)
         middle, half = self._middle_and_half()

@@ -203,7 +203,7 @@ def labels(
     *,
     size_px: int = 12,
 ) -> pdk.Layer:
-    """Words on the ground that do not overlap, with a halo so that they are read over dots."""
+    """Texts that do not overlap, with a halo that keeps them readable over dots."""
     positions = np.asarray(position_m, np.float64).reshape(-1, 2)
     offsets = label_offsets(positions / ground.metres_per_pixel * [-1.0, 1.0], texts, size_px)
     data = [

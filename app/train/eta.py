@@ -96,7 +96,7 @@ def epochs_left(
 
 
 def likeness(config: TrainConfig) -> Likeness:
-    """What decides how long an epoch takes: runs that share it take about equally long."""
+    """The options that decide how long an epoch takes; runs with equal ones are of one kind."""
     names = ("dataset", "batch_size", "device", "precision", "threads", "workers")
     stages = (config.stage1.views, config.stage2.unfreeze)
     model = (config.model.backbone, config.model.input_size)
@@ -104,7 +104,7 @@ def likeness(config: TrainConfig) -> Likeness:
 
 
 def paces(runs: Iterable[tuple[TrainConfig, Events]]) -> dict[Likeness, Pace]:
-    """The measured pace of every kind of run; the first of a kind counts, gaps are filled."""
+    """The measured pace of every kind of run; later runs of a kind fill the gaps of the first."""
     found: dict[Likeness, Pace] = {}
     for config, events in runs:
         kind = likeness(config)
@@ -118,7 +118,7 @@ def _median(events: Events, stage: str) -> float | None:
 
 
 def _part_done(events: Events, status: RunStatus | None) -> float:
-    """Share of the epoch at work; 0 once it stands among the events."""
+    """Share of the current epoch in [0, 1]; 0 once its event is written."""
     told = int(events[-1]["epoch"]) if events else 0
     if status is None or not status.steps or status.epoch <= told:
         return 0.0
@@ -198,7 +198,7 @@ def progress_of(entry: Entry, config: TrainConfig | None, status: RunStatus) -> 
 
 
 def duration_s(entry: Entry, config: TrainConfig | None) -> float | None:
-    """Seconds that a job which waits will take; None where none like it was measured."""
+    """Seconds that a waiting job will take; None if no run of its kind was measured."""
     if config is None:
         return None
     if entry.kind == "crossval":
@@ -209,7 +209,7 @@ def duration_s(entry: Entry, config: TrainConfig | None) -> float | None:
 
 
 def _folds_left_s(entry: Entry, config: TrainConfig) -> float | None:
-    """Seconds that the folds which are not trained yet will take; judging them is quick."""
+    """Seconds that the untrained folds will take; their evaluation is short and not counted."""
     runs = [fold_run(entry.path, number) for number in range(config.split.folds)]
     epochs = [run.events() for run in runs]
     measured = pace(list(chain(*epochs))).or_else(_known(entry, config))
@@ -225,12 +225,12 @@ def _folds_left_s(entry: Entry, config: TrainConfig) -> float | None:
 
 
 def _known(entry: Entry, config: TrainConfig) -> Pace:
-    """The pace of runs like it in the same folder."""
+    """The measured pace of runs of the same kind in the same folder."""
     return measured_paces(entry.path.parent).get(likeness(config), Pace())
 
 
 @st.cache_data(show_spinner=False, ttl=60.0, max_entries=4)
 def measured_paces(runs: Path) -> dict[Likeness, Pace]:
-    """Seconds of an epoch of every kind of run in a folder; at most a minute old."""
+    """Measured pace of every kind of run in a folder; computed again after a minute."""
     measured = [run for run in cache.runs(runs) if run.config is not None and run.epoch]
     return paces((run.config, read_events(run.path)) for run in measured if run.config)

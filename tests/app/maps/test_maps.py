@@ -209,7 +209,7 @@ def test_positions_beyond_the_map_are_marked_where_its_border_is_nearest() -> No
 def test_far_photos_of_a_region_do_not_stretch_its_outline() -> None:
     rng = np.random.default_rng(2)
     near = rng.uniform(-80.0, 80.0, (20, 2))
-    place = backdrop.Place("1", "One", np.concatenate([near, np.full((3, 2), 9_000.0)]))
+    place = backdrop.MapRegion("1", "One", np.concatenate([near, np.full((3, 2), 9_000.0)]))
     shape = drawn(backdrop.region_outlines(ground(), [place], LIGHT))[0]["s"][0]
     corners = DEGREES.from_degrees(np.array(shape)[:, ::-1])
     assert np.abs(corners).max() < 81.0
