@@ -121,16 +121,21 @@ def _explain_lone_groups(protocol: str, groups: np.ndarray, regions: np.ndarray)
     Raises:
         SplitError: Says how many there are.
     """
-    pairs = np.unique(np.column_stack([groups, regions]), axis=0)
-    _, counts = np.unique(pairs[:, 1], return_counts=True)
-    lone = int((counts == 1).sum())
-    if 2 * lone > len(counts):
+    lone, count = _lone_regions(groups, regions)
+    if 2 * lone > count:
         one = _GROUPS[protocol].removesuffix("s")
         raise SplitError(
-            f"{lone} of {len(counts)} regions have one {one} each, which must train, so the "
+            f"{lone} of {count} regions have one {one} each, which must train, so the "
             f"{protocol} split leaves no photo for test: join regions, or bring more "
             f"{_GROUPS[protocol]} of each region"
         )
+
+
+def _lone_regions(groups: np.ndarray, regions: np.ndarray) -> tuple[int, int]:
+    """How many regions have one group only, and how many regions there are."""
+    pairs = np.unique(np.column_stack([groups, regions]), axis=0)
+    _, counts = np.unique(pairs[:, 1], return_counts=True)
+    return int((counts == 1).sum()), len(counts)
 
 
 def _assign(
@@ -197,10 +202,15 @@ def _possible(
         )
     if protocol != "spot":
         return protocol, ()
+    why = ""
     try:
-        _visits(dataset, order, gap_minutes)
+        visits = _visits(dataset, order, gap_minutes).groups
+        lone, count = _lone_regions(visits, _strata(dataset)[order])
+        if 2 * lone > count:
+            why = f"{lone} of {count} regions have one visit each"
     except SplitError as error:
         why = str(error).partition(":")[0]
+    if why:
         return "random", (
             "no photo has a position, so photos of one spot cannot be kept together, nor those of "
             f"one visit ({why}): the split is random, and its figures may be too good",

@@ -163,6 +163,18 @@ def test_without_positions_and_times_the_split_is_random_and_says_so(tmp_path: P
     assert make_split(dataset, "random", 0).notes == make_split(dataset, "random", 1).notes
 
 
+def test_regions_of_one_visit_each_are_split_at_random(tmp_path: Path) -> None:
+    """The usual folder of regions: somebody went to each of them once."""
+    rows = ROWS[["filename", "Region_ID"]].assign(walk=ROWS["Region_ID"].astype(str))
+    dataset = _stripped(tmp_path, rows)
+    split = make_split(dataset, "spot", 0)
+    assert split.protocol == "random"
+    assert set(split.parts.values()) >= {"train", "val", "test"}
+    assert any("regions have one visit each): the split is random" in n for n in split.notes)
+    with pytest.raises(SplitError, match="one visit each, which must train"):
+        make_split(dataset, "visit", 0)
+
+
 @pytest.mark.parametrize("protocol", ["spot", "visit", "block", "random", "region"])
 def test_photos_without_position_or_region_are_split_too(tmp_path: Path, protocol: str) -> None:
     rows = ROWS.assign(walk=[str(row // 5) for row in range(120)])
