@@ -18,7 +18,7 @@ from core.crossval.report import CrossvalReport
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset, labels_hash
 from core.dataset.store import prepare_dataset
-from core.errors import ConfigError, RunError
+from core.errors import BearingsError, ConfigError, RunError, SplitError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.jobs.conductor import ComputeTarget, Conductor, Heartbeat
@@ -74,10 +74,9 @@ def cross_validate(
             same_labels(config.out, labels_hash(dataset))
             # A protocol that does not fit the data fails before hours of training.
             for number in range(config.folds):
-                fold_split(config, dataset, number)
+                _check_fold(config, dataset, number)
             train_folds(config, target or ComputeTarget(), stop, heartbeat, on_epoch)
-            for number in range(config.folds):
-                _evaluate(config, number, stop, heartbeat)
+            _evaluate_folds(config, stop, heartbeat)
             heartbeat.beat(stage="pooling", step=config.folds, eta_s=None)
             report = aggregate(config, dataset)
             job.log(f"pooled {report.pooled.n} photos of {config.folds} folds")
@@ -102,6 +101,29 @@ def read_labels(config: CrossvalConfig) -> Dataset:
     size = config.store_size or preprocess_of(config.model).input_size
     dataset, _ = prepare_dataset(config.dataset, size, allow_missing=config.allow_missing)
     return dataset
+
+
+def _check_fold(config: CrossvalConfig, dataset: Dataset, number: int) -> None:
+    """Refuse a fold that the labels do not allow, such as one without a test photo, by number."""
+    try:
+        fold_split(config, dataset, number)
+    except SplitError as error:
+        hint = "" if "fewer" in str(error) else ", or ask for fewer folds"
+        raise SplitError(f"fold {number} of {config.folds}: {error}{hint}") from error
+
+
+def _evaluate_folds(config: CrossvalConfig, stop: Interruption, heartbeat: Heartbeat) -> None:
+    """Evaluate every trained fold; a fold that cannot be evaluated does not cost the others."""
+    failures = []
+    for number in range(config.folds):
+        try:
+            _evaluate(config, number, stop, heartbeat)
+        except TrainingInterrupted:
+            raise
+        except BearingsError as error:
+            failures.append(f"fold {number} cannot be evaluated: {error}")
+    if failures:
+        raise RunError(f"{'; '.join(failures)}. Correct that and resume: the others are kept")
 
 
 def _evaluate(

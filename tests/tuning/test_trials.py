@@ -11,7 +11,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from core.errors import LabelError, RunError
+from core.errors import ConfigError, LabelError, RunError
 from core.locks import LockHeld, hold
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
@@ -22,6 +22,7 @@ from core.tuning.schema import TuneConfig
 from core.tuning.study import check_data, conduct
 from core.tuning.trials import read_trials
 from tests.inline_jobs import Inline
+from tests.stripped_demo import stripped_demo
 
 TinyStudy = Callable[..., TuneConfig]
 
@@ -191,6 +192,17 @@ def test_bad_labels_stop_the_study_and_cost_no_trial(
     with pytest.raises(LabelError):
         search(folder.read())
     assert read_trials(folder.path) == []
+
+
+def test_a_study_of_what_nobody_labelled_costs_no_trial(
+    shared_campus: Path, tiny_study: TinyStudy, tmp_path: Path
+) -> None:
+    root = stripped_demo(tmp_path / "campus", "positions", demo=shared_campus)
+    folder = _begin(tiny_study(tmp_path / "study", root, monitor="maae_deg"))
+    with pytest.raises(ConfigError, match="no validation photo has a heading: take monitor score"):
+        search(folder.read())
+    assert read_trials(folder.path) == []
+    check_data(folder, tiny_study(tmp_path / "study", root, monitor="score"), _ignore)
 
 
 @pytest.mark.parametrize(
