@@ -100,8 +100,7 @@ def make_split(
     protocol, unplaced = _possible(dataset, order, protocol, gap_minutes)
     grid = (cell_m, buffer_m, seed)
     small, rule, notes = _groups(dataset, order, protocol, gap_minutes, grid)
-    # Views of one panorama overlap, so no rule may divide them.
-    small = joined_groups(small, dataset.table["panorama_id"].to_numpy()[order])
+    small = _with_views(small, dataset, order)
     parts, small, more_notes = _assign(dataset, order, protocol, small, seed, fold, folds)
     if protocol == "block":
         parts, more_notes = _apart(parts, small, dataset, order, buffer_m)
@@ -113,6 +112,11 @@ def make_split(
     split = Split(protocol, seed, fold, of, named, **rule, notes=notes)
     _check_regions(split, dataset, parts, regions)
     return split
+
+
+def _with_views(groups: np.ndarray, dataset: Dataset, order: np.ndarray) -> np.ndarray:
+    """Join groups `(n,)` that divide views of one panorama, as these overlap."""
+    return joined_groups(groups, dataset.table["panorama_id"].to_numpy()[order])
 
 
 def _explain_lone_groups(protocol: str, groups: np.ndarray, regions: np.ndarray) -> None:
@@ -167,7 +171,8 @@ def _assign(
         rng = np.random.default_rng([seed, fold])
         _carve_val(parts, small, regions, rng)
         if protocol == "visit" and not (parts == 1).any():
-            of_val, notes = _spots(dataset, order)[0], (_NO_VISIT_SPARED,)
+            spots, _ = _spots(dataset, order)
+            of_val, notes = _with_views(spots, dataset, order), (_NO_VISIT_SPARED,)
             _carve_val(parts, of_val, regions, rng)
     if protocol != "region":
         cover_regions(parts, groups, regions)

@@ -1,5 +1,6 @@
 """Views of a generated panorama, whose columns encode their bearing in colour."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from core.__main__ import main
 from core.dataset.decode import Pixels, decode_display
 from core.dataset.exif import read_exif
-from core.dataset.labels import read_dataset
+from core.dataset.labels import Dataset, read_dataset
 from core.dataset.protocols import make_split
 from core.geo import heading_error_deg
 from core.ingest.build import Ingested, ingest
@@ -194,8 +195,29 @@ def test_splits_keep_the_views_of_a_panorama_together(tmp_path: Path, protocol: 
         )
     made, _ = cut(tmp_path / "in", views=4, region_from_folders=True)
     dataset = read_dataset(made.folder)
-    for seed in range(3):
-        parts = make_split(dataset, protocol, seed, cell_m=20, buffer_m=2).parts
-        of = dataset.table["photo_id"].map(parts)
-        assert (of.groupby(dataset.table["panorama_id"]).nunique() == 1).all()
-        assert len(set(of)) > 2
+    for seed, fold in ((0, None), (1, None), (2, 0), (2, 1)):
+        parts = make_split(dataset, protocol, seed, fold=fold, cell_m=20, buffer_m=2).parts
+        assert_views_are_together(dataset, parts)
+
+
+def assert_views_are_together(dataset: Dataset, parts: Mapping[str, str]) -> None:
+    of = dataset.table["photo_id"].map(parts)
+    assert (of.groupby(dataset.table["panorama_id"]).nunique() == 1).all()
+    assert len(set(of)) > 2
+
+
+@pytest.mark.parametrize("protocol", ["random", "spot", "visit"])
+def test_views_without_a_position_stay_together_too(tmp_path: Path, protocol: str) -> None:
+    for number in range(40):
+        write(
+            tmp_path / f"in/{'gate' if number % 2 else 'lake'}/p{number}.jpg",
+            panorama(-180, 180, 160, 80),
+            gpano(PoseHeadingDegrees=number),
+            latitude=None,
+            taken=f"2024:03:{1 + number % 28:02d} 15:{number:02d}:20",
+        )
+    made, _ = cut(tmp_path / "in", views=4, region_from_folders=True)
+    dataset = read_dataset(made.folder)
+    assert dataset.labels == ("heading", "region")
+    for seed in range(2):
+        assert_views_are_together(dataset, make_split(dataset, protocol, seed).parts)
