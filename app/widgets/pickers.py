@@ -4,6 +4,7 @@ The layout draws the pickers of data set and model once, in the sidebar; pages r
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -266,4 +267,10 @@ def _options(key: str, labels: list[str]) -> list[str]:
 def _picked(key: str) -> Path | None:
     label = st.session_state.get(key)
     # An absolute path replaces the root, a relative one is seen from it.
-    return (workspace().root / Path(label).expanduser()) if label else None
+    if not label:
+        return None
+    path = Path(label)
+    # The home of a user who does not exist cannot be; the page says that there is no such folder.
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return workspace().root / path

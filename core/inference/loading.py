@@ -11,6 +11,7 @@ from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import Calibration
 from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
+from core.files import checked
 from core.inference.ensemble import Ensemble
 from core.inference.ensemble_compat import check_compatible
 from core.inference.predictor import Loaded, Predictor
@@ -19,7 +20,8 @@ from core.model.card import MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
 from core.model.device import choose_device
 from core.retrieval.gallery import Gallery, has_gallery
-from core.runs import find_checkpoint, split_file
+from core.retrieval.schema import RefineConfig
+from core.runs import CARD, find_checkpoint, split_file
 
 
 def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
@@ -82,6 +84,9 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     """
     folder = find_checkpoint(path)
     checkpoint = load_checkpoint(folder, choose_device(device))
+    if checkpoint.card.refine is not None:
+        remedy = "copy the checkpoint folder again as a whole"
+        checked(checkpoint.card.refine, RefineConfig, folder / CARD, remedy, CheckpointError)
     gallery = None
     if has_gallery(folder) or checkpoint.card.refine is not None:
         gallery = Gallery.load(folder)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -68,6 +68,12 @@ class EnsembleCard(BaseModel):
         return self
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+# No network of these takes larger photos; a card that says so would fill the memory.
+_LARGEST_SIDE = 8192
+
+
 class PreprocessCard(BaseModel):
     """How a photo becomes the backbone's input: size in pixels, channel statistics in [0, 1].
 
@@ -77,11 +83,11 @@ class PreprocessCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    input_size: int = Field(ge=1, le=_LARGEST_SIDE)
+    mean: tuple[Finite, Finite, Finite]
+    std: tuple[Positive, Positive, Positive]
     interpolation: str
-    store_size: int | None = None
+    store_size: int | None = Field(None, ge=1, le=_LARGEST_SIDE)
 
 
 class TtaCard(TtaConfig):
@@ -132,7 +138,7 @@ class Card(BaseModel):
     demo_seed: int | None = None
     demo_photos: int | None = None
     frame: CoordinateFrame
-    origin: tuple[float, float]
+    origin: tuple[Finite, Finite]
     regions: tuple[str, ...]
     region_names: dict[str, str]
     model: ModelConfig

@@ -87,6 +87,11 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
             f"weights {path} do not fit the model that the card describes ({first}): copy the "
             "checkpoint folder again as a whole"
         ) from error
+    if not all(bool(tensor.isfinite().all()) for tensor in model.parameters()):
+        raise CheckpointError(
+            f"weights {path} hold numbers that are not finite, so every answer would be none: "
+            "train again, or use another checkpoint of the run"
+        )
     return Checkpoint(card, model.to(device).eval())
 
 

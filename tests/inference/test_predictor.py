@@ -242,3 +242,15 @@ def test_an_absent_device_is_refused_by_name(checkpoint: Path) -> None:
     with pytest.raises(ConfigError, match="device tpu is not available"):
         load_predictor(checkpoint, device="tpu")
     assert load_predictor(checkpoint, device="auto").device in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize("wrong", [{"nonsense": 1}, {"blend_position": "x"}])
+def test_a_card_with_an_unknown_refinement_is_damaged(
+    checkpoint: Path, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    copy = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    card = json.loads((copy / "card.json").read_text())
+    card["refine"] = {**(card["refine"] or {}), **wrong}
+    (copy / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CheckpointError, match=next(iter(wrong))):
+        load_predictor(copy, calibrated=False)

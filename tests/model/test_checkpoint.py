@@ -141,6 +141,11 @@ def test_reading_a_card_needs_no_torch(folder: Path) -> None:
         (lambda card: card["model"].update(backbone_age=3), "backbone_age"),
         (lambda card: card["frame"].update(kind="elliptic"), r"frame\.kind"),
         (lambda card: card["normaliser"].update(spread=[1.0, 0.0]), "normaliser"),
+        (lambda card: card.update(origin=[float("nan"), 0.0]), "origin"),
+        (lambda card: card["preprocess"].update(input_size=-1), r"preprocess\.input_size"),
+        (lambda card: card["preprocess"].update(input_size=100_000), r"preprocess\.input_size"),
+        (lambda card: card["preprocess"].update(std=[0.2, 0.0, 0.2]), r"preprocess\.std"),
+        (lambda card: card["preprocess"].update(mean=[float("nan")] * 3), r"preprocess\.mean"),
     ],
 )
 def test_a_damaged_card_is_named_with_its_key(
@@ -164,6 +169,15 @@ def test_torn_weights_are_noticed(folder: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(CheckpointError, match="damaged"):
         load_checkpoint(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(model: BearingsModel, tmp_path: Path) -> None:
+    state = model.state_dict()
+    name = next(name for name, _ in model.named_parameters())
+    state[name] = torch.full_like(state[name], float("nan"))
+    save_checkpoint(tmp_path / "best", state, _card(model))
+    with pytest.raises(CheckpointError, match="not finite"):
+        load_checkpoint(tmp_path / "best")
 
 
 def test_missing_weights_are_named(folder: Path) -> None:

@@ -2,6 +2,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 OpenPage = Callable[..., AppTest]
@@ -23,6 +24,16 @@ def test_a_typed_path_that_is_not_there_is_named(full_workspace: Path, open_page
     app = open_page(full_workspace, "data", dataset="/nowhere/at/all")
     assert not app.exception
     assert "/nowhere/at/all" in app.error[0].value
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "a" * 3000])
+@pytest.mark.parametrize("page", ["home", "data", "predict"])
+def test_a_path_that_cannot_be_is_a_sentence(
+    full_workspace: Path, open_page: OpenPage, page: str, path: str
+) -> None:
+    app = open_page(full_workspace, page, dataset=path)
+    assert not app.exception
+    assert app.error or page == "predict"
 
 
 def test_a_picked_model_stays_picked_on_another_page(
