@@ -76,10 +76,14 @@ class Split:
     def check(self, dataset: Dataset) -> None:
         """Refuse a dataset with photos that this split does not know.
 
+        Photos that lack a label are in no part then: older versions left them out.
+
         Raises:
             SplitError: Names how many and the first three.
         """
-        strangers = [photo for photo in dataset.table["photo_id"] if photo not in self.parts]
+        complete = np.logical_and.reduce([dataset.labelled(label) for label in dataset.labels])
+        whole = dataset.table["photo_id"][complete]
+        strangers = [photo for photo in whole if photo not in self.parts]
         if strangers:
             raise SplitError(
                 f"{len(strangers)} of {len(dataset)} photos of {dataset.root} are not in the "
@@ -100,7 +104,7 @@ class Split:
         if part not in (*PARTS, "buffer"):
             raise SplitError(f"a split has parts {', '.join(PARTS)}, not {part!r}")
         self.check(dataset)
-        chosen = [self.parts[photo] == part for photo in dataset.table["photo_id"]]
+        chosen = [self.parts.get(photo) == part for photo in dataset.table["photo_id"]]
         return np.flatnonzero(chosen)
 
     def to_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from core.dataset.labels import Dataset, read_dataset
 from core.dataset.leak import leak_shares
 from core.dataset.made_regions import best_count, cluster_centres
 from core.dataset.protocols import make_split
+from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.errors import LabelError, SplitError
 from core.geo import distance_m
@@ -250,3 +251,18 @@ def test_the_audit_keeps_what_the_reader_keeps(tmp_path: Path) -> None:
         root = folder(tmp_path / columns[-1], ROWS[columns])
         kinds = audit(AuditConfig(dataset=root, photos=False)).by_kind
         assert not {"not_a_number", "region_empty"} & set(kinds)
+
+
+def test_a_split_of_an_older_version_lacks_photos_that_it_left_out(tmp_path: Path) -> None:
+    whole = read_dataset(folder(tmp_path / "whole", ROWS))
+    split = make_split(whole, "random", 0)
+    victim = next(photo for photo, part in split.parts.items() if part == "train")
+    parts = {photo: part for photo, part in split.parts.items() if photo != victim}
+    older = Split("random", 0, None, None, parts)
+    with pytest.raises(SplitError, match="1 of 120 photos"):
+        older.rows(whole, "test")
+    rows = ROWS.copy()
+    rows.loc[rows["filename"] == Path(victim).name, "angle"] = ""
+    some = read_dataset(folder(tmp_path / "some", rows))
+    assert len(older.rows(some, "train")) == len(split.rows(whole, "train")) - 1
+    assert (older.rows(some, "test") == split.rows(whole, "test")).all()
