@@ -1,0 +1,59 @@
+"""Every check, in the order in which they run, and what none of them shows."""
+
+from functools import partial
+
+from benchmarks.gpu import correctness, speed
+from benchmarks.gpu.checks import Check, Settings
+
+MODELS = (
+    "efficientnet_b0",
+    "mobilenetv3_large_100",
+    "resnet34",
+    "vit_small_patch16_224",
+)
+NOT_SHOWN = (
+    "augmentation on the GPU: there is none",
+    "the largest batch that fits and the fastest one, sought by `--batch-size auto`: there is none",
+    "`torch.compile`: training does not use it",
+    "a whole default run on 6,500 photos beside the reference recipe's three trainings: "
+    "`python -m benchmarks.reference_recipe`, longer than this benchmark",
+)
+
+
+def plan(settings: Settings) -> list[Check]:
+    """Return the checks of a machine."""
+    rates = [
+        Check(
+            f"throughput-{model}",
+            f"Training of {model}, end to end, beside a bare step of the same timm model",
+            40.0,
+            partial(speed.throughput, backbone=model),
+            least_s=15.0,
+        )
+        for model in settings.models
+    ]
+    checks = [
+        Check("precision", "Losses in fp32, bf16 and fp16 are those of the CPU", 35.0,
+              correctness.precision),
+        Check("resume", "A resumed run ends as one that was never stopped", 25.0,
+              correctness.resume),
+        Check("memory", "A batch that does not fit: the message names one that does", 20.0,
+              correctness.memory),
+        Check("queue", "Two queued runs take one device in turn", 40.0, correctness.queue, 15.0),
+        Check("folds", "crossval --parallel places one fold a device", 45.0,
+              correctness.folds, 20.0),
+        Check("trials", "tune --workers places one trial a device", 40.0,
+              correctness.trials, 20.0),
+        Check("batchnorm", "BatchNorm sees the photos of two GPUs",
+              30.0 if settings.gpus > 1 else 0.1, correctness.batchnorm, 1.0),
+        Check("loading", "Loading and augmentation alone, by number of threads", 20.0,
+              speed.loading),
+        *rates,
+        Check("cached-epochs", "Heads on cached features, beside a pass of the backbone an epoch",
+              25.0, speed.cached_epochs, 15.0),
+        Check("whole-run", "The finish of a run, as a share of it", 80.0, speed.whole_run, 20.0),
+    ]  # fmt: skip
+    if not settings.dry:
+        return checks
+    # A dry run shows that every check runs, not how long it may.
+    return [Check(each.name, each.title, each.share, each.run, 0.0) for each in checks]
