@@ -28,14 +28,15 @@ def spot_groups(position_m: Floats, radius_m: float = SPOT_RADIUS_M) -> np.ndarr
     """Number the connected components of photos within `radius_m` of one another.
 
     Args:
-        position_m: Local metres `(n, 2)`.
+        position_m: Local metres `(n, 2)`; a photo without a position (NaN) shares no group.
         radius_m: Photos this close, directly or through others between, share a group.
 
     Returns:
         Group numbers `(n,)`, int64, in order of first appearance.
     """
     points = np.asarray(position_m, np.float64)
-    pairs = cKDTree(points).query_pairs(radius_m, output_type="ndarray")
+    placed = np.flatnonzero(np.isfinite(points).all(axis=1))
+    pairs = placed[cKDTree(points[placed]).query_pairs(radius_m, output_type="ndarray")]
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), (len(points),) * 2)
     return np.asarray(connected_components(links, directed=False)[1], np.int64)
 

@@ -31,6 +31,12 @@ def test_photos_at_one_point_share_a_spot() -> None:
     assert len(set(spot_groups(np.zeros((5, 2)), 3.0).tolist())) == 1
 
 
+def test_photos_without_a_position_share_no_spot() -> None:
+    points = np.array([[np.nan, np.nan], [0.0, 0.0], [np.nan, np.nan], [1.0, 0.0]])
+    assert spot_groups(points, 3.0).tolist() == [0, 1, 2, 1]
+    assert spot_groups(np.full((3, 2), np.nan), 3.0).tolist() == [0, 1, 2]
+
+
 def test_the_radius_shrinks_where_a_walk_chains() -> None:
     chained = np.column_stack([np.arange(200) * 2.5, np.zeros(200)])
     groups, radius_m = spots_below(chained)
