@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from core.dataset.labels import Dataset
 from core.evaluation.report import Scores
-from core.labels import LABELS, PLURALS, Label
+from core.labels import LABELS, PLURALS, Label, absence_note, absent
 
 _COLUMNS: dict[Label, str] = {
     "position": "the columns `latitude` and `longitude`",
@@ -27,22 +27,34 @@ def of_data(label: Label, lost: str) -> str:
 
 def lacking(data: Dataset) -> list[str]:
     """Which labels no photo, or only some photos, have; a sentence for each."""
+    none = [
+        f"No photo has a {label}, so models of these photos predict no {PLURALS[label]}. "
+        f"Add {_COLUMNS[label]} to the label file to change that."
+        for label in LABELS
+        if label not in data.labels
+    ]
+    return none + partial(data)
+
+
+def partial(data: Dataset) -> list[str]:
+    """Which labels only some photos have, and whether regions were made; a sentence for each."""
     sentences = []
-    for label in LABELS:
-        count, made = int(data.labelled(label).sum()), data.regions_from == "positions"
-        if label == "region" and made:
+    for label in data.labels:
+        count = int(data.labelled(label).sum())
+        if label == "region" and data.regions_from == "positions":
             sentences.append(
                 f"No photo names a region: {len(data.regions)} regions were made from the "
                 "positions."
             )
-        elif not count:
-            sentences.append(
-                f"No photo has a {label}, so models of these photos predict no {PLURALS[label]}. "
-                f"Add {_COLUMNS[label]} to the label file to change that."
-            )
         elif count < len(data):
             sentences.append(_some(count, len(data), label))
     return sentences
+
+
+def of_training(data: Dataset) -> str:
+    """What a model of these photos will not predict, and why; empty if it predicts everything."""
+    without = [f"no {PLURALS[label]}" for label in absent(data.labels)]
+    return f"The model will predict {' and '.join(without)}: no photo has any." if without else ""
 
 
 def of_model(label: Label, lost: str) -> str:
@@ -79,9 +91,9 @@ def unreported(report: Scores, predicted: Collection[Label]) -> list[str]:
         counted(report, label)
         if figures[label] is not None
         else of_report(report, predicted, label, f"figure of {PLURALS[label]}")
-        for label in LABELS
+        for label in predicted
     ]
-    return [sentence for sentence in sentences if sentence]
+    return [*absence_note(predicted), *filter(None, sentences)]
 
 
 def _some(count: int, of: int, label: Label) -> str:

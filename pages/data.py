@@ -25,7 +25,7 @@ data, palette = columns.need_dataset(path), theme.palette()
 with st.container(horizontal=True):
     for name, value in browse.facts(data).items():
         st.metric(name, value, border=True)
-for sentence in absence.lacking(data):
+for sentence in absence.partial(data):
     st.caption(sentence)
 
 if section == "Photos":
@@ -47,7 +47,12 @@ if section == "Photos":
             st.info(absence.of_data("position", "map"))
     with right:
         if chosen is None:
-            st.info("Click a dot on the map, or a name below, to see a photo with its labels.")
+            where = (
+                "a dot on the map, or a name below,"
+                if "position" in data.labels
+                else "a name below"
+            )
+            st.info(f"Click {where} to see a photo with its labels.")
         else:
             browse.card(data, chosen)
     browse.grid("data", photos)

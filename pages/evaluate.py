@@ -25,7 +25,7 @@ sections = report_view.sections(report)
 section = pickers.pick_section("evaluate", sections)
 
 if section == "Overview":
-    report_view.overview(report, card.labels, palette)
+    report_view.overview(report, palette)
 elif section == "Regions":
     shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
     report_view.regions(report, table, names, shelf, palette)

@@ -7,8 +7,9 @@ from app.explain import attribution_panel
 from app.widgets import ensemble, pickers
 
 st.title("Explain")
-st.caption("Which parts of the photo drove the answer: its region, position or heading.")
 predictor = ensemble.pick_network(cache.predictor(pickers.need_checkpoint_path()))
+outputs = " or ".join(predictor.card.labels[::-1])
+st.caption(f"Which parts of the photo drove the answer: its {outputs}.")
 if not predictor.card.trained:
     st.info(attribution_panel.UNTRAINED)
     links.to("train", "Train a model")

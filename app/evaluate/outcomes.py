@@ -150,7 +150,8 @@ def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
     )
     region, least, wrong = None, 0, False
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = pick_method()
+        # Only positions, and headings beside them, are refined.
+        method: Method = pick_method() if placed(table).any() else "refined"
         if order:
             named = {region: names.get(region, region) for region in order}
             region = pickers.pick_region("outcomes", named)

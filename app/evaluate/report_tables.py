@@ -57,14 +57,15 @@ LABELS = {
 def predictors(report: Scores) -> pd.DataFrame:
     """Return one row per predictor: the model raw and refined, then every baseline.
 
+    A model without positions is not refined, so it has one row.
+
     Returns:
         Columns `name`, `kind` (`prediction`, `refined`, `baseline`), `given_truth`, `given` and
         `COLUMNS`; unknown figures are NaN.
     """
-    rows = [
-        _row(MODEL, "prediction", report.figures("raw")),
-        _row(REFINED, "refined", report.figures("refined")),
-    ]
+    rows = [_row(MODEL, "prediction", report.figures("raw"))]
+    if report.position is not None:
+        rows.append(_row(REFINED, "refined", report.figures("refined")))
     for name, each in report.baselines.items():
         row = _row(_BASELINES.get(name, name), "baseline", each.figures)
         row["given_truth"] = each.given_truth

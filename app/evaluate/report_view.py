@@ -1,6 +1,6 @@
 """The sections of the Evaluate page, and the form that evaluates a model."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, get_args
@@ -21,7 +21,7 @@ from app.figures.errors import (
     position_error_cdf,
 )
 from app.theme import Palette
-from app.widgets import ensemble, messages, pickers
+from app.widgets import ensemble, messages, pickers, selection
 from app.widgets.photo_source import PhotoSource
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
@@ -66,13 +66,10 @@ def sections(report: Report) -> tuple[str, ...]:
     return ("Overview", *(name for name, there in optional.items() if there), "Trust", "Files")
 
 
-def overview(report: Report, predicted: Collection[Label], palette: Palette) -> None:
+def overview(report: Report, palette: Palette) -> None:
     """Headline figures, the leak figure, and every baseline on the same photos.
 
-    Args:
-        report: The report.
-        predicted: What its model predicts.
-        palette: Colours of the reader's theme.
+    Notes of the report say which labels it has no figures of.
     """
     with st.container(horizontal=True):
         for name, (value, beside) in report_tables.headline(report).items():
@@ -85,8 +82,6 @@ def overview(report: Report, predicted: Collection[Label], palette: Palette) -> 
                 "Leak within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
-    for sentence in absence.unreported(report, predicted):
-        st.info(sentence)
     _caveats(report)
     for note in report.notes:
         st.warning(messages.plain_lines(note))
@@ -110,10 +105,11 @@ def overview(report: Report, predicted: Collection[Label], palette: Palette) -> 
 
 def _caveats(report: Report) -> None:
     """The leak figure, and the scores on photos far from training and without suspect labels."""
-    basis = "Figures refined by training photos."
+    basis = ["Figures refined by training photos."] if report.position is not None else []
     if resting := report_text.intervals_basis(report):
-        basis += f" Under each figure {resting.removeprefix('in brackets ')}."
-    st.caption(basis)
+        basis.append(f"Under each figure {resting.removeprefix('in brackets ')}.")
+    if basis:
+        st.caption(" ".join(basis))
     if report.position is None:
         st.markdown(_sentence(report_text.flagged_sentence(report)))
     else:
@@ -123,7 +119,7 @@ def _caveats(report: Report) -> None:
             f"{_sentence(report_text.flagged_sentence(report))}"
         )
     table = report_tables.other_photos(report)
-    if not table.empty:
+    if any(_known(table, name) for name in report_tables.COLUMNS if name in table):
         table_of(table)
         st.caption(
             '"Without suspect labels" leaves out labels that the audit flags; all other rows '
@@ -272,7 +268,7 @@ def table_of(table: pd.DataFrame) -> None:
     columns = {
         str(name): _column(str(name), shown[name].dtype.kind, name in shares) for name in shown
     }
-    st.dataframe(shown, hide_index=True, column_config=columns)
+    st.dataframe(shown, hide_index=True, column_config=columns, placeholder=selection.UNKNOWN)
 
 
 def _column(name: str, kind: str, share: bool) -> "ColumnConfig | str":
@@ -315,7 +311,7 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
                 delta_arrow="off", border=True, help="Smaller is better.",
             )  # fmt: skip
     if not sizes_of(coverage):
-        st.info("The model predicts no positions and no headings, so no area has a coverage.")
+        st.info(_no_coverage(report))
     else:
         left, right = st.columns(2)
         left.subheader("Coverage")
@@ -326,6 +322,12 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
             right.plotly_chart(figure, key="evaluate_coverage_regions")
         st.dataframe(coverage_table(coverage), hide_index=True)
     _confidence(coverage)
+
+
+def _no_coverage(report: Report) -> str:
+    if report.position is None and report.heading is None:
+        return "There are figures of regions only, so there is no coverage of areas and wedges."
+    return "There is no coverage of areas and wedges: too few calibration photos."
 
 
 def coverage_table(coverage: CoverageReport) -> pd.DataFrame:

@@ -92,10 +92,10 @@ def _agreement(prediction: Prediction, row: int, gallery: Gallery, rows: np.ndar
 def _labels(prediction: Prediction, gallery: Gallery, index: int) -> str:
     """Region and heading of a training photo, as far as it has them."""
     [region] = region_ids(gallery.region[[index]], prediction.regions)
-    parts = [prediction.region_names.get(region, region)]
+    parts = [prediction.region_names.get(region, f"region {region}")] if region else []
     heading = float(gallery.heading_deg[index])
     parts += [f"faces {wording.heading(heading)}"] if np.isfinite(heading) else []
-    return ", ".join(filter(None, parts))
+    return ", ".join(parts)
 
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:

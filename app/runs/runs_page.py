@@ -10,7 +10,7 @@ from app.figures.curves import curve
 from app.runs import comparison, evaluated_models, runs_table
 from app.runs.evaluated_models import Model
 from app.train import train_form
-from app.train.history import MEASURES, overlaid_table
+from app.train.history import measured, overlaid_table
 from app.widgets import messages, pickers, selection
 from app.workspace import Workspace
 from core.errors import RunError
@@ -86,7 +86,8 @@ def pick_runs(
         st.warning(fault)
     shown = {name: model.reports[model.shown] for name, model in models.items() if model.shown}
     table = runs_table.listing(runs, shown, notes)
-    table = table.assign(**{name: 100.0 * table[name].astype(float) for name in runs_table.SHARES})
+    shares = [name for name in runs_table.SHARES if name in table]
+    table = table.assign(**{name: 100.0 * table[name].astype(float) for name in shares})
     columns: dict[str, Any] = {
         name: st.column_config.NumberColumn(
             format="%.1f%%" if name in runs_table.SHARES else "%.1f"
@@ -135,8 +136,9 @@ def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
 def curves(chosen: Sequence[RunSummary]) -> None:
     """Validation curves of the chosen runs, over one another."""
     events = {run.name: read_events(run.path) for run in chosen if run.state != "damaged"}
-    for pair in (MEASURES[:2], MEASURES[2:]):
-        for place, measure in zip(st.columns(2), pair, strict=True):
+    measures = measured(events.values())
+    for pair in (measures[:2], measures[2:]):
+        for place, measure in zip(st.columns(2), pair, strict=False):
             title = f"{measure.title}, validation"
             figure = curve(overlaid_table(events, measure), title, measure.unit)
             place.plotly_chart(figure, key=f"runs_{measure.title}")

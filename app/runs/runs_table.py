@@ -29,6 +29,11 @@ _OWN = frozenset({"run", "command"})
 LEAK = "Leak within 5 m"
 REGION, VALIDATION_REGION = "Region accuracy", "Validation region accuracy"
 SHARES = (REGION, VALIDATION_REGION, LEAK)
+# Columns that are left out if the models predict no such thing.
+_UNPREDICTED = (
+    REGION, "Median error (m)", "Heading error (°)", VALIDATION_REGION,
+    "Validation median error (m)", "Validation heading error (°)",
+)  # fmt: skip
 
 
 def listing(
@@ -52,8 +57,19 @@ def listing(
     options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
     options.columns = options.columns.map(str)
     later = table.columns.get_loc(VALIDATION_REGION)
+    idle += [name for name in _UNPREDICTED if _unpredicted(table, name)]
     parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
     return pd.concat(parts, axis=1).drop(columns=idle)
+
+
+def _unpredicted(table: pd.DataFrame, figure: str) -> bool:
+    """Whether runs have other figures of this kind, and none of them has this one."""
+    others = [
+        name
+        for name in _UNPREDICTED
+        if name.startswith("Validation") == figure.startswith("Validation")
+    ]
+    return bool(table[figure].isna().all() and table[others].notna().any(axis=None))
 
 
 def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
@@ -83,8 +99,11 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
             measure, {name: each.of(measure) for name, each in figures.items()}, ranked
         )
         for measure in _COMPARED
+        if any(each.of(measure) is not None for each in figures.values())
     }
     # The leak, and the error on the photos that are not near a training photo.
+    if all(report.position is None for report in reports.values()):
+        return pd.DataFrame(rows).T
     near = {name: report_tables.leak_share(report) for name, report in reports.items()}
     away = {name: report_tables.median_away_m(report) for name, report in reports.items()}
     rows[LEAK] = {name: "–" if share is None else f"{share:.1%}" for name, share in near.items()}

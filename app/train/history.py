@@ -1,6 +1,6 @@
 """The events of runs as tables that the learning curves draw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,17 @@ def curve_table(events: Events, measure: Measure) -> pd.DataFrame:
         for event in events
     ]
     return pd.DataFrame(rows, columns=["series", "epoch", "value"])
+
+
+def measured(runs: Iterable[Events]) -> tuple[Measure, ...]:
+    """The measures that some epoch has a value of: headings only if photos have some."""
+    events = [event for run in runs for event in run]
+    return tuple(
+        measure
+        for measure in MEASURES
+        if not events
+        or any(event[p].get(v) is not None for event in events for p, v in measure.series.values())
+    )
 
 
 def overlaid_table(runs: Mapping[str, Events], measure: Measure) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from app import absence
 from app.train import compute_target
 from app.widgets import messages, pickers
 from app.workspace import Workspace
@@ -45,6 +46,9 @@ def start_from_sidebar(
             st.caption("Choose a data set above first.")
             return
         st.caption(note.format(dataset=f"`{place.label(dataset)}`"))
+        data = pickers.dataset_if_readable()
+        if data is not None and (text := absence.of_training(data)):
+            st.caption(text)
         target = compute_target.pick()
         try:
             answer = ask(place, dataset)

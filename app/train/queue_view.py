@@ -125,9 +125,12 @@ def _outcome(entry: Entry) -> str:
     best = best_event(read_events(entry.path)) if entry.kind == "train" else None
     if best is None:
         return ""
-    figures = best["validation"]
-    accuracy = share(figures["region_accuracy"])
-    return f"median {metres(figures['median_m'])}, region {accuracy}"
+    figures, known = best["validation"], []
+    if (median_m := figures["median_m"]) is not None:
+        known.append(f"median {metres(median_m)}")
+    if (accuracy := figures["region_accuracy"]) is not None:
+        known.append(f"region {share(accuracy)}")
+    return ", ".join(known)
 
 
 def _why(entry: Entry) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from app import links
 from app.figures.curves import curve
 from app.train import job_page, reproduce, train_form
-from app.train.history import MEASURES, Events, best_event, curve_table, fine_tuning_begins
+from app.train.history import Events, best_event, curve_table, fine_tuning_begins, measured
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
 from core.jobs.queue import cancel, move, requeue, stop
@@ -140,8 +140,9 @@ def _curves(events: Events, now: RunState) -> None:
     begins, best = fine_tuning_begins(events), best_event(events)
     if best is not None:
         st.caption(f"The best epoch so far is {best['epoch']}; its model is kept.")
-    for pair in (MEASURES[:2], MEASURES[2:]):
-        for place, measure in zip(st.columns(2), pair, strict=True):
+    measures = measured([events])
+    for pair in (measures[:2], measures[2:]):
+        for place, measure in zip(st.columns(2), pair, strict=False):
             figure = curve(curve_table(events, measure), measure.title, measure.unit, begins)
             place.plotly_chart(figure, key=f"watch_{measure.title}")
 

@@ -16,6 +16,8 @@ import streamlit as st
 from app.wording import metres
 
 MAP_HEIGHT_PX = 540
+UNKNOWN = "–"
+"""What an empty cell of a table shows."""
 _PARAMETER = "photo"
 
 
@@ -105,7 +107,7 @@ def clickable_table(
     held = st.session_state.get(_key(page))
     st.dataframe(
         table, key=key, hide_index=True, on_select=clicked, selection_mode="single-row", height=280,
-        column_config=columns,
+        column_config=columns, placeholder=UNKNOWN,
         selection_default={"selection": {"rows": [names.index(held)] if held in names else []}},
     )  # fmt: skip
 
@@ -172,6 +174,7 @@ def ticked(
             "selection": {"rows": [row for row, name in enumerate(names) if name in held]},
         },
         column_config=column_config,
+        placeholder=UNKNOWN,
     )
     return keep(event["selection"]["rows"])
 
