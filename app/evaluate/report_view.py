@@ -119,7 +119,8 @@ def _caveats(report: Report) -> None:
             f"{_sentence(report_text.flagged_sentence(report))}"
         )
     table = report_tables.other_photos(report)
-    if any(_known(table, name) for name in report_tables.COLUMNS if name in table):
+    known = any(_known(table, name) for name in report_tables.COLUMNS if name in table)
+    if known or (report.position is not None and not table.empty):
         table_of(table)
         st.caption(
             '"Without suspect labels" leaves out labels that the audit flags; all other rows '
