@@ -34,7 +34,7 @@ from core.evaluation.selection import Selection, select
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
-from core.labels import PLURALS, Label
+from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card, write_card
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import describe_gallery
@@ -255,7 +255,7 @@ def fit_calibration(
         if heading is None
         else fit_headings(prediction.rows(heading), truth.rows(heading)),
         refusal=_refusal(predictor, store, selection, prediction, truth, batch_size),
-        notes=_partial_notes(rows, len(truth.groups)),
+        notes=(*absence_note(card.labels), *_partial_notes(rows, len(truth.groups))),
     )
 
 

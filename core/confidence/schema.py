@@ -143,7 +143,8 @@ class Calibration(_Part):
         position: Density, region and radius.
         heading: Wedge.
         refusal: Score and threshold; None where too few photos were there to set one.
-        notes: What is not calibrated, and which labels only some of the photos have.
+        notes: What is not predicted or not calibrated, and which labels only some of the photos
+            have.
 
     `region`, `position` and `heading` are None if the model does not predict them, or if too few of
     the photos have the label.

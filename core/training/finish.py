@@ -23,6 +23,7 @@ from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import describe_gallery
 from core.retrieval.refine import Retrieved, retrieve
 from core.retrieval.select import (
+    UNREFINED,
     Raw,
     ValidationTruth,
     refined_figures,
@@ -62,10 +63,23 @@ def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
 
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
-    """Refuse, before training, a given refinement that asks for more photos than there are."""
+    """Refuse, before training, what the photos of the gallery cannot do.
+
+    Raises:
+        ConfigError: A given refinement needs positions that no photo has, or more photos than there
+            are; or without training no photo could answer for a label.
+    """
     photos = len(data.gallery_rows)
+    for label in data.labels if config.zero_training else ():
+        if not data.dataset.labelled(label)[data.gallery_rows].any():
+            raise ConfigError(
+                f"without training the training photos with a position answer, and none of them "
+                f"has a {label}: label some of them, or train (without zero_training)"
+            )
     if config.refine is None:
         return
+    if "position" not in data.labels and config.refine != UNREFINED:
+        raise ConfigError("refine needs positions, and no training photo has one: leave refine out")
     wanted = (config.refine.k, config.refine.heading_k, config.refine.region_k)
     if max(wanted[:2]) > photos or (config.refine.blend_region and wanted[2] > photos):
         raise ConfigError(

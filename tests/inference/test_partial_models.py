@@ -25,6 +25,7 @@ from core.labels import LABELS, Label
 from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig, TtaConfig
+from core.retrieval.schema import RefineConfig
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.conftest import CampusMaker
@@ -95,11 +96,9 @@ def test_a_prediction_has_what_was_learnt_and_says_what_was_not(trained: Trained
     assert np.isfinite(found.heading_refined_deg).all() == ("heading" in trained.labels)
     assert found.region_probabilities.sum(axis=1) == pytest.approx(np.ones(3))
     assert found.neighbours.shape[1] >= 8, "the evidence is there whatever is predicted"
-    said = " ".join(found.notes)
-    assert ("predicts no headings" in said or "no headings" in said) == (
-        "heading" not in trained.labels
-    )
-    assert ("not refined" in said) == (trained.stripped == "regions")
+    notes = " ".join(found.notes)
+    assert ("no headings" in notes) == ("heading" not in trained.labels)
+    assert ("not refined" in notes) == (trained.stripped == "regions")
 
 
 def test_the_command_writes_the_labels_there_are(
@@ -135,6 +134,7 @@ def test_calibration_covers_what_is_predicted(trained: Trained, tmp_path: Path) 
     assert fitted.region is not None
     notes = " ".join(fitted.notes)
     assert ("Headings are calibrated on the" in notes) == (trained.stripped == "half_headings")
+    assert ("This model predicts no" in notes) == (trained.labels != LABELS)
     confidence = load_predictor(copy).predict_files(trained.photos).prediction.confidence
     assert confidence is not None
     assert np.isfinite(confidence.radius_m).all() == ("position" in trained.labels)
@@ -196,6 +196,20 @@ def test_only_what_is_predicted_is_explained(trained: Trained) -> None:
     for target in set(TARGETS) - set(targets_of(trained.labels)):
         with pytest.raises(ConfigError, match=f"so its {target} cannot be explained"):
             attribute(predictor, photo, "occlusion", target)
+
+
+def test_what_the_gallery_cannot_do_is_refused_before_training(trained: Trained) -> None:
+    if trained.stripped != "regions":
+        pytest.skip("photos with positions can refine")
+    config = TrainConfig(
+        dataset=trained.campus,
+        run=trained.campus / "refined",
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32),
+        refine=RefineConfig(),
+    )
+    with pytest.raises(ConfigError, match="refine needs positions, and no training photo has one"):
+        for _ in fit(config):
+            pass
 
 
 @pytest.mark.slow
