@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from app.theme import Palette
 from core.geo import Floats, LocalFrame, distance_m, off_campus
 
-# 1e-6 degree is 0.1 m: no label is better, and every further digit is sent for every photo.
-DEGREE_DIGITS = 6
-METRE_DIGITS = 1
+# A millimetre: every further digit is sent for every photo.
+DEGREE_DIGITS = 8
+METRE_DIGITS = 3
 # Web Mercator at zoom 0 with tiles of 512 pixels, metres per pixel at the equator.
 METRES_PER_PIXEL = 78_271.517
 MARGIN = 1.12

@@ -37,12 +37,12 @@ def test_north_is_up_and_east_is_right_in_both_frames() -> None:
         assert east[1] == pytest.approx(here[1], abs=1e-6)
 
 
-def test_places_are_degrees_to_a_tenth_of_a_metre() -> None:
+def test_places_are_degrees_to_a_millimetre() -> None:
     places = ground().places([[12.345678, -98.7654321]])
     longitude, latitude = places[0]
     back = DEGREES.from_degrees([[latitude, longitude]])[0]
-    assert np.hypot(*(back - [12.345678, -98.7654321])) < 0.12
-    assert all(round(value, 6) == value for value in places[0])
+    assert np.hypot(*(back - [12.345678, -98.7654321])) < 0.0012
+    assert all(round(value, 8) == value for value in places[0])
 
 
 def test_a_plane_points_up() -> None:
