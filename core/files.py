@@ -89,12 +89,16 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
         new.stream.write(content)
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, name: str = "") -> None:
     """Delete what writers of this machine left behind in and under a folder when they were killed.
 
     The temporary file of a writer that lives is let alone.
+
+    Args:
+        folder: Where they wrote.
+        name: Only what was to become the file of this name, directly in the folder.
     """
-    for path in folder.rglob(".*"):
+    for path in folder.glob(f".{name}.*") if name else folder.rglob(".*"):
         found = _TEMPORARY.fullmatch(path.name)
         if found and found["host"] == platform.node() and not psutil.pid_exists(int(found["pid"])):
             path.unlink(missing_ok=True)

@@ -153,6 +153,8 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> 
     living.touch()
     for name in (".lock", ".hidden", "card.json"):
         (tmp_path / name).touch()
+    sweep(tmp_path / "deep", "other.json")
+    assert left.exists()
     sweep(tmp_path)
     assert not left.exists()
     assert living.exists()

@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.dataset.layout import STORE_FOLDER
 from core.errors import LabelError
-from core.files import write_text
+from core.files import sweep, write_text
 from core.locks import Lock
 from core.tables.numbers import numbers
 
@@ -121,6 +121,7 @@ def write_repairs(folder: Path, repairs: Sequence[Repair]) -> None:
             write_text(path, text.getvalue())
         else:
             path.unlink(missing_ok=True)
+        sweep(folder, REPAIRS_FILE)
     except OSError as error:
         raise _unwritable(folder, error) from error
 

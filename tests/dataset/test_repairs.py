@@ -1,5 +1,6 @@
 """repairs.csv: what is applied, what is not and is told, and what counts as changed."""
 
+import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -163,3 +164,10 @@ def test_repairs_that_leave_nothing_are_refused(small_campus: Path) -> None:
     write_repairs(small_campus, [_repair(small_campus, row, "angle", "") for row in range(48)])
     with pytest.raises(LabelError, match="repairs leave out every row"):
         read_dataset(small_campus)
+
+
+def test_what_a_killed_writer_left_beside_the_repairs_is_swept(small_campus: Path) -> None:
+    left = small_campus / f".{REPAIRS_FILE}.999999999@{platform.node()}.abcdefgh"
+    left.touch()
+    write_repairs(small_campus, [])
+    assert not left.exists()
