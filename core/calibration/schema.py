@@ -15,7 +15,7 @@ class CalibrateConfig(OptionSchema):
     dataset: Path | None = Field(
         None, description="Dataset folder; none: the one that the run was trained on"
     )
-    # The test part judges the calibration, so it is no choice.
+    # The test part measures the calibration, so it is no choice.
     split: Literal["calibrate", "val"] | None = Field(
         None,
         description="Part of the stored split to fit on; none: calibrate, or val if the split has "

@@ -69,18 +69,22 @@ def _lines(report: "Report") -> Iterator[str]:
         ]
         if figures:
             yield f"{kind:<9} {', '.join(figures)}"
-    yield f"leak      {report_text.leak_sentence(report)}"
+    if report.position is not None:
+        yield f"leak      {report_text.leak_sentence(report)}"
     if suspect := report_text.flagged_sentence(report):
         yield f"labels    {suspect}"
     if report.coverage is not None:
-        yield from _coverage(report.coverage)
+        yield from _coverage(report, report.coverage)
     # Photos seen in training, missing ones, baselines that do better.
     yield from (f"note: {note}" for note in report.notes)
 
 
-def _coverage(coverage: "CoverageReport") -> Iterator[str]:
+def _coverage(report: "Report", coverage: "CoverageReport") -> Iterator[str]:
     """Measured against promised coverage, and the share of genuine photos refused."""
     for name, entries in coverage.overall.by_size.items():
+        # The region here is the area of positions.
+        if (report.heading if name == "wedge" else report.position) is None:
+            continue
         shown = ", ".join(
             f"{each.promised:.0%} promised, "
             + ("unknown" if each.measured is None else f"{each.measured:.1%} measured")

@@ -164,8 +164,8 @@ _FLOOR = 0.5
 def fit_scale(error: Floats, clues: Floats) -> ScaleFit:
     """Fit `log(error + 0.5)` to clues `(n, c)` by ridge regression.
 
-    Slopes below 0 are set to 0 and the others are fitted again: greater doubt must not lower the
-    expected error. With few photos, the ridge penalty makes all expected errors alike.
+    Slopes below 0 are set to 0 and the others are fitted again: a clue of doubt must not lower
+    the expected error. With few photos, the ridge penalty makes all expected errors alike.
     """
     target = np.log(error + _FLOOR)
     used = np.arange(clues.shape[1])

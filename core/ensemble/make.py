@@ -148,7 +148,7 @@ def make_ensemble(config: EnsembleConfig, progress: Progress | None = None) -> S
     Raises:
         ConfigError: The members do not fit together, by name, or `out` is taken.
         CheckpointError: A member is missing or damaged.
-        SplitError, LabelError, FrameError, ImageError: As evaluation says.
+        SplitError, LabelError, FrameError, ImageError: See `select` and `prepare_dataset`.
     """
     check_free(config.out)
     folders = [find_checkpoint(member) for member in config.members]

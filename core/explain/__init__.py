@@ -1,1 +1,1 @@
-"""Which pixels made the network say what it said: a registry of attribution methods."""
+"""Which pixels drove an output of the network: a registry of attribution methods."""

@@ -134,7 +134,7 @@ class Ensemble(Predictor):
 
     @property
     def lead(self) -> int:
-        """Which member's gallery, features and evidence stand for the ensemble."""
+        """Index of the member whose gallery, features and evidence the ensemble uses."""
         return [member.name for member in self.about.members].index(self.about.lead)
 
     def _as_decoded_for(self, member: Predictor, photos: Pixels) -> Pixels:

@@ -13,7 +13,7 @@ Named = Sequence[tuple[str, Card]]
 
 
 class _Bond(NamedTuple):
-    """Something that all members must share: how to read it, how to say it, what it means."""
+    """A property that all members must share: how it is read and worded, and why it matters."""
 
     value: Callable[[Card], Hashable]
     verb: str
@@ -51,7 +51,7 @@ _BONDS = (
         lambda card: card.split.hash,
         "was trained on",
         lambda card: f"split {card.split.protocol} {card.split.hash[:12]}",
-        "what one was tested on another has learnt, so nothing could judge them together: train "
+        "what one was tested on another has learnt, so no photos could test them together: train "
         "them with the same split options on the same data set",
     ),
     _Bond(

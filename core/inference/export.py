@@ -31,7 +31,7 @@ REASON = (
     "{score:.2f}, threshold {threshold:.2f})"
 )
 KEPT = ("filename", "not_predicted", "calibrated", "refused", "refusal_score", "reason")
-"""All that a record of a refused photo says."""
+"""Keys whose values a record of a refused photo keeps."""
 _METRES, _ANGLE, _SHARE, _DEGREES = 3, 3, 6, 7
 
 
@@ -152,7 +152,7 @@ def records(
 ) -> list[Record]:
     """Return one record a photo; positions in label units, and in degrees where there are any.
 
-    Records of an ensemble also say how far its members disagree (`member_spread_m`, `_deg`).
+    Records of an ensemble also hold how far its members disagree (`member_spread_m`, `_deg`).
 
     Args:
         prediction: What to write.

@@ -49,7 +49,7 @@ class Prediction:
         confidence: Calibrated probabilities, areas and refusals; None if the checkpoint is not
             calibrated.
         notes: What a reader should know, such as that nothing could be refined.
-        members: Only for an ensemble: what each of its members says, without features.
+        members: Only for an ensemble: the predictions of its members, without features.
         member_spread_m: Only for an ensemble: `(n,)` metres from the weighted mean of the members'
             refined positions to the farthest of them.
         member_spread_deg: Only for an ensemble: `(n,)` degrees from the refined heading to that of

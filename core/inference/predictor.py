@@ -49,7 +49,7 @@ class Loaded:
 
     Attributes:
         folder: The folder of the checkpoint.
-        card: What it says about itself.
+        card: Its card.
         model: The network in evaluation mode.
         gallery: Training photos, or None for a checkpoint that never had any.
         calibration: How far its answers can be believed, where that was measured.

@@ -126,7 +126,7 @@ class Neighbours:
         """Rank the gallery by similarity, agreeing points, its region's probability and radius.
 
         Photos of a query's known region come before all others. Photos outside the radius come
-        last, with score -inf: they may be shown, but have no say.
+        last, with score -inf: they may be shown, but have no weight.
 
         Args:
             config: Radius and weights.

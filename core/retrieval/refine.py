@@ -61,7 +61,7 @@ class Refined:
 
     @classmethod
     def unrefined(cls, position_m: Floats, heading_deg: Floats) -> Self:
-        """Raw predictions as they are, which nobody refined."""
+        """Raw predictions, unrefined and without neighbours."""
         nothing = np.empty((len(position_m), 0))
         rows = nothing.astype(np.int64)
         return cls(position_m, heading_deg, rows, nothing, nothing, rows)
@@ -201,12 +201,12 @@ def _joined(parts: list[Refined], k: int) -> Refined:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """What neighbours say about n photos.
+    """Predictions of n photos from their neighbours alone.
 
     Attributes:
         probabilities: `(n, R)` shares of the neighbours' votes, rows adding to 1.
         position_m: `(n, 2)` mean of the strongest cluster of neighbours; NaN without positions.
-        heading: `(n, 2)` mean unit vector `(cos, sin)`; its length says how far they agree. NaN
+        heading: `(n, 2)` mean unit vector `(cos, sin)`; its length measures how far they agree. NaN
             if no training photo has a heading.
     """
 
@@ -316,9 +316,9 @@ def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floa
 def heading_vector(candidates: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
     """Weighted mean unit vector `(n, 2)` of the headings of the `heading_k` best candidates.
 
-    Its length says how far they agree; it is 0 without a candidate. Candidates without a heading
-    have no weight. Those whose points agree are turned to where the query looks, if
-    `turn_hfov_deg` says so.
+    Its length measures how far they agree; it is 0 without a candidate. Candidates without a
+    heading have no weight. Those whose points agree are turned to where the query looks, if
+    `turn_hfov_deg` is set.
     """
     top = candidates.first(config.heading_k)
     heading_deg = gallery.heading_deg[top.rows]
@@ -347,7 +347,7 @@ def region_votes(
 
 
 def blend_regions(probability: Floats, votes: Floats, blend: float) -> Floats:
-    """Mix the head's probabilities with votes `(n, R)`; the head's alone where nobody votes."""
+    """Mix the head's probabilities with votes `(n, R)`; the head's alone without a vote."""
     mixed = (1.0 - blend) * probability + blend * votes
     return np.where(votes.sum(axis=1, keepdims=True) == 0.0, probability, mixed)
 
