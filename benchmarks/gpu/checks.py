@@ -30,6 +30,7 @@ class Settings(BaseModel):
 
     Attributes:
         demo: Folder of the demo campus.
+        few: Folder of some of its photos, where only the start and end of runs count.
         work: Folder for runs.
         device: cuda, or cpu in a dry run.
         gpus: How many GPUs there are.
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     """
 
     demo: Path
+    few: Path
     work: Path
     device: Literal["cuda", "cpu"]
     gpus: int

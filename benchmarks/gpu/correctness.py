@@ -272,7 +272,7 @@ def _most_taken(root: Path, ended: Callable[[], bool], until: float) -> dict[str
 
 
 def _quick(settings: Settings, name: str) -> TrainConfig:
-    return settings.small(name, stage2=Stage2Config(epochs=1))
+    return settings.small(name, dataset=settings.few, stage2=Stage2Config(epochs=1))
 
 
 def _bearings(

@@ -8,16 +8,18 @@ import pytest
 import torch
 
 from benchmarks.gpu import conduct
-from benchmarks.gpu.__main__ import main
+from benchmarks.gpu.__main__ import copy_few, main
 from benchmarks.gpu.checks import Check, Outcome, Settings, read_outcomes, time_for
 from benchmarks.gpu.plan import NOT_SHOWN, plan
 from benchmarks.gpu.report import JSON, MARKDOWN, markdown
+from core.dataset.labels import read_dataset
 from tests.benchmarks.gpu_worker import CHECKS
 
 
 def _settings(work: Path, **changes: object) -> Settings:
     values: dict[str, object] = {
         "demo": work,
+        "few": work,
         "work": work,
         "device": "cuda",
         "gpus": 1,
@@ -117,6 +119,17 @@ def test_a_machine_without_a_gpu_is_refused(
         main(["--out", str(tmp_path)])
     assert left.value.code == 2
     assert "no CUDA device; --dry" in capsys.readouterr().err
+
+
+def test_a_part_of_the_campus_is_a_campus(small_campus: Path, tmp_path: Path) -> None:
+    copy_few(small_campus, tmp_path / "few", 10)
+    whole, few = read_dataset(small_campus), read_dataset(tmp_path / "few")
+    assert len(few) == 10
+    names = whole.table["photo_id"].tolist()[:10]
+    assert few.table["photo_id"].tolist() == names
+    assert (few.positions == whole.positions[:10]).all()
+    for name in names:
+        assert (tmp_path / "few" / name).read_bytes() == (small_campus / name).read_bytes()
 
 
 @pytest.mark.slow
