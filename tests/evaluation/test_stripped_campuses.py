@@ -1,16 +1,21 @@
 """Evaluations of models and data sets of which one has fewer labels than the other."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.calibration.calibrate import fit_calibration
+from core.confidence.files import write_calibration
+from core.dataset.store import prepare_dataset
 from core.errors import SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.report import Report
 from core.evaluation.schema import EvaluateConfig
+from core.inference.loading import load_predictor
 from core.labels import LABELS, Label
 from core.model.card import read_card
 from core.model.schema import ModelConfig
@@ -161,6 +166,36 @@ def test_a_full_model_has_the_same_figures_where_labels_are_missing(
         assert part.report.joint_10m_15deg == pytest.approx(both.mean())
     else:
         assert part.report.heading is None
+
+
+def test_coverage_is_measured_on_the_photos_with_the_label(
+    checkpoint: Path, shared_campus: Path, campuses: dict[Stripped, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    plain = load_predictor(folder, calibrated=False)
+    dataset, store = prepare_dataset(shared_campus, plain.store_size)
+    write_calibration(folder, fit_calibration(plain, dataset, store, "train"))
+    whole = judged(folder, shared_campus, tmp_path / "whole")
+    found = {kind: judged(folder, root, tmp_path / kind) for kind, root in campuses.items()}
+    of_all = whole.report.coverage
+    assert of_all is not None
+    coverage = {kind: each.report.coverage for kind, each in found.items()}
+    for kind in ("positions", "half_headings"):
+        assert coverage[kind].overall.radius == of_all.overall.radius
+        assert coverage[kind].overall.region == of_all.overall.region
+        assert coverage[kind].confidence == of_all.confidence
+    table = whole.table[::2]
+    held = table["heading_error_refined_deg"] <= table["wedge_90_deg"]
+    wedge = coverage["half_headings"].overall.wedge[1]
+    assert wedge.measured == pytest.approx(held.mean(), abs=1 / 24)
+    assert wedge.mean_deg == pytest.approx(table["wedge_90_deg"].mean(), abs=0.01)
+    for kind, sizes in {"positions": ("wedge",), "regions": ("radius", "region", "wedge")}.items():
+        for size in sizes:
+            assert {one.measured for one in coverage[kind].overall.by_size[size]} == {None}
+    assert coverage["positions"].region_probabilities is None
+    for kind in ("regions", "half_headings"):
+        assert coverage[kind].region_probabilities == of_all.region_probabilities
+    assert coverage["regions"].confidence is None
 
 
 def test_nothing_in_common_is_refused_by_name(
