@@ -1,6 +1,6 @@
 """The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.geo import heading_from_unit
 from core.headline import PhotoErrors, raw_card_metrics
 from core.inference.loading import load_predictor
 from core.inference.network import NetworkOutputs, crops_of, merge, network_outputs, shifts_deg
+from core.labels import Label
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
@@ -39,10 +40,15 @@ from core.training.stages import Watch, plain_features
 
 Features = NDArray[np.float32]
 
-NOTE = (
-    "Not trained: the training photos that look most alike to the untouched backbone answer for "
-    "region, position and heading."
-)
+
+def untrained_note(labels: Collection[Label]) -> str:
+    """The note of a model without training that predicts these labels."""
+    *first, last = [label for label in ("region", "position", "heading") if label in labels]
+    return (
+        "Not trained: the training photos that look most alike to the untouched backbone answer "
+        f"for {', '.join(first)}{' and ' if first else ''}{last}."
+    )
+
 
 Space = tuple[int | None, float]
 SPACES: tuple[Space, ...] = ((None, 0.0), (128, 0.5), (256, 0.5), (512, 0.5), (128, 1.0))

@@ -37,7 +37,7 @@ from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import Rows, TrainingData, steps_per_epoch
 from core.training.device import Compute, choose_workers
-from core.training.finish import NOTE, finish_run
+from core.training.finish import finish_run, untrained_note
 from core.training.interrupt import Interruption, recorded
 from core.training.memory import fitting_batch, is_out_of_memory, memory_explained, step_error
 from core.training.optimiser import (
@@ -146,7 +146,8 @@ def _save_untrained(session: Session) -> None:
     if not session.processes.is_main:
         return
     card = make_card(session.config, session.data, session.model)
-    card = card.model_copy(update={"trained": False, "metrics": {"epoch": 0.0}, "notes": (NOTE,)})
+    notes = (untrained_note(card.labels),)
+    card = card.model_copy(update={"trained": False, "metrics": {"epoch": 0.0}, "notes": notes})
     state = session.model.state_dict()
     save_checkpoint(session.run.best, state, card, dtype=session.config.checkpoint_dtype)
 
