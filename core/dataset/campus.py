@@ -4,7 +4,9 @@ Plain degrees are recognised without the file; any other numbers are refused unt
 they are, because a distance between numbers of unknown meaning looks like an answer and is none.
 """
 
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -108,8 +110,13 @@ class _CampusFile(_Section):
     def _names_or_number(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
         """`[regions]` names regions; `regions = 12` asks for so many to be made."""
         number = values.get("regions")
-        if "region_count" in values or isinstance(number, bool) or not isinstance(number, int):
+        if "region_count" in values or number is None or isinstance(number, dict):
             return values
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise ValueError(
+                f"regions must be a whole number, such as regions = 12, and not {number!r}; names "
+                "of regions belong under [regions]"
+            )
         if number < 0 or number == 1 or number > MOST_REGIONS:
             raise ValueError(f"regions must be 0 or a number from 2 to {MOST_REGIONS}")
         return {**values, "regions": {}, "region_count": number}
@@ -120,6 +127,7 @@ def read_campus(
     labels: pd.DataFrame,
     assumed: CoordinateFrame | None = None,
     text: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Campus:
     """Read `root/campus.toml`, or recognise plain degrees if it names no frame.
 
@@ -128,6 +136,7 @@ def read_campus(
         labels: Label rows with numeric columns `latitude` and `longitude`.
         assumed: The frame to take where the file names none, instead of recognising it.
         text: Read in place of the file.
+        columns: Name in the label file by role, for advice.
 
     Raises:
         LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
@@ -138,7 +147,9 @@ def read_campus(
     ids = region_ids(pd.Series(list(names), dtype=str))
     return Campus(
         name=file.name or root.resolve().name,
-        frame=_frame(file.frame) if file.frame else assumed or _recognise(root, labels),
+        frame=_frame(file.frame)
+        if file.frame
+        else assumed or _recognise(root, labels, columns or {}),
         region_names=dict(zip(ids, names.values(), strict=True)),
         assumed_hfov_deg=file.camera.hfov_deg,
         demo_seed=file.demo.seed if file.demo else None,
@@ -280,7 +291,7 @@ def _frame(section: _Frame) -> CoordinateFrame:
     )
 
 
-def _recognise(root: Path, labels: pd.DataFrame) -> CoordinateFrame:
+def _recognise(root: Path, labels: pd.DataFrame, columns: Mapping[str, str]) -> CoordinateFrame:
     """Accept numbers as degrees only where nearly all of them can be nothing else."""
     values = labels[["latitude", "longitude"]].to_numpy(np.float64)
     values = values[np.isfinite(values).all(axis=1)]
@@ -288,17 +299,53 @@ def _recognise(root: Path, labels: pd.DataFrame) -> CoordinateFrame:
     values, _ = fold_longitudes(values, CoordinateFrame("degrees"))
     if len(values) == 0:
         raise LabelError(f"{root}: no label row has a latitude and a longitude that are numbers")
-    on_earth = (np.abs(values[:, 0]) <= 90.0) & (np.abs(values[:, 1]) <= 180.0)
-    fractional = (values != np.round(values)).any(axis=1)
+    plain, on_earth = _plain_degrees(values)
     degrees = CoordinateFrame("degrees")
-    if (on_earth & fractional).mean() > RECOGNISED_SHARE:
+    if plain.mean() > RECOGNISED_SHARE:
         extent_m = _extent_m(degrees, values[on_earth])
         if extent_m < CAMPUS_EXTENT_M:
             return degrees
         raise FrameError(
             _how_to_write(root, values, f"read as degrees they span {extent_m / 1000:,.0f} km")
         )
-    raise FrameError(_how_to_write(root, values, "they are not plainly degrees"))
+    if _look_swapped(values):
+        raise FrameError(_how_to_swap(root, values, columns))
+    why = "they are not plainly degrees"
+    if plain.mean() > 0.5:
+        shown = ", ".join(f"{north:g} {east:g}" for north, east in values[~plain][:3])
+        more = ", ..." if int((~plain).sum()) > 3 else ""
+        why += f" in {int((~plain).sum())} of {len(values)} rows ({shown}{more}); correct these, or"
+    raise FrameError(_how_to_write(root, values, why))
+
+
+def _plain_degrees(values: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Flag `(n,)` positions that are degrees and no whole numbers, and those on Earth."""
+    on_earth = np.asarray((np.abs(values) <= [90.0, 180.0]).all(axis=1), bool)
+    return on_earth & (values != np.round(values)).any(axis=1), on_earth
+
+
+def _look_swapped(values: Floats) -> bool:
+    """Whether positions are no degrees, and are those of a campus with the columns swapped."""
+    plain, on_earth = _plain_degrees(values[:, ::-1])
+    if plain.mean() <= RECOGNISED_SHARE:
+        return False
+    return _extent_m(CoordinateFrame("degrees"), values[on_earth, ::-1]) < CAMPUS_EXTENT_M
+
+
+def _how_to_swap(root: Path, values: Floats, columns: Mapping[str, str]) -> str:
+    low, high = values.min(axis=0), values.max(axis=0)
+    north, east = (columns.get(role, role) for role in ("latitude", "longitude"))
+    said = (
+        f"{root}: latitude {low[0]:g} to {high[0]:g}, longitude {low[1]:g} to {high[1]:g}: they "
+        "look swapped, as a latitude is 90 degrees at most. "
+    )
+    if north == east:
+        return f"{said}Write the other number first in column {north!r} of the label file"
+    return (
+        f"{said}If they are, write {root / CAMPUS_FILE} with these lines:\n\n[columns]\n"
+        f"latitude = {json.dumps(east, ensure_ascii=False)}\n"
+        f"longitude = {json.dumps(north, ensure_ascii=False)}\n"
+    )
 
 
 def _extent_m(frame: CoordinateFrame, values: Floats) -> float:
@@ -308,13 +355,15 @@ def _extent_m(frame: CoordinateFrame, values: Floats) -> float:
 
 def _how_to_write(root: Path, values: Floats, why: str) -> str:
     low, high = np.quantile(values, [0.01, 0.99], axis=0)
+    # Google's E7 numbers are no place on Earth in millionths.
+    scale = "1e-6" if (np.abs(values) <= [90e6, 180e6]).all(axis=1).mean() > 0.5 else "1e-7"
     return (
         f"{root}: it is unknown what the label coordinates mean: latitude {low[0]:g} to "
         f"{high[0]:g}, longitude {low[1]:g} to {high[1]:g}; {why}. Write {root / CAMPUS_FILE} "
         "with one of these:\n\n"
         '[frame]\nkind = "degrees"              # WGS 84 latitude and longitude\n\n'
         '[frame]\nkind = "scaled_degrees"       # degrees = origin + scale * label\n'
-        "scale = 1e-6                  # degrees per label unit\n"
+        f"scale = {scale}                  # degrees per label unit\n"
         "origin_latitude = 0.0         # degrees at label 0\n"
         "origin_longitude = 0.0\n\n"
         '[frame]\nkind = "planar_metres"        # latitude: metres north, longitude: metres east\n'

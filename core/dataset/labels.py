@@ -5,7 +5,7 @@ all. Whatever is normalised is counted in a note.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -421,7 +421,7 @@ def read_dataset(
     check_excluded(given, rows, faults, allow_missing, folders)
     if values.heading.doubt:
         raise LabelError(f"{given}: {values.heading.doubt}. {values.heading.advice}")
-    campus = _campus(folder, rows, faults, notes, campus_toml)
+    campus = _campus(folder, rows, faults, notes, campus_toml, tables[0].source.columns)
     faults = faults.where(faults != "", no_position_faults(rows, campus.frame))
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
@@ -459,14 +459,19 @@ def _partial_notes(dataset: Dataset) -> list[str]:
 
 
 def _campus(
-    folder: Path, rows: pd.DataFrame, faults: pd.Series, notes: list[str], text: str | None
+    folder: Path,
+    rows: pd.DataFrame,
+    faults: pd.Series,
+    notes: list[str],
+    text: str | None,
+    columns: Mapping[str, str],
 ) -> Campus:
     """Read the campus, and fold longitudes of 0 to 360 degrees in `rows`."""
     positions = rows[["latitude", "longitude"]].to_numpy(np.float64)
     if not np.isfinite(positions).all(axis=1).any() and (faults == "").any():
         # Regions alone: no frame is needed, and none can be recognised.
         return read_campus(folder, rows, CoordinateFrame("degrees"), text)
-    campus = read_campus(folder, rows, text=text)
+    campus = read_campus(folder, rows, text=text, columns=columns)
     positions, folded = fold_longitudes(positions, campus.frame)
     if folded:
         rows["longitude"] = positions[:, 1]

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from core.dataset.campus import ASSUMED_HFOV_DEG, read_campus, read_table_settings
+from core.dataset.labels import read_dataset
 from core.errors import FrameError, LabelError
+from tests.tables.folders import campus_rows, folder
 
 
 def labels(latitude: object, longitude: object) -> pd.DataFrame:
@@ -114,3 +116,52 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     assert (settings.encoding, settings.separator, settings.decimal) == ("cp1251", ";", ",")
     assert frame is not None
     assert frame.scale == 1e-6
+
+
+def test_swapped_columns_are_refused_with_lines_that_put_them_right(tmp_path: Path) -> None:
+    rows = campus_rows(40, -33.9, 151.2)
+    swapped = rows.rename(columns={"latitude": "Long", "longitude": "Lat"})
+    root = folder(tmp_path, swapped)
+    with pytest.raises(FrameError, match="look swapped") as caught:
+        read_dataset(root)
+    (root / "campus.toml").write_text(str(caught.value).split("these lines:")[1], encoding="utf-8")
+    expected = rows[["latitude", "longitude"]].to_numpy(np.float64)
+    np.testing.assert_array_equal(read_dataset(root).positions, expected)
+
+
+def test_swapped_numbers_of_one_column_are_refused(tmp_path: Path) -> None:
+    rows = campus_rows(40, -33.9, 151.2)
+    rows["position"] = rows["longitude"] + ", " + rows["latitude"]
+    root = folder(tmp_path, rows[["filename", "position"]])
+    with pytest.raises(FrameError, match="other number first in column 'position'"):
+        read_dataset(root)
+
+
+def test_numbers_of_a_plane_are_not_called_swapped(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(FrameError, match="planar_metres"):
+        read_campus(tmp_path, labels(rng.uniform(90, 180, 50), rng.uniform(0, 80, 50)))
+
+
+def test_rows_that_are_no_degrees_are_shown(tmp_path: Path) -> None:
+    table = around(-33.9, 151.2, 40)
+    table.loc[:2, ["latitude", "longitude"]] = [151.2, -33.5]
+    with pytest.raises(FrameError, match=r"in 3 of 40 rows \(151\.2 -33\.5, .*correct these, or"):
+        read_campus(tmp_path, table)
+
+
+def test_the_scale_of_e7_numbers_places_them_on_earth(tmp_path: Path) -> None:
+    table = (around(48.2, 11.5) * 1e7).round()
+    with pytest.raises(FrameError) as caught:
+        read_campus(tmp_path, table)
+    section = next(part for part in str(caught.value).split("[frame]") if "scale =" in part)
+    (tmp_path / "campus.toml").write_text(f"[frame]{section}", encoding="utf-8")
+    degrees = read_campus(tmp_path, table).frame.to_degrees(table.to_numpy())
+    np.testing.assert_allclose(degrees.mean(axis=0), [48.2, 11.5], atol=1e-3)
+
+
+@pytest.mark.parametrize("written", ['"5"', "5.0", "true", "[5]"])
+def test_a_number_of_regions_that_is_none_is_named(tmp_path: Path, written: str) -> None:
+    (tmp_path / "campus.toml").write_text(f"regions = {written}\n", encoding="utf-8")
+    with pytest.raises(LabelError, match="regions must be a whole number, such as regions = 12"):
+        read_campus(tmp_path, around(17.445, 78.349))
