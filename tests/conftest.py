@@ -163,6 +163,18 @@ def predictor(checkpoint: Path) -> "Predictor":
     return load_predictor(checkpoint)
 
 
+@pytest.fixture(scope="session")
+def partial_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three campuses of which a part is labelled, and a model of each; read only."""
+    from core.demo.build import DemoConfig, build_demo
+    from tests.partial_workspace import make_partial_workspace
+
+    root = tmp_path_factory.mktemp("partial")
+    # A tenth validates: calibration needs ten photos.
+    demo = build_demo(DemoConfig(out=root / "whole", photos=96, seed=3, workers=1))
+    return make_partial_workspace(root, demo)
+
+
 @pytest.fixture(params=["posix", "windows"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """Each system in turn, in all of core and in the processes that a test starts."""

@@ -1,0 +1,43 @@
+"""Campuses with positions only, regions only, or half of the headings, on every page."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visitor import PAGES, Visitor, app
+from tests.stripped_demo import STRIPPED, Stripped
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def url(partial_workspace: Path) -> Iterator[str]:
+    """The app over what was trained, calibrated and evaluated on the three."""
+    with app(partial_workspace) as url:
+        yield url
+
+
+@pytest.mark.parametrize("kind", STRIPPED)
+def test_every_page_shows_what_is_labelled(
+    url: str, partial_workspace: Path, visit: Callable[..., Visitor], kind: Stripped
+) -> None:
+    visitor = visit(url)
+    chosen = f"?dataset=data/{kind}&checkpoint=runs/{kind}/checkpoints/best"
+    for name in PAGES:
+        page = visitor.open(name, chosen)
+        if name == "predict":
+            visitor.drop(sorted((partial_workspace / "data" / kind / "images").iterdir())[5])
+            alike = page.get_by_role("heading", name="Most similar training photos")
+            expect(alike).to_be_visible()
+        assert visitor.exceptions == [], name
+        assert page.get_by_test_id("stAlertContentError").count() == 0, name
+        assert visitor.foreign == [], name
+        main = page.get_by_test_id("stMain")
+        expect(main).not_to_contain_text("nan°")
+        maps = page.get_by_test_id("stDeckGlJsonChart")
+        if name in ("home", "data", "map", "predict"):
+            expect(maps).to_have_count(0 if kind == "regions" else 1)
+        if name in ("data", "map", "predict") and kind == "regions":
+            expect(main).to_contain_text("so there is no map")
