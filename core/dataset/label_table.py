@@ -40,6 +40,20 @@ def fields_of_view(table: pd.DataFrame, notes: list[str]) -> Floats:
     return np.where(wrong, np.nan, hfov)
 
 
+def same_value_notes(positions: Floats, headings_deg: Floats) -> list[str]:
+    """Say that all positions `(n, 2)` or all headings `(n,)` that are known are the same one."""
+    notes = []
+    for label, values in (("position", positions), ("heading", headings_deg[:, None])):
+        known = values[np.isfinite(values).all(axis=1)]
+        if len(known) > 1 and (known == known[0]).all():
+            value = ", ".join(f"{number:g}" for number in known[0])
+            notes.append(
+                f"all {len(known)} photos that have a {label} have the same one ({value}): "
+                "make sure that it is no default value or rounded; a model cannot learn from it"
+            )
+    return notes
+
+
 def _more(flags: np.ndarray, shown: list[str]) -> str:
     return ", ..." if int(flags.sum()) > len(shown) else ""
 

@@ -21,7 +21,12 @@ from core.dataset.campus import (
     read_campus,
     read_table_settings,
 )
-from core.dataset.label_table import fields_of_view, natural_order, wrapped_headings
+from core.dataset.label_table import (
+    fields_of_view,
+    natural_order,
+    same_value_notes,
+    wrapped_headings,
+)
 from core.dataset.layout import LabelFile, dataset_folder, find_label_files
 from core.dataset.photo_names import FoundPhotos, find_photos
 from core.dataset.repairs import (
@@ -422,6 +427,7 @@ def read_dataset(
     if values.heading.doubt:
         raise LabelError(f"{given}: {values.heading.doubt}. {values.heading.advice}")
     campus = _campus(folder, rows, faults, notes, campus_toml, tables[0].source.columns)
+    notes += _unused_notes(tables[0].source, frame)
     faults = faults.where(faults != "", no_position_faults(rows, campus.frame))
     faults = faults.where(faults != "", off_earth_faults(rows, campus))
     excluded = check_excluded(given, rows, faults, allow_missing, folders)
@@ -443,8 +449,26 @@ def read_dataset(
     return replace(dataset, notes=(*dataset.notes, *_partial_notes(dataset)))
 
 
+def _unused_notes(source: Source, frame: CoordinateFrame | None) -> list[str]:
+    """Name the columns of numbers that may be coordinates, if no column is known as one.
+
+    Raises:
+        LabelError: campus.toml says what coordinates mean, so there are some.
+    """
+    if {"latitude", "longitude"} & set(source.columns) or len(source.unused) < 2:
+        return []
+    text = (
+        f"{source.path.name}: no column is known as a position, and these columns of numbers are "
+        f"not used: {', '.join(source.unused[:12])}. If two of them are coordinates, name them "
+        'under [columns] in campus.toml: latitude = "...", longitude = "..." (north and east)'
+    )
+    if frame is not None:
+        raise LabelError(f"{text}; if none are, delete [frame] there")
+    return [text]
+
+
 def _partial_notes(dataset: Dataset) -> list[str]:
-    """Say which labels some photos lack and others have."""
+    """Say which labels some photos lack and others have, and which are the same for all."""
     notes = []
     for label in dataset.labels:
         lacking = ~dataset.labelled(label)
@@ -455,7 +479,7 @@ def _partial_notes(dataset: Dataset) -> list[str]:
                 f"{int(lacking.sum())} of {len(dataset)} photos have no {label}; they count for "
                 f"the labels that they have: {shown}{more}"
             )
-    return notes
+    return [*notes, *same_value_notes(dataset.positions, dataset.headings_deg)]
 
 
 def _campus(

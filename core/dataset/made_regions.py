@@ -101,8 +101,9 @@ def with_made_regions(dataset: Dataset) -> Dataset:
     centres_m = cluster_centres(_some(usual_m, _CLUSTERED), count, _SEED)
     centres = dataset.local_frame().to_labels(centres_m)
     made = with_regions_near(dataset, centres, [str(n + 1) for n in range(len(centres))])
+    fewer = f" ({asked} were asked, but there are fewer places)" if len(centres) < count else ""
     note = (
-        f"no photo names a region: {len(centres)} regions were made from the positions; "
+        f"no photo names a region: {len(centres)} regions were made from the positions{fewer}; "
         f"{_OTHERWISE}"
     )
     return replace(made, notes=(*dataset.notes, note))

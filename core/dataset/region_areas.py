@@ -349,10 +349,11 @@ def _check_fit(
     if (where == NOWHERE).all():
         # The usual mistake, as GeoJSON has the longitude first.
         swapped = found.locate(degrees[:, ::-1]) if (np.abs(degrees[:, 1]) <= 90.0).all() else None
+        other = " Put the areas of this campus there, or take the file out of the folder."
         hint = " Its corners are latitude first: GeoJSON has the longitude first."
         raise LabelError(
-            f"{found.path}: no photo lies in any of its {len(found.areas)} areas."
-            f"{hint if swapped is not None and (swapped >= 0).any() else ''}"
+            f"{found.path}: no photo lies in any of its areas ({len(found.areas)})."
+            f"{hint if swapped is not None and (swapped >= 0).any() else other}"
         )
     several = where == SEVERAL
     if several.mean() > ALLOWED_SHARE:

@@ -16,6 +16,10 @@ from core.geo import Floats
 PLACEHOLDERS = {
     "", "nan", "none", "null", "nil", "n/a", "na", "#n/a", "#na", "n.a.", "n. a.", "-", "--", "---",
     "–", "—", "?", "??", "<na>", "nat", "unknown", "undefined", "inf/inf", "0/0",
+    # Errors of spreadsheets, in English, German, French and Spanish.
+    "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#nv", "#wert!", "#bezug!",
+    "#zahl!", "#valeur!", "#nom?", "#nombre!", "#nul!", "#n/d", "#¡div/0!", "#¡valor!", "#¡ref!",
+    "#¿nombre?", "#¡num!", "#error!",
 }  # fmt: skip
 """Texts, in lower case, that say that a value is not known."""
 

@@ -44,6 +44,7 @@ class Source:
         columns: Name in the file by role, such as `latitude`.
         units: Unit that a column's name says, by role.
         notes: What was passed over or chosen.
+        unused: Columns of numbers that have no role.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Source:
     columns: Mapping[str, str]
     units: Mapping[str, str]
     notes: tuple[str, ...]
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +108,21 @@ def read_label_table(
         text = text.apply(lambda column: column.str.strip())
     reference = columns.get("heading_reference", pd.Series("", index=raw.rows.index, dtype=str))
     magnetic = reference.str.strip().str.upper().str.startswith("M").to_numpy(bool)
-    source = Source(path, raw.format, raw.encoding, raw.separator, names, units, tuple(notes))
+    unused = tuple(
+        title
+        for number, title in enumerate(raw.header)
+        if meaning(title) is None and number not in chosen.values() and _varies(raw.rows[number])
+    )
+    source = Source(
+        path, raw.format, raw.encoding, raw.separator, names, units, tuple(notes), unused
+    )
     return LabelTable(source, text, magnetic)
+
+
+def _varies(values: pd.Series) -> bool:
+    """Whether a column holds different numbers."""
+    number = values.str.strip().str.fullmatch(r"[-+]?\d[\d.,' ]*")
+    return bool(number.mean() > 0.5) and values.nunique() > 1
 
 
 def _role(column: str) -> str:
@@ -305,11 +320,18 @@ def _check_roles(raw: RawTable, columns: Mapping[str, pd.Series]) -> None:
     """Refuse a table that names no photos, or says nothing about them."""
     has_position = {"latitude", "longitude"} <= set(columns)
     missing = [] if "filename" in columns else ["filename"]
+    if "filename" in missing and any(_PHOTO.fullmatch(title.strip()) for title in raw.header):
+        raise LabelError(
+            f"{raw.path} has no header: its first row names a photo ({', '.join(raw.header[:6])}). "
+            "Write a row above it that names the columns, such as filename,latitude,longitude"
+        )
     if not has_position and ("region" not in columns or columns.keys() & {"latitude", "longitude"}):
         missing += [role for role in ("latitude", "longitude") if role not in columns]
     if not missing:
         return
     wanted = "; ".join(f"{role} (or {_shown_names(role)})" for role in missing)
+    if {"latitude", "longitude"} <= set(missing) and "region" not in columns:
+        wanted += f"; or, in place of both, region (or {_shown_names('region')})"
     found = ", ".join(raw.header[:30]) + (", ..." if len(raw.header) > 30 else "")
     near = _near(raw, missing)
     advice = "; ".join(f'{role} = "{title}"' for role, title in near.items())

@@ -31,6 +31,8 @@ SMALLEST_M, LARGEST_M = 2.0, 100_000.0
 # Headings this close together, near north, are rather numbers of another kind.
 NARROW_DEG = 45.0
 NARROW_ROWS = 30
+# What phones (-1) and programs write for no direction.
+NO_HEADINGS = (-1.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +209,12 @@ def _headings(
     read = read_headings(text["heading_deg"])
     units = {table.source.units.get("heading", "") for table in tables} - {""}
     meaning = heading_meaning(read.values, settings, units.pop() if len(units) == 1 else "")
-    heading_deg = to_degrees(read, meaning, settings)
+    unknown = _no_direction(read.values, meaning)
+    if unknown.any():
+        shown = ", ".join(f"{value:g}" for value in np.unique(read.values[unknown]))
+        notes.append(f"{int(unknown.sum())} headings are {shown}, which phones and programs write "
+                     "for no direction: these rows have no heading")  # fmt: skip
+    heading_deg = np.where(unknown, np.nan, to_degrees(read, meaning, settings))
     magnetic = read.magnetic | np.concatenate([table.magnetic for table in tables])
     magnetic &= np.isfinite(heading_deg)
     if magnetic.any():
@@ -222,7 +229,19 @@ def _headings(
                 magnetic, np.mod(heading_deg + settings.declination_deg, 360.0), heading_deg
             )
     notes += _heading_notes(text, read.words, heading_deg, meaning, settings)
-    return heading_deg, is_placeholder(text["heading_deg"]), meaning, dict(read.reasons)
+    blank = is_placeholder(text["heading_deg"]) | unknown
+    return heading_deg, blank, meaning, dict(read.reasons)
+
+
+def _no_direction(values: Floats, meaning: HeadingMeaning) -> np.ndarray:
+    """Flag `(n,)` numbers that stand for no direction; -1 does not among other negative ones."""
+    known = np.isfinite(values)
+    stands = known & np.isin(values, NO_HEADINGS)
+    if meaning.unit != "degrees" or stands.sum() == known.sum():
+        return np.zeros(len(values), bool)
+    if ((values < 0.0) & ~stands).any():
+        stands &= values != -1.0
+    return stands
 
 
 def _heading_notes(

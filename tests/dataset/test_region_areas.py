@@ -185,7 +185,7 @@ CRS = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::25832"}}
         ([feature("", WEST), SQUARE], r"1 of 2 areas have no name \(areas 1\)"),
         ([feature("A", WEST, key="height")], "no property names the areas"),
         ([SWAPPED], "latitude first"),
-        ([feature("A", ring(20, 20, 25, 25))], "no photo lies in any of its 1 areas"),
+        ([feature("A", ring(20, 20, 25, 25))], "no photo lies in any of its areas"),
         ([feature("A", [[5e5, 4e6], [5e5, 5e6], [6e5, 5e6], [5e5, 4e6]])], "WGS 84"),
         ([feature("A", [[77.0, 12.0], [77.1, 12.1]])], "feature 1 is damaged"),
         ({"type": "FeatureCollection", "crs": CRS, "features": [SQUARE]}, "25832"),
