@@ -314,7 +314,10 @@ def _recognise(root: Path, labels: pd.DataFrame, columns: Mapping[str, str]) -> 
     if plain.mean() > 0.5:
         shown = ", ".join(f"{north:g} {east:g}" for north, east in values[~plain][:3])
         more = ", ..." if int((~plain).sum()) > 3 else ""
-        why += f" in {int((~plain).sum())} of {len(values)} rows ({shown}{more}); correct these, or"
+        why += (
+            f" in {int((~plain).sum())} of {len(values)} rows ({shown}{more}): correct these, if "
+        )
+        why += "the others are right"
     raise FrameError(_how_to_write(root, values, why))
 
 

@@ -229,6 +229,12 @@ def _headings(
                 magnetic, np.mod(heading_deg + settings.declination_deg, 360.0), heading_deg
             )
     notes += _heading_notes(text, read.words, heading_deg, meaning, settings)
+    own = text["heading_deg"].str.contains(r"\d\s*(?:rad|turn|rev|mil|gon|grad)", case=False)
+    own = np.isfinite(read.degrees) & own.to_numpy(bool)
+    if own.any():
+        row = int(np.flatnonzero(own)[0])
+        notes.append(f"{int(own.sum())} headings were converted from a unit of their own: "
+                     f"{text['heading_deg'].iat[row]} is {read.degrees[row]:g}°")  # fmt: skip
     blank = is_placeholder(text["heading_deg"]) | unknown
     return heading_deg, blank, meaning, dict(read.reasons)
 

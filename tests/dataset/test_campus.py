@@ -146,7 +146,9 @@ def test_numbers_of_a_plane_are_not_called_swapped(tmp_path: Path) -> None:
 def test_rows_that_are_no_degrees_are_shown(tmp_path: Path) -> None:
     table = around(-33.9, 151.2, 40)
     table.loc[:2, ["latitude", "longitude"]] = [151.2, -33.5]
-    with pytest.raises(FrameError, match=r"in 3 of 40 rows \(151\.2 -33\.5, .*correct these, or"):
+    with pytest.raises(
+        FrameError, match=r"in 3 of 40 rows \(151\.2 -33\.5, .*correct these, if the others are"
+    ):
         read_campus(tmp_path, table)
 
 

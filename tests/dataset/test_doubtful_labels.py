@@ -87,3 +87,12 @@ def test_fewer_regions_than_asked_are_said(tmp_path: Path) -> None:
     assert any(
         "40 regions were made from the positions (100 were asked" in n for n in dataset.notes
     )
+
+
+def test_headings_with_units_of_their_own_are_converted_with_a_note(tmp_path: Path) -> None:
+    angle = [["90°", "1.5707963 rad", "180"][row % 3] for row in range(40)]
+    dataset = read_dataset(folder(tmp_path, ROWS.assign(angle=angle)))
+    np.testing.assert_allclose(dataset.headings_deg[:3], [90.0, 90.0, 180.0], atol=1e-5)
+    assert (
+        sum("13 headings were converted from a unit of their own" in n for n in dataset.notes) == 1
+    )
