@@ -8,10 +8,10 @@ LABELS: tuple[Label, ...] = get_args(Label)
 PLURALS: dict[Label, str] = {"position": "positions", "heading": "headings", "region": "regions"}
 
 
-def listed(labels: Collection[Label]) -> str:
+def listed(labels: Collection[Label], last_word: str = "and") -> str:
     """Return labels as a list in words: `positions, headings and regions`."""
     *first, last = [PLURALS[label] for label in LABELS if label in labels]
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {last_word} {last}" if first else last
 
 
 def absent(labels: Collection[Label]) -> tuple[Label, ...]:

@@ -455,12 +455,12 @@ def _unused_notes(source: Source, frame: CoordinateFrame | None) -> list[str]:
     Raises:
         LabelError: campus.toml says what coordinates mean, so there are some.
     """
-    if {"latitude", "longitude"} & set(source.columns) or len(source.unused) < 2:
+    if {"latitude", "longitude"} & set(source.columns) or len(source.unused_numbers) < 2:
         return []
     text = (
         f"{source.path.name}: no column is known as a position, and these columns of numbers are "
-        f"not used: {', '.join(source.unused[:12])}. If two of them are coordinates, name them "
-        'under [columns] in campus.toml: latitude = "...", longitude = "..." (north and east)'
+        f"not used: {', '.join(source.unused_numbers[:12])}. If two of them are coordinates, name "
+        'them under [columns] in campus.toml: latitude = "...", longitude = "..." (north and east)'
     )
     if frame is not None:
         raise LabelError(f"{text}; if none are, delete [frame] there")
@@ -475,9 +475,11 @@ def _partial_notes(dataset: Dataset) -> list[str]:
         if lacking.any():
             shown = ", ".join(dataset.table["filename"][lacking].head(3))
             more = ", ..." if int(lacking.sum()) > 3 else ""
+            count = int(lacking.sum())
+            has, counts = ("has", "it counts") if count == 1 else ("have", "they count")
             notes.append(
-                f"{int(lacking.sum())} of {len(dataset)} photos have no {label}; they count for "
-                f"the labels that they have: {shown}{more}"
+                f"{count} of {len(dataset)} photos {has} no {label}; {counts} for the labels that "
+                f"{'it has' if count == 1 else 'they have'}: {shown}{more}"
             )
     return [*notes, *same_value_notes(dataset.positions, dataset.headings_deg)]
 

@@ -24,6 +24,7 @@ class Look:
         encoding: Of text files; None for others.
         separator: Of CSV files; None for others.
         columns: Name in the file by role.
+        unused_columns: Columns of which nothing is read.
         frame: `degrees`, `scaled_degrees` or `planar_metres`; None without positions.
         photos: Photos that can be used.
         left_out: Rows left out, by reason.
@@ -47,6 +48,7 @@ class Look:
     encoding: str | None
     separator: str | None
     columns: dict[str, str]
+    unused_columns: list[str]
     frame: str | None
     photos: int
     left_out: dict[str, int]
@@ -84,6 +86,7 @@ def look(dataset: Dataset) -> Look:
         encoding=(first.encoding or None) if first else None,
         separator=(first.separator or None) if first else None,
         columns=dict(first.columns) if first else {},
+        unused_columns=list(first.unused) if first else [],
         frame=dataset.campus.frame.kind if has["position"].any() else None,
         photos=len(dataset),
         left_out=_reasons(dataset),
@@ -155,6 +158,10 @@ def described(seen: Look) -> dict[str, str]:
     lines = {
         "labels": f"{', '.join(seen.files)} ({form})",
         "columns": ", ".join(f"{role} = {name}" for role, name in seen.columns.items()),
+    }
+    if seen.unused_columns:
+        lines["not used"] = _some(seen.unused_columns, 8)
+    lines |= {
         "positions": _positions(seen),
         "headings": f"{seen.with_heading:,}{unit}" if seen.with_heading else "none",
         "regions": _regions(seen),
@@ -165,9 +172,12 @@ def described(seen: Look) -> dict[str, str]:
     if seen.left_out:
         lines["left out"] = "; ".join(f"{n} x {reason}" for reason, n in seen.left_out.items())
     if seen.far:
-        shown = ", ".join(seen.far[:3]) + (", ..." if len(seen.far) > 3 else "")
-        lines["far away"] = f"{len(seen.far)} photos: {shown}"
+        lines["far away"] = f"{len(seen.far)} photos: {_some(seen.far, 3)}"
     return lines
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _known(seen: Look) -> dict[Label, bool]:
@@ -183,7 +193,7 @@ def _model(seen: Look, missing: Sequence[Label]) -> str:
     """What a model can say, in words."""
     if "position" in missing and "region" in missing:
         return "none: it needs positions or regions"
-    return f"it learns {listed(absent(missing))}; nobody labelled {listed(missing)}"
+    return f"it learns {listed(absent(missing))}; nobody labelled {listed(missing, 'or')}"
 
 
 def _positions(seen: Look) -> str:
@@ -201,7 +211,7 @@ def _positions(seen: Look) -> str:
 def _regions(seen: Look) -> str:
     if not seen.regions:
         return "none"
-    names = ", ".join(seen.regions[:12]) + (", ..." if len(seen.regions) > 12 else "")
+    names = _some(seen.regions, 12)
     if seen.regions_from == "polygons":
         return f"{len(seen.regions)} from the polygons of {AREAS_FILE}: {names}"
     if seen.regions_from == "positions":

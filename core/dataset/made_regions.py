@@ -102,9 +102,10 @@ def with_made_regions(dataset: Dataset) -> Dataset:
     centres = dataset.local_frame().to_labels(centres_m)
     made = with_regions_near(dataset, centres, [str(n + 1) for n in range(len(centres))])
     fewer = f" ({asked} were asked, but there are fewer places)" if len(centres) < count else ""
+    otherwise = "" if asked is not None else f"; {_OTHERWISE}"
     note = (
-        f"no photo names a region: {len(centres)} regions were made from the positions{fewer}; "
-        f"{_OTHERWISE}"
+        f"no photo names a region: {len(centres)} regions were made from the positions{fewer}"
+        f"{otherwise}"
     )
     return replace(made, notes=(*dataset.notes, note))
 

@@ -44,7 +44,8 @@ class Source:
         columns: Name in the file by role, such as `latitude`.
         units: Unit that a column's name says, by role.
         notes: What was passed over or chosen.
-        unused: Columns of numbers that have no role.
+        unused: Columns of which nothing is read.
+        unused_numbers: Those of them that hold different numbers.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Source:
     units: Mapping[str, str]
     notes: tuple[str, ...]
     unused: tuple[str, ...] = ()
+    unused_numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +110,21 @@ def read_label_table(
         text = text.apply(lambda column: column.str.strip())
     reference = columns.get("heading_reference", pd.Series("", index=raw.rows.index, dtype=str))
     magnetic = reference.str.strip().str.upper().str.startswith("M").to_numpy(bool)
-    unused = tuple(
-        title
+    unused = [
+        number
         for number, title in enumerate(raw.header)
-        if meaning(title) is None and number not in chosen.values() and _varies(raw.rows[number])
-    )
+        if title.strip() and meaning(title) is None and number not in chosen.values()
+    ]
     source = Source(
-        path, raw.format, raw.encoding, raw.separator, names, units, tuple(notes), unused
+        path,
+        raw.format,
+        raw.encoding,
+        raw.separator,
+        names,
+        units,
+        tuple(notes),
+        tuple(raw.header[number] for number in unused),
+        tuple(raw.header[number] for number in unused if _varies(raw.rows[number])),
     )
     return LabelTable(source, text, magnetic)
 

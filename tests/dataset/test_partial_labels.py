@@ -216,7 +216,7 @@ def test_look_says_what_a_model_would_learn(tmp_path: Path) -> None:
     seen = json.loads(json.dumps(look(positions).as_json()))
     assert (seen["regions_from"], seen["with_region"], seen["with_heading"]) == ("positions", 0, 0)
     regions = read_dataset(folder(tmp_path / "b", ROWS[["filename", "Region_ID"]]))
-    assert "it learns regions; nobody labelled positions and headings" in regions.summary()
+    assert "it learns regions; nobody labelled positions or headings" in regions.summary()
     whole = read_dataset(folder(tmp_path / "c", ROWS))
     assert "it learns" not in whole.summary()
 

@@ -197,3 +197,15 @@ def test_far_rows_do_not_stretch_what_is_looked_at(
     seen = json.loads(out)
     assert max(seen["extent_m"]) < 500
     assert seen["far"] == ["images/photo_120.jpg", "images/photo_121.jpg"]
+
+
+def test_look_names_the_columns_of_which_nothing_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ROWS.rename(columns={"angle": "Zielrichtung"}).assign(remark="door")
+    root = folder(tmp_path, rows)
+    code, out, _ = look(root, capsys, "--json")
+    assert code == 0
+    assert json.loads(out)["unused_columns"] == ["Zielrichtung", "remark"]
+    _, out, _ = look(root, capsys)
+    assert "not used   Zielrichtung, remark" in out
