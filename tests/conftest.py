@@ -165,7 +165,7 @@ def predictor(checkpoint: Path) -> "Predictor":
 
 @pytest.fixture(scope="session")
 def partial_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three campuses of which a part is labelled, and a model of each; read only."""
+    """Four campuses of which a part is labelled, and a model of each; read only."""
     from core.demo.build import DemoConfig, build_demo
     from tests.partial_workspace import make_partial_workspace
 

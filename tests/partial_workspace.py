@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from core.__main__ import main
-from tests.stripped_demo import STRIPPED, stripped_demo
+from tests.stripped_demo import STRIPPED, Stripped, stripped_demo
+
+PARTIAL: tuple[Stripped, ...] = (*STRIPPED, "half_positions")
 
 # Smaller and shorter than any useful training: a second a model.
 _SHORT = [
@@ -16,9 +18,9 @@ _SHORT = [
 def make_partial_workspace(root: Path, demo: Path) -> Path:
     """Strip, train, calibrate and evaluate through the command line; return the workspace.
 
-    It holds `data/<kind>` and `runs/<kind>` for every kind of `STRIPPED`.
+    It holds `data/<kind>` and `runs/<kind>` for every kind of `PARTIAL`.
     """
-    for kind in STRIPPED:
+    for kind in PARTIAL:
         data, run = root / "data" / kind, root / "runs" / kind
         stripped_demo(data, kind, demo=demo)
         for words in (

@@ -3,24 +3,25 @@
 import csv
 import shutil
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from core.demo.build import DemoConfig, build_demo
 
-Stripped = Literal["positions", "regions", "half_headings"]
-STRIPPED: tuple[Stripped, ...] = get_args(Stripped)
+Stripped = Literal["positions", "regions", "half_headings", "half_positions"]
+STRIPPED: tuple[Stripped, ...] = ("positions", "regions", "half_headings")
 PHOTOS = 72
 _TAKEN: dict[Stripped, tuple[str, ...]] = {
     "positions": ("angle", "Region_ID"),
     "regions": ("angle", "latitude", "longitude"),
     "half_headings": (),
+    "half_positions": (),
 }
 
 
 def stripped_demo(
     folder: Path, stripped: Stripped, *, demo: Path | None = None, photos: int = PHOTOS
 ) -> Path:
-    """Write a demo campus with positions only, with regions only, or without every other heading.
+    """Write a demo campus with positions or regions only, or without every other label of a kind.
 
     Args:
         folder: Where to write; it is made.
@@ -43,6 +44,8 @@ def stripped_demo(
             del row[column]
         if stripped == "half_headings" and number % 2:
             row["angle"] = ""
+        if stripped == "half_positions" and number % 2:
+            row["latitude"] = row["longitude"] = ""
     with table.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()

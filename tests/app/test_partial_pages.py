@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.labels import LABELS, Label
 from tests.app.page_text import said
-from tests.stripped_demo import STRIPPED, Stripped
+from tests.partial_workspace import PARTIAL
+from tests.stripped_demo import Stripped
 
 pytestmark = pytest.mark.slow
 OpenPage = Callable[..., AppTest]
@@ -16,11 +17,12 @@ HAS: dict[Stripped, tuple[Label, ...]] = {
     "positions": ("position", "region"),
     "regions": ("region",),
     "half_headings": LABELS,
+    "half_positions": LABELS,
 }
 SECTIONS = {"Regions": "region", "Positions": "position", "Headings": "heading"}
 
 
-@pytest.fixture(params=STRIPPED)
+@pytest.fixture(params=PARTIAL)
 def kind(request: pytest.FixtureRequest) -> Stripped:
     """Each kind in turn."""
     kind: Stripped = request.param
@@ -56,6 +58,7 @@ def test_home_says_what_is_missing(opened: OpenPage, kind: Stripped) -> None:
     predicts = {"positions": "predicts no headings:", "regions": "no positions and no headings:"}
     assert all((words in said(app)) == (kind == name) for name, words in predicts.items())
     assert ("48 of 96 photos have a heading" in said(app)) == (kind == "half_headings")
+    assert ("48 of 96 photos have a position" in said(app)) == (kind == "half_positions")
     names = {metric.label for metric in app.metric}
     assert ("Median error" in names) == ("position" in HAS[kind])
     assert ("Heading error" in names) == ("heading" in HAS[kind])
@@ -70,7 +73,7 @@ def test_the_data_page_shows_the_labels_that_there_are(
     if section == "Photos":
         assert ("so there is no map" in text) == (kind == "regions")
     elif section == "Labels":
-        assert ("so there is no chart of headings" in text) == (kind != "half_headings")
+        assert ("so there is no chart of headings" in text) == ("heading" not in HAS[kind])
     elif section == "Split and leak":
         assert ("so there is no leak figure" in text) == (kind == "regions")
 
@@ -117,10 +120,9 @@ def test_an_example_is_predicted_without_what_is_not_learned(
     assert bool(app.get("deck_gl_json_chart")) == ("position" in HAS[kind])
     assert "Most similar training photos" in [one.value for one in app.subheader]
     known = {expander.label for expander in app.expander}
-    offered = {"positions": "I know the region", "half_headings": "I know the region or heading"}
-    assert {label for label in known if label.startswith("I know")} == (
-        {offered[kind]} if kind in offered else set()
-    )
+    offered = {"positions": "I know the region", "regions": None}
+    expected = {offered.get(kind, "I know the region or heading")} - {None}
+    assert {label for label in known if label.startswith("I know")} == expected
 
 
 def test_only_what_is_predicted_is_explained(opened: OpenPage, kind: Stripped) -> None:
