@@ -26,18 +26,27 @@ def agreement(prediction: Prediction, row: int, about: EnsembleCard) -> str:
     """Say how far members disagree about one photo; nothing for a single model."""
     if prediction.member_spread_m is None or prediction.member_spread_deg is None:
         return ""
+    count, labels = len(prediction.members), prediction.labels
+    turned = wording.degrees(float(prediction.member_spread_deg[row]))
+    turned = f"their headings are within {turned} of the answer" if "heading" in labels else ""
+    if "position" not in labels:
+        answer = prediction.region[row]
+        named = sum(member.region[row] == answer for member in prediction.members)
+        said = [f"{named} of the {count} members name this region" if "region" in labels else ""]
+        sentence = "; ".join(filter(None, [*said, turned]))
+        return f"{sentence[:1].upper()}{sentence[1:]}."
     spread_m = float(prediction.member_spread_m[row])
     metres = wording.metres(spread_m)
-    turned = wording.degrees(float(prediction.member_spread_deg[row]))
-    turned = f"their headings are within {turned} of the answer"
     if spread_m <= about.agree_m:
+        turned = f", and {turned}" if turned else ""
         return (
-            f"The {len(prediction.members)} members agree: each is within {metres} of the "
-            f"position, which is their mean, and {turned}."
+            f"The {count} members agree: each is within {metres} of the position, which is their "
+            f"mean{turned}."
         )
+    turned = f"; {turned}" if turned else ""
     return (
-        f"The {len(prediction.members)} members **disagree**: one is {metres} from their mean, so "
-        f"the position is one member's, the nearest to all of them by weight; {turned}."
+        f"The {count} members **disagree**: one is {metres} from their mean, so the position is "
+        f"one member's, the nearest to all of them by weight{turned}."
     )
 
 
@@ -55,16 +64,16 @@ def answers(prediction: Prediction, row: int, about: EnsembleCard) -> pd.DataFra
     asked = [member for member in about.members if member.weight > 0]
     rows = []
     for named, said in zip(asked, prediction.members, strict=True):
-        region = said.region[row]
-        rows.append(
-            {
-                "Member": named.name,
-                "Weight": wording.level(named.weight),
-                "Region": said.region_names.get(region, region),
-                "Facing": wording.heading(said.heading_refined_deg[row]),
-                "Position": wording.position(said.positions_refined[row], said.local_frame.frame),
-            }
-        )
+        shown = {"Member": named.name, "Weight": wording.level(named.weight)}
+        if "region" in prediction.labels:
+            shown["Region"] = said.region_names.get(said.region[row], said.region[row])
+        if "heading" in prediction.labels:
+            shown["Facing"] = wording.heading(said.heading_refined_deg[row])
+        if "position" in prediction.labels:
+            shown["Position"] = wording.position(
+                said.positions_refined[row], said.local_frame.frame
+            )
+        rows.append(shown)
     return pd.DataFrame(rows)
 
 

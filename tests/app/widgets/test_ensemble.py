@@ -11,14 +11,18 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from app.runs import runs_page
+from app.widgets import ensemble
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.model.card import read_card
+from core.inference.ensemble import combine
+from core.labels import Label
+from core.model.card import EnsembleCard, MemberCard, read_card
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
+from tests.inference.test_partial_predictions import predicted
 from tests.tiny_checkpoint import make_checkpoint
 
 OpenPage = Callable[..., AppTest]
@@ -79,6 +83,37 @@ def test_predict_tells_how_far_members_disagree(
     assert "evidence, and the baselines of reports, are those of its member left" in said(app)
     table = next(each.value for each in app.dataframe if "Member" in each.value.columns)
     assert table["Member"].tolist() == ["left", "right"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "columns", "sentence"),
+    [
+        (("position",), ["Position"], "The 2 members agree: each is within 0.0 m of the position, "
+         "which is their mean."),
+        (("region",), ["Region"], "2 of the 2 members name this region."),
+        (("heading", "region"), ["Region", "Facing"],
+         "2 of the 2 members name this region; their headings are within 0.0° of the answer."),
+        (("position", "heading"), ["Facing", "Position"], "The 2 members agree: each is within "
+         "0.0 m of the position, which is their mean, and their headings are within 0.0° of the "
+         "answer."),
+    ],
+)  # fmt: skip
+def test_members_answer_what_they_predict(
+    labels: tuple[Label, ...], columns: list[str], sentence: str
+) -> None:
+    one = predicted(labels)
+    whole = combine((one, one), np.array([0.5, 0.5]), agree_m=5.0, lead=0)
+    members = tuple(
+        MemberCard(name=name, weight=0.5, weights="", created="", command="", metrics={})
+        for name in ("left", "right")
+    )
+    about = EnsembleCard(
+        members=members, lead="left", weighing="uniform", rule="equal", photos=2, agree_m=5.0
+    )
+    assert ensemble.agreement(whole, 0, about) == sentence
+    table = ensemble.answers(whole, 0, about)
+    assert table.columns.tolist() == ["Member", "Weight", *columns]
+    assert "nan" not in table.to_string()
 
 
 def test_explain_explains_the_member_that_is_picked(
