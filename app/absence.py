@@ -5,6 +5,9 @@ from collections.abc import Collection
 from core.dataset.labels import Dataset
 from core.evaluation.report import Scores
 from core.labels import LABELS, PLURALS, Label, absence_note, absent
+from core.training.schema import MONITORED
+
+NO_TRUE_REGION = "No photo has a region, so there is no comparison by region."
 
 _COLUMNS: dict[Label, str] = {
     "position": "the columns `latitude` and `longitude`",
@@ -76,6 +79,15 @@ def of_report(report: Scores, predicted: Collection[Label], label: Label, lost: 
     if not report.photos_with(label):
         return f"No evaluated photo has a {label}, so there is no {lost}."
     return f"The model knows none of the regions of these photos, so there is no {lost}."
+
+
+def of_pair(candidate: str, reference: str, measure: str) -> str:
+    """Why two models are not compared in a measure region by region."""
+    label = MONITORED[measure]
+    return (
+        f"**{candidate}** is not compared with {reference} in {PLURALS[label]}: one of them "
+        f"predicts none, or no photo has a {label}."
+    )
 
 
 def counted(report: Scores, label: Label) -> str:

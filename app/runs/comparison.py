@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cache, theme
+from app import absence, cache, theme
 from app.figures.comparison import forest
 from app.runs import runs_table
 from app.runs.evaluated_models import Group
 from app.widgets import messages
 from core.errors import BearingsError
-from core.evaluation.compare import MEASURES, PER_REGION, Comparison, Difference
+from core.evaluation.compare import Comparison, Difference, Measure, RegionDifference
 from core.evaluation.comparison_text import basis, cautions, interval, overall
 from core.evaluation.schema import CompareConfig
 
-TITLES = {measure.title: measure.name for measure in MEASURES if measure.name in PER_REGION}
 _MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "not distinguishable"}
 _BY = {"spot": "spots", "visit": "visits"}
 _KIND = {"refined": "refined by training photos", "raw": "network alone"}
@@ -64,16 +63,16 @@ def region_table(pairs: Sequence[Comparison], measure: str, names: dict[str, str
 
     Args:
         pairs: Comparisons with one reference.
-        measure: Entry of `PER_REGION`.
+        measure: Name of one of `measures_by_region`.
         names: Display names by region id, where known.
     """
-    place, table = PER_REGION.index(measure), pd.DataFrame()
+    table = pd.DataFrame()
     for pair in pairs:
         rows = {
             names.get(each.region, each.region): {
                 "Photos": each.photos,
                 f"{pair.by.capitalize()}s": each.clusters,
-                pair.candidate: _cell(each.differences[place]),
+                pair.candidate: _cell(_of(each, measure)),
             }
             for each in pair.regions
         }
@@ -86,8 +85,9 @@ def region_table(pairs: Sequence[Comparison], measure: str, names: dict[str, str
 
 def wins(pair: Comparison, measure: str) -> str:
     """Count the regions in a sentence."""
-    place = PER_REGION.index(measure)
-    differences = [each.differences[place] for each in pair.regions]
+    differences = [found for each in pair.regions if (found := _of(each, measure)) is not None]
+    if not differences:
+        return absence.of_pair(pair.candidate, pair.reference, measure)
     counts = Counter(each.verdict for each in differences)
     few = sum(each.low is None for each in differences)
     even = counts["not distinguishable"] - few
@@ -98,7 +98,20 @@ def wins(pair: Comparison, measure: str) -> str:
     )
 
 
-def _cell(found: Difference) -> str:
+def measures_by_region(pairs: Sequence[Comparison]) -> list[Measure]:
+    """The measures that at least one pair compares region by region."""
+    found = [one.measure for pair in pairs for each in pair.regions for one in each.differences]
+    return list(dict.fromkeys(found))
+
+
+def _of(region: RegionDifference, measure: str) -> Difference | None:
+    """The difference in a measure; None where one of the two models lacks it."""
+    return next((one for one in region.differences if one.measure.name == measure), None)
+
+
+def _cell(found: Difference | None) -> str:
+    if found is None:
+        return "–"
     gap = found.measure.gap(found.difference)
     if found.low is None:
         return f"{gap} (too few photos)"
@@ -172,14 +185,22 @@ def _verdict(pair: Comparison) -> None:
 
 def _tables(pairs: tuple[Comparison, ...], names: dict[str, str], key: str) -> None:
     st.markdown("**By region**")
-    title = st.segmented_control(
-        "Measure", list(TITLES), default="Median position error", required=True,
-        key=f"{key}_measure", label_visibility="collapsed",
-    )  # fmt: skip
-    measure = TITLES[str(title)]
-    for pair in pairs:
-        st.markdown(wins(pair, measure))
-    st.dataframe(region_table(pairs, measure, names), hide_index=True, height="content")
+    titles = {measure.title: measure.name for measure in measures_by_region(pairs)}
+    if titles:
+        usual, held = "Median position error", f"{key}_measure"
+        if st.session_state.get(held, next(iter(titles))) not in titles:
+            # It was chosen for other models.
+            del st.session_state[held]
+        title = st.segmented_control(
+            "Measure", list(titles), default=usual if usual in titles else next(iter(titles)),
+            required=True, key=held, label_visibility="collapsed",
+        )  # fmt: skip
+        measure = titles[str(title)]
+        for pair in pairs:
+            st.markdown(wins(pair, measure))
+        st.dataframe(region_table(pairs, measure, names), hide_index=True, height="content")
+    else:
+        st.caption(absence.NO_TRUE_REGION)
     with st.expander("All figures"):
         for pair in pairs:
             st.dataframe(figures_table(pair), hide_index=True)

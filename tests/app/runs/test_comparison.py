@@ -2,10 +2,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from app import absence, cache
 from app.figures.comparison import forest
-from app.runs.comparison import figures_table, forest_table, region_table, wins
+from app.runs.comparison import (
+    figures_table,
+    forest_table,
+    measures_by_region,
+    region_table,
+    wins,
+)
 from app.runs.evaluated_models import Model, groups
 from app.theme import DARK, LIGHT, Palette
 from core.evaluation.compare import Compared, compare_all
@@ -94,6 +103,78 @@ def test_figures_in_words(compared: Compared) -> None:
     assert set(table["Verdict"]) == {"▲ better"}
     assert table.loc["Median position error", "base"].endswith(" m")
     assert table.loc["Region accuracy", "better"] == "95.0%"
+
+
+HEADINGS = ("heading_error_deg", "heading_error_refined_deg")
+POSITIONS = ("error_m", "error_refined_m")
+
+
+def without(*columns: str, region: bool = True) -> Compared:
+    """A model with everything against one without some figures and against a whole one."""
+    base = simulated("base", np.random.default_rng(0), spots=24)
+    if not region:
+        base = perturbed(base, "base", true_region="", region="")
+    less = perturbed(base, "less", **dict.fromkeys(columns, np.nan))
+    return compare_all([base, less, perturbed(base, "whole")], CompareConfig(draws=200))
+
+
+def by_region(found: Compared) -> list[str]:
+    return [measure.name for measure in measures_by_region(found.pairs)]
+
+
+def test_only_what_both_models_have_is_compared_by_region() -> None:
+    pairs = without(*HEADINGS).pairs
+    assert by_region(without(*HEADINGS)) == ["region_accuracy", "median_m", "maae_deg"]
+    table = region_table(pairs, "maae_deg", {}).set_index("Region")
+    assert set(table["less"]) == {"–"}
+    assert table.loc["0", "whole"] == "0.0° (0.0 to 0.0)"
+    assert wins(pairs[0], "maae_deg") == (
+        "**less** is not compared with base in headings: one of them predicts none, or no photo "
+        "has a heading."
+    )
+    apart = without(*POSITIONS)
+    pair = replace(apart, pairs=apart.pairs[:1])
+    assert by_region(pair) == ["region_accuracy", "maae_deg"]
+    table = region_table(pair.pairs, "maae_deg", {})
+    assert set(table["less"]) == {"0.0° (0.0 to 0.0)"}
+
+
+def _differences() -> None:
+    from pathlib import Path
+
+    from app.runs.comparison import show_differences
+
+    show_differences({"base": Path("base"), "less": Path("less")}, {}, "t")
+
+
+@pytest.mark.parametrize(
+    ("absent", "region", "offered"),
+    [
+        (HEADINGS, True, ["Region accuracy", "Median position error"]),
+        (POSITIONS, True, ["Region accuracy", "Mean heading error"]),
+        ((*POSITIONS, *HEADINGS), True, ["Region accuracy"]),
+        (HEADINGS, False, []),
+    ],
+)
+def test_the_page_offers_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, absent: tuple[str, ...], region: bool, offered: list[str]
+) -> None:
+    found = without(*absent, region=region)
+    pair = replace(found, pairs=found.pairs[:1])
+    monkeypatch.setattr(cache, "comparison", lambda *_args, **_options: pair)
+    app = AppTest.from_function(_differences, default_timeout=30)
+    # Chosen earlier, for two models that have both.
+    app.session_state["t_measure"] = "Mean heading error" if HEADINGS[0] in absent else (
+        "Median position error"
+    )  # fmt: skip
+    app.run()
+    assert not app.exception
+    groups = [one for one in app.button_group if one.key == "t_measure"]
+    assert [option.content for one in groups for option in one.proto.options] == offered
+    assert any("Not compared, because" in one.value for one in app.warning)
+    assert (absence.NO_TRUE_REGION in [one.value for one in app.caption]) == (not region)
+    shown = pd.concat([one.value.astype(str) for one in app.dataframe])
+    assert "nan" not in shown.fillna("").to_string().lower()
 
 
 def judged(part: str, digit: str) -> Report:
