@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import streamlit as st
 
-from app import absence
+from app import absence, cache
 from app.train import compute_target
 from app.widgets import messages, pickers
 from app.workspace import Workspace
 from core.errors import BearingsError, RunError
 from core.jobs.failures import plain_cause
 from core.jobs.state import UNFINISHED, RunState, log_tail, run_state
-from core.training.schema import TrainConfig
+from core.labels import LABELS
+from core.training.schema import MONITORED, Monitor, TrainConfig
 
 POLL_S = 2.0
 Answer = TypeVar("Answer")
@@ -58,6 +59,15 @@ def start_from_sidebar(
             fault = error
     if fault is not None:
         messages.show_error(f"Not started: {fault}")
+
+
+def monitors(dataset: Path) -> tuple[str, ...]:
+    """The validation figures that can choose the best epoch: those of labels that photos have."""
+    try:
+        labels = cache.dataset(dataset).labels
+    except BearingsError:
+        labels = LABELS
+    return tuple(name for name in get_args(Monitor) if MONITORED.get(name, labels[0]) in labels)
 
 
 def queue_folder(place: Workspace, folder: Path) -> Path:

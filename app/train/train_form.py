@@ -116,6 +116,7 @@ def _plan(place: Workspace, dataset: Path) -> FormPlan:
             ("model", "input_size"): 112,
         },
         suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
+        choices={("monitor",): job_page.monitors(dataset)},
         hidden=HIDDEN,
     )
 

@@ -139,5 +139,6 @@ def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan
         labels=_LABELS,
         start=start,
         suggestions=suggestions,
+        choices={("monitor",): job_page.monitors(dataset)},
         hidden=_HIDDEN,
     )

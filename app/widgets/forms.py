@@ -27,6 +27,7 @@ class FormPlan:
         start: Values shown first where they differ from the schema's defaults.
         labels: Names of fields where the schema's own would not be understood alone.
         suggestions: Offered answers of text fields; any other answer may be typed.
+        choices: The answers of choice fields that are offered, where not all can be.
         hidden: Fields (or whole nested schemas) that this form leaves at their start values.
     """
 
@@ -36,6 +37,7 @@ class FormPlan:
     start: Mapping[Names, Any] = field(default_factory=dict)
     labels: Mapping[Names, str] = field(default_factory=dict)
     suggestions: Mapping[Names, Sequence[str]] = field(default_factory=dict)
+    choices: Mapping[Names, Sequence[str]] = field(default_factory=dict)
     hidden: tuple[Names, ...] = ()
 
 
@@ -154,8 +156,13 @@ def _widget(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: 
     if item.kind in ("integer", "number"):
         return _number(box, item, shown, common)
     if item.kind == "choice":
-        place = item.choices.index(shown) if shown in item.choices else None
-        return box.selectbox(options=item.choices, index=place, **common)
+        choices = plan.choices.get(item.path, item.choices)
+        place = choices.index(shown) if shown in choices else None
+        held = st.session_state.get(common["key"])
+        if held is not None and held not in choices:
+            # It was chosen for another data set.
+            del st.session_state[common["key"]]
+        return box.selectbox(options=choices, index=place, **common)
     offered = list(plan.suggestions.get(item.path, ()))
     if item.kind != "text" or not offered:
         return box.text_input(value=shown, **common)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -69,6 +70,27 @@ def test_a_search_is_put_into_the_queue(
     assert config.train.dataset == workspace_copy / "data" / "tiny"
     assert config.study == folder
     assert any("Queued" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize("page", ["tune", "train"])
+def test_only_figures_that_the_labels_allow_can_be_optimised(
+    workspace_copy: Path, open_page: OpenPage, page: str
+) -> None:
+    def offered(app: AppTest) -> list[str]:
+        assert not app.exception
+        [box] = [one for one in app.selectbox if one.key == f"{page}_monitor"]
+        return list(box.options)
+
+    figures = ["score", "loss", "region_accuracy", "median_m", "maae_deg"]
+    app = open_page(workspace_copy, page)
+    assert offered(app) == figures
+    next(one for one in app.selectbox if one.key == f"{page}_monitor").set_value("maae_deg")
+    labels = workspace_copy / "data" / "tiny" / "labels.csv"
+    pd.read_csv(labels, dtype=str).drop(columns="angle").to_csv(labels, index=False)
+    app = app.run()
+    assert offered(app) == figures[:-1]
+    # What was chosen before is not kept.
+    assert next(one for one in app.selectbox if one.key == f"{page}_monitor").value == "score"
 
 
 def test_a_wrong_line_of_the_space_is_named(workspace_copy: Path, open_page: OpenPage) -> None:
