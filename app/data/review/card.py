@@ -12,6 +12,7 @@ from app.data.review.queue import WHOLE_PHOTO, after
 from app.data.review.scene import Scene, own_colours, review_deck, row_of, scene_of
 from app.widgets import messages, pickers
 from app.widgets.messages import legend
+from core.areas import Area
 from core.audit.findings import Finding
 from core.audit.review import Reviewed
 from core.audit.rows import LabelRows
@@ -63,7 +64,7 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
     with left:
         _photo(rows, row, finding)
     with right:
-        _map(scene_of(rows, finding, new))
+        _map(scene_of(rows, finding, new), _areas(finding))
 
 
 def _decide_buttons(
@@ -141,13 +142,19 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
         st.warning(messages.plain_lines(str(error)))
 
 
-def _map(scene: Scene | None) -> None:
+def _areas(finding: Finding) -> Sequence[Area]:
+    """The areas of the data set where a finding is about them."""
+    data = pickers.dataset_if_readable() if finding.finding == "region_area" else None
+    return () if data is None else data.areas
+
+
+def _map(scene: Scene | None, areas: Sequence[Area]) -> None:
     if scene is None:
         st.caption("No map: the position or the unit of the coordinates is unknown.")
         return
     palette = theme.palette()
     st.pydeck_chart(
-        review_deck(scene, palette, online=pickers.online_tiles()), height=MAP_PX,
+        review_deck(scene, palette, online=pickers.online_tiles(), areas=areas), height=MAP_PX,
         alt="The position in the label, the proposed one, and the photos around",
     )  # fmt: skip
     entries = {}

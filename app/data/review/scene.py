@@ -1,5 +1,6 @@
 """The map of a finding: the label, the value that would replace it, and the photos around."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from app.data.review.actions import coordinates
 from app.maps import backdrop, layers
 from app.maps.ground import Ground, deck
 from app.theme import Palette, rgb
+from core.areas import Area
 from core.audit.findings import Finding
 from core.audit.rows import LabelRows
 from core.errors import FrameError
@@ -93,9 +95,10 @@ def scene_of(rows: LabelRows, finding: Finding, new: str) -> Scene | None:
     moved = coordinates(rows, row, finding.column, new) if new else None
     moves = finding.column in ("latitude", "longitude", "position")
     place = _drawable(rows, frame, moved)[0] if moved is not None and moves else None
-    own = [str(rows.region[row]), *([new] if finding.column == "Region_ID" and new else [])]
+    meant = (str(rows.region[row]), new if finding.column == "Region_ID" else "")
+    own = [region for region in meant if region]
     others = sound[sound != row]
-    around = _around(metres[sound != row], (old, place), rows.region[others] == own[-1])
+    around = _around(metres[sound != row], (old, place), np.isin(rows.region[others], own[-1:]))
     chosen = others[around]
     return Scene(
         frame=frame,
@@ -154,14 +157,23 @@ def _heading(value: float) -> float | None:
     return float(wrap_heading_deg(value)) if np.isfinite(value) else None
 
 
-def review_deck(scene: Scene, palette: Palette, *, online: bool) -> pdk.Deck:
+def review_deck(
+    scene: Scene, palette: Palette, *, online: bool, areas: Sequence[Area] = ()
+) -> pdk.Deck:
     """The label's place and arrow in one colour, the proposal's in another, and photos around.
 
     Photos of the label's region have one colour, of a proposed region another; others are faint.
+    Areas of regions lie below them, with their names.
     """
     ground = _ground(scene)
     length_m = ARROW_SHARE * (ground.extent_m[2] - ground.extent_m[0])
-    drawn = [*backdrop.grid(ground, palette), _fitted(ground, scene, palette)]
+    shapes = _shapes(scene, areas)
+    drawn = [
+        *backdrop.grid(ground, palette),
+        *([backdrop.region_outlines(ground, shapes, palette)] if shapes else []),
+        _fitted(ground, scene, palette),
+        *([backdrop.region_labels(ground, shapes, palette)] if shapes else []),
+    ]
     if scene.old_m is not None and scene.new_m is not None:
         drawn.append(
             layers.segments(ground, "move", scene.old_m[None], scene.new_m[None], palette.text)
@@ -180,6 +192,17 @@ def review_deck(scene: Scene, palette: Palette, *, online: bool) -> pdk.Deck:
 def own_colours(scene: Scene, palette: Palette) -> dict[str, str]:
     """Colours of the regions whose photos stand out: the label's, and the proposed one."""
     return dict(zip(scene.own, (palette.evidence, palette.refined), strict=False))
+
+
+def _shapes(scene: Scene, areas: Sequence[Area]) -> list[backdrop.MapRegion]:
+    """Areas as regions of the map, each named at the middle of its corners."""
+    polygons = {area.region: area.polygons_m(scene.frame) for area in areas}
+    return [
+        backdrop.MapRegion(
+            region, region, np.concatenate([rings[0] for rings in shape]), polygons_m=shape
+        )
+        for region, shape in polygons.items()
+    ]
 
 
 def _ground(scene: Scene) -> Ground:
@@ -202,7 +225,7 @@ def _fitted(ground: Ground, scene: Scene, palette: Palette) -> pdk.Layer:
     return layers.coloured_points(
         ground, AROUND, scene.around_m,
         [rgb(colours.get(region, palette.faint)) for region in scene.region],
-        texts=[f"{name}, region {region}"
+        texts=[f"{name}, region {region}" if region else name
                for name, region in zip(scene.filenames, scene.region, strict=True)],
         rows=range(len(scene.region)), radius_px=4,
     )  # fmt: skip

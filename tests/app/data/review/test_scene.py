@@ -9,6 +9,7 @@ import pytest
 
 from app.data.review.scene import Scene, review_deck, row_of, scene_of
 from app.theme import LIGHT
+from core.areas import Area
 from core.audit.findings import Column, Finding
 from core.audit.rows import LabelRows, read_rows
 
@@ -93,3 +94,42 @@ def test_no_map_where_nobody_knows_what_the_numbers_mean(
     table.to_csv(folder / "labels.csv", index=False)
     unknown = read_rows(folder)
     assert scene_of(unknown, finding(unknown, 0, "angle", "3"), "3") is None
+
+
+def test_photos_without_a_position_are_not_drawn(shared_campus: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(shared_campus, tmp_path / "campus"))
+    table = pd.read_csv(folder / "labels.csv", dtype=str)
+    table.loc[::2, ["latitude", "longitude"]] = ""
+    table.loc[4, "Region_ID"] = ""
+    table.to_csv(folder / "labels.csv", index=False)
+    half = read_rows(folder)
+    unplaced = set(table["filename"][::2])
+    findings: list[tuple[int, Column, str]] = [
+        (4, "angle", "90"), (4, "Region_ID", "3"), (5, "Region_ID", "3"),
+        (4, "position", half.position_text(5)), (4, "latitude", "17.4"),
+    ]  # fmt: skip
+    for row, column, new in findings:
+        made = scene(half, row, column, new)
+        assert made.old_m is None if row == 4 else made.old_m is not None
+        assert made.filenames
+        assert not unplaced & set(made.filenames)
+        assert "" not in made.own
+        assert "NaN" not in review_deck(made, LIGHT, online=False).to_json()
+
+
+def test_the_areas_of_regions_lie_below_the_photos(rows: LabelRows) -> None:
+    west, south = rows.longitude[0], rows.latitude[0]
+    corners = ((west, south), (west + 1e-3, south), (west, south + 1e-3), (west, south))
+    made = scene(rows, 0, "Region_ID", "3")
+    content = json.loads(
+        review_deck(
+            made, LIGHT, online=False, areas=[Area(region="3", polygons=((corners,),))]
+        ).to_json()
+    )
+    layers = {layer["id"]: layer["data"] for layer in content["layers"]}
+    order = list(layers)
+    assert order.index("regions") < order.index("around") < order.index("region-names")
+    [shape] = layers["regions"]
+    assert shape["s"][0] == pytest.approx(np.array(corners), abs=1e-6)
+    assert [one["w"] for one in layers["region-names"]] == ["3"]
+    assert "regions" not in drawn(made)
