@@ -244,7 +244,11 @@ def recognise(path: Path, settings: TableSettings | None = None) -> Recognised:
 
 def _near(raw: RawTable, missing: Sequence[str]) -> dict[str, str]:
     """Columns whose name, or for photos whose values, are like those of missing roles."""
-    near = suggestions(raw.header, missing)
+    # A heading is no longitude, however alike their columns' names are.
+    unknown = [
+        title for title in raw.header if (found := meaning(title)) is None or found.role in missing
+    ]
+    near = suggestions(unknown, missing)
     if "filename" in missing and "filename" not in near:
         for number, title in enumerate(raw.header):
             if raw.rows[number].str.strip().str.fullmatch(_PHOTO).mean() > 0.9:

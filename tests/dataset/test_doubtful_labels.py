@@ -77,8 +77,9 @@ def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
 
 
 def test_headings_alone_are_told_of_both_ways_on(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match=r"latitude.*or, in place of both, region"):
+    with pytest.raises(LabelError, match=r"latitude.*or, in place of both, region") as refused:
         read_dataset(folder(tmp_path, ROWS[["filename", "angle"]]))
+    assert '= "angle"' not in str(refused.value)
 
 
 def test_fewer_regions_than_asked_are_said(tmp_path: Path) -> None:
