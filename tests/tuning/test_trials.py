@@ -206,20 +206,20 @@ def test_a_study_of_what_nobody_labelled_costs_no_trial(
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "said"),
     [
-        RunError("the loss is no number in epoch 1, step 2"),
-        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-        MemoryError("12 GiB"),
+        (RunError("the loss is no number in epoch 1, step 2"), "no number in epoch 1, step 2"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "--batch-size 8 (now 16)"),
+        (MemoryError("12 GiB"), "--batch-size 8 (now 16)"),
     ],
 )
 def test_a_failing_trial_says_why_and_the_search_goes_on(
-    error: Exception, tiny_study: TinyStudy, tmp_path: Path, inline: Inline
+    error: Exception, said: str, tiny_study: TinyStudy, tmp_path: Path, inline: Inline
 ) -> None:
     inline.fit = failing(error, "0000")
     view = search(tiny_study(tmp_path / "study", trials=2))
     assert [trial.state for trial in view.trials] == ["failed", "finished"]
-    assert str(error) in view.trials[0].reason
+    assert said in view.trials[0].reason
     assert view.trials[0].value is None
 
 
@@ -260,7 +260,9 @@ def test_a_search_without_hope_is_given_up(
 ) -> None:
     inline.fit = failing(RuntimeError("CUDA out of memory"))
     config = tiny_study(tmp_path / "study", trials=20)
-    with pytest.raises(RunError, match=r"3 trials in a row failed alike: .*out of memory"):
+    with pytest.raises(
+        RunError, match=r"3 trials in a row failed alike: .*the memory does not suffice"
+    ):
         search(config)
     assert read_study(config.study).counts == {"failed": 3}
 
