@@ -32,10 +32,12 @@ SLOWEST = (
     "browser/test_app.py",
     "cluster/test_real_ray.py",
     "jobs/test_faults.py",
+    "benchmarks/test_gpu.py",
     "golden/test_shipped.py",
     "tuning/test_tune_kill.py",
     "crossval/test_crossval_run.py",
     "training/test_distributed.py",
+    "browser/test_partial_browser.py",
     "browser/test_tuning_browser.py",
     "browser/test_queue.py",
     "jobs/test_runner.py",
@@ -49,6 +51,9 @@ SLOWEST = (
     "old_version/test_old_version.py",
     "tuning/test_trials.py",
     "browser/test_review_browser.py",
+    "browser/test_columns_browser.py",
+    "inference/test_partial_models.py",
+    "app/test_partial_pages.py",
 )
 # Importing torch and all tests makes millions of objects that stay; collecting garbage meanwhile
 # takes a sixth of the time.
