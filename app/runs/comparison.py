@@ -166,6 +166,8 @@ def show_differences(
         # The rest of the page does not depend on the comparison.
         messages.show_error(error)
         return
+    for reason in found.unranked.values():
+        st.warning(messages.plain(reason))
     for pair in found.pairs:
         _verdict(pair)
     if found.pairs:

@@ -329,8 +329,15 @@ _DRAWS_AT_ONCE = 500
 _BY_NAME = {measure.name: index for index, measure in enumerate(MEASURES)}
 
 
+class NothingInCommonError(ConfigError):
+    """Two models predict no label in common that the photos have."""
+
+
 def compare_all(models: Sequence[EvaluatedModel], config: CompareConfig) -> Compared:
-    """Compare every model with the first; models evaluated on other photos are not ranked.
+    """Compare every model with the first.
+
+    Models evaluated on other photos, and models that predict nothing that the first does, are not
+    ranked.
 
     The intervals of all pairs together hold with `config.confidence` (Bonferroni over the pairs).
 
@@ -344,9 +351,15 @@ def compare_all(models: Sequence[EvaluatedModel], config: CompareConfig) -> Comp
     share = (1.0 - config.confidence) / max(len(ranked), 1)
     stricter = config.model_copy(update={"confidence": 1.0 - share})
     unranked = {model.name: _other_photos(first, model) for model in others if model not in ranked}
-    return Compared(
-        first.name, tuple(compare(first, model, stricter) for model in ranked), unranked
-    )
+    pairs = []
+    for model in ranked:
+        try:
+            pairs.append(compare(first, model, stricter))
+        except NothingInCommonError as error:
+            if len(others) == 1:
+                raise
+            unranked[model.name] = str(error)
+    return Compared(first.name, tuple(pairs), unranked)
 
 
 def compare(
@@ -372,7 +385,7 @@ def compare(
     rng = np.random.default_rng(config.seed)
     columns = np.flatnonzero(~np.isnan(first + second).all(axis=0))
     if not len(columns):
-        raise ConfigError(
+        raise NothingInCommonError(
             f"{reference.name} and {candidate.name} predict no label in common that the photos "
             "have, so there is nothing to compare"
         )

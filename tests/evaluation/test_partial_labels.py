@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from core.errors import ConfigError
-from core.evaluation.compare import Compared, aggregated, compare, photo_values
+from core.evaluation.compare import Compared, aggregated, compare, compare_all, photo_values
 from core.evaluation.comparison_text import as_json, cautions
 from core.evaluation.coverage import risk_coverage
 from core.evaluation.intervals import Bootstrap, Grouping, group_photos, resampled_means, spots_of
@@ -244,6 +244,11 @@ def test_models_compare_in_what_both_predict_and_the_photos_have() -> None:
         compare(
             perturbed(first, "a", **nothing), perturbed(second, "b", **nothing), CompareConfig()
         )
+    unanswered = silent | {"region": "", "error_m": NAN, "error_refined_m": NAN}
+    others = [perturbed(second, "b", **unanswered), second]
+    every = compare_all([first, *others], CompareConfig(draws=300))
+    assert [each.candidate for each in every.pairs] == [second.name]
+    assert "no label in common" in every.unranked["b"]
 
 
 def test_a_region_without_headings_has_no_heading_figure() -> None:
