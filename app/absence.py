@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from core.dataset.labels import Dataset
 from core.evaluation.report import Scores
-from core.labels import LABELS, PLURALS, Label, absence_note, absent
+from core.labels import LABELS, PLURALS, Label, absence_note, absent, without
 from core.training.schema import MONITORED
 
 NO_TRUE_REGION = "No photo has a region, so there is no comparison by region."
@@ -56,8 +56,9 @@ def partial(data: Dataset) -> list[str]:
 
 def of_training(data: Dataset) -> str:
     """What a model of these photos will not predict, and why; empty if it predicts everything."""
-    without = [f"no {PLURALS[label]}" for label in absent(data.labels)]
-    return f"The model will predict {' and '.join(without)}: no photo has any." if without else ""
+    if not absent(data.labels):
+        return ""
+    return f"The model will predict {without(data.labels)}: no photo has any."
 
 
 def of_model(label: Label, lost: str) -> str:

@@ -19,9 +19,13 @@ def absent(labels: Collection[Label]) -> tuple[Label, ...]:
     return tuple(label for label in LABELS if label not in labels)
 
 
+def without(labels: Collection[Label]) -> str:
+    """Return the labels that are not among `labels` in words: `no headings and no regions`."""
+    return " and ".join(f"no {PLURALS[label]}" for label in absent(labels))
+
+
 def absence_note(labels: Collection[Label]) -> tuple[str, ...]:
     """Return the sentence that says what a model of `labels` does not predict; none if all."""
-    without = [f"no {PLURALS[label]}" for label in absent(labels)]
-    if not without:
+    if not absent(labels):
         return ()
-    return (f"This model predicts {' and '.join(without)}: its training photos have none.",)
+    return (f"This model predicts {without(labels)}: its training photos have none.",)

@@ -113,7 +113,7 @@ def other_place_note(
     Args:
         card: Of the model.
         gallery: Its training photos.
-        source: The photo, or the folder of photos, which may hold a label table or lie beside one.
+        source: The photo, or the folder of photos; a label table may be in it or beside it.
         photos: The photos.
     """
     if "position" not in card.labels:

@@ -122,7 +122,7 @@ def _judge(path: Path, config: IngestConfig) -> Source | LeftOut:
     if path.suffix.lower() in RAW_SUFFIXES:
         return LeftOut(relative, "it is camera raw: export it as JPEG with its location")
     if path.suffix.lower() == ".json":
-        return LeftOut(relative, "it is JSON, but no photo of its name lies beside it")
+        return LeftOut(relative, "it is JSON, but no photo of its name is beside it")
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return LeftOut(relative, "it is a video: ingest it by itself, with --track")
     if path.suffix.lower() not in PHOTO_SUFFIXES:

@@ -112,15 +112,20 @@ def test_few_photos_are_said_to_be_few(truth: Truth) -> None:
     assert "too few" in weigh(judged, "fitted", 80.0, 0.05).notes[0]
 
 
-def test_fitted_weights_bring_headings_nearest_to_the_truth(truth: Truth) -> None:
-    """Of two unit vectors, the point between them that is nearest to the true one."""
-    nowhere = np.zeros((PHOTOS, 2))
-    judged = [member(truth, nowhere, np.full(PHOTOS, turn), 0.8) for turn in (10.0, -40.0)]
+def assert_nearest_to_north(judged: list[ScoredPrediction]) -> None:
+    """Check the weights of members that turn by 10 and by -40 degrees."""
     first, second, true = heading_unit([10.0, -40.0, 0.0])
     between = first - second
     share = (true - second) @ between / (between @ between)
     found = weigh(judged, "fitted", 80.0, 0.05).values
     np.testing.assert_allclose(found, [share, 1.0 - share], atol=1e-3)
+
+
+def test_fitted_weights_bring_headings_nearest_to_the_truth(truth: Truth) -> None:
+    """Of two unit vectors, the point between them that is nearest to the true one."""
+    nowhere = np.zeros((PHOTOS, 2))
+    judged = [member(truth, nowhere, np.full(PHOTOS, turn), 0.8) for turn in (10.0, -40.0)]
+    assert_nearest_to_north(judged)
 
 
 def test_half_the_headings_weigh_members_as_these_photos_do(truth: Truth) -> None:
@@ -132,11 +137,7 @@ def test_half_the_headings_weigh_members_as_these_photos_do(truth: Truth) -> Non
     judged = [
         ScoredPrediction(half, member(truth, nowhere, turn, 0.8).prediction) for turn in turns
     ]
-    first, second, true = heading_unit([10.0, -40.0, 0.0])
-    between = first - second
-    share = (true - second) @ between / (between @ between)
-    found = weigh(judged, "fitted", 80.0, 0.05).values
-    np.testing.assert_allclose(found, [share, 1.0 - share], atol=1e-3)
+    assert_nearest_to_north(judged)
 
 
 def test_members_without_regions_or_headings_are_weighed_by_position(truth: Truth) -> None:
