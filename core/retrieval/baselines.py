@@ -151,10 +151,7 @@ def _nearest_with(
     """
     if has.all() or not has.any():
         return first
-    similarity = np.where(has, found.similarity, -np.inf)
-    own = np.flatnonzero(found.excluded >= 0)
-    similarity[own, found.excluded[own]] = -np.inf
-    return np.where(has[first], first, similarity.argmax(axis=1))
+    return np.where(has[first], first, found.most_similar(has))
 
 
 def metadata_only(gallery: Gallery, region: NDArray[np.int64], minute: Floats) -> Baseline:

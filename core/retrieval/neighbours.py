@@ -56,23 +56,46 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """Circles about n photos; the search of each photo leaves out the training photos inside.
+
+    Attributes:
+        position_m: `(n, 2)` centres; NaN: nothing is left out.
+        radius_m: Radius of the circles.
+    """
+
+    position_m: Floats
+    radius_m: float
+
+    def rows(self, part: slice | NDArray[np.int64]) -> Self:
+        """The circles of some of the photos."""
+        return type(self)(self.position_m[part], self.radius_m)
+
+    def inside(self, gallery: Gallery) -> NDArray[np.bool_]:
+        """Which training photos are inside each circle, `(n, m)`."""
+        return np.asarray(cdist(self.position_m, gallery.position_m) <= self.radius_m)
+
+
+@dataclass(frozen=True)
 class Neighbours:
     """One search of the gallery for n photos.
 
     Attributes:
         gallery: The training photos that were searched.
         similarity: `(n, m)` float32 cosine with every one of them.
-        excluded: `(n,)` gallery row that each photo must not find (itself), or -1.
+        excluded: `(n, m)` training photos that each photo must not find (itself, or all near it);
+            None if every photo may find all.
         rows: `(n, k)` gallery rows of the most similar on the whole campus, best first; k is
             `COMPARED`, or one fewer than the gallery holds, so that leaving one out for one photo
-            does not change how many others get.
+            does not change how many others get. Photos that must not be found come last, if fewer
+            than k others are left.
         nearest: `(n, k)` their cosines.
         verified: The photos' points compared with theirs; None until `verify_points`.
     """
 
     gallery: Gallery
     similarity: NDArray[np.float32]
-    excluded: NDArray[np.int64]
+    excluded: NDArray[np.bool_] | None
     rows: NDArray[np.int64]
     nearest: Floats
     verified: Verified | None = None
@@ -83,6 +106,7 @@ class Neighbours:
         features: ArrayLike,
         gallery: Gallery,
         exclude_ids: Sequence[str | None] | None = None,
+        surroundings: Surroundings | None = None,
     ) -> Self:
         """Search the gallery for n photos, `ROWS_AT_ONCE` or so: all cosines are kept.
 
@@ -90,13 +114,14 @@ class Neighbours:
             features: `(n, D)` as the network gives them.
             gallery: Training photos.
             exclude_ids: Per photo the id of the training photo that it must not find, or None.
+            surroundings: Circles within which the photos find no training photo.
         """
         embedded = gallery.embed(features)
-        excluded = gallery.rows_of(exclude_ids, len(embedded))
+        excluded = _excluded(gallery, len(embedded), exclude_ids, surroundings)
         similarity = embedded @ gallery.features.T
-        own = np.flatnonzero(excluded >= 0)
-        others = similarity.copy() if len(own) else similarity
-        others[own, excluded[own]] -= np.float32(1e3)
+        others = similarity
+        if excluded is not None:
+            others = np.where(excluded, similarity - np.float32(1e3), similarity)
         rows, nearest = best(others, min(COMPARED, len(gallery) - 1))
         return cls(gallery, similarity, excluded, rows, nearest.astype(np.float64))
 
@@ -141,14 +166,15 @@ class Neighbours:
         rows = np.empty((len(self), k), np.int64)
         score = np.empty(rows.shape)
         for part in row_parts(len(self)):
-            total, excluded = np.array(self.similarity[part]), self.excluded[part]
+            total = np.array(self.similarity[part])
             if penalty is not None:
                 total += penalty[part]
             if verified is not None and config.points_weight:
                 own = verified.part(part)
                 lift = config.points_weight * own.beyond_chance()
                 total[np.arange(len(total))[:, None], own.rows] += lift.astype(np.float32)
-            total[np.arange(len(total)), excluded] -= np.where(excluded >= 0, 1e4, 0.0)
+            if self.excluded is not None:
+                total[self.excluded[part]] -= np.float32(1e4)
             if config.radius_m is not None:
                 far = cdist(position_m[part], gallery.position_m) > config.radius_m
                 total -= np.where(far, np.float32(1e3), np.float32(0.0))
@@ -160,11 +186,43 @@ class Neighbours:
     def nearest_positions(self, position_m: Floats, k: int) -> NDArray[np.int64]:
         """Gallery rows `(n, k)` of the training photos nearest to positions, nearest first."""
         excluded = self.excluded
-        wanted = min(k + int((excluded >= 0).any()), len(self.gallery))
+        most = 0 if excluded is None else int(excluded.sum(axis=1).max(initial=0))
+        wanted = min(k + most, len(self.gallery))
         distance, rows = self.gallery.tree.query(position_m, k=np.arange(1, wanted + 1))
-        # A stable sort moves an excluded photo behind the others and keeps their order.
-        order = np.argsort(np.where(rows == excluded[:, None], np.inf, distance), kind="stable")
+        if excluded is not None:
+            distance = np.where(np.take_along_axis(excluded, rows, axis=1), np.inf, distance)
+        # A stable sort moves excluded photos behind the others and keeps their order.
+        order = np.argsort(distance, kind="stable")
         return np.take_along_axis(rows, order, axis=1)[:, :k].astype(np.int64)
+
+    def most_similar(self, has: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Gallery row `(n,)` of the most similar training photo among some; excluded ones last.
+
+        Args:
+            has: `(m,)` the training photos that count.
+        """
+        similarity = np.where(has, self.similarity, np.float32(-np.inf))
+        if self.excluded is not None:
+            similarity = np.where(self.excluded, similarity - np.float32(1e3), similarity)
+        return np.asarray(similarity.argmax(axis=1), np.int64)
+
+
+def _excluded(
+    gallery: Gallery,
+    n: int,
+    exclude_ids: Sequence[str | None] | None,
+    surroundings: Surroundings | None,
+) -> NDArray[np.bool_] | None:
+    """Training photos `(n, m)` that n photos must not find; None if there are none."""
+    own = gallery.rows_of(exclude_ids, n)
+    known = np.flatnonzero(own >= 0)
+    if surroundings is None and not len(known):
+        return None
+    excluded = np.zeros((n, len(gallery)), bool)
+    if surroundings is not None:
+        excluded |= surroundings.inside(gallery)
+    excluded[known, own[known]] = True
+    return excluded
 
 
 def search_in_parts(

@@ -261,11 +261,7 @@ def _most_similar(neighbours: Neighbours, label: Label) -> NDArray[np.int64]:
     """Row `(n,)` of the most similar gallery photo that has a label."""
     gallery = neighbours.gallery
     has = gallery.region >= 0 if label == "region" else np.isfinite(gallery.heading_deg)
-    similarity = np.where(has, neighbours.similarity, -np.inf)
-    similarity[np.arange(len(similarity)), neighbours.excluded] -= np.where(
-        neighbours.excluded >= 0, 1e3, 0.0
-    )
-    return np.asarray(similarity.argmax(axis=1), np.int64)
+    return neighbours.most_similar(has)
 
 
 def check_k(k: int, gallery: Gallery) -> None:
