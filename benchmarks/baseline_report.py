@@ -71,7 +71,7 @@ def scored(data: TrainingData, baseline: BaselineOutput) -> ScoredPrediction:
         neighbours=nothing.astype(np.int64),
         similarity=nothing,
         weight=nothing,
-        points=nothing.astype(np.int64),
+        inliers=nothing.astype(np.int64),
         features=nothing.astype(np.float32),
     )
     return ScoredPrediction(_truth(data), prediction)

@@ -100,7 +100,7 @@ def _labels(prediction: Prediction, gallery: Gallery, index: int) -> str:
 
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
     """The number of matched keypoints, if keypoints were compared."""
-    points = prediction.points[row, rank]
+    points = prediction.inliers[row, rank]
     return "" if points < 0 else f"  \n{points} matched keypoints"
 
 

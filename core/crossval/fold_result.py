@@ -95,7 +95,7 @@ class FoldPredictions:
             neighbours=none.astype(np.int64),
             similarity=none,
             weight=none,
-            points=none.astype(np.int64),
+            inliers=none.astype(np.int64),
             features=none.astype(np.float32),
             region_probabilities=self.predicted["region_probabilities"],
             region_head=self.predicted["region_head"],

@@ -210,7 +210,7 @@ def neighbours(prediction: Prediction, gallery: Gallery, row: int) -> list[Recor
             )
         if "position" in labels:
             entry["weight"] = round(float(prediction.weight[row, rank]), SHARE_DECIMALS)
-        entry["points"] = _compared(int(prediction.points[row, rank]))
+        entry["points"] = _compared(int(prediction.inliers[row, rank]))
         entry["photo_id"] = gallery.photo_ids[index]
         entries.append(entry)
     return entries

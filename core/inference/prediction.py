@@ -41,7 +41,7 @@ class Prediction:
             checkpoint has no gallery.
         similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position.
-        points: `(n, k)` how many points of each photo lie as those of each neighbour do; -1 where
+        inliers: `(n, k)` how many points of each photo lie as those of each neighbour do; -1 where
             they were not compared, as where the gallery holds none.
         features: `(n, D)` pooled features of the network.
         evidence: The most similar training photos on the whole campus, and out-of-distribution
@@ -74,7 +74,7 @@ class Prediction:
     neighbours: NDArray[np.int64]
     similarity: Floats
     weight: Floats
-    points: NDArray[np.int64]
+    inliers: NDArray[np.int64]
     features: NDArray[np.float32]
     evidence: Evidence | None = None
     confidence: Confidence | None = None
@@ -99,7 +99,7 @@ class Prediction:
             "neighbours": (n, k),
             "similarity": (n, k),
             "weight": (n, k),
-            "points": (n, k),
+            "inliers": (n, k),
         }
         if self.member_spread_m is not None:
             expected |= {"member_spread_m": (n,), "member_spread_deg": (n,)}

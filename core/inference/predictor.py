@@ -251,7 +251,7 @@ class Predictor:
             similarity=refined.similarity,
             weight=refined.weight,
             features=answers.features,
-            points=refined.points,
+            inliers=refined.inliers,
             evidence=gather_evidence(answers, raw_m, raw_deg, neighbours, self.card.labels),
             notes=self._notes(),
             labels=self.card.labels,
@@ -353,7 +353,7 @@ def gather_evidence(
         signals |= view_features(answers.views)
     signals |= neighbour_features(evidence, answers.probabilities, raw_m, raw_deg, labels)
     if neighbours is not None and neighbours.verified is not None:
-        signals |= point_features(neighbours.verified.points)
+        signals |= point_features(neighbours.verified.inliers)
     return replace(evidence, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
 
 

@@ -34,14 +34,14 @@ class Candidates:
         rows: `(n, k)` gallery rows.
         similarity: `(n, k)` cosine of the features.
         score: `(n, k)` what they were ranked by; -inf marks a photo outside the radius.
-        points: `(n, k)` how many points of the query agree with theirs; -1 where not compared.
-        turn_deg: `(n, k)` how far clockwise of them the query looks; 0 where unknown.
+        inliers: `(n, k)` how many points of the query agree with theirs; -1 where not compared.
+        turn_deg: `(n, k)` how far clockwise of them the query looks; NaN where unknown.
     """
 
     rows: NDArray[np.int64]
     similarity: Floats
     score: Floats
-    points: NDArray[np.int64]
+    inliers: NDArray[np.int64]
     turn_deg: Floats
 
     def first(self, k: int) -> "Candidates":
@@ -50,7 +50,7 @@ class Candidates:
             self.rows[:, :k],
             self.similarity[:, :k],
             self.score[:, :k],
-            self.points[:, :k],
+            self.inliers[:, :k],
             self.turn_deg[:, :k],
         )
 
@@ -181,7 +181,7 @@ class Neighbours:
             rows[part], score[part] = best(total, k)
         score[score < -500.0] = -np.inf
         cosine = np.take_along_axis(self.similarity, rows, axis=1).astype(np.float64)
-        return Candidates(rows, cosine, score, *_points_of(rows, verified))
+        return Candidates(rows, cosine, score, *_inliers_of(rows, verified))
 
     def nearest_positions(self, position_m: Floats, k: int) -> NDArray[np.int64]:
         """Gallery rows `(n, k)` of the training photos nearest to positions, nearest first."""
@@ -289,12 +289,12 @@ def row_parts(n: int) -> Iterator[slice]:
     return (slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE))
 
 
-def _points_of(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, Any]:
-    """Points and turns `(n, k)` of ranked photos, where they are among those compared."""
-    points, turn_deg = np.full(rows.shape, -1, np.int64), np.zeros(rows.shape)
+def _inliers_of(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, Any]:
+    """Inliers and turns `(n, k)` of ranked photos, where they are among those compared."""
+    inliers, turn_deg = np.full(rows.shape, -1, np.int64), np.full(rows.shape, np.nan)
     if verified is not None:
         for column in range(verified.rows.shape[1]):
             photo, place = np.nonzero(rows == verified.rows[:, [column]])
-            points[photo, place] = verified.points[photo, column]
+            inliers[photo, place] = verified.inliers[photo, column]
             turn_deg[photo, place] = verified.turn_deg[photo, column]
-    return points, turn_deg
+    return inliers, turn_deg

@@ -36,7 +36,7 @@ class Refined:
         similarity: `(n, k)` cosine of the photo's features with the neighbour's, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position; rows add to 1, or to 0
             where none lies inside the radius (the raw position stays) or nothing is retrieved.
-        points: `(n, k)` how many points of the photo agree with each neighbour's; -1 where they
+        inliers: `(n, k)` how many points of the photo agree with each neighbour's; -1 where they
             were not compared.
         region_probabilities: `(n, R)` with the neighbours' votes blended in; None where no
             probabilities were given.
@@ -47,7 +47,7 @@ class Refined:
     neighbours: NDArray[np.int64]
     similarity: Floats
     weight: Floats
-    points: NDArray[np.int64]
+    inliers: NDArray[np.int64]
     region_probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class Refined:
         n, k = self.neighbours.shape
         shapes = (self.position_m.shape, self.heading_deg.shape, self.similarity.shape)
         if shapes != ((n, 2), (n,), (n, k)) or not (
-            self.weight.shape == self.points.shape == (n, k)
+            self.weight.shape == self.inliers.shape == (n, k)
         ):
             raise ValueError(f"refined shapes {shapes} do not fit neighbours {(n, k)}")
 
@@ -172,7 +172,7 @@ def refine_by(
         candidates.rows[:, :k],
         candidates.similarity[:, :k],
         weight[:, :k],
-        candidates.points[:, :k],
+        candidates.inliers[:, :k],
         share,
     )
 
@@ -194,7 +194,7 @@ def _joined(parts: list[Refined], k: int) -> Refined:
         np.concatenate([part.neighbours for part in parts]),
         np.concatenate([part.similarity for part in parts]),
         np.concatenate([part.weight for part in parts]),
-        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.inliers for part in parts]),
         np.concatenate(shares) if shares else None,
     )
 
@@ -320,7 +320,7 @@ def heading_vector(candidates: Candidates, gallery: Gallery, config: RefineConfi
     heading_deg = gallery.heading_deg[top.rows]
     score = np.where(np.isnan(heading_deg), -np.inf, top.score)
     weight = softmax_weights(score, config.heading_temperature)
-    turn_deg = 0.0 if config.turn_hfov_deg is None else top.turn_deg
+    turn_deg = 0.0 if config.turn_hfov_deg is None else np.nan_to_num(top.turn_deg)
     units = heading_unit(np.nan_to_num(heading_deg) + turn_deg)
     return np.asarray(np.einsum("nk,nkd->nd", weight, units))
 

@@ -32,32 +32,32 @@ class Verified:
 
     Attributes:
         rows: `(n, k)` the gallery photos that each was compared with.
-        points: `(n, k)` how many of its points lie as theirs do, up to one affine map.
+        inliers: `(n, k)` how many of its points lie as theirs do, up to one affine map.
         turn_deg: `(n, k)` how far clockwise of each of them the photo looks, by where the points
-            lie in both; 0 where too few agree to tell.
+            lie in both; NaN where too few agree to tell.
         hfov_deg: Horizontal field of view that turns were reckoned with.
     """
 
     rows: NDArray[np.int64]
-    points: NDArray[np.int64]
+    inliers: NDArray[np.int64]
     turn_deg: Floats
     hfov_deg: float
 
     def __post_init__(self) -> None:
         """Check that all shapes agree."""
-        if not self.rows.shape == self.points.shape == self.turn_deg.shape:
+        if not self.rows.shape == self.inliers.shape == self.turn_deg.shape:
             raise ValueError(
-                f"verified: rows {self.rows.shape}, points {self.points.shape} and turns "
+                f"verified: rows {self.rows.shape}, inliers {self.inliers.shape} and turns "
                 f"{self.turn_deg.shape} do not fit"
             )
 
     def part(self, part: slice) -> Self:
         """What is known of some of the photos."""
-        return type(self)(self.rows[part], self.points[part], self.turn_deg[part], self.hfov_deg)
+        return type(self)(self.rows[part], self.inliers[part], self.turn_deg[part], self.hfov_deg)
 
     def beyond_chance(self) -> Floats:
         """Evidence `(n, k)` that both show one place: log(1 + points beyond a few)."""
-        return np.asarray(np.log1p(np.maximum(self.points - _BY_CHANCE, 0)))
+        return np.asarray(np.log1p(np.maximum(self.inliers - _BY_CHANCE, 0)))
 
 
 def verify(
@@ -71,17 +71,17 @@ def verify(
         rows: `(n, k)` the gallery photos to compare each with.
         hfov_deg: Horizontal field of view of all photos.
     """
-    points, turn_deg = np.zeros(rows.shape, np.int64), np.zeros(rows.shape)
+    inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
     focal = SIDE / 2.0 / np.tan(np.deg2rad(hfov_deg) / 2.0)
     for photo, others in enumerate(rows):
         place, descriptors = query.of(photo)
         for column, row in enumerate(others):
             other, known = gallery.of(row)
             mine, theirs = _agreeing(place, descriptors, other, known)
-            points[photo, column] = len(mine)
+            inliers[photo, column] = len(mine)
             if len(mine) >= _LEAST_TO_TURN:
                 turn_deg[photo, column] = _turned(place[mine, 0], other[theirs, 0], focal)
-    return Verified(rows, points, turn_deg, hfov_deg)
+    return Verified(rows, inliers, turn_deg, hfov_deg)
 
 
 def _turned(mine: NDArray[np.float32], theirs: NDArray[np.float32], focal: float) -> float:

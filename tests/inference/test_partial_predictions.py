@@ -46,7 +46,7 @@ def predicted(labels: tuple[Label, ...], **changes: Any) -> Prediction:  # noqa:
         "position_m": place, "position_refined_m": place, "heading_deg": turn,
         "heading_refined_deg": turn, "heading_length": turn / 400.0,
         "neighbours": np.array([[1], [0]]), "similarity": one, "weight": one,
-        "points": np.full((2, 1), -1), "features": np.zeros((2, 3), np.float32),
+        "inliers": np.full((2, 1), -1), "features": np.zeros((2, 3), np.float32),
         "labels": labels,
     }  # fmt: skip
     return Prediction(**fields | changes)

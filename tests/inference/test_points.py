@@ -71,8 +71,8 @@ def test_a_training_photo_agrees_most_with_itself(
     assert rich.any()
     first = [gallery.photo_ids[row] for row in found.neighbours[rich, 0]]
     assert first == [name for name, kept in zip(names, rich, strict=True) if kept]
-    assert (found.points[rich, 0] > 0.8 * np.diff(gallery.local.first)[:12][rich]).all()
-    assert found.points.shape == found.neighbours.shape
+    assert (found.inliers[rich, 0] > 0.8 * np.diff(gallery.local.first)[:12][rich]).all()
+    assert found.inliers.shape == found.neighbours.shape
 
 
 def test_a_photo_that_must_not_find_itself_is_not_compared_with_itself(
@@ -93,13 +93,13 @@ def test_points_rank_the_evidence_and_move_the_pin(
     assert gallery is not None
     found = predictor.predict_photos(photos, exclude_ids=names)
     plain = without_points(predictor).predict_photos(photos, exclude_ids=names)
-    assert (plain.points == -1).all()
+    assert (plain.inliers == -1).all()
     changed = found.neighbours[:, 0] != plain.neighbours[:, 0]
     assert changed.any()
     np.testing.assert_allclose(
         found.position_refined_m[changed], gallery.position_m[found.neighbours[changed, 0]]
     )
-    assert (found.points[changed, 0] == found.points[changed].max(axis=1)).all()
+    assert (found.inliers[changed, 0] == found.inliers[changed].max(axis=1)).all()
 
 
 def test_headings_turn_by_the_field_of_view_that_the_card_names(
@@ -127,7 +127,7 @@ def test_records_tell_how_many_agree_and_null_where_none_were_compared(
     found = predictor.predict_photos(photos[:1])
     shown = json.loads(to_json(found, predictor.gallery, keep_refused=True))[0]["neighbours"]
     assert [item["points"] for item in shown] == [
-        None if points < 0 else points for points in found.points[0].tolist()
+        None if points < 0 else points for points in found.inliers[0].tolist()
     ]
     assert shown[0]["points"] > 0
     bare = without_points(predictor)
@@ -147,7 +147,7 @@ def test_no_more_are_compared_than_there_are(predictor: Predictor) -> None:
 
 def test_no_photo_is_answered_too(predictor: Predictor) -> None:
     found = predictor.predict_photos(np.empty((0, 72, 72, 3), np.uint8))
-    assert found.points.shape[0] == 0
+    assert found.inliers.shape[0] == 0
     assert found.evidence is not None
     assert "best_points" in found.evidence.names, "what a calibration asks for"
 

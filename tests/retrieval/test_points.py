@@ -58,8 +58,8 @@ def test_points_that_agree_by_chance_have_no_say(three: Gallery) -> None:
 
 
 def test_how_many_agree_is_told_and_who_was_not_compared(three: Gallery) -> None:
-    assert refined(three, NOTHING).points[0].tolist() == [3, 40, -1]
-    assert refined(three, NOTHING, None).points[0].tolist() == [-1, -1, -1]
+    assert refined(three, NOTHING).inliers[0].tolist() == [3, 40, -1]
+    assert refined(three, NOTHING, None).inliers[0].tolist() == [-1, -1, -1]
 
 
 def test_headings_are_turned_to_where_the_photo_looks(three: Gallery) -> None:
@@ -81,9 +81,9 @@ def test_many_photos_keep_their_own_points() -> None:
         np.zeros((n, 2)), np.zeros(n), rng.normal(size=(n, 8)), gallery, config, verified=seen
     )
     for row in (0, 511, 512, 1099):
-        best = rows[row, np.argsort(-seen.points[row], kind="stable")]
+        best = rows[row, np.argsort(-seen.inliers[row], kind="stable")]
         assert found.neighbours[row, 0] == best[0]
-        assert found.points[row, 0] == seen.points[row].max()
+        assert found.inliers[row, 0] == seen.inliers[row].max()
 
 
 def lookalikes(n: int = 240) -> tuple[Gallery, np.ndarray, np.ndarray, np.ndarray, Verified]:
@@ -136,8 +136,8 @@ def test_points_that_say_nothing_are_not_chosen() -> None:
 def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
     gallery, look, truth, _, verified = lookalikes()
     photos = np.arange(len(truth))
-    own = verified.rows[photos, np.argmax(verified.points, axis=1)]
-    twin = verified.rows[photos, np.argmin(verified.points, axis=1)]
+    own = verified.rows[photos, np.argmax(verified.inliers, axis=1)]
+    twin = verified.rows[photos, np.argmin(verified.inliers, axis=1)]
     # The twin looks a little more alike, and the photo looks where the twin does: headings by
     # themselves would best be found without points, positions are found by points alone.
     features = np.array(gallery.features)

@@ -23,7 +23,9 @@ def gallery() -> LocalFeatures:
 def agreeing(gallery: LocalFeatures, *photos: np.ndarray) -> np.ndarray:
     """Points of each photo that agree with each scene, `(n, 6)`."""
     rows = np.tile(np.arange(6), (len(photos), 1))
-    return verify(describe_photos(photos, MOST, gallery.projection), gallery, rows, HFOV_DEG).points
+    return verify(
+        describe_photos(photos, MOST, gallery.projection), gallery, rows, HFOV_DEG
+    ).inliers
 
 
 def test_a_photo_agrees_with_its_own_place_alone(gallery: LocalFeatures) -> None:
@@ -66,9 +68,9 @@ def test_a_photo_of_nothing_agrees_with_nothing(gallery: LocalFeatures) -> None:
 
 def test_the_rows_decide_what_is_compared(gallery: LocalFeatures) -> None:
     asked = describe_photos([scene(4)], MOST, gallery.projection)
-    found = verify(asked, gallery, np.array([[4, 0, 4]]), HFOV_DEG).points
+    found = verify(asked, gallery, np.array([[4, 0, 4]]), HFOV_DEG).inliers
     assert found[0, 0] == found[0, 2] > found[0, 1]
-    assert verify(asked, gallery, np.empty((1, 0), np.int64), HFOV_DEG).points.shape == (1, 0)
+    assert verify(asked, gallery, np.empty((1, 0), np.int64), HFOV_DEG).inliers.shape == (1, 0)
 
 
 def test_the_same_photo_always_agrees_as_well(gallery: LocalFeatures) -> None:
@@ -91,7 +93,7 @@ def test_how_far_the_camera_turned_is_read_off_the_points(turn_deg: float) -> No
     known = describe_gallery(np.stack([seen(0.0)]), np.array([0]), MOST)
     asked = describe_photos([seen(turn_deg)], MOST, known.projection)
     found = verify(asked, known, np.array([[0]]), HFOV_DEG)
-    assert found.points[0, 0] > CHANCE
+    assert found.inliers[0, 0] > CHANCE
     assert found.turn_deg[0, 0] == pytest.approx(turn_deg, abs=2.0)
 
 
@@ -99,8 +101,8 @@ def test_nothing_is_turned_by_points_that_agree_by_chance(gallery: LocalFeatures
     photos = [stepped_aside(scene(seed)) for seed in range(6)]
     asked = describe_photos(photos, MOST, gallery.projection)
     found = verify(asked, gallery, np.tile(np.arange(6), (6, 1)), HFOV_DEG)
-    assert (found.turn_deg[found.points < 8] == 0).all()
-    assert (found.beyond_chance()[found.points <= 5] == 0).all()
+    assert (np.isnan(found.turn_deg) == (found.inliers < 8)).all()
+    assert (found.beyond_chance()[found.inliers <= 5] == 0).all()
     assert (np.diff(found.beyond_chance()[np.arange(6), np.arange(6)]) != 0).any()
 
 
@@ -108,7 +110,7 @@ def test_parts_of_what_is_known_are_those_of_the_photos() -> None:
     grid = np.arange(6).reshape(3, 2)
     found = Verified(grid, grid + 10, grid / 2, HFOV_DEG).part(slice(1, 3))
     assert found.rows.tolist() == [[2, 3], [4, 5]]
-    assert found.points.tolist() == [[12, 13], [14, 15]]
+    assert found.inliers.tolist() == [[12, 13], [14, 15]]
     assert found.turn_deg.tolist() == [[1.0, 1.5], [2.0, 2.5]]
     with pytest.raises(ValueError, match="do not fit"):
         Verified(grid, grid[:2], grid / 2, HFOV_DEG)
@@ -129,7 +131,7 @@ def points() -> tuple[np.ndarray, np.ndarray]:
 
 
 def count(place: np.ndarray, code: np.ndarray, known: LocalFeatures) -> int:
-    return int(verify(made(place, code), known, np.array([[0]]), HFOV_DEG).points[0, 0])
+    return int(verify(made(place, code), known, np.array([[0]]), HFOV_DEG).inliers[0, 0])
 
 
 def test_only_arrangements_that_a_camera_can_see_count(
