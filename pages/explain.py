@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import cache, links
-from app.explain import attribution_panel
+from app.explain import attribution_panel, match_panel
 from app.widgets import ensemble, pickers
 
 st.title("Explain")
@@ -13,6 +13,9 @@ st.caption(f"Which parts of the photo drove the answer: its {outputs}.")
 if not predictor.card.trained:
     st.info(attribution_panel.UNTRAINED)
     links.to("train", "Train a model")
+    photo = attribution_panel.pick_photo()
+    if photo is not None:
+        match_panel.show(predictor, photo)
     st.stop()
 subject = attribution_panel.pick_subject(predictor)
 if subject is None:
@@ -22,3 +25,4 @@ panels = st.columns(attribution_panel.pick_panels())
 for place, column in enumerate(panels):
     with column:
         attribution_panel.panel(predictor, subject, place)
+match_panel.show(predictor, subject.source)

@@ -33,8 +33,8 @@ _UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
 )
 PREDICTED = "the predicted region"
 UNTRAINED = (
-    "This checkpoint was not trained: its answers come from the most similar training photos, "
-    "which the Predict page shows. It has no trained output to explain."
+    "This checkpoint was not trained: its answers come from the most similar training photos. It "
+    "has no trained output to explain."
 )
 _COMPARE = "explain_compare"
 
@@ -60,7 +60,7 @@ def pick_subject(predictor: "Predictor") -> Subject | None:
     """Ask for a photo and a target; None where there is no photo yet."""
     left, right = st.columns(2)
     with left:
-        source = _pick_photo()
+        source = pick_photo()
     with right:
         target: TargetName = st.selectbox(
             "Output to explain",
@@ -141,7 +141,8 @@ def legend() -> str:
     )
 
 
-def _pick_photo() -> Photo | None:
+def pick_photo() -> Photo | None:
+    """Ask for an upload or a photo of the loaded data set; None where there is none yet."""
     upload = st.file_uploader("Drop a photo here (up to 20 MB)", list(PHOTO_SUFFIXES), key=_UPLOAD)
     if upload is not None:
         return Photo(upload.name, upload.getvalue())

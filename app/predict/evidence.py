@@ -1,6 +1,7 @@
 """The training photos that support an answer: pictures, positions, headings, similarity."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydeck as pdk
@@ -8,14 +9,16 @@ import streamlit as st
 
 from app import wording
 from app.maps.backdrop import region_ids
-from app.photo import Photo, jpeg
-from app.widgets import messages, selection
+from app.photo import Photo
+from app.widgets import matches, selection
 from app.widgets.photo_source import PhotoSource
-from core.dataset.decode import decode_display
 from core.geo import distance_m
 from core.inference.export import feature_distance
 from core.inference.prediction import Prediction
 from core.retrieval.gallery import Gallery
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
 
 COLUMNS, COLUMNS_BESIDE = 6, 4
 MAP_ALT = "Predicted position, heading and evidence"
@@ -25,18 +28,26 @@ AGREE_M = 20.0
 
 
 def strip(
-    prediction: Prediction, row: int, gallery: Gallery, shelf: PhotoSource, photo: Photo, most: int
+    predictor: "Predictor",
+    prediction: Prediction,
+    row: int,
+    shelf: PhotoSource,
+    photo: Photo,
+    most: int,
 ) -> None:
     """Show the nearest training photos in feature space, most similar first.
 
     Args:
+        predictor: Whose gallery holds the training photos.
         prediction: Answers for one or more photos.
         row: Which of them.
-        gallery: The training photos.
         shelf: Where their pictures are.
         photo: The predicted photo, to compare with a chosen training photo.
         most: How many to show.
     """
+    gallery = predictor.gallery
+    if gallery is None:
+        raise ValueError("a model without a gallery has no training photos to show")
     st.subheader("Most similar training photos")
     rows = prediction.neighbours[row][:most]
     if prediction.similarity[row][0] >= SAME_PHOTO:
@@ -65,7 +76,7 @@ def strip(
                 ]
                 st.caption("  \n".join(filter(None, lines)))
     if chosen is not None:
-        _compare(shelf, gallery, int(rows[chosen]), chosen, photo)
+        matches.pairs(predictor, photo, [int(rows[chosen])], shelf)
 
 
 def map_of(
@@ -116,21 +127,12 @@ def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
     return f" They come from {len(walks)} walk{'s' if len(walks) > 1 else ''}."
 
 
-def _compare(shelf: PhotoSource, gallery: Gallery, index: int, rank: int, photo: Photo) -> None:
-    left, right = st.columns(2)
-    with left:
-        st.image(jpeg(decode_display(photo.content, max_side=640, name=photo.name)),
-                 caption=f"Your photo: {messages.plain(photo.name)}", width="stretch")  # fmt: skip
-    with right:
-        _picture(shelf, gallery, index, f"{rank + 1}: {gallery.filenames[index]}")
-
-
-def _picture(shelf: PhotoSource, gallery: Gallery, index: int, caption: str | None = None) -> None:
+def _picture(shelf: PhotoSource, gallery: Gallery, index: int) -> None:
     content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
     if content is None:
-        st.caption("Photo not found: choose the data set of the training in the sidebar.")
+        st.caption(matches.NOT_FOUND)
     else:
-        st.image(content, caption=caption and messages.plain(caption), width="stretch")
+        st.image(content, width="stretch")
 
 
 def _rank(photo_ids: list[str], photo_id: str) -> int | None:

@@ -104,7 +104,7 @@ def one(
             st.markdown(words)
         # In place of a map stand the photos that look most alike.
         with st.container() if mapped else right:
-            evidence.strip(prediction, row, gallery, shelf, photo, most)
+            evidence.strip(predictor, prediction, row, shelf, photo, most)
     for note in prediction.notes:
         st.caption(messages.plain(note))
 

@@ -84,6 +84,23 @@ def verify(
     return Verified(rows, inliers, turn_deg, hfov_deg)
 
 
+def matched_points(query: LocalFeatures, gallery: LocalFeatures, row: int) -> tuple[Floats, Floats]:
+    """Inliers of one photo and one gallery photo, for drawing.
+
+    Args:
+        query: Of one photo, described by the gallery's projection.
+        gallery: Of the training photos.
+        row: Which of them.
+
+    Returns:
+        `(m, 2)` x and y in the photo, and `(m, 2)` in the gallery photo, as fractions of the side.
+    """
+    place, descriptors = query.of(0)
+    other, known = gallery.of(row)
+    mine, theirs = _agreeing(place, descriptors, other, known)
+    return place[mine].astype(np.float64) / SIDE, other[theirs].astype(np.float64) / SIDE
+
+
 def _turned(mine: NDArray[np.float32], theirs: NDArray[np.float32], focal: float) -> float:
     """Degrees clockwise from their camera to mine: what I see further left, I turned right of.
 

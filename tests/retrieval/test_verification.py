@@ -5,7 +5,7 @@ import pytest
 
 from core.retrieval.local_features import SIDE, LocalFeatures, describe_gallery, describe_photos
 from core.retrieval.projection import Projection
-from core.retrieval.verification import Verified, verify
+from core.retrieval.verification import Verified, matched_points, verify
 from tests.retrieval.scenes import scene, stepped_aside
 
 MOST = 128
@@ -161,3 +161,11 @@ def test_a_partner_is_partner_to_one(points: tuple[np.ndarray, np.ndarray]) -> N
     altered[:, 0] ^= 0x11
     both = np.concatenate([place, place + 1]), np.concatenate([code, altered])
     assert count(*both, made(place, code)) == 40
+
+
+def test_matched_points_lie_where_both_photos_show_the_same(gallery: LocalFeatures) -> None:
+    moved = np.roll(scene(1), 32, axis=1)
+    query = describe_photos([moved], MOST, gallery.projection)
+    places, others = matched_points(query, gallery, 1)
+    assert len(places) == verify(query, gallery, np.array([[1]]), HFOV_DEG).inliers[0, 0]
+    assert np.median(places - others, axis=0) == pytest.approx([32 / SIDE, 0.0], abs=0.01)

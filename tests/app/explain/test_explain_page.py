@@ -23,6 +23,7 @@ def test_explain_says_why_an_untrained_checkpoint_has_no_maps(
     assert not app.exception
     assert "was not trained" in said(app)
     assert not [one for one in app.selectbox if one.label == "Output to explain"]
+    assert any("match this photo" in box.label for box in app.expander)
 
 
 def test_a_photo_of_the_data_set_is_explained_and_compared(

@@ -6,6 +6,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from app.widgets.matches import sentence
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -45,6 +46,30 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert any("matched keypoints" in caption.value for caption in app.caption)
     assert any(metric.label == "Facing" for metric in app.metric)
     assert re.fullmatch(r"17\.44\d{4}°, 78\.3\d{5}°", app.code[0].value), "whole, and to be copied"
+
+
+def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
+    app.file_uploader[0].upload("mine.jpg", photo, "image/jpeg")
+    app.run()
+    images = len(app.image)
+    app.button(key="predict_compare_0").click().run()
+    assert not app.exception
+    assert len(app.image) == images + 1, "both photos are one picture"
+    [caption] = (text for image in app.image for text in image.captions if "Left:" in text)
+    assert caption.startswith("Left: your photo. Right: ")
+    counts = [re.search(r"(\d+) matched keypoints", each.value) for each in app.caption]
+    first = next(int(count[1]) for count in counts if count)
+    assert caption.endswith(sentence(first)), "the lines are those that were counted"
+
+
+def test_matched_keypoints_are_put_into_words() -> None:
+    assert sentence(0).startswith("No keypoints match")
+    assert sentence(1) == "1 keypoint lies in the same arrangement in both photos."
+    assert sentence(23) == "23 keypoints lie in the same arrangement in both photos."
 
 
 def test_several_photos_get_a_table_and_an_unreadable_one_is_named(

@@ -1,0 +1,76 @@
+"""A photo beside a training photo, with lines between the keypoints that matched."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app.figures.matches import draw_matches
+from app.photo import Photo
+from app.widgets import messages
+from app.widgets.photo_source import PhotoSource
+from core.dataset.decode import Pixels, decode_photo
+
+if TYPE_CHECKING:
+    from core.inference.matches import Matches
+    from core.inference.predictor import Predictor
+
+NO_KEYPOINTS = "The gallery of this model holds no keypoints, so no lines are drawn."
+NOT_FOUND = "Photo not found: choose the data set of the training in the sidebar."
+
+
+def pairs(
+    predictor: "Predictor", photo: Photo, rows: Sequence[int], shelf: PhotoSource
+) -> tuple[int, ...]:
+    """Show a photo beside each of some training photos, with their matched keypoints.
+
+    Args:
+        predictor: The model.
+        photo: The photo that was predicted.
+        rows: Rows of the gallery.
+        shelf: Where the pictures of training photos are.
+
+    Returns:
+        Numbers of matched keypoints; empty for a gallery without keypoints.
+    """
+    from core.inference.matches import match_keypoints
+
+    decoded = predictor.decode(photo.content, photo.name)
+    found = match_keypoints(predictor, decoded, rows)
+    for place, row in enumerate(rows):
+        _pair(predictor, decoded, row, shelf, None if found is None else found[place])
+    return () if found is None else tuple(map(len, found))
+
+
+def sentence(count: int) -> str:
+    """What a number of matched keypoints says."""
+    if count == 0:
+        return (
+            "No keypoints match: the two photos look alike to the network, but nothing shows that "
+            "they are of the same place."
+        )
+    points = "keypoint lies" if count == 1 else "keypoints lie"
+    return f"{count} {points} in the same arrangement in both photos."
+
+
+def _pair(
+    predictor: "Predictor", photo: Pixels, row: int, shelf: PhotoSource, found: "Matches | None"
+) -> None:
+    gallery = predictor.gallery
+    if gallery is None:
+        raise ValueError("a model without a gallery has no training photos to show")
+    content = shelf.picture(gallery.filenames[row], gallery.position_m[row])
+    if content is None:
+        st.caption(NOT_FOUND)
+        return
+    other = decode_photo(content, size=predictor.store_size)[0]
+    nothing = np.empty((0, 2))
+    places, others = (nothing, nothing) if found is None else (found.places, found.others)
+    said = NO_KEYPOINTS if found is None else sentence(len(found))
+    st.image(
+        draw_matches(photo, other, places, others),
+        caption=f"Left: your photo. Right: {messages.plain(gallery.filenames[row])}. {said}",
+        width="stretch",
+        output_format="PNG",
+    )
