@@ -1,7 +1,7 @@
 """Evaluation: a checkpoint scored on photos without their labels: report, table and plots."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.retrieval.baselines import Baseline, all_baselines
+from core.retrieval.neighbours import Surroundings
 from core.runs import REPORT, home_of, report_folder, trained_dataset
 
 Progress = Callable[[int, int], None]
@@ -122,14 +123,37 @@ def predict_selection(
     progress: Progress | None = None,
 ) -> Prediction:
     """Predict the selected photos from pixels alone; none of them finds itself."""
+    return predict_cases(predictor, store, selection, (None,), batch_size, progress)[0]
+
+
+def predict_cases(
+    predictor: Predictor,
+    store: PhotoStore,
+    selection: Selection,
+    radii_m: Sequence[float | None],
+    batch_size: int,
+    progress: Progress | None = None,
+) -> tuple[Prediction, ...]:
+    """Predict the selected photos as `predict_selection` does, once a radius.
+
+    Args:
+        predictor: Of a checkpoint or an ensemble.
+        store: Decoded photos.
+        selection: Photos with their truth.
+        radii_m: Training photos within the radius of a photo's true position are left out of its
+            search; None: only the photo itself is.
+        batch_size: Photos in a forward pass.
+        progress: Called with `(photos done, photos in all)`.
+    """
     truth, total = selection.truth, len(selection.rows)
     parts = []
     for start in range(0, total, PHOTOS_AT_ONCE):
         part = slice(start, start + PHOTOS_AT_ONCE)
         own = selection.own_ids[part]
         parts.append(
-            predictor.predict_photos(
+            predictor.predict_cases(
                 np.asarray(store.photos[selection.rows[part]]),
+                [None if r is None else Surroundings(truth.position_m[part], r) for r in radii_m],
                 truth.filenames[part],
                 photo_ids=truth.photo_ids[part],
                 exclude_ids=own if any(own) else None,
@@ -137,7 +161,7 @@ def predict_selection(
                 progress=None if progress is None else _shifted(progress, start, total),
             )
         )
-    return joined(parts)
+    return tuple(joined(same) for same in zip(*parts, strict=True))
 
 
 def _shifted(progress: Progress, start: int, total: int) -> Progress:

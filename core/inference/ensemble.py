@@ -21,6 +21,7 @@ from core.inference.prediction import Prediction
 from core.inference.predictor import NO_GALLERY, NOT_CALIBRATED, Predictor, Progress
 from core.labels import absence_note
 from core.model.card import EnsembleCard
+from core.retrieval.neighbours import Surroundings
 
 CANCELLED = 0.1
 """Mean resultant length below which headings cancel: two equal members 169 degrees apart."""
@@ -90,9 +91,10 @@ class Ensemble(Predictor):
     `members` are in the card's order, by falling weight; those of weight 0 are not run.
     """
 
-    def predict_photos(
+    def predict_cases(
         self,
         photos: Pixels,
+        cases: Sequence[Surroundings | None],
         names: Sequence[str] | None = None,
         known_region: KnownRegion = None,
         known_heading_deg: KnownHeading = None,
@@ -101,15 +103,16 @@ class Ensemble(Predictor):
         exclude_ids: Sequence[str | None] | None = None,
         batch_size: int = 64,
         progress: Progress | None = None,
-    ) -> Prediction:
-        """Run every member and combine the predictions; see `Predictor.predict_photos`."""
+    ) -> tuple[Prediction, ...]:
+        """Run every member and combine the predictions; see `Predictor.predict_cases`."""
         shares = [member.weight for member in self.about.members]
         weighted = [
             (member, share) for member, share in zip(self.members, shares, strict=True) if share > 0
         ]
         answers = [
-            member.predict_photos(
+            member.predict_cases(
                 self._as_decoded_for(member, photos),
+                cases,
                 names,
                 known_region,
                 known_heading_deg,
@@ -122,8 +125,12 @@ class Ensemble(Predictor):
         ]
         weights = np.array([share for _, share in weighted])
         # The lead has a weight, and members of none stand last: its place is the same here.
-        together = combine(answers, weights, self.about.agree_m, self.lead, self._notes())
-        return self.with_confidence(together)
+        return tuple(
+            self.with_confidence(
+                combine(one_case, weights, self.about.agree_m, self.lead, self._notes())
+            )
+            for one_case in zip(*answers, strict=True)
+        )
 
     @property
     def about(self) -> EnsembleCard:

@@ -19,12 +19,13 @@ from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
 from core.inference.network import NetworkOutputs, run_in_crops
 from core.inference.prediction import Prediction, joined
+from core.inference.unvisited import reads_places, without_places
 from core.labels import Label, absence_note
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import QUERY_POINTS, LocalFeatures, describe_photos
-from core.retrieval.neighbours import Neighbours, row_parts
+from core.retrieval.neighbours import Neighbours, Surroundings, row_parts
 from core.retrieval.refine import Refined, refine_by, retrieve_by
 from core.retrieval.schema import RefineConfig
 
@@ -166,24 +167,76 @@ class Predictor:
             ConfigError: A known region is none of the model's, or what is known changes nothing
                 that the model predicts.
         """
+        return self.predict_cases(
+            photos,
+            (None,),
+            names,
+            known_region,
+            known_heading_deg,
+            photo_ids=photo_ids,
+            exclude_ids=exclude_ids,
+            batch_size=batch_size,
+            progress=progress,
+        )[0]
+
+    def predict_cases(
+        self,
+        photos: Pixels,
+        cases: Sequence[Surroundings | None],
+        names: Sequence[str] | None = None,
+        known_region: KnownRegion = None,
+        known_heading_deg: KnownHeading = None,
+        *,
+        photo_ids: Sequence[str] | None = None,
+        exclude_ids: Sequence[str | None] | None = None,
+        batch_size: int = 64,
+        progress: Progress | None = None,
+    ) -> tuple[Prediction, ...]:
+        """Predict n decoded photos once a case, as if nobody had photographed around them.
+
+        The network runs once; search, verification and refinement are repeated.
+
+        Args:
+            photos: As for `predict_photos`, like all that is not listed here.
+            cases: Circles about the photos within which no training photo is found; None: all
+                training photos are.
+            names: File names for the result.
+            known_region: Known regions.
+            known_heading_deg: Known headings.
+            photo_ids: Keys for the result.
+            exclude_ids: Training photos that are left out in every case.
+            batch_size: Photos that the network sees at once.
+            progress: Called with `(photos done, photos in all)`.
+
+        Raises:
+            ConfigError: As for `predict_photos`.
+        """
         n = len(photos)
         filenames = tuple(names) if names is not None else tuple(f"photo {i}" for i in range(n))
         known = KnownMetadata.of(n, self.card.labels, self.regions, known_region, known_heading_deg)
         answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
         # One empty part for no photos, so that the result has the right shapes.
-        parts = [
-            self._predict_part(
-                ids[part],
-                filenames[part],
-                answers.rows(part),
-                None if local is None else local.rows(part),
-                known.rows(part),
-                None if exclude_ids is None else exclude_ids[part],
+        parts = list(row_parts(n)) if n else [slice(0)]
+        return tuple(
+            self.with_confidence(
+                joined(
+                    [
+                        self._predict_part(
+                            ids[part],
+                            filenames[part],
+                            answers.rows(part),
+                            None if local is None else local.rows(part),
+                            known.rows(part),
+                            None if exclude_ids is None else exclude_ids[part],
+                            None if case is None else case.rows(part),
+                        )
+                        for part in parts
+                    ]
+                )
             )
-            for part in (row_parts(n) if n else [slice(0)])
-        ]
-        return self.with_confidence(joined(parts))
+            for case in cases
+        )
 
     def predict_files(
         self,
@@ -225,10 +278,11 @@ class Predictor:
         local: LocalFeatures | None,
         known: KnownMetadata,
         exclude_ids: Sequence[str | None] | None,
+        surroundings: Surroundings | None,
     ) -> Prediction:
         """Search the gallery once, for verification, refinement and evidence alike."""
-        neighbours = self._search(answers, local, exclude_ids)
-        answers = self._answers(answers, neighbours)
+        neighbours = self._search(answers, local, exclude_ids, surroundings)
+        answers = self._answers(answers, neighbours, surroundings)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
         refined = self._refine(raw_m, raw_deg, answers, known, neighbours)
@@ -262,21 +316,33 @@ class Predictor:
         answers: NetworkOutputs,
         local: LocalFeatures | None,
         exclude_ids: Sequence[str | None] | None,
+        surroundings: Surroundings | None,
     ) -> Neighbours | None:
         if self.gallery is None:
             return None
-        neighbours = Neighbours.search(answers.features, self.gallery, exclude_ids)
+        neighbours = Neighbours.search(answers.features, self.gallery, exclude_ids, surroundings)
         if local is None:
             return neighbours
         return neighbours.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
 
-    def _answers(self, answers: NetworkOutputs, neighbours: Neighbours | None) -> NetworkOutputs:
+    def _answers(
+        self,
+        answers: NetworkOutputs,
+        neighbours: Neighbours | None,
+        surroundings: Surroundings | None,
+    ) -> NetworkOutputs:
         """Replace the outputs of untrained heads by the neighbours' labels; features stay.
 
-        Known metadata do not change them; the refinement that follows uses a known region.
+        Known metadata do not change them; the refinement that follows uses a known region. With
+        surroundings the outputs are those of heads that were not trained there: of a place head
+        without its anchors there, and, as other heads cannot forget, the neighbours' labels.
         """
-        if self.card.trained or neighbours is None:
+        if neighbours is None:
             return answers
+        if self.card.trained and surroundings is None:
+            return answers
+        if self.card.trained and surroundings is not None and reads_places(self.card):
+            return without_places(self.card, self.model, answers, surroundings)
         retrieved = retrieve_by(neighbours, len(self.regions))
         position = self.card.normaliser.normalise(retrieved.position_m).astype(np.float64)
         return replace(
