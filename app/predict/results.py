@@ -174,6 +174,8 @@ def _answer(prediction: Prediction, row: int, truth: Truth | None) -> None:
     if trust is not None:
         sure = how_sure if "position" in labels else how_sure_of_region
         st.markdown(sure(trust, row))
+        if (note := trust.unseen_note(row)) is not None:
+            st.caption(note)
     if "position" in labels:
         error = ""
         if truth is not None and truth.position_m is not None:

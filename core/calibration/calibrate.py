@@ -3,7 +3,7 @@
 The keypoints of the gallery's photos can be detected again first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 from core.calibration.schema import CalibrateConfig
 from core.confidence.evidence import Evidence
 from core.confidence.files import FILE, fingerprint, write_calibration
-from core.confidence.fit import (
-    LEAST_PHOTOS,
-    GroundTruth,
-    fit_headings,
-    fit_positions,
-    fit_refusal,
-    fit_regions,
-)
+from core.confidence.fit import Cases, GroundTruth, fit_headings, fit_positions, fit_regions
+from core.confidence.fit_refusal import LEAST_PHOTOS, fit_refusal
 from core.confidence.negatives import MOST_EACH, make_negatives
 from core.confidence.schema import Calibration, RefusalFit
 from core.dataset.labels import Dataset
@@ -28,16 +22,17 @@ from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import Part, calibration_part
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError, SplitError
-from core.evaluation.evaluate import predict_selection
+from core.evaluation.evaluate import predict_cases, predict_selection
 from core.evaluation.place import check_place, metres_of
 from core.evaluation.selection import Selection, select
 from core.inference.loading import load_predictor, load_split
-from core.inference.prediction import Prediction
+from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card, write_card
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import describe_gallery
+from core.retrieval.neighbours import COMPARED, Surroundings
 from core.retrieval.select import (
     Raw,
     ValidationTruth,
@@ -154,6 +149,8 @@ def _raw(predictor: Predictor, store: PhotoStore, selection: Selection, batch_si
 
 LEAST = 10
 """Fewest photos that a calibration is fitted to."""
+RADII_M = (10.0, 20.0, 40.0, 60.0)
+"""Calibration photos are answered again without the training photos within each of these."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +214,9 @@ def fit_calibration(
     """Fit a predictor's calibration to the photos of a part; nothing is written.
 
     Each of region, position and heading is fitted to the photos that have the label, if the model
-    predicts it and at least `LEAST` photos have it; notes name what is left out.
+    predicts it and at least `LEAST` photos have it; notes name what is left out. Sizes of positions
+    and headings are fitted to answers with the whole gallery and without the training photos around
+    the photos (see `Cases`), so that they hold where nobody photographed as well.
 
     Raises:
         SplitError: The dataset has fewer than `LEAST` photos of the part, or of each label.
@@ -228,9 +227,14 @@ def fit_calibration(
             f"the {part} part of {dataset.root} has {len(selection.rows)} photos, {LEAST} are "
             "needed to calibrate: add photos"
         )
-    prediction = predict_selection(predictor, store, selection, batch_size, progress)
     card = predictor.card
     truth = _ground_truth(selection, card)
+    crowds = _crowds(predictor, truth)
+    radii = [radius for radius, some in crowds.items() if len(some)]
+    prediction, *alone = predict_cases(
+        predictor, store, selection, (None, *radii), batch_size, progress
+    )
+    out = [(answer, crowds[radius]) for answer, radius in zip(alone, radii, strict=True)]
     rows = {label: truth.labelled(label) for label in card.labels}
     fitted = {label: own for label, own in rows.items() if len(own) >= LEAST}
     if not fitted:
@@ -250,12 +254,49 @@ def fit_calibration(
         region=None if region is None else fit_regions(shares, truth.region, truth.groups),
         position=None
         if position is None
-        else fit_positions(prediction.rows(position), truth.rows(position)),
-        heading=None
-        if heading is None
-        else fit_headings(prediction.rows(heading), truth.rows(heading)),
+        else fit_positions(_cases(prediction, out, truth, position)),
+        heading=None if heading is None else fit_headings(_cases(prediction, out, truth, heading)),
+        overlap=_cases(prediction, out, truth, np.arange(len(truth.groups))).overlap(),
+        radii_m=tuple(radii),
         refusal=_refusal(predictor, store, selection, prediction, truth, batch_size),
         notes=(*absence_note(card.labels), *_partial_notes(rows, len(truth.groups))),
+    )
+
+
+def _crowds(predictor: Predictor, truth: GroundTruth) -> dict[float, NDArray[np.int64]]:
+    """Per radius the photos that have training photos within it, and enough of them outside."""
+    gallery, known = predictor.gallery, truth.labelled("position")
+    if gallery is None or "position" not in predictor.card.labels:
+        return {}
+    enough = min(COMPARED, len(gallery) - 1)
+    within = {r: Surroundings(truth.position_m[known], r).inside(gallery) for r in RADII_M}
+    return {
+        radius: known[inside.any(axis=1) & ((~inside).sum(axis=1) >= enough)]
+        for radius, inside in within.items()
+    }
+
+
+def _cases(
+    whole: Prediction,
+    left_out: Sequence[tuple[Prediction, NDArray[np.int64]]],
+    truth: GroundTruth,
+    rows: NDArray[np.int64],
+) -> Cases:
+    """Answers about some photos with the whole gallery, and those with surroundings left out.
+
+    Args:
+        whole: Answers about all photos.
+        left_out: The same with surroundings left out, and the photos that have some.
+        truth: Of all photos.
+        rows: The photos that count.
+    """
+    kept = [(answer, np.intersect1d(rows, some)) for answer, some in left_out]
+    parts = [(whole, rows), *((answer, some) for answer, some in kept if len(some))]
+    out = np.repeat(np.arange(len(parts)) > 0, [len(some) for _, some in parts])
+    return Cases.of(
+        joined([answer.rows(some) for answer, some in parts]),
+        truth.rows(np.concatenate([some for _, some in parts])),
+        out,
     )
 
 

@@ -49,6 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_out_file(arguments.out)
     paths = find_photos(arguments.photos)
     with imports():
+        from core.confidence.overlap import UNSEEN_FROM, UNSEEN_NOTE
         from core.evaluation.place import other_place_note
         from core.files import write_text
         from core.inference.export import check_geojson, written
@@ -67,10 +68,14 @@ def _run(arguments: argparse.Namespace) -> int:
     for failure in found.failures:
         say(f"error: {failure.reason}")
     keep = arguments.keep_refused
+    confidence = found.prediction.confidence
     refused = int(found.prediction.refused.sum())
     if refused:
         hint = "" if keep else "; --keep-refused writes their answers too"
         say(f"note: {refused} of {len(found.prediction)} photos do not look like this campus{hint}")
+    unseen = 0 if confidence is None else int((confidence.unseen >= UNSEEN_FROM).sum())
+    if unseen:
+        say(f"note: {unseen} of {len(found.prediction)} photos: {UNSEEN_NOTE}")
     text = written(found.prediction, predictor.gallery, arguments.format, keep_refused=keep)
     if arguments.out is None:
         sys.stdout.write(text)

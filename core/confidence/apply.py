@@ -8,17 +8,31 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.density import Density, Polygon, make_density, outline
+from core.confidence.density import Density, Polygon, mixed_density, outline
 from core.confidence.evidence import Evidence, PredictionFields
 from core.confidence.ood import BEST_POINTS
-from core.confidence.schema import LEVELS, AppearanceFit, Calibration, Pair, RefusalFit, ScaleFit
+from core.confidence.overlap import (
+    UNSEEN_FROM,
+    UNSEEN_NOTE,
+    signals_of,
+    unseen_probability,
+)
+from core.confidence.schema import (
+    LEVELS,
+    AppearanceFit,
+    Calibration,
+    Growth,
+    Pair,
+    RefusalFit,
+    ScaleFit,
+)
 from core.errors import CheckpointError
 from core.geo import Floats, distance_m, heading_error_deg
 
 LEAST_SHARE = 1e-6
 """Probabilities are never less: a sure network that errs would have an infinite loss."""
 _SOFTNESS = 0.03
-_BY_PHOTO = ("region_probabilities", "radius_m", "wedge_deg", "refusal_score", "refused")
+_BY_PHOTO = ("region_probabilities", "radius_m", "wedge_deg", "refusal_score", "refused", "unseen")
 _CLUES = 3
 """Clues of an error's size without points; the fourth is `BEST_POINTS`."""
 
@@ -37,6 +51,8 @@ class Confidence:
         wedge_deg: `(n, 2)` half-width of the wedge about the heading, likewise; 180 at most.
         refusal_score: `(n,)` greater: less like the campus; NaN where there is no threshold.
         refused: `(n,)` whether the score is above the threshold.
+        unseen: `(n,)` probability that no training photo shows the view, if every second photo were
+            taken where nobody photographed; 0 if the calibration does not know.
     """
 
     calibration: Calibration
@@ -46,13 +62,15 @@ class Confidence:
     wedge_deg: Floats
     refusal_score: Floats
     refused: NDArray[np.bool_]
+    unseen: Floats
 
     def __post_init__(self) -> None:
         """Check every shape."""
         n = len(self.refused)
-        shapes = (self.radius_m.shape, self.wedge_deg.shape, self.refusal_score.shape)
+        sizes = (self.radius_m, self.wedge_deg, self.refusal_score, self.unseen)
+        shapes = tuple(size.shape for size in sizes)
         placed = self.density is None or len(self.density) == n
-        if shapes != ((n, 2), (n, 2), (n,)) or not placed:
+        if shapes != ((n, 2), (n, 2), (n,), (n,)) or not placed:
             raise ValueError(f"confidence in {n} answers does not fit: {shapes}")
 
     @cached_property
@@ -62,7 +80,10 @@ class Confidence:
         if fit is None or density is None:
             return (None,) * len(LEVELS)
         return tuple(
-            None if mass is None or mass >= 1.0 else density.threshold(mass) for mass in fit.mass
+            None
+            if mass is None or mass >= 1.0
+            else density.threshold(grown_mass(mass, growth(self.unseen, steep)) if steep else mass)
+            for mass, steep in zip(fit.mass, fit.mass_growth, strict=True)
         )
 
     def region_m(self, row: int, level: float) -> tuple[Polygon, ...] | None:
@@ -71,6 +92,10 @@ class Confidence:
         if heights is None or density is None:
             return None
         return outline(density, row, float(heights[row]))
+
+    def unseen_note(self, row: int) -> str | None:
+        """Return a sentence if no training photo seems to show the view of one photo, else None."""
+        return UNSEEN_NOTE if self.unseen[row] >= UNSEEN_FROM else None
 
     def rows(self, rows: NDArray[np.int64]) -> Self:
         """The confidence in the answers about some of the photos."""
@@ -108,21 +133,40 @@ def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
     radius_m = wedge_deg = np.full((len(answers.position_m), len(LEVELS)), np.nan)
     if region is not None:
         shares = tempered(shares, region.temperature)
+    unseen = np.zeros(len(answers.position_m))
+    if calibration.overlap is not None and answers.evidence is not None:
+        unseen = unseen_probability(calibration.overlap, answers.evidence)
     if position is not None:
-        density = make_density(answers, position.density)
+        density = mixed_density(answers, position, unseen)
         size = expected(position.scale, position_clues(answers, density))
-        radius_m = _times(size, position.ratio)
+        radius_m = _times(size, position.ratio, position.ratio_growth, unseen)
     if heading is not None:
         size = expected(heading.scale, heading_clues(answers))
-        wedge_deg = np.minimum(_times(size, heading.ratio), 180.0)
+        wedge_deg = _times(size, heading.ratio, heading.ratio_growth, unseen)
+        wedge_deg = np.minimum(wedge_deg, 180.0)
     score, refused = refuse(calibration.refusal, answers)
-    return Confidence(calibration, shares, density, radius_m, wedge_deg, score, refused)
+    return Confidence(calibration, shares, density, radius_m, wedge_deg, score, refused, unseen)
+
+
+def growth(unseen: Floats, steepness: float) -> Floats:
+    """Factor `(n,)` of sizes: 1 for a view that is seen for certain, `exp(steepness)` if unseen."""
+    return np.asarray(1.0 + unseen * np.expm1(steepness))
+
+
+def grown_mass(mass: float, factor: Floats) -> Floats:
+    """Mass `(n,)` of an area that grows by a factor.
+
+    The mass of a round bell within a radius r is `1 - exp(-r^2 / 2 s^2)`: the factor is of r^2.
+    """
+    return np.asarray(1.0 - (1.0 - mass) ** factor)
 
 
 def needed_signals(calibration: Calibration) -> set[str]:
     """Return the names of the signals that a calibration reads."""
     fit = calibration.refusal
     needed = set() if fit is None else set(fit.signals[:-1])
+    if calibration.overlap is not None:
+        needed |= signals_of(calibration.overlap)
     fits = [part for part in (calibration.position, calibration.heading) if part is not None]
     clues = max((len(part.scale.slopes) for part in fits), default=0)
     return needed | {BEST_POINTS} if clues > _CLUES else needed
@@ -217,6 +261,8 @@ def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
     return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))
 
 
-def _times(size: Floats, ratio: Pair) -> Floats:
+def _times(size: Floats, ratio: Pair, steepness: Growth, unseen: Floats) -> Floats:
     factor = np.array([np.nan if value is None else value for value in ratio])
-    return np.asarray(size[:, None] * factor)
+    return np.asarray(size[:, None] * factor) * np.stack(
+        [growth(unseen, steep) for steep in steepness], axis=1
+    )

@@ -15,7 +15,7 @@ from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 
 from core.confidence.evidence import PredictionFields
-from core.confidence.schema import DensityFit
+from core.confidence.schema import DensityFit, PositionFit
 from core.geo import Floats, distance_m
 
 PROBES = 12
@@ -104,13 +104,14 @@ class Density:
             mass[part] = np.where(own.at(points) > here, share, 0.0).sum(axis=1)
         return mass
 
-    def threshold(self, mass: float) -> Floats:
-        """Density `(n,)` above which `mass` of each photo's own lies."""
+    def threshold(self, mass: float | Floats) -> Floats:
+        """Density `(n,)` above which `mass` (one number, or `(n,)`) of each photo's own lies."""
         points, share = self.probes()
         height = self.at(points)
         order = np.argsort(-height, axis=1, kind="stable")
         filled = np.cumsum(np.take_along_axis(share, order, axis=1), axis=1)
-        last = np.minimum((filled < mass - 1e-12).sum(axis=1), height.shape[1] - 1)
+        enough = np.broadcast_to(mass, len(self))[:, None] - 1e-12
+        last = np.minimum((filled < enough).sum(axis=1), height.shape[1] - 1)
         return np.asarray(
             np.take_along_axis(height, np.take_along_axis(order, last[:, None], axis=1), axis=1)[
                 :, 0
@@ -121,6 +122,23 @@ class Density:
         """Expected distance `(n,)` of the truth from a pin `(n, 2)`, if the density were right."""
         points, share = self.probes()
         return np.asarray((distance_m(points, pin_m[:, None]) * share).sum(axis=1))
+
+
+def mixed_density(answers: PredictionFields, fit: PositionFit, unseen: Floats) -> Density:
+    """Density of n answers whose view is unseen with probability `unseen` `(n,)`."""
+    seen = make_density(answers, fit.density)
+    return seen if fit.unseen is None else mixed(seen, make_density(answers, fit.unseen), unseen)
+
+
+def mixed(seen: Density, other: Density, share: Floats) -> Density:
+    """Both densities of n photos together, the other one's share being `share` `(n,)`."""
+    return Density(
+        np.concatenate([seen.centre_m, other.centre_m], axis=1),
+        np.concatenate(
+            [(1.0 - share[:, None]) * seen.weight, share[:, None] * other.weight], axis=1
+        ),
+        np.concatenate([seen.width_m, other.width_m]),
+    )
 
 
 def make_density(answers: PredictionFields, fit: DensityFit) -> Density:

@@ -87,9 +87,10 @@ def read_calibration(folder: Path, card: Card) -> Calibration | None:
     if content is None:
         return None
     version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version not in range(1, SCHEMA_VERSION + 1):
         raise CheckpointError(
-            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}: {remedy}"
+            f"{path} has schema version {version}, this program reads up to {SCHEMA_VERSION}: "
+            f"{remedy}"
         )
     calibration = checked(content, Calibration, path, remedy, CheckpointError)
     if card.ensemble is not None and not calibration.answers.startswith(_KIND):

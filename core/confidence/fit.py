@@ -5,37 +5,35 @@ that the scores whose quantile is taken are those of photos that the parameters 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit
 
 from core.confidence.apply import (
     expected,
-    familiarity,
+    growth,
     heading_clues,
-    ood_score,
     position_clues,
     tempered,
 )
-from core.confidence.density import make_density
-from core.confidence.evidence import Evidence, PredictionFields
+from core.confidence.density import make_density, mixed_density
+from core.confidence.evidence import PredictionFields
+from core.confidence.overlap import fit_overlap, unseen_probability
 from core.confidence.schema import (
     LEVELS,
-    AppearanceFit,
     DensityFit,
+    Growth,
     HeadingFit,
+    OverlapFit,
     Pair,
     PositionFit,
-    RefusalFit,
     RegionFit,
     ScaleFit,
 )
-from core.geo import Floats, distance_m, heading_error_deg
+from core.geo import Floats, distance_m, far_from_middle, heading_error_deg
 from core.labels import Label
 
 BINS = 15
@@ -68,25 +66,27 @@ def calibration_error(confidence: Floats, hit: NDArray[np.bool_]) -> float:
     return float(np.abs(sums).sum() / max(counts.sum(), 1))
 
 
-def conformal_quantile(scores: ArrayLike, level: float) -> float | None:
+def conformal_quantile(scores: ArrayLike, level: float, photos: int | None = None) -> float | None:
     """Value that a new score does not exceed with probability `level` or more.
 
     The `ceil((n + 1) level)`-th smallest of n exchangeable scores (Vovk et al. 2005; Lei et al.
     2018, "Distribution-free predictive inference for regression", section 2.2). None if n is too
     small: then the bound is infinite.
+
+    Args:
+        scores: `(n,)`.
+        level: Of the promise.
+        photos: Number of photos that the scores are of; by default, one score a photo.
     """
     ordered = np.sort(np.asarray(scores, np.float64))
+    n = len(ordered) if photos is None else photos
     # Rounding in the product must not raise the rank: (9 + 1) 0.9 is 9.
-    rank = math.ceil((len(ordered) + 1) * level - 1e-9)
-    if rank > len(ordered):
+    rank = math.ceil((n + 1) * level - 1e-9)
+    if rank > n:
         return None
+    # Several scores a photo are no more certain than one.
+    rank = math.ceil(rank * len(ordered) / n)
     return float(ordered[max(rank, 1) - 1])
-
-
-def quantiles(scores: ArrayLike) -> Pair:
-    """The conformal quantile at each level of `LEVELS`."""
-    low, high = (conformal_quantile(scores, level) for level in LEVELS)
-    return low, high
 
 
 Rows = NDArray[np.int64]
@@ -161,8 +161,8 @@ _FLOOR = 0.5
 """Added to errors before their logarithm; smaller errors do not matter (metres, degrees)."""
 
 
-def fit_scale(error: Floats, clues: Floats) -> ScaleFit:
-    """Fit `log(error + 0.5)` to clues `(n, c)` by ridge regression.
+def fit_scale(error: Floats, clues: Floats, weight: Floats) -> ScaleFit:
+    """Fit `log(error + 0.5)` to clues `(n, c)` by ridge regression, rows weighted by `(n,)`.
 
     Slopes below 0 are set to 0 and the others are fitted again: a clue of doubt must not lower
     the expected error. With few photos, the ridge penalty makes all expected errors alike.
@@ -170,17 +170,20 @@ def fit_scale(error: Floats, clues: Floats) -> ScaleFit:
     target = np.log(error + _FLOOR)
     used = np.arange(clues.shape[1])
     slopes = np.zeros(clues.shape[1])
-    mean = clues.mean(axis=0)
-    std = np.maximum(clues.std(axis=0), 1e-3)
+    share = weight / weight.sum()
+    mean, middle = share @ clues, share @ target
+    std = np.maximum(np.sqrt(share @ (clues - mean) ** 2), 1e-3)
+    # Rows of little weight do not make up for photos.
+    rows = 1.0 / (share**2).sum()
     while len(used):
         x = (clues[:, used] - mean[used]) / std[used]
-        gram = x.T @ x / len(x) + _RIDGE * (1.0 + 100.0 / len(x)) * np.eye(len(used))
-        solution = np.linalg.solve(gram, x.T @ (target - target.mean()) / len(x))
+        gram = (x.T * share) @ x + _RIDGE * (1.0 + 100.0 / rows) * np.eye(len(used))
+        solution = np.linalg.solve(gram, (x.T * share) @ (target - middle))
         if (solution >= 0.0).all():
             slopes[used] = solution / std[used]
             break
         used = used[solution >= 0.0]
-    intercept = float(target.mean() - mean @ slopes)
+    intercept = float(middle - mean @ slopes)
     return ScaleFit(intercept=intercept, slopes=tuple(slopes.tolist()))
 
 
@@ -228,66 +231,202 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
     return float(np.exp(optimum.x))
 
 
+# Cases: every photo with the whole gallery, and again without the training photos around it.
+
+
+PRIOR = 0.5
+"""Share of photos that are taken where nobody photographed, which fits assume."""
+STEEPEST = math.log(8.0)
+SPARE = {0.5: 0.02, 0.9: 0.025}
+MARGIN = 0.0
+_STEPS_OF_GROWTH = 32
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Answers about calibration photos, some with the training photos around them left out.
+
+    Attributes:
+        answers: Of n rows; a photo may have several.
+        truth: Of the same rows; rows of one photo have one group.
+        left_out: `(n,)` whether the training photos around the photo were left out.
+        weight: `(n,)` of each row, positive.
+    """
+
+    answers: PredictionFields
+    truth: GroundTruth
+    left_out: NDArray[np.bool_]
+    weight: Floats
+
+    @classmethod
+    def whole(cls, answers: PredictionFields, truth: GroundTruth) -> Self:
+        """Answers with the whole gallery only."""
+        n = len(truth.groups)
+        return cls(answers, truth, np.zeros(n, bool), np.ones(n))
+
+    @classmethod
+    def of(cls, answers: PredictionFields, truth: GroundTruth, left_out: NDArray[np.bool_]) -> Self:
+        """Both cases together, weighted so that those left out have the share `PRIOR`."""
+        out = int(left_out.sum())
+        if not 0 < out < len(left_out):
+            return cls(answers, truth, left_out, np.ones(len(left_out)))
+        own = (1.0 - PRIOR) / (len(left_out) - out)
+        return cls(answers, truth, left_out, np.where(left_out, PRIOR / out, own))
+
+    def rows(self, rows: Rows) -> Self:
+        """Some of the rows."""
+        return type(self)(
+            self.answers.rows(rows), self.truth.rows(rows), self.left_out[rows], self.weight[rows]
+        )
+
+    def overlap(self) -> OverlapFit | None:
+        """The fit that tells the cases apart; None if there is one case only."""
+        evidence = self.answers.evidence
+        if evidence is None or not self.left_out.any() or self.left_out.all():
+            return None
+        return fit_overlap(evidence, self.left_out, self.weight)
+
+    def unseen(self, fit: OverlapFit | None) -> Floats:
+        """Probability `(n,)` of an unseen view; 0 without a fit."""
+        if fit is None or self.answers.evidence is None:
+            return np.zeros(len(self.weight))
+        return unseen_probability(fit, self.answers.evidence)
+
+
+def grown_quantiles(scores: Floats, unseen: Floats, cases: Cases) -> tuple[Pair, Growth]:
+    """Quantiles of scores, and how they grow with the chance of an unseen view, at each level.
+
+    The growth is the least with which the quantile of photos that were answered with the whole
+    gallery holds those with the photos around them left out as well. If none does, the quantile is
+    that of the mixture.
+
+    Args:
+        scores: `(n,)` what a size must reach to hold the truth.
+        unseen: `(n,)` probability of an unseen view.
+        cases: Of the same rows.
+    """
+    pairs = [_grown_quantile(scores, unseen, cases, level) for level in LEVELS]
+    low, high = (quantile for quantile, _ in pairs)
+    return (low, high), tuple(steepness for _, steepness in pairs)
+
+
+def _grown_quantile(
+    scores: Floats, unseen: Floats, cases: Cases, level: float
+) -> tuple[float | None, float]:
+    out = cases.left_out
+    plain = conformal_quantile(scores[~out], level)
+    if plain is None or not out.any():
+        return plain, 0.0
+    photos = int((~out).sum())
+    least, best = np.inf, (plain, 0.0)
+    for steepness in np.linspace(0.0, STEEPEST, _STEPS_OF_GROWTH):
+        shrunk = scores / growth(unseen, float(steepness))
+        seen, more = (conformal_quantile(shrunk[~out], at) for at in (level, level + SPARE[level]))
+        hidden = conformal_quantile(shrunk[out], level, photos)
+        if seen is None or hidden is None:
+            return plain, 0.0
+        gap = math.log(max(hidden, 1e-12) / max(seen, 1e-12))
+        if gap < least - MARGIN:
+            least = gap
+            best = (max(seen, min(hidden, seen if more is None else more)), float(steepness))
+        if gap <= 0.0:
+            break
+    return best
+
+
 # Headings: expected error from clues, scaled by a conformal quantile.
 
 
-def fit_headings(answers: PredictionFields, known: GroundTruth) -> HeadingFit:
-    """Fit scale and ratio to photos with headings; scores are cross-fitted as for positions."""
-    error = np.asarray(heading_error_deg(answers.heading_refined_deg, known.heading_deg))
+def fit_headings(cases: Cases) -> HeadingFit:
+    """Fit scale and ratio to rows with headings; scores are cross-fitted as for positions."""
+    answers, truth, weight = cases.answers, cases.truth, cases.weight
+    error = np.asarray(heading_error_deg(answers.heading_refined_deg, truth.heading_deg))
     clues = heading_clues(answers)
-
-    ratios = np.empty(len(error))
-    for train, held in fold_rows(known.groups):
-        fit = fit_scale(error[train], clues[train])
+    ratios, unseen = np.empty(len(error)), np.empty(len(error))
+    for train, held in fold_rows(truth.groups):
+        unseen[held] = cases.rows(held).unseen(cases.rows(train).overlap())
+        fit = fit_scale(error[train], clues[train], weight[train])
         ratios[held] = error[held] / expected(fit, clues[held])
-    return HeadingFit(scale=fit_scale(error, clues), ratio=quantiles(ratios))
+    ratio, steepness = grown_quantiles(ratios, unseen, cases)
+    scale = fit_scale(error, clues, weight)
+    return HeadingFit(scale=scale, ratio=ratio, ratio_growth=steepness)
 
 
-# Positions: the density by likelihood, then region and radius by split conformal.
+# Positions: the densities by likelihood, then region and radius by split conformal.
 
 
 _START = (0.03, 8.0, 0.3, 12.0, 0.05)
 """Start of the fit: softness, retrieved_m, own_share, own_m, campus_share of `DensityFit`."""
+_UNSEEN_START = (0.1, 50.0, 0.3, 50.0, 0.3)
 _STEPS = 160
+_SURE = 1e-9
 
 
-def fit_positions(answers: PredictionFields, known: GroundTruth) -> PositionFit:
-    """Fit density, mass, scale and radius to calibration photos that have positions.
+def fit_positions(cases: Cases) -> PositionFit:
+    """Fit densities, mass, scale and radius to rows that have positions.
 
-    Scores are cross-fitted; the parameters that are returned are fitted to all photos.
+    Scores are cross-fitted; the parameters that are returned are fitted to all rows.
     """
-    error = distance_m(answers.position_refined_m, known.position_m)
-    campus = _campus(known.position_m)
-    masses, ratios = np.empty(len(error)), np.empty(len(error))
+    answers, truth = cases.answers, cases.truth
+    error = distance_m(answers.position_refined_m, truth.position_m)
+    campus = _campus(truth.position_m)
+    masses, ratios, unseen = np.empty(len(error)), np.empty(len(error)), np.empty(len(error))
+    for train, held in fold_rows(truth.groups):
+        fitted, scored = cases.rows(train), cases.rows(held)
+        overlap = fitted.overlap()
+        fit = _positions(fitted, overlap, campus)
+        unseen[held] = scored.unseen(overlap)
+        density = mixed_density(scored.answers, fit, unseen[held])
+        masses[held] = density.mass_above(truth.position_m[held])
+        ratios[held] = error[held] / expected(fit.scale, position_clues(scored.answers, density))
+    # The logarithm of the mass outside is what grows: see `grown_mass`.
+    lacking, mass_growth = grown_quantiles(-np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases)
+    low, high = (None if value is None else float(-np.expm1(-value)) for value in lacking)
+    ratio, ratio_growth = grown_quantiles(ratios, unseen, cases)
+    fit = _positions(cases, cases.overlap(), campus)
+    return fit.model_copy(
+        update={
+            "mass": (low, high), "mass_growth": mass_growth,
+            "ratio": ratio, "ratio_growth": ratio_growth,
+        }
+    )  # fmt: skip
 
-    for train, held in fold_rows(known.groups):
-        fitted, scored = answers.rows(train), answers.rows(held)
-        fit = _density(fitted, known.position_m[train], campus)
-        density = make_density(scored, fit)
-        masses[held] = density.mass_above(known.position_m[held])
-        scale = fit_scale(error[train], position_clues(fitted, make_density(fitted, fit)))
-        ratios[held] = error[held] / expected(scale, position_clues(scored, density))
-    fit = _density(answers, known.position_m, campus)
-    clues = position_clues(answers, make_density(answers, fit))
-    return PositionFit(
-        density=fit,
-        mass=quantiles(masses),
-        scale=fit_scale(error, clues),
-        ratio=quantiles(ratios),
+
+def _positions(
+    cases: Cases, overlap: OverlapFit | None, campus: tuple[tuple[float, float], float]
+) -> PositionFit:
+    """Densities and scale of some rows; masses and ratios are not known yet."""
+    answers, truth_m, out = cases.answers, cases.truth.position_m, cases.left_out
+    seen, hidden = np.flatnonzero(~out), np.flatnonzero(out)
+    unseen = None
+    if overlap is not None:
+        unseen = _density(answers.rows(hidden), truth_m[hidden], campus, _UNSEEN_START)
+    density = _density(answers.rows(seen), truth_m[seen], campus, _START)
+    nothing = ScaleFit(intercept=0.0, slopes=())
+    fit = PositionFit(
+        density=density, unseen=unseen, mass=(None, None), scale=nothing, ratio=(None, None)
     )
+    error = distance_m(answers.position_refined_m, truth_m)
+    clues = position_clues(answers, mixed_density(answers, fit, cases.unseen(overlap)))
+    return fit.model_copy(update={"scale": fit_scale(error, clues, cases.weight)})
 
 
 def _campus(position_m: Floats) -> tuple[tuple[float, float], float]:
     """Mean and standard deviation of one Gaussian over all photos, at least 5 m wide."""
-    centre = position_m.mean(axis=0)
-    width = float(np.sqrt(((position_m - centre) ** 2).sum(axis=1).mean() / 2.0))
+    # A mistyped position must not make the campus of 300 m one of 30 km.
+    near_m = position_m[~far_from_middle(position_m)]
+    centre = near_m.mean(axis=0)
+    width = float(np.sqrt(((near_m - centre) ** 2).sum(axis=1).mean() / 2.0))
     return (float(centre[0]), float(centre[1])), max(width, 5.0)
 
 
 def _density(
-    answers: PredictionFields, truth_m: Floats, campus: tuple[tuple[float, float], float]
+    answers: PredictionFields,
+    truth_m: Floats,
+    campus: tuple[tuple[float, float], float],
+    begin: tuple[float, ...],
 ) -> DensityFit:
-    """The mixture with the greatest likelihood of the true positions."""
+    """The mixture with the greatest likelihood of the true positions, near where it begins."""
 
     def fit_of(values: NDArray[np.float64]) -> DensityFit:
         bounded = np.clip(values, -9.0, 9.0)
@@ -308,7 +447,7 @@ def _density(
         prior = ((values - start) ** 2).sum() / len(truth_m)
         return float(-np.log(np.maximum(here, 1e-300)).mean() + 0.1 * prior)
 
-    softness, near, own, wide, campus_share = _START
+    softness, near, own, wide, campus_share = begin
     start = np.array([np.log(softness), np.log(near), _logit(own), np.log(wide),
                       _logit(campus_share)])  # fmt: skip
     optimum = minimize(loss, start, method="Nelder-Mead",
@@ -322,103 +461,3 @@ def _share(value: float) -> float:
 
 def _logit(share: float) -> float:
     return float(np.log(share / (1.0 - share)))
-
-
-# Refusal: logistic regression of genuine against synthetic photos on OOD features.
-
-
-ACCEPTED = 0.95
-"""Share of genuine photos that are not refused."""
-LEAST_PHOTOS = 40
-_PENALTY = 0.02
-_TAIL = 0.002
-_SHRINK = 0.05
-
-
-def fit_refusal(
-    genuine: Evidence, negatives: Mapping[str, Evidence], groups: NDArray[np.int64]
-) -> RefusalFit | None:
-    """Fit score and threshold; None if there are too few photos to set a threshold.
-
-    Each kind of negative has the same weight, and all negatives together that of the genuine
-    photos. The threshold is a conformal quantile of the cross-fitted scores of genuine photos, so
-    that the negatives do not change the share of genuine photos that is refused.
-
-    Args:
-        genuine: Of the calibration photos.
-        negatives: Of the photos made of them, by kind.
-        groups: `(n,)` as in `GroundTruth`.
-    """
-    if len(genuine.signals) < LEAST_PHOTOS or not negatives:
-        return None
-    scores = np.empty(len(genuine.signals))
-    for train, held in fold_rows(groups):
-        scores[held] = ood_score(_fit(genuine.rows(train), negatives), genuine.rows(held))
-    threshold = conformal_quantile(scores, ACCEPTED)
-    if threshold is None:
-        return None
-    return _fit(genuine, negatives).model_copy(update={"threshold": threshold})
-
-
-def _fit(genuine: Evidence, negatives: Mapping[str, Evidence]) -> RefusalFit:
-    """Weights by penalised maximum likelihood; features are clipped to the range of the photos."""
-    look = fit_appearance(genuine.appearance)
-    known, made = _features(genuine, look), [_features(one, look) for one in negatives.values()]
-    every = np.concatenate([known, *made])
-    low, high = every.min(axis=0), np.quantile(known, 1.0 - _TAIL, axis=0)
-    mean, std = known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
-    share = [np.full(len(known), 0.5 / len(known))]
-    share += [np.full(len(one), 0.5 / (len(one) * len(made))) for one in made]
-    x = (np.clip(every, low, high) - mean) / std
-    coefficients = _weights(x, len(known), np.concatenate(share))
-    return RefusalFit(
-        appearance=look,
-        signals=(*genuine.names, "appearance"),
-        low=tuple(low.tolist()),
-        high=tuple(np.maximum(high, low).tolist()),
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
-        weights=tuple(coefficients[1:].tolist()),
-        intercept=float(-coefficients[0]),
-        threshold=0.0,
-        accepted=ACCEPTED,
-        negatives={kind: len(one.signals) for kind, one in negatives.items()},
-    )
-
-
-def fit_appearance(appearance: Floats) -> AppearanceFit:
-    """Fit a normal distribution to numbers `(n, a)`, with correlations shrunk towards 0."""
-    mean, std = appearance.mean(axis=0), np.maximum(appearance.std(axis=0), 1e-6)
-    apart = (appearance - mean) / std
-    shrink = max(_SHRINK, apart.shape[1] / (len(apart) + apart.shape[1]))
-    correlation = (1.0 - shrink) * (apart.T @ apart) / len(apart)
-    precision = np.linalg.inv(correlation + shrink * np.eye(len(mean)))
-    return AppearanceFit(
-        mean=tuple(mean.round(6).tolist()),
-        std=tuple(std.round(7).tolist()),
-        precision=tuple(tuple(row) for row in precision.round(4).tolist()),
-    )
-
-
-def _features(evidence: Evidence, look: AppearanceFit) -> Floats:
-    appearance = familiarity(look, evidence.appearance)
-    return np.concatenate([evidence.signals, appearance[:, None]], axis=1)
-
-
-def _weights(x: Floats, genuine: int, share: Floats) -> Floats:
-    """Intercept and weights `(1 + s,)`, weights >= 0, of features `(n, s)`, genuine first."""
-    truth = (np.arange(len(x)) < genuine).astype(np.float64)
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        line = values[0] + x @ values[1:]
-        fall = np.logaddexp(0.0, line) - truth * line
-        slope = share * (expit(line) - truth)
-        penalty = _PENALTY * (values[1:] ** 2).sum() / 2.0
-        gradient = np.concatenate([[slope.sum()], x.T @ slope + _PENALTY * values[1:]])
-        return float((share * fall).sum() + penalty), gradient
-
-    # Every feature is greater for photos of the campus, so a negative weight would be an accident
-    # of the negatives and would accept unlike photos.
-    bounds = [(None, None), *[(0.0, None)] * x.shape[1]]
-    optimum = minimize(loss, np.zeros(1 + x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return np.asarray(optimum.x)

@@ -4,11 +4,16 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 knew photos with the whole gallery only: all that it holds means the same."""
 LEVELS = (0.5, 0.9)
 """How often a radius, a region and a wedge hold the truth."""
 Pair = tuple[float | None, float | None]
 """One value a level of `LEVELS`; None where too few photos were there to promise it."""
+
+Growth = tuple[float, ...]
+"""One number a level of `LEVELS`: how much more a size grows with the chance of an unseen view."""
+NO_GROWTH = (0.0, 0.0)
 
 
 class _Part(BaseModel):
@@ -61,12 +66,25 @@ class PositionFit(_Part):
 
     `mass` is what share of a photo's own density a region must hold at each level; the radius at a
     level is `ratio` times the expected error.
+
+    Attributes:
+        density: Of photos whose view a training photo shows.
+        unseen: Of photos whose view no training photo shows; None: nothing is known of them. A
+            photo's density mixes both by the probability that its view is unseen.
+        mass: At each level.
+        mass_growth: See `core.confidence.apply.growth`.
+        scale: Expected error.
+        ratio: At each level.
+        ratio_growth: See `core.confidence.apply.growth`.
     """
 
     density: DensityFit
+    unseen: DensityFit | None = None
     mass: Pair
+    mass_growth: Growth = NO_GROWTH
     scale: ScaleFit
     ratio: Pair
+    ratio_growth: Growth = NO_GROWTH
 
 
 class HeadingFit(_Part):
@@ -74,6 +92,7 @@ class HeadingFit(_Part):
 
     scale: ScaleFit
     ratio: Pair
+    ratio_growth: Growth = NO_GROWTH
 
 
 class AppearanceFit(_Part):
@@ -128,6 +147,28 @@ class RefusalFit(_Part):
         return self
 
 
+class OverlapFit(_Part):
+    """Probability that no training photo shows a photo's view: `1 / (1 + exp(line))`.
+
+    The line is `intercept + weights . z`, z the signals within their bounds, made comparable.
+    """
+
+    signals: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        rows = (self.low, self.high, self.mean, self.std, self.weights)
+        if any(len(row) != len(self.signals) for row in rows):
+            raise ValueError("every signal needs its bounds, mean, std and weight")
+        return self
+
+
 class Calibration(_Part):
     """What was learnt from photos with known truth about how far answers can be believed.
 
@@ -142,6 +183,9 @@ class Calibration(_Part):
         region: Region probabilities.
         position: Density, region and radius.
         heading: Wedge.
+        overlap: Probability that no training photo shows the view; None if the calibration photos
+            were answered with the whole gallery only.
+        radii_m: They were answered again without the training photos within each of these.
         refusal: Score and threshold; None where too few photos were there to set one.
         notes: What is not predicted or not calibrated, and which labels only some of the photos
             have.
@@ -160,6 +204,8 @@ class Calibration(_Part):
     region: RegionFit | None
     position: PositionFit | None
     heading: HeadingFit | None
+    overlap: OverlapFit | None = None
+    radii_m: tuple[float, ...] = ()
     refusal: RefusalFit | None = None
     notes: tuple[str, ...] = ()
 

@@ -164,7 +164,8 @@ def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval of a share of `n` independent photos; `z` standard deviations wide."""
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+    # Rounding must not leave a share of 0 or 1 outside.
+    return float(min(max(middle - half, 0.0), share)), float(max(min(middle + half, 1.0), share))
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,9 @@ def _confidence_fields(prediction: Prediction, confidence: Confidence, row: int)
             record[f"region_{level * 100:.0f}"] = _multipolygon(prediction, confidence, row, level)
     record["refusal_score"] = _known(confidence.refusal_score[row], _METRES)
     record["reason"] = reason(confidence, row)
+    if confidence.calibration.overlap is not None:
+        record["unseen_probability"] = round(float(confidence.unseen[row]), _SHARE)
+        record["note"] = confidence.unseen_note(row)
     return record
 
 

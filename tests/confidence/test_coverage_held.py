@@ -4,6 +4,7 @@ from scipy.stats import binom
 
 from core.confidence.apply import Confidence, apply
 from core.confidence.fit import (
+    Cases,
     GroundTruth,
     calibration_metrics,
     fit_headings,
@@ -23,7 +24,8 @@ def fitted(answers: Invented, known: GroundTruth) -> Calibration:
         answers="made up", split_hash="0", protocol="spot", part="calibrate",
         photos=len(known.groups), groups=len(np.unique(known.groups)),
         region=fit_regions(answers.region_probabilities, known.region, known.groups),
-        position=fit_positions(answers, known), heading=fit_headings(answers, known),
+        position=fit_positions(Cases.whole(answers, known)),
+        heading=fit_headings(Cases.whole(answers, known)),
     )  # fmt: skip
 
 

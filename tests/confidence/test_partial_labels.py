@@ -7,7 +7,8 @@ import pytest
 
 from core.confidence.apply import Confidence, apply
 from core.confidence.evidence import Evidence
-from core.confidence.fit import fit_headings, fit_positions, fit_refusal, fit_regions
+from core.confidence.fit import Cases, fit_headings, fit_positions, fit_regions
+from core.confidence.fit_refusal import fit_refusal
 from core.confidence.ood import neighbour_features, network_features
 from core.confidence.schema import Calibration
 from core.geo import heading_error_deg
@@ -33,7 +34,7 @@ def test_half_the_headings_give_a_wedge_that_holds_for_all() -> None:
     half = replace(known, heading_deg=np.where(np.arange(800) % 2, np.nan, known.heading_deg))
     rows = half.labelled("heading")
     assert rows.tolist() == list(range(0, 800, 2))
-    heading = fit_headings(answers.rows(rows), half.rows(rows))
+    heading = fit_headings(Cases.whole(answers.rows(rows), half.rows(rows)))
     calibration = Calibration(**COMMON, region=None, position=None, heading=heading)
     fresh, truth = world(2000, 2)
     confidence = apply(calibration, fresh)
@@ -66,7 +67,7 @@ def test_a_model_without_regions_is_calibrated_in_place() -> None:
     answers, known = world(400, 1)
     answers = replace(answers, region_probabilities=np.empty((400, 0)))
     known = replace(known, region=np.full(400, -1))
-    position = fit_positions(answers, known)
+    position = fit_positions(Cases.whole(answers, known))
     calibration = Calibration(**COMMON, region=None, position=position, heading=None)
     fresh, truth = world(1000, 2)
     fresh = replace(fresh, region_probabilities=np.empty((1000, 0)))
@@ -78,7 +79,7 @@ def test_a_model_without_regions_is_calibrated_in_place() -> None:
 
 def test_a_stored_calibration_names_what_it_lacks() -> None:
     answers, known = world(60, 1)
-    heading = fit_headings(answers, known)
+    heading = fit_headings(Cases.whole(answers, known))
     notes = ("Regions are not calibrated",)
     before = Calibration(**COMMON, region=None, position=None, heading=heading, notes=notes)
     stored = before.model_dump(mode="json")

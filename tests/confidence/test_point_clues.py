@@ -42,7 +42,7 @@ def test_photos_that_nothing_verifies_are_given_more_error() -> None:
     assert clues.shape == (300, 4)
     assert heading_clues(given).shape == (300, 4)
     error = 400.0 / (1.0 + points.max(axis=1))
-    fit = fit_scale(error, clues)
+    fit = fit_scale(error, clues, np.ones(len(error)))
     assert fit.slopes[3] > 0
     sure, lost = points.max(axis=1) > 60, points.max(axis=1) < 25
     assert np.median(expected(fit, clues)[lost]) > 1.5 * np.median(expected(fit, clues)[sure])

@@ -5,7 +5,7 @@ import pytest
 
 from core.confidence.apply import ood_score
 from core.confidence.evidence import Evidence
-from core.confidence.fit import ACCEPTED, fit_refusal
+from core.confidence.fit_refusal import ACCEPTED, fit_refusal
 from core.confidence.negatives import FITTED_KINDS, KINDS, make_negatives, shuffled
 from core.confidence.ood import SIZE, appearance
 from tests.confidence.worlds import world

@@ -84,6 +84,40 @@ def world(
     return answers, GroundTruth(truth, heading, region, np.arange(n) // 2)
 
 
+def unseen(answers: Invented, known: GroundTruth, lower: float) -> Invented:
+    """The answers as if nobody had photographed around the photos: neighbours agree elsewhere.
+
+    Args:
+        answers: With signals.
+        known: Their truth.
+        lower: By how much signals are lower, in their standard deviations.
+    """
+    evidence = answers.evidence
+    assert evidence is not None
+    away = np.random.default_rng(9).normal(0.0, 40.0, (len(answers), 2))
+    turned = (answers.heading_refined_deg - known.heading_deg + 180.0) % 360.0 - 180.0
+    return replace(
+        answers,
+        position_m=answers.position_m + away,
+        position_refined_m=answers.position_refined_m + away,
+        heading_refined_deg=wrap_heading_deg(known.heading_deg + 2.0 * turned),
+        evidence=replace(
+            evidence,
+            position_m=evidence.position_m + away[:, None],
+            signals=evidence.signals - lower,
+        ),
+    )
+
+
+def together(first: Invented, second: Invented) -> Invented:
+    """The answers of both, one after the other."""
+    names = [field.name for field in fields(first) if field.name != "evidence"]
+    arrays = {n: np.concatenate([getattr(first, n), getattr(second, n)]) for n in names}
+    assert first.evidence is not None
+    assert second.evidence is not None
+    return replace(first, **arrays, evidence=Evidence.joined([first.evidence, second.evidence]))
+
+
 def density_fit(**changes: Any) -> DensityFit:  # noqa: ANN401 - any field of the schema
     """A mixture of some metres."""
     usual = {

@@ -1,0 +1,99 @@
+"""Promises where nobody photographed: half of the photos have no training photo near them."""
+
+import numpy as np
+import pytest
+
+from core.confidence.apply import Confidence, apply
+from core.confidence.fit import Cases, GroundTruth, fit_headings, fit_positions
+from core.confidence.overlap import UNSEEN_FROM
+from core.confidence.schema import Calibration
+from core.errors import CheckpointError
+from core.geo import distance_m, heading_error_deg
+from tests.confidence.worlds import Invented, together, unseen, world
+
+NAMES = ("nearest", "near_all", "best_points")
+LOWER = 4.0
+
+
+def calibration(answers: Invented, known: GroundTruth, out: np.ndarray) -> Calibration:
+    cases = Cases.of(answers, known, out)
+    return Calibration(
+        answers="made up", split_hash="0", protocol="spot", part="calibrate",
+        photos=int((~out).sum()), groups=len(np.unique(known.groups)), region=None,
+        position=fit_positions(cases), heading=fit_headings(cases), overlap=cases.overlap(),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_case() -> Calibration:
+    answers, known = world(300, 1, names=NAMES)
+    return calibration(answers, known, np.zeros(300, bool))
+
+
+@pytest.fixture(scope="module")
+def both_cases() -> Calibration:
+    answers, known = world(300, 1, names=NAMES)
+    both = together(answers, unseen(answers, known, LOWER))
+    return calibration(both, known.rows(np.tile(np.arange(300), 2)), np.arange(600) >= 300)
+
+
+def coverage(trust: Confidence, answers: Invented, known: GroundTruth) -> np.ndarray:
+    """Shares `(3, levels)` of truths within radius, area and wedge."""
+    assert trust.density is not None
+    here = trust.density.at(known.position_m[:, None])[:, 0]
+    error_m = distance_m(answers.position_refined_m, known.position_m)
+    error_deg = heading_error_deg(answers.heading_refined_deg, known.heading_deg)
+    return np.array(
+        [
+            (error_m[:, None] <= trust.radius_m).mean(axis=0),
+            [(here >= height).mean() for height in trust.heights],
+            (error_deg[:, None] <= trust.wedge_deg).mean(axis=0),
+        ]
+    )
+
+
+@pytest.mark.trap(name="a promise made where people photographed, kept nowhere else")
+def test_promises_hold_in_both_halves_only_with_the_second_case(
+    one_case: Calibration, both_cases: Calibration
+) -> None:
+    answers, known = world(1000, 2, names=NAMES)
+    for seen in (True, False):
+        half = answers if seen else unseen(answers, known, LOWER)
+        np.testing.assert_allclose(
+            coverage(apply(both_cases, half), half, known), [[0.5, 0.9]] * 3, atol=0.09
+        )
+        once = coverage(apply(one_case, half), half, known)
+        if seen:
+            np.testing.assert_allclose(once, [[0.5, 0.9]] * 3, atol=0.09)
+        else:
+            assert (once[:2] < [0.3, 0.8]).all()
+
+
+def test_an_unseen_view_is_named(both_cases: Calibration, one_case: Calibration) -> None:
+    answers, known = world(400, 3, names=NAMES)
+    near = apply(both_cases, answers)
+    far = apply(both_cases, unseen(answers, known, LOWER))
+    assert (near.unseen >= UNSEEN_FROM).mean() < 0.1
+    assert (far.unseen >= UNSEEN_FROM).mean() > 0.8
+    assert "No training photo" in far.unseen_note(int(far.unseen.argmax()))
+    assert near.unseen_note(int(near.unseen.argmin())) is None
+    assert apply(one_case, answers).unseen_note(0) is None
+    assert (far.radius_m > 1.5 * near.radius_m).mean() > 0.9
+
+
+def test_signals_without_information_widen_little(both_cases: Calibration) -> None:
+    """Without clues the promise for ordinary photos comes first."""
+    answers, known = world(300, 1, names=NAMES)
+    both = together(answers, unseen(answers, known, 0.0))
+    rows = known.rows(np.tile(np.arange(300), 2))
+    blind = calibration(both, rows, np.arange(600) >= 300)
+    fresh, truth = world(1000, 4, names=NAMES)
+    np.testing.assert_allclose(
+        coverage(apply(blind, fresh), fresh, truth)[[0, 2]], [[0.5, 0.9]] * 2, atol=0.09
+    )
+
+
+def test_an_ensemble_without_the_signals_is_refused(both_cases: Calibration) -> None:
+    answers, _ = world(20, 5, names=NAMES[:1])
+    with pytest.raises(CheckpointError, match=r"near_all.*calibrate"):
+        apply(both_cases, answers)
