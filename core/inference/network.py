@@ -22,7 +22,7 @@ from core.inference.known import KnownMetadata
 from core.model.backbone import normalise
 from core.model.card import Card, TtaCard
 from core.model.network import BearingsModel, Outputs
-from core.retrieval.refine import mode_mean
+from core.retrieval.modes import mode_mean
 
 
 @dataclass(frozen=True)

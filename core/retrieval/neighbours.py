@@ -9,19 +9,22 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from core.errors import ConfigError
 from core.geo import Floats
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import LocalFeatures
-from core.retrieval.schema import RefineConfig
+from core.retrieval.schema import Evidence, RefineConfig
 from core.retrieval.verification import Verified, verify
 
 COMPARED = 32
 """Training photos that are evidence for or against a photo, and whose points are compared."""
 KNOWN_REGION_WEIGHT = 1.0
 """Strong enough that every photo of the known region comes before any other."""
+LEAST_SHARE = 1e-4
+"""Added to probabilities before their logarithm is taken, so that none excludes a photo."""
 ROWS_AT_ONCE = 512
 """Queries searched together: bounds the (queries, gallery) matrices to some tens of megabytes."""
 
@@ -74,6 +77,38 @@ class Surroundings:
     def inside(self, gallery: Gallery) -> NDArray[np.bool_]:
         """Which training photos are inside each circle, `(n, m)`."""
         return np.asarray(cdist(self.position_m, gallery.position_m) <= self.radius_m)
+
+
+@dataclass(frozen=True)
+class PlaceShares:
+    """The place head's shares of its anchors for n photos, and the anchors of the gallery.
+
+    Attributes:
+        share: `(n, anchors)` probabilities, rows adding to 1.
+        anchor: `(m,)` the anchor nearest to each gallery photo.
+    """
+
+    share: Floats
+    anchor: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, views: Floats, anchors_m: Floats, gallery: Gallery) -> Self:
+        """Sum the views of each anchor.
+
+        Args:
+            views: `(n, anchors * bearings)` logits of the place head.
+            anchors_m: `(anchors, 2)` `[north_m, east_m]`; NaN for an anchor that is not placed.
+            gallery: Training photos, which have positions.
+        """
+        logits = views.reshape(len(views), len(anchors_m), -1)
+        share = np.exp(logits - logits.max(axis=(1, 2), keepdims=True, initial=-np.inf)).sum(axis=2)
+        placed = np.flatnonzero(np.isfinite(anchors_m).all(axis=1))
+        _, nearest = cKDTree(anchors_m[placed]).query(gallery.position_m)
+        return cls(share / share.sum(axis=1, keepdims=True), placed[nearest].astype(np.int64))
+
+    def part(self, part: slice) -> Self:
+        """The shares of some of the photos."""
+        return type(self)(self.share[part], self.anchor)
 
 
 @dataclass(frozen=True)
@@ -147,8 +182,9 @@ class Neighbours:
         position_m: Floats,
         region_probabilities: ArrayLike | None = None,
         known_region: NDArray[np.int64] | None = None,
+        places: PlaceShares | None = None,
     ) -> Candidates:
-        """Rank the gallery by similarity, agreeing points, its region's probability and radius.
+        """Rank the gallery by similarity, inliers, probability of region and place, and radius.
 
         Photos of a query's known region come before all others. Photos outside the radius come
         last, with score -inf: they may be shown, but have no weight.
@@ -160,8 +196,11 @@ class Neighbours:
             region_probabilities: `(n, R)`; needed if `config.region_weight` is not 0 or a region
                 is known.
             known_region: `(n,)` region indices, -1 where unknown.
+            places: Shares of the place head; needed if `config.place_weight` is not 0.
         """
         gallery, verified = self.gallery, self.verified
+        if config.place_weight and places is None:
+            raise ConfigError("place_weight needs a network with a place head: set it to 0")
         penalty = region_penalty(gallery, config.region_weight, region_probabilities, known_region)
         rows = np.empty((len(self), k), np.int64)
         score = np.empty(rows.shape)
@@ -169,9 +208,12 @@ class Neighbours:
             total = np.array(self.similarity[part])
             if penalty is not None:
                 total += penalty[part]
+            if places is not None and config.place_weight:
+                log_share = config.place_weight * np.log(places.share[part] + LEAST_SHARE)
+                total += log_share.astype(np.float32)[:, places.anchor]
             if verified is not None and config.points_weight:
                 own = verified.part(part)
-                lift = config.points_weight * own.beyond_chance()
+                lift = config.points_weight * inlier_evidence(own, config.evidence)
                 total[np.arange(len(total))[:, None], own.rows] += lift.astype(np.float32)
             if self.excluded is not None:
                 total[self.excluded[part]] -= np.float32(1e4)
@@ -259,15 +301,27 @@ def region_penalty(
     if region_probabilities is None:
         raise ConfigError("region_weight needs region probabilities: pass them, or set it to 0")
     share = np.asarray(region_probabilities, np.float64)
-    log_share = weight * np.log(share + 1e-4)
-    unlabelled = weight * np.log(1.0 / share.shape[1] + 1e-4) * np.ones(len(share))
+    log_share = weight * np.log(share + LEAST_SHARE)
+    unlabelled = weight * np.log(1.0 / share.shape[1] + LEAST_SHARE) * np.ones(len(share))
     if known_region is not None and len(known):
         certain = np.eye(log_share.shape[1])[known_region[known]]
-        log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + 1e-4)
-        unlabelled[known] = KNOWN_REGION_WEIGHT * np.log(1e-4) / 2.0
+        log_share[known] = KNOWN_REGION_WEIGHT * np.log(certain + LEAST_SHARE)
+        unlabelled[known] = KNOWN_REGION_WEIGHT * np.log(LEAST_SHARE) / 2.0
     # The last column is that of region -1.
     columns = np.column_stack([log_share, unlabelled])
     return np.asarray(columns, np.float32)[:, gallery.region]
+
+
+def inlier_evidence(verified: Verified, evidence: Evidence) -> Floats:
+    """Evidence `(n, k)` that query and candidate show one place, at least 0.
+
+    How many inliers chance gives depends on the photos, so `contrast` compares each count with the
+    median of the query's own candidates, most of which show other places.
+    """
+    if evidence == "count":
+        return verified.beyond_chance()
+    usual = np.median(verified.inliers, axis=1, keepdims=True)
+    return np.asarray(np.maximum(np.log((verified.inliers + 1.0) / (usual + 1.0)), 0.0))
 
 
 def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import ConfigError
-from core.geo import Floats, heading_from_unit, heading_unit, wrap_heading_deg
+from core.geo import Floats, heading_unit, wrap_heading_deg
 from core.labels import Label
 from core.retrieval.gallery import Gallery
-from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
+from core.retrieval.headings import heading_vector, refined_headings
+from core.retrieval.modes import mode_mean, softmax_weights
+from core.retrieval.neighbours import Candidates, Neighbours, PlaceShares, search_in_parts
 from core.retrieval.schema import RefineConfig
 from core.retrieval.verification import Verified
 
@@ -79,6 +81,7 @@ def refine(
     shown: int = 0,
     verified: Verified | None = None,
     known_region: NDArray[np.int64] | None = None,
+    places: PlaceShares | None = None,
 ) -> Refined:
     """Search the gallery for n photos and refine their raw predictions; see `refine_by`.
 
@@ -95,6 +98,7 @@ def refine(
         shown: List at least this many neighbours, even where fewer refine.
         verified: The photos' points, compared with the training photos most alike.
         known_region: As for `refine_by`.
+        places: As for `refine_by`.
 
     Raises:
         ConfigError: `k` exceeds the gallery, or the region probabilities are missing.
@@ -112,6 +116,7 @@ def refine(
             region_probabilities=None if share is None else share[part],
             shown=shown,
             known_region=None if known_region is None else known_region[part],
+            places=None if places is None else places.part(part),
         )
         for part, neighbours in search_in_parts(features, gallery, exclude_ids)
     ]
@@ -127,6 +132,7 @@ def refine_by(
     region_probabilities: Floats | None = None,
     shown: int = 0,
     known_region: NDArray[np.int64] | None = None,
+    places: PlaceShares | None = None,
 ) -> Refined:
     """Refine n raw predictions with the training photos that one search found.
 
@@ -139,10 +145,13 @@ def refine_by(
         shown: List at least this many neighbours, even where fewer refine.
         known_region: `(n,)` region indices, -1 where unknown. Training photos of a known region
             come first, so their votes would repeat it: such a photo keeps its own probabilities.
+        places: The place head's shares; needed when `config.place_weight` is not 0.
     """
     gallery, share = neighbours.gallery, region_probabilities
     heading = wrap_heading_deg(heading_deg)
-    candidates = neighbours.ranked(config, _wanted(config, shown), position_m, share, known_region)
+    candidates = neighbours.ranked(
+        config, _wanted(config, shown), position_m, share, known_region, places
+    )
     weight = np.zeros(candidates.rows.shape)
     mean = position_m
     if config.method == "position_knn":
@@ -156,9 +165,7 @@ def refine_by(
             config.mode_radius_m,
         )
         mean = np.where(weight.sum(axis=1, keepdims=True) == 0.0, position_m, mean)
-    turned = blend_headings(
-        heading, heading_vector(candidates, gallery, config), config.blend_heading
-    )
+    turned = refined_headings(heading, candidates, gallery, config)
     moved = position_m + config.blend_position * (mean - position_m)
     if share is not None and config.blend_region:
         votes = region_votes(candidates, gallery, config, share.shape[1])
@@ -273,58 +280,6 @@ def check_k(k: int, gallery: Gallery) -> None:
         )
 
 
-def softmax_weights(score: Floats, temperature: float) -> Floats:
-    """Weights `(n, k)` proportional to exp(score / temperature); all 0 where all are -inf."""
-    highest = score.max(axis=1, keepdims=True)
-    lifted = np.where(np.isfinite(highest), score - np.where(np.isfinite(highest), highest, 0), 0.0)
-    weight = np.where(np.isfinite(score), np.exp(lifted / temperature), 0.0)
-    total = weight.sum(axis=1, keepdims=True)
-    return np.asarray(weight / np.where(total == 0.0, 1.0, total))
-
-
-def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floats, Floats]:
-    """Mean of the strongest cluster of neighbours, so that far clusters never average.
-
-    The centre is the neighbour with the most weight within `radius_m` of it (a weighted mode on
-    the neighbours themselves, hence never in a gap); only neighbours within `radius_m` of the
-    centre enter the mean.
-
-    Args:
-        position_m: `(n, k, 2)` neighbours' positions.
-        weight: `(n, k)` non-negative; a row of zeros gives the mean 0 and weights 0.
-        radius_m: Size of a cluster.
-
-    Returns:
-        The means `(n, 2)` and the weights `(n, k)` that made them, adding to 1.
-    """
-    north, east = position_m[:, :, 0], position_m[:, :, 1]
-    # Squares, not a norm over the last axis: this runs a few hundred times on validation.
-    squared = (north[:, :, None] - north[:, None]) ** 2 + (east[:, :, None] - east[:, None]) ** 2
-    close = squared <= radius_m**2  # (n, k, k)
-    support = np.einsum("nij,nj->ni", close, weight)
-    centre = np.argmax(np.where(weight > 0.0, support, -1.0), axis=1)
-    kept = weight * close[np.arange(len(close)), centre]
-    total = kept.sum(axis=1, keepdims=True)
-    kept = kept / np.where(total == 0.0, 1.0, total)
-    return np.einsum("nk,nkd->nd", kept, position_m), kept
-
-
-def heading_vector(candidates: Candidates, gallery: Gallery, config: RefineConfig) -> Floats:
-    """Weighted mean unit vector `(n, 2)` of the headings of the `heading_k` best candidates.
-
-    Its length measures how far they agree; it is 0 without a candidate. Candidates without a
-    heading have no weight. Those whose points agree are turned to where the query looks, if
-    `turn_hfov_deg` is set.
-    """
-    top = candidates.first(config.heading_k)
-    heading_deg = gallery.heading_deg[top.rows]
-    score = np.where(np.isnan(heading_deg), -np.inf, top.score)
-    weight = softmax_weights(score, config.heading_temperature)
-    turn_deg = 0.0 if config.turn_hfov_deg is None else np.nan_to_num(top.turn_deg)
-    units = heading_unit(np.nan_to_num(heading_deg) + turn_deg)
-    return np.asarray(np.einsum("nk,nkd->nd", weight, units))
-
-
 def region_votes(
     candidates: Candidates, gallery: Gallery, config: RefineConfig, regions: int
 ) -> Floats:
@@ -346,17 +301,3 @@ def blend_regions(probability: Floats, votes: Floats, blend: float) -> Floats:
     """Mix the head's probabilities with votes `(n, R)`; the head's alone without a vote."""
     mixed = (1.0 - blend) * probability + blend * votes
     return np.where(votes.sum(axis=1, keepdims=True) == 0.0, probability, mixed)
-
-
-def blend_headings(heading_deg: Floats, vector: Floats, blend: float) -> Floats:
-    """Turn raw headings `(n,)` towards mean vectors `(n, 2)`; the raw one where they cancel.
-
-    Args:
-        heading_deg: Raw headings.
-        vector: Mean unit vectors of the neighbours; neighbours that disagree pull less.
-        blend: 0 keeps the raw heading, 1 takes the neighbours'.
-    """
-    mixed = (1.0 - blend) * heading_unit(heading_deg) + blend * vector
-    turned = heading_from_unit(mixed)
-    keeps = (blend == 0.0) | (np.hypot(mixed[:, 0], mixed[:, 1]) < 1e-9)
-    return np.where(keeps, heading_deg, turned)

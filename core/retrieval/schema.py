@@ -7,6 +7,7 @@ from pydantic import Field
 from core.options import OptionSchema
 
 Method = Literal["none", "position_knn", "retrieval"]
+Evidence = Literal["count", "contrast"]
 
 
 class RefineConfig(OptionSchema):
@@ -14,6 +15,9 @@ class RefineConfig(OptionSchema):
 
     `method` says how the position is refined. Headings are always refined from neighbours in
     feature space, since photos of one spot face all ways and similar photos face the same way.
+
+    The defaults are what a stored refinement that lacks an option means; `DEFAULT` of
+    `core.retrieval.select` is what new models begin with.
     """
 
     method: Method = Field(
@@ -33,11 +37,22 @@ class RefineConfig(OptionSchema):
         ge=0,
         description="Weight of the log probability of a photo's region, added to its similarity",
     )
+    place_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the place head's log probability of the anchor nearest to a photo, "
+        "added to its similarity; 0 if the network has no place head",
+    )
     points_weight: float = Field(
         0.0,
         ge=0,
-        description="Weight of the log number of inliers, added to the similarity of the 32 most "
+        description="Weight of the evidence of inliers, added to the similarity of the 32 most "
         "similar photos; 0 if the gallery has no keypoints",
+    )
+    evidence: Evidence = Field(
+        "count",
+        description="What inliers are evidence for. count: the log number of inliers beyond a few; "
+        "contrast: its log ratio to the median of the query's own 32 candidates, at least 0",
     )
     turn_hfov_deg: float | None = Field(
         None,
@@ -45,6 +60,13 @@ class RefineConfig(OptionSchema):
         lt=170,
         description="Horizontal field of view with which the shift of matching keypoints corrects "
         "a neighbour's heading; none: no correction",
+    )
+    heading_spread_deg: float | None = Field(
+        None,
+        gt=0,
+        lt=90,
+        description="Headings within about this angle support each other, and the strongest mode "
+        "of the neighbours' headings is taken; none: their mean vector",
     )
     temperature: float = Field(
         0.05, gt=0, description="Softness of the position weights: exp(similarity / temperature)"

@@ -14,18 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
 from core.headline import PhotoErrors, refined_card_metrics
 from core.retrieval.gallery import Gallery
+from core.retrieval.headings import blend_headings, heading_vector
 from core.retrieval.local_features import QUERY_POINTS, describe_photos
+from core.retrieval.modes import mode_mean, softmax_weights
 from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
 from core.retrieval.projection import Features
-from core.retrieval.refine import (
-    blend_headings,
-    blend_regions,
-    heading_vector,
-    mode_mean,
-    refine,
-    region_votes,
-    softmax_weights,
-)
+from core.retrieval.refine import blend_regions, refine, region_votes
 from core.retrieval.schema import RefineConfig
 from core.retrieval.verification import Verified, verify
 
