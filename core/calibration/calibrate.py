@@ -31,7 +31,7 @@ from core.inference.predictor import Predictor
 from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card, write_card
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import describe_gallery
+from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
 from core.retrieval.neighbours import COMPARED, Surroundings
 from core.retrieval.select import (
     Raw,
@@ -52,6 +52,7 @@ def renew_keypoints(
     most: int,
     batch_size: int = 64,
     progress: Progress | None = None,
+    method: PointMethod | None = None,
 ) -> Predictor:
     """Detect the keypoints of the gallery's photos again, and select the refinement again.
 
@@ -64,6 +65,7 @@ def renew_keypoints(
         most: Most keypoints of a photo; 0 removes the keypoints.
         batch_size: Photos in a forward pass.
         progress: Called with `(photos done, photos in all)`.
+        method: How points are described and compared; None: SIFT.
 
     Returns:
         The predictor with the new gallery and card.
@@ -75,7 +77,7 @@ def renew_keypoints(
     old = _gallery(predictor)
     predictor = _with_store_size(predictor, store.size)
     rows = _rows(old, dataset)
-    local = describe_gallery(store.photos, rows, most, progress) if most else None
+    local = describe_gallery(store.photos, rows, most, method, progress) if most else None
     gallery = replace(old, local=local)
     selection = select(dataset, predictor, "val")
     raw = _raw(predictor, store, selection, batch_size)
@@ -194,8 +196,9 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
         position_m = metres_of(dataset.positions, dataset.campus.frame, predictor.card)
         check_place(predictor.card, predictor.gallery, position_m, root)
     if config.gallery_points is not None:
+        method = PointMethod(chosen_kind(config.local_features))
         predictor = renew_keypoints(
-            predictor, dataset, store, config.gallery_points, config.batch_size, progress
+            predictor, dataset, store, config.gallery_points, config.batch_size, progress, method
         )
     part = config.split or calibration_part(load_split(predictor.folder))
     calibration = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)

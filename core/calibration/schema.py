@@ -37,6 +37,11 @@ class CalibrateConfig(OptionSchema):
         "of an older version that has none; the dataset must contain the training photos; 0: "
         "remove keypoints; none: leave the gallery as it is",
     )
+    local_features: Literal["auto", "sift", "xfeat"] = Field(
+        "sift",
+        description="With gallery points: the kind of keypoints; auto: xfeat if it is installed, "
+        "else sift",
+    )
     store_size: int | None = Field(
         None,
         ge=32,

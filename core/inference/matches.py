@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from core.dataset.decode import Pixels
 from core.geo import Floats
 from core.inference.predictor import Predictor
-from core.retrieval.local_features import QUERY_POINTS, describe_photos
 from core.retrieval.verification import matched_points
 
 
@@ -43,5 +42,5 @@ def match_keypoints(
     gallery = predictor.gallery
     if gallery is None or gallery.local is None:
         return None
-    query = describe_photos([photo], QUERY_POINTS, gallery.local.projection)
+    query = gallery.local.described([photo])
     return tuple(Matches(*matched_points(query, gallery.local, row)) for row in rows)

@@ -24,7 +24,7 @@ from core.labels import Label, absence_note
 from core.model.card import Card
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import QUERY_POINTS, LocalFeatures, describe_photos
+from core.retrieval.local_features import LocalFeatures
 from core.retrieval.neighbours import Neighbours, Surroundings, row_parts
 from core.retrieval.refine import Refined, refine_by, retrieve_by
 from core.retrieval.schema import RefineConfig
@@ -253,7 +253,7 @@ class Predictor:
     ) -> tuple[NetworkOutputs, LocalFeatures | None]:
         gallery = None if self.gallery is None else self.gallery.local
         parts: list[NetworkOutputs] = []
-        described = [] if gallery is None else [describe_photos([], 0, gallery.projection)]
+        described = [] if gallery is None else [gallery.described([])]
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
             batch = np.asarray(photos[part])
@@ -262,7 +262,7 @@ class Predictor:
                     run_in_crops(self.card, self.model, batch, known.rows(part), self.device)
                 )
             if gallery is not None:
-                described.append(describe_photos(batch, QUERY_POINTS, gallery.projection))
+                described.append(gallery.described(batch))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model

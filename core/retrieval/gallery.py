@@ -31,6 +31,8 @@ from core.retrieval.projection import Features, Projection, fit_projection, norm
 SCHEMA_VERSION = 1
 PARTIAL_VERSION = 2
 """Of a gallery in which a label is missing: programs that expect all of them must not read it."""
+POINTS_VERSION = 3
+"""Of a gallery that names how its points are compared: older programs would compare otherwise."""
 ARRAYS = "gallery.safetensors"
 NAMES = "gallery.json"
 _REMEDY = "copy the checkpoint folder again as a whole"
@@ -44,6 +46,7 @@ class _Names(BaseModel):
     split_hash: str
     photo_ids: tuple[str, ...]
     filenames: tuple[str, ...]
+    points: dict[str, str | int] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class Gallery:
             arrays["mean"] = self.projection.mean
         if self.local is not None:
             arrays |= self.local.arrays()
-        names = {
+        names: dict[str, Any] = {
             "split_hash": self.split_hash,
             "photo_ids": list(self.photo_ids),
             "filenames": list(self.filenames),
@@ -190,6 +193,9 @@ class Gallery:
         write_bytes(folder / ARRAYS, content)
         digest = hashlib.sha256(content).hexdigest()
         version = PARTIAL_VERSION if self.partial else SCHEMA_VERSION
+        method = None if self.local is None else self.local.record()
+        if method is not None:
+            version, names["points"] = POINTS_VERSION, method
         write_json(folder / NAMES, {"schema_version": version, "sha256": digest, **names})
 
     @classmethod
@@ -222,7 +228,7 @@ class Gallery:
             arrays["minute"].astype(np.float64),
             names.split_hash,
             projection,
-            LocalFeatures.of_arrays(arrays),
+            LocalFeatures.of_arrays(arrays, names.points),
         )
 
 
@@ -288,10 +294,10 @@ def _read_names(path: Path) -> _Names:
     if content is None:
         raise CheckpointError(f"no gallery at {path}: train again, or {_REMEDY}")
     version = content.get("schema_version", SCHEMA_VERSION)
-    if version not in (SCHEMA_VERSION, PARTIAL_VERSION):
+    if version not in (SCHEMA_VERSION, PARTIAL_VERSION, POINTS_VERSION):
         raise CheckpointError(
-            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION} and "
-            f"{PARTIAL_VERSION}: train again or use the version that wrote it"
+            f"{path} has schema version {version}, this program reads {SCHEMA_VERSION} to "
+            f"{POINTS_VERSION}: train again or use the version that wrote it"
         )
     return checked(content, _Names, path, _REMEDY, CheckpointError)
 

