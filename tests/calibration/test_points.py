@@ -175,7 +175,7 @@ def test_photos_are_not_compared_with_the_keypoints_that_are_replaced(
     def refuse(*_: object) -> None:
         raise AssertionError("keypoints of the old gallery are of no use here")
 
-    monkeypatch.setattr("core.inference.predictor.Predictor._search", refuse)
+    monkeypatch.setattr("core.retrieval.neighbours.verify", refuse)
     anew(folder, campus, MOST)
     card, before = read_card(folder), read_card(described)
     assert (card.refine, card.metrics) == (before.refine, before.metrics)
