@@ -23,6 +23,7 @@ from tests.fake_gpus import COMMAND, fake_driver
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
+    from tests.forked import Forks
 
 CampusMaker = Callable[..., Path]
 
@@ -178,6 +179,18 @@ def partial_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A tenth validates: calibration needs ten photos.
     demo = build_demo(DemoConfig(out=root / "whole", photos=96, seed=3, workers=1))
     return make_partial_workspace(root, demo)
+
+
+@pytest.fixture
+def forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Forks"]:
+    """Commands that are started as processes are forks of this one; see `tests/forked.py`."""
+    import cv2
+
+    from tests.forked import Forks  # torch: only for those who ask
+
+    threads = cv2.getNumThreads()
+    yield Forks(tmp_path / "forks").put_in(monkeypatch)
+    cv2.setNumThreads(threads)
 
 
 @pytest.fixture(params=["posix", "windows"])

@@ -39,3 +39,15 @@ def test_a_page_names_a_broken_checkpoint(
     assert ("card.json" in said(app)) == (page not in NEED_NO_CHECKPOINT)
     if page == "data":
         assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_only_a_page_that_computes_names_broken_weights(
+    workspace_copy: Path, open_page: OpenPage, page: str
+) -> None:
+    weights = next((workspace_copy / "checkpoints" / "tiny").glob("model-*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    app = open_page(workspace_copy, page)
+    assert not app.exception
+    # Predict loads them once it has a photo.
+    assert any(weights.name in each.value for each in app.error) == (page == "explain")

@@ -16,7 +16,7 @@ from core.jobs.state import ACTIVE
 from core.training.interrupt import TrainingInterrupted
 from tests.crossval.conftest import tiny_crossval
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forks")]
 
 PATIENCE_S = 300.0
 

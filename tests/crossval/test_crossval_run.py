@@ -48,6 +48,7 @@ def test_a_fold_is_the_run_that_train_makes(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_a_stopped_crossval_goes_on_exactly(
     shared_campus: Path, shared_crossval: Path, tmp_path: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_a_stopped_crossval_goes_on_exactly(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_a_killed_crossval_goes_on_exactly(
     shared_campus: Path, shared_crossval: Path, tmp_path: Path
 ) -> None:

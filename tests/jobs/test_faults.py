@@ -5,7 +5,6 @@ import os
 import random
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,46 +13,42 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, stop
-from core.jobs.runner import PROJECT, RUNNER_LOG, ensure_runner
+from core.errors import RunError
+from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, requeue, stop
+from core.jobs.runner import RUNNER_LOG, ensure_runner
 from core.jobs.state import ACTIVE, log_tail, read_events, run_state
 from core.jobs.summary import list_runs
 from core.locks import is_held
 from core.model.schema import ModelConfig
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage2Config, TrainConfig
+from tests.forked import Forks
 
 PATIENCE_S = 600.0
 KILLS = 30
 EPOCHS = 30
-# What an app does while somebody looks at it: put back what was lost, see that somebody works.
-SERVER = """
-import sys, time
-from pathlib import Path
-from core.errors import RunError
-from core.jobs.queue import requeue
-from core.jobs.runner import ensure_runner
-from core.jobs.summary import list_runs
-root = Path(sys.argv[1])
-while True:
-    for run in list_runs(root):
-        if run.state in ("lost", "failed", "damaged", "cancelled"):
-            with (root / "told.txt").open("a") as told:
-                told.write(f"{run.state}: {run.message}\\n")
-            try:
-                requeue(run.path)
-            except RunError as error:
-                print(error, flush=True)
-    ensure_runner(root)
-    time.sleep(0.1)
-"""
+
+
+def serve(root: Path) -> None:
+    """Do what an app does while somebody looks: requeue lost runs, see that a runner works."""
+    while True:
+        for run in list_runs(root):
+            if run.state in ("lost", "failed", "damaged", "cancelled"):
+                with (root / "told.txt").open("a") as told:
+                    told.write(f"{run.state}: {run.message}\n")
+                try:
+                    requeue(run.path)
+                except RunError as error:
+                    print(error, flush=True)
+        ensure_runner(root)
+        time.sleep(0.3)
 
 
 class Stage:
     """A folder of runs with a server, a runner and a trainer, and what was seen of them."""
 
-    def __init__(self, root: Path, dataset: Path) -> None:
-        self.root, self.dataset = root, dataset
+    def __init__(self, root: Path, dataset: Path, forks: Forks) -> None:
+        self.root, self.dataset, self.forks = root, dataset, forks
         self.server: subprocess.Popen[bytes] | None = None
         self.runs: list[Path] = []
 
@@ -78,9 +73,7 @@ class Stage:
     def serve(self) -> None:
         """Start the server where it does not run."""
         if self.server is None or self.server.poll() is not None:
-            self.server = subprocess.Popen(
-                [sys.executable, "-c", SERVER, str(self.root)], cwd=PROJECT, start_new_session=True
-            )
+            self.server = self.forks.call(lambda: serve(self.root), start_new_session=True)
 
     def kill(self, victim: str) -> bool:
         """Kill one of the three; False where there is none to kill."""
@@ -89,37 +82,21 @@ class Stage:
             self.server.kill()
             self.server.wait()
             return True
-        found = self.runners() if victim == "runner" else list(self.trainers())
-        for process in found[:1]:
+        for process in self.living("queue" if victim == "runner" else "train")[:1]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
                 return True
         return False
 
-    def runners(self) -> list[psutil.Process]:
-        """Living runners of this folder; one that finds another at work is there for a second."""
-        return [each for each in commands("queue") if str(self.root) in words(each)]
-
-    def trainers(self) -> dict[psutil.Process, str]:
-        """Living trainers of this folder, each with the run that it was handed."""
-        found = {}
-        for process in commands("train"):
-            with suppress(psutil.Error):
-                handed = process.environ().get("BEARINGS_HELD_FOLDER", "").partition(":")[2]
-                if Path(handed).parent == self.root:
-                    found[process] = handed
-        # A trainer that starts a program is seen twice until the program has begun.
-        numbers = {process.pid for process in found}
-        with suppress(psutil.Error):
-            found = {each: run for each, run in found.items() if each.ppid() not in numbers}
-        # A look at many processes takes a while: only who lives at its end counts.
-        return {process: run for process, run in found.items() if words(process)}
+    def living(self, command: str) -> list[psutil.Process]:
+        """Living processes of a command; a runner that finds another at work lives briefly."""
+        return [each for each, words in self.forks.living().items() if words[:1] == [command]]
 
     def wait(self, done: Callable[[], bool]) -> None:
         """Wait until something is so, watching that there is never more than one trainer."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            at_work = self.trainers()
+            at_work = self.living("train")
             assert len(at_work) <= 1, f"two at once on one processor: {at_work}"
             if done():
                 return
@@ -142,23 +119,9 @@ class Stage:
         return "\n".join(f"{path}:\n{path.read_text()[-1500:]}" for path in logs)
 
 
-def commands(name: str) -> list[psutil.Process]:
-    """Living processes of a command of this command line."""
-    return [
-        each for each in psutil.process_iter() if words(each)[1:4] == ["-m", "core", name]
-    ]  # fmt: skip
-
-
-def words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline() if process.status() != psutil.STATUS_ZOMBIE else []
-    except psutil.Error:
-        return []
-
-
 @pytest.fixture
-def stage(shared_campus: Path, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path / "runs", shared_campus)
+def stage(shared_campus: Path, tmp_path: Path, forks: Forks) -> Iterator[Stage]:
+    made = Stage(tmp_path / "runs", shared_campus, forks)
     yield made
     if made.server is not None:
         made.kill("server")
@@ -208,8 +171,8 @@ def test_thirty_kills_change_nothing(stage: Stage) -> None:
     stage.serve()
     stage.wait(lambda: not stage.unfinished())
     stage.kill("server")
-    stage.wait(lambda: not is_held(stage.root / QUEUE) and not stage.runners())
-    assert not stage.trainers()
+    stage.wait(lambda: not is_held(stage.root / QUEUE) and not stage.living("queue"))
+    assert not stage.living("train")
     assert {"runner", "trainer", "server"} <= set(killed)
     told = (stage.root / "told.txt").read_text().splitlines()
     starts = {run.name: check_run(run, calm) for run in runs}

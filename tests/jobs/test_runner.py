@@ -20,6 +20,7 @@ from core.locks import is_held
 from core.model.schema import ModelConfig
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage2Config, TrainConfig
+from tests.forked import Forks
 
 # Jobs are nicer than the tests beside them, so on a busy machine they are slow.
 PATIENCE_S = 300.0
@@ -106,7 +107,7 @@ def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root:
 
 @pytest.mark.slow
 def test_a_run_outlives_the_runner_and_is_cancelled_and_resumed(
-    shared_campus: Path, root: Path
+    shared_campus: Path, root: Path, forks: Forks
 ) -> None:
     run = enqueue(tiny(shared_campus, root / "first", ENDLESS))
     waiting = enqueue(tiny(shared_campus, root / "second", 1))
@@ -117,7 +118,7 @@ def test_a_run_outlives_the_runner_and_is_cancelled_and_resumed(
     assert os.getsid(trainer.pid) == trainer.pid
     assert trainer.nice() > psutil.Process().nice()
     runner = psutil.Process(trainer.ppid())
-    assert "queue" in runner.cmdline()
+    assert forks.living()[runner] == ["queue", "run", str(root)]
     runner.kill()
     wait_for(lambda: not is_held(root / QUEUE), root)
     assert run_state(run).state == "running"
@@ -161,6 +162,7 @@ def test_a_request_to_stop_is_heard_from_before_the_beginning(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_a_job_that_fails_says_why_and_lets_the_next_one_run(
     shared_campus: Path, root: Path, tmp_path: Path
 ) -> None:

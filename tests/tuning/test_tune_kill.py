@@ -21,6 +21,7 @@ from core.tuning.results import StudyView, read_study
 from core.tuning.schema import TuneConfig
 from core.tuning.study import conduct
 from core.tuning.trials import read_trials
+from tests.forked import Forks
 from tests.inline_jobs import Inline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ PATIENCE_S = 600.0
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[Started]:
+def started(tmp_path: Path, forks: Forks) -> Iterator[Started]:
     """Starter of `python -m core tune`, in a session of its own; all are ended after the test."""
     crew: list[subprocess.Popen[bytes]] = []
 
