@@ -72,7 +72,7 @@ def scored(data: TrainingData, baseline: BaselineOutput) -> ScoredPrediction:
         similarity=nothing,
         weight=nothing,
         inliers=nothing.astype(np.int64),
-        features=nothing.astype(np.float32),
+        descriptor=nothing.astype(np.float32),
     )
     return ScoredPrediction(_truth(data), prediction)
 

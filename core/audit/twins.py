@@ -281,7 +281,8 @@ def network_features(checkpoint: Path) -> FeaturesOf:
         parts = []
         for start in range(0, len(paths), _AT_ONCE):
             pixels = np.stack([predictor.decode(path) for path in paths[start : start + _AT_ONCE]])
-            parts.append(predictor.predict_photos(pixels).features)
+            descriptor = predictor.predict_photos(pixels).descriptor
+            parts.append(descriptor[:, : predictor.model.width])
         return np.concatenate(parts)
 
     return features_of

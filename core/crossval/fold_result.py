@@ -83,7 +83,7 @@ class FoldPredictions:
             raise ValueError(f"predictions of {n} photos have {sorted(lengths)} rows")
 
     def prediction(self, filenames: tuple[str, ...], card: Card) -> Prediction:
-        """Return them as a `Prediction` without features and neighbours."""
+        """Return them as a `Prediction` without descriptors and neighbours."""
         n = len(self.photo_ids)
         none = np.zeros((n, 0))
         return Prediction(
@@ -96,7 +96,7 @@ class FoldPredictions:
             similarity=none,
             weight=none,
             inliers=none.astype(np.int64),
-            features=none.astype(np.float32),
+            descriptor=none.astype(np.float32),
             region_probabilities=self.predicted["region_probabilities"],
             region_head=self.predicted["region_head"],
             position_m=self.predicted["position_m"],

@@ -190,7 +190,7 @@ def _baselines(
     known = np.where(truth.region < len(predictor.regions), truth.region, -1)
     return all_baselines(
         predictor.gallery,
-        scored.prediction.features,
+        scored.prediction.descriptor,
         scored.prediction.region_index,
         known,
         truth.minute,

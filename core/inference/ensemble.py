@@ -86,7 +86,7 @@ def combine_lengths(heading_deg: Floats, length: Floats, weights: Floats) -> Flo
 class Ensemble(Predictor):
     """Members with weights, used like a single checkpoint.
 
-    `model`, `gallery`, `features` and the evidence are the lead's: the heaviest member that has a
+    `model`, `gallery`, `descriptor` and the evidence are the lead's: the heaviest member that has a
     gallery. Similarities of different networks are no common measure, so evidence is not mixed.
     `members` are in the card's order, by falling weight; those of weight 0 are not run.
     """
@@ -141,7 +141,7 @@ class Ensemble(Predictor):
 
     @property
     def lead(self) -> int:
-        """Index of the member whose gallery, features and evidence the ensemble uses."""
+        """Index of the member whose gallery, descriptors and evidence the ensemble uses."""
         return [member.name for member in self.about.members].index(self.about.lead)
 
     def _as_decoded_for(self, member: Predictor, photos: Pixels) -> Pixels:
@@ -178,7 +178,7 @@ def combine(
         answers: One prediction a member.
         weights: `(m,)` positive, adding up to 1.
         agree_m: See `combine_positions`.
-        lead: Which member's evidence and features are kept.
+        lead: Which member's evidence and descriptors are kept.
         notes: Notes of the result.
     """
     stacked = {
@@ -203,7 +203,7 @@ def combine(
         # The members' confidence is in their own answers.
         confidence=None,
         notes=notes,
-        members=tuple(_without_features(answer) for answer in answers),
+        members=tuple(_without_descriptor(answer) for answer in answers),
         member_spread_m=spread_m,
         member_spread_deg=spread_deg,
     )
@@ -214,8 +214,8 @@ def _combined_evidence(answers: Sequence[Prediction], weights: Floats) -> Eviden
     return Evidence.of_members(evidence, weights) if len(evidence) == len(answers) else None
 
 
-def _without_features(answer: Prediction) -> Prediction:
-    return replace(answer, features=np.empty((len(answer), 0), np.float32))
+def _without_descriptor(answer: Prediction) -> Prediction:
+    return replace(answer, descriptor=np.empty((len(answer), 0), np.float32))
 
 
 def _turn(progress: Progress | None, turn: int, turns: int) -> Progress | None:

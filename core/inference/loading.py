@@ -90,7 +90,7 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     gallery = None
     if has_gallery(folder) or checkpoint.card.refine is not None:
         gallery = Gallery.load(folder)
-        _check_gallery(gallery, checkpoint.card, checkpoint.model.width, folder)
+        _check_gallery(gallery, checkpoint.card, checkpoint.model.descriptor_widths, folder)
     elif not checkpoint.card.trained:
         raise CheckpointError(
             f"{folder} was not trained and has no gallery yet, so nothing in it can answer: wait "
@@ -125,21 +125,25 @@ def load_split(folder: Path) -> Split:
     return split
 
 
-def _check_gallery(gallery: Gallery, card: Card, width: int, folder: Path) -> None:
+def _check_gallery(
+    gallery: Gallery, card: Card, widths: tuple[int, ...], folder: Path
+) -> None:
     try:
         gallery.check_split(card.split.hash)
     except SplitError as error:
         raise CheckpointError(f"{folder}: {error}") from error
-    given = gallery.features.shape[1]
-    if gallery.projection is not None:
-        given = len(gallery.projection.mean)
+    given = gallery.descriptor_space.widths
     same_labels = ("position" in gallery.labels) == ("position" in card.labels)
-    if given != width or gallery.region.max() >= len(card.regions) or not same_labels:
+    if given != widths or gallery.region.max() >= len(card.regions) or not same_labels:
         raise CheckpointError(
-            f"gallery in {folder} does not fit the model beside it (features {given} against "
-            f"{width}, {listed(gallery.labels)} against {listed(card.labels)}): copy the "
+            f"gallery in {folder} does not fit the model beside it (descriptors of "
+            f"{_summed(given)} against {_summed(widths)}, {listed(gallery.labels)} against {listed(card.labels)}): copy the "
             "checkpoint folder again as a whole"
         )
+
+
+def _summed(widths: tuple[int, ...]) -> str:
+    return " + ".join(map(str, widths))
 
 
 def _check_points(calibration: Calibration, gallery: Gallery | None, folder: Path) -> None:

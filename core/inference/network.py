@@ -33,7 +33,8 @@ class NetworkOutputs:
         probabilities: `(n, R)` float64, rows adding to 1; R is 0 without a region head.
         position: `(n, 2)` normalised, as the heads give it; NaN if none predicts it.
         heading: `(n, 2)` `(cos, sin)`, of any length; NaN if no head predicts it.
-        features: `(n, D)` float32 pooled features.
+        features: `(n, width)` float32 pooled features.
+        descriptor: `(n, D)` float32, what the gallery is searched by; starts with the features.
         views: `(n, anchors * bearings)` float64 logits of the place head; no column without one.
         appearance: `(n, SIZE)` see `core.confidence.ood`; of the pixels, not of the network.
     """
@@ -42,23 +43,34 @@ class NetworkOutputs:
     position: Floats
     heading: Floats
     features: NDArray[np.float32]
+    descriptor: NDArray[np.float32]
     views: Floats
     appearance: Floats
 
     @classmethod
-    def joined(cls, parts: list[Self], regions: int, width: int, views: int) -> Self:
-        """Put batches together; no batch gives arrays of 0 photos."""
+    def joined(
+        cls, parts: list[Self], regions: int, widths: tuple[int, ...], views: int
+    ) -> Self:
+        """Put batches together; no batch gives arrays of 0 photos.
+
+        Args:
+            parts: The outputs of each batch.
+            regions: Number of regions.
+            widths: Of the parts of a descriptor, the features first.
+            views: Number of views of the place head.
+        """
         empty = cls(
             np.empty((0, regions)),
             np.empty((0, 2)),
             np.empty((0, 2)),
-            np.empty((0, width), np.float32),
+            np.empty((0, widths[0]), np.float32),
+            np.empty((0, sum(widths)), np.float32),
             np.empty((0, views)),
             np.empty((0, SIZE)),
         )
-        names = ("probabilities", "position", "heading", "features", "views", "appearance")
         columns = [
-            np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names
+            np.concatenate([getattr(part, field.name) for part in (empty, *parts)])
+            for field in fields(cls)
         ]
         return cls(*columns)
 
@@ -77,20 +89,30 @@ def run_network(
         heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
     with torch.inference_mode():
         images = normalise(photos, model.mean, model.std, device)
-        outputs = model(images, region, heading)
-    return replace(network_outputs(outputs), appearance=appearance(photos))
+        features, descriptor = model.describe(images)
+        outputs = model.heads(features, region, heading)
+    return replace(
+        network_outputs(outputs),
+        descriptor=descriptor.float().cpu().numpy(),
+        appearance=appearance(photos),
+    )
 
 
 @torch.inference_mode()
 def network_outputs(outputs: Outputs) -> NetworkOutputs:
-    """The network's outputs as arrays on the CPU; appearance is NaN, as no pixels are given."""
+    """The network's outputs as arrays on the CPU.
+
+    The descriptor is the features alone, and appearance is NaN, as no pixels are given.
+    """
     n = len(outputs.features)
+    features = outputs.features.float().cpu().numpy()
     logits = outputs.region_logits
     return NetworkOutputs(
         np.empty((n, 0)) if logits is None else logits.double().softmax(dim=1).cpu().numpy(),
         _vectors(outputs.position, n),
         _vectors(outputs.heading, n),
-        outputs.features.float().cpu().numpy(),
+        features,
+        features,
         _views(outputs.place_logits, n),
         np.full((n, SIZE), np.nan),
     )
@@ -157,7 +179,8 @@ def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats
     """Merge the outputs of several crops of the same n photos; the first crop is the whole photo.
 
     Positions are averaged within their strongest cluster, headings as vectors after they are turned
-    back (where they cancel, the whole photo's), probabilities and features by their mean. What the
+    back (where they cancel, the whole photo's), probabilities, features and descriptors by their
+    mean. What the
     network does not predict stays NaN or without a column.
 
     Args:
@@ -183,6 +206,7 @@ def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats
         position=place_m / spread_m,
         heading=np.where(cancelled[:, None], first.heading, mean),
         features=np.mean([answer.features for answer in answers], axis=0, dtype=np.float32),
+        descriptor=np.mean([answer.descriptor for answer in answers], axis=0, dtype=np.float32),
         # A crop turns by less than half of what lies between two bearings.
         views=np.mean([answer.views for answer in answers], axis=0),
     )

@@ -39,17 +39,17 @@ class Prediction:
         heading_length: `(n,)` length of the network's heading vector: near 1 sure, near 0 unsure.
         neighbours: `(n, k)` rows of the gallery that look most alike, best first; k is 0 where the
             checkpoint has no gallery.
-        similarity: `(n, k)` cosine of the features, in `[-1, 1]`.
+        similarity: `(n, k)` cosine of the descriptors, in `[-1, 1]`.
         weight: `(n, k)` share of each neighbour in the retrieved position.
         inliers: `(n, k)` how many points of each photo lie as those of each neighbour do; -1 where
             they were not compared, as where the gallery holds none.
-        features: `(n, D)` pooled features of the network.
+        descriptor: `(n, D)` what the gallery was searched by; starts with the network's features.
         evidence: The most similar training photos on the whole campus, and out-of-distribution
             features.
         confidence: Calibrated probabilities, areas and refusals; None if the checkpoint is not
             calibrated.
         notes: What a reader should know, such as that nothing could be refined.
-        members: Only for an ensemble: the predictions of its members, without features.
+        members: Only for an ensemble: the predictions of its members, without descriptors.
         member_spread_m: Only for an ensemble: `(n,)` metres from the weighted mean of the members'
             refined positions to the farthest of them.
         member_spread_deg: Only for an ensemble: `(n,)` degrees from the refined heading to that of
@@ -75,7 +75,7 @@ class Prediction:
     similarity: Floats
     weight: Floats
     inliers: NDArray[np.int64]
-    features: NDArray[np.float32]
+    descriptor: NDArray[np.float32]
     evidence: Evidence | None = None
     confidence: Confidence | None = None
     notes: tuple[str, ...] = ()
@@ -108,8 +108,8 @@ class Prediction:
                 raise ValueError(f"{name} must be {shape}, got {getattr(self, name).shape}")
         if self.confidence is not None and len(self.confidence.refused) != n:
             raise ValueError(f"confidence must be in {n} answers")
-        if len(self.filenames) != n or len(self.features) != n:
-            raise ValueError(f"filenames and features must hold {n} photos")
+        if len(self.filenames) != n or len(self.descriptor) != n:
+            raise ValueError(f"filenames and descriptors must hold {n} photos")
         if ("region" in self.labels) != bool(self.regions):
             raise ValueError("a prediction has regions if, and only if, its labels say so")
         for label, names in _NAN_WITHOUT.items():

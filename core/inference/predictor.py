@@ -267,7 +267,8 @@ class Predictor:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
         views = config.place_anchors * config.place_bearings
-        answers = NetworkOutputs.joined(parts, len(self.regions), self.model.width, views)
+        widths = self.model.descriptor_widths
+        answers = NetworkOutputs.joined(parts, len(self.regions), widths, views)
         return answers, LocalFeatures.joined(described) if described else None
 
     def _predict_part(
@@ -304,7 +305,7 @@ class Predictor:
             neighbours=refined.neighbours,
             similarity=refined.similarity,
             weight=refined.weight,
-            features=answers.features,
+            descriptor=answers.descriptor,
             inliers=refined.inliers,
             evidence=gather_evidence(answers, raw_m, raw_deg, neighbours, self.card.labels),
             notes=self._notes(),
@@ -320,7 +321,7 @@ class Predictor:
     ) -> Neighbours | None:
         if self.gallery is None:
             return None
-        neighbours = Neighbours.search(answers.features, self.gallery, exclude_ids, surroundings)
+        neighbours = Neighbours.search(answers.descriptor, self.gallery, exclude_ids, surroundings)
         if local is None:
             return neighbours
         return neighbours.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from core.labels import LABELS, Label
 from core.model.backbone import create_backbone, initialise_backbone
+from core.model.descriptor import Stage, features_and_stage, middle_stage
 from core.model.places import Modes, PlaceAnswer, PlaceAnswers, PlaceHead
 from core.model.schema import ModelConfig
 
@@ -67,6 +68,7 @@ class BearingsModel(nn.Module):
     Attributes:
         preprocess: How photos become images of the right size and scale.
         width: Width of the pooled features.
+        stage: The middle stage that is part of the descriptor, or None.
         config: What was built: without what the labels need not.
         labels: What is predicted.
         place_head: The place head, or None.
@@ -96,6 +98,9 @@ class BearingsModel(nn.Module):
         self.labels = tuple(label for label in LABELS if label in labels)
         self.region_count = region_count = region_count if "region" in labels else 0
         self.backbone, self.preprocess, self.width = create_backbone(config)
+        self.stage: Stage | None = None
+        if config.descriptor == "middle":
+            self.stage = middle_stage(self.backbone, self.preprocess.input_size)
         self.place_head: PlaceHead | None = None
         if config.place_anchors:
             self.place_head = PlaceHead(self.width, config.place_anchors, config.place_bearings)
@@ -168,9 +173,22 @@ class BearingsModel(nn.Module):
         features: Tensor = self.backbone(images)
         return features
 
-    def embed(self, features: Tensor) -> Tensor:
-        """Return descriptors for retrieval: features `(n, width)` scaled to length 1."""
-        return F.normalize(features.float(), dim=1)
+    @property
+    def descriptor_widths(self) -> tuple[int, ...]:
+        """Widths of the parts of the descriptor: the pooled last layer, then the middle stage."""
+        return (self.width,) if self.stage is None else (self.width, self.stage.width)
+
+    def describe(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features `(n, width)` of images, and their descriptors `(n, d)`, in one pass.
+
+        The descriptor starts with the features; its parts are `descriptor_widths` wide, of any
+        length each.
+        """
+        if self.stage is None:
+            features = self.features(images)
+            return features, features
+        features, pooled = features_and_stage(self.backbone, images, self.stage)
+        return features, torch.cat([features.float(), pooled], dim=1)
 
     def heads(
         self,

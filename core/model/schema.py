@@ -17,12 +17,14 @@ BEFORE_PLACES = {
     "heading_head": "vector",
     "region_from_places": 0.0,
 }
+"""Values of options that make a network without a place head."""
+BEFORE = BEFORE_PLACES | {"descriptor": "last"}
 """Values of options that a stored network does not name, because it is older than they are."""
 
 
 def as_made(content: Mapping[str, Any]) -> dict[str, Any]:
     """Complete the options of a stored network by the values that held when it was written."""
-    return BEFORE_PLACES | dict(content)
+    return BEFORE | dict(content)
 
 
 def is_transformer(backbone: str) -> bool:
@@ -117,6 +119,11 @@ class ModelConfig(OptionSchema):
         le=1,
         description="Share of the region probabilities that the place head gives; the region head "
         "gives the rest",
+    )
+    descriptor: Literal["last", "middle"] = Field(
+        "middle",
+        description="What similar training photos are searched by. last: the pooled last layer of "
+        "the backbone; middle: that and a pooled stage in the middle, at stride 16",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""The gallery: features, positions and headings of the training photos, and nothing else.
+"""The gallery: descriptors, positions and headings of the training photos, and nothing else.
 
 Photos of a data set with positions have one; a heading or a region may be missing. Photos of a data
 set without positions have none at all.
@@ -26,7 +26,7 @@ from core.files import checked, read_object, write_bytes, write_json
 from core.geo import Floats, wrap_heading_deg
 from core.labels import LABELS, Label
 from core.retrieval.local_features import LocalFeatures
-from core.retrieval.projection import Features, Projection, fit_projection, normalise_rows
+from core.retrieval.projection import DescriptorSpace, Features
 
 SCHEMA_VERSION = 1
 PARTIAL_VERSION = 2
@@ -56,14 +56,14 @@ class Gallery:
     Attributes:
         photo_ids: Keys of the photos, unique.
         filenames: Names as in the label file.
-        features: `(n, d)` float32 descriptors, projected if there is a projection, L2-normalised.
+        features: `(n, d)` float32 descriptors in `space`, of length 1.
         position_m: `(n, 2)` `[north_m, east_m]` in the checkpoint's local frame; all NaN in a
             gallery without positions.
         heading_deg: `(n,)` in `[0, 360)`, NaN for a photo without a heading.
         region: `(n,)` indices into the checkpoint's regions, -1 for a photo without a region.
         minute: `(n,)` minute of the day, NaN where unknown.
         split_hash: Hash of the split whose training part this is.
-        projection: Applied to the network's features; None: they are only normalised.
+        space: How descriptors that the network gives become those; one part, by default.
         local: Keypoints of each photo for geometric verification; None if it has none.
     """
 
@@ -75,7 +75,7 @@ class Gallery:
     region: NDArray[np.int64]
     minute: Floats
     split_hash: str
-    projection: Projection | None = None
+    space: DescriptorSpace | None = None
     local: LocalFeatures | None = None
 
     def __post_init__(self) -> None:
@@ -105,6 +105,11 @@ class Gallery:
     def __len__(self) -> int:
         """Number of photos."""
         return len(self.photo_ids)
+
+    @cached_property
+    def descriptor_space(self) -> DescriptorSpace:
+        """The space of the descriptors."""
+        return self.space or DescriptorSpace((self.features.shape[1],), (None,))
 
     @cached_property
     def labels(self) -> tuple[Label, ...]:
@@ -141,10 +146,8 @@ class Gallery:
         return np.array([self.row_of.get(name, -1) if name else -1 for name in ids], np.int64)
 
     def embed(self, features: ArrayLike) -> Features:
-        """Project and normalise the network's features `(m, D)` to descriptors `(m, d)`."""
-        unit = normalise_rows(np.asarray(features, np.float32))
-        if self.projection is not None:
-            unit = self.projection.apply(unit)
+        """Project and normalise descriptors `(m, D)` that the network gives, to `(m, d)`."""
+        unit = self.descriptor_space.apply(np.asarray(features, np.float32))
         if unit.shape[1] != self.features.shape[1]:
             raise ValueError(
                 f"features of width {unit.shape[1]} do not fit a gallery of width "
@@ -178,9 +181,7 @@ class Gallery:
             "region": self.region.astype(np.int32),
             "minute": self.minute,
         }
-        if self.projection is not None:
-            arrays["projection"] = self.projection.matrix
-            arrays["mean"] = self.projection.mean
+        arrays |= self.descriptor_space.arrays()
         if self.local is not None:
             arrays |= self.local.arrays()
         names: dict[str, Any] = {
@@ -215,9 +216,6 @@ class Gallery:
 
     @classmethod
     def _assemble(cls, names: _Names, arrays: dict[str, NDArray[Any]]) -> Self:
-        projection = None
-        if "projection" in arrays:
-            projection = Projection(arrays["mean"], arrays["projection"])
         return cls(
             names.photo_ids,
             names.filenames,
@@ -227,7 +225,7 @@ class Gallery:
             arrays["region"].astype(np.int64),
             arrays["minute"].astype(np.float64),
             names.split_hash,
-            projection,
+            DescriptorSpace.of_arrays(arrays),
             LocalFeatures.of_arrays(arrays, names.points),
         )
 
@@ -243,6 +241,7 @@ def build_gallery(
     split_hash: str,
     parts: Mapping[str, str],
     minute: ArrayLike | None = None,
+    widths: tuple[int, ...] | None = None,
     dimensions: int | None = None,
     whiten: float = 0.0,
 ) -> Gallery:
@@ -251,24 +250,21 @@ def build_gallery(
     Args:
         photo_ids: Keys of the training photos.
         filenames: Their names in the label file.
-        features: `(n, D)` pooled features of the unaugmented photos, any length.
+        features: `(n, D)` descriptors of the unaugmented photos, as the network gives them.
         position_m: `(n, 2)` `[north_m, east_m]`; all NaN without positions.
         heading_deg: `(n,)` degrees; NaN for a photo without a heading.
         region: `(n,)` region indices; -1 for a photo without a region.
         split_hash: Hash of the split.
         parts: The split's parts by photo id; a photo outside "train" is a SplitError.
         minute: `(n,)` minute of the day, NaN if unknown.
-        dimensions: Compress features to at most this many principal directions.
+        widths: Widths of the parts of a descriptor; None: it has one part.
+        dimensions: Compress each part to at most this many principal directions.
         whiten: See `fit_projection`.
     """
     raw = np.asarray(features, np.float32)
-    unit = normalise_rows(raw)
-    projection = None
-    if dimensions is not None and dimensions < raw.shape[1]:
-        projection = fit_projection(raw, dimensions, whiten=whiten)
-        unit = projection.apply(unit)
+    space = DescriptorSpace.fit(raw, widths or (raw.shape[1],), dimensions, whiten)
     # Rounded to what the file holds, so that a reloaded gallery refines bit for bit the same.
-    unit = unit.astype(np.float16).astype(np.float32)
+    unit = space.apply(raw).astype(np.float16).astype(np.float32)
     gallery = Gallery(
         tuple(photo_ids),
         tuple(filenames),
@@ -278,7 +274,7 @@ def build_gallery(
         np.asarray(region, np.int64),
         np.full(len(raw), np.nan) if minute is None else np.asarray(minute, np.float64),
         split_hash,
-        projection,
+        space,
     )
     gallery.check_training_only(parts)
     return gallery

@@ -1,7 +1,12 @@
-"""Linear compression of features, fitted on gallery features only, so that galleries stay small."""
+"""Linear compression of features, fitted on gallery features only, so that galleries stay small.
 
+A descriptor may have several parts, such as two stages of a network: each is compressed by itself,
+and all count alike.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +56,103 @@ def fit_projection(features: Features, dimensions: int, *, whiten: float = 0.0) 
     # A floor under the variance keeps whitening from blowing up directions that hold only noise.
     spread = np.sqrt(np.maximum(variances[kept], 1e-4 * variances[kept].max() + 1e-12))
     return Projection(mean, (directions[:, kept] * spread**-whiten).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class DescriptorSpace:
+    """How descriptors of several parts become comparable by one cosine.
+
+    Attributes:
+        widths: Width of each part of a raw descriptor.
+        projections: Of each part; None: it is only normalised.
+    """
+
+    widths: tuple[int, ...]
+    projections: tuple[Projection | None, ...]
+
+    def __post_init__(self) -> None:
+        """Check that every part has its projection."""
+        fits = len(self.widths) == len(self.projections) > 0 and all(
+            projection is None or len(projection.mean) == width
+            for width, projection in zip(self.widths, self.projections, strict=False)
+        )
+        if not fits:
+            raise ValueError(f"descriptor parts {self.widths} and their projections do not fit")
+
+    @classmethod
+    def fit(
+        cls, raw: Features, widths: tuple[int, ...], dimensions: int | None, whiten: float
+    ) -> Self:
+        """Fit the space to raw descriptors `(n, sum(widths))` of training photos.
+
+        A part that is neither compressed nor whitened has no projection.
+
+        Args:
+            raw: Descriptors as the network gives them.
+            widths: Of their parts.
+            dimensions: Most directions that are kept of a part; None: all.
+            whiten: See `fit_projection`.
+        """
+        return cls(
+            widths,
+            tuple(
+                fit_projection(part, min(dimensions or width, width), whiten=whiten)
+                if whiten or (dimensions or width) < width
+                else None
+                for part, width in zip(_parts(raw, widths), widths, strict=True)
+            ),
+        )
+
+    def apply(self, raw: Features) -> Features:
+        """Return descriptors `(n, d)` of length 1 of raw ones `(n, sum(widths))`."""
+        if raw.shape[1] != sum(self.widths):
+            raise ValueError(
+                f"features of width {raw.shape[1]} do not fit descriptors of width "
+                f"{sum(self.widths)}"
+            )
+        parts = [
+            unit if projection is None else projection.apply(unit)
+            for unit, projection in zip(
+                map(normalise_rows, _parts(raw, self.widths)), self.projections, strict=True
+            )
+        ]
+        # A single part is not divided by its length twice, so that it stays bit for bit the same.
+        return parts[0] if len(parts) == 1 else normalise_rows(np.concatenate(parts, axis=1))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a file holds of it, by name; of a single part only what earlier versions read."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for index, projection in enumerate(self.projections):
+            if projection is not None:
+                suffix = "" if len(self.widths) == 1 else f"_{index}"
+                arrays[f"projection{suffix}"] = projection.matrix
+                arrays[f"mean{suffix}"] = projection.mean
+        if len(self.widths) > 1:
+            arrays["widths"] = np.array(self.widths, np.int32)
+        return arrays
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Read what `arrays` wrote, or an earlier version; `features` are beside it."""
+        if "widths" not in arrays:
+            if "projection" not in arrays:
+                return cls((arrays["features"].shape[1],), (None,))
+            single = Projection(arrays["mean"], arrays["projection"])
+            return cls((len(single.mean),), (single,))
+        widths = tuple(int(width) for width in arrays["widths"])
+        return cls(
+            widths,
+            tuple(
+                Projection(arrays[f"mean_{index}"], arrays[f"projection_{index}"])
+                if f"projection_{index}" in arrays
+                else None
+                for index in range(len(widths))
+            ),
+        )
+
+
+def _parts(raw: Features, widths: tuple[int, ...]) -> list[Features]:
+    return np.split(raw, np.cumsum(widths)[:-1], axis=1)
 
 
 def normalise_rows(features: NDArray[np.floating[Any]]) -> Features:

@@ -64,6 +64,12 @@ class Compute:
         # The heads are cheap and regress small distances: they stay in float32.
         return features.float()
 
+    def descriptors(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
+        """Return descriptors `(n, d)` in float32 of RGB photos; they start with the features."""
+        with self.autocast():
+            _, descriptor = model.describe(self.images(model, photos))
+        return descriptor.float()
+
     def images(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
         """Normalise RGB photos `(n, s, s, 3)`, in the memory format that the backbone runs in."""
         images = normalise(photos, model.mean, model.std, self.device)

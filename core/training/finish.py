@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.confidence.files import write_calibration
+from core.dataset.augment import View
 from core.dataset.splits import calibration_part
 from core.errors import ConfigError, SplitError
 from core.files import write_json
@@ -39,6 +40,7 @@ from core.training.schema import TrainConfig
 from core.training.stages import Watch, plain_features
 
 Features = NDArray[np.float32]
+LAST_LAYER_ONLY = "photos are compared by the pooled last layer alone"
 
 
 def untrained_note(labels: Collection[Label]) -> str:
@@ -62,10 +64,10 @@ TRAINED_SPACE: Space = (256, 0.5)
 dimensions are kept as they are."""
 
 
-def _raw(answers: NetworkOutputs, data: TrainingData) -> Raw:
+def _raw(answers: NetworkOutputs, descriptors: Features, data: TrainingData) -> Raw:
     position_m = data.normaliser.to_metres(answers.position)
     share = np.asarray(answers.probabilities, np.float32)
-    return Raw(position_m, heading_from_unit(answers.heading), share, answers.features)
+    return Raw(position_m, heading_from_unit(answers.heading), share, descriptors)
 
 
 def check_refinement(config: TrainConfig, data: TrainingData) -> None:
@@ -103,7 +105,7 @@ def finish_run(
 ) -> Card | None:
     """Give the best checkpoint its gallery, split and refinement.
 
-    Features are computed in float32, as predictions are, from the checkpoint as it was saved.
+    Descriptors are computed in float32, as predictions are, from the checkpoint as it was saved.
     Several processes share that work; the main one alone chooses and writes.
 
     Returns:
@@ -113,18 +115,22 @@ def finish_run(
     checkpoint = load_checkpoint(run.best)
     model = compute.to_device(checkpoint.model)
     rows = data.gallery_rows
+    if config.model.descriptor == "middle" and model.stage is None:
+        run.log(f"no stage of {config.model.backbone} can be read: {LAST_LAYER_ONLY}")
     seen = _seen(model, compute, checkpoint.card, data, config.batch_size, watch)
     if not compute.processes.is_main:
         return None
-    train, features = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
+    train, val = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
+    widths = model.descriptor_widths
     if config.zero_training:
-        galleries = [_gallery(data, rows, train, config, space) for space in spaces(config)]
-        gallery, raw, figures = _retrieved(galleries, features, data)
+        galleries = [_gallery(data, rows, train, widths, space) for space in spaces(config)]
+        gallery, raw, figures = _retrieved(galleries, val, data)
         run.log(f"nothing is trained; chosen on validation: {describe(gallery)}")
     else:
         (space,) = spaces(config)
-        gallery = _gallery(data, rows, train, config, space)
-        raw = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
+        gallery = _gallery(data, rows, train, widths, space)
+        answers = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
+        raw = _raw(answers, val, data)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
         gallery, raw = _with_points(gallery, raw, data, config)
@@ -152,28 +158,31 @@ def _seen(
     batch_size: int,
     watch: Watch | None,
 ) -> list[tuple[Features, Features]]:
-    """Features of the gallery's photos and of the validation photos, by crop."""
-    rows, val = data.gallery_rows, data.rows["val"]
-    return [
-        (
-            plain_features(model, compute, data, rows, batch_size, watch, crop),
-            plain_features(model, compute, data, val, batch_size, watch, crop),
+    """Descriptors of the gallery's photos and of the validation photos, by crop."""
+
+    def described(rows: Rows, crop: View) -> Features:
+        return plain_features(
+            model, compute, data, rows, batch_size, watch, crop, descriptors=True
         )
+
+    return [
+        (described(data.gallery_rows, crop), described(data.rows["val"], crop))
         for crop in crops_of(card.tta)
     ]
 
 
 def _answered(
     model: BearingsModel, compute: Compute, card: Card, seen: list[Features], data: TrainingData
-) -> Raw:
-    """Outputs of the heads for the validation photos, from their features in each crop."""
+) -> NetworkOutputs:
+    """Outputs of the heads for the validation photos, from their descriptors in each crop."""
+    features = [np.ascontiguousarray(descriptors[:, : model.width]) for descriptors in seen]
     with torch.no_grad():
         answers = [
-            network_outputs(model.heads(torch.from_numpy(features).to(compute.device)))
-            for features in seen
+            network_outputs(model.heads(torch.from_numpy(each).to(compute.device)))
+            for each in features
         ]
     turns = shifts_deg(crops_of(card.tta), 0.0 if card.tta is None else card.tta.hfov_deg)
-    return _raw(merge(answers, turns, np.asarray(data.normaliser.spread)), data)
+    return merge(answers, turns, np.asarray(data.normaliser.spread))
 
 
 def _raw_metrics(raw: Raw, data: TrainingData) -> dict[str, float]:
@@ -206,27 +215,23 @@ def _retrieved(
 
 
 def _gallery(
-    data: TrainingData, rows: Rows, features: Features, config: TrainConfig, space: Space
+    data: TrainingData, rows: Rows, descriptors: Features, widths: tuple[int, ...], space: Space
 ) -> Gallery:
     table = data.dataset.table.iloc[rows]
     return build_gallery(
         table["photo_id"].tolist(),
         table["filename"].tolist(),
-        features,
+        descriptors,
         data.position_m[rows],
         data.heading_deg[rows],
         data.region[rows],
         split_hash=data.split.hash,
         parts=data.split.parts,
         minute=table["minute"].to_numpy(np.float64),
-        dimensions=_dimensions(space, features.shape[1]),
+        widths=widths,
+        dimensions=space[0],
         whiten=space[1],
     )
-
-
-def _dimensions(space: Space, width: int) -> int | None:
-    """Whitening needs a projection, if only onto all directions there are."""
-    return width - 1 if space[0] is None and space[1] else space[0]
 
 
 def _truth(data: TrainingData) -> ValidationTruth:
@@ -261,9 +266,9 @@ def spaces(config: TrainConfig) -> Iterator[Space]:
 
 def describe(gallery: Gallery) -> str:
     """The space that was chosen, in words."""
-    if gallery.projection is None:
-        return "features as the backbone gives them"
-    return f"features in {gallery.features.shape[1]} principal directions"
+    if all(projection is None for projection in gallery.descriptor_space.projections):
+        return "descriptors as the backbone gives them"
+    return f"descriptors in {gallery.features.shape[1]} principal directions"
 
 
 def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, float]:

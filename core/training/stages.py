@@ -198,8 +198,12 @@ def compute_features(
     batch_size: int,
     load: Callable[[Rows], Batch],
     watch: Watch | None = None,
+    *,
+    descriptors: bool = False,
 ) -> tuple[NDArray[np.float32], Floats]:
     """Run the backbone in evaluation mode; return features `(n, width)` and headings `(n,)`.
+
+    With `descriptors` the features are followed by the other parts of the descriptor.
 
     Several processes share the rows, and each of them returns the features of all photos. All of
     them call `watch` equally often.
@@ -207,7 +211,9 @@ def compute_features(
     model.eval()
     processes = compute.processes
     parts = np.array_split(rows, processes.count)  # the first one is the longest
-    features, headings = [np.empty((0, model.width), np.float32)], [np.empty(0)]
+    width = sum(model.descriptor_widths) if descriptors else model.width
+    run = compute.descriptors if descriptors else compute.features
+    features, headings = [np.empty((0, width), np.float32)], [np.empty(0)]
     with torch.no_grad():
         for start in range(0, len(parts[0]), batch_size):
             if watch is not None:
@@ -215,7 +221,7 @@ def compute_features(
             part = parts[processes.rank][start : start + batch_size]
             if len(part):
                 batch = load(part)
-                features.append(compute.features(model, batch.photos).cpu().numpy())
+                features.append(run(model, batch.photos).cpu().numpy())
                 headings.append(batch.heading_deg)
     return (
         np.concatenate(processes.exchange(np.concatenate(features))),
@@ -256,8 +262,13 @@ def plain_features(
     batch_size: int,
     watch: Watch | None = None,
     crop: View = WHOLE,
+    *,
+    descriptors: bool = False,
 ) -> NDArray[np.float32]:
-    """Return features `(n, width)` of photos, or of a crop of each, without augmentation."""
+    """Return features `(n, width)` of photos, or of a crop of each, without augmentation.
+
+    With `descriptors` the features are followed by the other parts of the descriptor.
+    """
     features, _ = compute_features(
         model,
         compute,
@@ -265,5 +276,6 @@ def plain_features(
         batch_size,
         lambda part: plain(data, part, model.input_size, crop),
         watch,
+        descriptors=descriptors,
     )
     return features
