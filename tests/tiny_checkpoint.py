@@ -53,18 +53,19 @@ def make_checkpoint(
     if refine is None:
         return folder
     rows = split.rows(dataset, "train")
-    features = load_predictor(folder).predict_photos(np.asarray(store.photos[rows])).features
+    descriptors = load_predictor(folder).describe(np.asarray(store.photos[rows]))
     table = dataset.table.iloc[rows]
     gallery = build_gallery(
         table["photo_id"].tolist(),
         table["filename"].tolist(),
-        features,
+        descriptors,
         card.local_frame.to_metres(dataset.positions[rows]),
         wrap_heading_deg(dataset.headings_deg[rows]),
         dataset.region_index[rows],
         split_hash=split.hash,
         parts=split.parts,
         minute=table["minute"].to_numpy(np.float64),
+        widths=model.descriptor_widths,
     )
     if points:
         gallery = replace(gallery, local=describe_gallery(store.photos, rows, points))

@@ -1,18 +1,19 @@
 """Calibrate a checkpoint: predict held-out photos, fit, and write `calibration.json`.
 
-The keypoints of the gallery's photos can be detected again first.
+Its gallery can be renewed first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.calibration.renew import renew_gallery
 from core.calibration.schema import CalibrateConfig
 from core.confidence.evidence import Evidence
-from core.confidence.files import FILE, fingerprint, write_calibration
+from core.confidence.files import fingerprint, write_calibration
 from core.confidence.fit import Cases, GroundTruth, fit_headings, fit_positions, fit_regions
 from core.confidence.fit_refusal import LEAST_PHOTOS, fit_refusal
 from core.confidence.negatives import MOST_EACH, make_negatives
@@ -21,132 +22,19 @@ from core.dataset.labels import Dataset
 from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import Part, calibration_part
 from core.dataset.store import PhotoStore, prepare_dataset
-from core.errors import ConfigError, SplitError
-from core.evaluation.evaluate import predict_cases, predict_selection
+from core.errors import SplitError
+from core.evaluation.evaluate import predict_cases
 from core.evaluation.place import check_place, metres_of
 from core.evaluation.selection import Selection, select
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.labels import PLURALS, Label, absence_note
-from core.model.card import Card, write_card
-from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
+from core.model.card import Card
 from core.retrieval.neighbours import COMPARED, Surroundings
-from core.retrieval.select import (
-    Raw,
-    ValidationTruth,
-    refined_figures,
-    select_refinement,
-    verified_raw,
-)
 from core.runs import trained_dataset
 
 Progress = Callable[[int, int], None]
-
-
-def renew_keypoints(
-    predictor: Predictor,
-    dataset: Dataset,
-    store: PhotoStore,
-    most: int,
-    batch_size: int = 64,
-    progress: Progress | None = None,
-    method: PointMethod | None = None,
-) -> Predictor:
-    """Detect the keypoints of the gallery's photos again, and select the refinement again.
-
-    Gallery and card are saved, an old calibration is deleted. The network does not change.
-
-    Args:
-        predictor: Of one checkpoint.
-        dataset: Holds the gallery's photos and the validation photos.
-        store: Its decoded photos; the checkpoint decodes photos to their side from now on.
-        most: Most keypoints of a photo; 0 removes the keypoints.
-        batch_size: Photos in a forward pass.
-        progress: Called with `(photos done, photos in all)`.
-        method: How points are described and compared; None: SIFT.
-
-    Returns:
-        The predictor with the new gallery and card.
-
-    Raises:
-        ConfigError: The predictor is an ensemble or has no gallery.
-        SplitError: Photos of the gallery, or all validation photos, are not in the dataset.
-    """
-    old = _gallery(predictor)
-    predictor = _with_store_size(predictor, store.size)
-    rows = _rows(old, dataset)
-    local = describe_gallery(store.photos, rows, most, method, progress) if most else None
-    gallery = replace(old, local=local)
-    selection = select(dataset, predictor, "val")
-    raw = _raw(predictor, store, selection, batch_size)
-    if local is not None:
-        hfov_deg = float(np.median(store.hfov_deg[rows]))
-        photos = (store.photos[row] for row in selection.rows)
-        raw = verified_raw(raw, photos, gallery, hfov_deg)
-    labels = selection.truth
-    truth = ValidationTruth(labels.position_m, labels.heading_deg, labels.region)
-    refinement = select_refinement(raw, truth, gallery)
-    metrics = refined_figures(raw, truth, gallery, refinement)
-    card = predictor.card.model_copy(
-        update={
-            "refine": refinement.model_dump(mode="json"),
-            "metrics": predictor.card.metrics | metrics,
-        }
-    )
-    # A calibration of the first version does not record the keypoints, so it would still be read.
-    (predictor.folder / FILE).unlink(missing_ok=True)
-    gallery.save(predictor.folder)
-    write_card(predictor.folder, card)
-    return replace(predictor, loaded=replace(predictor.loaded, gallery=gallery, card=card))
-
-
-def _with_store_size(predictor: Predictor, side: int) -> Predictor:
-    card = predictor.card
-    if side < card.preprocess.input_size:
-        raise ConfigError(
-            f"photos decoded to {side} pixels are smaller than the network's input: a store size "
-            f"of {card.preprocess.input_size} or more is needed"
-        )
-    preprocess = card.preprocess.model_copy(update={"store_size": side})
-    card = card.model_copy(update={"preprocess": preprocess})
-    return replace(predictor, loaded=replace(predictor.loaded, card=card))
-
-
-def _gallery(predictor: Predictor) -> Gallery:
-    if predictor.members:
-        raise ConfigError(
-            f"{predictor.folder} is an ensemble, whose members have the galleries: calibrate each "
-            "of its members/NAME with --gallery-points, then the ensemble without"
-        )
-    if predictor.gallery is None:
-        raise ConfigError(f"{predictor.folder} has no gallery, so it has no keypoints to detect")
-    return predictor.gallery
-
-
-def _rows(gallery: Gallery, dataset: Dataset) -> np.ndarray:
-    """Rows of the gallery's photos in the dataset."""
-    row_of = {name: row for row, name in enumerate(dataset.table["photo_id"])}
-    absent = [name for name in gallery.photo_ids if name not in row_of]
-    if absent:
-        raise SplitError(
-            f"{len(absent)} of the {len(gallery)} training photos are not in {dataset.root} "
-            f"(first: {absent[:3]}): give the dataset that the checkpoint was trained on"
-        )
-    return np.array([row_of[name] for name in gallery.photo_ids], np.int64)
-
-
-def _raw(predictor: Predictor, store: PhotoStore, selection: Selection, batch_size: int) -> Raw:
-    """Raw predictions of the selected photos; the old keypoints are not compared with them."""
-    loaded = predictor.loaded
-    if loaded.gallery is not None:
-        loaded = replace(loaded, gallery=replace(loaded.gallery, local=None))
-    loaded = replace(loaded, card=loaded.card.model_copy(update={"refine": None}))
-    prediction = predict_selection(replace(predictor, loaded=loaded), store, selection, batch_size)
-    return Raw(
-        prediction.position_m, prediction.heading_deg, prediction.region_head, prediction.features
-    )
 
 
 LEAST = 10
@@ -180,9 +68,9 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
 
     Raises:
         SplitError: The dataset lacks the part, has too few of its photos, or lacks photos of a
-            gallery whose keypoints are to be detected again.
+            gallery that is to be renewed.
         CheckpointError, LabelError, FrameError, ImageError, ConfigError: See `load_predictor`,
-            `prepare_dataset` and `renew_keypoints`.
+            `prepare_dataset` and `renew_gallery`.
     """
     predictor = load_predictor(config.run, config.device, calibrated=False)
     root = config.dataset or trained_dataset(config.run)
@@ -195,11 +83,8 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
     if not config.other_place and "position" in predictor.card.labels:
         position_m = metres_of(dataset.positions, dataset.campus.frame, predictor.card)
         check_place(predictor.card, predictor.gallery, position_m, root)
-    if config.gallery_points is not None:
-        method = PointMethod(chosen_kind(config.local_features))
-        predictor = renew_keypoints(
-            predictor, dataset, store, config.gallery_points, config.batch_size, progress, method
-        )
+    if config.renew_gallery or config.gallery_points is not None:
+        predictor = renew_gallery(predictor, dataset, store, config, progress)
     part = config.split or calibration_part(load_split(predictor.folder))
     calibration = fit_calibration(predictor, dataset, store, part, config.batch_size, progress)
     write_calibration(predictor.folder, calibration)

@@ -29,31 +29,54 @@ class CalibrateConfig(OptionSchema):
     other_place: bool = Field(
         False, description="Calibrate on photos that stand kilometres from all training photos, too"
     )
+    renew_gallery: bool = Field(
+        False,
+        description="First compute the gallery again, as training does at its end: descriptors, "
+        "keypoints and the choice of the refinement; the network is not trained. The dataset must "
+        "contain the training photos",
+    )
+    descriptor: Literal["last", "middle"] = Field(
+        "middle", description="With a renewed gallery: as --descriptor of train"
+    )
+    gallery_dimensions: int | None = Field(
+        None,
+        ge=2,
+        le=4096,
+        description="With a renewed gallery: as --gallery-dimensions of train",
+    )
+    gallery_whiten: float | None = Field(
+        None, ge=0, le=1, description="With a renewed gallery: as --gallery-whiten of train"
+    )
     gallery_points: int | None = Field(
         None,
         ge=0,
         le=1000,
-        description="First detect this many keypoints in each training photo again, for a gallery "
-        "of an older version that has none; the dataset must contain the training photos; 0: "
-        "remove keypoints; none: leave the gallery as it is",
+        description="First detect this many keypoints in each training photo again; 0: remove "
+        "keypoints; none: leave them as they are, or with a renewed gallery as many as train",
     )
     local_features: Literal["auto", "sift", "xfeat"] = Field(
         "sift",
-        description="With gallery points: the kind of keypoints; auto: xfeat if it is installed, "
+        description="With a renewed gallery or gallery points: the kind of keypoints; auto: xfeat if it is installed, "
         "else sift",
     )
     store_size: int | None = Field(
         None,
         ge=32,
         le=1024,
-        description="With gallery points: decode photos to this side from now on, so that small "
-        "keypoints are found; the network still sees its own input size; none: as before",
+        description="With a renewed gallery or gallery points: decode photos to this side from now "
+        "on, so that small keypoints are found; the network still sees its own input size; none: "
+        "as before",
     )
 
     @model_validator(mode="after")
     def _points_need_it(self) -> Self:
-        if self.store_size is not None and self.gallery_points is None:
+        renewed = self.renew_gallery or self.gallery_points is not None
+        if self.store_size is not None and not renewed:
             raise ValueError(
-                "a store size needs gallery points, which are detected again at that size"
+                "a store size needs a renewed gallery or gallery points, which are detected again "
+                "at that size"
             )
+        changed = {"descriptor", "gallery_dimensions", "gallery_whiten"} & self.model_fields_set
+        if changed and not self.renew_gallery:
+            raise ValueError(f"{', '.join(sorted(changed))} needs renew_gallery")
         return self

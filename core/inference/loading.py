@@ -125,9 +125,7 @@ def load_split(folder: Path) -> Split:
     return split
 
 
-def _check_gallery(
-    gallery: Gallery, card: Card, widths: tuple[int, ...], folder: Path
-) -> None:
+def _check_gallery(gallery: Gallery, card: Card, widths: tuple[int, ...], folder: Path) -> None:
     try:
         gallery.check_split(card.split.hash)
     except SplitError as error:
@@ -137,8 +135,8 @@ def _check_gallery(
     if given != widths or gallery.region.max() >= len(card.regions) or not same_labels:
         raise CheckpointError(
             f"gallery in {folder} does not fit the model beside it (descriptors of "
-            f"{_summed(given)} against {_summed(widths)}, {listed(gallery.labels)} against {listed(card.labels)}): copy the "
-            "checkpoint folder again as a whole"
+            f"{_summed(given)} against {_summed(widths)}, {listed(gallery.labels)} against "
+            f"{listed(card.labels)}): copy the checkpoint folder again as a whole"
         )
 
 

@@ -48,9 +48,7 @@ class NetworkOutputs:
     appearance: Floats
 
     @classmethod
-    def joined(
-        cls, parts: list[Self], regions: int, widths: tuple[int, ...], views: int
-    ) -> Self:
+    def joined(cls, parts: list[Self], regions: int, widths: tuple[int, ...], views: int) -> Self:
         """Put batches together; no batch gives arrays of 0 photos.
 
         Args:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.confidence.apply import apply
 from core.confidence.evidence import Evidence
@@ -237,6 +238,13 @@ class Predictor:
             )
             for case in cases
         )
+
+    def describe(self, photos: Pixels) -> NDArray[np.float32]:
+        """Return descriptors `(n, D)` of photos `(n, s, s, 3)`, as the gallery is made of."""
+        unknown = KnownMetadata.of(len(photos), self.card.labels, self.regions, None, None)
+        with self.lock:
+            outputs = run_in_crops(self.card, self.model, photos, unknown, self.device)
+        return outputs.descriptor
 
     def predict_files(
         self,

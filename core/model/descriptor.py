@@ -85,7 +85,9 @@ def _works(backbone: nn.Module, stage: Stage, input_size: int) -> bool:
     backbone.eval()
     try:
         with torch.inference_mode():
-            _, pooled = features_and_stage(backbone, torch.zeros(1, 3, input_size, input_size), stage)
+            _, pooled = features_and_stage(
+                backbone, torch.zeros(1, 3, input_size, input_size), stage
+            )
     except (AttributeError, IndexError, RuntimeError, ValueError):
         return False
     finally:
@@ -93,9 +95,7 @@ def _works(backbone: nn.Module, stage: Stage, input_size: int) -> bool:
     return pooled.shape == (1, stage.width)
 
 
-def features_and_stage(
-    backbone: nn.Module, images: Tensor, stage: Stage
-) -> tuple[Tensor, Tensor]:
+def features_and_stage(backbone: nn.Module, images: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
     """Return the pooled features `(n, d)` of images, and the pooled map of one of its stages.
 
     The features are bit for bit those of the backbone alone. Not safe for several threads at once.

@@ -18,6 +18,7 @@ input, of that label.
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
@@ -99,8 +100,7 @@ class BearingsModel(nn.Module):
         self.region_count = region_count = region_count if "region" in labels else 0
         self.backbone, self.preprocess, self.width = create_backbone(config)
         self.stage: Stage | None = None
-        if config.descriptor == "middle":
-            self.stage = middle_stage(self.backbone, self.preprocess.input_size)
+        self.use_descriptor(config.descriptor)
         self.place_head: PlaceHead | None = None
         if config.place_anchors:
             self.place_head = PlaceHead(self.width, config.place_anchors, config.place_bearings)
@@ -172,6 +172,12 @@ class BearingsModel(nn.Module):
         """Pooled features `(n, width)` of images `(n, 3, s, s)`."""
         features: Tensor = self.backbone(images)
         return features
+
+    def use_descriptor(self, descriptor: Literal["last", "middle"]) -> None:
+        """Change what `describe` returns; no weight depends on it."""
+        self.config = self.config.model_copy(update={"descriptor": descriptor})
+        middle = descriptor == "middle"
+        self.stage = middle_stage(self.backbone, self.preprocess.input_size) if middle else None
 
     @property
     def descriptor_widths(self) -> tuple[int, ...]:

@@ -280,6 +280,30 @@ def build_gallery(
     return gallery
 
 
+def described_anew(
+    gallery: Gallery,
+    descriptors: ArrayLike,
+    widths: tuple[int, ...],
+    dimensions: int | None,
+    whiten: float,
+) -> Gallery:
+    """Return the gallery with other descriptors `(n, D)` of its photos; see `build_gallery`."""
+    return build_gallery(
+        gallery.photo_ids,
+        gallery.filenames,
+        descriptors,
+        gallery.position_m,
+        gallery.heading_deg,
+        gallery.region,
+        split_hash=gallery.split_hash,
+        parts=dict.fromkeys(gallery.photo_ids, "train"),
+        minute=gallery.minute,
+        widths=widths,
+        dimensions=dimensions,
+        whiten=whiten,
+    )
+
+
 def has_gallery(folder: Path) -> bool:
     """Whether `folder` holds a gallery, whole or damaged."""
     return (folder / NAMES).exists()

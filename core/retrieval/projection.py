@@ -58,6 +58,19 @@ def fit_projection(features: Features, dimensions: int, *, whiten: float = 0.0) 
     return Projection(mean, (directions[:, kept] * spread**-whiten).astype(np.float32))
 
 
+USUAL: tuple[int, float] = (256, 0.5)
+"""Dimensions of each part and strength of whitening, unless the options name one of them.
+
+In a backbone made for another task, a few directions vary most and matter least; dividing by a root
+of the spread gives the others weight (Jégou & Chum 2012). The ablation supports half.
+"""
+
+
+def space_options(dimensions: int | None, whiten: float | None) -> tuple[int | None, float]:
+    """Dimensions (None: all) and whitening that options name."""
+    return USUAL if dimensions is None and whiten is None else (dimensions, whiten or 0.0)
+
+
 @dataclass(frozen=True)
 class DescriptorSpace:
     """How descriptors of several parts become comparable by one cosine.

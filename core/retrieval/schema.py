@@ -6,6 +6,8 @@ from pydantic import Field
 
 from core.options import OptionSchema
 
+GALLERY_POINTS = 600
+"""Keypoints that a gallery keeps of each training photo, unless the options say otherwise."""
 Method = Literal["none", "position_knn", "retrieval"]
 Evidence = Literal["count", "contrast"]
 

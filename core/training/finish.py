@@ -1,6 +1,6 @@
 """The end of a run: gallery, refinement and calibration of the best checkpoint, never by test."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
+from core.retrieval.projection import space_options
 from core.retrieval.refine import Retrieved, retrieve
 from core.retrieval.select import (
     UNREFINED,
@@ -50,18 +51,6 @@ def untrained_note(labels: Collection[Label]) -> str:
         "Not trained: the training photos that look most alike to the untouched backbone answer "
         f"for {', '.join(first)}{' and ' if first else ''}{last}."
     )
-
-
-Space = tuple[int | None, float]
-SPACES: tuple[Space, ...] = ((None, 0.0), (128, 0.5), (256, 0.5), (512, 0.5), (128, 1.0))
-"""Dimensions and whitening of features that are tried without training, the plainest first.
-
-In a backbone made for another task, a few directions vary most and matter least; dividing by (a
-root of) the spread gives the others weight (Jégou & Chum 2012).
-"""
-TRAINED_SPACE: Space = (256, 0.5)
-"""The space of a trained network: half-whitened, as the ablation supports; features of no more
-dimensions are kept as they are."""
 
 
 def _raw(answers: NetworkOutputs, descriptors: Features, data: TrainingData) -> Raw:
@@ -121,14 +110,11 @@ def finish_run(
     if not compute.processes.is_main:
         return None
     train, val = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
-    widths = model.descriptor_widths
+    gallery = _gallery(data, rows, train, model.descriptor_widths, config)
     if config.zero_training:
-        galleries = [_gallery(data, rows, train, widths, space) for space in spaces(config)]
-        gallery, raw, figures = _retrieved(galleries, val, data)
-        run.log(f"nothing is trained; chosen on validation: {describe(gallery)}")
+        raw, figures = _retrieved(gallery, val, data)
+        run.log("nothing is trained: the gallery answers")
     else:
-        (space,) = spaces(config)
-        gallery = _gallery(data, rows, train, widths, space)
         answers = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
         raw = _raw(answers, val, data)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
@@ -161,9 +147,7 @@ def _seen(
     """Descriptors of the gallery's photos and of the validation photos, by crop."""
 
     def described(rows: Rows, crop: View) -> Features:
-        return plain_features(
-            model, compute, data, rows, batch_size, watch, crop, descriptors=True
-        )
+        return plain_features(model, compute, data, rows, batch_size, watch, crop, descriptors=True)
 
     return [
         (described(data.gallery_rows, crop), described(data.rows["val"], crop))
@@ -201,22 +185,23 @@ def _likeliest(probabilities: NDArray[np.floating]) -> NDArray[np.int64] | None:
 
 
 def _retrieved(
-    galleries: list[Gallery], features: Features, data: TrainingData
-) -> tuple[Gallery, Raw, dict[str, float]]:
-    """The gallery that predicts validation photos best, its predictions and its figures."""
-    regions = len(data.regions)
-    candidates = [retrieve(features, gallery, regions) for gallery in galleries]
-    figures = [untrained_figures(candidate, data) for candidate in candidates]
-    chosen = min(range(len(candidates)), key=lambda index: figures[index]["val_score"])
-    best = candidates[chosen]
+    gallery: Gallery, descriptors: Features, data: TrainingData
+) -> tuple[Raw, dict[str, float]]:
+    """The gallery's predictions of the validation photos, and their figures."""
+    best = retrieve(descriptors, gallery, len(data.regions))
     share = np.asarray(best.probabilities, np.float32)
-    raw = Raw(best.position_m, heading_from_unit(best.heading), share, features)
-    return galleries[chosen], raw, figures[chosen]
+    raw = Raw(best.position_m, heading_from_unit(best.heading), share, descriptors)
+    return raw, untrained_figures(best, data)
 
 
 def _gallery(
-    data: TrainingData, rows: Rows, descriptors: Features, widths: tuple[int, ...], space: Space
+    data: TrainingData,
+    rows: Rows,
+    descriptors: Features,
+    widths: tuple[int, ...],
+    config: TrainConfig,
 ) -> Gallery:
+    dimensions, whiten = space_options(config.gallery_dimensions, config.gallery_whiten)
     table = data.dataset.table.iloc[rows]
     return build_gallery(
         table["photo_id"].tolist(),
@@ -229,8 +214,8 @@ def _gallery(
         parts=data.split.parts,
         minute=table["minute"].to_numpy(np.float64),
         widths=widths,
-        dimensions=space[0],
-        whiten=space[1],
+        dimensions=dimensions,
+        whiten=whiten,
     )
 
 
@@ -251,24 +236,6 @@ def _with_points(
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
     val = (photos[row] for row in data.rows["val"])
     return described, verified_raw(raw, val, described, hfov_deg)
-
-
-def spaces(config: TrainConfig) -> Iterator[Space]:
-    """The spaces to choose from: all of them, or the one that the options name."""
-    dimensions, whiten = config.gallery_dimensions, config.gallery_whiten
-    if dimensions is not None or whiten is not None:
-        yield dimensions, whiten or 0.0
-    elif config.zero_training:
-        yield from SPACES
-    else:
-        yield TRAINED_SPACE
-
-
-def describe(gallery: Gallery) -> str:
-    """The space that was chosen, in words."""
-    if all(projection is None for projection in gallery.descriptor_space.projections):
-        return "descriptors as the backbone gives them"
-    return f"descriptors in {gallery.features.shape[1]} principal directions"
 
 
 def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, float]:

@@ -17,7 +17,7 @@ from core.model.schema import (
     is_transformer,
 )
 from core.options import NO_EFFECT, OptionSchema, Traits
-from core.retrieval.schema import RefineConfig
+from core.retrieval.schema import GALLERY_POINTS, RefineConfig
 
 SMALLEST_BATCH = 8
 """`least_steps` never lowers a step to fewer photos: BatchNorm's statistics get too coarse."""
@@ -166,18 +166,18 @@ class TrainConfig(OptionSchema):
         None,
         ge=2,
         le=4096,
-        description="Dimensions of the gallery's features after PCA; none: 256, or with "
-        "zero_training what validation chooses",
+        description="Dimensions that the gallery keeps of each part of a descriptor; none: 256 if "
+        "gallery_whiten is none too, else all",
     )
     gallery_whiten: Annotated[float | None, Traits(topic=_GALLERY, expert=True)] = Field(
         None,
         ge=0,
         le=1,
-        description="Strength of whitening of the gallery's features, from 0 to 1; none: 0.5 if "
+        description="Strength of whitening of the gallery's descriptors, from 0 to 1; none: 0.5 if "
         "gallery_dimensions is none too, else 0",
     )
     gallery_points: Annotated[int, Traits(topic=_GALLERY)] = Field(
-        600,
+        GALLERY_POINTS,
         ge=0,
         le=1000,
         description="Keypoints that the gallery keeps of each training photo for geometric "

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.calibration.calibrate import calibrate, renew_keypoints
+from core.calibration.calibrate import calibrate
+from core.calibration.renew import renew_gallery
 from core.calibration.schema import CalibrateConfig
 from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError, SplitError
@@ -54,7 +55,8 @@ def signals(predictor: Predictor) -> tuple[str, ...]:
 
 def anew(folder: Path, campus: Path, most: int) -> Predictor:
     predictor = load_predictor(folder, calibrated=False)
-    return renew_keypoints(predictor, *prepare_dataset(campus, predictor.store_size), most)
+    config = CalibrateConfig(run=folder, gallery_points=most)
+    return renew_gallery(predictor, *prepare_dataset(campus, predictor.store_size), config)
 
 
 def test_every_photo_of_the_gallery_gets_its_points(described: Path, older: Path) -> None:
@@ -130,8 +132,9 @@ def test_ensembles_and_checkpoints_without_gallery_are_told_what_to_do(
         anew(bare, campus, MOST)
     one = load_predictor(older)
     dataset, store = prepare_dataset(campus, one.store_size)
+    config = CalibrateConfig(run=older, gallery_points=MOST)
     with pytest.raises(ConfigError, match="members/NAME"):
-        renew_keypoints(replace(one, members=(one,)), dataset, store, MOST)
+        renew_gallery(replace(one, members=(one,)), dataset, store, config)
 
 
 def test_the_refinement_is_chosen_anew_and_the_card_tells_its_figures(
@@ -162,7 +165,7 @@ def test_photos_are_decoded_larger_from_then_on(older: Path, campus: Path, tmp_p
     assert load_predictor(folder).decode(campus / "images" / "img_0000.jpg").shape == (96, 96, 3)
     with pytest.raises(ConfigError, match="input: a store size of 64 or more is needed"):
         calibrate(CalibrateConfig(**options, gallery_points=MOST, store_size=32))
-    with pytest.raises(ValueError, match="needs gallery points"):
+    with pytest.raises(ValueError, match="needs a renewed gallery"):
         CalibrateConfig(**options, store_size=96)
 
 
@@ -179,3 +182,29 @@ def test_photos_are_not_compared_with_the_keypoints_that_are_replaced(
     anew(folder, campus, MOST)
     card, before = read_card(folder), read_card(described)
     assert (card.refine, card.metrics) == (before.refine, before.metrics)
+
+
+def test_a_renewed_gallery_is_searched_by_the_middle_stage_too(
+    older: Path, campus: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(older, folder)
+    options = {"run": folder, "dataset": campus, "device": "cpu"}
+    calibrate(CalibrateConfig(**options, renew_gallery=True, descriptor="last", gallery_points=0))
+    plain = load_predictor(folder)
+    assert plain.card.model.descriptor == "last"
+    calibrate(CalibrateConfig(**options, renew_gallery=True, gallery_points=0))
+    renewed = load_predictor(folder)
+    assert plain.gallery is not None
+    assert renewed.gallery is not None
+    assert renewed.card.weights == plain.card.weights
+    assert renewed.card.model.descriptor == "middle"
+    assert renewed.gallery.descriptor_space.widths == renewed.model.descriptor_widths
+    assert renewed.gallery.photo_ids == plain.gallery.photo_ids
+    # Every training photo is its own nearest: descriptors are those of the right photos.
+    paths = [campus / "images" / Path(name).name for name in renewed.gallery.filenames[:5]]
+    found = renewed.predict_files(paths).prediction
+    cosine = renewed.gallery.embed(found.descriptor) @ renewed.gallery.features.T
+    assert cosine.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="descriptor needs renew_gallery"):
+        CalibrateConfig(**options, descriptor="last")

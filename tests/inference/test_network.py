@@ -24,7 +24,8 @@ ALL = np.array([1.0, 1.0])
 def _answers(position: list[list[float]], heading_deg: list[float]) -> NetworkOutputs:
     n = len(position)
     given = np.full((n, 2), 0.5), np.array(position, np.float64), heading_unit(heading_deg)
-    return NetworkOutputs(*given, np.ones((n, 3), np.float32), np.empty((n, 0)), np.empty((n, 0)))
+    features = np.ones((n, 3), np.float32)
+    return NetworkOutputs(*given, features, features, np.empty((n, 0)), np.empty((n, 0)))
 
 
 def test_crops_come_in_pairs_and_lie_inside_the_photo() -> None:
@@ -118,6 +119,6 @@ def test_a_predictor_asks_in_the_crops_that_its_card_names(
     card["tta"] = {"views": 3, "side": 0.8, "hfov_deg": 60.0}
     (folder / "card.json").write_text(json.dumps(card))
     averaged = load_predictor(folder).predict_photos(photos)
-    assert averaged.features.shape == plain.features.shape
-    assert not np.allclose(averaged.features, plain.features)
+    assert averaged.descriptor.shape == plain.descriptor.shape
+    assert not np.allclose(averaged.descriptor, plain.descriptor)
     assert averaged.region_probabilities.sum(axis=1) == pytest.approx(1.0)

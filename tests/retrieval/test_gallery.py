@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.errors import CheckpointError, SplitError
-from core.retrieval.gallery import Gallery, build_gallery
+from core.retrieval.gallery import Gallery, build_gallery, described_anew
 
 IDS = tuple(f"images/{n}.jpg" for n in range(12))
 
@@ -123,3 +123,23 @@ def test_a_mixed_pair_and_another_schema_are_refused(tmp_path: Path) -> None:
     (tmp_path / "gallery.json").write_text(json.dumps(names | {"schema_version": 9}))
     with pytest.raises(CheckpointError, match="schema version 9"):
         Gallery.load(tmp_path)
+
+
+def test_each_part_of_a_descriptor_is_compressed_by_itself_and_counts_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(40, 6)), 100.0 * rng.normal(size=(40, 4))
+    plain = make_gallery()
+    both = described_anew(plain, np.hstack([first, second])[:12], (6, 4), 3, 0.5)
+    alone = [described_anew(plain, part[:12], (part.shape[1],), 3, 0.5) for part in (first, second)]
+    query = np.hstack([first, second])[12:]
+    expected = sum(
+        one.embed(part) @ one.features.T
+        for one, part in zip(alone, (query[:, :6], query[:, 6:]), strict=True)
+    )
+    np.testing.assert_allclose(both.embed(query) @ both.features.T, expected / 2.0, atol=2e-3)
+    both.save(tmp_path)
+    again = Gallery.load(tmp_path)
+    assert again.descriptor_space.widths == (6, 4)
+    np.testing.assert_array_equal(again.embed(query), both.embed(query))
+    with pytest.raises(ValueError, match="do not fit"):
+        again.embed(query[:, :9])

@@ -21,13 +21,13 @@ def test_backbone_passes_do_not_grow_with_the_epochs(
     tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes: list[int] = []
-    honest = Compute.features
+    honest = Compute.images
 
     def counted(self: Compute, model: BearingsModel, photos: np.ndarray) -> torch.Tensor:
         passes.append(len(photos))
         return honest(self, model, photos)
 
-    monkeypatch.setattr(Compute, "features", counted)
+    monkeypatch.setattr(Compute, "images", counted)
 
     def photos_seen(epochs: int) -> int:
         passes.clear()

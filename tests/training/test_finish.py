@@ -89,7 +89,7 @@ def test_raw_answers_are_the_neighbours_and_the_backbone_is_the_files(
 ) -> None:
     predictor = load_predictor(judged.out.parents[1])
     assert predictor.gallery is not None
-    found = retrieve(judged.scored.prediction.features, predictor.gallery, 4)
+    found = retrieve(judged.scored.prediction.descriptor, predictor.gallery, 4)
     assert np.allclose(judged.scored.prediction.position_m, found.position_m, atol=0.01)
     assert np.array_equal(judged.scored.prediction.region_head, found.probabilities)
     state = predictor.model.backbone.state_dict()

@@ -170,10 +170,10 @@ def test_a_run_with_crops_makes_its_gallery_of_crops_too(tiny_run: TinyRun, tmp_
     # Each training photo lies in the gallery as it is seen now, and not as a single view shows it.
     own = dataset.table["photo_id"].iloc[rows].tolist()
     kept = predictor.gallery.features[[predictor.gallery.row_of[name] for name in own]]
-    assert predictor.gallery.embed(found.features) == pytest.approx(kept, abs=1e-3)
+    assert predictor.gallery.embed(found.descriptor) == pytest.approx(kept, abs=1e-3)
     card = predictor.card.model_copy(update={"tta": None})
     single = replace(predictor, loaded=replace(predictor.loaded, card=card))
-    alone = single.predict_photos(np.asarray(store.photos[rows])).features
+    alone = single.predict_photos(np.asarray(store.photos[rows])).descriptor
     assert predictor.gallery.embed(alone) != pytest.approx(kept, abs=1e-3)
     figures = predictor.card.metrics
     assert figures["val_median_refined_m"] <= figures["val_median_m"] + 1e-3
