@@ -16,6 +16,7 @@ _BASELINES = {
     "region_centroid_predicted": "centre of the predicted region",
     "region_centroid_true": "centre of the true region",
     "nearest_feature": "most similar training photo",
+    "zero_training": "frozen backbone without training",
     "metadata_only": "true region and time of day, no pixels",
 }
 COLUMNS: tuple[Figure, ...] = (

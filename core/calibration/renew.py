@@ -18,6 +18,7 @@ from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select
 from core.inference.predictor import Predictor
 from core.model.card import Card, write_card
+from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
 from core.retrieval.gallery import Gallery, described_anew
 from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
 from core.retrieval.projection import space_options
@@ -66,7 +67,7 @@ def renew_gallery(
     if config.renew_gallery:
         predictor = _with_descriptor(predictor, config)
         descriptors = _descriptors(predictor, store, rows, config.batch_size, progress)
-        widths = predictor.model.descriptor_widths
+        widths = predictor.loaded.descriptor_widths
         space = space_options(config.gallery_dimensions, config.gallery_whiten)
         gallery = described_anew(gallery, descriptors, widths, *space)
         most = GALLERY_POINTS if most is None else most
@@ -97,6 +98,7 @@ def _chosen(predictor: Predictor, gallery: Gallery, raw: Raw, selection: Selecti
     )
     # A calibration of the first version does not record the keypoints, so it would still be read.
     (predictor.folder / FILE).unlink(missing_ok=True)
+    save_retrieval_network(predictor.folder, predictor.loaded.retrieval)
     gallery.save(predictor.folder)
     write_card(predictor.folder, card)
     return _with(predictor, card, gallery)
@@ -118,10 +120,19 @@ def _with_store_size(predictor: Predictor, side: int) -> Predictor:
 
 
 def _with_descriptor(predictor: Predictor, config: CalibrateConfig) -> Predictor:
-    """The predictor whose network gives the descriptors of the options."""
+    """The predictor whose network gives the descriptors of the options.
+
+    A retrieval backbone that the options do not name stays as it is.
+    """
     predictor.model.use_descriptor(config.descriptor)
-    card = predictor.card.model_copy(update={"model": predictor.model.config})
-    return _with(predictor, card, predictor.gallery)
+    retrieval = make_retrieval_network(config.retrieval)
+    retrieval = predictor.loaded.retrieval if retrieval is None else retrieval.to(predictor.device)
+    changes = {
+        "model": predictor.model.config,
+        "retrieval": None if retrieval is None else retrieval.card,
+    }
+    card = predictor.card.model_copy(update=changes)
+    return replace(predictor, loaded=replace(predictor.loaded, card=card, retrieval=retrieval))
 
 
 def _gallery(predictor: Predictor) -> Gallery:

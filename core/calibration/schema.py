@@ -1,11 +1,12 @@
 """Options of `calibrate`; read by the command line, so this module imports nothing heavy."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.options import OptionSchema
+from core.model.schema import RetrievalConfig
+from core.options import OptionSchema, Traits
 
 
 class CalibrateConfig(OptionSchema):
@@ -37,6 +38,10 @@ class CalibrateConfig(OptionSchema):
     )
     descriptor: Literal["last", "middle"] = Field(
         "middle", description="With a renewed gallery: as --descriptor of train"
+    )
+    retrieval: Annotated[RetrievalConfig, Traits(topic="retrieval backbone")] = Field(
+        RetrievalConfig(),
+        description="With a renewed gallery: as --retrieval-backbone of train; none: as before",
     )
     gallery_dimensions: int | None = Field(
         None,
@@ -76,7 +81,8 @@ class CalibrateConfig(OptionSchema):
                 "a store size needs a renewed gallery or gallery points, which are detected again "
                 "at that size"
             )
-        changed = {"descriptor", "gallery_dimensions", "gallery_whiten"} & self.model_fields_set
+        needing = {"descriptor", "retrieval", "gallery_dimensions", "gallery_whiten"}
+        changed = needing & self.model_fields_set
         if changed and not self.renew_gallery:
             raise ValueError(f"{', '.join(sorted(changed))} needs renew_gallery")
         return self

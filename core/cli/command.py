@@ -8,7 +8,7 @@ import argparse
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,15 @@ class Command:
         return "examples:\n" + "\n".join(f"  {example}" for example in self.examples)
 
 
-def add_run_and_dataset(parser: argparse.ArgumentParser, schema: type[BaseModel]) -> None:
-    """Give a command RUN, DATASET and a flag for every other option of its schema."""
+def add_run_and_dataset(
+    parser: argparse.ArgumentParser,
+    schema: type[BaseModel],
+    short: Mapping[str, str] | None = None,
+) -> None:
+    """Give a command RUN, DATASET and a flag for every other option of its schema.
+
+    `short` names further short flags, as in `add_flags`.
+    """
     parser.add_argument(
         "run", type=Path, metavar="RUN_OR_CHECKPOINT",
         help="Run folder, checkpoint folder or ensemble folder",
@@ -64,7 +71,7 @@ def add_run_and_dataset(parser: argparse.ArgumentParser, schema: type[BaseModel]
         "dataset", nargs="?", type=Path, metavar="DATASET",
         help="Folder with labels and photos (default: the one that the run was trained on)",
     )  # fmt: skip
-    add_flags(parser, schema, short=_SHORT, without=("run", "dataset"))
+    add_flags(parser, schema, short=_SHORT | dict(short or {}), without=("run", "dataset"))
 
 
 def add_dataset(parser: argparse.ArgumentParser, unless: str) -> None:

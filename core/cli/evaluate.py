@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.calibration.schema import CalibrateConfig
 from core.cli.command import Command, add_run_and_dataset, bar, imports, run_and_dataset, say
+from core.cli.train import RETRIEVAL
 from core.confidence.schema import LEVELS, Calibration
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
@@ -110,7 +111,7 @@ COMMAND = Command(
 
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
-    add_run_and_dataset(parser, CalibrateConfig)
+    add_run_and_dataset(parser, CalibrateConfig, RETRIEVAL)
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:

@@ -21,15 +21,23 @@ from core.training.schema import TrainConfig
 if TYPE_CHECKING:
     from core.training.run_folder import EpochReport
 
+RETRIEVAL = {
+    "--retrieval-backbone": "retrieval.backbone",
+    "--retrieval-weights": "retrieval.weights",
+    "--retrieval-input-size": "retrieval.input_size",
+}
 SHORT = {
     "--backbone": "model.backbone",
     "--weights": "model.weights",
     "--input-size": "model.input_size",
+    "--retrieval-backbone": "retrieval.backbone",
+    "--retrieval-weights": "retrieval.weights",
+    "--retrieval-input-size": "retrieval.input_size",
     "--epochs": "stage2.epochs",
     "--split": "split.protocol",
     "--fold": "split.fold",
     "--folds": "split.folds",
-}
+} | RETRIEVAL
 
 
 def _add(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ from core.jobs.summary import RunSummary, summarise
 from core.locks import hold
 from core.model.backbone import preprocess_of
 from core.model.card import read_card
+from core.training.data import retrieval_side
 from core.training.environment import launched_count
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import EpochReport, RunFolder
@@ -98,7 +99,8 @@ def aggregate_folder(config: CrossvalConfig) -> CrossvalReport:
 
 def read_labels(config: CrossvalConfig) -> Dataset:
     """The photos that the folds are made of: those that can be decoded, as training sees them."""
-    size = config.store_size or preprocess_of(config.model).input_size
+    sides = preprocess_of(config.model).input_size, retrieval_side(config.retrieval)
+    size = config.store_size or max(sides)
     dataset, _ = prepare_dataset(config.dataset, size, allow_missing=config.allow_missing)
     return dataset
 

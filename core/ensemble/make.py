@@ -94,6 +94,7 @@ def write_ensemble(out: Path, card: Card, members: Sequence[Predictor], split: S
 def _copy(member: Predictor, to: Path) -> None:
     source = member.folder
     files = [member.card.weights, *((NAMES, ARRAYS) if has_gallery(source) else ())]
+    files += [] if member.card.retrieval is None else [member.card.retrieval.weights]
     files += [CALIBRATION] if (source / CALIBRATION).exists() else []
     try:
         for name in files:

@@ -195,4 +195,7 @@ def _baselines(
         known,
         truth.minute,
         selection.own_ids,
+        frozen_since=None
+        if predictor.loaded.retrieval is None
+        else len(predictor.model.descriptor_widths),
     )

@@ -19,6 +19,7 @@ from core.labels import listed
 from core.model.card import MEMBERS, Card, read_card
 from core.model.checkpoint import load_checkpoint
 from core.model.device import choose_device
+from core.model.retrieval_network import load_retrieval_network
 from core.retrieval.gallery import Gallery, has_gallery
 from core.retrieval.schema import RefineConfig
 from core.runs import CARD, find_checkpoint, split_file
@@ -87,10 +88,12 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     if checkpoint.card.refine is not None:
         remedy = "copy the checkpoint folder again as a whole"
         checked(checkpoint.card.refine, RefineConfig, folder / CARD, remedy, CheckpointError)
+    retrieval = load_retrieval_network(folder, checkpoint.card.retrieval, choose_device(device))
+    widths = checkpoint.model.descriptor_widths + (() if retrieval is None else retrieval.widths)
     gallery = None
     if has_gallery(folder) or checkpoint.card.refine is not None:
         gallery = Gallery.load(folder)
-        _check_gallery(gallery, checkpoint.card, checkpoint.model.descriptor_widths, folder)
+        _check_gallery(gallery, checkpoint.card, widths, folder)
     elif not checkpoint.card.trained:
         raise CheckpointError(
             f"{folder} was not trained and has no gallery yet, so nothing in it can answer: wait "
@@ -100,7 +103,7 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     if calibration is not None:
         _check_points(calibration, gallery, folder)
     name = fingerprint(folder, calibrated=calibrated)
-    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, calibration, name)
+    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, retrieval, calibration, name)
 
 
 def load_split(folder: Path) -> Split:

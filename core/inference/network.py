@@ -22,6 +22,7 @@ from core.inference.known import KnownMetadata
 from core.model.backbone import normalise
 from core.model.card import Card, TtaCard
 from core.model.network import BearingsModel, Outputs
+from core.model.retrieval_network import RetrievalNetwork
 from core.retrieval.modes import mode_mean
 
 
@@ -171,6 +172,14 @@ def run_in_crops(
         turned = KnownMetadata(known.region, known.heading_deg + turn)
         answers.append(run_network(model, seen, turned, device))
     return merge(answers, turns, np.asarray(card.normaliser.spread))
+
+
+def describe_whole(network: RetrievalNetwork, photos: Pixels, device: str) -> NDArray[np.float32]:
+    """Descriptors `(n, d)` by a retrieval network of decoded photos `(n, s, s, 3)`."""
+    side = network.card.preprocess.input_size
+    if photos.shape[1] != side:
+        photos = np.stack([resize_photo(photo, side) for photo in photos])
+    return network.describe(photos, device)
 
 
 def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats) -> NetworkOutputs:

@@ -18,12 +18,13 @@ from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
-from core.inference.network import NetworkOutputs, run_in_crops
+from core.inference.network import NetworkOutputs, describe_whole, run_in_crops
 from core.inference.prediction import Prediction, joined
 from core.inference.unvisited import reads_places, without_places
 from core.labels import Label, absence_note
 from core.model.card import Card
 from core.model.network import BearingsModel
+from core.model.retrieval_network import RetrievalNetwork
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.neighbours import Neighbours, Surroundings, row_parts
@@ -54,6 +55,7 @@ class Loaded:
         card: Its card.
         model: The network in evaluation mode.
         gallery: Training photos, or None for a checkpoint that never had any.
+        retrieval: The frozen backbone that describes photos too, or None.
         calibration: How far its answers can be believed, where that was measured.
         fingerprint: Of the files that answers and calibration depend on; equal fingerprints answer
             alike. Empty for parts that were put together in memory.
@@ -63,8 +65,15 @@ class Loaded:
     card: Card
     model: BearingsModel
     gallery: Gallery | None
+    retrieval: RetrievalNetwork | None = None
     calibration: Calibration | None = None
     fingerprint: str = ""
+
+    @property
+    def descriptor_widths(self) -> tuple[int, ...]:
+        """Widths of the parts of a descriptor: the network's, then the retrieval backbone's."""
+        further = () if self.retrieval is None else self.retrieval.widths
+        return self.model.descriptor_widths + further
 
 
 @dataclass(frozen=True)
@@ -242,9 +251,17 @@ class Predictor:
     def describe(self, photos: Pixels) -> NDArray[np.float32]:
         """Return descriptors `(n, D)` of photos `(n, s, s, 3)`, as the gallery is made of."""
         unknown = KnownMetadata.of(len(photos), self.card.labels, self.regions, None, None)
+        return self._run(photos, unknown).descriptor
+
+    def _run(self, photos: Pixels, known: KnownMetadata) -> NetworkOutputs:
+        """Outputs of the network, in crops, and of the retrieval backbone, on whole photos."""
+        retrieval = self.loaded.retrieval
         with self.lock:
-            outputs = run_in_crops(self.card, self.model, photos, unknown, self.device)
-        return outputs.descriptor
+            outputs = run_in_crops(self.card, self.model, photos, known, self.device)
+            if retrieval is None:
+                return outputs
+            further = describe_whole(retrieval, photos, self.device)
+        return replace(outputs, descriptor=np.hstack([outputs.descriptor, further]))
 
     def predict_files(
         self,
@@ -265,17 +282,14 @@ class Predictor:
         for start in range(0, len(photos), batch_size):
             part = slice(start, start + batch_size)
             batch = np.asarray(photos[part])
-            with self.lock:
-                parts.append(
-                    run_in_crops(self.card, self.model, batch, known.rows(part), self.device)
-                )
+            parts.append(self._run(batch, known.rows(part)))
             if gallery is not None:
                 described.append(gallery.described(batch))
             if progress is not None:
                 progress(min(start + batch_size, len(photos)), len(photos))
         config = self.card.model
         views = config.place_anchors * config.place_bearings
-        widths = self.model.descriptor_widths
+        widths = self.loaded.descriptor_widths
         answers = NetworkOutputs.joined(parts, len(self.regions), widths, views)
         return answers, LocalFeatures.joined(described) if described else None
 

@@ -90,6 +90,16 @@ class PreprocessCard(BaseModel):
     store_size: int | None = Field(None, ge=1, le=_LARGEST_SIDE)
 
 
+class RetrievalCard(BaseModel):
+    """The frozen backbone whose descriptors follow those of the network; `weights` is its file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str
+    preprocess: PreprocessCard
+    weights: str = Field(pattern=r"^retrieval-[0-9a-f]{16}\.safetensors$")
+
+
 class TtaCard(TtaConfig):
     """The crops of a photo that a prediction averages, and the field of view that they assume.
 
@@ -120,7 +130,8 @@ class Card(BaseModel):
     """What a checkpoint says about itself; `weights` names the file it belongs to.
 
     `trained` is False for a first answer without training: the heads mean nothing then, and the
-    gallery's photos answer in their place. `tta` is there where a photo is asked in several crops.
+    gallery's photos answer in their place. `tta` is there where a photo is asked in several crops,
+    `retrieval` where a frozen backbone of its own describes photos too.
 
     `labels` are what the model predicts: what nobody had labelled it cannot. `region_centres` are
     `[latitude, longitude]` in label units, by region, where regions were made from positions.
@@ -154,6 +165,7 @@ class Card(BaseModel):
     weights_dtype: Literal["float32", "float16"] = "float32"
     trained: bool = True
     tta: TtaCard | None = None
+    retrieval: RetrievalCard | None = None
     ensemble: EnsembleCard | None = None
     areas: tuple[Area, ...] = ()
     labels: tuple[Label, ...] = Field(LABELS, min_length=1)
@@ -185,7 +197,8 @@ class Card(BaseModel):
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
     # A usual card stays readable by programs that know none of these.
-    unsaid = {n for n in ("ensemble", "tta", "region_centres") if getattr(card, n) is None}
+    optional = ("ensemble", "tta", "retrieval", "region_centres")
+    unsaid = {name for name in optional if getattr(card, name) is None}
     unsaid |= {"trained"} if card.trained else set()
     unsaid |= set() if card.areas else {"areas"}
     unsaid |= {"labels"} if card.labels == LABELS else set()

@@ -167,6 +167,30 @@ class ModelConfig(OptionSchema):
         return self
 
 
+class RetrievalConfig(OptionSchema):
+    """A frozen backbone beside the trained one, by which training photos are searched too."""
+
+    backbone: Annotated[str | None, Traits(basic=True)] = Field(
+        None,
+        min_length=1,
+        description="Frozen backbone that also describes photos for retrieval: any timm model "
+        "name, for instance one trained to recognise places; none: only the trained one does",
+    )
+    weights: str = Field(
+        "pretrained",
+        min_length=1,
+        description="Weights of the retrieval backbone: pretrained (timm's, downloaded once), or "
+        "the path of a .safetensors or .pth file",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=32,
+        le=1024,
+        description="Side of the retrieval backbone's square input in pixels; none: its own size. "
+        "Photos are decoded to at least this size",
+    )
+
+
 class LossConfig(OptionSchema):
     """How the errors of the three tasks add up."""
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.geo import Floats, circular_mean_deg
+from core.geo import Floats, circular_mean_deg, heading_from_unit
 from core.retrieval.gallery import Gallery
 from core.retrieval.neighbours import Neighbours, search_in_parts
+from core.retrieval.refine import retrieve
 from core.retrieval.schema import RefineConfig
 
 DAY_MINUTES = 1440.0
@@ -56,6 +57,8 @@ def all_baselines(
     true_region: ArrayLike,
     minute: ArrayLike,
     exclude_ids: Sequence[str | None] | None = None,
+    *,
+    frozen_since: int | None = None,
 ) -> tuple[Baseline, ...]:
     """Run every baseline that the training photos' labels allow on n photos.
 
@@ -69,6 +72,7 @@ def all_baselines(
         true_region: `(n,)` region indices, -1 if unknown or none of the model's.
         minute: `(n,)` minute of the day, NaN where unknown.
         exclude_ids: For each photo the id of the gallery photo that it must not find, or None.
+        frozen_since: The first part of the descriptors that a frozen backbone gives; None without.
     """
     predicted = np.asarray(predicted_region, np.int64)
     true = np.asarray(true_region, np.int64)
@@ -80,6 +84,8 @@ def all_baselines(
         found.append(region_centroid(gallery, predicted, given_truth=False))
         found.append(region_centroid(gallery, true, given_truth=True))
     found.append(nearest_feature(gallery, features, exclude_ids))
+    if frozen_since is not None:
+        found.append(zero_training(gallery, features, frozen_since, exclude_ids))
     if regions or (measured and np.isfinite(times).any() and np.isfinite(gallery.minute).any()):
         found.append(metadata_only(gallery, true, times))
     return tuple(found)
@@ -136,6 +142,27 @@ def nearest_feature(
         gallery.position_m[np.concatenate(nearest)],
         gallery.heading_deg[np.concatenate(facing)],
         gallery.region[np.concatenate(region)] if named.any() else None,
+    )
+
+
+def zero_training(
+    gallery: Gallery,
+    features: ArrayLike,
+    frozen_since: int,
+    exclude_ids: Sequence[str | None] | None = None,
+) -> Baseline:
+    """What the frozen backbone's part of the descriptors answers without any training."""
+    own = sum(gallery.descriptor_space.widths[:frozen_since])
+    frozen = gallery.since(frozen_since)
+    regions = int(gallery.region.max(initial=-1)) + 1
+    answer = retrieve(np.asarray(features)[:, own:], frozen, regions, exclude_ids)
+    return Baseline(
+        "zero_training",
+        "The most similar training photos by the frozen backbone, without training",
+        False,
+        answer.position_m,
+        heading_from_unit(answer.heading),
+        answer.probabilities.argmax(axis=1) if regions else None,
     )
 
 

@@ -9,7 +9,7 @@ the digest of the arrays, so that a torn or mixed pair of files is detected.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +26,7 @@ from core.files import checked, read_object, write_bytes, write_json
 from core.geo import Floats, wrap_heading_deg
 from core.labels import LABELS, Label
 from core.retrieval.local_features import LocalFeatures
-from core.retrieval.projection import DescriptorSpace, Features
+from core.retrieval.projection import DescriptorSpace, Features, normalise_rows
 
 SCHEMA_VERSION = 1
 PARTIAL_VERSION = 2
@@ -90,6 +90,8 @@ class Gallery:
             "minute": self.minute.shape == (n,),
             "local": self.local is None or len(self.local) == n,
         }
+        if self.space is not None:
+            shapes["space"] = self.space.dimensions == self.features.shape[-1]
         wrong = [name for name, fits in shapes.items() if not fits]
         if wrong or n == 0:
             raise ValueError(f"gallery of {n} photos: {', '.join(wrong) or 'it'} does not fit")
@@ -147,13 +149,13 @@ class Gallery:
 
     def embed(self, features: ArrayLike) -> Features:
         """Project and normalise descriptors `(m, D)` that the network gives, to `(m, d)`."""
-        unit = self.descriptor_space.apply(np.asarray(features, np.float32))
-        if unit.shape[1] != self.features.shape[1]:
-            raise ValueError(
-                f"features of width {unit.shape[1]} do not fit a gallery of width "
-                f"{self.features.shape[1]}"
-            )
-        return unit
+        return self.descriptor_space.apply(np.asarray(features, np.float32))
+
+    def since(self, part: int) -> Self:
+        """The gallery whose descriptors are the parts from one on."""
+        space = self.descriptor_space
+        features = self.features[:, sum(space.kept[:part]) :]
+        return replace(self, features=normalise_rows(features), space=space.since(part), local=None)
 
     def check_split(self, split_hash: str) -> None:
         """Raise SplitError unless the gallery was made from the split with this hash."""

@@ -92,6 +92,23 @@ class DescriptorSpace:
         if not fits:
             raise ValueError(f"descriptor parts {self.widths} and their projections do not fit")
 
+    @property
+    def dimensions(self) -> int:
+        """Dimensions `d` of descriptors in this space."""
+        return sum(self.kept)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Dimensions of each part in this space."""
+        return tuple(
+            width if projection is None else projection.matrix.shape[1]
+            for width, projection in zip(self.widths, self.projections, strict=True)
+        )
+
+    def since(self, part: int) -> Self:
+        """The space of the descriptors' parts from one on."""
+        return type(self)(self.widths[part:], self.projections[part:])
+
     @classmethod
     def fit(
         cls, raw: Features, widths: tuple[int, ...], dimensions: int | None, whiten: float

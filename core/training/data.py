@@ -23,8 +23,10 @@ from core.dataset.store import PhotoStore, prepare_dataset
 from core.geo import Floats, LocalFrame, heading_unit
 from core.inference.network import WHOLE, render_crop
 from core.labels import LABELS, PLURALS, Label, absent, listed
+from core.model.backbone import preprocess_of
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
+from core.model.schema import ModelConfig, RetrievalConfig
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]
@@ -140,6 +142,18 @@ class TrainingData:
         return lines
 
 
+def retrieval_side(config: RetrievalConfig) -> int:
+    """Pixels of a side of what the retrieval backbone sees; 0 without one.
+
+    Raises:
+        ConfigError: timm does not know the backbone.
+    """
+    if config.backbone is None:
+        return 0
+    options = ModelConfig(backbone=config.backbone, input_size=config.input_size)
+    return preprocess_of(options).input_size
+
+
 def read_training_data(
     config: TrainConfig,
     input_size: int,
@@ -157,7 +171,7 @@ def read_training_data(
     Raises:
         LabelError, FrameError, ImageError, SplitError: See `core.dataset`.
     """
-    size = config.store_size or input_size
+    size = config.store_size or max(input_size, retrieval_side(config.retrieval))
     dataset, store = prepare_dataset(
         config.dataset, size, allow_missing=config.allow_missing, progress=progress
     )

@@ -16,11 +16,23 @@ from core.files import write_json
 from core.geo import heading_from_unit
 from core.headline import PhotoErrors, raw_card_metrics
 from core.inference.loading import load_predictor
-from core.inference.network import NetworkOutputs, crops_of, merge, network_outputs, shifts_deg
+from core.inference.network import (
+    NetworkOutputs,
+    crops_of,
+    describe_whole,
+    merge,
+    network_outputs,
+    shifts_deg,
+)
 from core.labels import Label
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
 from core.model.network import BearingsModel
+from core.model.retrieval_network import (
+    RetrievalNetwork,
+    make_retrieval_network,
+    save_retrieval_network,
+)
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
 from core.retrieval.projection import space_options
@@ -63,9 +75,12 @@ def check_refinement(config: TrainConfig, data: TrainingData) -> None:
     """Refuse, before training, what the photos of the gallery cannot do.
 
     Raises:
+        CheckpointError: The weights of the retrieval backbone cannot be had or do not fit.
         ConfigError: A given refinement needs positions that no photo has, or more photos than there
             are; or without training no photo could answer for a label.
     """
+    # Weights that cannot be had are better known before training than after it.
+    make_retrieval_network(config.retrieval)
     photos = len(data.gallery_rows)
     for label in data.labels if config.zero_training else ():
         if not data.dataset.labelled(label)[data.gallery_rows].any():
@@ -110,7 +125,14 @@ def finish_run(
     if not compute.processes.is_main:
         return None
     train, val = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
-    gallery = _gallery(data, rows, train, model.descriptor_widths, config)
+    widths = model.descriptor_widths
+    retrieval = make_retrieval_network(config.retrieval)
+    if retrieval is not None:
+        watch = watch if compute.processes.count == 1 else None
+        further = _retrieval_descriptors(retrieval, compute, data, config.batch_size, watch)
+        train, val = np.hstack([train, further[0]]), np.hstack([val, further[1]])
+        widths += retrieval.widths
+    gallery = _gallery(data, rows, train, widths, config)
     if config.zero_training:
         raw, figures = _retrieved(gallery, val, data)
         run.log("nothing is trained: the gallery answers")
@@ -123,12 +145,14 @@ def finish_run(
     truth = _truth(data)
     chosen = config.refine or select_refinement(raw, truth, gallery)
     metrics = refined_figures(raw, truth, gallery, chosen)
+    save_retrieval_network(run.best, retrieval)
     gallery.save(run.best)
     write_json(run.best / SPLIT, data.split.to_json())
     card = checkpoint.card.model_copy(
         update={
             "refine": chosen.model_dump(mode="json"),
             "metrics": checkpoint.card.metrics | figures | metrics,
+            "retrieval": None if retrieval is None else retrieval.card,
         }
     )
     write_card(run.best, card)
@@ -153,6 +177,27 @@ def _seen(
         (described(data.gallery_rows, crop), described(data.rows["val"], crop))
         for crop in crops_of(card.tta)
     ]
+
+
+def _retrieval_descriptors(
+    network: RetrievalNetwork,
+    compute: Compute,
+    data: TrainingData,
+    batch_size: int,
+    watch: Watch | None,
+) -> tuple[Features, Features]:
+    """Descriptors of the gallery's and of the validation photos by the retrieval backbone."""
+    device = str(compute.device)
+    network.to(device)
+    gallery, every = data.gallery_rows, np.concatenate([data.gallery_rows, data.rows["val"]])
+    parts = []
+    for start in range(0, len(every), batch_size):
+        if watch is not None:
+            watch(start // batch_size, -(-len(every) // batch_size))
+        photos = np.asarray(data.store.photos[every[start : start + batch_size]])
+        parts.append(describe_whole(network, photos, device))
+    descriptors = np.concatenate(parts)
+    return descriptors[: len(gallery)], descriptors[len(gallery) :]
 
 
 def _answered(

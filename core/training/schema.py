@@ -12,6 +12,7 @@ from core.labels import Label
 from core.model.schema import (
     LossConfig,
     ModelConfig,
+    RetrievalConfig,
     TtaConfig,
     as_made,
     is_transformer,
@@ -145,6 +146,10 @@ class TrainConfig(OptionSchema):
     )
     split: Annotated[SplitConfig, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = SplitConfig()
     model: Annotated[ModelConfig, Traits(topic=_NETWORK)] = ModelConfig()
+    retrieval: Annotated[
+        RetrievalConfig,
+        Traits(not_searchable="a frozen backbone is compared by few runs", topic=_GALLERY),
+    ] = RetrievalConfig()
     augment: Annotated[AugmentConfig, Traits(topic=_AUGMENTATION)] = AugmentConfig()
     loss: Annotated[LossConfig, Traits(topic=_LOSS)] = LossConfig()
     stage1: Annotated[Stage1Config, Traits(topic=_TRAINING)] = Stage1Config()
@@ -272,7 +277,14 @@ class TrainConfig(OptionSchema):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
+        if self.retrieval.weights == "random":
+            raise ValueError("a frozen retrieval backbone of random weights tells no places apart")
         if self.zero_training:
+            if self.retrieval.backbone is not None:
+                raise ValueError(
+                    "zero_training searches by the untouched backbone itself: name it as "
+                    "model.backbone, with its weights and input size, not as retrieval.backbone"
+                )
             if self.model.weights == "random":
                 raise ValueError(
                     "zero_training needs a trained backbone, and model.weights "

@@ -88,7 +88,7 @@ def test_shapes_are_checked_at_birth() -> None:
 
 
 def test_features_of_another_width_are_refused() -> None:
-    with pytest.raises(ValueError, match="width 7 do not fit a gallery of width 6"):
+    with pytest.raises(ValueError, match="width 7 do not fit descriptors of width 6"):
         make_gallery().embed(np.ones((2, 7)))
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from core.calibration.calibrate import calibrate
 from core.calibration.renew import renew_gallery
@@ -16,9 +18,13 @@ from core.errors import CheckpointError, ConfigError, SplitError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.inference.loading import load_predictor
+from core.inference.network import describe_whole
 from core.inference.predictor import Predictor
+from core.model.backbone import create_backbone
 from core.model.card import read_card
-from core.retrieval.gallery import Gallery
+from core.model.schema import ModelConfig
+from core.retrieval.gallery import Gallery, described_anew
+from core.retrieval.refine import retrieve
 from tests.conftest import CampusMaker
 from tests.retrieval.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint
@@ -208,3 +214,82 @@ def test_a_renewed_gallery_is_searched_by_the_middle_stage_too(
     assert cosine.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="descriptor needs renew_gallery"):
         CalibrateConfig(**options, descriptor="last")
+
+
+@pytest.fixture(scope="module")
+def beside(older: Path, campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that is renewed with a frozen backbone beside its network."""
+    folder = tmp_path_factory.mktemp("beside")
+    torch.manual_seed(5)
+    frozen, _, _ = create_backbone(ModelConfig(backbone="test_resnet", input_size=64))
+    save_file(frozen.state_dict(), folder / "frozen.safetensors")
+    shutil.copytree(older, folder / "checkpoint")
+    retrieval = {
+        "backbone": "test_resnet", "weights": str(folder / "frozen.safetensors"), "input_size": 64,
+    }  # fmt: skip
+    calibrate(
+        CalibrateConfig(
+            run=folder / "checkpoint", dataset=campus, device="cpu", renew_gallery=True,
+            gallery_points=0, retrieval=retrieval,
+        )
+    )  # fmt: skip
+    return folder / "checkpoint"
+
+
+def test_a_frozen_backbone_travels_with_the_checkpoint(
+    beside: Path, older: Path, campus: Path, tmp_path: Path
+) -> None:
+    (beside.parent / "frozen.safetensors").rename(beside.parent / "gone.safetensors")
+    predictor, before = load_predictor(beside), load_predictor(older)
+    frozen = predictor.loaded.retrieval
+    assert frozen is not None
+    assert predictor.gallery is not None
+    widths = predictor.loaded.descriptor_widths
+    assert widths == (*predictor.model.descriptor_widths, *frozen.widths)
+    assert predictor.gallery.descriptor_space.widths == widths
+    photos = np.random.default_rng(0).integers(0, 255, (2, 72, 72, 3), np.uint8)
+    found, old = predictor.predict_photos(photos), before.predict_photos(photos)
+    # The heads read what they did; half of every cosine is the frozen backbone's.
+    np.testing.assert_array_equal(found.position_m, old.position_m)
+    kept = predictor.gallery.descriptor_space.kept
+    shares = np.split(predictor.gallery.features**2, np.cumsum(kept)[:-1], axis=1)
+    np.testing.assert_allclose([each.sum(axis=1) for each in shares], 0.25, atol=2e-3)
+    # Renewed again without naming it, it stays; another one takes its place.
+    again = tmp_path / "again"
+    shutil.copytree(beside, again)
+    calibrate(
+        CalibrateConfig(
+            run=again, dataset=campus, device="cpu", renew_gallery=True, gallery_points=0
+        )
+    )
+    assert read_card(again).retrieval == predictor.card.retrieval
+    (name,) = (path.name for path in again.glob("retrieval-*"))
+    (again / name).write_bytes((again / name).read_bytes()[:-1] + b"?")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_predictor(again)
+    (again / name).unlink()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_predictor(again)
+
+
+def test_reports_show_what_the_frozen_backbone_answers_without_training(
+    beside: Path, older: Path, campus: Path, tmp_path: Path
+) -> None:
+    options = {"dataset": campus, "split": "val", "device": "cpu", "plots": False}
+    plain = evaluate(EvaluateConfig(run=older, out=tmp_path / "plain", **options))
+    assert "zero_training" not in plain.report.baselines
+    found = evaluate(EvaluateConfig(run=beside, out=tmp_path / "beside", **options))
+    assert not found.report.baselines["zero_training"].given_truth
+    (baseline,) = (each for each in found.baselines if each.name == "zero_training")
+    # By hand: the same photos described by the frozen backbone alone.
+    predictor = load_predictor(beside)
+    frozen, gallery = predictor.loaded.retrieval, predictor.gallery
+    assert frozen is not None
+    assert gallery is not None
+    dataset, store = prepare_dataset(campus, predictor.store_size)
+    rows = {name: row for row, name in enumerate(dataset.table["photo_id"])}
+    train = describe_whole(frozen, store.photos[[rows[name] for name in gallery.photo_ids]], "cpu")
+    photos = store.photos[[rows[name] for name in found.scored.prediction.photo_ids]]
+    alone = described_anew(gallery, train, frozen.widths, 256, 0.5)
+    answer = retrieve(describe_whole(frozen, photos, "cpu"), alone, 4)
+    np.testing.assert_allclose(baseline.position_m, answer.position_m, atol=0.5)
