@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito 2008: distinguishable with any colour vision.
 TRUTH, RAW, REFINED = "#000000", "#E69F00", "#0072B2"
-BASELINE_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+BASELINE_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442")
 SECTOR_DEG = 30.0
 _WIDE = (8.0, 4.5)
 SHOWN_LINES = 400
