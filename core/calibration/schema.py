@@ -61,8 +61,8 @@ class CalibrateConfig(OptionSchema):
     )
     local_features: Literal["auto", "sift", "xfeat"] = Field(
         "sift",
-        description="With a renewed gallery or gallery points: the kind of keypoints; auto: xfeat if it is installed, "
-        "else sift",
+        description="With a renewed gallery or gallery points: the kind of keypoints; auto: xfeat "
+        "if it is installed, else sift",
     )
     store_size: int | None = Field(
         None,
