@@ -1,7 +1,7 @@
 """Local features: points of a photo that another photo of the same place shows again.
 
 SIFT or XFeat finds and describes them (`sift.py`, `xfeat.py`). Descriptors are compressed to a few
-whitened principal directions of half a byte each.
+principal directions of half a byte each.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,12 +34,14 @@ class Detector(Protocol):
     Attributes:
         side: Photos are resized to this side in pixels; places are pixels of it.
         width: Numbers of a descriptor.
-        ratio: A match must be nearer than this share of the second nearest; None: any mutual one.
+        ratio: A match must be nearer than this share of the second nearest.
+        whiten: Strength of whitening of the stored descriptors.
     """
 
     side: int
     width: int
-    ratio: float | None
+    ratio: float
+    whiten: float
 
     def detect(self, photo: Pixels, most: int) -> tuple[NDArray[np.float32], Features]:
         """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""
@@ -212,7 +214,7 @@ def describe_gallery(
     if len(descriptors) < DIMENSIONS:
         # Photos of nearly nothing: any projection does for what follows.
         descriptors = np.concatenate([descriptors, np.eye(detector.width, dtype=np.float32)])
-    projection = fit_projection(descriptors, DIMENSIONS, whiten=1.0)
+    projection = fit_projection(descriptors, DIMENSIONS, whiten=detector.whiten)
 
     def seen() -> Iterator[Pixels]:
         for done, row in enumerate(rows, start=1):

@@ -20,11 +20,13 @@ class Sift:
         side: Photos are resized to this side in pixels; places are pixels of it.
         width: Numbers of a descriptor.
         ratio: A match must be nearer than this share of the second nearest.
+        whiten: Strength of whitening of the stored descriptors.
     """
 
     side = 224
     width = 128
-    ratio: float | None = 0.9
+    ratio = 0.9
+    whiten = 1.0
 
     def detect(self, photo: NDArray[np.uint8], most: int) -> tuple[NDArray[np.float32], Features]:
         """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""

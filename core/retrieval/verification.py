@@ -23,14 +23,19 @@ Rows = NDArray[np.int64]
 
 _SIDE = 448.0
 """Photos are compared as if they had this side in pixels."""
-_TOLERANCE = 3.0
+_TOLERANCE = 1.5
 _TRIES = 500
 _CERTAIN = 0.999
-_LEAST_MATCHES = 12
-_LEAST_TO_TURN = 20
-# Cameras are upright, and a view that turns left and right about is no view of the same place.
-_MOST_ROLL_DEG = 45.0
-_LEAST_AREA = 0.05
+_LEAST_MATCHES = 8
+# The turns of fewer inliers, or of not clearly more than the photo's other candidates have, are
+# mostly wrong: the views do not overlap.
+_LEAST_TO_TURN = 15
+_CONTRAST_TO_TURN = 1.5
+_CERTAIN_TO_TURN = 40
+_SPREAD_DEG = 4.0
+# Cameras are upright: what is higher in one photo is higher in the other, with few exceptions, and
+# what is further left is not further right.
+_LEAST_ORDER = 0.2
 # Points on one line, or of one small patch, fit some fundamental matrix wherever they lie.
 _LEAST_WIDTH = 0.02
 
@@ -39,6 +44,8 @@ _AFFINE_TOLERANCE = 0.03 * _AFFINE_SIDE
 _AFFINE_TRIES = 500
 _AFFINE_LEAST = 4
 _AFFINE_TO_TURN = 8
+# A map that turns left and right about, or that flattens everything, is no view of the same place.
+_LEAST_AREA = 0.05
 _BY_CHANCE = 5
 
 
@@ -50,7 +57,7 @@ class Verified:
         rows: `(n, k)` the gallery photos that each was compared with.
         inliers: `(n, k)` how many of its points lie as theirs do.
         turn_deg: `(n, k)` how far clockwise of each of them the photo looks, by where the points
-            lie in both; NaN where too few agree to tell.
+            lie in both; NaN where too few agree to tell, or no more than with other photos.
         hfov_deg: Horizontal field of view by which turns were computed.
     """
 
@@ -87,14 +94,31 @@ def verify(query: LocalFeatures, gallery: LocalFeatures, rows: Rows, hfov_deg: f
     """
     inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
     affine = gallery.method.verification == "affine"
+    turned = _median_turn if affine else _turn
     least = _AFFINE_TO_TURN if affine else _LEAST_TO_TURN
     for photo, others in enumerate(rows):
         for column, row in enumerate(others):
             mine, theirs = matched_points(query, gallery, row, photo)
             inliers[photo, column] = len(mine)
             if len(mine) >= least:
-                turn_deg[photo, column] = _turned(mine[:, 0], theirs[:, 0], hfov_deg)
+                turn_deg[photo, column] = turned(mine, theirs, hfov_deg)
+    if not affine:
+        turn_deg[~_overlapping(inliers)] = np.nan
     return Verified(rows, inliers, turn_deg, hfov_deg)
+
+
+def _overlapping(inliers: Rows) -> NDArray[np.bool_]:
+    """Which counts `(n, k)` are of overlapping views: many, or clearly more than the others' median.
+
+    Views that do not overlap have inliers too, the more the more points the photo has.
+    """
+    n, k = inliers.shape
+    usual = np.zeros((n, k))
+    if k > 1:
+        others = [np.delete(inliers, column, axis=1) for column in range(k)]
+        usual = np.median(np.stack(others, axis=1), axis=2)
+    least = np.minimum(_CONTRAST_TO_TURN * usual, _CERTAIN_TO_TURN)
+    return np.asarray(inliers >= np.maximum(least, _LEAST_TO_TURN))
 
 
 def matched_points(
@@ -125,25 +149,44 @@ def matched_points(
     return place[mine[kept]].astype(np.float64), other[theirs[kept]].astype(np.float64)
 
 
-def _turned(mine: Floats, theirs: Floats, hfov_deg: float) -> float:
+def _median_turn(mine: Floats, theirs: Floats, hfov_deg: float) -> float:
     """Degrees clockwise from their camera to mine: what I see further left, I turned right of.
 
     Exact for far things; near ones also move because the camera does, hence the median.
     """
+    return float(np.median(_shifts(mine, theirs, hfov_deg)))
+
+
+def _turn(mine: Floats, theirs: Floats, hfov_deg: float) -> float:
+    """The same by the strongest mode of the shifts across and down.
+
+    Pairs that are wrong along an epipolar line are inliers too, and scatter about the mode.
+    """
+    across = _shifts(mine, theirs, hfov_deg)
+    shift = np.stack([across, hfov_deg * (theirs - mine)[:, 1]], axis=1) / _SPREAD_DEG
+    near = np.exp(-0.5 * ((shift[:, None] - shift) ** 2).sum(axis=2))
+    weight = near[near.sum(axis=1).argmax()]
+    return float((weight * across).sum() / weight.sum())
+
+
+def _shifts(mine: Floats, theirs: Floats, hfov_deg: float) -> Floats:
+    """How far clockwise each point `(m,)` lies in their photo of where it lies in mine."""
     focal = 0.5 / np.tan(np.deg2rad(hfov_deg) / 2.0)
-    bearings = np.rad2deg(np.arctan((np.stack([theirs, mine]) - 0.5) / focal))
-    return float(np.median(bearings[0] - bearings[1]))
+    bearings = np.rad2deg(np.arctan((np.stack([theirs, mine])[:, :, 0] - 0.5) / focal))
+    return np.asarray(bearings[0] - bearings[1])
 
 
-def _partners(cosine: Features, ratio: float | None) -> tuple[Rows, Rows]:
+def _partners(cosine: Features, ratio: float) -> tuple[Rows, Rows]:
     """Pairs that are each other's nearest, and clearly so (the ratio test of Lowe 2004)."""
+    row = np.arange(len(cosine))
     nearest = cosine.argmax(axis=1)
-    kept = cosine.argmax(axis=0)[nearest] == np.arange(len(cosine))
-    if ratio is not None:
-        second, first = np.partition(cosine, -2, axis=1)[:, -2:].T
-        away = np.sqrt(np.maximum(2.0 - 2.0 * np.stack([first, second]), 0.0))
-        kept &= away[0] < ratio * away[1]
-    mine = np.flatnonzero(kept)
+    kept = cosine.argmax(axis=0)[nearest] == row
+    first = cosine[row, nearest]
+    # Faster than a partition, with the same second value.
+    cosine[row, nearest] = -np.inf
+    second = cosine.max(axis=1)
+    away = np.sqrt(np.maximum(2.0 - 2.0 * np.stack([first, second]), 0.0))
+    mine = np.flatnonzero(kept & (away[0] < ratio * away[1]))
     return mine, nearest[mine]
 
 
@@ -167,7 +210,8 @@ def _fundamental(mine: Places, theirs: Places) -> NDArray[np.bool_]:
 def _upright(mine: Places, theirs: Places) -> bool:
     """Whether points spread over both photos, and are neither mirrored, flattened nor rolled.
 
-    A fundamental matrix joins a photo to its mirror image, or to one of its lines, as well.
+    A fundamental matrix joins a photo to its mirror image, or to one of its lines, as well. Pairs
+    that are wrong along an epipolar line pass, so only the order of most of them is looked at.
     """
     if len(mine) < _LEAST_MATCHES:
         return False
@@ -175,9 +219,9 @@ def _upright(mine: Places, theirs: Places) -> bool:
     widths = [np.linalg.svd(places, compute_uv=False)[1] for places in centred]
     if min(widths) < _LEAST_WIDTH * np.sqrt(len(mine)):
         return False
-    affine = np.linalg.lstsq(centred[0], centred[1], rcond=None)[0].T
-    roll = np.arctan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1])
-    return bool(np.linalg.det(affine) >= _LEAST_AREA and abs(np.rad2deg(roll)) <= _MOST_ROLL_DEG)
+    across, down = (centred[0] * centred[1]).sum(axis=0)
+    spread = np.linalg.norm(centred[0], axis=0) * np.linalg.norm(centred[1], axis=0)
+    return bool(across > -_LEAST_ORDER * spread[0] and down > _LEAST_ORDER * spread[1])
 
 
 def _affine(mine: Places, theirs: Places) -> NDArray[np.bool_]:

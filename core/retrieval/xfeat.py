@@ -25,12 +25,14 @@ class XFeat:
     Attributes:
         side: Photos are resized to this side in pixels; places are pixels of it.
         width: Numbers of a descriptor.
-        ratio: None: mutual nearest neighbours match, however near the second nearest is.
+        ratio: A match must be nearer than this share of the second nearest.
+        whiten: Strength of whitening of the stored descriptors.
     """
 
     side = 448
     width = 64
-    ratio: float | None = None
+    ratio = 0.95
+    whiten = 0.0
 
     def detect(self, photo: NDArray[np.uint8], most: int) -> tuple[NDArray[np.float32], Features]:
         """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""

@@ -167,7 +167,9 @@ def test_the_strongest_points_are_kept() -> None:
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1.0, atol=1e-5)
 
 
-def test_directions_are_whitened(photos: np.ndarray, local: LocalFeatures) -> None:
+def test_directions_of_sift_are_whitened(photos: np.ndarray, local: LocalFeatures) -> None:
+    if local.method.features != "sift":
+        return
     detector = local.method.detector
     every = np.concatenate([detector.detect(photo, MOST)[1] for photo in photos])
     spread = ((every - local.projection.mean) @ local.projection.matrix).std(axis=0)

@@ -8,7 +8,7 @@ import pytest
 
 from core.retrieval.local_features import FIRST, LocalFeatures, PointMethod, describe_gallery
 from core.retrieval.projection import Projection
-from core.retrieval.verification import Verified, matched_points, verify
+from core.retrieval.verification import Verified, _overlapping, matched_points, verify
 from tests.retrieval.scenes import SIDE, scene, stepped_aside
 
 MOST = 128
@@ -19,7 +19,7 @@ METHODS = {
     "first": FIRST,
 }
 CHANCE = {"sift": 20, "xfeat": 24, "first": 8}
-TO_TURN = {"affine": 8, "fundamental": 20}
+TO_TURN = {"affine": 8, "fundamental": 15}
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -119,9 +119,25 @@ def test_nothing_is_turned_by_points_that_agree_by_chance(gallery: LocalFeatures
     photos = [stepped_aside(scene(seed)) for seed in range(6)]
     found = verify(gallery.described(photos), gallery, np.tile(np.arange(6), (6, 1)), HFOV_DEG)
     few = found.inliers < TO_TURN[gallery.method.verification]
-    assert (np.isnan(found.turn_deg) == few).all()
+    assert np.isnan(found.turn_deg[few]).all()
+    assert np.isfinite(np.diag(found.turn_deg)).all(), "of the photo's own place"
     assert (found.beyond_chance()[found.inliers <= 5] == 0).all()
     assert (np.diff(found.beyond_chance()[np.arange(6), np.arange(6)]) != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("inliers", "expected"),
+    [
+        ([30, 12, 10], [True, False, False]),
+        ([20, 18, 16], [False, False, False]),
+        ([50, 45, 60], [True, True, True]),
+        ([16], [True]),
+        ([14, 0, 0], [False, False, False]),
+        ([], []),
+    ],
+)
+def test_a_turn_is_known_only_where_views_overlap(inliers: list[int], expected: list[bool]) -> None:
+    assert _overlapping(np.array([inliers], np.int64))[0].tolist() == expected
 
 
 def test_parts_of_what_is_known_are_those_of_the_photos() -> None:
