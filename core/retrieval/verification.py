@@ -108,7 +108,7 @@ def verify(query: LocalFeatures, gallery: LocalFeatures, rows: Rows, hfov_deg: f
 
 
 def _overlapping(inliers: Rows) -> NDArray[np.bool_]:
-    """Which counts `(n, k)` are of overlapping views: many, or clearly more than the others' median.
+    """Which counts `(n, k)` are of overlapping views: many, or clearly above the others' median.
 
     Views that do not overlap have inliers too, the more the more points the photo has.
     """
