@@ -26,7 +26,7 @@ from app.widgets.photo_source import PhotoSource
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
-from core.evaluation.report_coverage import Coverage, CoverageReport
+from core.evaluation.report_coverage import Coverage, CoverageOfPhotos, CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
 from core.headline import Figure
 from core.labels import Label
@@ -311,7 +311,7 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
                 title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",
                 delta_arrow="off", border=True, help="Smaller is better.",
             )  # fmt: skip
-    if not sizes_of(coverage):
+    if not sizes_of(coverage.overall):
         st.info(_no_coverage(report))
     else:
         left, right = st.columns(2)
@@ -321,7 +321,8 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
             right.subheader("Coverage by true region")
             figure = coverage_regions(coverage, names, palette)
             right.plotly_chart(figure, key="evaluate_coverage_regions")
-        st.dataframe(coverage_table(coverage), hide_index=True)
+        st.dataframe(coverage_table(coverage.overall), hide_index=True)
+        _unseen(coverage)
     _confidence(coverage)
 
 
@@ -331,11 +332,34 @@ def _no_coverage(report: Report) -> str:
     return "There is no coverage of areas and wedges: too few calibration photos."
 
 
-def coverage_table(coverage: CoverageReport) -> pd.DataFrame:
+def _unseen(coverage: CoverageReport) -> None:
+    """Coverage where nobody photographed."""
+    unseen = coverage.unseen
+    if unseen is None:
+        return
+    st.subheader("Coverage without a training photo near")
+    if unseen.radius_m is None:
+        st.caption(
+            "The split holds whole blocks of ground out: the figures above are of places that "
+            "nobody photographed."
+        )
+        return
+    error = "" if unseen.median_m is None else f" Median error: {wording.metres(unseen.median_m)}."
+    st.caption(
+        f"{unseen.n:,} photos, answered without the training photos within "
+        f"{wording.metres(unseen.radius_m)} of their true position.{error} The answer says that no "
+        f"training photo shows the view for {wording.share(unseen.named)} of them"
+        + (f", and for {wording.share(coverage.named)} as answered" if coverage.named else "")
+        + f". Refused: {wording.share(unseen.refused)}."
+    )
+    st.dataframe(coverage_table(unseen), hide_index=True)
+
+
+def coverage_table(coverage: CoverageOfPhotos) -> pd.DataFrame:
     """One row a promised share: the measured share with its interval, and the mean size."""
     rows = []
     for name in sizes_of(coverage):
-        for one in coverage.overall.by_size[name]:
+        for one in coverage.by_size[name]:
             measured = "unknown: too few photos"
             if one.measured is not None:
                 measured = wording.share(one.measured)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from app.theme import Palette
 from core.evaluation.report_coverage import (
     Coverage,
+    CoverageOfPhotos,
     CoverageReport,
 )
 
@@ -17,9 +18,9 @@ _MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
 
 
-def sizes_of(coverage: CoverageReport) -> list[str]:
+def sizes_of(coverage: CoverageOfPhotos) -> list[str]:
     """Which of the three sizes were measured at some level, in the order of `NAMES`."""
-    by_size = coverage.overall.by_size
+    by_size = coverage.by_size
     return [name for name in NAMES if any(one.measured is not None for one in by_size[name])]
 
 
@@ -28,7 +29,7 @@ def coverage_overall(coverage: CoverageReport, palette: Palette) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="as promised",
                        line={"color": palette.faint, "dash": "dot"}, hoverinfo="skip")  # fmt: skip
-    for offset, name in enumerate(sizes_of(coverage)):
+    for offset, name in enumerate(sizes_of(coverage.overall)):
         entries = [one for one in coverage.overall.by_size[name] if one.measured is not None]
         measured = [one.measured for one in entries]
         figure.add_scatter(
@@ -53,7 +54,7 @@ def coverage_regions(
     regions = coverage.per_region
     index = coverage.levels.index(level)
     titles = [f"{names.get(region, region)} ({each.n})" for region, each in regions.items()]
-    for name in sizes_of(coverage):
+    for name in sizes_of(coverage.overall):
         entries = [each.by_size[name][index] for each in regions.values()]
         figure.add_scatter(
             x=[one.measured for one in entries], y=titles, mode="markers", name=NAMES[name],

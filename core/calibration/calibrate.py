@@ -31,7 +31,7 @@ from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card
-from core.retrieval.neighbours import COMPARED, Surroundings
+from core.retrieval.neighbours import Surroundings
 from core.runs import trained_dataset
 
 Progress = Callable[[int, int], None]
@@ -153,14 +153,13 @@ def fit_calibration(
 
 def _crowds(predictor: Predictor, truth: GroundTruth) -> dict[float, NDArray[np.int64]]:
     """Per radius the photos that have training photos within it, and enough of them outside."""
-    gallery, known = predictor.gallery, truth.labelled("position")
+    gallery = predictor.gallery
     if gallery is None or "position" not in predictor.card.labels:
         return {}
-    enough = min(COMPARED, len(gallery) - 1)
-    within = {r: Surroundings(truth.position_m[known], r).inside(gallery) for r in RADII_M}
+    circles = {radius: Surroundings(truth.position_m, radius) for radius in RADII_M}
     return {
-        radius: known[inside.any(axis=1) & ((~inside).sum(axis=1) >= enough)]
-        for radius, inside in within.items()
+        radius: np.flatnonzero(circle.inside(gallery).any(axis=1) & circle.enough_outside(gallery))
+        for radius, circle in circles.items()
     }
 
 

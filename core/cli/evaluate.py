@@ -24,7 +24,7 @@ _SHOWN: dict[str, Figure] = {
 
 if TYPE_CHECKING:
     from core.evaluation.report import Report
-    from core.evaluation.report_coverage import CoverageReport
+    from core.evaluation.report_coverage import CoverageOfPhotos, CoverageReport
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,22 @@ def _lines(report: "Report") -> Iterator[str]:
 
 def _coverage(report: "Report", coverage: "CoverageReport") -> Iterator[str]:
     """Measured against promised coverage, and the share of genuine photos refused."""
-    for name, entries in coverage.overall.by_size.items():
+    yield from _sizes(report, coverage.overall)
+    yield f"refused   {coverage.refused.share:.1%} of these photos"
+    unseen = coverage.unseen
+    if unseen is None or unseen.radius_m is None:
+        return
+    error = "" if unseen.median_m is None else f", median error {unseen.median_m:.1f} m"
+    yield (
+        f"without the training photos within {unseen.radius_m:g} m ({unseen.n} photos{error}, "
+        f"{unseen.named:.1%} named as such, {unseen.refused:.1%} refused):"
+    )
+    yield from _sizes(report, unseen)
+
+
+def _sizes(report: "Report", coverage: "CoverageOfPhotos") -> Iterator[str]:
+    """Measured against promised coverage of some photos, a line a size."""
+    for name, entries in coverage.by_size.items():
         # The region here is the area of positions.
         if (report.heading if name == "wedge" else report.position) is None:
             continue
@@ -92,7 +107,6 @@ def _coverage(report: "Report", coverage: "CoverageReport") -> Iterator[str]:
             for each in entries
         )
         yield f"{name:<9} {shown}"
-    yield f"refused   {coverage.refused.share:.1%} of these photos"
 
 
 COMMAND = Command(

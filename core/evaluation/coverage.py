@@ -4,12 +4,14 @@ Intervals take the photos of a visit or spot together, which hold or fail togeth
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.confidence.apply import Confidence
 from core.confidence.fit import calibration_metrics
+from core.confidence.overlap import UNSEEN_FROM
 from core.confidence.schema import LEVELS
 from core.evaluation.intervals import share_interval
 from core.evaluation.report_coverage import (
@@ -23,6 +25,7 @@ from core.evaluation.report_coverage import (
     RegionCoverage,
     RegionProbabilities,
     RiskCoverage,
+    UnseenCoverage,
 )
 from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats
@@ -30,8 +33,26 @@ from core.geo import Floats
 Groups = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """Photos of places without a training photo, for `coverage_report`.
+
+    Attributes:
+        scored: Answers and truth of all n evaluated photos.
+        rows: `(n,)` which of them are photos of such places.
+        radius_m: See `UnseenCoverage`.
+    """
+
+    scored: ScoredPrediction
+    rows: NDArray[np.bool_]
+    radius_m: float | None
+
+
 def coverage_report(
-    scored: ScoredPrediction, names: Mapping[str, str], groups: Groups | None = None
+    scored: ScoredPrediction,
+    names: Mapping[str, str],
+    groups: Groups | None = None,
+    unseen: Unseen | None = None,
 ) -> CoverageReport | None:
     """The calibrated confidence against what was measured; None if the model is not calibrated.
 
@@ -41,6 +62,7 @@ def coverage_report(
         scored: Predictions and truth.
         names: Of the regions.
         groups: Visit or spot of each photo `(n,)`; without it each photo is its own.
+        unseen: The photos of places without a training photo; None if there are none.
     """
     trust = scored.prediction.confidence
     if trust is None:
@@ -66,6 +88,22 @@ def coverage_report(
         refused=refusals(trust, together),
         confidence=risk_coverage(scored.error_refined_m, trust.radius_m[:, 0]),
         accepted=_accepted(scored, ~trust.refused),
+        named=float((trust.unseen >= UNSEEN_FROM).mean()),
+        unseen=None if unseen is None else _unseen(unseen, together),
+    )
+
+
+def _unseen(unseen: Unseen, groups: Groups) -> UnseenCoverage | None:
+    trust, rows = unseen.scored.prediction.confidence, unseen.rows
+    if trust is None or not rows.any():
+        return None
+    return UnseenCoverage(
+        n=int(rows.sum()),
+        **_covered(held_truths(unseen.scored, trust), trust, rows, groups),
+        radius_m=unseen.radius_m,
+        median_m=unseen.scored.errors.refined.figures(rows).median_m,
+        named=float((trust.unseen[rows] >= UNSEEN_FROM).mean()),
+        refused=float(trust.refused[rows].mean()),
     )
 
 

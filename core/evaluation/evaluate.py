@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.dataset.leak import nearest_training_m
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
+from core.evaluation.coverage import Unseen
 from core.evaluation.intervals import group_photos
 from core.evaluation.make_report import Caveats, make_report
 from core.evaluation.place import check_place
@@ -31,6 +33,8 @@ from core.runs import REPORT, home_of, report_folder, trained_dataset
 
 Progress = Callable[[int, int], None]
 
+UNSEEN_M = 60.0
+"""Coverage where nobody photographed is measured without the training photos within this."""
 PHOTOS_AT_ONCE = 1024
 """Photos copied out of the store together: bounds memory to some tens of megabytes."""
 
@@ -80,11 +84,16 @@ def evaluate(
     selection = select(dataset, predictor, config.split)
     if not config.other_place:
         check_place(predictor.card, predictor.gallery, selection.truth.position_m, root)
-    prediction = predict_selection(predictor, store, selection, config.batch_size, progress)
+    away = _photos_away(predictor, selection)
+    radii = (None, UNSEEN_M) if away.any() else (None,)
+    prediction, *alone = predict_cases(
+        predictor, store, selection, radii, config.batch_size, progress
+    )
     scored = ScoredPrediction(selection.truth, prediction)
     baselines = _baselines(predictor, scored, selection)
     caveats = _caveats(predictor, selection, config.by, suspect)
-    report = make_report(scored, baselines, selection, dataset, predictor, caveats)
+    unseen = _unseen(scored, alone, away, selection.split.name)
+    report = make_report(scored, baselines, selection, dataset, predictor, caveats, unseen)
     table = prediction_table(scored, selection, predictor.gallery)
     out = config.out or _report_folder(home_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
@@ -93,6 +102,27 @@ def evaluate(
     # Last: a folder with a report is a complete one.
     write_json(out / REPORT, report.to_json())
     return Evaluation(out, report, table, scored, baselines)
+
+
+def _photos_away(predictor: Predictor, selection: Selection) -> NDArray[np.bool_]:
+    """Photos `(n,)` that can be answered as if nobody had photographed around them.
+
+    None can if the model is not calibrated; a split by blocks makes it so already.
+    """
+    gallery = predictor.gallery
+    able = predictor.loaded.calibration is not None and "position" in predictor.card.labels
+    if not able or gallery is None or selection.split.name == "block":
+        return np.zeros(len(selection.rows), bool)
+    return Surroundings(selection.truth.position_m, UNSEEN_M).enough_outside(gallery)
+
+
+def _unseen(
+    scored: ScoredPrediction, alone: Sequence[Prediction], away: NDArray[np.bool_], name: str
+) -> Unseen | None:
+    """The photos of places without a training photo; all of them under a split by blocks."""
+    if name == "block":
+        return Unseen(scored, np.ones_like(away), None)
+    return Unseen(ScoredPrediction(scored.truth, alone[0]), away, UNSEEN_M) if alone else None
 
 
 def _report_folder(home: Path, source: Path, root: Path, part: Part) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.dataset.labels import Dataset
 from core.dataset.leak import LEAK_RADII_M, shares_within
-from core.evaluation.coverage import coverage_report
+from core.evaluation.coverage import Unseen, coverage_report
 from core.evaluation.intervals import FEWEST_CLUSTERS, Bootstrap, Grouping
 from core.evaluation.report import (
     BaselineReport,
@@ -80,8 +80,9 @@ def make_report(
     dataset: Dataset,
     predictor: Predictor,
     caveats: Caveats,
+    unseen: Unseen | None = None,
 ) -> Report:
-    """Put a report together."""
+    """Put a report together; `unseen` are the photos of places without a training photo."""
     scores = score_photos(scored, baselines, predictor.card.region_names, caveats)
     notes = (
         *selection.notes,
@@ -104,7 +105,7 @@ def make_report(
         checkpoint=_checkpoint(predictor),
         dataset=_dataset(dataset),
         trained_on=_trained_on(predictor),
-        coverage=coverage_report(scored, predictor.card.region_names, groups),
+        coverage=coverage_report(scored, predictor.card.region_names, groups, unseen),
         ensemble=None if ensemble is None else ensemble_report(scored, ensemble),
     )
 

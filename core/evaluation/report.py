@@ -16,7 +16,8 @@ from core.evaluation.schema import Kind
 from core.headline import Figure, FigureIntervals, Figures, Interval
 from core.labels import Label
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 2 adds coverage where nobody photographed; older reports are read without it."""
 LEAK_RADIUS_M = 5.0
 """A training photo nearer than this shows much the same."""
 

@@ -113,6 +113,24 @@ class Accepted(Figures):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnseenCoverage(CoverageOfPhotos):
+    """Coverage on n photos of places without a training photo.
+
+    Attributes:
+        radius_m: The search left out the training photos within this of each photo's true position;
+            None if the split holds whole blocks of ground out, so that the photos are as they are.
+        median_m: Median position error.
+        named: Share of the photos whose answer says that no training photo shows the view.
+        refused: Share of the photos that are refused.
+    """
+
+    radius_m: float | None
+    median_m: float | None
+    named: float
+    refused: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class CoverageReport:
     """Calibrated confidence against what was measured.
 
@@ -125,6 +143,10 @@ class CoverageReport:
         refused: Genuine photos that were refused.
         confidence: None where radii or positions are unknown.
         accepted: None if every photo is refused.
+        named: Share of photos whose answer says that no training photo shows the view; None in
+            reports of older versions.
+        unseen: Coverage where nobody photographed; None in reports of older versions, or if it
+            cannot be simulated: without positions, a gallery, or training photos farther away.
     """
 
     calibrated_on: CalibratedOn
@@ -135,3 +157,5 @@ class CoverageReport:
     refused: Refused
     confidence: RiskCoverage | None
     accepted: Accepted | None
+    named: float | None = None
+    unseen: UnseenCoverage | None = None

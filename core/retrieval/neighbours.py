@@ -78,6 +78,12 @@ class Surroundings:
         """Which training photos are inside each circle, `(n, m)`."""
         return np.asarray(cdist(self.position_m, gallery.position_m) <= self.radius_m)
 
+    def enough_outside(self, gallery: Gallery) -> NDArray[np.bool_]:
+        """Whether each search still finds as many training photos as others do, `(n,)`."""
+        outside = (~self.inside(gallery)).sum(axis=1)
+        known = np.isfinite(self.position_m).all(axis=1)
+        return np.asarray(known & (outside >= min(COMPARED, len(gallery) - 1)))
+
 
 @dataclass(frozen=True)
 class PlaceShares:

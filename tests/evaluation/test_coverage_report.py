@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
+from scipy.spatial.distance import cdist
 
 from core.calibration.calibrate import fit_calibration
 from core.confidence.apply import Confidence
 from core.confidence.files import write_calibration
 from core.dataset.store import prepare_dataset
-from core.evaluation.coverage import coverage_report, risk_coverage
-from core.evaluation.evaluate import evaluate, predict_selection
+from core.evaluation.coverage import Unseen, coverage_report, risk_coverage
+from core.evaluation.evaluate import evaluate, predict_cases, predict_selection
 from core.evaluation.intervals import share_interval
+from core.evaluation.report_coverage import CoverageReport
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import select
@@ -121,6 +124,45 @@ def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
     visits = pd.factorize(table["visit"])[0]
     assert promised.interval == pytest.approx(share_interval(held, visits), abs=1e-9)
     assert promised.interval != pytest.approx(share_interval(held, np.arange(48)), abs=1e-3)
+
+
+def test_coverage_where_nobody_photographed_counts_the_chosen_photos(
+    scored: ScoredPrediction, trust: Confidence
+) -> None:
+    rows = np.arange(48) % 4 == 0
+    wide = np.where(np.arange(48) < 24, 1e9, 0.0)
+    told = replace(trust, radius_m=np.stack([wide, wide], axis=1), unseen=np.where(rows, 0.9, 0.1))
+    away = ScoredPrediction(scored.truth, replace(scored.prediction, confidence=told))
+    found = coverage_report(scored, {}, None, Unseen(away, rows, 60.0))
+    assert found is not None
+    assert found.unseen is not None
+    assert (found.unseen.n, found.unseen.radius_m, found.unseen.named) == (12, 60.0, 1.0)
+    assert found.unseen.radius[1].measured == pytest.approx(0.5)
+    assert found.unseen.median_m == pytest.approx(np.median(scored.error_refined_m[rows]))
+    kind = TypeAdapter(CoverageReport)
+    content = kind.dump_python(found, mode="json")
+    assert kind.validate_python(content) == found
+    older = {key: value for key, value in content.items() if key not in ("named", "unseen")}
+    assert kind.validate_python(older).unseen is None
+
+
+def test_the_answers_without_surroundings_are_those_of_a_smaller_gallery(
+    checkpoint: Path, shared_campus: Path
+) -> None:
+    predictor = load_predictor(checkpoint, calibrated=False)
+    dataset, store = prepare_dataset(shared_campus, predictor.store_size)
+    selection = select(dataset, predictor, "all")
+    gallery, at_m = predictor.gallery, selection.truth.position_m
+    assert gallery is not None
+    # The greatest radius that leaves every photo something to find.
+    radius_m = float(np.sort(cdist(at_m, gallery.position_m), axis=1)[:, len(gallery) // 2].min())
+    whole, alone = predict_cases(predictor, store, selection, (None, radius_m), 64)
+    away = cdist(at_m, gallery.position_m)
+    found = np.take_along_axis(away, alone.neighbours, axis=1)[alone.weight > 0.0]
+    assert (found > radius_m).all()
+    assert (whole.position_refined_m != alone.position_refined_m).any()
+    same = predict_selection(predictor, store, selection, 64)
+    np.testing.assert_array_equal(same.position_refined_m, whole.position_refined_m)
 
 
 def test_risk_coverage_orders_by_doubt() -> None:

@@ -46,7 +46,7 @@ def test_coverage_is_drawn_against_its_promise(coverage: CoverageReport) -> None
 
 
 def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:
-    table = coverage_table(coverage)
+    table = coverage_table(coverage.overall)
     assert isinstance(table, pd.DataFrame)
     assert table["Measured"].tolist()[-1] == "unknown: too few photos"
     assert table["Mean size"].tolist()[:2] == ["9.0 m", "30.0 m"]
