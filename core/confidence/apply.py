@@ -138,10 +138,10 @@ def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
         unseen = unseen_probability(calibration.overlap, answers.evidence)
     if position is not None:
         density = mixed_density(answers, position, unseen)
-        size = expected(position.scale, position_clues(answers, density))
+        size = expected(position.scale, position_clues(answers, density), unseen)
         radius_m = _times(size, position.ratio, position.ratio_growth, unseen)
     if heading is not None:
-        size = expected(heading.scale, heading_clues(answers))
+        size = expected(heading.scale, heading_clues(answers), unseen)
         wedge_deg = _times(size, heading.ratio, heading.ratio_growth, unseen)
         wedge_deg = np.minimum(wedge_deg, 180.0)
     score, refused = refuse(calibration.refusal, answers)
@@ -225,11 +225,18 @@ def _unverified(answers: PredictionFields) -> list[Floats]:
     return [-evidence.signals[:, evidence.names.index(BEST_POINTS)]]
 
 
-def expected(fit: ScaleFit, clues: Floats) -> Floats:
-    """Expected size `(n,)` of an error from clues `(n, c)`."""
+def expected(fit: ScaleFit, clues: Floats, unseen: Floats) -> Floats:
+    """Expected size `(n,)` of an error from clues `(n, c)` and the chance of an unseen view."""
     slopes = np.asarray(fit.slopes)
     # A fit from before points were compared knows the first clues only.
-    return np.asarray(np.exp(fit.intercept + clues[:, : len(slopes)] @ slopes))
+    line = fit.intercept + clues[:, : len(slopes)] @ slopes
+    return np.asarray(np.exp(line + fit.unseen * log_odds(unseen) if fit.unseen else line))
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Logarithm of the odds of probabilities, which are taken within 0.001 and 0.999."""
+    within = np.clip(probability, 1e-3, 1.0 - 1e-3)
+    return np.asarray(np.log(within / (1.0 - within)))
 
 
 def refuse(fit: RefusalFit | None, answers: PredictionFields) -> tuple[Floats, NDArray[np.bool_]]:

@@ -16,6 +16,7 @@ from core.confidence.apply import (
     expected,
     growth,
     heading_clues,
+    log_odds,
     position_clues,
     tempered,
 )
@@ -161,12 +162,21 @@ _FLOOR = 0.5
 """Added to errors before their logarithm; smaller errors do not matter (metres, degrees)."""
 
 
-def fit_scale(error: Floats, clues: Floats, weight: Floats) -> ScaleFit:
-    """Fit `log(error + 0.5)` to clues `(n, c)` by ridge regression, rows weighted by `(n,)`.
+def fit_scale(error: Floats, clues: Floats, weight: Floats, unseen: Floats) -> ScaleFit:
+    """Fit `log(error + 0.5)` to clues by ridge regression.
 
     Slopes below 0 are set to 0 and the others are fitted again: a clue of doubt must not lower
     the expected error. With few photos, the ridge penalty makes all expected errors alike.
+
+    Args:
+        error: `(n,)`.
+        clues: `(n, c)`.
+        weight: `(n,)` of each row, positive.
+        unseen: `(n,)` probability of an unseen view, the last clue; all 0: it is not known.
     """
+    known = bool(unseen.any())
+    if known:
+        clues = np.concatenate([clues, log_odds(unseen)[:, None]], axis=1)
     target = np.log(error + _FLOOR)
     used = np.arange(clues.shape[1])
     slopes = np.zeros(clues.shape[1])
@@ -184,7 +194,10 @@ def fit_scale(error: Floats, clues: Floats, weight: Floats) -> ScaleFit:
             break
         used = used[solution >= 0.0]
     intercept = float(middle - mean @ slopes)
-    return ScaleFit(intercept=intercept, slopes=tuple(slopes.tolist()))
+    *others, last = slopes.tolist()
+    if known:
+        return ScaleFit(intercept=intercept, slopes=tuple(others), unseen=last)
+    return ScaleFit(intercept=intercept, slopes=(*others, last))
 
 
 # Region probabilities: one temperature.
@@ -236,10 +249,10 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 
 PRIOR = 0.5
 """Share of photos that are taken where nobody photographed, which fits assume."""
-STEEPEST = math.log(8.0)
+STEEPEST = math.log(16.0)
 SPARE = {0.5: 0.02, 0.9: 0.025}
-MARGIN = 0.0
-_STEPS_OF_GROWTH = 32
+"""Coverage beyond a level that photos near training photos may get, so that others are held."""
+_STEPS_OF_GROWTH = 48
 
 
 @dataclass(frozen=True)
@@ -326,7 +339,7 @@ def _grown_quantile(
         if seen is None or hidden is None:
             return plain, 0.0
         gap = math.log(max(hidden, 1e-12) / max(seen, 1e-12))
-        if gap < least - MARGIN:
+        if gap < least:
             least = gap
             best = (max(seen, min(hidden, seen if more is None else more)), float(steepness))
         if gap <= 0.0:
@@ -344,11 +357,13 @@ def fit_headings(cases: Cases) -> HeadingFit:
     clues = heading_clues(answers)
     ratios, unseen = np.empty(len(error)), np.empty(len(error))
     for train, held in fold_rows(truth.groups):
-        unseen[held] = cases.rows(held).unseen(cases.rows(train).overlap())
-        fit = fit_scale(error[train], clues[train], weight[train])
-        ratios[held] = error[held] / expected(fit, clues[held])
+        fitted = cases.rows(train)
+        overlap = fitted.overlap()
+        unseen[held] = cases.rows(held).unseen(overlap)
+        fit = fit_scale(error[train], clues[train], weight[train], fitted.unseen(overlap))
+        ratios[held] = error[held] / expected(fit, clues[held], unseen[held])
     ratio, steepness = grown_quantiles(ratios, unseen, cases)
-    scale = fit_scale(error, clues, weight)
+    scale = fit_scale(error, clues, weight, cases.unseen(cases.overlap()))
     return HeadingFit(scale=scale, ratio=ratio, ratio_growth=steepness)
 
 
@@ -378,10 +393,11 @@ def fit_positions(cases: Cases) -> PositionFit:
         unseen[held] = scored.unseen(overlap)
         density = mixed_density(scored.answers, fit, unseen[held])
         masses[held] = density.mass_above(truth.position_m[held])
-        ratios[held] = error[held] / expected(fit.scale, position_clues(scored.answers, density))
+        clues = position_clues(scored.answers, density)
+        ratios[held] = error[held] / expected(fit.scale, clues, unseen[held])
     # The logarithm of the mass outside is what grows: see `grown_mass`.
     lacking, mass_growth = grown_quantiles(-np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases)
-    low, high = (None if value is None else float(-np.expm1(-value)) for value in lacking)
+    low, high = (None if value is None else _mass(value) for value in lacking)
     ratio, ratio_growth = grown_quantiles(ratios, unseen, cases)
     fit = _positions(cases, cases.overlap(), campus)
     return fit.model_copy(
@@ -390,6 +406,11 @@ def fit_positions(cases: Cases) -> PositionFit:
             "ratio": ratio, "ratio_growth": ratio_growth,
         }
     )  # fmt: skip
+
+
+def _mass(lacking: float) -> float:
+    """The mass whose outside has a logarithm; 1 if next to nothing is outside."""
+    return 1.0 if lacking >= -math.log(2.0 * _SURE) else float(-np.expm1(-lacking))
 
 
 def _positions(
@@ -407,8 +428,9 @@ def _positions(
         density=density, unseen=unseen, mass=(None, None), scale=nothing, ratio=(None, None)
     )
     error = distance_m(answers.position_refined_m, truth_m)
-    clues = position_clues(answers, mixed_density(answers, fit, cases.unseen(overlap)))
-    return fit.model_copy(update={"scale": fit_scale(error, clues, cases.weight)})
+    chance = cases.unseen(overlap)
+    clues = position_clues(answers, mixed_density(answers, fit, chance))
+    return fit.model_copy(update={"scale": fit_scale(error, clues, cases.weight, chance)})
 
 
 def _campus(position_m: Floats) -> tuple[tuple[float, float], float]:

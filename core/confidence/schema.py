@@ -55,10 +55,14 @@ class DensityFit(_Part):
 
 
 class ScaleFit(_Part):
-    """Expected size of an error: `exp(intercept + slopes . clues)`."""
+    """Expected size of an error: `exp(intercept + slopes . clues + unseen log-odds)`.
+
+    The odds are those that no training photo shows the view.
+    """
 
     intercept: float
     slopes: tuple[float, ...]
+    unseen: float = 0.0
 
 
 class PositionFit(_Part):

@@ -42,10 +42,11 @@ def test_photos_that_nothing_verifies_are_given_more_error() -> None:
     assert clues.shape == (300, 4)
     assert heading_clues(given).shape == (300, 4)
     error = 400.0 / (1.0 + points.max(axis=1))
-    fit = fit_scale(error, clues, np.ones(len(error)))
+    fit = fit_scale(error, clues, np.ones(len(error)), np.zeros(len(error)))
     assert fit.slopes[3] > 0
     sure, lost = points.max(axis=1) > 60, points.max(axis=1) < 25
-    assert np.median(expected(fit, clues)[lost]) > 1.5 * np.median(expected(fit, clues)[sure])
+    size = expected(fit, clues, np.zeros(len(error)))
+    assert np.median(size[lost]) > 1.5 * np.median(size[sure])
 
 
 def test_without_points_there_are_three_clues() -> None:
@@ -57,4 +58,5 @@ def test_without_points_there_are_three_clues() -> None:
 def test_a_fit_of_three_clues_goes_by_the_first_three() -> None:
     fit = ScaleFit(intercept=0.5, slopes=(1.0, 0.0, 2.0))
     clues = np.random.default_rng(0).normal(size=(5, 4))
-    np.testing.assert_array_equal(expected(fit, clues), expected(fit, clues[:, :3]))
+    never = np.zeros(len(clues))
+    np.testing.assert_array_equal(expected(fit, clues, never), expected(fit, clues[:, :3], never))
