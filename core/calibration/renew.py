@@ -94,6 +94,7 @@ def _chosen(predictor: Predictor, gallery: Gallery, raw: Raw, selection: Selecti
         update={
             "refine": refinement.model_dump(mode="json"),
             "metrics": predictor.card.metrics | metrics,
+            "descriptor": predictor.loaded.descriptor_parts,
         }
     )
     # A calibration of the first version does not record the keypoints, so it would still be read.

@@ -70,6 +70,14 @@ def _lines(report: "Report") -> Iterator[str]:
         ]
         if figures:
             yield f"{kind:<9} {', '.join(figures)}"
+    untrained = report.baselines.get("zero_training")
+    if untrained is not None:
+        shown = ", ".join(
+            f"{title} {report_text.shown(figure, value)}"
+            for title, figure in {"region accuracy": "region_accuracy", **_SHOWN}.items()
+            if (value := untrained.figures.of(figure)) is not None
+        )
+        yield f"untrained {shown} (the frozen backbone alone)"
     if report.position is not None:
         yield f"leak      {report_text.leak_sentence(report)}"
     if suspect := report_text.flagged_sentence(report):

@@ -103,7 +103,11 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     if calibration is not None:
         _check_points(calibration, gallery, folder)
     name = fingerprint(folder, calibrated=calibrated)
-    return Loaded(folder, checkpoint.card, checkpoint.model, gallery, retrieval, calibration, name)
+    loaded = Loaded(
+        folder, checkpoint.card, checkpoint.model, gallery, retrieval, calibration, name
+    )
+    _check_descriptor(loaded)
+    return loaded
 
 
 def load_split(folder: Path) -> Split:
@@ -140,6 +144,16 @@ def _check_gallery(gallery: Gallery, card: Card, widths: tuple[int, ...], folder
             f"gallery in {folder} does not fit the model beside it (descriptors of "
             f"{_summed(given)} against {_summed(widths)}, {listed(gallery.labels)} against "
             f"{listed(card.labels)}): copy the checkpoint folder again as a whole"
+        )
+
+
+def _check_descriptor(loaded: Loaded) -> None:
+    """Refuse descriptors that would not compare with the gallery's: timm may name other stages."""
+    recorded, made = loaded.card.descriptor, loaded.descriptor_parts
+    if loaded.gallery is not None and recorded is not None and recorded != made:
+        raise CheckpointError(
+            f"{loaded.folder}: photos would be described by {'; '.join(made)}, its gallery is "
+            f"described by {'; '.join(recorded)}: use the version of timm that its card names"
         )
 
 

@@ -75,6 +75,12 @@ class Loaded:
         further = () if self.retrieval is None else self.retrieval.widths
         return self.model.descriptor_widths + further
 
+    @property
+    def descriptor_parts(self) -> tuple[str, ...]:
+        """What the parts of a descriptor are, in words."""
+        further = () if self.retrieval is None else self.retrieval.parts
+        return self.model.descriptor_parts + further
+
 
 @dataclass(frozen=True)
 class Predictor:

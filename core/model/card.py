@@ -131,7 +131,8 @@ class Card(BaseModel):
 
     `trained` is False for a first answer without training: the heads mean nothing then, and the
     gallery's photos answer in their place. `tta` is there where a photo is asked in several crops,
-    `retrieval` where a frozen backbone of its own describes photos too.
+    `retrieval` where a frozen backbone of its own describes photos too. `descriptor` says what the
+    gallery's descriptors are made of; absent: of the pooled last layer alone.
 
     `labels` are what the model predicts: what nobody had labelled it cannot. `region_centres` are
     `[latitude, longitude]` in label units, by region, where regions were made from positions.
@@ -166,6 +167,7 @@ class Card(BaseModel):
     trained: bool = True
     tta: TtaCard | None = None
     retrieval: RetrievalCard | None = None
+    descriptor: tuple[str, ...] | None = None
     ensemble: EnsembleCard | None = None
     areas: tuple[Area, ...] = ()
     labels: tuple[Label, ...] = Field(LABELS, min_length=1)
@@ -197,7 +199,7 @@ class Card(BaseModel):
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
     # A usual card stays readable by programs that know none of these.
-    optional = ("ensemble", "tta", "retrieval", "region_centres")
+    optional = ("ensemble", "tta", "retrieval", "descriptor", "region_centres")
     unsaid = {name for name in optional if getattr(card, name) is None}
     unsaid |= {"trained"} if card.trained else set()
     unsaid |= set() if card.areas else {"areas"}

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+LAST = "last layer: as pooled for the heads"
 STRIDE = 16
 """Stride of the middle stage; of stages with a smaller one the nearest is taken."""
 POWER = 3.0
@@ -33,6 +34,11 @@ class Stage:
     stride: int
     channels: int
     prefix: int = 0
+
+    @property
+    def text(self) -> str:
+        """Which stage it is, and how it is pooled."""
+        return f"{self.module} at stride {self.stride}: {POOLING}"
 
     @property
     def width(self) -> int:

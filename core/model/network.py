@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from core.labels import LABELS, Label
 from core.model.backbone import create_backbone, initialise_backbone
-from core.model.descriptor import Stage, features_and_stage, middle_stage
+from core.model.descriptor import LAST, Stage, features_and_stage, middle_stage
 from core.model.places import Modes, PlaceAnswer, PlaceAnswers, PlaceHead
 from core.model.schema import ModelConfig
 
@@ -183,6 +183,11 @@ class BearingsModel(nn.Module):
     def descriptor_widths(self) -> tuple[int, ...]:
         """Widths of the parts of the descriptor: the pooled last layer, then the middle stage."""
         return (self.width,) if self.stage is None else (self.width, self.stage.width)
+
+    @property
+    def descriptor_parts(self) -> tuple[str, ...]:
+        """What the parts of the descriptor are, in words."""
+        return (LAST,) if self.stage is None else (LAST, self.stage.text)
 
     def describe(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features `(n, width)` of images, and their descriptors `(n, d)`, in one pass.

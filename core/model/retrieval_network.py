@@ -19,7 +19,7 @@ from core.errors import CheckpointError
 from core.files import write_bytes
 from core.model.backbone import create_backbone, initialise_backbone, normalise
 from core.model.card import PreprocessCard, RetrievalCard
-from core.model.descriptor import Stage, features_and_stage, middle_stage
+from core.model.descriptor import LAST, Stage, features_and_stage, middle_stage
 from core.model.schema import ModelConfig, RetrievalConfig
 
 _REMEDY = "copy the checkpoint folder again as a whole"
@@ -45,6 +45,12 @@ class RetrievalNetwork:
     def widths(self) -> tuple[int, ...]:
         """Widths of the parts of its descriptors."""
         return (self.width,) if self.stage is None else (self.width, self.stage.width)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the parts of its descriptors are, in words."""
+        parts = (LAST,) if self.stage is None else (LAST, self.stage.text)
+        return tuple(f"{self.card.backbone}, {part}" for part in parts)
 
     def to(self, device: str) -> "RetrievalNetwork":
         """Move it to a device, in place."""

@@ -153,6 +153,7 @@ def finish_run(
             "refine": chosen.model_dump(mode="json"),
             "metrics": checkpoint.card.metrics | figures | metrics,
             "retrieval": None if retrieval is None else retrieval.card,
+            "descriptor": model.descriptor_parts + (() if retrieval is None else retrieval.parts),
         }
     )
     write_card(run.best, card)

@@ -19,16 +19,16 @@ from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.explain.attribute import attribute
-from core.inference.loading import load_predictor
+from core.inference.loading import load_predictor, load_split
 from core.model.backbone import create_backbone
 from core.model.card import read_card
-from core.model.schema import ModelConfig
+from core.model.schema import ModelConfig, RetrievalConfig
 from core.retrieval.refine import retrieve
 from core.training.finish import calibrate_run
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
-from core.training.schema import TrainConfig
+from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.tiny_checkpoint import STORE_SIZE
 
 TinyRun = Callable[..., TrainConfig]
@@ -109,6 +109,37 @@ def test_training_photos_are_not_answered_by_themselves(judged: Evaluation, tmp_
     own = gallery.rows_of(found.photo_ids, len(found))
     assert (own >= 0).all()
     assert not (found.neighbours == own[:, None]).any()
+
+
+def test_a_frozen_backbone_describes_photos_beside_the_trained_one(
+    tiny_run: TinyRun, weights: str, tmp_path: Path
+) -> None:
+    beside = RetrievalConfig(backbone="test_resnet", weights=weights, input_size=64)
+    heads = {"stage1": Stage1Config(epochs=1, views=1), "stage2": Stage2Config(epochs=0)}
+    config = tiny_run(tmp_path / "run", retrieval=beside, gallery_points=0, **heads)
+    list(fit(config))
+    predictor = load_predictor(config.run)
+    assert predictor.gallery is not None
+    # Photos are decoded at the larger of the two inputs, 32 and 64 pixels.
+    assert predictor.store_size == 64
+    assert predictor.card.descriptor == predictor.loaded.descriptor_parts
+    assert len(predictor.loaded.descriptor_parts) == 4
+    dataset, store = prepare_dataset(config.dataset, 64)
+    rows = load_split(predictor.folder).rows(dataset, "train")[:3]
+    own = predictor.gallery.rows_of(dataset.table["photo_id"].iloc[rows].tolist(), 3)
+    found = predictor.gallery.embed(predictor.describe(np.asarray(store.photos[rows])))
+    assert found == pytest.approx(predictor.gallery.features[own], abs=1e-3)
+
+
+def test_a_frozen_backbone_without_weights_is_refused_before_training(
+    tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    absent = RetrievalConfig(backbone="test_resnet", weights=str(tmp_path / "absent.safetensors"))
+    config = tiny_run(tmp_path / "run", retrieval=absent)
+    with pytest.raises(CheckpointError, match="no weights file"):
+        list(fit(config))
+    with pytest.raises(ValueError, match=r"name it as model\.backbone"):
+        tiny_run(tmp_path / "run", retrieval=absent, zero_training=True)
 
 
 def test_maps_of_untrained_heads_are_refused(judged: Evaluation) -> None:
