@@ -7,20 +7,24 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.calibration.schema import CalibrateConfig
 from core.confidence.files import FILE
 from core.dataset.labels import Dataset
+from core.dataset.spatial_groups import spot_groups
 from core.dataset.store import PhotoStore
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
 from core.evaluation.selection import Selection, select
+from core.inference.network import place_shares
 from core.inference.predictor import Predictor
 from core.model.card import Card, write_card
 from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
 from core.retrieval.gallery import Gallery, described_anew
 from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
+from core.retrieval.neighbours import PlaceShares
 from core.retrieval.projection import space_options
 from core.retrieval.schema import GALLERY_POINTS
 from core.retrieval.select import (
@@ -87,12 +91,13 @@ def renew_gallery(
 def _chosen(predictor: Predictor, gallery: Gallery, raw: Raw, selection: Selection) -> Predictor:
     """Select the refinement, and save gallery and card."""
     labels = selection.truth
-    truth = ValidationTruth(labels.position_m, labels.heading_deg, labels.region)
-    refinement = select_refinement(raw, truth, gallery)
-    metrics = refined_figures(raw, truth, gallery, refinement)
+    spot = spot_groups(labels.position_m)
+    truth = ValidationTruth(labels.position_m, labels.heading_deg, labels.region, spot)
+    choice = select_refinement(raw, truth, gallery)
+    metrics = refined_figures(raw, truth, gallery, choice.config) | choice.metrics()
     card = predictor.card.model_copy(
         update={
-            "refine": refinement.model_dump(mode="json"),
+            "refine": choice.config.model_dump(mode="json"),
             "metrics": predictor.card.metrics | metrics,
             "descriptor": predictor.loaded.descriptor_parts,
         }
@@ -188,5 +193,22 @@ def _raw(
     unrefined = _with(predictor, card, gallery)
     prediction = predict_selection(unrefined, store, selection, batch_size)
     return Raw(
-        prediction.position_m, prediction.heading_deg, prediction.region_head, prediction.descriptor
+        prediction.position_m,
+        prediction.heading_deg,
+        prediction.region_head,
+        prediction.descriptor,
+        places=_places(predictor, gallery, prediction.descriptor),
     )
+
+
+def _places(
+    predictor: Predictor, gallery: Gallery, descriptors: NDArray[np.float32]
+) -> PlaceShares | None:
+    """The place head's shares; it is linear, so the mean over crops is that of mean features."""
+    model, card = predictor.model, predictor.card
+    if model.place_head is None or not card.trained:
+        return None
+    features = np.ascontiguousarray(descriptors[:, : model.width])
+    with torch.inference_mode():
+        logits = model.place_head(torch.from_numpy(features).to(predictor.device))
+    return place_shares(model, card, logits.double().flatten(1).cpu().numpy(), gallery)

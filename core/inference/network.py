@@ -23,7 +23,9 @@ from core.model.backbone import normalise
 from core.model.card import Card, TtaCard
 from core.model.network import BearingsModel, Outputs
 from core.model.retrieval_network import RetrievalNetwork
+from core.retrieval.gallery import Gallery
 from core.retrieval.modes import mode_mean
+from core.retrieval.neighbours import PlaceShares
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,23 @@ def _views(logits: Tensor | None, n: int) -> Floats:
     if logits is None:
         return np.empty((n, 0))
     return np.asarray(logits.double().flatten(1).cpu().numpy())
+
+
+def place_shares(
+    model: BearingsModel, card: Card, views: Floats, gallery: Gallery
+) -> PlaceShares | None:
+    """The place head's shares for n photos; None if it is missing or nothing has a position.
+
+    Args:
+        model: The network.
+        card: Its card.
+        views: `(n, anchors * bearings)` logits of its place head.
+        gallery: The training photos that the shares rank.
+    """
+    if model.place_head is None or "position" not in gallery.labels:
+        return None
+    anchors = model.place_head.anchors.double().cpu().numpy()
+    return PlaceShares.of(views, card.normaliser.to_metres(anchors), gallery)
 
 
 WHOLE = View()

@@ -18,7 +18,7 @@ from core.dataset.decode import Pixels, decode_photo
 from core.geo import Floats, heading_from_unit
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
-from core.inference.network import NetworkOutputs, describe_whole, run_in_crops
+from core.inference.network import NetworkOutputs, describe_whole, place_shares, run_in_crops
 from core.inference.prediction import Prediction, joined
 from core.inference.unvisited import reads_places, without_places
 from core.labels import Label, absence_note
@@ -414,6 +414,9 @@ class Predictor:
         config = config.model_copy(
             update={name: min(getattr(config, name), most) for name in _NEIGHBOUR_COUNTS}
         )
+        places = None
+        if config.place_weight:
+            places = place_shares(self.model, self.card, answers.views, neighbours.gallery)
         return refine_by(
             neighbours,
             raw_m,
@@ -422,6 +425,7 @@ class Predictor:
             region_probabilities=answers.probabilities,
             shown=min(SHOWN_NEIGHBOURS, most),
             known_region=known.region,
+            places=places,
         )
 
 

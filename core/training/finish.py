@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.confidence.files import write_calibration
 from core.dataset.augment import View
+from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import calibration_part
 from core.errors import ConfigError, SplitError
 from core.files import write_json
@@ -22,6 +23,7 @@ from core.inference.network import (
     describe_whole,
     merge,
     network_outputs,
+    place_shares,
     shifts_deg,
 )
 from core.labels import Label
@@ -33,17 +35,19 @@ from core.model.retrieval_network import (
     make_retrieval_network,
     save_retrieval_network,
 )
+from core.retrieval.choice import UNREFINED
 from core.retrieval.gallery import Gallery, build_gallery
 from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
 from core.retrieval.projection import space_options
 from core.retrieval.refine import Retrieved, retrieve
+from core.retrieval.schema import RefineConfig
 from core.retrieval.select import (
-    UNREFINED,
     Raw,
     ValidationTruth,
     refined_figures,
     select_refinement,
     verified_raw,
+    with_gallery_photos,
 )
 from core.runs import SPLIT
 from core.training.data import Rows, TrainingData
@@ -90,6 +94,8 @@ def check_refinement(config: TrainConfig, data: TrainingData) -> None:
             )
     if config.refine is None:
         return
+    if config.refine.place_weight and (config.zero_training or not config.model.place_anchors):
+        raise ConfigError("refine.place_weight needs a trained place head: set it to 0")
     if "position" not in data.labels and config.refine != UNREFINED:
         raise ConfigError("refine needs positions, and no training photo has one: leave refine out")
     wanted = (config.refine.k, config.refine.heading_k, config.refine.region_k)
@@ -138,13 +144,12 @@ def finish_run(
         run.log("nothing is trained: the gallery answers")
     else:
         answers = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
-        raw = _raw(answers, val, data)
+        places = place_shares(model, checkpoint.card, answers.views, gallery)
+        raw = replace(_raw(answers, val, data), places=places)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
         gallery, raw = _with_points(gallery, raw, data, config)
-    truth = _truth(data)
-    chosen = config.refine or select_refinement(raw, truth, gallery)
-    metrics = refined_figures(raw, truth, gallery, chosen)
+    chosen, metrics = _refinement(run, config, data, gallery, raw, train)
     save_retrieval_network(run.best, retrieval)
     gallery.save(run.best)
     write_json(run.best / SPLIT, data.split.to_json())
@@ -199,6 +204,26 @@ def _retrieval_descriptors(
         parts.append(describe_whole(network, photos, device))
     descriptors = np.concatenate(parts)
     return descriptors[: len(gallery)], descriptors[len(gallery) :]
+
+
+def _refinement(
+    run: RunFolder,
+    config: TrainConfig,
+    data: TrainingData,
+    gallery: Gallery,
+    raw: Raw,
+    train: Features,
+) -> tuple[RefineConfig, dict[str, float]]:
+    """The given or chosen refinement, and its figures on the validation photos."""
+    truth, spot = _truth(data), spot_groups(data.position_m)
+    if config.refine is not None:
+        return config.refine, refined_figures(raw, truth, gallery, config.refine)
+    photos = raw, replace(truth, spot=spot[data.rows["val"]])
+    if config.zero_training and "position" in gallery.labels:
+        photos = with_gallery_photos(*photos, gallery, train, spot[data.gallery_rows])
+    choice = select_refinement(*photos, gallery)
+    run.log(str(choice))
+    return choice.config, refined_figures(raw, truth, gallery, choice.config) | choice.metrics()
 
 
 def _answered(

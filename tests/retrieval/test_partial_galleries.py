@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from core.geo import Floats, heading_error_deg, heading_from_unit
+from core.retrieval.choice import UNREFINED, select_settings
 from core.retrieval.gallery import NAMES, Gallery, build_gallery
 from core.retrieval.neighbours import Neighbours
 from core.retrieval.refine import refine, retrieve
 from core.retrieval.schema import RefineConfig
-from core.retrieval.select import UNREFINED, Raw, ValidationTruth, refined_figures, select_settings
+from core.retrieval.select import Raw, ValidationTruth, refined_figures
 from tests.retrieval.test_select import make_gallery, world
 
 FEATURES = np.array([[1.0, 0.0], [0.98, 0.2], [0.95, 0.3], [0.0, 1.0]])
@@ -114,14 +115,15 @@ def test_the_refinement_is_chosen_on_the_photos_whose_truth_is_known() -> None:
     rng = np.random.default_rng(2)
     raw, raw_heading = truth + rng.normal(0, 60, truth.shape), heading + rng.normal(0, 70, 160)
     half = np.where(np.arange(160) % 2, np.nan, heading)
-    config = select_settings(raw, raw_heading, features, truth, half, known)
+    config = select_settings(raw, raw_heading, features, truth, half, known).config
     assert config.method == "retrieval"
     assert config.blend_heading > 0.0
     refined = refine(raw, raw_heading, features, known, config)
     error = heading_error_deg(refined.heading_deg, heading)[::2]
     assert error.mean() < 0.7 * heading_error_deg(raw_heading, heading)[::2].mean()
     without = np.where(np.arange(160) % 2, np.nan, truth.T).T
-    assert select_settings(raw, raw_heading, features, without, heading, known).method != "none"
+    choice = select_settings(raw, raw_heading, features, without, heading, known)
+    assert choice.config.method != "none"
 
 
 def test_without_positions_nothing_is_refined_and_figures_are_those_of_regions() -> None:
@@ -135,7 +137,7 @@ def test_without_positions_nothing_is_refined_and_figures_are_those_of_regions()
     config = select_settings(
         nowhere, nothing, features, nowhere, nothing, regions,
         region_probabilities=head, true_region=region,
-    )  # fmt: skip
+    ).config  # fmt: skip
     assert config == UNREFINED
     truth = ValidationTruth(nowhere, nothing, np.where(np.arange(40) >= 30, -1, region))
     figures = refined_figures(raw, truth, regions, config)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from core.geo import heading_error_deg
+from core.retrieval.choice import POINTS_WEIGHTS, select_settings
 from core.retrieval.gallery import Gallery, build_gallery
+from core.retrieval.neighbours import Neighbours
 from core.retrieval.refine import refine
 from core.retrieval.schema import RefineConfig
-from core.retrieval.select import POINTS_WEIGHTS, select_settings
 from core.retrieval.verification import Verified
 
 HFOV_DEG = 66.0
@@ -109,27 +110,38 @@ def test_points_are_chosen_where_they_tell_twins_apart() -> None:
     gallery, look, truth, heading, verified = lookalikes()
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     raw_deg = np.zeros(len(raw))
-    plain = select_settings(raw, raw_deg, look, truth, heading, gallery)
+    plain = select_settings(raw, raw_deg, look, truth, heading, gallery).config
     assert plain.points_weight == 0
     assert plain.turn_hfov_deg is None
-    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified)
-    assert config.points_weight in POINTS_WEIGHTS[1:]
+    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified).config
+    assert config.points_weight in POINTS_WEIGHTS
+    assert config.points_weight > 0
     assert config.turn_hfov_deg == HFOV_DEG
     found = refine(raw, raw_deg, look, gallery, config, verified=verified)
     assert np.median(np.hypot(*(found.position_m - truth).T)) < 5
     assert heading_error_deg(found.heading_deg, heading).mean() < 15
 
 
-def test_points_that_say_nothing_are_not_chosen() -> None:
-    gallery, look, truth, heading, verified = lookalikes()
-    silent = Verified(
-        verified.rows, np.full(verified.rows.shape, 3), np.zeros(verified.rows.shape), HFOV_DEG
+def test_a_random_signal_is_not_chosen() -> None:
+    """Every place looks different; inliers and turns are drawn at random."""
+    gallery, *_ = lookalikes()
+    rng = np.random.default_rng(7)
+    look = rng.normal(size=(len(gallery), 16))
+    gallery = gallery_of(gallery.position_m, gallery.heading_deg, look)
+    own = np.arange(0, len(gallery), 2)
+    truth = gallery.position_m[own] + rng.normal(0, 2, (len(own), 2))
+    heading = gallery.heading_deg[own] + rng.normal(0, 5, len(own))
+    query = look[own] + rng.normal(0, 0.8, look[own].shape)
+    rows = Neighbours.search(query, gallery).rows
+    noise = Verified(
+        rows, rng.integers(0, 60, rows.shape), rng.uniform(-45, 45, rows.shape), HFOV_DEG
     )
-    raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
+    raw = truth + rng.normal(0, 150, truth.shape)
     config = select_settings(
-        raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=silent
-    )
-    assert config.points_weight == 0, "of equal settings the plainest wins"
+        raw, np.zeros(len(raw)), query, truth, heading, gallery, verified=noise
+    ).config
+    assert config.method == "retrieval"
+    assert config.points_weight == 0
     assert config.turn_hfov_deg is None
 
 
@@ -147,7 +159,7 @@ def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
     heading = gallery.heading_deg[twin]
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     raw_deg = heading + 20.0
-    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified)
+    config = select_settings(raw, raw_deg, look, truth, heading, gallery, verified=verified).config
     assert config.points_weight > 0
     found = refine(raw, raw_deg, look, gallery, config, verified=verified)
     assert heading_error_deg(found.heading_deg, heading).mean() < 25, "rather not turned at all"
@@ -156,10 +168,10 @@ def test_headings_are_chosen_under_the_ranking_of_the_position() -> None:
 def test_of_many_photos_each_keeps_its_own_points_in_the_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.retrieval.select.MOST_PHOTOS", 100)
+    monkeypatch.setattr("core.retrieval.choice.MOST_PHOTOS", 100)
     gallery, look, truth, heading, verified = lookalikes()
     raw = truth + np.random.default_rng(1).normal(0, 150, truth.shape)
     config = select_settings(
         raw, np.zeros(len(raw)), look, truth, heading, gallery, verified=verified
-    )
+    ).config
     assert config.points_weight > 0

@@ -12,8 +12,7 @@ from safetensors.numpy import load_file
 
 from core.dataset.protocols import make_split
 from core.dataset.store import prepare_dataset
-from core.retrieval.schema import RefineConfig
-from core.retrieval.select import select_settings
+from core.retrieval.choice import Choice, select_settings
 from core.training.data import read_training_data
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
@@ -68,7 +67,7 @@ def test_the_refinement_is_chosen_by_the_truth_of_the_validation_photos(
     # On a tiny campus wrong truths often choose the same refinement: so look at what is handed on.
     handed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
-    def choose(*given: Any, **named: Any) -> RefineConfig:  # noqa: ANN401
+    def choose(*given: Any, **named: Any) -> Choice:  # noqa: ANN401
         handed.append((given, named))
         return select_settings(*given, **named)
 
