@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.cli.flags import validated
 from core.crossval.schema import CrossvalConfig
 from core.errors import ConfigError
+from core.model.schema import RetrievalConfig
 from core.options import (
     MISSING,
     NO_EFFECT,
@@ -190,7 +191,7 @@ def test_what_no_search_may_vary() -> None:
         "workers", "wandb", "checkpoint_dtype",
     }  # fmt: skip
     whole |= {f"split.{name}" for name in TrainConfig.model_fields["split"].default.model_dump()}
-    whole.add("refine")
+    whole |= {f"retrieval.{name}" for name in RetrievalConfig.model_fields} | {"refine"}
     assert {option.name for option in options(TrainConfig)} - set(searchable()) == whole
 
 

@@ -120,7 +120,7 @@ class ModelConfig(OptionSchema):
         description="Share of the region probabilities that the place head gives; the region head "
         "gives the rest",
     )
-    descriptor: Literal["last", "middle"] = Field(
+    descriptor: Annotated[Literal["last", "middle"], _EXPERT] = Field(
         "middle",
         description="What similar training photos are searched by. last: the pooled last layer of "
         "the backbone; middle: that and a pooled stage in the middle, at stride 16",
@@ -170,7 +170,7 @@ class ModelConfig(OptionSchema):
 class RetrievalConfig(OptionSchema):
     """A frozen backbone beside the trained one, by which training photos are searched too."""
 
-    backbone: Annotated[str | None, Traits(basic=True)] = Field(
+    backbone: str | None = Field(
         None,
         min_length=1,
         description="Frozen backbone that also describes photos for retrieval: any timm model "

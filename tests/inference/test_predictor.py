@@ -154,7 +154,7 @@ def test_rows_of_a_prediction_are_those_of_its_photos(
     rows = np.array([4, 0, 4])
     some = found.rows(rows)
     assert some.photo_ids == ("photo 4", "photo 0", "photo 4")
-    for name in (*ARRAYS, "neighbours", "weight", "inliers", "features"):
+    for name in (*ARRAYS, "neighbours", "weight", "inliers", "descriptor"):
         np.testing.assert_array_equal(getattr(some, name), getattr(found, name)[rows])
     assert some.evidence is not None
     assert found.evidence is not None
