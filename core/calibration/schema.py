@@ -60,7 +60,7 @@ class CalibrateConfig(OptionSchema):
         "keypoints; none: leave them as they are, or with a renewed gallery as many as train",
     )
     local_features: Literal["auto", "sift", "xfeat"] = Field(
-        "sift",
+        "auto",
         description="With a renewed gallery or gallery points: the kind of keypoints; auto: xfeat "
         "if it is installed, else sift",
     )

@@ -21,6 +21,7 @@ Kind = Literal["sift", "xfeat"]
 Arrangement = Literal["affine", "fundamental"]
 
 DIMENSIONS = 32
+PREFERRED: tuple[Kind, ...] = ("xfeat", "sift")
 FITTED = 100
 """Photos whose points the compression is fitted to."""
 # Sixteen steps from -0.5 to 0.5: numbers of a descriptor of length 1 are seldom greater.
@@ -230,17 +231,17 @@ def describe_gallery(
 
 
 def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:
-    """The local features that an option names; auto: XFeat if it is installed, else SIFT.
+    """The local features that an option names; auto: the first of `PREFERRED` that is installed.
 
     Raises:
         ConfigError: XFeat is named and not installed.
     """
     from core.retrieval import xfeat
 
+    if wanted == "auto":
+        return next(kind for kind in PREFERRED if kind != "xfeat" or xfeat.installed())
     if wanted == "xfeat" and not xfeat.installed():
         raise ConfigError(f"XFeat keypoints need a package that is not installed: {_INSTALL}")
-    if wanted == "auto":
-        return "xfeat" if xfeat.installed() else "sift"
     return wanted
 
 

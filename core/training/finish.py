@@ -148,7 +148,9 @@ def finish_run(
         raw = replace(_raw(answers, val, data), places=places)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
-        gallery, raw = _with_points(gallery, raw, data, config)
+        kind = chosen_kind(config.local_features)
+        run.log(f"{kind} keypoints: {config.gallery_points} of each training photo at most")
+        gallery, raw = _with_points(gallery, raw, data, config, PointMethod(kind))
     chosen, metrics = _refinement(run, config, data, gallery, raw, train)
     save_retrieval_network(run.best, retrieval)
     gallery.save(run.best)
@@ -296,11 +298,10 @@ def _truth(data: TrainingData) -> ValidationTruth:
 
 
 def _with_points(
-    gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig
+    gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig, method: PointMethod
 ) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
     photos, train = data.store.photos, data.gallery_rows
-    method = PointMethod(chosen_kind(config.local_features))
     local = describe_gallery(photos, train, config.gallery_points, method)
     described = replace(gallery, local=local)
     given = None if config.refine is None else config.refine.turn_hfov_deg

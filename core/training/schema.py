@@ -188,8 +188,10 @@ class TrainConfig(OptionSchema):
         description="Keypoints that the gallery keeps of each training photo for geometric "
         "verification; 20 bytes each, 12 kB for 600; 0: none",
     )
-    local_features: Annotated[Literal["auto", "sift", "xfeat"], Traits(topic=_GALLERY)] = Field(
-        "sift",
+    local_features: Annotated[
+        Literal["auto", "sift", "xfeat"], Traits(topic=_GALLERY, expert=True)
+    ] = Field(
+        "auto",
         description="Kind of keypoints. sift: 20 ms a photo on one core; xfeat: learned, 50 ms, "
         "and matches photos of different days better; auto: xfeat if it is installed, else sift",
     )

