@@ -16,10 +16,12 @@ SHIPPED = ROOT / "checkpoints" / "demo-campus"
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app over a workspace with the calibrated checkpoint and nothing else."""
+def shipped(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app over a workspace with the calibrated checkpoint and a data set."""
     root = tmp_path_factory.mktemp("shipped")
     shutil.copytree(SHIPPED, root / "checkpoints" / "demo-campus")
+    # A whole demo: without one the app renders it in the background, and goes on after the test.
+    shutil.copytree(demo, root / "data" / "demo")
     with app(root) as url:
         yield url
 
