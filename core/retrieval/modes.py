@@ -33,7 +33,7 @@ def mode_mean(position_m: Floats, weight: Floats, radius_m: float) -> tuple[Floa
         The means `(n, 2)` and the weights `(n, k)` that made them, adding to 1.
     """
     north, east = position_m[:, :, 0], position_m[:, :, 1]
-    # Squares, not a norm over the last axis: this runs a few hundred times on validation.
+    # Squares, not a norm over the last axis: the choice runs this dozens of times.
     squared = (north[:, :, None] - north[:, None]) ** 2 + (east[:, :, None] - east[:, None]) ** 2
     close = squared <= radius_m**2  # (n, k, k)
     support = np.einsum("nij,nj->ni", close, weight)

@@ -19,7 +19,7 @@ class RefineConfig(OptionSchema):
     feature space, since photos of one spot face all ways and similar photos face the same way.
 
     The defaults are what a stored refinement that lacks an option means; `DEFAULT` of
-    `core.retrieval.select` is what new models begin with.
+    `core.retrieval.choice` is what new models begin with.
     """
 
     method: Method = Field(
