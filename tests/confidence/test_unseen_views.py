@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from core.confidence.apply import Confidence, apply
+from core.confidence.apply import Confidence, apply, position_clues
+from core.confidence.density import make_density
 from core.confidence.fit import Cases, GroundTruth, fit_headings, fit_positions
 from core.confidence.overlap import UNSEEN_FROM
 from core.confidence.schema import Calibration
 from core.errors import CheckpointError
 from core.geo import distance_m, heading_error_deg
-from tests.confidence.worlds import Invented, together, unseen, world
+from tests.confidence.worlds import Invented, density_fit, together, unseen, world
 
 NAMES = ("nearest", "near_all", "best_points")
 LOWER = 4.0
@@ -97,3 +98,26 @@ def test_an_ensemble_without_the_signals_is_refused(both_cases: Calibration) -> 
     answers, _ = world(20, 5, names=NAMES[:1])
     with pytest.raises(CheckpointError, match=r"near_all.*calibrate"):
         apply(both_cases, answers)
+
+
+def test_a_calibration_of_the_first_version_applies_as_before() -> None:
+    """Radius, wedge and area come from the fields that version 1 has, whatever the signals say."""
+    answers, _ = world(40, 6, names=NAMES)
+    scale = {"intercept": 1.0, "slopes": (0.5, 0.1, 0.2)}
+    stored = {
+        "schema_version": 1, "answers": "x", "split_hash": "0", "protocol": "spot", "part": "val",
+        "photos": 40, "groups": 20, "region": None,
+        "position": {
+            "density": density_fit().model_dump(), "mass": (0.4, 0.8), "scale": scale,
+            "ratio": (1.0, 3.0),
+        },
+        "heading": {"scale": scale, "ratio": (1.0, 3.0)},
+    }  # fmt: skip
+    found = apply(Calibration.model_validate(stored), answers)
+    density = make_density(answers, density_fit())
+    clues = position_clues(answers, density)[:, :3]
+    size = np.exp(1.0 + clues @ [0.5, 0.1, 0.2])
+    np.testing.assert_array_equal(found.radius_m, size[:, None] * np.array([1.0, 3.0]))
+    np.testing.assert_array_equal(found.heights[1], density.threshold(0.8))
+    assert not found.unseen.any()
+    assert found.unseen_note(0) is None
