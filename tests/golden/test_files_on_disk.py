@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from core.__main__ import main
 from tests.conftest import CampusMaker
+from tests.forked import Forks
 from tests.golden.compare import check_text
 
 pytestmark = pytest.mark.slow
@@ -42,9 +43,9 @@ def place(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) ->
     """A folder with everything that commands write."""
     folder = tmp_path_factory.mktemp("keys")
     make_campus(folder / "campus", spots=8, headings=(20.0, 110.0, 200.0, 290.0))
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Forks(folder / "forks").put_in(patch)
         points = ["--gallery-points", "4"]
         _typed("train", "campus", "--run", "runs/first", *TINY, "--epochs", "2", *points)
         _typed(
@@ -67,8 +68,6 @@ def place(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) ->
         base = ["--base", "runs/first/config.json", "--epochs", "1", "--trials", "2"]
         vary = ["--vary", "stage2.lr_heads=1e-4..1e-2 log", "--sampler", "random"]
         _typed("tune", "campus", "--study", "studies/first", *base, *vary, "--pruner", "none")
-    finally:
-        os.chdir(here)
     return folder
 
 
