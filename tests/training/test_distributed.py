@@ -12,16 +12,19 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from core.__main__ import main
 from core.model.schema import LossConfig, ModelConfig
 from core.training.fit import fit
 from core.training.run_folder import RunFolder
 from core.training.schema import SplitConfig, Stage1Config, Stage2Config, TrainConfig
-from tests.training.launch import Ended, ending, run, torchrun
+from tests.forked import Forks
+from tests.training import several_runs
+from tests.training.launch import Ended, as_torchrun, ending, run, torchrun
 
 pytestmark = pytest.mark.slow
 
 TinyRun = Callable[..., TrainConfig]
-SCENARIOS = Path(__file__).with_name("several_runs.py")
+SCENARIOS = Path(several_runs.__file__)
 # Sums of float32 in another order: 1.7e-7 was measured in losses and figures.
 TOLERANCE = 1e-5
 # AdamW makes steps of up to the learning rate of gradients that are nothing but rounding, as those
@@ -50,13 +53,18 @@ PARITY: dict[str, Any] = {
 }
 
 
-def _train(config: TrainConfig, folder: Path) -> Ended:
-    """Train by the command line in two processes."""
+def _command(config: TrainConfig, folder: Path) -> list[str]:
+    """The words of the command line that trains a run."""
     folder.mkdir(parents=True, exist_ok=True)
     options = folder / "options.json"
     options.write_text(config.model_dump_json())
-    command = ("train", config.dataset, "--run", config.run, "--config", options)
-    return torchrun(2, "-m", "--", "core", *map(str, command))
+    return ["train", str(config.dataset), "--run", str(config.run), "--config", str(options)]
+
+
+def _train(forks: Forks, config: TrainConfig, folder: Path) -> Ended:
+    """Train by the command line in two processes."""
+    words = _command(config, folder)
+    return as_torchrun(forks, 2, folder, lambda: main(words))
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +79,10 @@ def alone(tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> RunFol
 def together(
     tiny_run: TinyRun, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunFolder, Ended]:
-    """The same run in two processes."""
+    """The same run in two processes, started by torchrun itself."""
     folder = tmp_path_factory.mktemp("together")
     config = tiny_run(folder / "run", **PARITY)
-    ended = _train(config, folder)
+    ended = torchrun(2, "-m", "--", "core", *_command(config, folder))
     assert ended.returncode == 0, ended.stderr
     return RunFolder(path=config.run), ended
 
@@ -114,7 +122,7 @@ def test_two_processes_learn_what_one_learns(
 
 
 def test_two_processes_learn_what_one_learns_from_partial_labels(
-    tiny_run: TinyRun, small_campus: Path, tmp_path: Path
+    tiny_run: TinyRun, small_campus: Path, tmp_path: Path, forks: Forks
 ) -> None:
     # Some steps give a process no heading, or no region, at all.
     table = pd.read_csv(small_campus / "labels.csv", dtype=str)
@@ -126,7 +134,7 @@ def test_two_processes_learn_what_one_learns_from_partial_labels(
     changes |= {"allow_missing": True}
     alone, together = (tiny_run(tmp_path / name, **changes) for name in ("alone", "together"))
     list(fit(alone))
-    ended = _train(together, tmp_path / "options")
+    ended = _train(forks, together, tmp_path / "options")
     assert ended.returncode == 0, ended.stderr
     assert "headings are learnt from" in (alone.run / "log.txt").read_text()
     _assert_same(RunFolder(path=alone.run), RunFolder(path=together.run))
@@ -149,20 +157,13 @@ def test_one_of_them_writes_and_speaks(alone: RunFolder, together: tuple[RunFold
 
 
 def test_a_step_with_fewer_photos_than_processes_is_refused(
-    tiny_run: TinyRun, tmp_path: Path
+    tiny_run: TinyRun, tmp_path: Path, forks: Forks
 ) -> None:
     config = tiny_run(tmp_path / "run", **(PARITY | {"batch_size": 1, "least_steps": 0}))
-    ended = _train(config, tmp_path / "options")
+    ended = _train(forks, config, tmp_path / "options")
     assert ended.returncode == 1
     assert "a step of 1 photos leaves some of 2 processes none: raise batch_size" in ended.stderr
     assert ended.stderr.count("error: ") == 1
-
-
-def _several_runs(scenario: str, folder: Path, *configs: TrainConfig) -> Ended:
-    paths = [folder / f"options-{number}.json" for number in range(len(configs))]
-    for path, config in zip(paths, configs, strict=True):
-        path.write_text(config.model_dump_json())
-    return torchrun(2, SCENARIOS, scenario, *paths)
 
 
 # Dropout, BatchNorm and augmentation: everything that a process has a state of its own for.
@@ -182,7 +183,10 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
     configs = [
         tiny_run(tmp_path / name, **STATEFUL) for name in ("undisturbed", "signalled", "asked")
     ]
-    ended = _several_runs("stop", tmp_path, *configs)
+    paths = [tmp_path / f"options-{number}.json" for number in range(len(configs))]
+    for path, config in zip(paths, configs, strict=True):
+        path.write_text(config.model_dump_json())
+    ended = torchrun(2, SCENARIOS, "stop", *paths)
     assert ended.returncode == 0, ended.stderr
     undisturbed, signalled, asked = (config.run for config in configs)
     assert ending(signalled) == ending(undisturbed)
@@ -211,11 +215,13 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
     ],
 )
 def test_what_ends_one_process_ends_the_other_with_the_reason(
-    tiny_run: TinyRun, tmp_path: Path, scenario: str, reason: str
+    tiny_run: TinyRun, tmp_path: Path, forks: Forks, scenario: str, reason: str
 ) -> None:
     changes = STATEFUL | {"stage2": Stage2Config(epochs=10_000)}
     config = tiny_run(tmp_path / "run", **changes)
-    ended = _several_runs(scenario, tmp_path, config)
+    options = tmp_path / "options.json"
+    options.write_text(config.model_dump_json())
+    ended = as_torchrun(forks, 2, tmp_path, lambda: several_runs.main(scenario, str(options)))
     assert ended.returncode == 1
     status = RunFolder(path=config.run).status()
     assert status is not None
@@ -223,11 +229,11 @@ def test_what_ends_one_process_ends_the_other_with_the_reason(
     assert re.search(reason, status.message), status.message
 
 
-def test_a_mistake_is_told_once(tiny_run: TinyRun, tmp_path: Path) -> None:
+def test_a_mistake_is_told_once(tiny_run: TinyRun, tmp_path: Path, forks: Forks) -> None:
     config = tiny_run(tmp_path / "run", **(PARITY | {"batch_size": 16}))
     config.run.mkdir()
     (config.run / "thesis.txt").write_text("mine")
-    ended = _train(config, tmp_path / "options")
+    ended = _train(forks, config, tmp_path / "options")
     assert ended.returncode == 1
     assert ended.stderr.count("error: ") == 1
     assert "is not empty" in ended.stderr
