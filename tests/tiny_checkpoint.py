@@ -42,7 +42,10 @@ def make_checkpoint(
     Without `refine` it has no gallery; with it one of so many points a photo.
     """
     torch.manual_seed(seed)
-    config = ModelConfig(backbone="test_resnet", weights="random", input_size=64, place_anchors=0)
+    # By the last layer alone an untrained network mistakes photos, as tests of disagreement need.
+    config = ModelConfig(
+        backbone="test_resnet", weights="random", input_size=64, place_anchors=0, descriptor="last"
+    )
     dataset, store = prepare_dataset(root, STORE_SIZE)
     split = make_split(dataset, "spot", 0)
     model = build_model(config, dataset.regions)
