@@ -25,6 +25,8 @@ KNOWN_REGION_WEIGHT = 1.0
 """Strong enough that every photo of the known region comes before any other."""
 LEAST_SHARE = 1e-4
 """Added to probabilities before their logarithm is taken, so that none excludes a photo."""
+BY_CHANCE = 12
+"""Inliers of a fundamental matrix that photos of different places often have (SIFT and XFeat)."""
 ROWS_AT_ONCE = 512
 """Queries searched together: bounds the (queries, gallery) matrices to some tens of megabytes."""
 
@@ -322,11 +324,12 @@ def inlier_evidence(verified: Verified, evidence: Evidence) -> Floats:
     """Evidence `(n, k)` that query and candidate show one place, at least 0.
 
     How many inliers chance gives depends on the photos, so `contrast` compares each count with the
-    median of the query's own candidates, most of which show other places.
+    median of the query's own candidates, most of which show other places. Where most pairs have
+    none, that median says nothing of chance: `BY_CHANCE` is its least value.
     """
     if evidence == "count":
         return verified.beyond_chance()
-    usual = np.median(verified.inliers, axis=1, keepdims=True)
+    usual = np.maximum(np.median(verified.inliers, axis=1, keepdims=True), BY_CHANCE)
     return np.asarray(np.maximum(np.log((verified.inliers + 1.0) / (usual + 1.0)), 0.0))
 
 

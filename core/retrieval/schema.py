@@ -54,7 +54,8 @@ class RefineConfig(OptionSchema):
     evidence: Evidence = Field(
         "count",
         description="What inliers are evidence for. count: the log number of inliers beyond a few; "
-        "contrast: its log ratio to the median of the query's own 32 candidates, at least 0",
+        "contrast: its log ratio to the median of the query's own 32 candidates, or to 12 inliers "
+        "if that is more, at least 0",
     )
     turn_hfov_deg: float | None = Field(
         None,

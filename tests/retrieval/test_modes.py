@@ -42,13 +42,20 @@ def test_far_headings_do_not_pull_the_mode_as_they_pull_the_mean() -> None:
 
 
 def test_contrast_is_with_the_candidates_of_the_same_query() -> None:
-    inliers = np.array([[3, 3, 3, 9], [30, 30, 30, 36]])
+    inliers = np.array([[15, 15, 15, 39], [30, 30, 30, 39]])
     verified = Verified(np.tile(np.arange(4), (2, 1)), inliers, np.zeros((2, 4)), 60.0)
     contrast = inlier_evidence(verified, "contrast")
-    np.testing.assert_allclose(contrast[0], [0, 0, 0, np.log(10 / 4)])
-    assert contrast[1, 3] < 0.2
-    # A constant takes the 36 for far better than the 9.
-    assert inlier_evidence(verified, "count")[1, 3] > inlier_evidence(verified, "count")[0, 3]
+    np.testing.assert_allclose(contrast[0], [0, 0, 0, np.log(40 / 16)])
+    assert contrast[1, 3] < 0.3
+    assert inlier_evidence(verified, "count")[1, 3] == inlier_evidence(verified, "count")[0, 3]
+
+
+def test_a_count_of_chance_stands_out_from_candidates_without_inliers_for_nothing() -> None:
+    inliers = np.array([[0, 0, 0, 11], [0, 0, 0, 51]])
+    verified = Verified(np.tile(np.arange(4), (2, 1)), inliers, np.zeros((2, 4)), 60.0)
+    contrast = inlier_evidence(verified, "contrast")
+    assert not contrast[0].any(), "any two photos share so many"
+    np.testing.assert_allclose(contrast[1], [0, 0, 0, np.log(52 / 13)])
 
 
 def test_the_place_head_lifts_photos_near_its_likely_anchors() -> None:
