@@ -56,7 +56,9 @@ def without_places(
             for views in (logits, hidden)
         )
         moved = (after.position - before.position).double().cpu().numpy()
-        heading = after.heading.double().cpu().numpy()
+        heading = answers.heading
+        if "heading" in card.labels:
+            heading = after.heading.double().cpu().numpy()
         elsewhere = (after.region.exp() - before.region.exp()).double().cpu().numpy()
     changed = inside.any(axis=1, keepdims=True)
     return replace(
