@@ -43,6 +43,9 @@ LABELS = {
     ("run",): "Run folder",
     ("stage2", "epochs"): "Epochs",
     ("split", "protocol"): "Split",
+    ("retrieval", "backbone"): "Retrieval backbone",
+    ("retrieval", "weights"): "Weights of the retrieval backbone",
+    ("retrieval", "input_size"): "Input size of the retrieval backbone",
 }
 # Small ones first: a run on two cores must end while its owner still looks.
 BACKBONES = (

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.train import job_page
-from app.train.train_form import BACKBONES, WEIGHTS
+from app.train.train_form import BACKBONES, LABELS, WEIGHTS
 from app.widgets.forms import FormAnswer, FormPlan, config_form
 from app.workspace import Workspace
 from core.errors import ConfigError, RunError
@@ -31,11 +31,11 @@ _FIRST = (
     ("train", "split", "protocol"),
 )
 _LABELS = {
+    **{("train", *path): label for path, label in LABELS.items()},
     ("study",): "Study folder",
     ("workers",): "Trials at the same time",
     ("monitor",): "Figure to optimise",
     ("train", "stage2", "epochs"): "Epochs of a trial",
-    ("train", "split", "protocol"): "Split",
 }
 _HIDDEN = (
     ("space",),
