@@ -42,6 +42,8 @@ PARITY: dict[str, Any] = {
         place_anchors=4,
     ),
     "loss": LossConfig(place_weight=0.3),
+    # Named, because XFeat decides the size of the stored photos, hence what is learnt.
+    "local_features": "sift",
     "stage1": Stage1Config(epochs=2, views=2),
     "stage2": Stage2Config(epochs=2),
     "ema_decay": 0.9,
