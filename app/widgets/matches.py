@@ -38,8 +38,9 @@ def pairs(
 
     decoded = predictor.decode(photo.content, photo.name)
     found = match_keypoints(predictor, decoded, rows)
+    named = f"Left: your photo {messages.plain(photo.name)}."
     for place, row in enumerate(rows):
-        _pair(predictor, decoded, row, shelf, None if found is None else found[place])
+        _pair(predictor, decoded, named, row, shelf, None if found is None else found[place])
     return () if found is None else tuple(map(len, found))
 
 
@@ -55,7 +56,12 @@ def sentence(count: int) -> str:
 
 
 def _pair(
-    predictor: "Predictor", photo: Pixels, row: int, shelf: PhotoSource, found: "Matches | None"
+    predictor: "Predictor",
+    photo: Pixels,
+    named: str,
+    row: int,
+    shelf: PhotoSource,
+    found: "Matches | None",
 ) -> None:
     gallery = predictor.gallery
     if gallery is None:
@@ -70,7 +76,7 @@ def _pair(
     said = NO_KEYPOINTS if found is None else sentence(len(found))
     st.image(
         draw_matches(photo, other, places, others),
-        caption=f"Left: your photo. Right: {messages.plain(gallery.filenames[row])}. {said}",
+        caption=f"{named} Right: {messages.plain(gallery.filenames[row])}. {said}",
         width="stretch",
         output_format="PNG",
     )

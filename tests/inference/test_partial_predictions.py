@@ -46,7 +46,7 @@ def predicted(labels: tuple[Label, ...], **changes: Any) -> Prediction:  # noqa:
         "position_m": place, "position_refined_m": place, "heading_deg": turn,
         "heading_refined_deg": turn, "heading_length": turn / 400.0,
         "neighbours": np.array([[1], [0]]), "similarity": one, "weight": one,
-        "inliers": np.full((2, 1), -1), "features": np.zeros((2, 3), np.float32),
+        "inliers": np.full((2, 1), -1), "descriptor": np.zeros((2, 3), np.float32),
         "labels": labels,
     }  # fmt: skip
     return Prediction(**fields | changes)
@@ -135,7 +135,8 @@ def test_crops_of_a_network_without_a_head_have_no_value_of_it() -> None:
     views = [
         NetworkOutputs(
             np.empty((n, 0)), np.full((n, 2), place), np.full((n, 2), np.nan),
-            np.ones((n, 3), np.float32), np.empty((n, 0)), np.zeros((n, 1)),
+            np.ones((n, 3), np.float32), np.ones((n, 3), np.float32), np.empty((n, 0)),
+            np.zeros((n, 1)),
         )
         for place in (0.0, 0.2, 0.4)
     ]  # fmt: skip

@@ -60,7 +60,7 @@ def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
     assert not app.exception
     assert len(app.image) == images + 1, "both photos are one picture"
     [caption] = (text for image in app.image for text in image.captions if "Left:" in text)
-    assert caption.startswith("Left: your photo. Right: ")
+    assert caption.startswith("Left: your photo mine.jpg. Right: ")
     counts = [re.search(r"(\d+) matched keypoints", each.value) for each in app.caption]
     first = next(int(count[1]) for count in counts if count)
     assert caption.endswith(sentence(first)), "the lines are those that were counted"

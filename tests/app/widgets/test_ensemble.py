@@ -187,4 +187,4 @@ def test_its_training_photos_are_its_leads(joined_workspace: Path) -> None:
     assert found is not None
     assert own is not None
     assert found.photo_ids == own.photo_ids
-    np.testing.assert_array_equal(found.descriptor, own.descriptor)
+    np.testing.assert_array_equal(found.features, own.features)
