@@ -20,6 +20,7 @@ from PIL import Image
 from core.locks import Lock
 from core.system import Posix, System, Windows
 from tests.fake_gpus import COMMAND, fake_driver
+from tests.shared import made_once
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -30,32 +31,33 @@ CampusMaker = Callable[..., Path]
 # Files of more than half a minute, the longest first, and before all others: a process that takes
 # one of them last would work on alone.
 SLOWEST = (
-    "browser/test_app.py",
     "cluster/test_real_ray.py",
-    "jobs/test_faults.py",
-    "benchmarks/test_gpu.py",
-    "golden/test_shipped.py",
-    "tuning/test_tune_kill.py",
-    "crossval/test_crossval_run.py",
-    "training/test_distributed.py",
+    "browser/test_app.py",
     "browser/test_partial_browser.py",
-    "browser/test_tuning_browser.py",
     "browser/test_queue.py",
-    "jobs/test_runner.py",
-    "golden/test_files_on_disk.py",
-    "crossval/test_crossval_parallel.py",
+    "browser/test_tuning_browser.py",
+    "golden/test_shipped.py",
     "calibration/test_points.py",
     "ensemble/test_fingerprint.py",
+    "benchmarks/test_gpu.py",
+    "training/test_distributed.py",
+    "jobs/test_faults.py",
     "browser/test_refused.py",
+    "jobs/test_runner.py",
     "tables/test_random_dialects.py",
     "cluster/test_crossval_on_ray.py",
     "old_version/test_old_version.py",
+    "golden/test_files_on_disk.py",
+    "tuning/test_tune_kill.py",
+    "crossval/test_crossval_run.py",
     "tuning/test_trials.py",
     "browser/test_review_browser.py",
     "browser/test_columns_browser.py",
     "inference/test_partial_models.py",
     "app/test_partial_pages.py",
 )
+# As `make test` sets it, before torch is imported: a fork has no second thread to wait for.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Importing torch and all tests makes millions of objects that stay; collecting garbage meanwhile
 # takes a sixth of the time.
 gc.disable()
@@ -183,10 +185,12 @@ def partial_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from core.demo.build import DemoConfig, build_demo
     from tests.partial_workspace import make_partial_workspace
 
-    root = tmp_path_factory.mktemp("partial")
-    # A tenth validates: calibration needs ten photos.
-    demo = build_demo(DemoConfig(out=root / "whole", photos=96, seed=3, workers=1))
-    return make_partial_workspace(root, demo)
+    def make(root: Path) -> None:
+        # A tenth validates: calibration needs ten photos.
+        demo = build_demo(DemoConfig(out=root / "whole", photos=96, seed=3, workers=1))
+        make_partial_workspace(root, demo)
+
+    return made_once(tmp_path_factory, "partial", make)
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ the spot, small enough to take seconds.
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.visitor import PATIENCE_MS, Visitor, app, is_foreign
+from tests.shared import made_once
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # deck.gl draws with WebGL; without a graphics card SwiftShader computes it.
@@ -23,6 +25,7 @@ FLAGS = [
     "--ignore-gpu-blocklist",
 ]
 PHOTOS = 72
+VIEWPORT = {"width": 1400, "height": 1000}
 
 
 @pytest.fixture(scope="session")
@@ -36,50 +39,62 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Callable[[str, str], BrowserContext]:
+    """A browser profile for an app and a colour scheme: each has the app's scripts read once."""
+    return cache(lambda url, scheme: browser.new_context(viewport=VIEWPORT, color_scheme=scheme))
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open a fresh browser profile on an app: `visit(url, color_scheme="dark")`."""
-    contexts: list[BrowserContext] = []
+def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..., Visitor]]:
+    """Open a tab on an app, for which all is new: `visit(url, color_scheme="dark")`."""
+    pages: list[Page] = []
 
     def new(url: str, color_scheme: str = "light") -> Visitor:
-        context = browser.new_context(
-            viewport={"width": 1400, "height": 1000}, color_scheme=color_scheme
-        )
-        contexts.append(context)
-        visitor = Visitor(context.new_page(), url)
-        visitor.page.set_default_timeout(PATIENCE_MS)
+        page = profile(url, color_scheme).new_page()
+        pages.append(page)
+        visitor = Visitor(page, url)
+        page.set_default_timeout(PATIENCE_MS)
         # Whatever a page asks of other hosts is noted, and never leaves the machine.
-        context.route(is_foreign, lambda route: route.abort())
-        context.on("request", lambda request: _note(request.url, visitor))
-        visitor.page.on("websocket", lambda socket: _note(socket.url, visitor))
+        page.route(is_foreign, lambda route: route.abort())
+        page.on("request", lambda request: _note(request.url, visitor))
+        page.on("websocket", lambda socket: _note(socket.url, visitor))
         return visitor
 
     yield new
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(campus_and_run: Path) -> Path:
     """A data set of a few photos of a demo campus; read it, never write to it."""
-    from core.demo.build import DemoConfig, build_demo
-
-    out = tmp_path_factory.mktemp("browser") / "demo"
-    return build_demo(DemoConfig(out=out, photos=PHOTOS, seed=3, workers=1))
+    return campus_and_run / "demo"
 
 
 @pytest.fixture(scope="session")
-def trained(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(campus_and_run: Path) -> Path:
     """A run that was really trained and evaluated on it, in seconds; read it, never write to it."""
+    return campus_and_run / "tiny"
+
+
+@pytest.fixture(scope="session")
+def campus_and_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both, made together: training writes the store of decoded photos beside the photos."""
+    return made_once(tmp_path_factory, "browser", _make_campus_and_run)
+
+
+def _make_campus_and_run(root: Path) -> None:
+    from core.demo.build import DemoConfig, build_demo
     from core.evaluation.evaluate import evaluate
     from core.evaluation.schema import EvaluateConfig
     from core.training.fit import fit
     from core.training.schema import TrainConfig
 
-    folder = tmp_path_factory.mktemp("trained") / "tiny"
+    demo = build_demo(DemoConfig(out=root / "demo", photos=PHOTOS, seed=3, workers=1))
     config = {
         "dataset": demo,
-        "run": folder,
+        "run": root / "tiny",
         "split": {"protocol": "random"},
         "model": {"backbone": "test_resnet", "weights": "random", "input_size": 64},
         "stage2": {"epochs": 1},
@@ -87,8 +102,7 @@ def trained(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "device": "cpu",
     }
     assert len(list(fit(TrainConfig.model_validate(config)))) == 1
-    evaluate(EvaluateConfig(run=folder, dataset=demo, device="cpu"))
-    return folder
+    evaluate(EvaluateConfig(run=root / "tiny", dataset=demo, device="cpu"))
 
 
 @pytest.fixture(scope="session")

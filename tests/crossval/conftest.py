@@ -8,6 +8,7 @@ import pytest
 from core.crossval.schema import CrossvalConfig
 from core.model.schema import ModelConfig
 from core.training.schema import SplitConfig, Stage2Config
+from tests.shared import made_once
 
 
 def tiny_crossval(dataset: Path, out: Path, **changes: object) -> CrossvalConfig:
@@ -36,11 +37,12 @@ def shared_crossval(shared_campus: Path, tmp_path_factory: pytest.TempPathFactor
     from core.crossval.run import cross_validate  # torch: only for those who ask
     from tests.inline_jobs import Inline
 
-    out = tmp_path_factory.mktemp("shared-crossval") / "cv"
-    with pytest.MonkeyPatch.context() as patch:
-        Inline().put_in(patch)
-        cross_validate(tiny_crossval(shared_campus, out))
-    return out
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            Inline().put_in(patch)
+            cross_validate(tiny_crossval(shared_campus, folder / "cv"))
+
+    return made_once(tmp_path_factory, "crossval", make) / "cv"
 
 
 @pytest.fixture
