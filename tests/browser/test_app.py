@@ -11,29 +11,23 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from app.theme import LIGHT, rgb
 from core.jobs.queue import stop
 from core.jobs.state import run_state
-from tests.browser.visitor import PAGES, PATIENCE_MS, ROOT, Visitor, app
+from tests.browser.pins import has_pin_heading_and_evidence
+from tests.browser.visitor import PAGES, PATIENCE_MS, Visitor, app
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Visitor]
-SHIPPED = ROOT / "checkpoints" / "demo-campus"
 
 
-def test_home_shows_what_is_loaded(full: tuple[str, Path], visit: Visit) -> None:
+def test_every_page_opens_and_asks_no_other_host(full: tuple[str, Path], visit: Visit) -> None:
     visitor = visit(full[0])
     page = visitor.open("home")
     photos = page.get_by_test_id("stMetric").filter(has_text="Photos").first
     expect(photos).to_contain_text("72")
     expect(page.get_by_test_id("stMain")).to_contain_text("run tiny")
-    assert visitor.exceptions == []
-
-
-def test_every_page_opens_and_asks_no_other_host(full: tuple[str, Path], visit: Visit) -> None:
-    visitor = visit(full[0])
     for name in PAGES:
-        visitor.open(name)
+        visitor.go(name)
         assert visitor.exceptions == [], name
         assert visitor.page.get_by_test_id("stAlertContentError").count() == 0, name
         assert visitor.foreign == [], name
@@ -53,33 +47,32 @@ def test_online_tiles_are_asked_for_only_when_switched_on(
     assert any("cartocdn.com" in url for url in visitor.foreign), "the count would miss requests"
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_an_empty_workspace_says_what_to_do(empty: str, visit: Visit, name: str) -> None:
+def test_every_page_of_an_empty_workspace_says_what_to_do(empty: str, visit: Visit) -> None:
     visitor = visit(empty)
-    page = visitor.open(name)
-    assert visitor.exceptions == []
-    assert page.get_by_test_id("stAlertContentError").count() == 0
-    expect(page.get_by_test_id("stAlertContentInfo").first).to_be_visible()
-    assert visitor.foreign == []
+    page = visitor.open("home")
+    for name in PAGES:
+        visitor.go(name)
+        assert visitor.exceptions == [], name
+        assert page.get_by_test_id("stAlertContentError").count() == 0, name
+        expect(page.get_by_test_id("stAlertContentInfo").first).to_be_visible()
+        assert visitor.foreign == [], name
 
 
-@pytest.mark.parametrize("checkpoint", ["torn-card", "torn-weights"])
-def test_a_broken_checkpoint_is_named_on_every_page(
-    broken: str, visit: Visit, demo: Path, checkpoint: str
+# What the other pages show of a broken checkpoint is proved without a browser: app/test_every_page.
+@pytest.mark.parametrize(
+    ("checkpoint", "name"), [("torn-card", "home"), ("torn-weights", "predict")]
+)
+def test_a_broken_checkpoint_is_named(
+    broken: str, visit: Visit, demo: Path, checkpoint: str, name: str
 ) -> None:
     visitor = visit(broken)
-    for name in PAGES:
-        page = visitor.open(name, f"?checkpoint=checkpoints/{checkpoint}")
-        assert visitor.exceptions == [], name
-        asks_weights = name == "explain"
-        if checkpoint == "torn-weights" and name == "predict":
-            visitor.drop(next((demo / "images").iterdir()))
-            asks_weights = True
-        needs_card = name in ("home", "predict", "evaluate", "map", "explain")
-        if asks_weights or (checkpoint == "torn-card" and needs_card):
-            said = page.get_by_test_id("stAlertContentError").first
-            expect(said).to_contain_text(checkpoint, timeout=PATIENCE_MS)
-        assert visitor.exceptions == [], name
+    page = visitor.open(name, f"?checkpoint=checkpoints/{checkpoint}")
+    assert visitor.exceptions == []
+    if name == "predict":
+        visitor.drop(next((demo / "images").iterdir()))
+    said = page.get_by_test_id("stAlertContentError").first
+    expect(said).to_contain_text(checkpoint, timeout=PATIENCE_MS)
+    assert visitor.exceptions == []
 
 
 def test_a_dropped_photo_gets_a_pin_a_heading_and_evidence(
@@ -88,7 +81,7 @@ def test_a_dropped_photo_gets_a_pin_a_heading_and_evidence(
     visitor = visit(full[0])
     visitor.open("predict")
     visitor.drop(sorted((demo / "images").iterdir())[5])
-    _has_pin_heading_and_evidence(visitor)
+    has_pin_heading_and_evidence(visitor)
     assert visitor.foreign == []
 
 
@@ -173,49 +166,6 @@ def test_the_dark_theme_is_dark_and_charts_read_on_it(full: tuple[str, Path], vi
     expect(label).to_be_visible()
     colour = label.evaluate("text => getComputedStyle(text).fill")
     assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 100, "labels are light"
-
-
-@pytest.mark.skipif(not (SHIPPED / "card.json").is_file(), reason="no checkpoint ships yet")
-def test_the_shipped_checkpoint_answers(demo: Path, visit: Visit, tmp_path: Path) -> None:
-    from core.demo.photo import photo_jpeg
-    from core.model.card import read_card
-
-    seed = read_card(SHIPPED).demo_seed
-    assert seed is not None
-    shutil.copytree(SHIPPED, tmp_path / "checkpoints" / "demo-campus")
-    # A whole demo, so that nothing is rendered while this looks.
-    shutil.copytree(demo, tmp_path / "data" / "demo")
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(photo_jpeg(seed, 3))
-    with app(tmp_path) as url:
-        visitor = visit(url)
-        visitor.open("predict")
-        visitor.drop(photo)
-        _has_pin_heading_and_evidence(visitor)
-        assert visitor.foreign == []
-
-
-def _has_pin_heading_and_evidence(visitor: Visitor) -> None:
-    page = visitor.page
-    facing = page.get_by_test_id("stMetric").filter(has_text="Facing")
-    expect(facing).to_contain_text(re.compile(r"\d+°"), timeout=PATIENCE_MS)
-    expect(page.get_by_text("Most similar training photos")).to_be_visible(timeout=PATIENCE_MS)
-    canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first
-    expect(canvas).to_be_visible(timeout=PATIENCE_MS)
-    canvas.scroll_into_view_if_needed()
-    for _ in range(40):
-        if _shows(canvas, LIGHT.refined):
-            break
-        page.wait_for_timeout(500)
-    assert _shows(canvas, LIGHT.refined), "the map has a pin in the colour of the refined position"
-    # The photo, and photos like it.
-    expect(page.get_by_test_id("stImage").nth(1)).to_be_visible(timeout=PATIENCE_MS)
-    assert visitor.exceptions == []
-
-
-def _shows(canvas: Locator, colour: str) -> bool:
-    pixels = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB"), np.int64)
-    return int((np.abs(pixels - rgb(colour)).max(axis=-1) < 12).sum()) >= 20
 
 
 def _click_middle(page: Page, element: Locator) -> None:

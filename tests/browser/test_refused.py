@@ -1,4 +1,4 @@
-"""A photo of somewhere else, as its visitor meets it: refused without a pin, answered if asked."""
+"""The shipped checkpoint answers a photo of its campus and refuses others until it is asked."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from core.demo.photo import photo_jpeg
+from core.model.card import read_card
+from tests.browser.pins import has_pin_heading_and_evidence
 from tests.browser.visitor import ROOT, Visitor, app
 
 pytestmark = pytest.mark.browser
@@ -44,3 +47,17 @@ def test_a_photo_of_nowhere_gets_no_pin_until_it_is_asked_for(
     expect(page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first).to_be_visible()
     expect(main).to_contain_text("Facing")
     assert visitor.exceptions == []
+
+
+def test_the_shipped_checkpoint_answers(
+    shipped: str, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    seed = read_card(SHIPPED).demo_seed
+    assert seed is not None
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(photo_jpeg(seed, 3))
+    visitor = visit(shipped)
+    visitor.open("predict")
+    visitor.drop(photo)
+    has_pin_heading_and_evidence(visitor)
+    assert visitor.foreign == []

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -38,6 +39,14 @@ class Visitor:
     def open(self, name: str, query: str = "") -> Page:
         """Open a page of the app and wait until its script came to rest."""
         self.page.goto(f"{self.url}/{'' if name == 'home' else name}{query}")
+        self.rest()
+        return self.page
+
+    def go(self, name: str) -> Page:
+        """Go to a page of the app by its link, which loads nothing anew, and wait for its end."""
+        links = self.page.get_by_test_id("stSidebarNavLink")
+        links.filter(has_text=re.compile(rf"{name}$", re.IGNORECASE)).click()
+        self.page.wait_for_url(f"{self.url}/{'' if name == 'home' else name}*")
         self.rest()
         return self.page
 
