@@ -52,6 +52,12 @@ CHECKS = [
 ]
 
 
+def main(words: list[str]) -> int:
+    """Make the named checks."""
+    named = [check for check in CHECKS if check.name in words[2:]]
+    work(Settings.model_validate_json(words[0]), named, Path(words[1]))
+    return 0
+
+
 if __name__ == "__main__":
-    named = [check for check in CHECKS if check.name in sys.argv[3:]]
-    work(Settings.model_validate_json(sys.argv[1]), named, Path(sys.argv[2]))
+    sys.exit(main(sys.argv[1:]))

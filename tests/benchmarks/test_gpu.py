@@ -1,19 +1,25 @@
 """The benchmark of a GPU: whatever a check does, the others are made and the report is written."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.gpu import __main__ as benchmark
 from benchmarks.gpu import conduct
 from benchmarks.gpu.__main__ import copy_few, main
 from benchmarks.gpu.checks import Check, Outcome, Settings, read_outcomes, time_for
 from benchmarks.gpu.plan import NOT_SHOWN, plan
 from benchmarks.gpu.report import JSON, MARKDOWN, markdown
+from core.__main__ import main as command_line
 from core.dataset.labels import read_dataset
 from tests.benchmarks.gpu_worker import CHECKS
+from tests.conftest import CampusMaker
 
 
 def _settings(work: Path, **changes: object) -> Settings:
@@ -31,6 +37,7 @@ def _settings(work: Path, **changes: object) -> Settings:
     return Settings.model_validate(values | changes)
 
 
+@pytest.mark.usefixtures("forks")
 def test_what_goes_wrong_in_one_check_is_recorded_and_the_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,9 +139,25 @@ def test_a_part_of_the_campus_is_a_campus(small_campus: Path, tmp_path: Path) ->
         assert (tmp_path / "few" / name).read_bytes() == (small_campus / name).read_bytes()
 
 
+def test_a_demo_that_is_absent_is_rendered_by_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], **options: Any) -> None:  # noqa: ANN401
+        assert options["check"]
+        assert command[:3] == [sys.executable, "-m", "core"]
+        assert command_line([*command[3:], "--workers", "1"]) == 0
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert benchmark._demo(tmp_path / "demo", 2) == 2
+    monkeypatch.delattr(subprocess, "run")
+    assert benchmark._demo(tmp_path / "demo", 9) == 2
+
+
 @pytest.mark.slow
-def test_a_dry_run_makes_every_check(tmp_path: Path) -> None:
-    assert main(["--dry", "--out", str(tmp_path)]) == 0
+@pytest.mark.usefixtures("forks")
+def test_a_dry_run_makes_every_check(make_campus: CampusMaker, tmp_path: Path) -> None:
+    demo = make_campus(tmp_path / "demo", spots=15)
+    assert main(["--dry", "--demo", str(demo), "--out", str(tmp_path)]) == 0
     report = json.loads((tmp_path / JSON).read_text())
     states = {each["name"]: each["state"] for each in report["checks"]}
     assert states.pop("batchnorm") == "not run"
