@@ -101,6 +101,30 @@ def _works(backbone: nn.Module, stage: Stage, input_size: int) -> bool:
     return pooled.shape == (1, stage.width)
 
 
+def part_widths(width: int, stage: Stage | None) -> tuple[int, ...]:
+    """Widths of the parts of a descriptor: the pooled last layer, then the middle stage."""
+    return (width,) if stage is None else (width, stage.width)
+
+
+def part_texts(stage: Stage | None) -> tuple[str, ...]:
+    """What the parts of a descriptor are, in words."""
+    return (LAST,) if stage is None else (LAST, stage.text)
+
+
+def describe_images(
+    backbone: nn.Module, images: Tensor, stage: Stage | None
+) -> tuple[Tensor, Tensor]:
+    """Pooled features `(n, width)` of images, and their descriptors `(n, d)`, in one pass.
+
+    The descriptor starts with the features; its parts are of any length each.
+    """
+    if stage is None:
+        features: Tensor = backbone(images)
+        return features, features
+    features, pooled = features_and_stage(backbone, images, stage)
+    return features, torch.cat([features.float(), pooled], dim=1)
+
+
 def features_and_stage(backbone: nn.Module, images: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
     """Return the pooled features `(n, d)` of images, and the pooled map of one of its stages.
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from core.labels import LABELS, Label
 from core.model.backbone import create_backbone, initialise_backbone
-from core.model.descriptor import LAST, Stage, features_and_stage, middle_stage
+from core.model.descriptor import Stage, describe_images, middle_stage, part_texts, part_widths
 from core.model.places import Modes, PlaceAnswer, PlaceAnswers, PlaceHead
 from core.model.schema import ModelConfig
 
@@ -182,12 +182,12 @@ class BearingsModel(nn.Module):
     @property
     def descriptor_widths(self) -> tuple[int, ...]:
         """Widths of the parts of the descriptor: the pooled last layer, then the middle stage."""
-        return (self.width,) if self.stage is None else (self.width, self.stage.width)
+        return part_widths(self.width, self.stage)
 
     @property
     def descriptor_parts(self) -> tuple[str, ...]:
         """What the parts of the descriptor are, in words."""
-        return (LAST,) if self.stage is None else (LAST, self.stage.text)
+        return part_texts(self.stage)
 
     def describe(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features `(n, width)` of images, and their descriptors `(n, d)`, in one pass.
@@ -195,11 +195,7 @@ class BearingsModel(nn.Module):
         The descriptor starts with the features; its parts are `descriptor_widths` wide, of any
         length each.
         """
-        if self.stage is None:
-            features = self.features(images)
-            return features, features
-        features, pooled = features_and_stage(self.backbone, images, self.stage)
-        return features, torch.cat([features.float(), pooled], dim=1)
+        return describe_images(self.backbone, images, self.stage)
 
     def heads(
         self,

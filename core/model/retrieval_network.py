@@ -19,7 +19,7 @@ from core.errors import CheckpointError
 from core.files import write_bytes
 from core.model.backbone import create_backbone, initialise_backbone, normalise
 from core.model.card import PreprocessCard, RetrievalCard
-from core.model.descriptor import LAST, Stage, features_and_stage, middle_stage
+from core.model.descriptor import Stage, describe_images, middle_stage, part_texts, part_widths
 from core.model.schema import ModelConfig, RetrievalConfig
 
 _REMEDY = "copy the checkpoint folder again as a whole"
@@ -44,13 +44,12 @@ class RetrievalNetwork:
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the parts of its descriptors."""
-        return (self.width,) if self.stage is None else (self.width, self.stage.width)
+        return part_widths(self.width, self.stage)
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What the parts of its descriptors are, in words."""
-        parts = (LAST,) if self.stage is None else (LAST, self.stage.text)
-        return tuple(f"{self.card.backbone}, {part}" for part in parts)
+        return tuple(f"{self.card.backbone}, {part}" for part in part_texts(self.stage))
 
     def to(self, device: str) -> "RetrievalNetwork":
         """Move it to a device, in place."""
@@ -62,11 +61,7 @@ class RetrievalNetwork:
     def describe(self, photos: NDArray[np.uint8], device: str) -> NDArray[np.float32]:
         """Descriptors `(n, d)` of RGB photos `(n, input_size, input_size, 3)`."""
         images = normalise(photos, self.card.preprocess.mean, self.card.preprocess.std, device)
-        if self.stage is None:
-            descriptor: Tensor = self.backbone(images)
-        else:
-            features, pooled = features_and_stage(self.backbone, images, self.stage)
-            descriptor = torch.cat([features.float(), pooled], dim=1)
+        _, descriptor = describe_images(self.backbone, images, self.stage)
         return descriptor.float().cpu().numpy()
 
 
