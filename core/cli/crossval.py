@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from core.cli.command import Command, add_config, add_dataset, continued_by, imp
 from core.cli.flags import add_flags, chosen, given
 from core.cli.queueing import add_queue_flags, compute_target, put_conductor
 from core.cli.train import SHORT as TRAIN_SHORT
+from core.cli.train import of_preset
 from core.crossval.folder import REPORT, check_free, read_config
 from core.crossval.schema import CrossvalConfig
 from core.dataset.layout import find_label_files
@@ -113,7 +115,8 @@ def _config(arguments: argparse.Namespace) -> CrossvalConfig:
         if out is None:
             raise ConfigError("--resume and --aggregate need --out: the cross-validation's folder")
         saved = read_config(Path(out))
-    return chosen(arguments, CrossvalConfig, "crossval", SHORT, saved)
+    begin = partial(of_preset, arguments.on)
+    return chosen(arguments, CrossvalConfig, "crossval", SHORT, saved, begin)
 
 
 def _show_epoch(fold: int, report: "EpochReport") -> None:

@@ -7,7 +7,7 @@ the form in the app accept and refuse the same things.
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,9 @@ def typed(command: str, config: BaseModel, short: Mapping[str, str] | None = Non
         config: Options with the fields `dataset` and `command`; the latter is not written.
         short: Short names, as for `add_flags`.
     """
-    words = as_words(config.model_copy(update={"command": ""}), short)
+    # The flags are complete: a preset whose table changed later must not add to them.
+    bare = {name: None for name in ("preset",) if name in type(config).model_fields}
+    words = as_words(config.model_copy(update={"command": ""} | bare), short)
     place = words.index("--dataset")
     dataset = words[place + 1]
     del words[place : place + 2]
@@ -147,11 +149,12 @@ def chosen(
     command: str,
     short: Mapping[str, str],
     saved: Schema | None = None,
+    begin: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Schema:
-    """Return the options of a command that takes DATASET and `--config`.
+    """Return the options of a command that takes DATASET, `--config` and `--preset`.
 
-    Flags override the options of the work that is resumed, or those in the file. New work keeps the
-    command line that gives the same options.
+    Flags override the options of the work that is resumed, or those in the file, or those of the
+    preset. New work keeps the command line that gives the same options.
 
     Args:
         arguments: As parsed.
@@ -159,11 +162,18 @@ def chosen(
         command: The command's name.
         short: Short names, as for `add_flags`.
         saved: Options of the work that is resumed.
+        begin: Lays the given options on those of `--preset`.
 
     Raises:
         ConfigError: Names every flag that is wrong or missing.
     """
     values = given(arguments)
+    preset = values.get("preset")
+    if preset is not None and (saved is not None or arguments.config is not None):
+        raise ConfigError(
+            "--preset sets the options of new work: leave it out, or leave out "
+            + ("--config" if saved is None else "--resume")
+        )
     if arguments.dataset is not None:
         values["dataset"] = str(arguments.dataset)
     if saved is not None:
@@ -172,6 +182,8 @@ def chosen(
         values = merged(read_options(arguments.config), values)
     if "dataset" not in values:
         raise ConfigError("DATASET is required: the folder with labels and photos")
+    if preset is not None and begin is not None:
+        values = begin(values)
     config = validated(schema, values, short)
     if saved is not None:
         return config

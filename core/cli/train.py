@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.cli.command import Command, add_config, add_dataset, bar, continued_by, imports, say
 from core.cli.flags import add_flags, chosen, given
@@ -12,9 +13,11 @@ from core.cli.queueing import add_queue_flags, put, put_back, to_queue
 from core.cluster.record import refuse_if_elsewhere
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError
+from core.jobs.devices import has_gpu
 from core.jobs.job import LOCAL
 from core.training.environment import launched_rank, train_command
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
+from core.training.presets import with_preset
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 
@@ -114,7 +117,23 @@ def _config(arguments: argparse.Namespace) -> TrainConfig:
         if run is None:
             raise ConfigError("--resume needs --run: the folder of the run to resume")
         saved = RunFolder(path=Path(run)).config()
-    return chosen(arguments, TrainConfig, "train", SHORT, saved)
+    return chosen(arguments, TrainConfig, "train", SHORT, saved, partial(of_preset, arguments.on))
+
+
+def of_preset(on: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Lay the given options on those of the preset in them.
+
+    Args:
+        on: Where it will be trained; a cluster is taken to have GPUs.
+        values: Nested options, among them `dataset` and `preset`.
+
+    Raises:
+        LabelError: The data set cannot be read, so that its photos cannot be counted.
+    """
+    from core.dataset.labels import read_dataset
+
+    gpu = on != LOCAL or has_gpu(str(values.get("device", "auto")))
+    return with_preset(values, len(read_dataset(Path(values["dataset"]))), gpu=gpu)
 
 
 def _line(report: "EpochReport") -> str:
@@ -141,7 +160,7 @@ COMMAND = Command(
         "python -m core train /shared/campus --run /shared/runs/first --on http://head:8265",
         "python -m core train data/demo --run runs/again --config runs/first/config.json",
         "python -m core train data/demo --run runs/later --queue",
-        "python -m core train data/demo --run runs/instant --zero-training",
+        "python -m core train data/demo --run runs/quick --preset quick",
     ),
     _add,
     _run,

@@ -50,7 +50,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show", action="store_true", help="Show the trials and the best options; train nothing"
     )
-    without = ("space", "train.dataset", "train.run", "train.command", "train.monitor")
+    names = ("dataset", "run", "command", "monitor", "preset")
+    without = ("space", *(f"train.{name}" for name in names))
     add_flags(parser, TuneConfig, short=SHORT, without=without, aliases={"--out": "study"})
     add_queue_flags(parser, "1 for each of --workers").add_argument(
         "--ray-workers", type=int, metavar="N",

@@ -141,6 +141,11 @@ def fitting(device: str, slots: Iterable[str]) -> tuple[str, ...]:
     return (device,) if device in slots else (CPU,)
 
 
+def has_gpu(device: str) -> bool:
+    """Whether a job with this device (auto, cpu, cuda or mps) takes a GPU of this machine."""
+    return fitting(device, machine_slots())[0] != CPU
+
+
 def spread(device: str, count: int | None) -> tuple[str, ...]:
     """Slots for jobs side by side: a device each, as far as this process may use so many.
 

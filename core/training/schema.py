@@ -31,6 +31,7 @@ BEFORE: dict[str, Any] = {
 }
 """Values of options that a stored run does not name, because it is older than they are."""
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
+PresetName = Literal["quick", "balanced", "best"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
 MONITORED: Mapping[str, Label] = {
     "region_accuracy": "region", "median_m": "position", "maae_deg": "heading",
@@ -130,6 +131,15 @@ class TrainConfig(OptionSchema):
     ] = Field(description="Dataset folder: labels and photos")
     run: Annotated[Path, Traits(affects_result=False, not_searchable=_SET_BY_STUDY, basic=True)] = (
         Field(description="Run folder to write, for instance runs/first")
+    )
+    preset: Annotated[
+        PresetName | None,
+        Traits(affects_result=False, not_searchable=_SET_BY_STUDY, topic=_TRAINING, basic=True),
+    ] = Field(
+        None,
+        description="Named set of options to begin with, by the number of photos and the device; "
+        "options given beside it win. quick: trains nothing, minutes; balanced: the default; best: "
+        "the strongest network that one GPU trains in about an hour",
     )
     seed: Annotated[
         int,
