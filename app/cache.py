@@ -17,10 +17,11 @@ import streamlit as st
 
 from app.photo import Photo
 from core.audit.schema import AuditConfig
+from core.dataset.base_layer import BaseLayer, read_base_layer
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.layout import dataset_folder, dataset_state
+from core.dataset.layout import BASE_FILE, dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
-from core.errors import CheckpointError, FrameError, ImageError, SplitError
+from core.errors import CheckpointError, FrameError, ImageError, LabelError, SplitError
 from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
 from core.evaluation.stored_reports import read_report
@@ -71,6 +72,12 @@ def dataset(folder: Path) -> Dataset:
         LabelError, FrameError: As `read_dataset`.
     """
     return _dataset(folder, _state(folder))
+
+
+def base_layer(source: Path) -> BaseLayer | LabelError | None:
+    """The base layer of a data set's maps; None if it has none, the error if it is damaged."""
+    file = dataset_folder(source) / BASE_FILE
+    return _base_layer(file.parent, stamp(file))
 
 
 def look(folder: Path) -> "Look":
@@ -395,6 +402,14 @@ def _other_place_m(source: Path, checkpoint: Path, key: Stamp) -> float | None:
     except FrameError:
         return None
     return other_place_m(position_m, gallery(checkpoint))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _base_layer(folder: Path, key: Stamp) -> BaseLayer | LabelError | None:
+    try:
+        return read_base_layer(folder)
+    except LabelError as error:
+        return error
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -8,7 +8,7 @@ from app import absence, cache, theme
 from app.data import browse, columns, label_charts
 from app.data.review import view
 from app.maps.photo_map import far_photos, photo_deck
-from app.widgets import pickers, selection
+from app.widgets import base_layer, pickers, selection
 
 st.title("Data")
 path = pickers.need_dataset_path()
@@ -38,11 +38,13 @@ if section == "Photos":
     with left:
         if "position" in data.labels:
             rows, online = photos.index.tolist(), pickers.online_tiles()
-            deck = photo_deck(data, rows, palette, chosen=chosen, online=online)
+            base = base_layer.of(path)
+            deck = photo_deck(data, rows, palette, chosen=chosen, online=online, base=base)
             selection.clickable_map(
                 "data", deck, lambda row: data.table.at[row, "photo_id"], "Photos"
             )
             selection.far_list("data", far_photos(data))
+            base_layer.credit(path, planar=not data.campus.frame.has_degrees)
         else:
             st.info(absence.of_data("position", "map"))
     with right:

@@ -15,7 +15,7 @@ from app.evaluate.outcome_map import (
 )
 from app.evaluate.outcomes import outcome_card
 from app.figures.regions import region_errors
-from app.widgets import other_place, pickers, selection
+from app.widgets import base_layer, other_place, pickers, selection
 from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
 
@@ -27,7 +27,8 @@ table = cache.predictions(place)
 report = cache.report(place)
 scope = "" if report.dataset is None else report.dataset.root
 mapped = report.position is not None
-campus = outcome_backdrop(card, cache.gallery(folder), table)
+source = base_layer.source_of(scope)
+campus = outcome_backdrop(card, cache.gallery(folder), table, base_layer.of(source))
 palette, online = theme.palette(), pickers.online_tiles()
 section = "Photos"
 if mapped and report.per_region:
@@ -51,14 +52,13 @@ if section == "Photos":
             predicted = palette.refined if wanted.method == "refined" else palette.prediction
             selection.far_list("outcomes", far_photos(campus, found, wanted.method))
             legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
-            if text := absence.counted(report, "position"):
-                st.caption(text)
+            base_layer.credit(source, planar=campus.ground().planar)
+            st.caption(absence.counted(report, "position") or "")
         else:
             st.info(absence.of_report(report, card.labels, "position", "map"))
     with right:
         if chosen is None:
-            line = "The line connects ground truth and prediction." if mapped else ""
-            st.info(f"Click a {'dot' if mapped else 'row'} to see its photo. {line}")
+            st.info(f"Click a {'dot' if mapped else 'row'} to see its photo.")
         else:
             shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
             outcome_card(table, chosen, shelf, card.region_names, wanted.method)
@@ -71,9 +71,9 @@ else:
     left, right = st.columns([3, 2])
     with left:
         deck = region_error_deck(campus, table, palette, method=method, online=online)
-        st.pydeck_chart(
-            deck, key="map_regions", height=selection.MAP_HEIGHT_PX, alt="Region errors"
-        )
+        height = selection.MAP_HEIGHT_PX
+        st.pydeck_chart(deck, key="map_regions", height=height, alt="Region errors")
+        base_layer.credit(source, planar=campus.ground().planar)
     with right:
         medians = outcomes.region_medians(table, method)
         names = {card.region_names.get(region, region): far for region, far in medians.items()}

@@ -12,6 +12,7 @@ from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
 from app.theme import Palette
 from app.wording import metres
+from core.dataset.base_layer import BaseLayer
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
 
@@ -22,7 +23,9 @@ RADIUS = "radius_90_m"
 CROWD = 400
 
 
-def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -> Backdrop:
+def outcome_backdrop(
+    card: Card, gallery: Gallery | None, table: pd.DataFrame, base: BaseLayer | None = None
+) -> Backdrop:
     """The training photos behind an evaluation; its own photos where there is no gallery."""
     frame, order, names = card.local_frame, card.regions, card.region_names
     if gallery is None:
@@ -30,7 +33,7 @@ def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -
         regions = table["true_region"].tolist()
         strange = sorted(set(regions) - {"", *order})
         return Backdrop(
-            frame, outcomes.truth_m(table), regions, (*order, *strange), names, card.areas
+            frame, outcomes.truth_m(table), regions, (*order, *strange), names, card.areas, base
         )
     return Backdrop(
         frame,
@@ -39,6 +42,7 @@ def outcome_backdrop(card: Card, gallery: Gallery | None, table: pd.DataFrame) -
         order,
         names,
         card.areas,
+        base,
     )
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from app import absence, cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
-from app.widgets import ensemble, messages, pickers, selection
+from app.widgets import base_layer, ensemble, messages, pickers, selection
 from app.workspace import workspace
 from core.errors import BearingsError
 from core.evaluation import report_text
@@ -23,12 +23,15 @@ def show() -> None:
         left, right = st.columns(2, gap="large")
     else:
         middle, right = st.columns([3, 2], gap="large")
-        deck = campus_deck(data, theme.palette(), online=pickers.online_tiles())
+        deck = campus_deck(
+            data, theme.palette(), online=pickers.online_tiles(), base=base_layer.of(data.root)
+        )
         with middle:
             st.pydeck_chart(
                 deck, key="home_map", height=selection.MAP_HEIGHT_PX,
                 alt="The campus: regions and photos",
             )  # fmt: skip
+            base_layer.credit(data.root, planar=not data.campus.frame.has_degrees)
         left = right
     with left, st.container(border=True):
         dataset_box()

@@ -8,10 +8,12 @@ import pydeck as pdk
 from numpy.typing import ArrayLike
 
 from app.maps import layers
+from app.maps.base_map import base_layers
 from app.maps.ground import Ground
 from app.maps.layers import PIXELS
 from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
 from core.areas import Area
+from core.dataset.base_layer import BaseLayer
 from core.geo import Floats, LocalFrame
 
 KEPT_SHARE = 0.97
@@ -114,11 +116,20 @@ def grid(ground: Ground, palette: Palette) -> list[pdk.Layer]:
     offset = np.concatenate([np.stack([ticks, 0 * ticks], 1), np.stack([0 * ticks, ticks], 1)])
     along = np.repeat([[0.0, reach], [reach, 0.0]], len(ticks), axis=0)
     start, end = middle + offset - along, middle + offset + along
+    return [
+        layers.segments(ground, "grid", start, end, palette.faint, opacity=0.16, width_px=1),
+        *scale_bar(ground, palette),
+    ]
+
+
+def scale_bar(ground: Ground, palette: Palette) -> list[pdk.Layer]:
+    """A bar of round length below the south-west corner, and its length in words."""
+    south, west, north, east = ground.extent_m
+    step = grid_step_m(max(north - south, east - west))
     # A little below the extent, where the view's margin keeps it clear of the regions.
     low, text = south - 0.03 * (north - south), south - 0.01 * (north - south)
     bar = np.array([[low, west], [low, west + step]])
     return [
-        layers.segments(ground, "grid", start, end, palette.faint, opacity=0.16, width_px=1),
         layers.segments(ground, "scale", bar[:1], bar[1:], palette.text, opacity=0.9, width_px=3),
         layers.labels(ground, "scale-text", [[text, west + step / 2]], [f"{step:,} m"], palette),
     ]  # fmt: skip
@@ -228,6 +239,7 @@ class Backdrop:
         order: All region ids in their stable order.
         names: Display name by region id, where there is one.
         areas: Polygons of regions, which are drawn in place of hulls.
+        base: Buildings, ways, lawns and water, which are drawn below all else.
     """
 
     frame: LocalFrame
@@ -236,6 +248,7 @@ class Backdrop:
     order: Sequence[str]
     names: Mapping[str, str] = field(default_factory=dict)
     areas: Sequence[Area] = ()
+    base: BaseLayer | None = None
 
     def ground(self) -> Ground:
         """The ground whose extent holds the photos."""
@@ -249,7 +262,7 @@ class Backdrop:
         values: Mapping[str, float] | None = None,
         worst: float = 1.0,
     ) -> list[pdk.Layer]:
-        """The bottom layers: grid, region outlines and faint photos.
+        """The bottom layers: base layer, else grid; scale bar, region outlines and faint photos.
 
         Args:
             palette: Colours of the reader's theme.
@@ -260,7 +273,10 @@ class Backdrop:
         ground = self.ground()
         outlines = region_outlines(ground, self._places(), palette, values=values, worst=worst)
         dots = [faint_photos(ground, self.position_m, palette)] if faint else []
-        return [*grid(ground, palette), outlines, *dots]
+        base = base_layers(ground, self.base, palette)
+        # A grid says how far things lie apart where nothing else does.
+        bottom = [*base, *scale_bar(ground, palette)] if base else grid(ground, palette)
+        return [*bottom, outlines, *dots]
 
     def names_layer(self, palette: Palette, words: Mapping[str, str] | None = None) -> pdk.Layer:
         """Names of the regions, above `words` by region id if any."""

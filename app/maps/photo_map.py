@@ -7,15 +7,18 @@ from app.maps import layers
 from app.maps.backdrop import Backdrop, region_colours
 from app.maps.ground import deck
 from app.theme import Palette, rgb
+from core.dataset.base_layer import BaseLayer
 from core.dataset.labels import Dataset
 
 LAYER, FAR = "data-photos", "far"
 ARROW_M = 22.0
 
 
-def campus_deck(data: Dataset, palette: Palette, *, online: bool) -> pdk.Deck:
+def campus_deck(
+    data: Dataset, palette: Palette, *, online: bool, base: BaseLayer | None = None
+) -> pdk.Deck:
     """Regions by outline and name, photos as faint dots, arrows to photos beyond the border."""
-    campus = _campus(data)
+    campus = _campus(data, base)
     ground = campus.ground()
     drawn = [
         *campus.below(palette),
@@ -29,14 +32,20 @@ def campus_deck(data: Dataset, palette: Palette, *, online: bool) -> pdk.Deck:
 
 
 def photo_deck(
-    data: Dataset, rows: list[int], palette: Palette, *, chosen: int | None, online: bool
+    data: Dataset,
+    rows: list[int],
+    palette: Palette,
+    *,
+    chosen: int | None,
+    online: bool,
+    base: BaseLayer | None = None,
 ) -> pdk.Deck:
     """Dots for `rows` of the data set; the chosen one gets a ring and an arrow of its heading.
 
     Photos beyond the border of the map are arrows there. Photos without a position have no dot,
     those without a heading no arrow, and those without a region a dot in grey.
     """
-    campus, table, placed = _campus(data), data.table, data.labelled("position")
+    campus, table, placed = _campus(data, base), data.table, data.labelled("position")
     ground = campus.ground()
     metres = campus.frame.to_metres(data.positions)
     colours = region_colours(data.regions) | {"": rgb(palette.faint)}
@@ -73,7 +82,7 @@ def far_photos(data: Dataset) -> dict[str, float]:
     return {str(names[row]): float(away_m[row]) for row in np.argsort(-away_m)}
 
 
-def _campus(data: Dataset) -> Backdrop:
+def _campus(data: Dataset, base: BaseLayer | None = None) -> Backdrop:
     frame, placed = data.local_frame(), data.labelled("position")
     return Backdrop(
         frame,
@@ -82,4 +91,5 @@ def _campus(data: Dataset) -> Backdrop:
         data.regions,
         data.campus.region_names,
         data.areas,
+        base,
     )

@@ -21,6 +21,8 @@ from core.tables.settings import TABLE_SUFFIXES
 CAMPUS_FILE = "campus.toml"
 # Polygons of regions.
 AREAS_FILE = "regions.geojson"
+# Buildings, ways, lawns and water, drawn below maps.
+BASE_FILE = "campus.geojson"
 # Holds what Bearings makes of a dataset: decoded photos, locks.
 STORE_FOLDER = ".bearings"
 
@@ -37,6 +39,7 @@ _NAMING = _LABEL_WORDS | set(_PARTS)
 # Tables that Bearings and cameras write beside photos, which are no labels.
 _NO_LABELS = {
     AREAS_FILE,
+    BASE_FILE,
     "repairs.csv",
     "findings.csv",
     "predictions.csv",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from core.dataset.layout import BASE_FILE
 from core.demo.label_faults import parsed_kinds
 from core.demo.seeds import PHOTOS_PER_WALK, photo_name
 from core.errors import DemoError
@@ -79,6 +80,7 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
     """
     out = config.out
     if _is_finished(config):
+        _add_base_layer(config)
         if progress:
             progress(config.photos, config.photos)
         return out
@@ -107,6 +109,15 @@ def build_demo(config: DemoConfig, progress: Callable[[int, int], None] | None =
 
         plant_faults(out, config.seed, config.faults, config.fault_kinds, config.fault_seed)
     return out
+
+
+def _add_base_layer(config: DemoConfig) -> None:
+    """Write the base layer of a demo that was rendered before there was one."""
+    if not (config.out / BASE_FILE).is_file():
+        from core.demo.base_layer import write_base_layer
+        from core.demo.world import build_world
+
+        write_base_layer(config.out, build_world(config.seed))
 
 
 def _identity(config: DemoConfig) -> dict[str, Any]:

@@ -5,15 +5,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.demo.base_layer import INVENTED_PLACE, write_base_layer
 from core.demo.photo import photo_truth
 from core.demo.seeds import photo_name
 from core.demo.walks import Pose
 from core.demo.world import World
 from core.files import write_text
-from core.geo import CoordinateFrame, LocalFrame
 
-INVENTED_PLACE = LocalFrame(CoordinateFrame("degrees"), origin=(12.0, 77.0))
-"""Where on Earth the demo campus pretends to lie."""
 LABEL_COLUMNS = (
     "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID",
     "hfov_deg", "walk", "visit",
@@ -25,7 +23,7 @@ TRUTH_COLUMNS = (
 
 
 def write_tables(out: Path, world: World, poses: list[Pose], version: int) -> None:
-    """Write truth.csv, labels.csv and, last, campus.toml: its presence says the build is whole."""
+    """Write the base layer, truth.csv, labels.csv and, last, campus.toml, which ends the build."""
     fixes = INVENTED_PLACE.to_degrees(
         [(pose.labelled_north_m, pose.labelled_east_m) for pose in poses]
     )
@@ -44,6 +42,7 @@ def write_tables(out: Path, world: World, poses: list[Pose], version: int) -> No
          f"{t.eye_m:.3f}", t.region, t.walk, t.visit, t.stop, f"{t.hour:.4f}")
         for t, spot in zip(truths, exact, strict=True)
     ]  # fmt: skip
+    write_base_layer(out, world)
     write_text(out / "truth.csv", _csv(TRUTH_COLUMNS, rows))
     write_text(out / "labels.csv", _csv(LABEL_COLUMNS, labels))
     write_text(out / "campus.toml", _campus(world, len(poses), version))

@@ -194,7 +194,13 @@ VISITS = 2
 
 @dataclass(frozen=True)
 class World:
-    """One campus, ready to render; `visits` holds what changes from visit to visit."""
+    """One campus, ready to render.
+
+    Attributes:
+        outlines: Corners `(4, 2)` and height in metres of each building and low wall.
+        trees: Position and height, width of each tree, `(n, 4)` in metres.
+        visits: What changes from visit to visit.
+    """
 
     seed: int
     plan: Plan
@@ -206,6 +212,8 @@ class World:
     surroundings: Surroundings
     sprites: list[list[Sprite]]
     fixed: Scenery
+    outlines: tuple[tuple[Points, float], ...]
+    trees: Points
     visits: tuple[Scenery, ...]
 
     @property
@@ -233,11 +241,13 @@ def build_world(seed: int) -> World:
     props_layout.plant_trees(plan, themes, site, furniture)
     fixed = Scenery.of(furniture.rows)
     tall = fixed.size_m[:, 0] > 2.7
-    crowns = np.hstack([fixed.position, fixed.size_m])[tall]
+    sizes = np.hstack([fixed.position, fixed.size_m])
+    crowns, trees = sizes[tall], sizes[fixed.sprite < furniture.person_first]
     return World(
         seed, plan, themes, _wall_set(pieces), pack(pieces.images),
         paint_ground(seed, plan, themes, pieces.outlines), HeightMap.of(pieces.outlines, crowns),
         make_surroundings(seed), furniture.sprites, fixed,
+        tuple(pieces.outlines), trees,
         tuple(
             props_layout.visit_scenery(
                 seed, visit, plan, themes, furniture.person_first, furniture.car_first

@@ -2,12 +2,16 @@
 
 import csv
 import platform
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from pydantic import ValidationError
 
+from core.dataset.base_layer import read_base_layer
+from core.demo.base_layer import INVENTED_PLACE
 from core.demo.build import DemoConfig, build_demo
 from core.demo.photo import photo_jpeg, render_photo
 from core.demo.plan import make_plan
@@ -17,7 +21,7 @@ from core.demo.world import World
 from core.errors import DemoError
 
 SMALL, LARGE = 10, 40
-PARTS = ("labels.csv", "truth.csv", "campus.toml")
+PARTS = ("labels.csv", "truth.csv", "campus.toml", "campus.geojson")
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +100,33 @@ def test_an_interrupted_build_is_not_complete_and_is_continued(
 def test_a_finished_build_is_left_alone(built: Path, world: World) -> None:
     count = len(rows(built / "labels.csv"))
     before = (built / "labels.csv").stat().st_mtime_ns
+    base = (built / "campus.geojson").read_bytes()
+    (built / "campus.geojson").unlink()
     build_demo(DemoConfig(out=built, photos=count, seed=world.seed, workers=1))
     assert (built / "labels.csv").stat().st_mtime_ns == before
+    # What an older version did not write is added.
+    assert (built / "campus.geojson").read_bytes() == base
+
+
+def test_the_base_layer_shows_what_is_built_where_it_stands(built: Path, world: World) -> None:
+    base = read_base_layer(built)
+    assert base is not None
+    assert base.notes == ()
+    assert base.attribution
+    shapes = base.within(INVENTED_PLACE, (-300.0, -250.0, 300.0, 250.0)).shapes
+    counts = Counter(shape.kind for shape in shapes)
+    tall = [corners for corners, height in world.outlines if height > 2.5]
+    assert counts["building"] == len(tall)
+    assert counts["road"] + counts["path"] == len(world.plan.ways)
+    assert counts["water"] == 1
+    middles = [shape.parts[0][:4].mean(axis=0) for shape in shapes if shape.kind == "building"]
+    away_m = np.linalg.norm(np.array(middles) - tall[0].mean(axis=0), axis=1)
+    assert away_m.min() < 0.1
+    # Photos are taken on the ways and never in a building.
+    truth = [(float(row["north_m"]), float(row["east_m"])) for row in rows(built / "truth.csv")]
+    spots = shapely.points(truth)
+    houses = [shapely.Polygon(shape.parts[0]) for shape in shapes if shape.kind == "building"]
+    assert not shapely.intersects(shapely.union_all(houses), spots).any()
 
 
 def test_another_seed_is_another_campus() -> None:

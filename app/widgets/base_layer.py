@@ -1,0 +1,50 @@
+"""The base layer of the data set below every map, and what the map says about its source."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import cache
+from app.widgets import messages, pickers
+from core.dataset.base_layer import BaseLayer
+from core.errors import LabelError
+
+
+def of(source: Path | None) -> BaseLayer | None:
+    """The base layer of a data set; None without a data set, without the file, or if it is damaged.
+
+    `credit` says what is wrong with a damaged one.
+    """
+    found = _found(source)
+    return found if isinstance(found, BaseLayer) else None
+
+
+def source_of(evaluated: str) -> Path | None:
+    """The folder of the evaluated data set if it is still there, else that in the sidebar."""
+    folder = Path(evaluated) if evaluated else None
+    return folder if folder is not None and folder.exists() else pickers.dataset_path()
+
+
+def credit(source: Path | None, *, planar: bool = False) -> None:
+    """Write below a map whose base layer it shows, or why it shows none.
+
+    Args:
+        source: The data set.
+        planar: Whether the map is in metres without degrees, where none can be drawn.
+    """
+    found = _found(source)
+    if isinstance(found, LabelError):
+        st.warning(f"The map has no base layer. {messages.plain_lines(str(found))}")
+    elif found is not None and planar:
+        st.caption("No base layer: campus.geojson is in degrees, and the labels are in metres.")
+    elif found is not None and found.attribution:
+        st.caption(f"Base layer: {messages.plain(found.attribution)}")
+    if pickers.online_tiles() and not planar:
+        st.caption(
+            "Online background: © CARTO, © OpenStreetMap contributors. If it stays empty, your "
+            "browser cannot reach basemaps.cartocdn.com."
+        )
+
+
+def _found(source: Path | None) -> BaseLayer | LabelError | None:
+    return None if source is None else cache.base_layer(source)

@@ -1,0 +1,87 @@
+"""Base layers on maps: what is drawn, in which order, and that points stand out from it."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pydeck as pdk
+import pytest
+
+from app.maps import base_map
+from app.maps.backdrop import Backdrop
+from app.maps.ground import Ground
+from app.theme import DARK, LIGHT, Palette, rgb
+from core.dataset.base_layer import BaseLayer, Shape
+from core.geo import CoordinateFrame, LocalFrame
+
+DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
+PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
+CORNERS = DEGREES.to_degrees([(-10, -20), (-10, 20), (10, 20), (10, -20)])
+BASE = BaseLayer(
+    (
+        Shape("building", (CORNERS,), 2),
+        Shape("lawn", (CORNERS,), 2),
+        Shape("road", (CORNERS[:2],), 1, 5.5),
+        Shape("tree", (CORNERS[:1],), 0),
+        # Another town.
+        Shape("lawn", (CORNERS + 1.0,), 2),
+    )
+)
+
+
+def ground(frame: LocalFrame = DEGREES) -> Ground:
+    return Ground.around(frame, [[-200.0, -100.0], [200.0, 100.0]])
+
+
+def drawn(layer: pdk.Layer) -> list[dict[str, Any]]:
+    return json.loads(layer.to_json())["data"]
+
+
+def test_ground_ways_trees_and_buildings_are_drawn_in_that_order() -> None:
+    made = base_map.base_layers(ground(), BASE, LIGHT)
+    assert [layer.id for layer in made] == [
+        "base-ground", "base-ways", "base-trees", "base-buildings",
+    ]  # fmt: skip
+    assert [len(drawn(layer)) for layer in made] == [1, 1, 1, 1]
+    corners = np.array(drawn(made[3])[0]["s"][0])
+    back = DEGREES.from_degrees(corners[:, ::-1])
+    assert np.abs(back).max(axis=0) == pytest.approx([10.0, 20.0], abs=0.01)
+    assert drawn(made[1])[0]["w"] == 5.5
+    # It lies still: neither the pointer nor a click finds it.
+    assert not any(json.loads(layer.to_json()).get("pickable") for layer in made)
+
+
+def test_a_plane_and_a_campus_without_the_file_keep_the_grid() -> None:
+    assert base_map.base_layers(ground(PLANE), BASE, LIGHT) == []
+    assert base_map.base_layers(ground(), None, LIGHT) == []
+    places = np.array([[-200.0, -100.0], [200.0, 100.0]])
+    without = Backdrop(DEGREES, places, ["1", "1"], ["1"])
+    with_base = Backdrop(DEGREES, places, ["1", "1"], ["1"], base=BASE)
+    ids = [[layer.id for layer in campus.below(LIGHT)] for campus in (without, with_base)]
+    assert "grid" in ids[0]
+    assert "grid" not in ids[1]
+    assert all("scale" in own for own in ids)
+    # A base layer of another place is no ground.
+    elsewhere = BaseLayer(BASE.shapes[-1:])
+    assert base_map.base_layers(ground(), elsewhere, LIGHT) == []
+
+
+def luminance(colour: tuple[int, int, int]) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return float(np.dot([0.2126, 0.7152, 0.0722], parts))
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted([luminance(rgb(first)), luminance(rgb(second))])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_text_is_readable_and_dots_are_seen_on_every_tone(palette: Palette) -> None:
+    for kind, tone in base_map.TONES[palette.mode].items():
+        assert contrast(palette.text, tone) >= 4.5, kind
+        # 3:1 for graphics, on what covers most of a map.
+        if kind in ("campus", "lawn", "wood", "pitch"):
+            for dot in (palette.refined, palette.prediction, palette.truth):
+                assert contrast(dot, tone) >= 2.6, (kind, dot)
