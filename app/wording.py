@@ -8,6 +8,10 @@ from core.geo import CoordinateFrame, Floats
 # A sixth decimal of a degree is 0.1 m; a scaled unit is about as much; metres get one decimal.
 DECIMALS = {"degrees": 6, "scaled_degrees": 0, "planar_metres": 1}
 
+POINTS = (
+    "north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west",
+)  # fmt: skip
+
 
 def position(labels: Floats, frame: CoordinateFrame) -> str:
     """`(2,)` `[latitude, longitude]` in label units, with the unit where it has a short one."""
@@ -31,14 +35,24 @@ def heading(value: float) -> str:
     return f"{round(value) % 360}°"
 
 
+def compass_point(value: float) -> str:
+    """The nearest of eight compass points in words: `north`, `south-west`."""
+    return POINTS[round(value / 45.0) % 8]
+
+
+def within(value: float) -> str:
+    """A radius that holds the truth, as a sentence gives it: `7.4 m`, `16 m`, `1,394 m`."""
+    return f"{value:.1f} m" if value < 10 else f"{value:,.0f} m"
+
+
 def share(value: float) -> str:
-    """A measured share: `96.3%`."""
-    return f"{value:.1%}"
+    """A measured share: `96.3 %`."""
+    return f"{100.0 * value:.1f} %"
 
 
 def level(value: float) -> str:
-    """A probability, a weight or a promised share, in whole per cent: `90%`."""
-    return f"{value:.0%}"
+    """A probability, a weight or a promised share, in whole per cent: `90 %`."""
+    return f"{100.0 * value:.0f} %"
 
 
 def radius(value: float, unit: str) -> str:

@@ -37,7 +37,7 @@ if mapped and report.per_region:
 if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
-    sure = mapped and RADIUS in table and st.toggle("Show 90% radius", key="map_radii")
+    sure = mapped and RADIUS in table and st.toggle("Show 90 % radius", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
     left, right = st.columns([3, 2])
     with left:

@@ -23,7 +23,7 @@ _COLUMNS = {
     "filename": st.column_config.TextColumn("Photo"),
     "true_region": st.column_config.TextColumn("True region"),
     "region": st.column_config.TextColumn("Predicted region"),
-    "region_probability": st.column_config.NumberColumn("Probability", format="%.0f%%"),
+    "region_probability": st.column_config.NumberColumn("Probability", format="%.0f %%"),
     "error_refined_m": st.column_config.NumberColumn("Error, refined (m)", format="%.1f"),
     "error_m": st.column_config.NumberColumn("Error, raw (m)", format="%.1f"),
     "heading_error_refined_deg": st.column_config.NumberColumn(

@@ -40,7 +40,7 @@ LABELS = {
     "photos": "Evaluated photos",
     "median_raw_m": "Median error, raw (m)",
     "mean_m": "Mean error (m)",
-    "p90_m": "90% within (m)",
+    "p90_m": "90 % within (m)",
     "within_10m": "Within 10 m",
     "within_25m": "Within 25 m",
     "maae_deg": "Mean heading error (°)",

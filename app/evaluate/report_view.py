@@ -275,7 +275,7 @@ def table_of(table: pd.DataFrame) -> None:
 def _column(name: str, kind: str, share: bool) -> "ColumnConfig | str":
     label = LABELS.get(name, name.capitalize())
     if share:
-        return st.column_config.NumberColumn(label, format="%.1f%%")
+        return st.column_config.NumberColumn(label, format="%.1f %%")
     if kind == "f":
         return st.column_config.NumberColumn(label, format="%.1f")
     return st.column_config.NumberColumn(label, format="localized") if kind == "i" else label
@@ -291,7 +291,7 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
     part = PART_NAMES.get(about.part, about.part)
     st.caption(
         f"Calibrated on {about.photos:,} photos of the {part} part of the {about.protocol} split; "
-        f"evaluated here on {report.n:,} others. Bars are 95% intervals."
+        f"evaluated here on {report.n:,} others. Bars are 95 % intervals."
     )
     with st.container(horizontal=True):
         st.metric(
@@ -368,7 +368,7 @@ def coverage_table(coverage: CoverageOfPhotos) -> pd.DataFrame:
                     "Area": NAMES[name],
                     "Promised": wording.level(one.promised),
                     "Measured": measured,
-                    "95% interval": (
+                    "95 % interval": (
                         f"{wording.share(one.interval[0])} to {wording.share(one.interval[1])}"
                         if one.interval
                         else ""

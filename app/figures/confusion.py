@@ -83,7 +83,8 @@ def _click_targets(
             [regions[row], regions[column]] for row, column in zip(rows, columns, strict=True)
         ],
         text=[
-            f"{counts.to_numpy()[row, column]} photos, {share[row, column]:.0%} of the region"
+            f"{counts.to_numpy()[row, column]:,} photos, "
+            f"{100 * share[row, column]:.0f} % of the region"
             for row, column in zip(rows, columns, strict=True)
         ],
         hovertemplate=("true: %{y}<br>predicted: %{x}<br>%{text}<extra></extra>"),

@@ -48,7 +48,7 @@ def region_probabilities(
         names.append("all others")
         shown.append(max(0.0, 1.0 - sum(shown)))
     bars = go.Bar(
-        x=shown, y=names, orientation="h", text=[f"{value:.0%}" for value in shown],
+        x=shown, y=names, orientation="h", text=[f"{100 * value:.0f} %" for value in shown],
         textposition="outside", cliponaxis=False, hoverinfo="skip",
         marker_color=[palette.refined] + [palette.faint] * (len(names) - 1),
     )  # fmt: skip

@@ -65,7 +65,7 @@ def importances(shares: Mapping[str, float], palette: Palette) -> go.Figure:
             y=names,
             orientation="h",
             marker={"color": palette.refined},
-            text=[f"{value:.0%}" for value in values],
+            text=[f"{100 * value:.0f} %" for value in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",

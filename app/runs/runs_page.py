@@ -90,7 +90,7 @@ def pick_runs(
     table = table.assign(**{name: 100.0 * table[name].astype(float) for name in shares})
     columns: dict[str, Any] = {
         name: st.column_config.NumberColumn(
-            format="%.1f%%" if name in runs_table.SHARES else "%.1f"
+            format="%.1f %%" if name in runs_table.SHARES else "%.1f"
         )
         for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     }

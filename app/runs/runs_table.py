@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel
 
+from app import wording
 from app.evaluate import report_tables
 from app.evaluate.report_tables import LABELS
 from app.wording import moment, spoken
@@ -106,7 +107,9 @@ def side_by_side(reports: Mapping[str, Report]) -> pd.DataFrame:
         return pd.DataFrame(rows).T
     near = {name: report_tables.leak_share(report) for name, report in reports.items()}
     away = {name: report_tables.median_away_m(report) for name, report in reports.items()}
-    rows[LEAK] = {name: "–" if share is None else f"{share:.1%}" for name, share in near.items()}
+    rows[LEAK] = {
+        name: "–" if share is None else wording.share(share) for name, share in near.items()
+    }
     rows["Median error of the other photos (m)"] = {
         name: "–" if metres is None else f"{metres:.1f}" for name, metres in away.items()
     }
@@ -120,7 +123,7 @@ def _cells(measure: Figure, values: Mapping[str, float | None], ranked: bool) ->
     return {
         name: "–"
         if value is None
-        else (f"{value:.1%}" if measure in HIGHER else f"{value:.1f}")
+        else (wording.share(value) if measure in HIGHER else f"{value:.1f}")
         + (" ★" if ranked and value == best else "")
         for name, value in values.items()
     }

@@ -43,7 +43,7 @@ def show() -> None:
 
 
 def lines(found: Sequence[Gpu]) -> list[str]:
-    """`cuda:0: NVIDIA H100, 21.3 of 79.6 GiB in use, computing 97% of the time`."""
+    """`cuda:0: NVIDIA H100, 21.3 of 79.6 GiB in use, computing 97 % of the time`."""
     return [
         f"`cuda:{gpu.index}`: {gpu.name}, {gpu.used_bytes / _GIB:.1f} of "
         f"{gpu.total_bytes / _GIB:.1f} GiB in use" + _computing(gpu)

@@ -54,7 +54,7 @@ class Measure:
         if math.isnan(value):
             return "unknown"
         if self.unit == "share":
-            return f"{value:.1%}"
+            return f"{100.0 * value:.1f} %"
         return f"{value:.1f}{'°' if self.unit == 'deg' else ' m'}"
 
     def number(self, difference: float) -> str:

@@ -18,7 +18,7 @@ def shown(figure: Figure, value: float | None) -> str:
     if value is None:
         return "unknown"
     if figure in SHARES:
-        return f"{value:.1%}"
+        return f"{100.0 * value:.1f} %"
     return f"{value:.1f}{'°' if figure == 'maae_deg' else ' m'}"
 
 

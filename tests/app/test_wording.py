@@ -32,7 +32,7 @@ def test_numbers_have_one_style() -> None:
     ]  # fmt: skip
     assert wording.degrees(22.26) == "22.3°"
     assert [wording.heading(value) for value in (0.4, 271.2, 359.7)] == ["0°", "271°", "0°"]
-    assert (wording.share(0.9627), wording.level(0.9)) == ("96.3%", "90%")
+    assert (wording.share(0.9627), wording.level(0.9)) == ("96.3 %", "90 %")
 
 
 @pytest.mark.parametrize("unknown", [float("nan"), float("inf")])

@@ -116,7 +116,7 @@ def test_a_split_by_blocks_shows_its_buffer_and_no_leak(
     app.selectbox(key="split").set_value("block").run()
     assert not app.error
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["Test photos within 10 m of a training photo"] == "0.0%"
+    assert shown["Test photos within 10 m of a training photo"] == "0.0 %"
     assert any("test or validation photo of another part" in each.value for each in app.caption)
 
 

@@ -34,7 +34,7 @@ def test_a_checkpoint_without_a_report_is_offered_one_and_gets_it(
     assert shown["Median error"].delta == f"{low:.1f} to {high:.1f}"
     assert "of a training photo; the others are too few" in said(app)
     assert "No label of these photos is suspect according to the label checks." in said(app)
-    assert shown["Leak within 5 m"].value == f"{report['leak']['within_5m']:.1%}"
+    assert shown["Leak within 5 m"].value == f"{100 * report['leak']['within_5m']:.1f} %"
 
 
 def test_the_overview_marks_who_was_told_the_truth(

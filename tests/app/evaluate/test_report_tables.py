@@ -20,15 +20,15 @@ def test_regions_keep_the_models_order_and_get_their_names() -> None:
 
 def test_the_leak_stands_beside_the_score_or_is_unknown() -> None:
     content = report(0.8, 10.0)
-    assert report_tables.leak(content) == ("25.0%", "50.0% in 10 m")
+    assert report_tables.leak(content) == ("25.0 %", "50.0 % in 10 m")
     assert report_tables.leak(replace(content, leak=None)) is None
 
 
 def test_headline_figures_have_their_intervals_under_them() -> None:
     shown = report_tables.headline(honest())
     assert shown["Median error"] == ("10.0 m", "8.0 to 12.0")
-    assert shown["Region accuracy"] == ("80.0%", "70.0 to 90.0")
-    assert shown["Within 10 m and 15°"] == ("10.0%", "")
+    assert shown["Region accuracy"] == ("80.0 %", "70.0 to 90.0")
+    assert shown["Within 10 m and 15°"] == ("10.0 %", "")
     old = report_tables.headline(report(0.8, 10.0))
     assert old["Median error"] == ("10.0 m", "")
     assert report_tables.median_intervals(honest()) == ["8.0 to 12.0", "8.0 to 12.0", "1.0 to 2.0"]

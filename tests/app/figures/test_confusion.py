@@ -21,4 +21,4 @@ def test_a_confusion_cell_carries_its_true_and_predicted_region(
     assert heat.z[0].tolist() == [0.5, 0.5, 0.0], "colour is the share of the true region"
     place = [list(pair) for pair in squares.customdata].index(["1", "2"])
     assert (squares.y[place], squares.x[place]) == ("1 Gate", "2"), "rows are the truth"
-    assert squares.text[place] == "1 photos, 50% of the region"
+    assert squares.text[place] == "1 photos, 50 % of the region"

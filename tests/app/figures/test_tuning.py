@@ -30,7 +30,7 @@ def test_history_marks_states_and_the_best_so_far(view: StudyView, palette: Pale
 def test_importances_stand_in_order() -> None:
     bar = figures.importances({"a": 0.1, "b": 0.7, "c": 0.2}, LIGHT).data[0]
     assert list(bar.y) == ["a", "c", "b"]
-    assert list(bar.text) == ["10%", "20%", "70%"]
+    assert list(bar.text) == ["10 %", "20 %", "70 %"]
 
 
 def test_parallel_axes_are_logs_steps_and_numbers(view: StudyView) -> None:

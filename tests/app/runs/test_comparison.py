@@ -102,7 +102,7 @@ def test_figures_in_words(compared: Compared) -> None:
     assert table.columns.tolist() == ["base", "better", "Difference", "Interval", "Verdict"]
     assert set(table["Verdict"]) == {"▲ better"}
     assert table.loc["Median position error", "base"].endswith(" m")
-    assert table.loc["Region accuracy", "better"] == "95.0%"
+    assert table.loc["Region accuracy", "better"] == "95.0 %"
 
 
 HEADINGS = ("heading_error_deg", "heading_error_refined_deg")

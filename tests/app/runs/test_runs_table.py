@@ -6,13 +6,13 @@ from tests.app.reports import honest, report
 
 def test_the_leak_stands_beside_compared_runs() -> None:
     table = runs_table.side_by_side({"a": honest(), "b": report(0.9, 15.0)})
-    assert table.loc["Leak within 5 m"].tolist() == ["25.0%", "25.0%"]
+    assert table.loc["Leak within 5 m"].tolist() == ["25.0 %", "25.0 %"]
     assert table.loc["Median error of the other photos (m)"].tolist() == ["0.5", "–"]
 
 
 def test_the_best_is_marked_only_on_the_same_photos() -> None:
     same = runs_table.side_by_side({"a": report(0.8, 12.0), "b": report(0.9, 15.0)})
-    assert same.loc["Region accuracy"].tolist() == ["80.0%", "90.0% ★"]
+    assert same.loc["Region accuracy"].tolist() == ["80.0 %", "90.0 % ★"]
     assert same.loc["Median error (m)"].tolist() == ["12.0 ★", "15.0"], "less is better"
     other = runs_table.side_by_side({"a": report(0.8, 12.0), "b": report(0.9, 15.0, "bbbbbbbb")})
     assert "★" not in "".join(other.to_numpy().ravel())

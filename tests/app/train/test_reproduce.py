@@ -50,7 +50,7 @@ def test_without_a_repository_there_is_no_commit_to_go_to() -> None:
     assert facts(MADE_WITH)["Commit"] == "abc123"
 
 
-@pytest.mark.parametrize(("share", "words"), [(0.97, ", computing 97% of the time"), (None, "")])
+@pytest.mark.parametrize(("share", "words"), [(0.97, ", computing 97 % of the time"), (None, "")])
 def test_a_gpu_is_said_in_a_line(share: float | None, words: str) -> None:
     gpu = Gpu(1, "NVIDIA H100", 2 * 1024**3, 80 * 1024**3, share)
     assert lines([gpu]) == [f"`cuda:1`: NVIDIA H100, 2.0 of 80.0 GiB in use{words}"]

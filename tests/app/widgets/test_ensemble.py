@@ -57,7 +57,7 @@ def test_a_page_opens_on_an_ensemble(
 
 
 def test_home_says_what_it_is(joined_workspace: Path, open_page: OpenPage) -> None:
-    assert "ensemble of 2 (left 50%, right 50%), trained on Tiny campus" in said(
+    assert "ensemble of 2 (left 50 %, right 50 %), trained on Tiny campus" in said(
         open_page(joined_workspace, "home")
     )
 
