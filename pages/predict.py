@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import cache
-from app.predict import results, uploads
+from app.predict import answer, results, uploads
 from app.widgets import other_place, pickers, selection
 from app.widgets.photo_source import PhotoSource
 
@@ -17,12 +17,15 @@ if subject is None:
         "Drop a photo above to see its position, its heading and the most similar training photos."
     )
     st.stop()
+# The answer stands above the question that it may depend on.
+above = st.container()
 region, heading_deg = pickers.pick_known(card, selection.scope(folder, subject.digest))
-predictor, shelf = cache.predictor(folder), PhotoSource.of(card, data)
-prediction, photos = results.ask(folder, subject.photos, region, heading_deg)
-if prediction is None:
-    st.info("None of the photos could be read.")
-elif len(photos) == 1:
-    results.one(predictor, prediction, 0, photos[0], shelf, subject.truth)
-else:
-    results.many(predictor, prediction, photos, shelf)
+with above:
+    predictor, shelf = cache.predictor(folder), PhotoSource.of(card, data)
+    prediction, photos = results.ask(folder, subject.photos, region, heading_deg)
+    if prediction is None:
+        st.info("None of the photos could be read.")
+    elif len(photos) == 1:
+        answer.one(predictor, prediction, 0, photos[0], shelf, subject.truth)
+    else:
+        results.many(predictor, prediction, photos, shelf)

@@ -259,6 +259,7 @@ class Backdrop:
         palette: Palette,
         *,
         faint: bool = True,
+        shown: Ground | None = None,
         values: Mapping[str, float] | None = None,
         worst: float = 1.0,
     ) -> list[pdk.Layer]:
@@ -267,6 +268,8 @@ class Backdrop:
         Args:
             palette: Colours of the reader's theme.
             faint: Draw the photos as faint dots.
+            shown: The part of the campus that the map starts with, for the scale bar; the whole
+                campus by default.
             values: Region id -> value that colours its outline; a colour each where absent.
             worst: The value that gets the ramp's last colour.
         """
@@ -275,7 +278,8 @@ class Backdrop:
         dots = [faint_photos(ground, self.position_m, palette)] if faint else []
         base = base_layers(ground, self.base, palette)
         # A grid says how far things lie apart where nothing else does.
-        bottom = [*base, *scale_bar(ground, palette)] if base else grid(ground, palette)
+        view = shown or ground
+        bottom = [*base, *scale_bar(view, palette)] if base else grid(view, palette)
         return [*bottom, outlines, *dots]
 
     def names_layer(self, palette: Palette, words: Mapping[str, str] | None = None) -> pdk.Layer:

@@ -80,14 +80,22 @@ def strip(
 
 
 def map_of(
-    photo: Photo, prediction: Prediction, row: int, gallery: Gallery, deck: pdk.Deck
+    photo: Photo,
+    prediction: Prediction,
+    row: int,
+    gallery: Gallery | None,
+    deck: pdk.Deck,
+    height_px: int,
 ) -> None:
     """Draw the map of an answer; a click on a training photo compares the two."""
+    if gallery is None:
+        st.pydeck_chart(deck, height=height_px, alt=MAP_ALT)
+        return
 
     def name(rank: int) -> str:
         return gallery.photo_ids[int(prediction.neighbours[row][rank])]
 
-    selection.clickable_map(_page(photo), deck, name, MAP_ALT)
+    selection.clickable_map(_page(photo), deck, name, MAP_ALT, height_px=height_px)
 
 
 def _agreement(prediction: Prediction, row: int, gallery: Gallery, rows: np.ndarray) -> str:

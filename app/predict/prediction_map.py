@@ -5,18 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 import pydeck as pdk
 
+from app.figures.drawings import inset
 from app.maps import layers
-from app.maps.backdrop import Backdrop, region_ids
-from app.maps.ground import Ground, deck
+from app.maps.backdrop import Backdrop, places, region_ids
+from app.maps.ground import HEIGHT_PX, WIDTH_PX, Ground, deck
 from app.maps.layers import region_layers, wedge_layer
 from app.theme import Palette
 from core.confidence.apply import Confidence
+from core.dataset.base_layer import BaseLayer
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.retrieval.gallery import Gallery
 
 ARROW_M = 34.0
 EVIDENCE_LAYER, PINS_LAYER = "evidence", "pins"
+# The map of one answer shows at least so many metres from its middle to each side.
+LEAST_HALF_M = 60.0
+# A phone shows about this part of the width and height that a ground is fitted to.
+_PHONE = np.array([300.0 / HEIGHT_PX, 340.0 / WIDTH_PX])
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,11 @@ def evidence_deck(
     most: int,
     truth: Truth | None,
     online: bool,
+    base: BaseLayer | None = None,
 ) -> pdk.Deck:
     """One photo: refined pin with its arrow, raw position, numbered evidence, and the truth if any.
+
+    The map starts at the area of the answer; the campus lies around it.
 
     Args:
         prediction: Answers for one or more photos.
@@ -54,11 +63,14 @@ def evidence_deck(
         most: How many training photos to show.
         truth: The label of the photo, where it has one.
         online: Whether a background is fetched from another host.
+        base: Buildings, ways, lawns and water of the campus.
     """
     pin, raw = prediction.position_refined_m[[row]], prediction.position_m[[row]]
-    campus = backdrop(prediction, gallery)
-    ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
-    drawn.append(campus.names_layer(palette))
+    campus, ground = backdrop(prediction, gallery, base), close_ground(prediction, row)
+    drawn = [
+        *campus.below(palette, faint=gallery is not None, shown=_inner(ground)),
+        campus.names_layer(palette),
+    ]
     if prediction.confidence is not None:
         drawn += _confidence(ground, prediction, prediction.confidence, row, palette)
     if gallery is not None:
@@ -84,12 +96,13 @@ def pins_deck(
     *,
     chosen: int | None,
     online: bool,
+    base: BaseLayer | None = None,
 ) -> pdk.Deck:
     """Several photos: a pin with an arrow each; a click reports its row as `i`.
 
     Refused photos have no pin.
     """
-    campus = backdrop(prediction, gallery)
+    campus = backdrop(prediction, gallery, base)
     ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
     drawn.append(campus.names_layer(palette))
     pins, rows = prediction.position_refined_m, np.flatnonzero(~prediction.refused)
@@ -106,13 +119,61 @@ def pins_deck(
     return deck(ground, drawn, palette, online=online)
 
 
-def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
+def close_ground(prediction: Prediction, row: int) -> Ground:
+    """The ground of one answer: the pin and the area that holds the truth 9 times in 10."""
+    pin = prediction.position_refined_m[row]
+    corners = [pin - ARROW_M, pin + ARROW_M]
+    islands = () if prediction.confidence is None else prediction.confidence.region_m(row, 0.9)
+    corners += [ring for island in islands or () for ring in island]
+    points = np.concatenate([np.reshape(corner, (-1, 2)) for corner in corners])
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = np.maximum((high - low) / 2.0 * 1.1, LEAST_HALF_M) / _PHONE
+    (south, west), (north, east) = (low + high) / 2.0 - half, (low + high) / 2.0 + half
+    frame = prediction.local_frame
+    return Ground(frame, (float(south), float(west), float(north), float(east)))
+
+
+def _inner(ground: Ground) -> Ground:
+    """The part of a ground that a phone shows."""
+    corners = np.reshape(ground.extent_m, (2, 2))
+    middle = corners.mean(axis=0)
+    (south, west), (north, east) = middle + (corners - middle) * _PHONE
+    return Ground(ground.frame, (float(south), float(west), float(north), float(east)))
+
+
+def campus_inset(
+    prediction: Prediction, row: int, gallery: Gallery | None, palette: Palette
+) -> str:
+    """The whole campus as SVG, with the part that the map of one answer starts at."""
+    campus = backdrop(prediction, gallery)
+    ground = campus.ground()
+    near = campus.position_m[~ground.beyond(campus.position_m)]
+    hulls = places(campus.position_m, campus.region, campus.names, campus.order)
+    areas = {area.region: area.polygons_m(campus.frame) for area in campus.areas}
+    outlines = [
+        rings[0]
+        for region in hulls
+        for rings in areas.get(region.region) or region.outlines_m(ground)
+    ]
+    box = np.reshape(_inner(close_ground(prediction, row)).extent_m, (2, 2))
+    return inset(outlines, near, box, prediction.position_refined_m[row], palette)
+
+
+def backdrop(
+    prediction: Prediction, gallery: Gallery | None, base: BaseLayer | None = None
+) -> Backdrop:
     """The training photos behind predictions; the predictions themselves where there are none."""
     regions, names = prediction.regions, prediction.region_names
     if gallery is None:
         places = prediction.position_refined_m
         return Backdrop(
-            prediction.local_frame, places, prediction.region, regions, names, prediction.areas
+            prediction.local_frame,
+            places,
+            prediction.region,
+            regions,
+            names,
+            prediction.areas,
+            base,
         )
     return Backdrop(
         prediction.local_frame,
@@ -121,6 +182,7 @@ def backdrop(prediction: Prediction, gallery: Gallery | None) -> Backdrop:
         regions,
         names,
         prediction.areas,
+        base,
     )
 
 

@@ -2,8 +2,11 @@
 
 from math import isfinite
 
+import numpy as np
+
 from app import wording
 from core.confidence.apply import Confidence
+from core.geo import Floats
 from core.inference.prediction import Prediction
 
 NOT_THIS_CAMPUS = "Not this campus: the photo is too unlike the training photos."
@@ -12,6 +15,8 @@ UNCALIBRATED = "confidence unknown: this model is not calibrated"
 _LEVEL = 0.9
 # From this half-width on the wedge leaves out less than half of all directions.
 _ANY_DIRECTION_DEG = 90.0
+# Smaller parts of the area are specks; parts that are nearer to each other are one place.
+_SPECK, _APART_M = 0.1, 25.0
 # Below it the most probable region is more often wrong than right, so the next one is named too.
 _LIKELY = 0.5
 
@@ -45,10 +50,35 @@ def answer_sentence(prediction: Prediction, row: int) -> str:
 
 
 def matching_places(prediction: Prediction, row: int) -> int:
-    """Return how many separate areas hold the true spot 9 times in 10; 0 if that is unknown."""
+    """Return how many separate places hold the true spot 9 times in 10; 0 if that is unknown.
+
+    Parts of the area that are near each other are one place, and specks of it are none.
+    """
     trust = prediction.confidence
     islands = None if trust is None else trust.region_m(row, _LEVEL)
-    return 0 if islands is None else len(islands)
+    if not islands:
+        return 0
+    # The first ring is the outline, the others are holes.
+    outlines = [island[0] for island in islands]
+    sizes = np.array([_size_m2(outline) for outline in outlines])
+    outlines = [outlines[index] for index in np.flatnonzero(sizes >= _SPECK * sizes.sum())]
+    groups: list[list[Floats]] = []
+    for outline in outlines:
+        near = [group for group in groups if any(_gap_m(outline, o) <= _APART_M for o in group)]
+        groups = [group for group in groups if not any(group is other for other in near)]
+        groups.append([outline, *(other for group in near for other in group)])
+    return len(groups)
+
+
+def _size_m2(outline: Floats) -> float:
+    """Area of a simple polygon `(k, 2)` (shoelace formula)."""
+    north, east = outline.T
+    return 0.5 * abs(float(north @ np.roll(east, 1) - east @ np.roll(north, 1)))
+
+
+def _gap_m(first: Floats, second: Floats) -> float:
+    """Distance of the nearest corners of two outlines."""
+    return float(np.hypot(*(first[:, None] - second[None]).transpose(2, 0, 1)).min())
 
 
 def _place(prediction: Prediction, row: int) -> str:

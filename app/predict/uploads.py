@@ -19,7 +19,8 @@ from core.model.card import Card
 
 TYPES = list(PHOTO_SUFFIXES)
 LARGEST_MB, MOST_PHOTOS, EXAMPLES = 20, 100, 6
-_UPLOADS, _EXAMPLE, _PAGE = "predict_uploads", "predict_example", "predict_examples_page"
+_FORM, _UPLOADS = "predict_form", "predict_uploads"
+_EXAMPLE, _PAGE = "predict_example", "predict_examples_page"
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,27 @@ class Subject:
 
 
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
-    """Let the reader upload photos or pick an example of the data set; None if neither."""
-    files = st.file_uploader(
-        f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
-        "at once. They stay on this machine, in memory only.",
-        type=TYPES, accept_multiple_files=True, max_upload_size=LARGEST_MB, key=_UPLOADS,
-    )  # fmt: skip
-    if files:
-        if len(files) > MOST_PHOTOS:
-            st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are predicted.")
-        return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
-    return _example(folder, card, data)
+    """Let the reader upload photos or pick an example of the data set; None if neither.
+
+    The form closes once something is chosen, so that the answer is on the screen.
+    """
+    with st.expander("Choose photos", expanded=True, key=_FORM, on_change="rerun"):
+        files = st.file_uploader(
+            f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
+            "at once. They stay on this machine, in memory only.",
+            type=TYPES, accept_multiple_files=True, max_upload_size=LARGEST_MB, key=_UPLOADS,
+            on_change=_close,
+        )  # fmt: skip
+        example = _example(folder, card, data)
+    if not files:
+        return example
+    if len(files) > MOST_PHOTOS:
+        st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are predicted.")
+    return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
+
+
+def _close() -> None:
+    st.session_state[_FORM] = False
 
 
 def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
@@ -92,6 +103,7 @@ def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
 
 def _take(root: Path, photo_id: str) -> None:
     st.session_state[_EXAMPLE] = (root, photo_id)
+    _close()
 
 
 def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:

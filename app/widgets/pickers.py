@@ -219,6 +219,11 @@ def pick_known(card: Card, about: str) -> tuple[str | None, float | None]:
     return region, heading
 
 
+def neighbours(most: int) -> int:
+    """How many training photos to show as evidence, as `pick_neighbours` was left."""
+    return min(int(st.session_state.get(_NEIGHBOURS, 6)), most)
+
+
 def pick_neighbours(most: int) -> int:
     """How many training photos to show as evidence."""
     return int(

@@ -66,7 +66,13 @@ def choose(page: str, name: str | None) -> None:
 
 
 def clickable_map(
-    page: str, deck: pdk.Deck, names: Callable[[int], str], alt: str, *, key: str = ""
+    page: str,
+    deck: pdk.Deck,
+    names: Callable[[int], str],
+    alt: str,
+    *,
+    key: str = "",
+    height_px: int = MAP_HEIGHT_PX,
 ) -> None:
     """Draw a map whose dots choose a photo.
 
@@ -76,6 +82,7 @@ def clickable_map(
         names: Name of a row's photo.
         alt: What the map shows, for readers who cannot see it.
         key: The map's own; another one where it shows other things. By default the page's.
+        height_px: Height of the map.
     """
     key = f"{key or page}_map"
 
@@ -84,7 +91,7 @@ def clickable_map(
         rows = [entry["i"] for layer in objects.values() for entry in layer if "i" in entry]
         choose(page, names(int(rows[0])) if rows else None)
 
-    st.pydeck_chart(deck, key=key, on_select=clicked, height=MAP_HEIGHT_PX, alt=alt)
+    st.pydeck_chart(deck, key=key, on_select=clicked, height=height_px, alt=alt)
 
 
 def clickable_table(

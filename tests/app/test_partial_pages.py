@@ -116,7 +116,7 @@ def test_an_example_is_predicted_without_what_is_not_learned(
     names = {metric.label for metric in app.metric}
     assert "Region" in names
     assert ("Facing" in names) == ("heading" in HAS[kind])
-    assert ("Position, 90%" in names) == ("position" in HAS[kind])
+    assert ("Position, 90 %" in names) == ("position" in HAS[kind])
     assert bool(app.get("deck_gl_json_chart")) == ("position" in HAS[kind])
     assert "Most similar training photos" in [one.value for one in app.subheader]
     known = {expander.label for expander in app.expander}

@@ -1,5 +1,6 @@
 """The shipped checkpoint answers a photo of its campus and refuses others until it is asked."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from core.demo.photo import photo_jpeg
 from core.model.card import read_card
@@ -41,7 +42,7 @@ def test_a_photo_of_nowhere_gets_no_pin_until_it_is_asked_for(
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("Not this campus")
     assert page.get_by_test_id("stDeckGlJsonChart").count() == 0
-    expect(main).not_to_contain_text("Facing")
+    expect(main).not_to_contain_text("facing")
     page.get_by_text("Show the answer anyway").click()
     visitor.rest()
     expect(page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first).to_be_visible()
@@ -60,4 +61,30 @@ def test_the_shipped_checkpoint_answers(
     visitor.open("predict")
     visitor.drop(photo)
     has_pin_heading_and_evidence(visitor)
+    _answers_above_the_fold(visitor.page)
     assert visitor.foreign == []
+
+
+def _answers_above_the_fold(page: Page) -> None:
+    """Check that the photo, the sentence, the compass and the map are seen without scrolling."""
+    main = page.get_by_test_id("stMain")
+    sentence = main.get_by_role("heading", level=4)
+    expect(sentence).to_contain_text(re.compile("facing .*90 % confidence"))
+    for width, height in ((1280, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(500)
+        main.evaluate("element => element.scrollTo(0, 0)")
+        shown = {
+            "sentence": sentence,
+            "photo": main.get_by_alt_text("Your photo photo.jpg"),
+            "compass": main.get_by_alt_text(re.compile("^Heading")),
+            "inset": main.get_by_alt_text(re.compile("^The whole campus")),
+        }
+        for name, element in shown.items():
+            box = element.bounding_box()
+            assert box is not None, name
+            assert 0 <= box["y"] <= box["y"] + box["height"] <= height, (name, width)
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width, (name, width)
+        chart = main.get_by_test_id("stDeckGlJsonChart").bounding_box()
+        assert chart is not None
+        assert chart["y"] + 0.7 * chart["height"] <= height, width

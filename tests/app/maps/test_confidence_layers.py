@@ -7,7 +7,6 @@ import pytest
 
 from app.maps.ground import Ground
 from app.maps.layers import WEDGE_M, radius_layer, region_layers, wedge_corners
-from app.predict import results
 from app.theme import LIGHT
 from core.confidence.apply import Confidence, apply
 from core.confidence.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
@@ -49,7 +48,6 @@ def test_a_two_minded_photo_is_drawn_as_two_islands(trust: Confidence) -> None:
     wide, narrow = region_layers(ground, trust, 0, LIGHT)
     assert (wide.id, narrow.id) == ("region-90", "region-50")
     assert len(drawn(wide)) == 2
-    assert "2 places" in results.how_sure(trust, 0)
 
 
 def test_a_wedge_opens_to_both_sides_of_the_heading() -> None:

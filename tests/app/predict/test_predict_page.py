@@ -45,7 +45,17 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert any("m from the pin" in caption.value for caption in app.caption)
     assert any("matched keypoints" in caption.value for caption in app.caption)
     assert any(metric.label == "Facing" for metric in app.metric)
-    assert re.fullmatch(r"17\.44\d{4}°, 78\.3\d{5}°", app.code[0].value), "whole, and to be copied"
+    position = app.code[0].value
+    assert re.fullmatch(r"17\.44\d{4}, 78\.3\d{5}", position), "whole, and to be copied"
+    latitude, longitude = position.split(", ")
+    [link] = app.get("link_button")
+    assert link.proto.url == (
+        f"https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}"
+        f"#map=19/{latitude}/{longitude}"
+    )
+    first = next(each.value for each in app.markdown)
+    assert first.endswith("confidence unknown\\: this model is not calibrated")
+    assert app.session_state["predict_form"] is False, "the form makes way for the answer"
 
 
 def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(

@@ -1,0 +1,138 @@
+"""The sentence of an answer, for models of any labels, any confidence and any photo."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.predict.sentence import answer_sentence, matching_places, sentence
+from core.confidence.apply import Confidence, apply
+from core.confidence.schema import Calibration, HeadingFit, PositionFit, RegionFit, ScaleFit
+from core.geo import CoordinateFrame, LocalFrame
+from core.inference.prediction import Prediction
+from core.labels import LABELS, Label
+from tests.confidence.worlds import density_fit, world
+
+PLANE = LocalFrame(CoordinateFrame("planar_metres"), (0.0, 0.0))
+NAMES = {"1": "Main Gate", "2": "Library"}
+TWO_PLACES = np.array([[0.0, 0.0]] * 4 + [[80.0, 60.0]] * 4)
+
+
+def predicted(
+    confidence: Confidence | None = None,
+    *,
+    labels: tuple[Label, ...] = LABELS,
+    shares: tuple[float, ...] = (0.9, 0.1),
+) -> Prediction:
+    """The answer about one photo: at the origin, facing 3 degrees, of Main Gate."""
+    placed, headed = "position" in labels, "heading" in labels
+    regions = ("1", "2") if "region" in labels else ()
+    chances = np.array([shares]) if regions else np.zeros((1, 0))
+    heading = np.array([3.0 if headed else np.nan])
+    spot = np.zeros((1, 2)) if placed else np.full((1, 2), np.nan)
+    none = np.zeros((1, 0))
+    return Prediction(
+        ("a",), ("a.jpg",), regions, NAMES, PLANE, chances, chances, spot, spot, heading, heading,
+        heading, none.astype(np.int64), none, none, none.astype(np.int64),
+        np.zeros((1, 2), np.float32), confidence=confidence, labels=labels,
+    )  # fmt: skip
+
+
+def trust(
+    radius_m: float = 16.2,
+    wedge_deg: float = 20.0,
+    *,
+    places: np.ndarray | None = None,
+    share: float = 0.96,
+    refused: bool = False,
+    region: bool = True,
+) -> Confidence:
+    """A confidence of these sizes; its area is about the neighbours at `places`."""
+    answers, _ = world(1, 0)
+    assert answers.evidence is not None
+    spots = np.zeros((8, 2)) if places is None else places
+    shape = answers.evidence.position_m.shape
+    support = replace(
+        answers.evidence, position_m=np.broadcast_to(spots[: shape[1]], shape),
+        similarity=np.full(answers.evidence.similarity.shape, 0.9),
+    )  # fmt: skip
+    scale = ScaleFit(intercept=1.0, slopes=(0.0, 0.0, 0.0))
+    calibration = Calibration(
+        answers="made up", split_hash="0", protocol="spot", part="val", photos=9, groups=9,
+        region=RegionFit(temperature=1.0, before={}, after={}) if region else None,
+        position=PositionFit(density=density_fit(own_share=0.05), mass=(0.5, 0.9), scale=scale,
+                             ratio=(1.0, 4.0)),
+        heading=HeadingFit(scale=scale, ratio=(1.0, None)),
+    )  # fmt: skip
+    made = apply(
+        calibration, replace(answers, evidence=support, position_refined_m=np.zeros((1, 2)))
+    )
+    return replace(
+        made, radius_m=np.array([[5.0, radius_m]]), wedge_deg=np.array([[5.0, wedge_deg]]),
+        region_probabilities=np.array([[share, 1.0 - share]]), refused=np.array([refused]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prediction", "words"),
+    [
+        (predicted(trust()), "Main Gate, facing north, within 16 m (90 % confidence)"),
+        (predicted(trust(7.44)), "Main Gate, facing north, within 7.4 m (90 % confidence)"),
+        (predicted(trust(1394.2)), "Main Gate, facing north, within 1,394 m (90 % confidence)"),
+        (predicted(trust(wedge_deg=120.0)),
+         "Main Gate, heading unclear, within 16 m (90 % confidence)"),
+        (predicted(trust(share=0.4)),
+         "Library, facing north, within 16 m (90 % confidence)"),
+        (predicted(), "Main Gate, facing north; confidence unknown: this model is not calibrated"),
+        (predicted(trust(np.nan)),
+         "Main Gate, facing north; confidence unknown: too few calibration photos"),
+        (predicted(trust(np.inf)),
+         "Main Gate, facing north; confidence unknown: too few calibration photos"),
+        (predicted(trust(), labels=("position", "heading")),
+         "At the pin on the map, facing north, within 16 m (90 % confidence)"),
+        (predicted(trust(), labels=("position", "region")),
+         "Main Gate, within 16 m (90 % confidence)"),
+        (predicted(trust(), labels=("position",)),
+         "At the pin on the map, within 16 m (90 % confidence)"),
+        (predicted(trust(), labels=("heading", "region")),
+         "Main Gate, facing north (96 % confidence in the region)"),
+        (predicted(trust(), labels=("region",)), "Main Gate (96 % confidence in the region)"),
+        (predicted(trust(region=False), labels=("region",)),
+         "Main Gate; confidence unknown: too few calibration photos"),
+        (predicted(trust(), labels=("heading",)), "Facing north, within 20° (90 % confidence)"),
+        (predicted(labels=("heading",)),
+         "Facing north; confidence unknown: this model is not calibrated"),
+        (predicted(trust(places=TWO_PLACES)),
+         "Ambiguous: 2 places match; the likeliest is Main Gate, facing north"),
+        (predicted(trust(places=TWO_PLACES), labels=("position",)),
+         "Ambiguous: 2 places match; the pin is on the likeliest"),
+        (predicted(trust(refused=True)),
+         "Not this campus: the photo is too unlike the training photos."),
+    ],
+)  # fmt: skip
+def test_the_answer_is_one_sentence(prediction: Prediction, words: str) -> None:
+    assert sentence(prediction, 0) == words
+
+
+def test_two_even_regions_are_both_named() -> None:
+    three = predicted(shares=(0.45, 0.55))
+    assert answer_sentence(three, 0).startswith("Library, facing")
+    even = replace(trust(), region_probabilities=np.array([[0.45, 0.44]]))
+    assert answer_sentence(predicted(even), 0).startswith("Main Gate or Library, facing north")
+
+
+def test_a_refused_photo_is_answered_when_it_is_asked_for() -> None:
+    asked = answer_sentence(predicted(trust(refused=True)), 0)
+    assert asked == "Main Gate, facing north, within 16 m (90 % confidence)"
+
+
+def test_a_region_without_a_name_is_called_by_its_id() -> None:
+    unnamed = replace(predicted(trust()), region_names={})
+    assert sentence(unnamed, 0).startswith("Region 1, facing north")
+
+
+def test_near_parts_of_the_area_are_one_place() -> None:
+    near = np.array([[0.0, 0.0]] * 4 + [[30.0, 0.0]] * 4)
+    assert matching_places(predicted(trust(places=near)), 0) == 1
+    assert matching_places(predicted(trust(places=TWO_PLACES)), 0) == 2
+    assert matching_places(predicted(), 0) == 0
