@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from core.retrieval.local_features import LocalFeatures
 from core.retrieval.neighbours import Neighbours, Surroundings, row_parts
 from core.retrieval.refine import Refined, refine_by, retrieve_by
 from core.retrieval.schema import RefineConfig
+from core.retrieval.verification import Pairs
 
 Progress = Callable[[int, int], None]
 
@@ -210,7 +212,8 @@ class Predictor:
     ) -> tuple[Prediction, ...]:
         """Predict n decoded photos once a case, as if nobody had photographed around them.
 
-        The network runs once; search, verification and refinement are repeated.
+        The network runs once, and every pair of photos is verified once; search and refinement are
+        repeated.
 
         Args:
             photos: As for `predict_photos`, like all that is not listed here.
@@ -233,26 +236,27 @@ class Predictor:
         answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
         # One empty part for no photos, so that the result has the right shapes.
-        parts = list(row_parts(n)) if n else [slice(0)]
-        return tuple(
-            self.with_confidence(
-                joined(
-                    [
-                        self._predict_part(
-                            ids[part],
-                            filenames[part],
-                            answers.rows(part),
-                            None if local is None else local.rows(part),
-                            known.rows(part),
-                            None if exclude_ids is None else exclude_ids[part],
-                            None if case is None else case.rows(part),
-                        )
-                        for part in parts
-                    ]
-                )
+        parts = [
+            (
+                part,
+                partial(
+                    self._predict_part,
+                    ids[part],
+                    filenames[part],
+                    answers.rows(part),
+                    None if local is None else local.rows(part),
+                    {},
+                    known.rows(part),
+                    None if exclude_ids is None else exclude_ids[part],
+                ),
             )
-            for case in cases
-        )
+            for part in (row_parts(n) if n else [slice(0)])
+        ]
+
+        def answer(case: Surroundings | None) -> Prediction:
+            return joined([one(None if case is None else case.rows(part)) for part, one in parts])
+
+        return tuple(self.with_confidence(answer(case)) for case in cases)
 
     def describe(self, photos: Pixels) -> NDArray[np.float32]:
         """Return descriptors `(n, D)` of photos `(n, s, s, 3)`, as the gallery is made of."""
@@ -305,12 +309,13 @@ class Predictor:
         filenames: tuple[str, ...],
         answers: NetworkOutputs,
         local: LocalFeatures | None,
+        pairs: Pairs,
         known: KnownMetadata,
         exclude_ids: Sequence[str | None] | None,
         surroundings: Surroundings | None,
     ) -> Prediction:
         """Search the gallery once, for verification, refinement and evidence alike."""
-        neighbours = self._search(answers, local, exclude_ids, surroundings)
+        neighbours = self._search(answers, local, pairs, exclude_ids, surroundings)
         answers = self._answers(answers, neighbours, surroundings)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
@@ -344,6 +349,7 @@ class Predictor:
         self,
         answers: NetworkOutputs,
         local: LocalFeatures | None,
+        pairs: Pairs,
         exclude_ids: Sequence[str | None] | None,
         surroundings: Surroundings | None,
     ) -> Neighbours | None:
@@ -352,7 +358,8 @@ class Predictor:
         neighbours = Neighbours.search(answers.descriptor, self.gallery, exclude_ids, surroundings)
         if local is None:
             return neighbours
-        return neighbours.verify_points(local, self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG)
+        hfov_deg = self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG
+        return neighbours.verify_points(local, hfov_deg, pairs)
 
     def _answers(
         self,

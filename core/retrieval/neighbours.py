@@ -17,7 +17,7 @@ from core.geo import Floats
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.schema import Evidence, RefineConfig
-from core.retrieval.verification import Verified, verify
+from core.retrieval.verification import Pairs, Verified, verify
 
 COMPARED = 32
 """Training photos that are evidence for or against a photo, and whose points are compared."""
@@ -172,16 +172,20 @@ class Neighbours:
         """Number of photos."""
         return len(self.similarity)
 
-    def verify_points(self, local: LocalFeatures, hfov_deg: float) -> Self:
+    def verify_points(
+        self, local: LocalFeatures, hfov_deg: float, pairs: Pairs | None = None
+    ) -> Self:
         """Compare the photos point by point with the most similar training photos.
 
         Args:
             local: Points of the n photos, described by the gallery's projection.
             hfov_deg: Horizontal field of view of all photos, by which turns are computed.
+            pairs: Results of other searches for the same photos, see `verify`.
         """
         if self.gallery.local is None:
             raise ValueError("the gallery has no points to compare with")
-        return replace(self, verified=verify(local, self.gallery.local, self.rows, hfov_deg))
+        verified = verify(local, self.gallery.local, self.rows, hfov_deg, pairs)
+        return replace(self, verified=verified)
 
     def ranked(
         self,

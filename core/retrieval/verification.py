@@ -20,6 +20,8 @@ from core.retrieval.projection import Features
 
 Places = NDArray[np.float32]
 Rows = NDArray[np.int64]
+Pairs = dict[tuple[int, int], tuple[int, float]]
+"""Inliers and turn in degrees of pairs of a photo and a gallery photo."""
 
 _SIDE = 448.0
 """Photos are compared as if they had this side in pixels."""
@@ -83,7 +85,13 @@ class Verified:
         return np.asarray(np.log1p(np.maximum(self.inliers - _BY_CHANCE, 0)))
 
 
-def verify(query: LocalFeatures, gallery: LocalFeatures, rows: Rows, hfov_deg: float) -> Verified:
+def verify(
+    query: LocalFeatures,
+    gallery: LocalFeatures,
+    rows: Rows,
+    hfov_deg: float,
+    pairs: Pairs | None = None,
+) -> Verified:
     """Compare n photos with some gallery photos each.
 
     Args:
@@ -91,20 +99,31 @@ def verify(query: LocalFeatures, gallery: LocalFeatures, rows: Rows, hfov_deg: f
         gallery: Of the training photos.
         rows: `(n, k)` the gallery photos to compare each with.
         hfov_deg: Horizontal field of view of all photos.
+        pairs: Results of earlier calls with the same photos, gallery and field of view, which are
+            not computed again; new ones are added.
     """
+    pairs = {} if pairs is None else pairs
     inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
-    affine = gallery.method.verification == "affine"
-    turned = _median_turn if affine else _turn
-    least = _AFFINE_TO_TURN if affine else _LEAST_TO_TURN
-    for photo, others in enumerate(rows):
-        for column, row in enumerate(others):
-            mine, theirs = matched_points(query, gallery, row, photo)
-            inliers[photo, column] = len(mine)
-            if len(mine) >= least:
-                turn_deg[photo, column] = turned(mine, theirs, hfov_deg)
-    if not affine:
+    for place, row in np.ndenumerate(rows):
+        pair = (place[0], int(row))
+        if pair not in pairs:
+            pairs[pair] = _compare(query, gallery, pair, hfov_deg)
+        inliers[place], turn_deg[place] = pairs[pair]
+    if gallery.method.verification != "affine":
         turn_deg[~_overlapping(inliers)] = np.nan
     return Verified(rows, inliers, turn_deg, hfov_deg)
+
+
+def _compare(
+    query: LocalFeatures, gallery: LocalFeatures, pair: tuple[int, int], hfov_deg: float
+) -> tuple[int, float]:
+    """Inliers of a photo and a gallery photo, and the turn between them, NaN if too few agree."""
+    mine, theirs = matched_points(query, gallery, pair[1], pair[0])
+    affine = gallery.method.verification == "affine"
+    if len(mine) < (_AFFINE_TO_TURN if affine else _LEAST_TO_TURN):
+        return len(mine), np.nan
+    turned = _median_turn if affine else _turn
+    return len(mine), turned(mine, theirs, hfov_deg)
 
 
 def _overlapping(inliers: Rows) -> NDArray[np.bool_]:

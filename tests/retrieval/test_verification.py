@@ -8,7 +8,7 @@ import pytest
 
 from core.retrieval.local_features import FIRST, LocalFeatures, PointMethod, describe_gallery
 from core.retrieval.projection import Projection
-from core.retrieval.verification import Verified, _overlapping, matched_points, verify
+from core.retrieval.verification import Pairs, Verified, _overlapping, matched_points, verify
 from tests.retrieval.scenes import SIDE, scene, stepped_aside
 
 MOST = 128
@@ -41,6 +41,27 @@ def agreeing(gallery: LocalFeatures, *photos: np.ndarray) -> np.ndarray:
     """Points of each photo that agree with each scene, `(n, 6)`."""
     rows = np.tile(np.arange(6), (len(photos), 1))
     return verify(gallery.described(photos), gallery, rows, HFOV_DEG).inliers
+
+
+def test_pairs_that_were_compared_are_not_compared_again(
+    gallery: LocalFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = gallery.described([stepped_aside(scene(seed)) for seed in (2, 3)])
+    rows = np.array([[0, 2, 3], [3, 2, 5]])
+    seen: list[tuple[int, int]] = []
+
+    def counted(query: LocalFeatures, known: LocalFeatures, row: int, photo: int) -> object:
+        seen.append((photo, row))
+        return matched_points(query, known, row, photo)
+
+    monkeypatch.setattr("core.retrieval.verification.matched_points", counted)
+    pairs: Pairs = {}
+    verify(asked, gallery, rows[:, :2], HFOV_DEG, pairs)
+    again = verify(asked, gallery, rows, HFOV_DEG, pairs)
+    assert seen == [(0, 0), (0, 2), (1, 3), (1, 2), (0, 3), (1, 5)]
+    anew = verify(asked, gallery, rows, HFOV_DEG)
+    np.testing.assert_array_equal(again.inliers, anew.inliers)
+    np.testing.assert_array_equal(again.turn_deg, anew.turn_deg)
 
 
 def test_a_photo_agrees_with_its_own_place_alone(gallery: LocalFeatures, kind: str) -> None:
