@@ -9,6 +9,7 @@ import torch
 
 from core.dataset.labels import Dataset
 from core.dataset.protocols import make_split
+from core.dataset.spatial_groups import spot_groups
 from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.files import write_json
@@ -36,10 +37,18 @@ def make_checkpoint(
     refine: RefineConfig | None = RETRIEVAL,
     seed: int = 0,
     points: int = 0,
+    calibrate_spots: int = 0,
 ) -> Path:
     """Write a checkpoint for the dataset `root`.
 
-    Without `refine` it has no gallery; with it one of so many points a photo.
+    Args:
+        folder: Where to write.
+        root: The dataset.
+        refine: The refinement; None: no gallery.
+        seed: Of the untrained weights.
+        points: Keypoints of each gallery photo.
+        calibrate_spots: Training spots whose photos are used to calibrate instead: a refusal needs
+            40 photos, a twentieth of a campus otherwise.
     """
     torch.manual_seed(seed)
     # By the last layer alone an untrained network mistakes photos, as tests of disagreement need.
@@ -47,7 +56,7 @@ def make_checkpoint(
         backbone="test_resnet", weights="random", input_size=64, place_anchors=0, descriptor="last"
     )
     dataset, store = prepare_dataset(root, STORE_SIZE)
-    split = make_split(dataset, "spot", 0)
+    split = _with_more_to_calibrate(make_split(dataset, "spot", 0), dataset, calibrate_spots)
     model = build_model(config, dataset.regions)
     _spread(model)
     card = _card(config, dataset, split, model)
@@ -76,6 +85,15 @@ def make_checkpoint(
     card = card.model_copy(update={"refine": refine.model_dump(mode="json")})
     save_checkpoint(folder, model.state_dict(), card)
     return folder
+
+
+def _with_more_to_calibrate(split: Split, dataset: Dataset, spots: int) -> Split:
+    spot = spot_groups(dataset.local_frame().to_metres(dataset.positions))
+    train = split.rows(dataset, "train")
+    every = np.unique(spot[train])
+    chosen = every[np.linspace(0, len(every) - 1, spots).round().astype(int)]
+    moved = dataset.table["photo_id"].iloc[train[np.isin(spot[train], chosen)]]
+    return replace(split, parts=split.parts | dict.fromkeys(moved, "calibrate"))
 
 
 def _spread(model: BearingsModel) -> None:

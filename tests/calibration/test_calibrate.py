@@ -25,12 +25,14 @@ PART = "calibrate"
 @pytest.fixture(scope="module")
 def campus(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough to set a threshold."""
-    return make_campus(tmp_path_factory.mktemp("town") / "campus", spots=110)
+    return make_campus(tmp_path_factory.mktemp("town") / "campus", spots=24)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_checkpoint(tmp_path_factory.mktemp("calibrated") / "checkpoint", campus)
+    folder = make_checkpoint(
+        tmp_path_factory.mktemp("calibrated") / "checkpoint", campus, calibrate_spots=24
+    )
     calibrate(CalibrateConfig(run=folder, dataset=campus, device="cpu"))
     return folder
 
