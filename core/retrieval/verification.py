@@ -7,8 +7,9 @@ fast, reliable and accurate robust estimator"). Galleries of the first method co
 map (Philbin et al. 2007, "Object retrieval with large vocabularies and fast spatial matching").
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ Places = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Pairs = dict[tuple[int, int], tuple[int, float]]
 """Inliers and turn in degrees of pairs of a photo and a gallery photo."""
+Model = Callable[..., Any]
 
 _SIDE = 448.0
 """Photos are compared as if they had this side in pixels."""
@@ -210,20 +212,31 @@ def _partners(cosine: Features, ratio: float) -> tuple[Rows, Rows]:
 
 
 def _fundamental(mine: Places, theirs: Places) -> NDArray[np.bool_]:
-    """Which pairs `(m,)` of points one fundamental matrix joins; none if they tell nothing."""
+    """Which pairs `(m,)` of points one fundamental matrix joins; none if they tell nothing.
+
+    Photos from one point, or a photo and itself, have no such matrix of their own, and the
+    estimator sometimes gives one that joins nothing: then one homography joins them.
+    """
     nothing = np.zeros(len(mine), bool)
+    for model in (cv2.findFundamentalMat, cv2.findHomography):
+        kept = _joined(model, mine, theirs)
+        if kept.any():
+            return kept if _upright(mine[kept], theirs[kept]) else nothing
+    return nothing
+
+
+def _joined(model: Model, mine: Places, theirs: Places) -> NDArray[np.bool_]:
+    """Which pairs `(m,)` agree with one estimated matrix."""
     try:
         # The estimator draws from a generator of its own, begun anew at each call.
-        _, inside = cv2.findFundamentalMat(
-            mine * _SIDE, theirs * _SIDE, cv2.USAC_MAGSAC, _TOLERANCE, _CERTAIN, _TRIES
-        )
+        _, inside = model(
+            mine * _SIDE, theirs * _SIDE, cv2.USAC_MAGSAC, _TOLERANCE, confidence=_CERTAIN,
+            maxIters=_TRIES,
+        )  # fmt: skip
     except cv2.error:
         # Some degenerate sets fail an assertion within OpenCV 5.0 instead of giving no matrix.
-        return nothing
-    if inside is None:
-        return nothing
-    kept = inside.ravel() > 0
-    return kept if _upright(mine[kept], theirs[kept]) else nothing
+        inside = None
+    return np.zeros(len(mine), bool) if inside is None else inside.ravel() > 0
 
 
 def _upright(mine: Places, theirs: Places) -> bool:

@@ -8,7 +8,14 @@ import pytest
 
 from core.retrieval.local_features import FIRST, LocalFeatures, PointMethod, describe_gallery
 from core.retrieval.projection import Projection
-from core.retrieval.verification import Pairs, Verified, _overlapping, matched_points, verify
+from core.retrieval.verification import (
+    Pairs,
+    Verified,
+    _fundamental,
+    _overlapping,
+    matched_points,
+    verify,
+)
 from tests.retrieval.scenes import SIDE, scene, stepped_aside
 
 MOST = 128
@@ -62,6 +69,21 @@ def test_pairs_that_were_compared_are_not_compared_again(
     anew = verify(asked, gallery, rows, HFOV_DEG)
     np.testing.assert_array_equal(again.inliers, anew.inliers)
     np.testing.assert_array_equal(again.turn_deg, anew.turn_deg)
+
+
+def test_a_photo_agrees_with_itself_and_with_a_view_from_the_same_point() -> None:
+    # Neither pair of views has a fundamental matrix of its own.
+    rng = np.random.default_rng(0)
+    focal = 0.5 / np.tan(np.deg2rad(HFOV_DEG) / 2.0)
+    turn = np.deg2rad(12.0)
+    for _ in range(60):
+        points = rng.random((30, 2))
+        across, down = ((points - 0.5) / focal).T
+        depth = np.cos(turn) - across * np.sin(turn)
+        turned = np.stack([across * np.cos(turn) + np.sin(turn), down], axis=1) / depth[:, None]
+        mine, theirs = points.astype(np.float32), (turned * focal + 0.5).astype(np.float32)
+        assert _fundamental(mine, mine).all()
+        assert _fundamental(mine, theirs).all()
 
 
 def test_a_photo_agrees_with_its_own_place_alone(gallery: LocalFeatures, kind: str) -> None:
