@@ -5,6 +5,7 @@ from typing import Protocol
 import streamlit as st
 
 from app import demo, links
+from app.train import job_page
 from app.train.queue_state import look
 from app.widgets import messages, pickers
 from app.workspace import workspace
@@ -39,6 +40,7 @@ def show(page: Runnable) -> None:
     st.html(f"<style>{_STYLE}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
     with st.sidebar:
+        job_page.make_room()
         pickers.pick_dataset()
         pickers.pick_checkpoint()
         links.to("train", "Train a model")

@@ -243,6 +243,15 @@ def nested(values: Mapping[Names, Any]) -> dict[str, Any]:
     return result
 
 
+def flat(values: Mapping[str, Any], above: Names = ()) -> dict[Names, Any]:
+    """Turn nested dictionaries into values by path: the inverse of `nested`."""
+    result: dict[Names, Any] = {}
+    for name, value in values.items():
+        path = (*above, name)
+        result |= flat(value, path) if isinstance(value, Mapping) else {path: value}
+    return result
+
+
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the entries of `over` laid on it, level by level."""
     result = dict(base)

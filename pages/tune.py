@@ -1,4 +1,4 @@
-"""Tune: search for better options from the sidebar, and watch a search."""
+"""Tune: search for better options, and watch a search."""
 
 import streamlit as st
 
@@ -12,9 +12,9 @@ st.caption(
     "unbiased."
 )
 place = workspace()
-search.start_from_sidebar(place)
+search.launch(place)
 study = search.pick_study(place)
 if study is None:
-    st.info("No search yet. Set one up under **New search** in the sidebar, and start it there.")
+    st.info("No search yet. Press **Start the search**.")
     st.stop()
 search.watch(study)

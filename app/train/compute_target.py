@@ -11,29 +11,40 @@ from core.errors import ConfigError
 from core.jobs.devices import Gpu, gpus
 from core.jobs.job import LOCAL
 
-_ON, _HERE = "train_on", "This machine"
+_ON, HERE = "train_on", "This machine"
 _GIB = 1024**3
 
 
-def pick() -> str | None:
-    """Ask where; return `local` or a checked address, or None beside what is wrong with it."""
+def pick() -> None:
+    """Ask where; what is wrong with an address is shown beside it."""
     typed = st.session_state.get(_ON)
-    said = st.selectbox(
+    st.selectbox(
         "Run on",
-        [_HERE] if typed in (None, _HERE) else [_HERE, typed],
+        [HERE] if typed in (None, HERE) else [HERE, typed],
         key=_ON,
         accept_new_options=True,
         persist_state="session",
         help="Or type the address of a Ray cluster, such as `http://host:8265` or "
         "`ray://host:10001`.",
     )
-    if said in (None, _HERE):
-        return LOCAL
     try:
-        return check_address(str(said))
+        chosen()
     except ConfigError as error:
         messages.show_error(error)
-        return None
+
+
+def chosen() -> str:
+    """Return `local` or the address of a cluster.
+
+    Raises:
+        ConfigError: The address is not one.
+    """
+    return LOCAL if is_here() else check_address(str(st.session_state[_ON]))
+
+
+def is_here() -> bool:
+    """Whether this machine was chosen, or nothing yet."""
+    return st.session_state.get(_ON) in (None, HERE)
 
 
 def show() -> None:

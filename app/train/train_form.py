@@ -1,34 +1,39 @@
-"""The form of a new training run, what its buttons do, and which run the Train page watches."""
+"""What starts a training run: presets, all options, and which run the Train page watches."""
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from app import cache
-from app.train import job_page
-from app.widgets import messages, pickers
-from app.widgets.forms import FormAnswer, FormPlan, config_form, fill
+from app.train import compute_target, job_page
+from app.train.job_page import Launch
+from app.train.speed import expected_s
+from app.widgets import held_options, messages, pickers
+from app.widgets.forms import FormPlan, fill, label_of
+from app.wording import roughly
 from app.workspace import Workspace, workspace
 from core.cli.flags import typed
 from core.cli.train import SHORT
 from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
-from core.errors import ConfigError
-from core.jobs.devices import fitting, machine_slots, taken_slots
+from core.errors import BearingsError, ConfigError
+from core.jobs.devices import fitting, has_gpu, machine_slots, taken_slots
 from core.jobs.job import LOCAL
 from core.jobs.queue import enqueue, queue_of
 from core.jobs.runner import ensure_runner
 from core.jobs.state import ACTIVE
-from core.options import in_words
+from core.options import Names, flat, in_words
 from core.project import PROJECT
 from core.runs import free_folder
-from core.training.schema import TrainConfig
+from core.training.presets import PRESETS, TITLES, row_of, with_preset
+from core.training.schema import PresetName, TrainConfig
 
-START, FOLDS, CHECK = "Start training", "Cross-validate", "Check and show the command"
-INSTANT = "First answer without training"
+START, FOLDS, CHECK = "Start training", "Cross-validate", "Show the command"
 FIRST = (
     ("run",),
     ("model", "backbone"),
@@ -41,57 +46,152 @@ FIRST = (
 )
 LABELS = {
     ("run",): "Run folder",
+    ("zero_training",): "Train nothing",
+    ("stage1", "epochs"): "Epochs with a frozen backbone",
+    ("stage1", "lr"): "Learning rate with a frozen backbone",
+    ("stage1", "weight_decay"): "Weight decay with a frozen backbone",
+    ("stage1", "views"): "Cached views of a photo",
     ("stage2", "epochs"): "Epochs",
+    ("stage2", "unfreeze"): "Trained blocks of the backbone",
+    ("stage2", "lr_backbone"): "Learning rate of the backbone",
+    ("stage2", "lr_heads"): "Learning rate of the heads",
+    ("schedule", "kind"): "Learning-rate schedule",
+    ("p_known",): "Share of known answers",
+    ("ema_decay",): "Decay of the averaged weights",
+    ("tta", "views"): "Crops of a photo at prediction",
     ("split", "protocol"): "Split",
+    ("split", "seed"): "Seed of the split",
     ("retrieval", "backbone"): "Retrieval backbone",
     ("retrieval", "weights"): "Weights of the retrieval backbone",
     ("retrieval", "input_size"): "Input size of the retrieval backbone",
 }
-# Small ones first: a run on two cores must end while its owner still looks.
+# Small ones first.
 BACKBONES = (
+    "tf_efficientnet_lite0",
     "resnet10t",
     "mobilenetv3_small_100",
     "mobilenetv3_large_100",
     "efficientnet_b0",
     "resnet34",
     "convnext_atto",
-    "vit_tiny_patch16_224",
+    "vit_base_patch14_dinov2.lvd142m",
 )
-WEIGHTS = ("random", "pretrained")
+WEIGHTS = ("pretrained", "random")
 _TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
 _WATCHED, _CHECKED = "train_watched", "train_checked"
-# The data set stands in the sidebar, and no training has a button of its own.
-HIDDEN = (("dataset",), ("command",), ("zero_training",))
+_PRESET = "train_preset"
+# The data set stands in the sidebar, and the preset above the start button.
+HIDDEN = (("dataset",), ("command",), ("preset",))
 
 
-def ask(place: Workspace, dataset: Path) -> FormAnswer[TrainConfig] | None:
-    """Draw the form; return the options once a button was pressed and all of them are valid."""
+def launch(place: Workspace) -> None:
+    """Draw what starts a run: presets, expected times, the start button, and all options."""
+    _take_over(place)
+    form = Launch(
+        key="train",
+        title="New run",
+        start=START,
+        schema=TrainConfig,
+        plan=partial(_plan, place, _preset()),
+        panel=partial(_panel, place),
+        act=partial(_act, place),
+        others=(FOLDS, CHECK),
+        above=_above,
+    )
+    job_page.launch(place, form)
+
+
+def _take_over(place: Workspace) -> None:
+    """Let the options begin with those of an earlier run, and with a folder that is free."""
     begun: TrainConfig | None = st.session_state.pop(_BEGUN, None)
+    dataset = pickers.dataset_path()
+    if dataset is None:
+        return
     if begun is not None:
         st.session_state[_TAKEN] = begun.run
-    plan = _plan(place, dataset)
-    if begun is not None:
+        st.session_state[_PRESET] = begun.preset or _preset()
+        plan = _plan(place, _preset(), dataset)
+        held_options.follow(TrainConfig, plan)
         fill(TrainConfig, plan, begun)
     if _TAKEN in st.session_state:
         another = _another(place, st.session_state.pop(_TAKEN), dataset)
         st.session_state["train_run"] = place.label(another)
-    answer = config_form(TrainConfig, plan)
-    if answer is None:
+
+
+def _preset() -> PresetName:
+    name: PresetName = st.session_state.setdefault(_PRESET, "balanced")
+    return name
+
+
+def _panel(place: Workspace, dataset: Path, where: str) -> None:
+    key = f"{_PRESET}_{where}"
+    # The panel may be drawn twice, and both show the one choice.
+    st.session_state[key] = _preset()
+
+    def choose() -> None:
+        st.session_state[_PRESET] = st.session_state[key]
+
+    plans = {name: _plan(place, name, dataset) for name in PRESETS}
+    changed = held_options.changes(TrainConfig, plans[_preset()])
+    times = [_time(place, plan, changed, dataset) for plan in plans.values()]
+    captions = [roughly(time) if time is not None else "time unknown" for time in times]
+    st.radio(
+        "Preset",
+        PRESETS,
+        key=key,
+        format_func=TITLES.__getitem__,
+        captions=captions if any(times) else None,
+        on_change=choose,
+        label_visibility="collapsed",
+    )
+    summary = row_of(_preset(), _photos(dataset), gpu=_on_gpu()).summary
+    if times[PRESETS.index(_preset())] is None:
+        summary += " Its time is known once such a run has finished on this machine."
+    st.caption(summary)
+    names = [LABELS.get(path, label_of(path)) for path in changed if path != ("run",)]
+    if names:
+        more = " …" if len(names) > 4 else ""
+        st.caption(f"Changed from the preset: {', '.join(names[:4]).lower()}{more}.")
+
+
+def _time(
+    place: Workspace, plan: FormPlan, changed: Mapping[Names, Any], dataset: Path
+) -> float | None:
+    """Seconds that a run will take; None if nobody knows, and for options that are not allowed."""
+    if not compute_target.is_here():
         return None
-    run = job_page.queue_folder(place, answer.config.run.expanduser())
-    return FormAnswer(answer.config.model_copy(update={"run": run}), answer.button)
-
-
-def untrained(config: TrainConfig) -> TrainConfig:
-    """The same options with nothing trained.
-
-    Raises:
-        ConfigError: The backbone would be a random one, whose features say nothing.
-    """
     try:
-        return TrainConfig.model_validate(config.model_dump() | {"zero_training": True})
-    except ValidationError as error:
-        raise ConfigError(in_words(error)) from error
+        config = held_options.config_of(TrainConfig, plan, changed)
+    except ValidationError:
+        return None
+    return expected_s(config, _photos(dataset), place.runs)
+
+
+def _photos(dataset: Path) -> int:
+    """Photos of the data set; 0 if it cannot be read, which the start button then says."""
+    try:
+        return len(cache.dataset(dataset))
+    except BearingsError:
+        return 0
+
+
+def _on_gpu() -> bool:
+    """Whether a GPU will train, as the options are now; a cluster is taken to have some."""
+    if not compute_target.is_here():
+        return True
+    return _has_gpu(str(st.session_state.get("train_device", "auto")))
+
+
+@st.cache_data(show_spinner=False, ttl=60.0, max_entries=8)
+def _has_gpu(device: str) -> bool:
+    return has_gpu(device)
+
+
+def _above() -> None:
+    if _CHECKED in st.session_state:
+        st.success("These options are valid. The same from the command line:")
+        st.code(st.session_state.pop(_CHECKED), language="bash", wrap_lines=True)
+    compute_target.pick()
 
 
 def prefill(config: TrainConfig) -> None:
@@ -105,18 +205,27 @@ def propose_another_folder(taken: Path) -> None:
     st.session_state[_TAKEN] = taken
 
 
-def _plan(place: Workspace, dataset: Path) -> FormPlan:
+def _plan(place: Workspace, preset: PresetName, dataset: Path) -> FormPlan:
+    """Layout and start values: those of the preset for this data set, device and weights."""
+    photos, gpu = _photos(dataset), _on_gpu()
+    held = {
+        name: st.session_state[f"train_model_{name}"]
+        for name in ("backbone", "weights")
+        if st.session_state.get(f"train_model_{name}")
+    }
+    # A file of weights serves the retrieval backbone too, so its start value depends on the file.
+    values = with_preset({"preset": preset, "model": held}, photos, gpu=gpu)
+    alone = with_preset({"preset": preset}, photos, gpu=gpu)
+    values["model"] = values["model"] | {"weights": "pretrained"} | alone["model"]
     return FormPlan(
         key="train",
         first=FIRST,
-        buttons=(START, INSTANT, FOLDS, CHECK),
+        buttons=(),
         labels=LABELS,
         start={
+            **flat(values),
             ("dataset",): dataset,
             ("run",): place.label(free_folder(place.runs, dataset.name)),
-            ("model", "backbone"): "resnet10t",
-            ("model", "weights"): "random",
-            ("model", "input_size"): 112,
         },
         suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
         choices={("monitor",): job_page.monitors(dataset)},
@@ -142,18 +251,6 @@ def _near(path: Path) -> Path:
     return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
 
 
-def launch_from_sidebar(place: Workspace) -> None:
-    """Draw the form in the sidebar; queue a run when a button was pressed."""
-    job_page.start_from_sidebar(
-        place,
-        "New run",
-        "Trains on {dataset}. Starts immediately if the device is free; otherwise it waits in the "
-        "queue.",
-        ask,
-        partial(_act, place),
-    )
-
-
 def pick_run(place: Workspace) -> Path | None:
     """Let the reader choose which run is watched, at first an active one; None if there is none."""
     runs = cache.runs(place.runs)
@@ -168,43 +265,33 @@ def watch_next(run: Path) -> None:
     st.session_state[_WATCHED] = workspace().label(run)
 
 
-def show_checked() -> None:
-    """Show what was just done, and the command of the options that were checked last."""
-    messages.show()
-    if _CHECKED in st.session_state:
-        st.success("These options are valid. The same from the command line:")
-        st.code(st.session_state[_CHECKED], language="bash", wrap_lines=True)
-
-
-def _act(place: Workspace, answer: FormAnswer[TrainConfig], on: str) -> None:
-    if answer.button == CHECK:
-        st.session_state[_CHECKED] = command(answer.config)
+def _act(place: Workspace, config: TrainConfig, button: str, on: str) -> None:
+    run = job_page.queue_folder(place, config.run.expanduser())
+    config = config.model_copy(update={"run": run})
+    if button == CHECK:
+        st.session_state[_CHECKED] = command(config)
         return
-    st.session_state.pop(_CHECKED, None)
-    before = _jobs_before(place, answer.config.device, on)
-    run = _enqueue(answer, on)
-    ensure_runner(run.parent)
+    cache.dataset(config.dataset)
+    before = _jobs_before(place, config.device, on)
+    queued = enqueue(config, on=on) if button == START else enqueue_crossval(_folds(config), on=on)
+    ensure_runner(queued.parent)
     if before:
-        messages.later(f"**{run.name}** waits in the queue: {before} before it.")
+        messages.later(f"**{queued.name}** waits in the queue: {before} before it.")
     else:
-        messages.later(f"**{run.name}** is started.")
-        if answer.button != FOLDS:
-            watch_next(run)
-    propose_another_folder(answer.config.run)
+        messages.later(f"**{queued.name}** is started.")
+        if button == START:
+            watch_next(queued)
+    propose_another_folder(config.run)
+    job_page.close_options("train")
     # Everything above was drawn before there was a run.
     st.rerun()
 
 
-def _enqueue(answer: FormAnswer[TrainConfig], on: str) -> Path:
-    if answer.button == START:
-        return enqueue(answer.config, on=on)
-    if answer.button == INSTANT:
-        return enqueue(untrained(answer.config), on=on)
+def _folds(config: TrainConfig) -> CrossvalConfig:
     try:
-        folds = CrossvalConfig.model_validate(answer.config.model_dump())
+        return CrossvalConfig.model_validate(config.model_dump())
     except ValidationError as error:
         raise ConfigError(in_words(error)) from error
-    return enqueue_crossval(folds, on=on)
 
 
 def _jobs_before(place: Workspace, device: str, on: str) -> int:

@@ -64,10 +64,10 @@ def ended(entry: Entry, key: str) -> None:
     if config is not None and st.button(
         "Retry with changes",
         key=f"{key}_retry_{entry.name}",
-        help="Copies its options into the form in the sidebar, with a new run folder",
+        help="Copies its options to a new run, in a new folder",
     ):
         train_form.prefill(config)
-        messages.later(f"The options of **{entry.name}** are in the form in the sidebar.")
+        messages.later(f"The options of **{entry.name}** are set. Change some, then start the run.")
         st.rerun()
 
 

@@ -1,5 +1,6 @@
 """The Tune page: which studies there are, one of them watched, and its best trial trained."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -11,7 +12,6 @@ from app.theme import palette
 from app.train import job_page, train_form
 from app.tune import tune_form
 from app.widgets import selection
-from app.widgets.forms import FormAnswer
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.job import read_job
@@ -95,18 +95,28 @@ def _begun(path: Path) -> float:
     return job.created if job is not None and job.kind == "tune" else 0.0
 
 
-def start_from_sidebar(place: Workspace) -> None:
-    """Draw the form in the sidebar; queue a search when its button was pressed."""
+def launch(place: Workspace) -> None:
+    """Draw what starts a search: what it does, the start button, and all options."""
 
-    def start(answer: FormAnswer[TuneConfig], target: str) -> None:
-        study = enqueue_job(answer.config.study, tune_form.job(answer.config, target))
+    def act(config: TuneConfig, button: str, target: str) -> None:
+        config = tune_form.checked(place, config)
+        study = enqueue_job(config.study, tune_form.job(config, target))
         ensure_runner(study.parent)
         st.session_state[_WATCHED] = place.label(study)
+        job_page.close_options("tune")
         st.rerun()
 
-    job_page.start_from_sidebar(
-        place, "New search", "Every trial trains on {dataset}.", tune_form.ask, start
+    form = job_page.Launch(
+        key="tune",
+        title="New search",
+        start=tune_form.START,
+        schema=TuneConfig,
+        plan=partial(tune_form.plan, place),
+        panel=tune_form.panel,
+        act=act,
+        above=tune_form.ask_space,
     )
+    job_page.launch(place, form)
 
 
 def pick_study(place: Workspace) -> Path | None:

@@ -1,13 +1,15 @@
-"""The form of a search: trials, sampler, what all trials share, and the space as lines of text."""
+"""The options of a search: trials, sampler, what all trials share, the space as lines of text."""
 
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
 
-from app.train import job_page
+from app.train import compute_target, job_page
 from app.train.train_form import BACKBONES, LABELS, WEIGHTS
-from app.widgets.forms import FormAnswer, FormPlan, config_form
+from app.widgets import messages
+from app.widgets.forms import FormPlan
 from app.workspace import Workspace
 from core.errors import ConfigError, RunError
 from core.jobs.job import LOCAL, Job
@@ -44,16 +46,20 @@ _HIDDEN = (
     ("train", "command"),
     ("train", "monitor"),
     ("train", "refine"),
+    ("train", "preset"),
 )
 
 
-def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
-    """Draw the form; return the options once the button was pressed and all of them are valid.
+def panel(dataset: Path, where: str) -> None:
+    """Say what a search does, and which options it varies; the same in the sidebar and the page."""
+    trials = st.session_state.get("tune_trials", DEFAULT_TRIALS) or "All"
+    names = [line.partition("=")[0].strip() for line in _space_text().splitlines()]
+    shown = ", ".join(f"`{name}`" for name in names if name and not name.startswith("#"))
+    st.caption(f"{trials} trials, each a short training. They vary {shown or 'nothing yet'}.")
 
-    Raises:
-        ConfigError: A line of the space cannot be read.
-        RunError: The folder is outside the queue, or is not empty.
-    """
+
+def ask_space() -> None:
+    """Ask which options to vary; what is wrong with a line is shown beside it."""
     text = st.text_area(
         "Options to vary",
         as_text(DEFAULT_SPACE),
@@ -63,17 +69,33 @@ def ask(place: Workspace, dataset: Path) -> FormAnswer[TuneConfig] | None:
         help="One option a line, by its dotted name: `stage2.lr_heads = 1e-4..1e-2 log`, "
         "`model.region_dropout = 0..0.5 step 0.1`, `model.backbone = resnet10t, resnet18`",
     )
-    space = read_space(str(text))
-    study = place.label(free_folder(place.runs, "tune"))
-    answer = config_form(TuneConfig, _plan(dataset, study, space))
-    if answer is None:
-        return None
-    folder = job_page.queue_folder(place, answer.config.study.expanduser())
+    try:
+        read_space(str(text))
+    except ConfigError as error:
+        messages.show_error(error)
+    compute_target.pick()
+
+
+def checked(place: Workspace, config: TuneConfig) -> TuneConfig:
+    """Return the options of a search with its space and its folder.
+
+    Raises:
+        ConfigError: A line of the space cannot be read, or names what cannot be varied.
+        RunError: The folder is outside the queue, or is not empty.
+    """
+    folder = job_page.queue_folder(place, config.study.expanduser())
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{place.label(folder)} exists already: choose another study folder")
-    train = answer.config.train.model_copy(update={"run": folder})
-    config = answer.config.model_copy(update={"study": folder, "train": train})
-    return FormAnswer(config, answer.button)
+    train = config.train.model_copy(update={"run": folder})
+    changes = {"study": folder, "train": train.model_dump(), "space": read_space(_space_text())}
+    try:
+        return TuneConfig.model_validate(config.model_dump() | changes)
+    except ValidationError as error:
+        raise ConfigError(in_words(error)) from error
+
+
+def _space_text() -> str:
+    return str(st.session_state.get(_SPACE, as_text(DEFAULT_SPACE)))
 
 
 def job(config: TuneConfig, on: str = LOCAL) -> Job:
@@ -116,11 +138,12 @@ def read_space(text: str) -> dict[str, Distribution]:
     return space
 
 
-def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan:
+def plan(place: Workspace, dataset: Path) -> FormPlan:
+    """Layout and start values of the options of a search."""
+    study = place.label(free_folder(place.runs, "tune"))
     start: dict[tuple[str, ...], Any] = {
         ("study",): study,
         ("trials",): DEFAULT_TRIALS,
-        ("space",): space,
         ("train", "dataset"): dataset,
         # Every trial has its own.
         ("train", "run"): Path(study),
@@ -135,7 +158,7 @@ def _plan(dataset: Path, study: str, space: dict[str, Distribution]) -> FormPlan
     return FormPlan(
         key="tune",
         first=_FIRST,
-        buttons=(START,),
+        buttons=(),
         labels=_LABELS,
         start=start,
         suggestions=suggestions,

@@ -63,21 +63,21 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
         summary = st.container()
         for path in plan.first:
             boxes[path] = st.container()
-            values[path] = _widget(boxes[path], described[path], plan)
+            values[path] = draw(boxes[path], described[path], plan)
         # Above all the rest: most readers need none of it.
         pressed = _buttons(plan.buttons)
-        groups = list(_groups(described, plan))
+        groups = list(groups_of(described, plan))
         if groups:
             st.caption("All options")
         for title, members in groups:
-            with st.expander(title + _mark(members, plan)):
+            with st.expander(title + changed_mark(members, plan)):
                 for item in members:
                     boxes[item.path] = st.container()
-                    values[item.path] = _widget(boxes[item.path], item, plan)
+                    values[item.path] = draw(boxes[item.path], item, plan)
     if pressed is None:
         return None
     try:
-        answers = {path: _answer(described.get(path), value) for path, value in values.items()}
+        answers = {path: answer_of(described.get(path), value) for path, value in values.items()}
         return FormAnswer(schema.model_validate(nested(answers)), pressed)
     except ValidationError as error:
         _show_problems(problems(error), plan, summary, boxes)
@@ -89,7 +89,7 @@ def config_form(schema: type[Schema], plan: FormPlan) -> FormAnswer[Schema] | No
 def fill(schema: type[Schema], plan: FormPlan, config: Schema) -> None:
     """Let the form, which is not drawn yet in this run, show the options of `config`."""
     for item in options(schema, config, plan.hidden):
-        st.session_state[_key(plan, item)] = as_held(item, item.default)
+        st.session_state[key_of(plan, item)] = as_held(item, item.default)
 
 
 def _show_problems(
@@ -103,13 +103,13 @@ def _show_problems(
         if path not in boxes:
             named.append(f"{' '.join(path)} {words}".strip())
             continue
-        own = plan.labels.get(path, _label(path))
+        own = plan.labels.get(path, label_of(path))
         boxes[path].error(f"{own} {words}.")
         named.append(own if path in plan.first else " → ".join(path).replace("_", " "))
     summary.error("Not started. Correct this first: " + "; ".join(named) + ".")
 
 
-def _groups(
+def groups_of(
     described: Mapping[Names, Option], plan: FormPlan
 ) -> Iterator[tuple[str, list[Option]]]:
     """Yield the options that are not shown first, by topic; an expert's come last."""
@@ -121,16 +121,17 @@ def _groups(
     yield from groups.items()
 
 
-def _mark(members: Sequence[Option], plan: FormPlan) -> str:
-    """How many answers of a group are others than those it began with."""
+def changed_mark(members: Sequence[Option], plan: FormPlan) -> str:
+    """` · 2 changed` if answers of a group are others than those it began with; else empty."""
     changed = 0
     for item in members:
         begun = as_held(item, plan.start.get(item.path, item.default))
-        changed += st.session_state.get(_key(plan, item), begun) != begun
+        changed += st.session_state.get(key_of(plan, item), begun) != begun
     return f" · {changed} changed" if changed else ""
 
 
-def _key(plan: FormPlan, item: Option) -> str:
+def key_of(plan: FormPlan, item: Option) -> str:
+    """The state key of an option's widget."""
     return "_".join((plan.key, *item.path))
 
 
@@ -143,12 +144,13 @@ def _buttons(labels: tuple[str, ...]) -> str | None:
     return pressed
 
 
-def _widget(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
+def draw(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN401 - any answer
+    """Draw the widget of an option; return what it holds."""
     shown = as_held(item, plan.start.get(item.path, item.default))
-    label = plan.labels.get(item.path, _label(item.path))
+    label = plan.labels.get(item.path, label_of(item.path))
     # An empty box is what the command line writes as none.
     words = item.help if item.kind == "choice" else item.help.replace("none: ", "empty: ")
-    common: dict[str, Any] = {"label": label, "help": words or None, "key": _key(plan, item)}
+    common: dict[str, Any] = {"label": label, "help": words or None, "key": key_of(plan, item)}
     # A visit to another page must not lose a half-filled form.
     common["persist_state"] = "session"
     if item.kind == "flag":
@@ -219,12 +221,12 @@ def read_list(text: str, item: Option) -> list[Any]:
     return [item.item(word) for word in words]
 
 
-def _label(path: Names) -> str:
+def label_of(path: Names) -> str:
     """The option's name as a person writes it."""
     return path[-1].removeprefix("n_").replace("_", " ").capitalize()
 
 
-def _answer(item: Option | None, value: Any) -> Any:  # noqa: ANN401 - any answer
+def answer_of(item: Option | None, value: Any) -> Any:  # noqa: ANN401 - any answer
     """Turn what a widget returned into what the schema validates; it refuses what cannot be."""
     if item is None or not isinstance(value, str):
         return value

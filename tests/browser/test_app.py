@@ -125,8 +125,12 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     url, run = fresh
     visitor = visit(url)
     page = visitor.open("train")
+    start = page.get_by_test_id("stSidebar").get_by_role("button", name="Start training")
+    expect(start).to_be_in_viewport()
+    dialog = visitor.all_options()
     visitor.type_into("Run folder", "runs/mine")
     visitor.type_into("Backbone", "test_resnet")
+    visitor.type_into("Weights", "random")
     visitor.type_into("Input size", "64")
     # More than the fastest machine gets through before it is told to stop; and no early end.
     visitor.type_into("Epochs", "10000")
@@ -134,7 +138,8 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     visitor.type_into("Patience", "0")
     visitor.type_into("Batch size", "8")
     visitor.type_into("Split", "random")
-    visitor.click("Start training")
+    visitor.rest()
+    dialog.get_by_role("button", name="Start training").click()
     expect(page.get_by_test_id("stMain")).to_contain_text("mine · ", timeout=PATIENCE_MS)
     marks = page.locator(".js-plotly-plot").first.locator(".scatterlayer .points path")
     expect(marks).not_to_have_count(0, timeout=PATIENCE_MS)
@@ -155,6 +160,29 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     assert run_state(run).state == "cancelled"
     assert visitor.exceptions == []
     assert visitor.foreign == []
+
+
+def test_a_phone_starts_a_run_on_the_page_and_sees_why_one_did_not_start(
+    fresh: tuple[str, Path], visit: Visit
+) -> None:
+    url, run = fresh
+    run.mkdir(parents=True)
+    (run / "file").touch()
+    visitor = visit(url)
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+    page = visitor.open("train")
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_role("button", name="Start training")).to_be_in_viewport()
+    assert "sidebar" not in visitor.text
+    main.get_by_role("button", name="All options").click()
+    visitor.rest()
+    visitor.type_into("Run folder", "runs/mine")
+    visitor.rest()
+    page.keyboard.press("Escape")
+    main.get_by_role("button", name="Start training").click()
+    reason = main.get_by_text("Not started: run folder runs/mine is not empty")
+    expect(reason).to_be_in_viewport(timeout=PATIENCE_MS)
+    assert visitor.exceptions == []
 
 
 def test_the_dark_theme_is_dark_and_charts_read_on_it(full: tuple[str, Path], visit: Visit) -> None:

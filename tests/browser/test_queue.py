@@ -41,6 +41,7 @@ def fill_form(visitor: Visitor) -> None:
     """Ask for a run that no machine ends by itself, on the one device that every machine has."""
     for label, answer in (
         ("Backbone", "test_resnet"),
+        ("Weights", "random"),
         ("Input size", "64"),
         ("Epochs", "10000"),
         ("Batch size", "8"),
@@ -60,11 +61,16 @@ def test_a_queue_outlives_the_tab_and_the_server(
     with app(place, kill=True) as url:
         visitor = visit(url)
         visitor.open("train")
+        visitor.all_options()
         fill_form(visitor)
         for name in NAMES:
-            # Nothing else is filled in again: the form keeps its answers.
+            # Nothing else is filled in again: the options are kept.
+            dialog = (
+                visitor.all_options() if name != NAMES[0] else visitor.page.get_by_role("dialog")
+            )
             visitor.type_into("Run folder", f"runs/{name}")
-            visitor.click("Start training")
+            visitor.rest()
+            dialog.get_by_role("button", name="Start training").click()
             expect(row(visitor, name)).to_be_visible(timeout=PATIENCE_MS)
         expect(row(visitor, "one")).to_contain_text("running", timeout=PATIENCE_MS)
         assert [each.name for each in queue_of(runs)] == ["two", "three"]

@@ -33,6 +33,7 @@ def test_a_search_is_started_watched_cancelled_resumed_and_used(
     url, study = fresh
     visitor = visit(url)
     page = visitor.open("tune")
+    dialog = visitor.all_options()
     space = page.get_by_role("textbox", name="Options to vary")
     space.fill("stage2.lr_heads = 1e-4..1e-2 log")
     space.press("Control+Enter")
@@ -44,7 +45,8 @@ def test_a_search_is_started_watched_cancelled_resumed_and_used(
     visitor.type_into("Input size", "32")
     visitor.type_into("Epochs of a trial", "1")
     visitor.type_into("Split", "random")
-    visitor.click("Start the search")
+    visitor.rest()
+    dialog.get_by_role("button", name="Start the search").click()
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("Searching.", timeout=PATIENCE_MS)
     marks = page.locator(".js-plotly-plot").first.locator(".scatterlayer .points path")
@@ -63,7 +65,8 @@ def test_a_search_is_started_watched_cancelled_resumed_and_used(
     visitor.click("Cancel the search")
     expect(main).to_contain_text("Cancelled: every trial is saved", timeout=PATIENCE_MS)
     visitor.click("Train with the best options")
-    expect(page.get_by_label("Backbone", exact=True)).to_have_value("test_resnet")
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    visitor.all_options()
+    expect(page.get_by_label("Backbone", exact=True)).to_have_value("test_resnet")
     assert visitor.exceptions == []
     assert visitor.foreign == []

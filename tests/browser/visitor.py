@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
@@ -62,6 +62,12 @@ class Visitor:
         """Press a button by its words."""
         self.page.get_by_role("button", name=button).first.click()
         self.rest()
+
+    def all_options(self) -> Locator:
+        """Open the dialog of all options of a new job from the sidebar; return it."""
+        self.page.get_by_test_id("stSidebar").get_by_role("button", name="All options").click()
+        self.rest()
+        return self.page.get_by_role("dialog")
 
     def type_into(self, label: str, text: str) -> None:
         """Replace what a text, number or choice field says."""

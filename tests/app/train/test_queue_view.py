@@ -84,6 +84,7 @@ def test_a_cancelled_job_is_resumed_or_begun_anew_with_changes(
     app = open_page(root, "train")
     app.button(key="queue_retry_one").click().run()
     assert not app.exception
+    app.button(key="train_options_page").click().run()
     assert app.number_input(key="train_batch_size").value == 24
     assert app.text_input(key="train_run").value == "runs/one-2"
     app.button(key="queue_resume_one").click().run()
@@ -137,44 +138,45 @@ def test_a_second_run_waits_and_the_watched_one_stays(place: Place, open_page: O
     queued(root, "first")
     app = open_page(root, "train")
     for name in ("second", "third"):
-        app.text_input(key="train_run").set_value(name)
-        next(one for one in app.button if one.label == "Start training").click()
-        app.run()
+        app.session_state["train_run"] = name
+        app.button(key="train_start_page").click().run()
         assert not app.exception
     assert order(root) == ["first", "second", "third"]
     assert "waits in the queue: 2 before it" in app.toast[0].value
-    assert app.text_input(key="train_run").value == "runs/third-2"
+    assert app.session_state["train_run"] == "runs/third-2"
 
 
 def test_a_run_folder_outside_the_queue_is_refused(place: Place, open_page: OpenPage) -> None:
     root, _ = place
     app = open_page(root, "train")
-    app.text_input(key="train_run").set_value("elsewhere/deep/run")
-    next(one for one in app.button if one.label == "Start training").click()
-    app.run()
+    app.session_state["train_run"] = "elsewhere/deep/run"
+    app.button(key="train_start_page").click().run()
     assert "is outside the queue" in app.error[0].value
     assert order(root) == []
 
 
-def test_a_cross_validation_is_queued_from_the_same_form(place: Place, open_page: OpenPage) -> None:
+def test_a_cross_validation_is_queued_with_the_same_options(
+    place: Place, open_page: OpenPage
+) -> None:
     root, _ = place
     app = open_page(root, "train")
+    app.button(key="train_options_page").click().run()
     app.selectbox(key="train_split_protocol").set_value("random")
     app.number_input(key="train_split_folds").set_value(3)
-    next(one for one in app.button if one.label == "Cross-validate").click()
-    app.run()
+    app.button(key="train_dialog_Cross-validate").click().run()
     assert not app.exception
     (job,) = queue_of(root / "runs")
     assert (job.name, job.job.kind) == ("tiny-1", "crossval")
-    assert "cross-validation, 3 folds of resnet10t" in said(app)
+    assert "cross-validation, 3 folds of tf_efficientnet_lite0" in said(app)
+    assert not [box for box in app.text_input if box.key == "train_search"], "the dialog closes"
 
 
 def test_a_fold_makes_no_cross_validation(place: Place, open_page: OpenPage) -> None:
     root, _ = place
     app = open_page(root, "train")
+    app.button(key="train_options_page").click().run()
     app.number_input(key="train_split_fold").set_value(1)
-    next(one for one in app.button if one.label == "Cross-validate").click()
-    app.run()
+    app.button(key="train_dialog_Cross-validate").click().run()
     assert not app.exception
     assert "split.fold must stay empty" in app.error[0].value
     assert order(root) == []

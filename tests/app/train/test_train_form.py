@@ -11,6 +11,7 @@ from app.train import train_form
 from app.widgets.forms import as_held, read_list
 from core.options import nested, options
 from core.training.schema import TrainConfig
+from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
 # One answer of every kind of widget.
@@ -42,29 +43,37 @@ def filled(app: AppTest, config: TrainConfig) -> AppTest:
     return app.run()
 
 
-def test_the_form_repeats_an_earlier_run_to_the_last_digit(
+def all_options(app: AppTest) -> AppTest:
+    """The page with the dialog of all options open."""
+    return app.button(key="train_options_sidebar").click().run()
+
+
+def test_the_options_repeat_an_earlier_run_to_the_last_digit(
     full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[TrainConfig] = []
     monkeypatch.setattr(train_form, "command", lambda config: asked.append(config) or "typed")
     earlier = config_of(full_workspace)
-    app = filled(open_page(full_workspace, "train"), earlier)
-    next(one for one in app.button if "Check and show" in one.label).click().run()
+    app = all_options(filled(open_page(full_workspace, "train"), earlier))
+    app.button(key="train_dialog_Show the command").click().run()
     assert not app.exception
     assert not app.error
     free = full_workspace / "runs" / "mine-4"
-    assert asked == [earlier.model_copy(update={"run": free})]
+    assert asked == [earlier.model_copy(update={"run": free, "preset": "balanced"})]
 
 
-def test_groups_say_how_many_of_their_answers_are_changed(
+def test_groups_and_the_panel_say_which_answers_are_changed(
     full_workspace: Path, open_page: OpenPage
 ) -> None:
-    app = filled(open_page(full_workspace, "train"), config_of(full_workspace))
+    app = all_options(filled(open_page(full_workspace, "train"), config_of(full_workspace)))
     titles = {item.label for item in app.expander}
     assert {
-        "Training · 4 changed", "Data and split · 1 changed", "Gallery and refinement · 1 changed",
+        "Training · 4 changed", "Data and split · 1 changed", "Gallery and refinement · 3 changed",
         "Expert options · 1 changed", "Loss",
     } <= titles  # fmt: skip
+    assert "Changed from the preset: seed, split, fold, backbone …." in said(app)
+    app.button(key="train_reset").click().run()
+    assert not [item.label for item in app.expander if "changed" in item.label]
 
 
 def test_options_of_a_study_get_a_folder_of_their_own_name(
@@ -72,8 +81,41 @@ def test_options_of_a_study_get_a_folder_of_their_own_name(
 ) -> None:
     trial = full_workspace / "runs" / "study" / "trials" / "0007"
     config = config_of(full_workspace).model_copy(update={"run": trial})
-    app = filled(open_page(full_workspace, "train"), config)
+    app = all_options(filled(open_page(full_workspace, "train"), config))
     assert app.text_input(key="train_run").value == "runs/tiny-1"
+
+
+def test_a_preset_moves_the_options_that_nobody_changed(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = all_options(open_page(full_workspace, "train"))
+    app.number_input(key="train_batch_size").set_value(9).run()
+    assert app.number_input(key="train_model_input_size").value == 160
+    app.radio(key="train_preset_sidebar").set_value("quick").run()
+    assert app.number_input(key="train_model_input_size").value == 320
+    assert app.checkbox(key="train_zero_training").value
+    assert app.number_input(key="train_batch_size").value == 9
+    assert app.radio(key="train_preset_page").value == "quick", "both panels show one choice"
+
+
+def test_one_file_of_weights_is_enough_for_a_preset(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "train")
+    app.session_state["train_model_weights"] = "lite0.safetensors"
+    app = all_options(app.run())
+    assert app.text_input(key="train_retrieval_weights").value == "lite0.safetensors"
+    assert "Changed from the preset: weights." in said(app)
+
+
+def test_options_are_found_by_words_of_their_help(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = all_options(open_page(full_workspace, "train"))
+    app.text_input(key="train_search").set_value("peak rate transformers").run()
+    assert [box.label for box in app.number_input] == ["Learning rate of the backbone"]
+    app.text_input(key="train_search").set_value("no such thing").run()
+    assert "No option matches" in said(app)
 
 
 def test_every_default_survives_the_widget_that_holds_it() -> None:

@@ -6,9 +6,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from app.train import train_form
+from core.training.presets import with_preset
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
-from tests.app.run_folders import write_run
+from tests.app.run_folders import event, write_run
 
 OpenPage = Callable[..., AppTest]
 
@@ -17,18 +18,19 @@ def button(app: AppTest, words: str) -> Button:
     return next(one for one in app.button if words in one.label)
 
 
-def test_the_form_shows_the_command_that_does_the_same(
+def test_the_dialog_shows_the_command_that_does_the_same(
     full_workspace: Path, open_page: OpenPage
 ) -> None:
     app = open_page(full_workspace, "train")
+    app.button(key="train_options_sidebar").click().run()
     app.number_input(key="train_stage2_epochs").set_value(3)
-    app.selectbox(key="train_split_protocol").set_value("random")
-    button(app, "Check and show").click()
-    app.run()
+    app.selectbox(key="train_split_protocol").set_value("random").run()
+    button(app, "Show the command").click().run()
     assert not app.exception
     assert app.code[0].value == (
         f"python -m core train {full_workspace}/data/tiny --run {full_workspace}/runs/tiny-1 "
-        "--split random --backbone resnet10t --input-size 112 --weights random --epochs 3"
+        "--split random --backbone tf_efficientnet_lite0 --input-size 160 "
+        "--retrieval-backbone tf_efficientnet_lite0 --retrieval-input-size 320 --epochs 3"
     )
 
 
@@ -45,45 +47,84 @@ def started(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> list[Train
     return begun
 
 
-def test_the_form_starts_a_run_and_watches_it(
-    workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig]
+@pytest.mark.parametrize("where", ["sidebar", "page"])
+def test_the_start_button_starts_a_run_and_watches_it(
+    workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig], where: str
 ) -> None:
     app = open_page(workspace_copy, "train")
-    button(app, "Start training").click()
-    app.run()
+    app.button(key=f"train_start_{where}").click().run()
     assert not app.exception
     assert [config.run for config in started] == [workspace_copy / "runs" / "tiny-1"]
-    assert started[0].dataset == workspace_copy / "data" / "tiny"
+    assert (started[0].dataset, started[0].preset) == (workspace_copy / "data/tiny", "balanced")
     assert app.selectbox(key="train_watched").value == "runs/tiny-1"
+    app.button(key="train_options_sidebar").click().run()
     assert app.text_input(key="train_run").value == "runs/tiny-2", "the taken name is not offered"
 
 
-def test_a_first_answer_without_training_is_queued_like_any_run(
+def test_a_quick_look_trains_nothing(
     workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig]
 ) -> None:
     app = open_page(workspace_copy, "train")
-    button(app, "First answer without training").click()
-    app.run()
-    assert "needs a trained backbone" in app.error[0].value, "the form begins with random weights"
-    assert started == []
-    app.selectbox(key="train_model_weights").set_value("pretrained")
-    button(app, "First answer without training").click()
-    app.run()
+    app.radio(key="train_preset_page").set_value("quick").run()
+    app.button(key="train_start_page").click().run()
     assert not app.exception
-    assert [(config.zero_training, config.planned_epochs) for config in started] == [(True, 0)]
-    assert app.selectbox(key="train_watched").value == "runs/tiny-1"
+    assert [(config.zero_training, config.preset) for config in started] == [(True, "quick")]
 
 
-def test_a_wrong_option_is_refused_beside_its_field(
+def test_a_failed_start_says_why_beside_the_button_without_flags(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    (workspace_copy / "runs" / "taken").mkdir(parents=True)
+    (workspace_copy / "runs" / "taken" / "file").touch()
+    app = open_page(workspace_copy, "train")
+    app.session_state["train_run"] = "runs/taken"
+    app.run()
+    app.button(key="train_start_sidebar").click().run()
+    assert not app.exception
+    [error] = app.sidebar.error
+    assert error.value.startswith("Not started\\: run folder runs/taken is not empty")
+    assert "choose another run folder" in error.value
+    assert "--" not in error.value
+
+
+def test_a_wrong_option_is_refused_at_the_button_and_beside_its_field(
     full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_form, "enqueue", lambda *_, **__: pytest.fail("it must not start"))
     app = open_page(full_workspace, "train")
-    app.number_input(key="train_split_fold").set_value(9)
-    button(app, "Start training").click()
-    app.run()
+    app.button(key="train_options_sidebar").click().run()
+    app.text_input(key="train_refine").set_value("no JSON").run()
+    assert "Refine must be a JSON object" in app.error[0].value
+    app.button(key="train_start_sidebar").click().run()
+    assert "Not started. Refine must be a JSON object" in app.sidebar.error[0].value
+    app.text_input(key="train_refine").set_value("").run()
+    app.number_input(key="train_split_fold").set_value(9).run()
+    app.button(key="train_start_sidebar").click().run()
     assert not app.exception
-    assert "fold 9 does not exist" in app.error[0].value
+    assert "fold 9 does not exist" in app.sidebar.error[0].value
+
+
+def test_the_panel_says_how_long_a_run_takes_once_one_was_measured(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    app = open_page(workspace_copy, "train")
+    assert "Its time is known once such a run has finished" in said(app)
+    options = with_preset({"preset": "balanced"}, 48, gpu=False)
+    run = write_run(workspace_copy, "mine", "finished", **options)
+    parts = {"train": ["a"] * 40, "val": ["b"] * 8}
+    run.write_json("split.json", {"hash": "abcdef0123456789", "parts": parts})
+    run.append_event(event(3, "heads"))
+    status = run.status()
+    assert status is not None
+    # 10 minutes beside three epochs of 2 s.
+    begun = {"process_start": status.heartbeat - 606.0}
+    run.write_status(status.model_copy(update=begun))
+    app = open_page(workspace_copy, "train")
+    assert not app.exception
+    captions = app.radio(key="train_preset_sidebar").proto.captions
+    # 2 epochs of stage 1 and 20 of stage 2.
+    assert list(captions) == ["time unknown", "about 11 min", "time unknown"]
+    assert "Its time is known" not in said(app)
 
 
 def test_an_active_run_shows_progress_and_is_cancelled_after_a_question(
@@ -106,7 +147,7 @@ def test_an_active_run_shows_progress_and_is_cancelled_after_a_question(
 @pytest.mark.parametrize(
     ("message", "cause"),
     [
-        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "--batch-size 16 in place"),
+        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "Try batch size 16 in place"),
         ("LabelError: labels.csv lacks longitude", "labels.csv lacks longitude"),
         ("LocalEntryNotFoundError: cannot reach huggingface.co", "path of a local weights file"),
     ],

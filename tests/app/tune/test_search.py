@@ -56,9 +56,9 @@ def test_a_search_is_put_into_the_queue(
 ) -> None:
     monkeypatch.setattr("app.tune.search.ensure_runner", lambda root: None)
     app = open_page(workspace_copy, "tune")
+    app.button(key="tune_options_page").click().run()
     app.text_area[0].set_value("stage2.lr_heads = 1e-4..1e-2 log").run()
-    button = next(each for each in app.button if each.label == "Start the search")
-    app = button.click().run()
+    app = app.button(key="tune_dialog_Start the search").click().run()
     assert not app.exception
     assert not app.error, app.error[0].value
     folder = workspace_copy / "runs" / "tune-1"
@@ -83,6 +83,7 @@ def test_only_figures_that_the_labels_allow_can_be_optimised(
 
     figures = ["score", "loss", "region_accuracy", "median_m", "maae_deg"]
     app = open_page(workspace_copy, page)
+    app.button(key=f"{page}_options_sidebar").click().run()
     assert offered(app) == figures
     next(one for one in app.selectbox if one.key == f"{page}_monitor").set_value("maae_deg")
     labels = workspace_copy / "data" / "tiny" / "labels.csv"
@@ -95,10 +96,14 @@ def test_only_figures_that_the_labels_allow_can_be_optimised(
 
 def test_a_wrong_line_of_the_space_is_named(workspace_copy: Path, open_page: OpenPage) -> None:
     app = open_page(workspace_copy, "tune")
+    app.button(key="tune_options_page").click().run()
     app.text_area[0].set_value("# rates\nstage2.lr_heads = 1..0").run()
     assert not app.exception
     assert "Line 2" in app.error[0].value
     assert "low must be less than high" in app.error[0].value
+    app.button(key="tune_start_sidebar").click().run()
+    assert "Line 2" in app.sidebar.error[0].value, "nothing is started with the line"
+    assert not (workspace_copy / "runs").exists()
 
 
 def test_a_space_survives_being_written_as_text() -> None:
