@@ -9,7 +9,7 @@ from app import absence, theme, wording
 from app.figures.drawings import SIDE, compass
 from app.figures.regions import region_probabilities
 from app.photo import Photo, jpeg
-from app.predict import evidence
+from app.predict import downloads, evidence
 from app.predict.prediction_map import Truth, campus_inset, evidence_deck
 from app.predict.sentence import NOT_THIS_CAMPUS, answer_sentence
 from app.widgets import base_layer, ensemble, messages, pickers
@@ -65,6 +65,8 @@ def one(
     if trust is not None and (note := trust.unseen_note(row)) is not None:
         st.caption(note)
     _details(predictor, prediction, row)
+    st.subheader("Download", anchor=False)
+    downloads.row(predictor, prediction.rows(np.array([row])), photo.digest)
 
 
 def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:

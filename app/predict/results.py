@@ -9,12 +9,12 @@ import streamlit as st
 
 from app import absence, cache, theme, wording
 from app.photo import Photo
-from app.predict import answer
+from app.predict import answer, downloads
 from app.predict.prediction_map import pins_deck
 from app.widgets import base_layer, messages, pickers, selection
 from app.widgets.photo_source import PhotoSource
 from core.errors import ImageError
-from core.inference.export import records, written
+from core.inference.export import records
 from core.inference.prediction import Prediction, joined
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 
-_FORMS = {"csv": "CSV", "json": "JSON", "geojson": "GeoJSON"}
 # A longer table scrolls beside the map.
 _MOST_ROWS = 12
 
@@ -66,7 +65,7 @@ def many(
     with left:
         _table(prediction, None if mapped else digests)
         _refused(prediction)
-        _downloads(predictor, prediction)
+        downloads.row(predictor, prediction, selection.scope(*digests))
     with right:
         if mapped:
             deck = pins_deck(
@@ -137,15 +136,3 @@ def _columns(prediction: Prediction) -> dict[str, "ColumnConfig"]:
         "member_spread_m": number("Spread of members (m)", format="%.1f"),
         "member_spread_deg": number("Spread of members (°)", format="%.1f"),
     }
-
-
-def _downloads(predictor: "Predictor", prediction: Prediction) -> None:
-    forms = ["csv", "json"]
-    if "position" in prediction.labels and prediction.local_frame.frame.has_degrees:
-        forms.append("geojson")
-    with st.container(horizontal=True):
-        for form in forms:
-            st.download_button(
-                _FORMS[form], partial(written, prediction, predictor.gallery, form),
-                f"predictions.{form}", key=f"predict_{form}", on_click="ignore",
-            )  # fmt: skip

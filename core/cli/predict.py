@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.cli.command import Command, bar, check_out_file, imports, say
 
-FORMATS = ("json", "csv", "geojson")
+FORMATS = ("json", "csv", "csv-short", "geojson", "kml", "gpx", "submission")
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="A photo, or a folder of photos, searched with its subfolders",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=FORMATS, default="json", help="Format of the answers (default: json)"
+        "--format",
+        choices=FORMATS,
+        default="json",
+        help="Format of the answers (default: json); submission is the course's table, which also "
+        "has answers for refused photos",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="File to write (default: the output stream)"
@@ -52,14 +56,11 @@ def _run(arguments: argparse.Namespace) -> int:
         from core.confidence.overlap import UNSEEN_FROM, UNSEEN_NOTE
         from core.evaluation.place import other_place_note
         from core.files import write_text
-        from core.inference.export import check_geojson, written
+        from core.inference.export_files import check_form, written
         from core.inference.loading import load_predictor
 
     predictor = load_predictor(arguments.model, arguments.device)
-    if arguments.format == "geojson":
-        check_geojson(predictor.card.labels)
-        # Refuses positions without degrees.
-        predictor.card.local_frame.to_degrees([[0.0, 0.0]])
+    check_form(arguments.format, predictor.card.labels, predictor.card.local_frame.frame)
     with bar("Predicting") as progress:
         found = predictor.predict_files(paths, progress, arguments.region, arguments.heading)
     elsewhere = other_place_note(predictor.card, predictor.gallery, arguments.photos, paths)
@@ -95,6 +96,7 @@ COMMAND = Command(
         "python -m core predict runs/first photo.jpg --region 7   # the region is known",
         "python -m core predict runs/first others/ --keep-refused   # refused photos too",
         "python -m core predict runs/first walk/ --format geojson --out walk.geojson",
+        "python -m core predict runs/first walk/ --format gpx --out walk.gpx   # also kml",
     ),
     _add,
     _run,

@@ -1,4 +1,4 @@
-"""Predictions as plain records, and as JSON, CSV and GeoJSON text: one record a photo.
+"""Predictions as plain records, one a photo; `export_files` writes them in file formats.
 
 A record holds the values of the labels that the model predicts. If it does not predict all three,
 the keys (columns) of the others are absent, and `not_predicted` names them: of positions those of
@@ -7,21 +7,16 @@ headings those of angle, `heading_confidence` and wedge, of regions `region` to
 `region_probabilities`. A neighbour that has no heading or region itself has null there.
 """
 
-import csv
-import io
-import json
-from collections.abc import Callable, Collection
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from core.confidence.apply import Confidence
 from core.confidence.schema import LEVELS
 from core.dataset.label_table import written_regions
-from core.errors import ConfigError
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
-from core.labels import Label, absent, listed
+from core.labels import absent
 from core.retrieval.gallery import Gallery
 
 Record = dict[str, Any]
@@ -269,119 +264,3 @@ def _add_degrees(entries: list[Record], suffix: str, degrees: Floats) -> None:
 
 def _rounded(metres: Floats) -> tuple[float, float]:
     return round(float(metres[0]), METRE_DECIMALS), round(float(metres[1]), METRE_DECIMALS)
-
-
-# File formats.
-
-
-Format = Literal["json", "csv", "geojson"]
-_NESTED = (
-    "region_probabilities", "region_probabilities_calibrated", "neighbours", "moved_by",
-    "region_50", "region_90",
-)  # fmt: skip
-
-
-def to_json(
-    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
-) -> str:
-    """Return a JSON list, one object a photo; latitude and longitude in label units."""
-    return _dumped(records(prediction, gallery, keep_refused=keep_refused))
-
-
-def to_csv(
-    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
-) -> str:
-    """Return a table, one row a photo; region probabilities in columns, neighbours by name."""
-    rows = [
-        _flat(record, prediction.regions)
-        for record in records(prediction, gallery, keep_refused=keep_refused)
-    ]
-    text = io.StringIO()
-    header = list(rows[0]) if rows else ["filename"]
-    writer = csv.DictWriter(text, header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def to_geojson(
-    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
-) -> str:
-    """Return a FeatureCollection (RFC 7946): refined positions, `[longitude, latitude]` degrees.
-
-    The photos come first; the polygons of the regions follow, if there are some.
-
-    Raises:
-        FrameError: Positions are planar metres, which GeoJSON cannot hold.
-        ConfigError: The model predicts no positions.
-    """
-    check_geojson(prediction.labels)
-    entries = records(prediction, gallery, keep_refused=keep_refused)
-    features = [
-        {
-            "type": "Feature",
-            "geometry": _point(*place) if keep_refused or not record["refused"] else None,
-            "properties": record,
-        }
-        for place, record in zip(prediction.degrees_refined, entries, strict=True)
-    ]
-    names = prediction.region_names
-    features += [
-        {
-            "type": "Feature",
-            "geometry": area.geometry(),
-            "properties": {
-                "region": area.region, "region_name": names.get(area.region, area.region),
-            },
-        }
-        for area in prediction.areas
-    ]  # fmt: skip
-    return _dumped({"type": "FeatureCollection", "features": features})
-
-
-def check_geojson(labels: Collection[Label]) -> None:
-    """Raise ConfigError if a model of these labels predicts no positions, as GeoJSON needs."""
-    if "position" not in labels:
-        raise ConfigError(
-            f"GeoJSON holds positions, and this model predicts {listed(labels)} only: choose json "
-            "or csv"
-        )
-
-
-def written(
-    prediction: Prediction, gallery: Gallery | None, form: str, *, keep_refused: bool = False
-) -> str:
-    """Return the text of a named format; ConfigError for any other name."""
-    writers: dict[str, Callable[..., str]] = {
-        "json": to_json,
-        "csv": to_csv,
-        "geojson": to_geojson,
-    }
-    if form not in writers:
-        raise ConfigError(f"format {form!r} is unknown: choose {', '.join(get_args(Format))}")
-    return writers[form](prediction, gallery, keep_refused=keep_refused)
-
-
-def _point(latitude: float, longitude: float) -> dict[str, Any]:
-    return {
-        "type": "Point", "coordinates": [round(float(longitude), 8), round(float(latitude), 8)],
-    }  # fmt: skip
-
-
-def _flat(record: Record, regions: tuple[str, ...]) -> Record:
-    flat = {key: value for key, value in record.items() if key not in _NESTED}
-    for prefix in ("", "_calibrated"):
-        key = f"region_probabilities{prefix}"
-        if key in record:
-            shares = record[key] or {}
-            flat |= {f"probability{prefix}_{name}": shares.get(name) for name in regions}
-    if "not_predicted" in flat:
-        flat["not_predicted"] = ";".join(flat["not_predicted"] or [])
-    if "moved_by" in record:
-        flat["moved_by"] = ";".join(record["moved_by"] or [])
-    flat["neighbours"] = ";".join(neighbour["filename"] for neighbour in record["neighbours"])
-    return flat
-
-
-def _dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

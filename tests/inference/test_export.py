@@ -3,16 +3,31 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
+import gpxpy
 import numpy as np
 import pytest
+import shapely
 
 from core.areas import Area
+from core.cli import predict as predict_command
 from core.errors import ConfigError, FrameError
 from core.geo import CoordinateFrame, LocalFrame
-from core.inference.export import label_decimals, region_value, to_csv, to_geojson, to_json, written
+from core.inference.export import label_decimals, region_value
+from core.inference.export_files import (
+    FORMATS,
+    Format,
+    forms_of,
+    to_csv,
+    to_geojson,
+    to_json,
+    written,
+)
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
+from core.labels import LABELS
+from tests.confidence.answers import predicted, trust
 
 NEEDED = (
     "filename", "region", "region_probabilities", "latitude", "longitude", "angle",
@@ -141,6 +156,100 @@ def test_label_units_keep_millimetres(frame: CoordinateFrame, decimals: int) -> 
 
 
 def test_an_unknown_format_is_refused(prediction: Prediction) -> None:
-    with pytest.raises(ConfigError, match="choose json, csv, geojson"):
-        written(prediction, None, "kml")
+    with pytest.raises(ConfigError, match="choose json, csv, csv-short, geojson, kml, gpx"):
+        written(prediction, None, "shp")
     assert written(prediction, None, "json") == to_json(prediction)
+
+
+def test_the_command_line_offers_every_format() -> None:
+    assert predict_command.FORMATS == FORMATS
+
+
+NASTY = 'a&b <i>"c"\x01.jpg'
+ON_EARTH = LocalFrame(CoordinateFrame("degrees"), (17.44, 78.35))
+
+
+def answer(*, refused: bool = False) -> Prediction:
+    """One calibrated answer at the origin of its frame, with a name that is markup."""
+    found = replace(predicted(trust(refused=refused)), local_frame=ON_EARTH)
+    return replace(found, filenames=(NASTY,))
+
+
+def test_gpx_is_read_by_a_gps_library() -> None:
+    [point] = gpxpy.parse(written(answer(), None, "gpx")).waypoints
+    assert (point.latitude, point.longitude) == pytest.approx((17.44, 78.35), abs=1e-7)
+    assert point.name == NASTY.replace("\x01", "\ufffd")
+    assert point.description == "Main Gate, heading 3 degrees, within 16 m (90 % confidence)"
+    assert point.time is None
+
+
+def test_gpx_names_refused_photos_and_gives_them_no_place() -> None:
+    found = gpxpy.parse(written(answer(refused=True), None, "gpx"))
+    assert not found.waypoints
+    assert "a&b" in str(found.description)
+    [kept] = gpxpy.parse(written(answer(refused=True), None, "gpx", keep_refused=True)).waypoints
+    assert kept.latitude == pytest.approx(17.44, abs=1e-7)
+
+
+def test_kml_has_a_pin_and_the_area_around_it() -> None:
+    root = ElementTree.fromstring(written(answer(), None, "kml"))
+    assert root.tag == "{http://www.opengis.net/kml/2.2}kml"
+    [mark] = root.iterfind("{*}Document/{*}Placemark")
+    assert mark.findtext("{*}name") == NASTY.replace("\x01", "\ufffd")
+    point = mark.findtext("{*}MultiGeometry/{*}Point/{*}coordinates")
+    assert point == "78.35000000,17.44000000", "longitude first"
+    rings = mark.findall("{*}MultiGeometry/{*}Polygon/{*}outerBoundaryIs/{*}LinearRing")
+    corners = [
+        [
+            tuple(map(float, pair.split(",")))
+            for pair in str(ring.findtext("{*}coordinates")).split()
+        ]
+        for ring in rings
+    ]
+    assert shapely.Point(78.35, 17.44).within(shapely.union_all([*map(shapely.Polygon, corners)]))
+    assert all(ring[0] == ring[-1] for ring in corners), "rings are closed"
+    data = {each.attrib["name"]: each.findtext("{*}value") for each in mark.iter() if "name" in
+            each.attrib}  # fmt: skip
+    assert data["within_m"] == "16.2"
+    [kept] = ElementTree.fromstring(written(answer(refused=True), None, "kml")).iterfind(
+        "{*}Document/{*}Placemark"
+    )
+    assert kept.find("{*}MultiGeometry") is None
+    assert str(kept.findtext("{*}description")).startswith("not this campus")
+
+
+def test_geojson_is_read_by_a_geometry_library() -> None:
+    [feature] = json.loads(written(answer(), None, "geojson"))["features"]
+    assert shapely.geometry.shape(feature["geometry"]).equals(shapely.Point(78.35, 17.44))
+    area = shapely.geometry.shape(feature["properties"]["region_90"])
+    assert area.is_valid
+    assert area.contains(shapely.Point(78.35, 17.44))
+
+
+def test_the_short_table_says_what_people_read() -> None:
+    [row] = csv.DictReader(io.StringIO(written(answer(), None, "csv-short")))
+    assert row == {
+        "filename": NASTY, "region": "Main Gate", "latitude": "17.44", "longitude": "78.35",
+        "within_m": "16.2", "heading_deg": "3.0", "heading_within_deg": "20.0", "refused": "False",
+    }  # fmt: skip
+    [row] = csv.DictReader(io.StringIO(written(answer(refused=True), None, "csv-short")))
+    assert (row["latitude"], row["refused"]) == ("", "True")
+
+
+def test_a_submission_has_an_answer_for_every_photo_in_label_units() -> None:
+    for refused in (False, True):
+        [row] = csv.DictReader(io.StringIO(written(answer(refused=refused), None, "submission")))
+        assert row == {
+            "id": "0", "Latitude": "17.44", "Longitude": "78.35", "angle": "3.0", "Region_ID": "1",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["geojson", "kml", "gpx"])
+def test_formats_of_positions_need_positions_in_degrees(form: Format) -> None:
+    without = predicted(trust(), labels=("region",))
+    with pytest.raises(ConfigError, match="holds positions"):
+        written(without, None, form)
+    with pytest.raises(FrameError, match="planar metres"):
+        written(predicted(trust()), None, form)
+    assert form in forms_of(LABELS, ON_EARTH.frame)
+    assert form not in forms_of(LABELS[2:], ON_EARTH.frame)

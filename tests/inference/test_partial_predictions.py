@@ -12,7 +12,7 @@ import pytest
 from core.errors import ConfigError
 from core.geo import CoordinateFrame, LocalFrame
 from core.inference.ensemble import combine
-from core.inference.export import to_csv, to_geojson, to_json
+from core.inference.export_files import to_csv, to_geojson, to_json
 from core.inference.known import KnownMetadata
 from core.inference.network import NetworkOutputs, merge
 from core.inference.prediction import Prediction

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import CheckpointError
-from core.inference.export import to_json
+from core.inference.export_files import to_json
 from core.inference.loading import load_predictor
 from core.inference.predictor import Predictor
 from core.retrieval.gallery import Gallery

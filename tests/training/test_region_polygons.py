@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.dataset.labels import read_dataset
 from core.evaluation.selection import with_regions_of
-from core.inference.export import to_geojson
+from core.inference.export_files import to_geojson
 from core.inference.loading import load_predictor
 from core.model.card import read_card
 from core.training.fit import fit

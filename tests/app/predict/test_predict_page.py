@@ -56,6 +56,7 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     first = next(each.value for each in app.markdown)
     assert first.endswith("confidence unknown\\: this model is not calibrated")
     assert app.session_state["predict_form"] is False, "the form makes way for the answer"
+    assert len(app.get("download_button")) == 7, "also of one photo"
 
 
 def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
@@ -100,7 +101,7 @@ def test_several_photos_get_a_table_and_an_unreadable_one_is_named(
     assert titles["angle_refined"] == "Heading (°)"
     assert titles["latitude_refined"] == "Latitude (°)"
     assert set(titles) == set(table.value.columns), "no column keeps a name of the program"
-    assert len(app.get("download_button")) == 3
+    assert len(app.get("download_button")) == 7
 
 
 def test_an_example_is_a_test_photo_and_shows_its_truth(
