@@ -6,8 +6,8 @@ import streamlit as st
 
 from app import absence, cache, theme
 from app.evaluate import outcomes
+from app.evaluate.map_controls import explain_layers, pick_layers
 from app.evaluate.outcome_map import (
-    RADIUS,
     far_photos,
     outcome_backdrop,
     outcome_deck,
@@ -16,7 +16,6 @@ from app.evaluate.outcome_map import (
 from app.evaluate.outcomes import outcome_card
 from app.figures.regions import region_errors
 from app.widgets import base_layer, other_place, pickers, selection
-from app.widgets.messages import legend
 from app.widgets.photo_source import PhotoSource
 
 st.title("Map")
@@ -37,21 +36,20 @@ if mapped and report.per_region:
 if section == "Photos":
     wanted = outcomes.pick_outcomes(table, card.region_names)
     found = outcomes.shown(table, wanted)
-    sure = mapped and RADIUS in table and st.toggle("Show 90 % radius", key="map_radii")
     chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
     left, right = st.columns([3, 2])
     with left:
         if mapped:
+            opacity = pick_layers(table, based=campus.base is not None)
             deck = outcome_deck(
                 campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
-                radii=sure,
+                opacity=opacity,
             )  # fmt: skip
             selection.clickable_map(
                 "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
             )
-            predicted = palette.refined if wanted.method == "refined" else palette.prediction
+            explain_layers(opacity, palette, wanted.method, int(outcomes.placed(found).sum()))
             selection.far_list("outcomes", far_photos(campus, found, wanted.method))
-            legend({"truth": palette.truth, f"prediction ({wanted.method})": predicted})
             base_layer.credit(source, planar=campus.ground().planar)
             st.caption(absence.counted(report, "position") or "")
         else:

@@ -1,10 +1,13 @@
 """An evaluation on the map: error lines from truth to prediction, and errors region by region."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pydeck as pdk
 
 from app.evaluate import outcomes
+from app.evaluate.map_layers import DEFAULTS, OPACITY, RADIUS, Layer, layers_of
 from app.evaluate.outcomes import Method
 from app.maps import layers
 from app.maps.backdrop import Backdrop, region_ids
@@ -18,9 +21,6 @@ from core.retrieval.gallery import Gallery
 
 LAYER = "outcomes"
 ARROW_M = 26.0
-RADIUS = "radius_90_m"
-# From this many photos on, dots are smaller, so that they do not hide one another.
-CROWD = 400
 
 
 def outcome_backdrop(
@@ -55,9 +55,9 @@ def outcome_deck(
     method: Method,
     chosen: int | None,
     online: bool,
-    radii: bool = False,
+    opacity: Mapping[Layer, float] | None = None,
 ) -> pdk.Deck:
-    """Truth and prediction of the shown photos, joined by lines; a click reports the row as `i`.
+    """The layers of an evaluation, with one photo chosen; a click reports its row as `i`.
 
     Args:
         campus: What lies behind; its frame is that of the table.
@@ -67,37 +67,30 @@ def outcome_deck(
         method: Which prediction is drawn.
         chosen: Row of the chosen photo, which gets arrows of both headings, or None.
         online: Whether a background is fetched from another host.
-        radii: Whether to draw the radius that holds the truth 90% of the time about each
-            refined position, where the table has one.
+        opacity: The layers to draw, each in (0, 1]; what can be read at a glance if absent.
     """
     ground = campus.ground()
     shown = shown[outcomes.placed(shown)]
+    opacity = default_opacity() if opacity is None else opacity
     colour = palette.refined if method == "refined" else palette.prediction
-    truth, predicted = (
-        ground.at_border(position_m)
-        for position_m in (outcomes.truth_m(shown), outcomes.predicted_m(shown, method))
-    )
-    errors = outcomes.error_m(shown, method)
-    names = shown["filename"].tolist()
-    texts = [f"{name}: {metres(away)}" for name, away in zip(names, errors, strict=True)]
-    rows = shown.index.tolist()
-    radius = 4.0 if len(rows) < CROWD else 2.4
+    rows, names = shown.index.tolist(), shown["filename"].tolist()
     drawn = [
-        *campus.below(palette),
-        *_radii(ground, shown, palette, radii),
-        layers.segments(ground, "errors", truth, predicted, palette.faint, opacity=0.7),
-        layers.points(ground, f"{LAYER}-truth", truth, palette.truth, texts=texts, rows=rows,
-                      radius_px=radius),
-        layers.points(ground, LAYER, predicted, colour, texts=texts, rows=rows, radius_px=radius),
+        *layers_of(campus, shown, palette, method=method, opacity=opacity),
         *layers.far_marks(ground, f"{LAYER}-truth-far", outcomes.truth_m(shown), palette.truth,
                           texts=names, rows=rows),
         *layers.far_marks(ground, f"{LAYER}-far", outcomes.predicted_m(shown, method), colour,
                           texts=names, rows=rows),
-        campus.names_layer(palette),
     ]  # fmt: skip
+    if "regions" in opacity:
+        drawn.append(campus.names_layer(palette))
     if chosen is not None and outcomes.placed(everything)[chosen]:
         drawn += _chosen(ground, everything.loc[[chosen]], method, colour, palette)
     return deck(ground, drawn, palette, online=online)
+
+
+def default_opacity() -> dict[Layer, float]:
+    """The layers that are drawn until the reader chooses others."""
+    return {layer: OPACITY[layer] for layer in DEFAULTS}
 
 
 def far_photos(campus: Backdrop, shown: pd.DataFrame, method: Method) -> dict[str, float]:
@@ -111,13 +104,6 @@ def far_photos(campus: Backdrop, shown: pd.DataFrame, method: Method) -> dict[st
     names = shown["photo_id"].to_numpy()
     order = [row for row in np.argsort(-away_m) if away_m[row] > 0.0]
     return {str(names[row]): float(away_m[row]) for row in order}
-
-
-def _radii(ground: Ground, shown: pd.DataFrame, palette: Palette, wanted: bool) -> list[pdk.Layer]:
-    if not wanted or RADIUS not in shown:
-        return []
-    radius_m = shown[RADIUS].to_numpy(np.float64)
-    return [radius_layer(ground, outcomes.predicted_m(shown, "refined"), radius_m, palette)]
 
 
 def region_error_deck(
@@ -147,7 +133,10 @@ def _chosen(
         for position_m in (outcomes.truth_m(photo), outcomes.predicted_m(photo, method))
     )
     true_deg = np.asarray(photo["true_angle"], np.float64)
+    radius_m = photo[RADIUS].to_numpy(np.float64) if RADIUS in photo else np.array([np.nan])
+    refined = ground.at_border(outcomes.predicted_m(photo, "refined"))
     return [
+        radius_layer(ground, refined, radius_m, palette),
         layers.segments(ground, "chosen-line", truth, predicted, palette.text, opacity=0.9,
                         width_px=2),
         layers.arrows(ground, "chosen-truth-arrow", truth, true_deg, palette.truth,

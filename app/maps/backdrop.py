@@ -147,6 +147,7 @@ def region_outlines(
     *,
     values: Mapping[str, float] | None = None,
     worst: float = 1.0,
+    opacity: float = 1.0,
 ) -> pdk.Layer:
     """Filled areas or hulls of regions, a colour each, or coloured by a value.
 
@@ -156,6 +157,7 @@ def region_outlines(
         palette: Colours of the reader's theme.
         values: Region id -> value on the ramp; regions without one are grey.
         worst: The value that gets the ramp's last colour.
+        opacity: Of all of them, in [0, 1].
     """
     data = []
     for index, place in enumerate(regions):
@@ -170,6 +172,7 @@ def region_outlines(
     shapes = pdk.Layer(
         "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
         stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
+        opacity=opacity,
     )  # fmt: skip
     return shapes
 
@@ -191,7 +194,9 @@ def region_labels(
     return layers.labels(ground, "region-names", middles, words, palette)
 
 
-def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk.Layer:
+def faint_photos(
+    ground: Ground, position_m: ArrayLike, palette: Palette, *, opacity: float = 0.4
+) -> pdk.Layer:
     """Training photos as small grey dots behind everything else; of very many, every k-th.
 
     They only show where people walked: more dots than pixels would cost megabytes and say no more.
@@ -199,7 +204,7 @@ def faint_photos(ground: Ground, position_m: ArrayLike, palette: Palette) -> pdk
     places = np.asarray(position_m, np.float64)
     step = -(-len(places) // MOST_FAINT)
     return layers.points(
-        ground, "photos", places[:: max(step, 1)], palette.faint, opacity=0.4, radius_px=1.3
+        ground, "photos", places[:: max(step, 1)], palette.faint, opacity=opacity, radius_px=1.3
     )
 
 
@@ -274,13 +279,39 @@ class Backdrop:
             worst: The value that gets the ramp's last colour.
         """
         ground = self.ground()
-        outlines = region_outlines(ground, self._places(), palette, values=values, worst=worst)
+        outlines = self.outlines(palette, values=values, worst=worst)
         dots = [faint_photos(ground, self.position_m, palette)] if faint else []
-        base = base_layers(ground, self.base, palette)
+        return [*self.bottom(palette, shown=shown), outlines, *dots]
+
+    def bottom(
+        self, palette: Palette, *, opacity: float = 1.0, shown: Ground | None = None
+    ) -> list[pdk.Layer]:
+        """The base layer, or a grid where there is none or it is not wanted, and the scale bar.
+
+        Args:
+            palette: Colours of the reader's theme.
+            opacity: Of the base layer, in [0, 1].
+            shown: The part that the map shows at first, which the grid and the bar fit; all of it
+                if absent.
+        """
+        ground = self.ground()
+        base = base_layers(ground, self.base, palette, opacity=opacity) if opacity > 0 else []
         # A grid says how far things lie apart where nothing else does.
         view = shown or ground
-        bottom = [*base, *scale_bar(view, palette)] if base else grid(view, palette)
-        return [*bottom, outlines, *dots]
+        return [*base, *scale_bar(view, palette)] if base else grid(view, palette)
+
+    def outlines(
+        self,
+        palette: Palette,
+        *,
+        values: Mapping[str, float] | None = None,
+        worst: float = 1.0,
+        opacity: float = 1.0,
+    ) -> pdk.Layer:
+        """Outlines of the regions (see `region_outlines`)."""
+        return region_outlines(
+            self.ground(), self._places(), palette, values=values, worst=worst, opacity=opacity
+        )
 
     def names_layer(self, palette: Palette, words: Mapping[str, str] | None = None) -> pdk.Layer:
         """Names of the regions, above `words` by region id if any."""

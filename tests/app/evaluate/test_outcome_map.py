@@ -55,9 +55,13 @@ def test_outcomes_are_joined_to_their_truth(campus: Backdrop, outcomes: pd.DataF
     made = outcome_deck(campus, outcomes, shown, LIGHT, method="refined", chosen=1, online=False)
     by_id = {layer.id: layer for layer in made.layers}
     ends = campus.ground().places([[80.0, 10.0], [1.0, 0.0]])
-    assert [entry["b"] for entry in drawn(by_id["errors"])] == ends
-    assert [entry["i"] for entry in drawn(by_id["outcomes"])] == [2, 0]
+    assert [entry["b"] for entry in drawn(by_id["worst-errors"])] == ends
     assert "chosen-arrow" in by_id
+    # Each photo is one dot, in the layer of its class of errors: 10 m, and 1 m.
+    dots = {name: drawn(layer) for name, layer in by_id.items() if name.startswith("outcomes-")}
+    assert {name: [entry["i"] for entry in rows] for name, rows in dots.items()} == {
+        "outcomes-0": [0], "outcomes-1": [2],
+    }  # fmt: skip
 
 
 def test_region_errors_are_written_and_coloured_by_their_median(

@@ -1,0 +1,85 @@
+"""The controls of the Map page: which layers are drawn, how opaque, and what their colours mean."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from app.evaluate.map_layers import (
+    DEFAULTS,
+    MOST_DOTS,
+    OPACITY,
+    RADIUS,
+    TITLES,
+    WORST,
+    Layer,
+    error_legend,
+)
+from app.evaluate.outcomes import Method
+from app.theme import Palette
+from app.widgets.messages import legend
+
+
+def pick_layers(table: pd.DataFrame, *, based: bool) -> dict[Layer, float]:
+    """Let the reader choose layers and their opacity; returns the opacity of each that is drawn.
+
+    Args:
+        table: `predictions.csv`, which may lack what a layer draws.
+        based: Whether there is a base layer.
+    """
+    offered = [
+        layer for layer in TITLES
+        if (layer != "radius_cells" or RADIUS in table) and (layer != "base" or based)
+    ]  # fmt: skip
+    with st.popover("Layers", width="content"):
+        drawn = {layer: _opacity(layer) for layer in offered}
+    return {layer: opacity for layer, opacity in drawn.items() if opacity > 0}
+
+
+def _opacity(layer: Layer) -> float:
+    """Draw a switch and a slider; returns the opacity in (0, 1], 0 if the layer is off."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        on = st.toggle(
+            TITLES[layer], layer in DEFAULTS, key=f"map_layer_{layer}", persist_state="session",
+            width=230,
+        )  # fmt: skip
+        percent = st.slider(
+            f"Opacity of {TITLES[layer]}", 5, 100, round(100 * OPACITY[layer]), 5, format="%d%%",
+            key=f"map_opacity_{layer}", persist_state="session", disabled=not on,
+            label_visibility="collapsed", width=150,
+        )  # fmt: skip
+    return percent / 100 if on else 0.0
+
+
+def explain_layers(
+    drawn: Mapping[Layer, float], palette: Palette, method: Method, placed: int
+) -> None:
+    """Write what the colours of the layers mean, and which photos are not drawn.
+
+    Args:
+        drawn: The layers.
+        palette: Colours of the reader's theme.
+        method: Which prediction errors are of.
+        placed: How many photos have a true and a predicted position.
+    """
+    meanings: dict[str, str] = {}
+    if {"truth", "error_cells", "radius_cells"} & set(drawn):
+        meanings |= error_legend(palette)
+    tone = palette.refined if method == "refined" else palette.prediction
+    if "worst" in drawn and placed:
+        meanings[f"predictions of the {min(WORST, placed)} largest errors"] = tone
+    if "refined" in drawn:
+        meanings["refined prediction"] = palette.refined
+    if "raw" in drawn:
+        meanings["prediction of the network alone"] = palette.prediction
+    if "headings" in drawn:
+        meanings |= {"true heading": palette.truth, "predicted heading": tone}
+    if "training" in drawn:
+        meanings["training photos"] = palette.faint
+    if meanings:
+        legend(meanings)
+    if placed > MOST_DOTS and {"truth", "raw", "refined", "lines", "headings"} & set(drawn):
+        st.caption(
+            f"Dots and lines: {MOST_DOTS:,} of {placed:,} photos, the {MOST_DOTS // 4:,} largest "
+            "errors among them. Cells and figures count all."
+        )
