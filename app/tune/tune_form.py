@@ -51,11 +51,11 @@ _HIDDEN = (
 
 
 def panel(dataset: Path, where: str) -> None:
-    """Say what a search does, and which options it varies; the same in the sidebar and the page."""
+    """Say what a search does; the same in the sidebar and on the page."""
     trials = st.session_state.get("tune_trials", DEFAULT_TRIALS) or "All"
-    names = [line.partition("=")[0].strip() for line in _space_text().splitlines()]
-    shown = ", ".join(f"`{name}`" for name in names if name and not name.startswith("#"))
-    st.caption(f"{trials} trials, each a short training. They vary {shown or 'nothing yet'}.")
+    lines = [line.strip() for line in _space_text().splitlines()]
+    varied = sum(bool(line) and not line.startswith("#") for line in lines)
+    st.caption(f"{trials} trials, each a short training. They vary {varied} of the options.")
 
 
 def ask_space() -> None:
