@@ -23,7 +23,7 @@ from core.inference.predictor import Predictor
 from core.model.card import Card, write_card
 from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
 from core.retrieval.gallery import Gallery, described_anew
-from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
+from core.retrieval.local_features import chosen_method, describe_gallery
 from core.retrieval.neighbours import PlaceShares
 from core.retrieval.projection import space_options
 from core.retrieval.schema import GALLERY_POINTS
@@ -79,7 +79,7 @@ def renew_gallery(
     selection = select(dataset, predictor, "val")
     raw = _raw(predictor, gallery, store, selection, config.batch_size)
     if most:
-        method = PointMethod(chosen_kind(config.local_features))
+        method = chosen_method(config.local_features, config.verification)
         local = describe_gallery(store.photos, rows, most, method, progress)
         gallery = replace(gallery, local=local)
         hfov_deg = float(np.median(store.hfov_deg[rows]))

@@ -64,6 +64,12 @@ class CalibrateConfig(OptionSchema):
         description="With a renewed gallery or gallery points: the kind of keypoints; auto: xfeat "
         "if it is installed, else sift",
     )
+    verification: Literal["fundamental", "affine"] = Field(
+        "fundamental",
+        description="With a renewed gallery or gallery points: what joins the keypoints of two "
+        "photos. fundamental: a fundamental matrix; affine: one affine map, which did better with "
+        "100 or so SIFT keypoints of rendered photos",
+    )
     store_size: int | None = Field(
         None,
         ge=32,

@@ -40,6 +40,8 @@ DEFAULT = RefineConfig(
 UNREFINED = RefineConfig(method="none", k=1, heading_k=1)
 
 POINTS_WEIGHTS = (0.4, 0.0, 0.2, 0.8)
+COUNT_WEIGHT = 0.2
+"""Default weight of inliers of an affine map. Most pairs have none, so their number is evidence."""
 SOFTNESS = ((10, 0.1), (3, 0.03), (32, 0.2))
 """Neighbours and temperature: the default, the nearest few, and many."""
 REGION_COUNTS = (20, 5)
@@ -131,7 +133,8 @@ class _Validation:
 def default_refinement(gallery: Gallery, *, verified: bool, places: bool) -> RefineConfig:
     """`DEFAULT` without what a model lacks: keypoints, a place head, or that many photos.
 
-    Without a place head the probability of a photo's region has the place head's weight.
+    Without a place head the probability of a photo's region has the place head's weight. Inliers of
+    an affine map are counted.
     """
     most = len(gallery)
     lacks: dict[str, Any] = {
@@ -139,6 +142,8 @@ def default_refinement(gallery: Gallery, *, verified: bool, places: bool) -> Ref
     }
     if not verified:
         lacks |= {"points_weight": 0.0, "evidence": "count"}
+    elif gallery.local is not None and gallery.local.method.verification == "affine":
+        lacks |= {"points_weight": COUNT_WEIGHT, "evidence": "count"}
     if not places:
         lacks |= {"place_weight": 0.0, "region_weight": DEFAULT.place_weight}
     return DEFAULT.model_copy(update=lacks)
@@ -299,10 +304,11 @@ def _positions(photos: _Validation, default: RefineConfig) -> Iterator[Setting]:
 def _rankings(
     photos: _Validation, default: RefineConfig
 ) -> Iterator[tuple[RefineConfig, Candidates, int]]:
-    weights = POINTS_WEIGHTS if default.points_weight else (0.0,)
-    for points in weights:
+    first = default.points_weight
+    others = [weight for weight in POINTS_WEIGHTS if first and weight != first]
+    for points in (first, *others):
         config = default.model_copy(update={"points_weight": points})
-        yield config, photos.candidates(config), int(points != default.points_weight)
+        yield config, photos.candidates(config), int(points != first)
     if default.place_weight or default.region_weight:
         config = default.model_copy(update={"place_weight": 0.0, "region_weight": 0.0})
         yield config, photos.candidates(config), 1

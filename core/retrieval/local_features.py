@@ -5,7 +5,7 @@ principal directions of half a byte each.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, Self, get_args
 
 import numpy as np
@@ -89,7 +89,7 @@ class PointMethod:
 
 
 FIRST = PointMethod("sift", "affine", 200)
-"""Of galleries that do not record it."""
+"""Of galleries that do not record it. An affine map needs fewer points."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,14 @@ def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:
         return next(kind for kind in PREFERRED if kind != "xfeat" or xfeat.installed())
     PointMethod(wanted).check()
     return wanted
+
+
+def chosen_method(
+    features: Literal["auto", "sift", "xfeat"], verification: Arrangement
+) -> PointMethod:
+    """The method that options name; see `chosen_kind`."""
+    kind = chosen_kind(features)
+    return replace(FIRST, features=kind) if verification == "affine" else PointMethod(kind)
 
 
 def _stored(place: NDArray[np.float32], side: int, dtype: np.dtype[Any]) -> NDArray[Any]:

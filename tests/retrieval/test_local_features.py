@@ -25,6 +25,7 @@ from core.retrieval.local_features import (
     _packed,
     _unpacked,
     chosen_kind,
+    chosen_method,
     describe_gallery,
 )
 from core.retrieval.projection import Projection
@@ -204,3 +205,10 @@ def test_xfeat_is_silent_and_finds_the_same_points_again(
         np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(np.linalg.norm(first[1], axis=1), 1.0, atol=1e-4)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_affine_map_is_the_first_method_of_sift_and_possible_for_xfeat() -> None:
+    assert chosen_method("sift", "affine") == FIRST
+    assert chosen_method("sift", "fundamental") == PointMethod()
+    if HAS_XFEAT:
+        assert chosen_method("xfeat", "affine") == replace(FIRST, features="xfeat")

@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from core.geo import heading_error_deg
-from core.retrieval.choice import POINTS_WEIGHTS, select_settings
+from core.retrieval.choice import (
+    COUNT_WEIGHT,
+    POINTS_WEIGHTS,
+    default_refinement,
+    select_settings,
+)
 from core.retrieval.gallery import Gallery, build_gallery
+from core.retrieval.local_features import FIRST, PointMethod, describe_gallery
 from core.retrieval.neighbours import Neighbours
 from core.retrieval.refine import refine
 from core.retrieval.schema import RefineConfig
 from core.retrieval.verification import Verified
+from tests.retrieval.scenes import scene
 
 HFOV_DEG = 66.0
 NOTHING = RefineConfig(method="retrieval", k=1, heading_k=1, blend_heading=1.0, temperature=0.01)
@@ -120,6 +127,22 @@ def test_points_are_chosen_where_they_tell_twins_apart() -> None:
     found = refine(raw, raw_deg, look, gallery, config, verified=verified)
     assert np.median(np.hypot(*(found.position_m - truth).T)) < 5
     assert heading_error_deg(found.heading_deg, heading).mean() < 15
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [(FIRST, ("count", COUNT_WEIGHT)), (PointMethod(), ("contrast", 0.4))],
+    ids=["affine", "fundamental"],
+)
+def test_inliers_of_an_affine_map_are_counted_and_others_compared_by_default(
+    three: Gallery, method: PointMethod, expected: tuple[str, float]
+) -> None:
+    photos = np.stack([scene(seed) for seed in range(3)])
+    local = describe_gallery(photos, np.arange(3), 8, method)
+    config = default_refinement(replace(three, local=local), verified=True, places=False)
+    assert (config.evidence, config.points_weight) == expected
+    plain = default_refinement(replace(three, local=local), verified=False, places=False)
+    assert (plain.evidence, plain.points_weight) == ("count", 0.0)
 
 
 def test_a_random_signal_is_not_chosen() -> None:
