@@ -5,16 +5,14 @@ from functools import partial
 import streamlit as st
 
 from app import absence, cache, theme
-from app.evaluate import outcomes
+from app.evaluate import outcomes, region_map
 from app.evaluate.map_controls import explain_layers, pick_layers
 from app.evaluate.outcome_map import (
     far_photos,
     outcome_backdrop,
     outcome_deck,
-    region_error_deck,
 )
 from app.evaluate.outcomes import outcome_card
-from app.figures.regions import region_errors
 from app.widgets import base_layer, other_place, pickers, selection
 from app.widgets.photo_source import PhotoSource
 
@@ -65,14 +63,5 @@ if section == "Photos":
     st.caption(f"{len(found):,} of {len(table):,} photos{order}")
     outcomes.listing(found, card.region_names)
 else:
-    method = outcomes.pick_method()
-    left, right = st.columns([3, 2])
-    with left:
-        deck = region_error_deck(campus, table, palette, method=method, online=online)
-        height = selection.MAP_HEIGHT_PX
-        st.pydeck_chart(deck, key="map_regions", height=height, alt="Region errors")
-        base_layer.credit(source, planar=campus.ground().planar)
-    with right:
-        medians = outcomes.region_medians(table, method)
-        names = {card.region_names.get(region, region): far for region, far in medians.items()}
-        st.plotly_chart(region_errors(names, palette), key="map_region_bars")
+    region_map.show(campus, table, palette, online=online, browse=outcomes.browse)
+    base_layer.credit(source, planar=campus.ground().planar)

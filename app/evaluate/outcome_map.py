@@ -14,7 +14,6 @@ from app.maps.backdrop import Backdrop, region_ids
 from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
 from app.theme import Palette
-from app.wording import metres
 from core.dataset.base_layer import BaseLayer
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
@@ -104,25 +103,6 @@ def far_photos(campus: Backdrop, shown: pd.DataFrame, method: Method) -> dict[st
     names = shown["photo_id"].to_numpy()
     order = [row for row in np.argsort(-away_m) if away_m[row] > 0.0]
     return {str(names[row]): float(away_m[row]) for row in order}
-
-
-def region_error_deck(
-    campus: Backdrop,
-    table: pd.DataFrame,
-    palette: Palette,
-    *,
-    method: Method,
-    online: bool,
-) -> pdk.Deck:
-    """Regions coloured by their median error, with the error under each name."""
-    medians = outcomes.region_medians(table, method)
-    texts = {region: metres(value) for region, value in medians.items()}
-    worst = max(medians.values(), default=1.0)
-    drawn = [
-        *campus.below(palette, values=medians, worst=worst),
-        campus.names_layer(palette, texts),
-    ]
-    return deck(campus.ground(), drawn, palette, online=online)
 
 
 def _chosen(

@@ -92,11 +92,10 @@ def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
     return np.asarray(table[_HEADING_ERROR[method]], np.float64)
 
 
-def region_medians(table: pd.DataFrame, method: Method) -> dict[str, float]:
-    """Median position error in metres by true region, over photos that have both labels."""
-    known = table[(table["true_region"] != "") & table[_ERROR[method]].notna()]
-    medians = known.groupby("true_region")[_ERROR[method]].median()
-    return {str(region): float(value) for region, value in medians.items()}
+def browse(region: str) -> None:
+    """Show the photos of a region on the Map page from the next run on; for callbacks."""
+    st.session_state["outcomes_region"] = region
+    st.session_state["map_section"] = "Photos"
 
 
 def largest_error_m(table: pd.DataFrame) -> int:

@@ -57,21 +57,6 @@ def region_probabilities(
     return figure.update_yaxes(type="category", autorange="reversed")
 
 
-def region_errors(median_m: Mapping[str, float], palette: Palette) -> go.Figure:
-    """Median position error of every region in metres, the worst on top."""
-    ordered = sorted(median_m.items(), key=lambda item: item[1])
-    bars = go.Bar(
-        x=[value for _, value in ordered],
-        y=[name for name, _ in ordered],
-        orientation="h",
-        marker={"color": palette.refined},
-        hovertemplate="%{y}: %{x:.1f} m<extra></extra>",
-    )
-    height = max(240, 70 + 24 * len(ordered))
-    figure = titled(go.Figure(bars), x="Median position error (m)", y="Region", height=height)
-    return figure.update_yaxes(type="category")
-
-
 def sector_counts(heading_deg: ArrayLike, sectors: int = SECTORS) -> np.ndarray:
     """Photos `(sectors,)` by heading; sector 0 is centred on north, so that north is not cut."""
     heading = np.asarray(heading_deg, np.float64)

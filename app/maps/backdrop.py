@@ -11,7 +11,7 @@ from app.maps import layers
 from app.maps.base_map import base_layers
 from app.maps.ground import Ground
 from app.maps.layers import PIXELS
-from app.theme import RGB, SERIES, Palette, ramp, rgb, rgba
+from app.theme import RGB, SERIES, Palette, rgb
 from core.areas import Area
 from core.dataset.base_layer import BaseLayer
 from core.geo import Floats, LocalFrame
@@ -145,34 +145,34 @@ def region_outlines(
     regions: Sequence[MapRegion],
     palette: Palette,
     *,
-    values: Mapping[str, float] | None = None,
-    worst: float = 1.0,
+    fills: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     opacity: float = 1.0,
 ) -> pdk.Layer:
-    """Filled areas or hulls of regions, a colour each, or coloured by a value.
+    """Filled areas or hulls of regions, a faint colour each, or in given colours.
 
     Args:
         ground: What they lie on.
         regions: The regions.
         palette: Colours of the reader's theme.
-        values: Region id -> value on the ramp; regions without one are grey.
-        worst: The value that gets the ramp's last colour.
+        fills: Region id -> `#RRGGBB`; regions without one are grey.
+        texts: Region id -> what the pointer shows. If given, a click reports the id as `r`.
         opacity: Of all of them, in [0, 1].
     """
     data = []
     for index, place in enumerate(regions):
-        value = None if values is None else values.get(place.region)
-        colour, opacity = _fill(index, value, values is not None, worst, palette)
+        colour, filled = _fill(index, place.region, fills, palette)
+        point = {} if texts is None else {"r": place.region, "t": texts.get(place.region, "")}
         # A polygon is a list of rings, of which all but the first are holes.
         data += [
-            {"s": [ground.places(ring) for ring in rings], "c": [*colour, round(255 * opacity)],
-             "l": [*colour, 170]}
+            {"s": [ground.places(ring) for ring in rings], "c": [*colour, round(255 * filled)],
+             "l": [*colour, 170], **point}
             for rings in place.outlines_m(ground)
         ]  # fmt: skip
     shapes = pdk.Layer(
         "PolygonLayer", data, id="regions", get_polygon="s", get_fill_color="c", filled=True,
         stroked=True, get_line_color="l", get_line_width=1.5, line_width_units=PIXELS,
-        opacity=opacity,
+        opacity=opacity, pickable=texts is not None, auto_highlight=texts is not None,
     )  # fmt: skip
     return shapes
 
@@ -224,13 +224,11 @@ def region_colour(index: int) -> RGB:
 
 
 def _fill(
-    index: int, value: float | None, by_value: bool, worst: float, palette: Palette
+    index: int, region: str, fills: Mapping[str, str] | None, palette: Palette
 ) -> tuple[RGB, float]:
-    if value is not None:
-        return ramp(value / worst if worst > 0 else 0.0), 0.7
-    if by_value:
-        return rgba(palette.faint, 1.0)[:3], 0.15
-    return region_colour(index), 0.10
+    if fills is None:
+        return region_colour(index), 0.10
+    return (rgb(fills[region]), 0.75) if region in fills else (rgb(palette.faint), 0.15)
 
 
 @dataclass(frozen=True)
@@ -265,8 +263,6 @@ class Backdrop:
         *,
         faint: bool = True,
         shown: Ground | None = None,
-        values: Mapping[str, float] | None = None,
-        worst: float = 1.0,
     ) -> list[pdk.Layer]:
         """The bottom layers: base layer, else grid; scale bar, region outlines and faint photos.
 
@@ -275,11 +271,9 @@ class Backdrop:
             faint: Draw the photos as faint dots.
             shown: The part of the campus that the map starts with, for the scale bar; the whole
                 campus by default.
-            values: Region id -> value that colours its outline; a colour each where absent.
-            worst: The value that gets the ramp's last colour.
         """
         ground = self.ground()
-        outlines = self.outlines(palette, values=values, worst=worst)
+        outlines = self.outlines(palette)
         dots = [faint_photos(ground, self.position_m, palette)] if faint else []
         return [*self.bottom(palette, shown=shown), outlines, *dots]
 
@@ -304,13 +298,13 @@ class Backdrop:
         self,
         palette: Palette,
         *,
-        values: Mapping[str, float] | None = None,
-        worst: float = 1.0,
+        fills: Mapping[str, str] | None = None,
+        texts: Mapping[str, str] | None = None,
         opacity: float = 1.0,
     ) -> pdk.Layer:
         """Outlines of the regions (see `region_outlines`)."""
         return region_outlines(
-            self.ground(), self._places(), palette, values=values, worst=worst, opacity=opacity
+            self.ground(), self._places(), palette, fills=fills, texts=texts, opacity=opacity
         )
 
     def names_layer(self, palette: Palette, words: Mapping[str, str] | None = None) -> pdk.Layer:

@@ -120,7 +120,7 @@ def arrows(
     heading_deg: ArrayLike,
     colour: str,
     *,
-    length_m: float,
+    length_m: ArrayLike,
     opacity: float = 0.95,
 ) -> pdk.Layer:
     """Arrowheads `length_m` long that point where the camera faced: 0 draws up, 90 to the right.
@@ -133,7 +133,7 @@ def arrows(
         position_m: `(n, 2)` `[north_m, east_m]`, the tail of each arrow.
         heading_deg: `(n,)` degrees clockwise from north.
         colour: `#RRGGBB`.
-        length_m: From tail to tip on the ground.
+        length_m: From tail to tip on the ground, of all or `(n,)` of each.
         opacity: In [0, 1].
     """
     shapes = arrow_shapes(position_m, heading_deg, length_m)
@@ -206,13 +206,14 @@ def far_marks(
     ]  # fmt: skip
 
 
-def arrow_shapes(position_m: ArrayLike, heading_deg: ArrayLike, length_m: float) -> np.ndarray:
+def arrow_shapes(position_m: ArrayLike, heading_deg: ArrayLike, length_m: ArrayLike) -> np.ndarray:
     """Corners `(n, 7, 2)` in metres of arrows with shaft and head."""
+    length = np.asarray(length_m, np.float64).reshape(-1, 1)
     tail = np.asarray(position_m, np.float64).reshape(-1, 1, 2)
     turn = np.deg2rad(np.asarray(heading_deg, np.float64)).reshape(-1, 1)
     # Along the heading, and to the right of it, as shares of the length.
-    along = np.array([0.0, 0.62, 0.62, 1.0, 0.62, 0.62, 0.0]) * length_m
-    right = np.array([0.05, 0.05, 0.2, 0.0, -0.2, -0.05, -0.05]) * length_m
+    along = np.array([0.0, 0.62, 0.62, 1.0, 0.62, 0.62, 0.0]) * length
+    right = np.array([0.05, 0.05, 0.2, 0.0, -0.2, -0.05, -0.05]) * length
     north = along * np.cos(turn) - right * np.sin(turn)
     east = along * np.sin(turn) + right * np.cos(turn)
     return tail + np.stack([north, east], axis=-1)

@@ -6,9 +6,11 @@ import pandas as pd
 import pydeck as pdk
 import pytest
 
-from app.evaluate.outcome_map import outcome_deck, region_error_deck
+from app.evaluate import region_map
+from app.evaluate.map_layers import ERROR_COLOURS
+from app.evaluate.outcome_map import outcome_deck
 from app.maps.backdrop import Backdrop
-from app.theme import LIGHT
+from app.theme import LIGHT, rgb
 from core.geo import CoordinateFrame, LocalFrame
 
 DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
@@ -36,6 +38,8 @@ def outcomes() -> pd.DataFrame:
             "true_angle": [0.0, 90.0, 180.0],
             "angle": [10.0, 90.0, 180.0],
             "angle_refined": [5.0, 90.0, 180.0],
+            "heading_error_deg": [10.0, 0.0, 0.0],
+            "heading_error_refined_deg": [5.0, 0.0, 0.0],
             "error_m": [5.0, 10.0, 91.0],
             "error_refined_m": [1.0, 2.0, 10.0],
             **places,
@@ -64,11 +68,32 @@ def test_outcomes_are_joined_to_their_truth(campus: Backdrop, outcomes: pd.DataF
     }  # fmt: skip
 
 
-def test_region_errors_are_written_and_coloured_by_their_median(
+def test_regions_are_coloured_and_named_by_a_figure(
     campus: Backdrop, outcomes: pd.DataFrame
 ) -> None:
-    made = region_error_deck(campus, outcomes, LIGHT, method="refined", online=False)
+    found = region_map.region_errors(outcomes, "refined")
+    assert [one.region for one in region_map.worst_first(found)] == ["2", "1"]
+    made = region_map.region_deck(campus, found, region_map.FIGURES[0], LIGHT, online=False)
     by_id = {layer.id: layer for layer in made.layers}
     assert [entry["w"] for entry in drawn(by_id["region-names"])] == ["Gate\n1.5 m", "2\n10.0 m"]
-    first, second = (entry["c"] for entry in drawn(by_id["regions"]))
-    assert first != second
+    first, second = drawn(by_id["regions"])
+    assert tuple(first["c"][:3]) == rgb(ERROR_COLOURS["light"][0])
+    assert tuple(second["c"][:3]) == rgb(ERROR_COLOURS["light"][1])
+    assert (first["r"], first["t"].splitlines()[0]) == ("1", "Gate: 2 photos")
+    # Region 2 is predicted 10 m too far south: its arrow points there, as long as it is drawn.
+    scale = region_map.arrow_scale(campus, found)
+    arrow = drawn(by_id["shift-chance"])[1]
+    back = DEGREES.from_degrees(np.array(arrow["s"])[:, ::-1])
+    tail = (back[0] + back[6]) / 2
+    assert back[3] - tail == pytest.approx([-10.0 * scale, 0.0], abs=0.1)
+    assert tail[1] == pytest.approx(10.0, abs=0.1)
+    table = region_map.figures_table(found, campus.names)
+    assert table["Region"].tolist() == ["2", "Gate"]
+    assert table["Shift"].iloc[0] == "10.0 m south, 0.0 m east (may be chance)"
+
+
+def test_classes_of_shares_count_downwards() -> None:
+    near = region_map.FIGURES[1]
+    assert [near.class_of(value) for value in (1.0, 0.9, 0.89, 0.5, 0.0)] == [0, 0, 1, 2, 4]
+    assert next(iter(near.legend(LIGHT))) == "at least 90 %"
+    assert list(near.legend(LIGHT))[-1] == "below 25 %"

@@ -4,11 +4,10 @@ import pytest
 from app.figures.regions import (
     heading_rose,
     region_counts,
-    region_errors,
     region_probabilities,
     sector_counts,
 )
-from app.theme import DARK, LIGHT
+from app.theme import LIGHT
 
 
 def test_the_first_sector_is_centred_on_north() -> None:
@@ -41,9 +40,3 @@ def test_probabilities_show_the_likeliest_first_and_sum_up_the_rest() -> None:
 
 def test_probabilities_of_few_regions_have_no_rest() -> None:
     assert list(region_probabilities([0.3, 0.7], ["a", "b"], LIGHT).data[0].y) == ["b", "a"]
-
-
-def test_region_errors_put_the_worst_on_top() -> None:
-    figure = region_errors({"Gate": 4.0, "Lake": 12.0}, DARK)
-    assert figure.data[0].y[-1] == "Lake"
-    assert "(m)" in figure.layout.xaxis.title.text
