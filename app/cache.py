@@ -7,7 +7,9 @@ the functions, so that the first page shows at once.
 import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,9 +17,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.photo import Photo
+from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
 from core.dataset.base_layer import BaseLayer, read_base_layer
+from core.dataset.decode import Pixels, decode_display
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import BASE_FILE, dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
@@ -53,6 +56,7 @@ TABLE_COLUMNS = {
 Value = TypeVar("Value")
 # Photos that the network sees together; also how often a progress bar moves.
 _AT_ONCE = 16
+_DECODERS = 4
 Stamp = tuple[tuple[str, int, int], ...]
 _FILES = ("report.json", "crossval.json", "predictions.csv")
 
@@ -207,21 +211,32 @@ def predictions_of(
     ]
     new = [row for row, held in enumerate(kept) if not held]
     for start in range(0, len(new), _AT_ONCE):
+        rows = new[start : start + _AT_ONCE]
+        # Pillow decodes outside the interpreter lock.
+        with ThreadPoolExecutor(_DECODERS) as pool:
+            decoded = list(pool.map(partial(_decoded, model), [photos[row] for row in rows]))
         part = []
-        for row in new[start : start + _AT_ONCE]:
-            try:
-                part.append((row, model.decode(photos[row].content, photos[row].name)))
-            except ImageError as error:
-                kept[row].append(error)
+        for row, found in zip(rows, decoded, strict=True):
+            if isinstance(found, ImageError):
+                kept[row].append(found)
+            else:
+                part.append((row, found))
         if part:
             names = [photos[row].name for row, _ in part]
             pixels = np.stack([image for _, image in part])
-            found = model.predict_photos(pixels, names, known_region, known_heading_deg)
+            answers = model.predict_photos(pixels, names, known_region, known_heading_deg)
             for number, (row, _) in enumerate(part):
-                kept[row].append(found.rows(np.array([number])))
+                kept[row].append(answers.rows(np.array([number])))
         if progress is not None:
             progress(len(photos) - len(new) + min(start + _AT_ONCE, len(new)), len(photos))
     return [held[0] for held in kept]
+
+
+def _decoded(model: "Predictor", photo: Photo) -> "Pixels | ImageError":
+    try:
+        return model.decode(photo.content, photo.name)
+    except ImageError as error:
+        return error
 
 
 def checkpoint_split(folder: Path) -> "Split | None":
@@ -291,6 +306,20 @@ def thumbnail(path: Path, side: int) -> bytes:
         ImageError: The photo cannot be read.
     """
     return _thumbnail(path, stamp(path), side)
+
+
+def picture(photo: Photo, side: int) -> bytes:
+    """An uploaded photo as a JPEG whose longer side is `side` pixels at most, without EXIF.
+
+    Raises:
+        ImageError: The photo cannot be read.
+    """
+    return _picture(photo.digest, side, photo)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _picture(digest: str, side: int, _photo: Photo) -> bytes:
+    return jpeg(decode_display(_photo.content, max_side=side, name=_photo.name))
 
 
 @st.cache_data(max_entries=2048, show_spinner=False)

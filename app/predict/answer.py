@@ -1,21 +1,22 @@
 """The answer about one photo: a sentence, a map and a compass first, then evidence and details."""
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
-from app import absence, theme, wording
+from app import absence, cache, theme, wording
 from app.figures.drawings import SIDE, compass
 from app.figures.regions import region_probabilities
-from app.photo import Photo, jpeg
+from app.photo import Photo
 from app.predict import downloads, evidence
 from app.predict.prediction_map import Truth, campus_inset, evidence_deck
 from app.predict.sentence import NOT_THIS_CAMPUS, answer_sentence
 from app.widgets import base_layer, ensemble, messages, pickers
 from app.widgets.photo_source import PhotoSource
 from core.confidence.apply import Confidence
-from core.dataset.decode import decode_display
 from core.geo import distance_m, heading_error_deg
 from core.inference.export import moved_by
 from core.inference.prediction import Prediction
@@ -82,10 +83,11 @@ def _anyway(trust: Confidence, row: int, photo: Photo) -> bool:
 
 
 def _picture(photo: Photo) -> None:
-    pixels = decode_display(photo.content, max_side=SHOWN_PX, name=photo.name)
-    height, width = pixels.shape[:2]
+    content = cache.picture(photo, SHOWN_PX)
+    with Image.open(io.BytesIO(content)) as opened:
+        width, height = opened.size
     shown = min(_PHOTO_WIDTH_PX, round(_PHOTO_HEIGHT_PX * width / height))
-    st.image(jpeg(pixels), width=shown, alt=f"Your photo {photo.name}")
+    st.image(content, width=shown, alt=f"Your photo {photo.name}")
 
 
 def _drawings(prediction: Prediction, row: int, gallery: Gallery | None) -> None:

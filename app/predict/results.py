@@ -1,4 +1,4 @@
-"""Predictions on the page: photos predicted together, and several in a table and on a map."""
+"""Predictions on the page: photos predicted together, and several in a table, a map and a grid."""
 
 from functools import partial
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import absence, cache, theme, wording
+from app import cache, theme, wording
 from app.photo import Photo
 from app.predict import answer, downloads
 from app.predict.prediction_map import pins_deck
-from app.widgets import base_layer, messages, pickers, selection
+from app.predict.sentence import matching_places
+from app.widgets import base_layer, messages, pickers, selection, tiles
 from app.widgets.photo_source import PhotoSource
 from core.errors import ImageError
 from core.inference.export import records
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
 
     from core.inference.predictor import Predictor
 
-
-# A longer table scrolls beside the map.
-_MOST_ROWS = 12
+_PAGE, _SIDE_PX, _VIEW_PX = "pins", 224, 520
 
 
 def ask(
@@ -57,82 +56,137 @@ def ask(
 def many(
     predictor: "Predictor", prediction: Prediction, photos: tuple[Photo, ...], shelf: PhotoSource
 ) -> None:
-    """Show several photos in a table with downloads and on a map, and one of them in full."""
+    """Show several photos in a table, on a map and in a grid, or the one of them that is open."""
     digests = [photo.digest for photo in photos]
-    chosen = selection.chosen("pins", partial(_row, digests), linked=False)
-    left, right = st.columns(2)
-    mapped = "position" in prediction.labels
-    with left:
-        _table(prediction, None if mapped else digests)
-        _refused(prediction)
-        downloads.row(predictor, prediction, selection.scope(*digests))
-    with right:
-        if mapped:
-            deck = pins_deck(
-                prediction, predictor.gallery, theme.palette(), chosen=chosen,
-                online=pickers.online_tiles(), base=base_layer.of(pickers.dataset_path()),
-            )  # fmt: skip
-            selection.clickable_map(
-                "pins", deck, digests.__getitem__, "Predicted positions and headings",
-                key=selection.scope(*digests),
-            )  # fmt: skip
-        else:
-            st.info(absence.of_model("position", "map"))
-    if chosen is None:
-        what = "pin" if mapped else "row of the table"
-        st.info(f"Click a {what} to see its photo and evidence.")
-    else:
+    chosen = selection.chosen(_PAGE, partial(_row, digests))
+    if chosen is not None:
+        _steps(digests, chosen)
         answer.one(predictor, prediction, chosen, photos[chosen], shelf, None)
+        return
+    refused = int(prediction.refused.sum())
+    left_out = f", {refused:,} of them not of this campus" if refused else ""
+    st.markdown(f"#### {len(photos):,} photos{left_out}", anchors=False)
+    st.caption("Click a row, a pin or a photo to open it.")
+    if "position" in prediction.labels:
+        left, right = st.columns([3, 2])
+        with left:
+            _table(prediction, digests)
+        with right:
+            _map(predictor, prediction, digests)
+    else:
+        _table(prediction, digests)
+    downloads.row(predictor, prediction, selection.scope(*digests))
+    named = answers(prediction)
+
+    def tile(digest: str) -> tiles.Tile:
+        row = digests.index(digest)
+        said = named.iloc[row]
+        region = messages.plain(said.get("Region") or "") if not prediction.refused[row] else ""
+        about = ":red[not this campus]" if prediction.refused[row] else region
+        return tiles.Tile(
+            digest, photos[row].name, f"  \n{about}" if about else "",
+            cache.picture(photos[row], _SIDE_PX),
+        )  # fmt: skip
+
+    # The same photo twice is one tile.
+    tiles.grid("predict_grid", list(dict.fromkeys(digests)), tile, partial(selection.choose, _PAGE))
 
 
-def _refused(prediction: Prediction) -> None:
-    names = [prediction.filenames[row] for row in prediction.refused.nonzero()[0]]
-    if names:
-        st.warning(f"Not this campus, no pin: {messages.plain(', '.join(names))}")
+def answers(prediction: Prediction) -> pd.DataFrame:
+    """Return a row a photo as people read it; a refused photo has no answer in it.
+
+    Columns of what the model does not predict are absent. Sizes hold 90 % of truths.
+    """
+    rows, frame = [], prediction.local_frame.frame
+    for row, record in enumerate(records(prediction)):
+        entry = {"Photo": record["filename"], "Region": record.get("region_name")}
+        if "position" in prediction.labels:
+            entry["Within (m)"] = record.get("radius_90_m")
+        if "heading" in prediction.labels:
+            entry["Heading (°)"] = record.get("angle_refined")
+            entry["± (°)"] = record.get("wedge_90_deg")
+        entry["Confidence"] = _confidence(prediction, row)
+        if "position" in prediction.labels:
+            known = not record["refused"]
+            spot = prediction.positions_refined[row]
+            entry["Position"] = wording.position(spot, frame) if known else None
+        rows.append(entry)
+    table = pd.DataFrame(rows)
+    return table if "region" in prediction.labels else table.drop(columns="Region")
+
+
+def _confidence(prediction: Prediction, row: int) -> str:
+    """How far one answer can be relied on, in a word or two."""
+    trust = prediction.confidence
+    if prediction.refused[row]:
+        return "refused: not this campus"
+    places = matching_places(prediction, row)
+    if places > 1:
+        return f"ambiguous: {places} places"
+    if trust is None:
+        return "unknown"
+    if "position" in prediction.labels:
+        return wording.level(0.9) if trust.radius_m[row, 1] < float("inf") else "unknown"
+    if "region" in prediction.labels and trust.calibration.region is not None:
+        return wording.level(float(trust.region_probabilities[row].max()))
+    return "unknown"
+
+
+def _steps(digests: list[str], chosen: int) -> None:
+    """Buttons back to all photos, and to the photos before and after the open one."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.button("All photos", key="predict_all", icon=":material/arrow_back:", shortcut="Esc",
+                  on_click=selection.choose, args=(_PAGE, None))  # fmt: skip
+        for title, key, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
+            place = chosen + step
+            there = 0 <= place < len(digests)
+            st.button(
+                title, key=f"predict_{title.lower()}", shortcut=key, disabled=not there,
+                on_click=selection.choose, args=(_PAGE, digests[place] if there else None),
+            )  # fmt: skip
+        st.caption(f"{chosen + 1:,} of {len(digests):,}")
+
+
+def _map(predictor: "Predictor", prediction: Prediction, digests: list[str]) -> None:
+    source = pickers.dataset_path()
+    deck = pins_deck(
+        prediction, predictor.gallery, theme.palette(), chosen=None,
+        online=pickers.online_tiles(), base=base_layer.of(source),
+    )  # fmt: skip
+    selection.clickable_map(
+        _PAGE, deck, digests.__getitem__, "Predicted positions and headings",
+        key=selection.scope(*digests), height_px=_VIEW_PX,
+    )  # fmt: skip
+    base_layer.credit(source, planar=not prediction.local_frame.frame.has_degrees)
+
+
+def _table(prediction: Prediction, digests: list[str]) -> None:
+    """Draw the answers in a table; a click on any of its cells opens the photo of the row."""
+    key = f"predict_table_{selection.scope(*digests)}"
+
+    def clicked() -> None:
+        found = st.session_state[key].selection
+        rows = [row for row, _ in found.cells]
+        if rows and rows[0] < len(digests):
+            selection.choose(_PAGE, digests[rows[0]])
+
+    table = answers(prediction)
+    st.dataframe(
+        table, key=key, hide_index=True, on_select=clicked, placeholder=selection.UNKNOWN,
+        selection_mode="single-cell", column_config=_columns(),
+        height=_VIEW_PX if len(table) > 10 else "content",
+    )  # fmt: skip
+
+
+def _columns() -> dict[str, "ColumnConfig"]:
+    number = st.column_config.NumberColumn
+    return {
+        "Photo": st.column_config.TextColumn("Photo", pinned=True),
+        "Within (m)": number("Within (m)", format="%.0f", help="90 % confidence"),
+        "Heading (°)": number("Heading (°)", format="%.0f"),
+        "± (°)": number("± (°)", format="%.0f", help="90 % confidence"),
+    }
 
 
 def _row(digests: list[str], digest: str) -> int | None:
     return digests.index(digest) if digest in digests else None
-
-
-def _table(prediction: Prediction, choosing: list[str] | None) -> None:
-    """Draw the main columns of the downloads, with titles and units.
-
-    Args:
-        prediction: What to draw.
-        choosing: Digests of the photos, if a click on a row chooses one: there is no map for it.
-    """
-    answers = pd.DataFrame(records(prediction))
-    columns = {name: column for name, column in _columns(prediction).items() if name in answers}
-    if not prediction.refused.any():
-        columns.pop("refused", None)
-    # In per cent, as everywhere on the pages.
-    if "region_probability" in answers:
-        answers["region_probability"] *= 100.0
-    if choosing is not None:
-        selection.clickable_table("pins", answers[list(columns)], choosing, columns)
-        return
-    tall = len(answers) > _MOST_ROWS
-    st.dataframe(
-        answers[list(columns)], hide_index=True, column_config=columns,
-        height=selection.MAP_HEIGHT_PX - 60 if tall else "content",
-    )  # fmt: skip
-
-
-def _columns(prediction: Prediction) -> dict[str, "ColumnConfig"]:
-    frame, number = prediction.local_frame.frame, st.column_config.NumberColumn
-    decimals = f"%.{wording.DECIMALS[frame.kind]}f"
-    north, east = ("Latitude", "Longitude") if frame.has_degrees else ("North", "East")
-    return {
-        "filename": st.column_config.TextColumn("Photo", pinned=True),
-        "refused": st.column_config.CheckboxColumn("Refused"),
-        "region_name": st.column_config.TextColumn("Region"),
-        "region_probability": number("Probability", format="%.0f%%"),
-        "angle_refined": number("Heading (°)", format="%.0f"),
-        "radius_90_m": number("Radius, 90% (m)", format="%.0f"),
-        "wedge_90_deg": number("Heading ±, 90% (°)", format="%.0f"),
-        "latitude_refined": number(f"{north} ({frame.unit})", format=decimals),
-        "longitude_refined": number(f"{east} ({frame.unit})", format=decimals),
-        "member_spread_m": number("Spread of members (m)", format="%.1f"),
-        "member_spread_deg": number("Spread of members (°)", format="%.1f"),
-    }

@@ -1,13 +1,18 @@
+import hashlib
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from app.predict.results import answers
 from app.widgets.matches import sentence
+from core.inference.prediction import joined
 from tests.app.page_text import said
+from tests.confidence.answers import TWO_PLACES, predicted, trust
 
 OpenPage = Callable[..., AppTest]
 
@@ -94,14 +99,52 @@ def test_several_photos_get_a_table_and_an_unreadable_one_is_named(
     app.run()
     assert not app.exception
     assert "torn.jpg" in app.error[0].value
-    table = app.dataframe[0]
-    assert table.value["filename"].tolist() == ["1.jpg", "2.jpg"]
-    columns = json.loads(table.proto.columns)
-    titles = {name: each["label"] for name, each in columns.items() if "label" in each}
-    assert titles["angle_refined"] == "Heading (°)"
-    assert titles["latitude_refined"] == "Latitude (°)"
-    assert set(titles) == set(table.value.columns), "no column keeps a name of the program"
+    table = app.dataframe[0].value
+    assert table["Photo"].tolist() == ["1.jpg", "2.jpg"]
+    assert list(table) == [
+        "Photo", "Region", "Within (m)", "Heading (°)", "± (°)", "Confidence", "Position",
+    ]  # fmt: skip
+    assert re.fullmatch(r"17\.44\d{4}°, 78\.3\d{5}°", table["Position"][0])
     assert len(app.get("download_button")) == 7
+
+
+def test_a_photo_of_several_is_opened_by_its_picture_and_left_again(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    images = full_workspace / "data/tiny/images"
+    for number in (1, 2, 3):
+        content = (images / f"img_000{number}.jpg").read_bytes()
+        app.file_uploader[0].upload(f"{number}.jpg", content, "image/jpeg")
+    app.run()
+    click_text(app, "2.jpg")
+    assert not app.exception
+    assert not app.dataframe, "the photo has the page for itself"
+    assert "facing" in " ".join(each.value for each in app.markdown)
+    assert "2 of 3" in [caption.value for caption in app.caption]
+    app = click_text(app, "Next")
+    assert "3 of 3" in [caption.value for caption in app.caption]
+    assert hashlib.sha256(content).hexdigest() in app.query_params["photo"]
+    app = click_text(app, "All photos")
+    assert len(app.dataframe) == 1
+
+
+def test_the_table_of_answers_says_what_is_refused_and_what_is_ambiguous() -> None:
+    several = [
+        predicted(trust()),
+        predicted(trust(places=TWO_PLACES)),
+        predicted(trust(np.nan)),
+        predicted(trust(refused=True)),
+    ]
+    table = answers(joined(several))
+    assert table["Confidence"].tolist() == [
+        "90 %", "ambiguous: 2 places", "unknown", "refused: not this campus",
+    ]  # fmt: skip
+    assert table["Region"].fillna("").tolist() == ["Main Gate"] * 3 + [""]
+    assert table["Position"].fillna("").tolist() == ["0.0 m, 0.0 m"] * 3 + [""]
+    only = answers(predicted(trust(), labels=("region",)))
+    assert list(only) == ["Photo", "Region", "Confidence"]
+    assert only["Confidence"].tolist() == ["96 %"]
 
 
 def test_an_example_is_a_test_photo_and_shows_its_truth(
