@@ -1,6 +1,6 @@
 """Links between pages, by the page's short name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 import streamlit as st
@@ -8,9 +8,10 @@ import streamlit as st
 from core.project import PROJECT
 
 
-def to(page: str, label: str) -> None:
-    """Draw a link to `pages/<page>.py`."""
-    st.page_link(PROJECT / "pages" / f"{page}.py", label=label)
+def to(page: str, label: str, query: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Draw a link to `pages/<page>.py`, with query parameters if any."""
+    pairs = [(name, value) for name, values in (query or {}).items() for value in values]
+    st.page_link(PROJECT / "pages" / f"{page}.py", label=label, query_params=pairs or None)
 
 
 def go(page: str) -> NoReturn:

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from app import cache, theme, workspace
-from app.evaluate import report_tables, report_view
+from app.evaluate import photos, report_tables, report_view
 from app.widgets import other_place, pickers
-from app.widgets.photo_source import PhotoSource
 from core.runs import report_folders
 
 st.title("Evaluate")
@@ -26,14 +25,14 @@ section = pickers.pick_section("evaluate", sections)
 
 if section == "Overview":
     report_view.overview(report, palette)
-elif section == "Regions":
-    shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
-    report_view.regions(report, table, names, shelf, palette)
-elif section == "Positions":
-    report_view.positions(report, table, names, palette)
-elif section == "Headings":
-    report_view.headings(report, table, names, palette)
 elif section == "Trust":
     report_view.trust(report, names, palette)
-else:
+elif section == "Files":
     report_view.downloads(folder, report)
+else:
+    view = photos.open_view("evaluate", checkpoint, report, table)
+    {
+        "Regions": report_view.regions,
+        "Positions": report_view.positions,
+        "Headings": report_view.headings,
+    }[section](report, view, names, palette)

@@ -1,20 +1,16 @@
 """Map: prediction against truth, photo by photo and region by region."""
 
-from functools import partial
-
 import streamlit as st
 
 from app import absence, cache, theme
-from app.evaluate import outcomes, region_map
+from app.evaluate import outcomes, photos, region_map
 from app.evaluate.map_controls import explain_layers, pick_layers
 from app.evaluate.outcome_map import (
     far_photos,
     outcome_backdrop,
     outcome_deck,
 )
-from app.evaluate.outcomes import outcome_card
 from app.widgets import base_layer, other_place, pickers, selection
-from app.widgets.photo_source import PhotoSource
 
 st.title("Map")
 other_place.show()
@@ -32,36 +28,39 @@ if mapped and report.per_region:
     section = pickers.pick_section("map", ("Photos", "Regions"))
 
 if section == "Photos":
-    wanted = outcomes.pick_outcomes(table, card.region_names)
-    found = outcomes.shown(table, wanted)
-    chosen = selection.chosen("outcomes", partial(outcomes.row_of, table), within=scope)
+    view = photos.open_view("map", folder, report, table)
+    found, name = view.shown, photos.opened(view, report)
+    chosen = None if name is None else outcomes.row_of(table, name)
     left, right = st.columns([3, 2])
     with left:
         if mapped:
-            opacity = pick_layers(table, based=campus.base is not None)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                opacity = pick_layers(table, based=campus.base is not None)
+                area = st.toggle("Select an area", key="map_area")
+        if mapped and area:
+            photos.plan(view, palette)
+        elif mapped:
             deck = outcome_deck(
-                campus, table, found, palette, method=wanted.method, chosen=chosen, online=online,
+                campus, table, found, palette, method=view.method, chosen=chosen, online=online,
                 opacity=opacity,
             )  # fmt: skip
             selection.clickable_map(
-                "outcomes", deck, lambda row: table.at[row, "photo_id"], "Truth and prediction"
-            )
-            explain_layers(opacity, palette, wanted.method, int(outcomes.placed(found).sum()))
-            selection.far_list("outcomes", far_photos(campus, found, wanted.method))
+                photos.PHOTO, deck, lambda row: table.at[row, "photo_id"],
+                "Truth and prediction", key="outcomes",
+            )  # fmt: skip
+            explain_layers(opacity, palette, view.method, int(outcomes.placed(found).sum()))
+            selection.far_list(photos.PHOTO, far_photos(campus, found, view.method))
             base_layer.credit(source, planar=campus.ground().planar)
             st.caption(absence.counted(report, "position") or "")
         else:
             st.info(absence.of_report(report, card.labels, "position", "map"))
     with right:
-        if chosen is None:
+        if name is None:
             st.info(f"Click a {'dot' if mapped else 'row'} to see its photo.")
         else:
-            shelf = PhotoSource.judged(card, report, pickers.dataset_if_readable())
-            outcome_card(table, chosen, shelf, card.region_names, wanted.method)
+            photos.panel(view, found, name)
     outcomes.refused(table)
-    order = ", largest error first" if mapped else ""
-    st.caption(f"{len(found):,} of {len(table):,} photos{order}")
-    outcomes.listing(found, card.region_names)
+    photos.gallery(view, report, beside=False)
 else:
     region_map.show(campus, table, palette, online=online, browse=outcomes.browse)
     base_layer.credit(source, planar=campus.ground().planar)

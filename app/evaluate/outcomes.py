@@ -1,13 +1,13 @@
 """An evaluation photo by photo: filters, region medians, positions in metres, one photo's card."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.widgets import messages, pickers, selection
+from app.widgets import filters, messages
 from app.widgets.photo_source import PhotoSource
 from app.wording import degrees, heading, level, metres
 from core.geo import Floats
@@ -33,33 +33,9 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which photos of an evaluation are shown.
-
-    Attributes:
-        region: True region, or None for all.
-        least_m: Only errors of at least this many metres.
-        wrong_region: Only photos whose region was predicted wrongly.
-        method: Which prediction.
-    """
-
-    region: str | None
-    least_m: float
-    wrong_region: bool
-    method: Method
-
-
-def shown(table: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    """Rows of `predictions.csv` that pass a filter, largest error first, unknown errors last."""
-    keep = ~(table[_ERROR[wanted.method]] < wanted.least_m)
-    if wanted.least_m > 0:
-        keep &= table[_ERROR[wanted.method]].notna()
-    if wanted.region is not None:
-        keep &= table["true_region"] == wanted.region
-    if wanted.wrong_region:
-        keep &= (table["true_region"] != "") & (table["true_region"] != table["region"])
-    return table[keep].sort_values(_ERROR[wanted.method], ascending=False, kind="stable")
+def by_error(table: pd.DataFrame, method: Method) -> pd.DataFrame:
+    """Rows of `predictions.csv`, largest position error first, unknown errors last."""
+    return table.sort_values(_ERROR[method], ascending=False, kind="stable")
 
 
 def placed(table: pd.DataFrame) -> pd.Series:
@@ -94,14 +70,8 @@ def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
 
 def browse(region: str) -> None:
     """Show the photos of a region on the Map page from the next run on; for callbacks."""
-    st.session_state["outcomes_region"] = region
+    filters.keep_field("regions", (region,))
     st.session_state["map_section"] = "Photos"
-
-
-def largest_error_m(table: pd.DataFrame) -> int:
-    """The largest error of either method in whole metres, for the end of a slider; 1 at least."""
-    largest = table[list(_ERROR.values())].max().max()
-    return max(1, int(np.ceil(largest))) if np.isfinite(largest) else 1
 
 
 def row_of(table: pd.DataFrame, photo_id: str) -> int | None:
@@ -119,47 +89,32 @@ def refused(table: pd.DataFrame) -> None:
         st.dataframe(names, hide_index=True, column_config={"filename": "Photo"})
 
 
-def listing(table: pd.DataFrame, names: dict[str, str]) -> None:
-    """Draw the table below the map, whose rows choose a photo."""
+def listing(table: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Draw the table of photos; one ticked row opens its photo, several filter."""
     shown = table[list(_COLUMNS)].copy()
     for column in ("true_region", "region"):
         shown[column] = shown[column].map(lambda region: names.get(region, region) or None)
     shown["region_probability"] *= 100.0
     shown = shown.dropna(axis="columns", how="all")
     columns = {name: column for name, column in _COLUMNS.items() if name in shown}
-    selection.clickable_table("outcomes", shown, table["photo_id"].tolist(), columns)
+    filters.rows("photo", shown, table["photo_id"].tolist(), columns)
 
 
 def pick_method() -> Method:
     """Let the reader choose the prediction: refined by training photos, or raw."""
     names = {"refined": "refined by training photos", "raw": "network alone"}
     methods: tuple[Method, ...] = ("refined", "raw")
+    raw = filters.current().raw
+    st.session_state["method"] = "raw" if raw else "refined"
     chosen = st.segmented_control(
-        "Prediction", methods, default="refined", required=True, format_func=names.__getitem__,
-        key="method", persist_state="session",
+        "Prediction", methods, required=True, format_func=names.__getitem__, key="method",
+        on_change=_take_method,
     )  # fmt: skip
     return chosen or "refined"
 
 
-def pick_outcomes(table: pd.DataFrame, names: dict[str, str]) -> Filter:
-    """Let the reader filter the photos of an evaluation."""
-    order = sorted(
-        set(table["true_region"]) - {""},
-        key=lambda region: (not region.isdecimal(), region.zfill(9)),
-    )
-    region, least, wrong = None, 0, False
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        # Only positions, and headings beside them, are refined.
-        method: Method = pick_method() if placed(table).any() else "refined"
-        if order:
-            named = {region: names.get(region, region) for region in order}
-            region = pickers.pick_region("outcomes", named)
-        if placed(table).any():
-            most = largest_error_m(table)
-            least = st.slider("Minimum error (m)", 0, most, 0, key="outcomes_least")
-        if order and (table["region"] != "").any():
-            wrong = st.toggle("Wrong region only", key="outcomes_wrong", persist_state="session")
-    return Filter(region, float(least), bool(wrong), method)
+def _take_method() -> None:
+    filters.keep_field("raw", st.session_state["method"] == "raw")
 
 
 def outcome_card(

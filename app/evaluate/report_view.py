@@ -1,8 +1,7 @@
 """The sections of the Evaluate page, and the form that evaluates a model."""
 
-from collections.abc import Mapping
-from math import isfinite
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
@@ -10,24 +9,27 @@ import streamlit as st
 
 from app import absence, cache, wording
 from app.evaluate import outcomes, report_tables
+from app.evaluate.photos import EvaluationView, gallery, plan
 from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
 from app.figures.confusion import confusion_counts, confusion_matrix
 from app.figures.coverage import NAMES, coverage_overall, coverage_regions, sizes_of
 from app.figures.errors import (
+    error_by_hour,
     error_by_region,
+    error_histogram,
     heading_error_by_heading,
     heading_error_histogram,
     position_error_cdf,
 )
 from app.theme import Palette
-from app.widgets import ensemble, messages, pickers, selection
-from app.widgets.photo_source import PhotoSource
+from app.widgets import ensemble, filters, messages, pickers, selection
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
 from core.evaluation.report_coverage import Coverage, CoverageOfPhotos, CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
+from core.geo import Floats
 from core.headline import Figure
 from core.labels import Label
 from core.runs import home_of
@@ -35,8 +37,6 @@ from core.runs import home_of
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
 
-_PHOTOS_SHOWN = 12
-_ACROSS = 3
 _LEAK = (
     "Share of evaluated photos this close to a training photo. The higher it is, the more the "
     "figures measure memory of known spots, and the less localisation of new ones."
@@ -141,53 +141,95 @@ def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
-def regions(
-    report: Report, table: pd.DataFrame, names: dict[str, str], shelf: PhotoSource, palette: Palette
-) -> None:
-    """Confusion matrix with the photos of the clicked cell, precision and recall per region."""
+def regions(report: Report, view: EvaluationView, names: dict[str, str], palette: Palette) -> None:
+    """Confusion matrix whose cells filter, beside the photos; precision and recall per region."""
     _counted(report, "region")
-    counts = confusion_counts(table, list(names))
+    counts = confusion_counts(view.beside("cell"), list(names))
+    figure = confusion_matrix(counts, names, palette, chosen=view.wanted.cell)
+    filters.chart(
+        figure,
+        "evaluate_confusion",
+        "cell",
+        filters.cell_of,
+        alt="Which region was taken for which",
+    )
+    st.caption("Colour: share of each true region's photos. Click a cell to filter the photos.")
+    gallery(view, report)
+    st.subheader("Precision and recall")
+    st.caption("Of all photos of the report, whatever is filtered.")
+    table_of(report_tables.regions(report))
+
+
+def positions(
+    report: Report, view: EvaluationView, names: dict[str, str], palette: Palette
+) -> None:
+    """Position errors as charts that filter: by size, on a plan, by hour and by region."""
+    _counted(report, "position")
+    shown = view.shown.dropna(subset=["error_m"])
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Position errors")
+        rows = view.beside("error_m")
+        figure = error_histogram(
+            outcomes.error_m(rows, view.method), palette, refined=view.refined,
+            chosen=view.wanted.error_m,
+        )  # fmt: skip
+        filters.chart(figure, "evaluate_errors", "error_m", filters.span_of,
+                      alt="Photos by position error", modes=("points", "box"))  # fmt: skip
+        st.subheader("Share of photos within a distance")
+        st.plotly_chart(position_error_cdf(shown, palette), key="evaluate_cdf")
+    with right:
+        st.subheader("Where the errors are")
+        plan(view, palette)
+    _by_hour(view, outcomes.error_m, "median position error (m)", palette)
+    raw, refined = "error_m", "error_refined_m"
+    _by_region(shown, names, (raw, refined), "position error (m)", palette)
+    gallery(view, report)
+
+
+def headings(report: Report, view: EvaluationView, names: dict[str, str], palette: Palette) -> None:
+    """Heading errors as charts that filter: by size, by true heading, by hour and by region."""
+    _counted(report, "heading")
     left, right = st.columns([3, 2])
     with left:
-        event = st.plotly_chart(
-            confusion_matrix(counts, names, palette),
-            key="evaluate_confusion",
-            on_select="rerun",
-            selection_mode="points",
-        )
-        st.caption("Colour: share of each true region's photos.")
+        st.subheader("Heading errors")
+        rows = view.beside("heading_error_deg")
+        figure = heading_error_histogram(
+            outcomes.heading_error_deg(rows, view.method), palette, refined=view.refined,
+            chosen=view.wanted.heading_error_deg,
+        )  # fmt: skip
+        filters.chart(figure, "evaluate_heading_histogram", "heading_error_deg", filters.span_of,
+                      alt="Photos by heading error", modes=("points", "box"))  # fmt: skip
     with right:
-        points = event["selection"]["points"]
-        if points:
-            _cell(table, points[0]["customdata"], names, shelf)
-        else:
-            st.info("Click a cell of the matrix to see its photos.")
-    st.subheader("Precision and recall")
-    shown = report_tables.regions(report)
-    table_of(shown)
-
-
-def positions(report: Report, table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """Position errors: all photos with a position, and by region."""
-    _counted(report, "position")
-    table = table.dropna(subset=["error_m"])
-    st.subheader("Share of photos within a distance")
-    st.plotly_chart(position_error_cdf(table, palette), key="evaluate_cdf")
-    raw, refined = "error_m", "error_refined_m"
-    _by_region(table, names, (raw, refined), "position error (m)", palette)
-
-
-def headings(report: Report, table: pd.DataFrame, names: dict[str, str], palette: Palette) -> None:
-    """Heading errors: all photos with a heading, by heading, and by region."""
-    _counted(report, "heading")
-    table = table.dropna(subset=["heading_error_deg"])
-    left, right = st.columns([3, 2])
-    left.subheader("Heading errors")
-    left.plotly_chart(heading_error_histogram(table, palette), key="evaluate_heading_histogram")
-    right.subheader("By true heading")
-    right.plotly_chart(heading_error_by_heading(table, palette), key="evaluate_heading_compass")
+        st.subheader("By true heading")
+        rows = view.beside("facing_deg").dropna(subset=["heading_error_deg"])
+        figure = heading_error_by_heading(rows, palette, chosen=view.wanted.facing_deg)
+        filters.chart(figure, "evaluate_heading_compass", "facing_deg", filters.span_of_sector,
+                      alt="Median heading error by true heading")  # fmt: skip
+    _by_hour(view, outcomes.heading_error_deg, "median heading error (°)", palette)
     raw, refined = "heading_error_deg", "heading_error_refined_deg"
-    _by_region(table, names, (raw, refined), "heading error (°)", palette)
+    shown = view.shown.dropna(subset=["heading_error_deg"])
+    _by_region(shown, names, (raw, refined), "heading error (°)", palette)
+    gallery(view, report)
+
+
+def _by_hour(
+    view: EvaluationView,
+    errors: Callable[[pd.DataFrame, outcomes.Method], Floats],
+    title: str,
+    palette: Palette,
+) -> None:
+    rows = view.beside("hours")
+    hours = view.hours(rows)
+    if hours is None:
+        return
+    st.subheader("By hour of the day")
+    figure = error_by_hour(
+        hours, errors(rows, view.method), title, palette, refined=view.refined,
+        chosen=view.wanted.hours,
+    )  # fmt: skip
+    filters.chart(figure, f"evaluate_hours_{errors.__name__}", "hours", filters.span_of,
+                  alt=f"{title} by hour of the day", modes=("points", "box"))  # fmt: skip
 
 
 def _by_region(
@@ -225,33 +267,6 @@ def downloads(folder: Path, report: Report) -> None:
     columns = st.columns(2)
     for index, picture in enumerate(sorted(folder.glob("*.png"))):
         columns[index % 2].image(picture.read_bytes(), caption=picture.stem.replace("_", " "))
-
-
-def _cell(table: pd.DataFrame, cell: list[str], names: dict[str, str], shelf: PhotoSource) -> None:
-    true, predicted = cell
-    rows = table[(table["true_region"] == true) & (table["region"] == predicted)]
-    pair = f"**{messages.plain(names[true])}** predicted as **{messages.plain(names[predicted])}**"
-    st.markdown(f"{pair}: {len(rows):,} photos")
-    if true == predicted:
-        st.caption("These predictions are right.")
-    shown = rows.sort_values("error_refined_m", ascending=False).head(_PHOTOS_SHOWN)
-    places = outcomes.truth_m(shown)
-    columns = st.columns(_ACROSS)
-    for index, photo in enumerate(shown.itertuples()):
-        picture = shelf.picture(str(photo.filename), places[index])
-        name = PurePosixPath(str(photo.filename)).stem
-        caption = messages.plain(name)
-        if isfinite(photo.error_refined_m):
-            caption += f"  \n{wording.metres(photo.error_refined_m)} off"
-        with columns[index % _ACROSS]:
-            if picture is None:
-                st.caption(f"{caption} (photo not found)")
-            else:
-                st.image(picture, caption=caption)
-    if len(rows) > _PHOTOS_SHOWN:
-        st.caption(
-            f"The {_PHOTOS_SHOWN} largest errors are shown; all photos are in predictions.csv."
-        )
 
 
 def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:

@@ -151,6 +151,9 @@ def pick_photo() -> Photo | None:
         return None
     # Spread over the whole campus, and few enough for a menu.
     rows = np.unique(np.linspace(0, len(data) - 1, min(_OFFERED, len(data))).astype(int))
+    linked = selection.linked(_CHOSEN, data.table["photo_id"])
+    if linked is not None:
+        rows = np.union1d(rows, np.flatnonzero(data.table["photo_id"] == linked))
     photos = data.table.iloc[rows].set_index("photo_id")["path"]
     chosen = st.selectbox("Or a photo of the loaded data set", list(photos.index), key=_CHOSEN)
     return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())

@@ -1,5 +1,7 @@
 """Which region was taken for which: a confusion matrix whose cells can be clicked."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,13 +22,20 @@ def confusion_counts(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
     return counts.reindex(index=regions, columns=regions, fill_value=0)
 
 
-def confusion_matrix(counts: pd.DataFrame, names: dict[str, str], palette: Palette) -> go.Figure:
+def confusion_matrix(
+    counts: pd.DataFrame,
+    names: dict[str, str],
+    palette: Palette,
+    *,
+    chosen: Sequence[str] = (),
+) -> go.Figure:
     """Draw the matrix; colour is the share of the true region's photos, text is their number.
 
     Args:
         counts: Square table, true regions in rows and predicted regions in columns.
         names: Display name by region.
         palette: Colours of the theme.
+        chosen: The selected cell, `(true region, predicted region)`, which has a frame.
 
     Returns:
         A heatmap under invisible squares. Streamlit reports no clicks on a heatmap, so that the
@@ -53,6 +62,13 @@ def confusion_matrix(counts: pd.DataFrame, names: dict[str, str], palette: Palet
             textfont={"size": 11},
         )
     )
+    if len(chosen) == 2 and set(chosen) <= set(counts.index):
+        true, predicted = (names.get(region, region) for region in chosen)
+        figure.add_scatter(
+            x=[predicted], y=[true], mode="markers", hoverinfo="skip",
+            marker={"symbol": "square-open", "size": _CELL_PX - 8, "color": palette.prediction,
+                    "line": {"width": 4}},
+        )  # fmt: skip
     figure.add_trace(_click_targets(counts, share, shown, palette))
     side = 150 + _CELL_PX * len(shown)
     figure.update_layout(
@@ -76,8 +92,7 @@ def _click_targets(
         y=[shown[row] for row in rows],
         mode="markers",
         marker={"symbol": "square", "size": _CELL_PX - 14, "color": palette.surface, "opacity": 0},
-        # The clicked cell shows a frame, so that the photos below are known to be its own.
-        selected={"marker": {"opacity": 0.35}},
+        selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=[
             [regions[row], regions[column]] for row, column in zip(rows, columns, strict=True)

@@ -1,14 +1,21 @@
 """Position and heading errors of many photos: distributions, by direction and by region."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from app.figures.axes import compass
 from app.theme import Palette, css
 
+Span = tuple[float, float]
+_FAINT = 0.3
 _SECTOR_DEG = 30
-_BIN_DEG = 5
+_BIN_DEG = 10
+_STEPS_M = (0, 1, 2.5, 5, 10, 25, 50, 100, 250)
 _MARKS_M = (5, 10, 25, 50)
 _MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
@@ -46,46 +53,120 @@ def position_error_cdf(errors: pd.DataFrame, palette: Palette) -> go.Figure:
     return figure
 
 
-def heading_error_histogram(errors: pd.DataFrame, palette: Palette) -> go.Figure:
-    """Draw the number of photos by heading error, in bins of 5 degrees.
+def error_histogram(
+    errors_m: ArrayLike, palette: Palette, *, refined: bool, chosen: Span | None = None
+) -> go.Figure:
+    """Draw the number of photos by position error; the last bar has no upper end.
 
     Args:
-        errors: Columns `heading_error_deg` and `heading_error_refined_deg`, in `[0, 180]`.
+        errors_m: `(n,)` errors; NaN is not counted.
         palette: Colours of the theme.
+        refined: Whether they are refined errors, for the colour.
+        chosen: The selected errors; bars outside of them are faint.
+
+    Returns:
+        Bars whose `customdata` are both ends, -1 for no upper end.
     """
-    figure = go.Figure()
-    edges = np.arange(0, 180 + _BIN_DEG, _BIN_DEG)
-    for column, name, colour, _ in _pair("heading_error_deg", "heading_error_refined_deg", palette):
-        counts, _ = np.histogram(errors[column].to_numpy(np.float64), bins=edges)
-        figure.add_bar(x=edges[:-1] + _BIN_DEG / 2, y=counts, name=name, marker={"color": colour})
-    figure.update_layout(height=320, margin=_MARGIN, legend=_LEGEND, barmode="group", bargap=0.1)
-    figure.update_xaxes(title="heading error (°)", dtick=30, range=[0, 180])
-    figure.update_yaxes(title="photos")
+    counts, _ = np.histogram(np.asarray(errors_m, np.float64), bins=[*_STEPS_M, np.inf])
+    highs = [*_STEPS_M[1:], -1]
+    names = [f"{low:g} to {high:g}" for low, high in zip(_STEPS_M, highs, strict=True)]
+    names[0], names[-1] = f"under {highs[0]:g}", f"over {_STEPS_M[-1]:g}"
+    spans = list(zip(_STEPS_M, highs, strict=True))
+    figure = _bars(names, counts, spans, palette, refined=refined, chosen=chosen)
+    figure.update_xaxes(title="position error (m)", type="category")
     return figure
 
 
-def heading_error_by_heading(errors: pd.DataFrame, palette: Palette) -> go.Figure:
+def heading_error_histogram(
+    errors_deg: ArrayLike, palette: Palette, *, refined: bool, chosen: Span | None = None
+) -> go.Figure:
+    """Draw the number of photos by heading error, in bins of 10 degrees.
+
+    Args:
+        errors_deg: `(n,)` errors in `[0, 180]`; NaN is not counted.
+        palette: Colours of the theme.
+        refined: Whether they are refined errors, for the colour.
+        chosen: The selected errors; bars outside of them are faint.
+
+    Returns:
+        Bars whose `customdata` are both ends, -1 for no upper end.
+    """
+    edges = np.arange(0, 180 + _BIN_DEG, _BIN_DEG)
+    counts, _ = np.histogram(np.asarray(errors_deg, np.float64), bins=edges)
+    spans = [(int(low), int(low) + _BIN_DEG) for low in edges[:-1]]
+    spans[-1] = (spans[-1][0], -1)
+    middles = (edges[:-1] + _BIN_DEG / 2).tolist()
+    figure = _bars(middles, counts, spans, palette, refined=refined, chosen=chosen)
+    figure.update_xaxes(title="heading error (°)", tickvals=list(range(0, 181, 30)), range=[0, 180])
+    return figure
+
+
+def error_by_hour(
+    hours: ArrayLike,
+    errors: ArrayLike,
+    title: str,
+    palette: Palette,
+    *,
+    refined: bool,
+    chosen: Span | None = None,
+) -> go.Figure:
+    """Draw the median error by hour of the day, with the number of photos above each bar.
+
+    Args:
+        hours: `(n,)` hours of the day; photos without one (NaN) are not counted.
+        errors: `(n,)` errors; NaN is not counted.
+        title: Title of the value axis, with its unit.
+        palette: Colours of the theme.
+        refined: Whether they are refined errors, for the colour.
+        chosen: The selected hours; bars outside of them are faint.
+
+    Returns:
+        Bars whose `customdata` are both ends in hours.
+    """
+    table = pd.DataFrame({"hour": hours, "error": errors}).dropna()
+    found = table.groupby(table["hour"].astype(int))["error"].agg(["median", "size"])
+    spans = [(int(hour), int(hour) + 1) for hour in found.index]
+    figure = _bars(
+        found.index.tolist(), found["median"], spans, palette, refined=refined, chosen=chosen,
+        texts=[f"{count:,}" for count in found["size"]],
+    )  # fmt: skip
+    figure.update_traces(hovertemplate="%{x}:00: %{y:.1f}, %{text} photos<extra></extra>")
+    figure.update_xaxes(title="hour of the day (photos above each bar)", dtick=1)
+    figure.update_yaxes(title=title, rangemode="tozero")
+    return figure
+
+
+def heading_error_by_heading(
+    errors: pd.DataFrame, palette: Palette, *, chosen: Span | None = None
+) -> go.Figure:
     """Draw the median heading error by true heading, in sectors of 30 degrees.
 
     Args:
         errors: Columns `true_angle` and the two heading errors, in degrees.
         palette: Colours of the theme.
+        chosen: The selected sector, clockwise from its first end; others are faint.
 
     Returns:
-        A compass, north up and clockwise; the length of a petal is the median error.
+        A compass, north up and clockwise; the length of a petal is the median error, and its
+        `customdata` are both ends of the sector and the number of photos.
     """
     sector = (errors["true_angle"] + _SECTOR_DEG / 2) % 360 // _SECTOR_DEG * _SECTOR_DEG
     figure = go.Figure()
     for column, name, colour, _ in _pair("heading_error_deg", "heading_error_refined_deg", palette):
-        medians = errors.groupby(sector)[column].agg(["median", "size"])
+        found = errors.groupby(sector)[column].agg(["median", "size"])
+        spans = [((one - _SECTOR_DEG / 2) % 360, one + _SECTOR_DEG / 2) for one in found.index]
         figure.add_barpolar(
-            theta=medians.index,
-            r=medians["median"],
+            theta=found.index,
+            r=found["median"],
             width=_SECTOR_DEG * 0.9,
             name=name,
-            marker={"color": css(colour, 0.55), "line": {"color": colour, "width": 1}},
-            customdata=medians["size"],
-            hovertemplate="%{theta}°: %{r:.1f}° over %{customdata} photos<extra>"
+            marker={
+                "color": css(colour, 0.55),
+                "line": {"color": colour, "width": 1},
+                "opacity": [_opacity(_in_sector(one, chosen)) for one in found.index],
+            },
+            customdata=[[*span, size] for span, size in zip(spans, found["size"], strict=True)],
+            hovertemplate="%{theta}°: %{r:.1f}° over %{customdata[2]} photos<extra>"
             + name
             + "</extra>",
         )
@@ -93,6 +174,8 @@ def heading_error_by_heading(errors: pd.DataFrame, palette: Palette) -> go.Figur
         height=380,
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
         legend=_LEGEND,
+        clickmode="event+select",
+        dragmode=False,
         polar={
             "barmode": "overlay",
             "bgcolor": "rgba(0,0,0,0)",
@@ -134,6 +217,55 @@ def error_by_region(
     )
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
+
+
+def _bars(
+    x: Sequence[Any],
+    heights: ArrayLike,
+    spans: Sequence[Span],
+    palette: Palette,
+    *,
+    refined: bool,
+    chosen: Span | None,
+    texts: Sequence[str] | None = None,
+) -> go.Figure:
+    """Bars with both ends of each as `customdata`; those outside of the chosen span are faint."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(x), y=np.asarray(heights), customdata=[list(span) for span in spans],
+            text=texts, textposition="outside", cliponaxis=False,
+            marker={
+                "color": palette.refined if refined else palette.prediction,
+                "opacity": [_opacity(_overlap(span, chosen)) for span in spans],
+            },
+            hovertemplate="%{x}: %{y:,} photos<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_layout(
+        height=320, margin=_MARGIN | {"t": 24}, bargap=0.1, clickmode="event+select",
+        dragmode=False, showlegend=False,
+    )  # fmt: skip
+    figure.update_yaxes(title="photos")
+    return figure
+
+
+def _overlap(span: Span, chosen: Span | None) -> bool:
+    """Whether a bar shares something with the chosen span; -1 is no upper end."""
+    if chosen is None:
+        return True
+    low, high = span
+    return low < chosen[1] and (np.inf if high < 0 else high) > chosen[0]
+
+
+def _in_sector(heading_deg: float, chosen: Span | None) -> bool:
+    """Whether a heading lies in the chosen sector, clockwise from its first end."""
+    if chosen is None:
+        return True
+    return (heading_deg - chosen[0]) % 360.0 < ((chosen[1] - chosen[0]) % 360.0 or 360.0)
+
+
+def _opacity(chosen: bool) -> float:
+    return 1.0 if chosen else _FAINT
 
 
 def _pair(raw: str, refined: str, palette: Palette) -> tuple[tuple[str, str, str, str], ...]:

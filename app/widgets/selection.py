@@ -13,6 +13,7 @@ import pandas as pd
 import pydeck as pdk
 import streamlit as st
 
+from app.widgets import address
 from app.wording import metres
 
 MAP_HEIGHT_PX = 540
@@ -43,26 +44,63 @@ def chosen(
         within: What names of photos are unique in, such as a data set: a photo chosen in one is
             not the photo of that name in another.
     """
-    key, home = _key(page), f"{page}_within"
-    if key not in st.session_state:
-        st.session_state[key] = st.query_params.get(_PARAMETER) if linked else None
-    elif st.session_state.get(home) != within:
-        st.session_state[key] = None
-    st.session_state[home] = within
-    name = st.session_state[key]
+    key, home, state = _key(page), f"{page}_within", st.session_state
+    arrived = address.arrived(key, (_PARAMETER,)) if linked else None
+    if arrived is not None:
+        state[key] = next(iter(arrived.get(_PARAMETER, ())), None)
+    elif key not in state or state.get(home) != within:
+        state[key] = None
+    state[home] = within
+    name = state[key]
     row = options(name) if name else None
-    if not linked:
-        return row
-    if row is None:
-        st.query_params.pop(_PARAMETER, None)
-    else:
-        st.query_params[_PARAMETER] = name
+    if linked:
+        address.write(key, (_PARAMETER,), {_PARAMETER: [name]} if row is not None else {})
     return row
+
+
+def linked(key: str, photos: pd.Series) -> str | None:
+    """The photo that a link to this page names, if it is there; a picker takes it over once.
+
+    Args:
+        key: State key of the picker.
+        photos: The names that there are.
+    """
+    name = st.query_params.get(_PARAMETER)
+    if name is None or not (photos == name).any():
+        return None
+    if st.session_state.get(f"{key}_linked") != name:
+        st.session_state[f"{key}_linked"] = st.session_state[key] = name
+    return name
 
 
 def choose(page: str, name: str | None) -> None:
     """Choose a photo by name; for callbacks of buttons."""
     st.session_state[_key(page)] = name
+    address.changed(_key(page))
+
+
+def stepper(page: str, names: Sequence[str], name: str) -> None:
+    """Draw buttons to the photos before and after the chosen one, and one that closes it.
+
+    The arrow keys press them.
+
+    Args:
+        page: Short name of the page.
+        names: The photos that are shown, in their order.
+        name: The chosen photo; if it is not among them, the first and the last are next to it.
+    """
+    place = names.index(name) if name in names else None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for title, shortcut, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
+            to = (0 if step > 0 else len(names) - 1) if place is None else place + step
+            there = 0 <= to < len(names)
+            st.button(
+                title, key=f"{page}_{title.lower()}", shortcut=shortcut, disabled=not there,
+                on_click=choose, args=(page, names[to] if there else None),
+            )  # fmt: skip
+        st.button("Close", key=f"{page}_close", shortcut="Esc", on_click=choose, args=(page, None))
+        if place is not None:
+            st.caption(f"{place + 1:,} of {len(names):,}")
 
 
 def clickable_map(

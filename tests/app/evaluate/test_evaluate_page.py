@@ -48,7 +48,7 @@ def test_the_overview_marks_who_was_told_the_truth(
 
 
 @pytest.mark.parametrize(
-    ("section", "charts"), [("Regions", 1), ("Positions", 2), ("Headings", 3), ("Files", 0)]
+    ("section", "charts"), [("Regions", 1), ("Positions", 5), ("Headings", 4), ("Files", 0)]
 )
 def test_sections_of_evaluate(
     full_workspace: Path, open_page: OpenPage, section: str, charts: int

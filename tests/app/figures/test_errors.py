@@ -3,11 +3,14 @@ import pandas as pd
 
 from app.figures.comparison import baseline_bars
 from app.figures.errors import (
+    error_by_hour,
     error_by_region,
+    error_histogram,
     heading_error_by_heading,
     heading_error_histogram,
     position_error_cdf,
 )
+from app.figures.plan import photo_plan
 from app.theme import LIGHT
 
 
@@ -18,18 +21,52 @@ def test_the_cdf_rises_to_one_at_the_largest_error(errors: pd.DataFrame) -> None
     assert list(refined.x) == [2.0, 6.0, 12.0, 60.0]
 
 
-def test_the_heading_histogram_loses_no_photo_not_even_at_180_degrees(
-    errors: pd.DataFrame,
-) -> None:
-    for bars in heading_error_histogram(errors, LIGHT).data:
+def test_the_histograms_lose_no_photo_not_even_at_180_degrees(errors: pd.DataFrame) -> None:
+    for column in ("heading_error_deg", "heading_error_refined_deg"):
+        (bars,) = heading_error_histogram(errors[column], LIGHT, refined=True).data
         assert int(np.sum(bars.y)) == len(errors)
+        assert list(bars.customdata[-1]) == [170, -1]
+    (bars,) = error_histogram([0.0, 1.0, 7.0, 300.0, np.nan], LIGHT, refined=False).data
+    assert bars.x[0] == "under 1"
+    assert bars.x[-1] == "over 250"
+    assert list(bars.y) == [1, 1, 0, 1, 0, 0, 0, 0, 1]
+
+
+def test_what_is_not_selected_is_faint(errors: pd.DataFrame) -> None:
+    (bars,) = error_histogram([3.0], LIGHT, refined=True, chosen=(5.0, 25.0)).data
+    assert [low for (low, _), shade in zip(bars.customdata, bars.marker.opacity, strict=True)
+            if shade == 1.0] == [5, 10]  # fmt: skip
+    rose = heading_error_by_heading(errors, LIGHT, chosen=(337.5, 22.5)).data[0]
+    assert list(rose.marker.opacity) == [1.0, 0.3, 0.3]
+
+
+def test_hours_have_their_median_and_their_number_of_photos() -> None:
+    (bars,) = error_by_hour(
+        [8.0, 8.9, 15.5, np.nan], [2.0, 4.0, 9.0, 1.0], "error (m)", LIGHT, refined=True
+    ).data
+    assert list(bars.x) == [8, 15]
+    assert list(bars.y) == [3.0, 9.0]
+    assert list(bars.text) == ["2", "1"]
+    assert [list(span) for span in bars.customdata] == [[8, 9], [15, 16]]
 
 
 def test_headings_about_north_share_one_sector(errors: pd.DataFrame) -> None:
     raw = heading_error_by_heading(errors, LIGHT).data[0]
     assert list(raw.theta) == [0.0, 90.0, 180.0]
     assert list(raw.r) == [15.0, 90.0, 180.0]
-    assert list(raw.customdata) == [2, 1, 1]
+    assert [list(one) for one in raw.customdata] == [[345, 15, 2], [75, 105, 1], [165, 195, 1]]
+
+
+def test_a_plan_has_north_up_one_scale_and_the_selected_area() -> None:
+    figure = photo_plan(
+        [[10.0, 0.0], [0.0, 5.0]], [0.5, 500.0], ["a", "b"], LIGHT,
+        around_m=[[0, 0], [0, 9], [9, 9]],
+    )  # fmt: skip
+    dots, around = figure.data
+    assert list(dots.y) == [10.0, 0.0]
+    assert list(dots.text) == ["a", "b"]
+    assert list(around.x) == [0, 9, 9, 0]
+    assert figure.layout.yaxis.scaleanchor == "x"
 
 
 def test_regions_keep_the_order_of_the_table(errors: pd.DataFrame) -> None:

@@ -1,0 +1,98 @@
+"""Facts about the photos of a view, that the filter of photos is applied to."""
+
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from app.widgets.filter_fields import PhotoFacts
+from core.dataset.labels import Dataset
+from core.dataset.splits import Split
+from core.geo import Floats, LocalFrame
+from core.tables.times import minute_of_day
+
+# Parsing 100,000 times takes a third of a second, and each click needs them.
+_HOURS: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
+
+
+def of_outcomes(
+    table: pd.DataFrame,
+    frame: LocalFrame,
+    *,
+    raw: bool,
+    data: Dataset | None = None,
+    split: Split | None = None,
+    tags: Mapping[str, tuple[str, ...]] | None = None,
+) -> PhotoFacts:
+    """Facts about the photos of an evaluation, in the rows of its table.
+
+    Args:
+        table: `predictions.csv`.
+        frame: The metres that its positions are in.
+        raw: Errors of the network alone in place of the refined ones.
+        data: The evaluated data set, for the time of day; None if it is not loaded.
+        split: The split of the model, for the part of each photo.
+        tags: Tags of the data set's photos.
+    """
+    error, heading = ("error_m", "heading_error_deg") if raw else (
+        "error_refined_m", "heading_error_refined_deg")  # fmt: skip
+    facts = pd.DataFrame(
+        {
+            "photo_id": table["photo_id"],
+            "filename": table["filename"],
+            "region": table["true_region"],
+            "predicted": table["region"],
+            "error_m": table[error],
+            "heading_error_deg": table[heading],
+            "heading_deg": table["true_angle"],
+            "north_m": table["true_north_m"],
+            "east_m": table["true_east_m"],
+        }
+    )
+    if "refused" in table:
+        facts["refused"] = table["refused"].astype(bool)
+    if data is not None:
+        by_photo = pd.Series(hours(data), index=data.table["photo_id"])
+        facts["hour"] = by_photo.reindex(table["photo_id"]).to_numpy(np.float64)
+    _add(facts, split, tags)
+    return PhotoFacts(facts, frame)
+
+
+def of_dataset(
+    data: Dataset, split: Split | None = None, tags: Mapping[str, tuple[str, ...]] | None = None
+) -> PhotoFacts:
+    """Facts about the photos of a data set, in its rows.
+
+    Args:
+        data: The data set.
+        split: The split of the picked model, for the part of each photo.
+        tags: Tags of its photos.
+    """
+    facts = data.table[["photo_id", "filename", "region", "heading_deg"]].copy()
+    facts["hour"] = hours(data)
+    if "position" in data.labels:
+        frame = data.local_frame()
+        facts[["north_m", "east_m"]] = frame.to_metres(data.positions)
+        _add(facts, split, tags)
+        return PhotoFacts(facts, frame)
+    _add(facts, split, tags)
+    return PhotoFacts(facts)
+
+
+def hours(data: Dataset) -> Floats:
+    """Local hour of the day of each photo `(n,)`; NaN if it has no time."""
+    if data not in _HOURS:
+        _HOURS[data] = minute_of_day(data.table["timestamp"]) / 60.0
+    return _HOURS[data]
+
+
+def _add(
+    facts: pd.DataFrame, split: Split | None, tags: Mapping[str, tuple[str, ...]] | None
+) -> None:
+    if split is not None:
+        parts = facts["photo_id"].map(split.parts).fillna("")
+        if (parts != "").any():
+            facts["part"] = parts
+    if tags:
+        facts["tags"] = [tags.get(photo, ()) for photo in facts["photo_id"]]
