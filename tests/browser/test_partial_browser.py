@@ -1,4 +1,4 @@
-"""Campuses with positions only, regions only, or half of the headings, on the pages with maps."""
+"""Campuses with positions only or regions only, on the pages with maps."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,27 +7,30 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.visitor import Visitor, app
-from tests.stripped_demo import STRIPPED, Stripped
+from tests.stripped_demo import Stripped
 
 pytestmark = pytest.mark.browser
-# All pages are opened on them without a browser: app/test_partial_pages.
-PAGES = ("home", "data", "map", "predict")
+# All pages are opened on all kinds without a browser: app/test_partial_pages.
+PAGES: dict[Stripped, tuple[str, ...]] = {
+    "positions": ("home", "data", "map", "predict"),
+    "regions": ("map", "predict"),
+}
 
 
 @pytest.fixture(scope="module")
 def url(partial_workspace: Path) -> Iterator[str]:
-    """The app over what was trained, calibrated and evaluated on the three."""
+    """The app over what was trained, calibrated and evaluated on them."""
     with app(partial_workspace) as url:
         yield url
 
 
-@pytest.mark.parametrize("kind", STRIPPED)
+@pytest.mark.parametrize("kind", PAGES)
 def test_pages_with_maps_show_what_is_labelled(
     url: str, partial_workspace: Path, visit: Callable[..., Visitor], kind: Stripped
 ) -> None:
     visitor = visit(url)
     chosen = f"?dataset=data/{kind}&checkpoint=runs/{kind}/checkpoints/best"
-    for name in PAGES:
+    for name in PAGES[kind]:
         page = visitor.open(name, chosen)
         if name == "predict":
             visitor.drop(sorted((partial_workspace / "data" / kind / "images").iterdir())[5])
@@ -40,5 +43,5 @@ def test_pages_with_maps_show_what_is_labelled(
         expect(main).not_to_contain_text("nan°")
         maps = page.get_by_test_id("stDeckGlJsonChart")
         expect(maps).to_have_count(0 if kind == "regions" else 1)
-        if name != "home" and kind == "regions":
+        if kind == "regions":
             expect(main).to_contain_text("so there is no map")

@@ -81,7 +81,7 @@ def trained(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Trained]:
     root = tmp_path_factory.mktemp(request.param)
-    whole = make_campus(root / "whole", spots=40)
+    whole = make_campus(root / "whole", spots=28)
     campus = stripped_demo(root / "campus", request.param, demo=whole)
     yield Trained(request.param, campus, root)
     shutil.rmtree(root)

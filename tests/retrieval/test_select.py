@@ -55,7 +55,7 @@ def test_weak_regression_and_telling_features_choose_retrieval() -> None:
     truth, heading, features = world(120, 5)
     rng = np.random.default_rng(2)
     raw, raw_heading = truth + rng.normal(0, 60, truth.shape), heading + rng.normal(0, 70, 120)
-    config = select_settings(raw, raw_heading, features, truth, heading, gallery).config.config
+    config = select_settings(raw, raw_heading, features, truth, heading, gallery).config
     assert config.method == "retrieval"
     refined = refine(raw, raw_heading, features, gallery, config)
     error = np.median(distance_m(refined.position_m, truth))
@@ -67,7 +67,7 @@ def test_weak_regression_and_telling_features_choose_retrieval() -> None:
 def test_a_perfect_prediction_is_left_alone() -> None:
     gallery = make_gallery(informative=False)
     truth, heading, features = world(40, 5)
-    config = select_settings(truth, heading, features, truth, heading, gallery).config.config
+    config = select_settings(truth, heading, features, truth, heading, gallery).config
     refined = refine(truth, heading, features, gallery, config)
     np.testing.assert_array_equal(refined.position_m, truth)
     np.testing.assert_array_equal(refined.heading_deg, heading)
@@ -95,7 +95,7 @@ def test_on_validation_refinement_is_never_worse_than_raw(*, informative: bool) 
 def test_the_choice_works_on_a_gallery_smaller_than_the_grid() -> None:
     gallery = make_gallery(4)
     truth, heading, features = world(10, 7)
-    config = select_settings(truth + 5, heading, features, truth, heading, gallery).config.config
+    config = select_settings(truth + 5, heading, features, truth, heading, gallery).config
     assert max(config.k, config.heading_k) <= 4
     assert refine(truth, heading, features, gallery, config).neighbours.shape == (10, config.k)
 
@@ -106,7 +106,7 @@ def test_a_choice_that_only_flatters_is_not_made() -> None:
         gallery = make_gallery(200, informative=False)
         truth, heading, features = world(12, 10 + seed)
         raw = truth + np.random.default_rng(seed).normal(0, 10, truth.shape)
-        config = select_settings(raw, heading, features, truth, heading, gallery).config.config
+        config = select_settings(raw, heading, features, truth, heading, gallery).config
         methods.append(config.method)
     # These neighbours help nobody; the best of hundreds of settings would claim so each time.
     assert methods.count("none") >= 7
@@ -199,45 +199,3 @@ def test_gallery_photos_leave_out_their_surroundings_when_they_are_asked() -> No
     nearest = distance_m(gallery.position_m[searched.rows[40:, 0]], truths.position_m[40:])
     assert nearest.min() > circles.radius_m
     assert select_refinement(photos, truths, gallery).photos == 40 + rows
-
-
-def settings_of(*losses: np.ndarray) -> list[Setting]:
-    """The default, and settings of one step more each, told apart by k."""
-    return [
-        Setting(DEFAULT.model_copy(update={"k": k + 1}), k, loss) for k, loss in enumerate(losses)
-    ]
-
-
-def test_a_setting_is_chosen_for_what_it_gains_beyond_one_standard_error() -> None:
-    rng = np.random.default_rng(0)
-    default, places = rng.normal(3.0, 1.0, 60), np.arange(60)
-    better, best = default - 0.5, default - 0.51 + rng.normal(0, 0.1, 60)
-    assert choose(settings_of(default, better, best), places).k == 2, "the nearest to the default"
-    luck = default - 0.05 + rng.normal(0, 1.0, 60)
-    assert choose(settings_of(default, luck), places).k == 1
-
-
-def test_many_photos_of_one_place_are_one_piece_of_evidence() -> None:
-    default = np.full(60, 3.0)
-    gain = np.where(np.arange(60) < 40, 1.0, -0.5)
-    assert choose(settings_of(default, default - gain), np.arange(60)).k == 2
-    one_place = np.maximum(np.arange(60) - 39, 0)
-    assert choose(settings_of(default, default - gain), one_place).k == 1
-
-
-def test_with_few_places_the_default_stays() -> None:
-    default = np.full(40, 3.0)
-    few = np.arange(40) % (LEAST_PLACES - 1)
-    assert choose(settings_of(default, default - 1.0), few).k == 1
-    assert choose(settings_of(default, default - 1.0), np.arange(40)).k == 2
-
-
-def test_the_choice_says_on_how_many_photos_and_places() -> None:
-    gallery = make_gallery()
-    truth, heading, features = world(120, 5)
-    choice = select_settings(
-        truth + 30.0, heading, features, truth, heading, gallery, spot=np.arange(120) // 3
-    )
-    assert choice.metrics() == {"refine_photos": 120.0, "refine_places": 40.0}
-    assert "on 120 photos of 40 places" in str(choice)
-    assert choice.config != UNREFINED
