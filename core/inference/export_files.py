@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from xml.etree import ElementTree
 
 from core.errors import ConfigError, FrameError
@@ -172,24 +172,57 @@ def to_gpx(
         FrameError, ConfigError: As `check_form`.
     """
     check_form("gpx", prediction.labels, prediction.local_frame.frame)
-    root = ElementTree.Element("gpx", xmlns=_GPX, version="1.1", creator="Bearings")
-    metadata = ElementTree.SubElement(root, "metadata")
-    _text(metadata, "name", "Predictions of Bearings")
     entries = records(prediction, gallery, keep_refused=keep_refused)
     left_out = [each["filename"] for each in entries if each.get("latitude_refined_deg") is None]
-    if left_out:
-        _text(metadata, "desc", f"Not this campus, so without a waypoint: {', '.join(left_out)}")
-    for record in entries:
-        if record.get("latitude_refined_deg") is None:
-            continue
-        place = {
-            "lat": f"{record['latitude_refined_deg']:.8f}",
-            "lon": f"{record['longitude_refined_deg']:.8f}",
-        }
-        point = ElementTree.SubElement(root, "wpt", place)
-        _text(point, "name", record["filename"])
-        _text(point, "desc", described(record))
+    points = [
+        Waypoint(each["latitude_refined_deg"], each["longitude_refined_deg"], each["filename"],
+                 described(each))
+        for each in entries if each.get("latitude_refined_deg") is not None
+    ]  # fmt: skip
+    about = f"Not this campus, so without a waypoint: {', '.join(left_out)}" if left_out else ""
+    return gpx_text("Predictions of Bearings", points, about=about)
+
+
+class Waypoint(NamedTuple):
+    """A place of a GPX file: WGS 84 degrees, its name, and what to know about it."""
+
+    latitude_deg: float
+    longitude_deg: float
+    name: str
+    about: str
+
+
+def gpx_text(
+    title: str, points: Sequence[Waypoint], *, about: str = "", as_route: bool = False
+) -> str:
+    """Return GPX 1.1.
+
+    Args:
+        title: Name of the file.
+        points: Its waypoints.
+        about: Description of the file; none if empty.
+        as_route: Also join the waypoints to a route, in their order.
+    """
+    root = ElementTree.Element("gpx", xmlns=_GPX, version="1.1", creator="Bearings")
+    metadata = ElementTree.SubElement(root, "metadata")
+    _text(metadata, "name", title)
+    if about:
+        _text(metadata, "desc", about)
+    for point in points:
+        _waypoint(root, "wpt", point)
+    if as_route:
+        route = ElementTree.SubElement(root, "rte")
+        _text(route, "name", title)
+        for point in points:
+            _waypoint(route, "rtept", point)
     return _xml(root)
+
+
+def _waypoint(parent: ElementTree.Element, tag: str, point: Waypoint) -> None:
+    place = {"lat": f"{point.latitude_deg:.8f}", "lon": f"{point.longitude_deg:.8f}"}
+    element = ElementTree.SubElement(parent, tag, place)
+    _text(element, "name", point.name)
+    _text(element, "desc", point.about)
 
 
 def described(record: Record) -> str:
