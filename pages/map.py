@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import absence, cache, theme
-from app.evaluate import outcomes, photos, region_map
+from app.evaluate import next_view, outcomes, photos, region_map
 from app.evaluate.map_controls import explain_layers, pick_layers
 from app.evaluate.outcome_map import (
     far_photos,
@@ -24,8 +24,9 @@ source = base_layer.source_of(scope)
 campus = outcome_backdrop(card, cache.gallery(folder), table, base_layer.of(source))
 palette, online = theme.palette(), pickers.online_tiles()
 section = "Photos"
-if mapped and report.per_region:
-    section = pickers.pick_section("map", ("Photos", "Regions"))
+if mapped:
+    regions = ("Regions",) if report.per_region else ()
+    section = pickers.pick_section("map", ("Photos", *regions, next_view.SECTION))
 
 if section == "Photos":
     view = photos.open_view("map", folder, report, table)
@@ -62,5 +63,8 @@ if section == "Photos":
     outcomes.refused(table)
     photos.gallery(view, report, beside=False)
 else:
-    region_map.show(campus, table, palette, online=online, browse=outcomes.browse)
+    if section == "Regions":
+        region_map.show(campus, table, palette, online=online, browse=outcomes.browse)
+    else:
+        next_view.show(campus, cache.gallery(folder), table, palette, online=online)
     base_layer.credit(source, planar=campus.ground().planar)

@@ -249,6 +249,19 @@ def labels(
     )  # fmt: skip
 
 
+def numbers(ground: Ground, layer: str, position_m: ArrayLike, colour: str) -> pdk.Layer:
+    """The numbers 1, 2, 3 ... in the middle of dots, in their order."""
+    data = [
+        {"p": place, "w": str(number)}
+        for number, place in enumerate(ground.places(position_m), start=1)
+    ]
+    return pdk.Layer(
+        "TextLayer", data, id=layer, get_position="p", get_text="w", get_size=12,
+        get_color=list(rgba(colour, 1.0)), font_weight=700,
+        font_family=pdk.types.String("sans-serif"), character_set=tuple("0123456789"),
+    )  # fmt: skip
+
+
 def label_offsets(middle_px: Floats, texts: Sequence[str], size_px: float) -> np.ndarray:
     """Where to draw texts so that none lies on another in the view that the map starts with.
 

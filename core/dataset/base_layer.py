@@ -133,6 +133,12 @@ class Clipped:
     shapes: tuple[Shape, ...]
     left_out: int = 0
 
+    def ways_m(self, step_m: float = 4.0) -> Floats:
+        """Points `(k, 2)` along roads and paths, at most `step_m` apart."""
+        ways = [part for one in self.shapes if one.kind in ("road", "path") for part in one.parts]
+        dense = shapely.segmentize([shapely.LineString(way) for way in ways], step_m)
+        return np.asarray(shapely.get_coordinates(dense), np.float64)
+
 
 def read_base_layer(root: Path) -> BaseLayer | None:
     """Read `root/campus.geojson`; None if there is none.

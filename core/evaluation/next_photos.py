@@ -144,6 +144,19 @@ def _faced(heading_deg: Floats, cell: Cells, count: int) -> NDArray[np.bool_]:
     return seen
 
 
+def pick_stops(cells: Sequence[Cell], count: int, least_m: float = 1.5 * CELL_M) -> list[Cell]:
+    """The neediest cells that lie at least so far apart, in the order of a short walk."""
+    picked: list[Cell] = []
+    for cell in cells:
+        if len(picked) == count:
+            break
+        places = np.array([one.middle_m for one in picked]).reshape(-1, 2)
+        if (distance_m(places, np.array(cell.middle_m)) >= least_m).all():
+            picked.append(cell)
+    places = np.array([one.middle_m for one in picked]).reshape(-1, 2)
+    return [picked[row] for row in walk_order(places)]
+
+
 def walk_order(position_m: Floats) -> NDArray[np.int64]:
     """An order `(n,)` of places that makes a short open walk, wherever it starts."""
     count = len(position_m)

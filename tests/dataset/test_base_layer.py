@@ -87,6 +87,20 @@ def test_a_map_gets_the_part_it_shows_in_metres_and_the_ground_first(tmp_path: P
     assert clipped.left_out == 0
 
 
+def test_points_along_ways_are_a_few_metres_apart(tmp_path: Path) -> None:
+    corners = HERE.to_degrees([(0.0, 0.0), (0.0, 30.0), (10.0, 30.0)])[:, ::-1].tolist()
+    found = read(
+        tmp_path,
+        feature("LineString", corners, highway="footway"),
+        feature("LineString", square((50.0, 50.0)), barrier="wall"),
+    )
+    points = found.within(HERE, EXTENT_M).ways_m(4.0)
+    steps = np.hypot(*np.diff(points, axis=0).T)
+    assert steps.max() <= 4.001
+    assert steps.sum() == pytest.approx(40.0, abs=0.1)
+    assert base_layer.Clipped(()).ways_m().shape == (0, 2)
+
+
 def test_small_features_are_left_out_and_counted_where_there_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

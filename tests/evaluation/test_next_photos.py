@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from core.errors import FrameError
-from core.evaluation.next_photos import Cell, rank_cells, walk_gpx, walk_length_m, walk_order
+from core.evaluation.next_photos import (
+    Cell,
+    pick_stops,
+    rank_cells,
+    walk_gpx,
+    walk_length_m,
+    walk_order,
+)
 from core.geo import CoordinateFrame, LocalFrame
 
 HERE = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
@@ -90,6 +97,16 @@ def test_a_walk_is_as_short_as_the_best_of_all() -> None:
     best = min(walk_length_m(places[list(one)]) for one in permutations(range(7)))
     assert walk_length_m(places[made]) <= 1.05 * best
     assert len(walk_order(np.zeros((0, 2)))) == 0
+
+
+def test_stops_are_the_neediest_that_do_not_crowd() -> None:
+    places = np.array([[10.0, 10.0], [10.0, 30.0], [10.0, 90.0], [10.0, 150.0]])
+    errors = np.array([50.0, 40.0, 30.0, 5.0])
+    cells = rank_cells(places, np.zeros(4), places, errors)
+    assert [round(cell.middle_m[1]) for cell in cells] == [10, 30, 90, 150]
+    stops = pick_stops(cells, 3)
+    assert sorted(round(cell.middle_m[1]) for cell in stops) == [10, 90, 150]
+    assert pick_stops([], 3) == []
 
 
 def test_the_walk_is_a_gpx_route_with_reasons() -> None:

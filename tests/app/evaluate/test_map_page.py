@@ -21,6 +21,15 @@ def test_map_filters_and_regions(full_workspace: Path, open_page: OpenPage) -> N
     app.segmented_control(key="map_section").set_value("Regions").run()
     assert not app.exception
     assert len(decks(app)) == 1
+    app.segmented_control(key="map_section").set_value("Next photos").run()
+    assert not app.exception
+    need, stops = (
+        next(layer for layer in decks(app)[0]["layers"] if layer["id"] == name)["data"]
+        for name in ("need", "stops")
+    )
+    assert len(stops) == len(app.dataframe[0].value) <= len(need)
+    assert "training photo" in stops[0]["t"]
+    assert len(app.get("download_button")) == 1
 
 
 def test_a_report_of_another_version_is_named(workspace_copy: Path, open_page: OpenPage) -> None:
