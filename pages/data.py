@@ -29,37 +29,39 @@ for sentence in absence.partial(data):
     st.caption(sentence)
 
 if section == "Photos":
-    with st.container(horizontal=True):
-        region = pickers.pick_region("data", browse.region_names(data)) if data.regions else None
-        text = pickers.pick_text("data")
-    photos = browse.photo_rows(data, region, text)
-    chosen = selection.chosen("data", partial(browse.row_of, data), within=path)
+    photos = browse.open_view(data)
+    row = selection.chosen(selection.PHOTO, partial(browse.row_of, data), within=data.campus.name)
+    chosen = None if row is None else str(data.table.at[row, "photo_id"])
     left, right = st.columns([3, 2])
     with left:
         if "position" in data.labels:
-            rows, online = photos.index.tolist(), pickers.online_tiles()
+            rows, online = photos.shown.index.tolist(), pickers.online_tiles()
             base = base_layer.of(path)
-            deck = photo_deck(data, rows, palette, chosen=chosen, online=online, base=base)
+            deck = photo_deck(data, rows, palette, chosen=row, online=online, base=base)
             selection.clickable_map(
-                "data", deck, lambda row: data.table.at[row, "photo_id"], "Photos"
-            )
-            selection.far_list("data", far_photos(data))
+                selection.PHOTO, deck, lambda row: data.table.at[row, "photo_id"], "Photos",
+                key="data",
+            )  # fmt: skip
+            selection.far_list(selection.PHOTO, far_photos(data))
             base_layer.credit(path, planar=not data.campus.frame.has_degrees)
         else:
             st.info(absence.of_data("position", "map"))
     with right:
-        if chosen is None:
+        if row is None or chosen is None:
             where = (
-                "a dot on the map, or a name below,"
-                if "position" in data.labels
-                else "a name below"
+                "a dot on the map, or a photo below," if "position" in data.labels else "a photo"
             )
-            st.info(f"Click {where} to see a photo with its labels.")
+            st.info(f"Click {where} to see it with its labels.")
         else:
-            browse.card(data, chosen)
-    browse.grid("data", photos)
+            selection.stepper(selection.PHOTO, photos.shown["photo_id"].tolist(), chosen)
+            browse.card(data, row)
+            selection.lead_on(chosen, "data")
+    browse.grid(photos, chosen)
+    browse.label_rows(photos)
 elif section == "Labels":
-    label_charts.of_labels(data, palette)
+    photos = browse.open_view(data)
+    label_charts.of_labels(photos, palette)
+    browse.label_rows(photos)
     browse.rows_left_out(data)
 else:
     with st.container(horizontal=True):

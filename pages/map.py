@@ -46,11 +46,11 @@ if section == "Photos":
                 opacity=opacity,
             )  # fmt: skip
             selection.clickable_map(
-                photos.PHOTO, deck, lambda row: table.at[row, "photo_id"],
+                selection.PHOTO, deck, lambda row: table.at[row, "photo_id"],
                 "Truth and prediction", key="outcomes",
             )  # fmt: skip
             explain_layers(opacity, palette, view.method, int(outcomes.placed(found).sum()))
-            selection.far_list(photos.PHOTO, far_photos(campus, found, view.method))
+            selection.far_list(selection.PHOTO, far_photos(campus, found, view.method))
             base_layer.credit(source, planar=campus.ground().planar)
             st.caption(absence.counted(report, "position") or "")
         else:

@@ -1,23 +1,52 @@
 """A data set on the Data page: its figures, its split, a grid of photos and one photo's labels."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import cache, wording
-from app.widgets import messages, selection
+from app.widgets import filters, messages, photo_facts, pickers, selection, tiles
+from app.widgets.filter_fields import PhotoFacts
+from app.widgets.photo_filter import PhotoFilter
 from core.dataset.labels import Dataset
 from core.dataset.leak import leak_shares
 from core.dataset.look import Look, described
 from core.dataset.splits import PARTS, Split
-from core.errors import ImageError
+from core.errors import BearingsError, ImageError
 from core.geo import off_campus
 from core.labels import LABELS
+from core.runs import report_folders
 
-COLUMNS, PAGE_SIZE, SIDE_PX = 6, 24, 224
+SIDE_PX = 224
+
+
+@dataclass(frozen=True, eq=False)
+class DataView:
+    """The photos of a data set under the reader's filter.
+
+    Attributes:
+        data: The data set.
+        facts: Of all its photos.
+        wanted: What the page can apply of the filter.
+    """
+
+    data: Dataset
+    facts: PhotoFacts
+    wanted: PhotoFilter
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """Rows of the data set that pass."""
+        return self.data.table.loc[self.wanted.apply(self.facts).index]
+
+    def beside(self, field: str) -> pd.DataFrame:
+        """Rows that pass all fields but one: what the chart that sets this field shows."""
+        return self.data.table.loc[self.wanted.without(field).apply(self.facts).index]
 
 
 @dataclass(frozen=True)
@@ -39,12 +68,6 @@ class SplitFacts:
 def region_names(data: Dataset) -> dict[str, str]:
     """Display name of every region, its id where it has none."""
     return {region: data.campus.region_names.get(region, region) for region in data.regions}
-
-
-def region_sizes(data: Dataset) -> dict[str, dict[str, int]]:
-    """Photos of each region by display name, as one part, in the regions' stable order."""
-    counts = data.table["region"].value_counts()
-    return {"photos": {name: int(counts[one]) for one, name in region_names(data).items()}}
 
 
 def facts(data: Dataset) -> dict[str, str]:
@@ -83,14 +106,26 @@ def _leak_shares(data: Dataset, test: np.ndarray, train: np.ndarray) -> dict[str
     return leak_shares(metres[test], metres[train])
 
 
-def photo_rows(data: Dataset, region: str | None, text: str) -> pd.DataFrame:
-    """Photos of a region (None: of all) whose file name contains `text`."""
-    table = data.table
-    if region is not None:
-        table = table[table["region"] == region]
-    if text:
-        table = table[table["photo_id"].str.contains(text, case=False, regex=False)]
-    return table
+def open_view(data: Dataset) -> DataView:
+    """Draw the filter of a data set, and return its photos.
+
+    Errors are those of the newest report of the picked model, if it is about these photos.
+    """
+    checkpoint, split, outcomes = pickers.checkpoint_path(), None, None
+    if checkpoint is not None:
+        with suppress(BearingsError):
+            split = cache.checkpoint_split(checkpoint)
+            outcomes = _evaluated(data, checkpoint)
+    facts = photo_facts.of_dataset(data, split, outcomes=outcomes, raw=filters.current().raw)
+    return DataView(data, facts, filters.bar("data", facts, region_names(data)))
+
+
+def _evaluated(data: Dataset, checkpoint: Path) -> pd.DataFrame | None:
+    for folder in report_folders(checkpoint):
+        about = cache.report(folder).dataset
+        if about is not None and about.campus == data.campus.name:
+            return cache.predictions(folder)
+    return None
 
 
 def _extent(data: Dataset) -> str:
@@ -137,20 +172,48 @@ def row_of(data: Dataset, photo_id: str) -> int | None:
     return int(rows[0]) if len(rows) else None
 
 
-def grid(page: str, table: pd.DataFrame) -> None:
-    """Show photos in pages of 24; the name below a photo chooses it."""
-    if table.empty:
-        st.info("No photo matches: choose all regions or a shorter name.")
+def grid(view: DataView, chosen: str | None, columns: int = tiles.COLUMNS) -> None:
+    """Show the photos that pass the filter; a click opens one."""
+    shown = view.shown
+    if shown.empty:
+        st.info("No photo matches. Clear a filter above.")
         return
-    pages = -(-len(table) // PAGE_SIZE)
-    number = st.pagination(pages, key=f"{page}_page") if pages > 1 else 1
-    shown = table.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    for start in range(0, len(shown), COLUMNS):
-        for cell, photo in zip(
-            st.columns(COLUMNS), shown.iloc[start : start + COLUMNS].itertuples(), strict=False
-        ):
-            with cell:
-                _cell(page, photo.photo_id, photo.filename, Path(photo.path))
+    names, table = region_names(view.data), shown.set_index("photo_id")
+
+    def tile(name: str) -> tiles.Tile:
+        photo = table.loc[name]
+        region = messages.plain(names.get(photo["region"], photo["region"]))
+        try:
+            picture = cache.thumbnail(Path(photo["path"]), SIDE_PX)
+        except ImageError:
+            picture = None
+        title = PurePosixPath(str(photo["filename"])).name
+        return tiles.Tile(name, title, f"  \n{region}" if region else "", picture)
+
+    tiles.grid("data", list(table.index), tile, partial(selection.choose, selection.PHOTO),
+               chosen=chosen, columns=columns, page_size=4 * columns)  # fmt: skip
+
+
+def label_rows(view: DataView) -> None:
+    """Show the labels of the photos that pass the filter as a table, whose rows filter."""
+    shown = view.shown
+    data, st_columns = view.data, st.column_config
+    table = pd.DataFrame({"Photo": shown["photo_id"]})
+    if "region" in data.labels:
+        table["Region"] = shown["region"].map(region_names(data))
+    if "position" in data.labels:
+        table["Latitude"], table["Longitude"] = data.positions[shown.index].T
+    if "heading" in data.labels:
+        table["Heading"] = shown["heading_deg"]
+    if (shown["timestamp"] != "").any():
+        table["Taken at"] = shown["timestamp"]
+    digits = wording.DECIMALS[data.campus.frame.kind]
+    number = st_columns.NumberColumn(format=f"%.{digits}f")
+    columns = {"Latitude": number, "Longitude": number,
+               "Heading": st_columns.NumberColumn("Heading (°)", format="%.0f")}  # fmt: skip
+    st.subheader("Label rows")
+    st.caption(f"{len(shown):,} of {len(data):,} photos. Tick one to open it, several to filter.")
+    filters.rows(selection.PHOTO, table, shown["photo_id"].tolist(), columns)
 
 
 def card(data: Dataset, row: int) -> None:
@@ -169,14 +232,6 @@ def card(data: Dataset, row: int) -> None:
     if photo["timestamp"]:
         facts.append(f"taken at {messages.plain(photo['timestamp'])}")
     st.caption("  \n".join(facts))
-
-
-def _cell(page: str, photo_id: str, filename: str, path: Path) -> None:
-    _picture(path, SIDE_PX)
-    st.button(
-        messages.plain(filename), key=f"{page}_{photo_id}", type="tertiary",
-        on_click=selection.choose, args=(page, photo_id), help="Show this photo on the map",
-    )  # fmt: skip
 
 
 def _picture(path: Path, side: int) -> None:

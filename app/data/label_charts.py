@@ -4,25 +4,41 @@ import streamlit as st
 
 from app import absence, wording
 from app.data import browse
+from app.data.browse import DataView
 from app.figures.regions import heading_rose, region_counts
 from app.theme import Palette
+from app.widgets import filters
 from core.dataset.labels import Dataset
 from core.dataset.splits import Split
 
 
-def of_labels(data: Dataset, palette: Palette) -> None:
-    """Photos of each region, and where cameras faced."""
+def of_labels(view: DataView, palette: Palette) -> None:
+    """Photos of each region, and where cameras faced; clicks filter."""
+    data, wanted = view.data, view.wanted
     left, right = st.columns(2)
-    left.subheader("Photos of each region")
-    if "region" in data.labels:
-        left.plotly_chart(region_counts(browse.region_sizes(data)), key="data_regions")
-    else:
-        left.info(absence.of_data("region", "chart of regions"))
-    right.subheader("Camera headings")
-    if "heading" in data.labels:
-        right.plotly_chart(heading_rose(data.headings_deg, palette), key="data_rose")
-    else:
-        right.info(absence.of_data("heading", "chart of headings"))
+    with left:
+        st.subheader("Photos of each region")
+        if "region" in data.labels:
+            names = browse.region_names(data)
+            counts = view.beside("regions")["region"].value_counts()
+            sizes = {"photos": {name: int(counts.get(one, 0)) for one, name in names.items()}}
+            ids = {name: one for one, name in names.items()}
+            filters.chart(
+                region_counts(sizes, ids, wanted.regions), "data_regions", "regions",
+                filters.regions_of, alt="Photos of each region", modes=("points", "box"),
+            )  # fmt: skip
+        else:
+            st.info(absence.of_data("region", "chart of regions"))
+    with right:
+        st.subheader("Camera headings")
+        if "heading" in data.labels:
+            headings = view.beside("facing_deg")["heading_deg"]
+            filters.chart(
+                heading_rose(headings, palette, chosen=wanted.facing_deg), "data_rose",
+                "facing_deg", filters.span_of_sector, alt="Photos by camera heading",
+            )  # fmt: skip
+        else:
+            st.info(absence.of_data("heading", "chart of headings"))
 
 
 def of_split(data: Dataset, split: Split) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cache, links
+from app import cache
 from app.evaluate import outcomes
 from app.evaluate.outcomes import Method
 from app.figures.plan import photo_plan
@@ -22,8 +22,6 @@ from app.wording import degrees, metres
 from core.dataset.labels import Dataset
 from core.evaluation.report import Report
 
-PHOTO = "photo"
-"""The pages of photos share the one that is open."""
 _MOST_NEIGHBOURS = 6
 
 
@@ -143,7 +141,7 @@ def plan(view: EvaluationView, palette: Palette) -> None:
 def opened(view: EvaluationView, report: Report) -> str | None:
     """The open photo; None if there is none, or it is not in this evaluation."""
     within = None if report.dataset is None else report.dataset.campus
-    row = selection.chosen(PHOTO, partial(outcomes.row_of, view.table), within=within)
+    row = selection.chosen(selection.PHOTO, partial(outcomes.row_of, view.table), within=within)
     return None if row is None else str(view.table.at[row, "photo_id"])
 
 
@@ -158,31 +156,13 @@ def panel(view: EvaluationView, shown: pd.DataFrame, name: str) -> None:
     row = outcomes.row_of(view.table, name)
     if row is None:
         return
-    selection.stepper(PHOTO, shown["photo_id"].tolist(), name)
+    selection.stepper(selection.PHOTO, shown["photo_id"].tolist(), name)
     outcomes.outcome_card(view.table, row, view.shelf, dict(view.names), view.method)
-    with st.container(horizontal=True):
-        lead_on(name, view.page)
+    selection.lead_on(name, view.page)
     neighbours = str(view.table.at[row, "neighbours"]) if "neighbours" in view.table else ""
     if neighbours and neighbours != "nan":
         with st.expander("Most similar training photos"):
             _neighbours(view, neighbours.split(";")[:_MOST_NEIGHBOURS])
-
-
-def lead_on(name: str, page: str) -> None:
-    """Draw links to what else the app knows of a photo.
-
-    Args:
-        name: The photo.
-        page: Short name of the page that draws them.
-    """
-    titles = {
-        "predict": "Predict", "explain": "Explain", "map": "On the map", "evaluate": "Evaluate",
-        "data": "Label row",
-    }  # fmt: skip
-    for to, title in titles.items():
-        if to != page:
-            query = {PHOTO: [name], "data_section": ["Photos"]} if to == "data" else {PHOTO: [name]}
-            links.to(to, title, query)
 
 
 def _grid(view: EvaluationView, shown: pd.DataFrame, name: str | None, *, columns: int) -> None:
@@ -205,7 +185,7 @@ def _grid(view: EvaluationView, shown: pd.DataFrame, name: str | None, *, column
         return tiles.Tile(photo, PurePosixPath(str(one["filename"])).stem, caption, picture)
 
     tiles.grid(
-        view.page, shown["photo_id"].tolist(), tile, partial(selection.choose, PHOTO),
+        view.page, shown["photo_id"].tolist(), tile, partial(selection.choose, selection.PHOTO),
         chosen=name, columns=columns, page_size=4 * columns,
     )  # fmt: skip
 

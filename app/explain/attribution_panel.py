@@ -156,6 +156,7 @@ def pick_photo() -> Photo | None:
         rows = np.union1d(rows, np.flatnonzero(data.table["photo_id"] == linked))
     photos = data.table.iloc[rows].set_index("photo_id")["path"]
     chosen = st.selectbox("Or a photo of the loaded data set", list(photos.index), key=_CHOSEN)
+    selection.link(_CHOSEN, chosen)
     return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())
 
 

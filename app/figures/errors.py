@@ -8,11 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.axes import compass
+from app.figures.axes import FAINT, compass, in_sector, sector_targets
 from app.theme import Palette, css
 
 Span = tuple[float, float]
-_FAINT = 0.3
 _SECTOR_DEG = 30
 _BIN_DEG = 10
 _STEPS_M = (0, 1, 2.5, 5, 10, 25, 50, 100, 250)
@@ -69,8 +68,8 @@ def error_histogram(
     """
     counts, _ = np.histogram(np.asarray(errors_m, np.float64), bins=[*_STEPS_M, np.inf])
     highs = [*_STEPS_M[1:], -1]
-    names = [f"{low:g} to {high:g}" for low, high in zip(_STEPS_M, highs, strict=True)]
-    names[0], names[-1] = f"under {highs[0]:g}", f"over {_STEPS_M[-1]:g}"
+    names = [f"{low:g}–{high:g}" for low, high in zip(_STEPS_M, highs, strict=True)]
+    names[0], names[-1] = f"< {highs[0]:g}", f"> {_STEPS_M[-1]:g}"
     spans = list(zip(_STEPS_M, highs, strict=True))
     figure = _bars(names, counts, spans, palette, refined=refined, chosen=chosen)
     figure.update_xaxes(title="position error (m)", type="category")
@@ -147,42 +146,48 @@ def heading_error_by_heading(
         chosen: The selected sector, clockwise from its first end; others are faint.
 
     Returns:
-        A compass, north up and clockwise; the length of a petal is the median error, and its
-        `customdata` are both ends of the sector and the number of photos.
+        A compass, north up and clockwise, under invisible marks (`sector_targets`); the length of
+        a petal is the median error.
     """
     sector = (errors["true_angle"] + _SECTOR_DEG / 2) % 360 // _SECTOR_DEG * _SECTOR_DEG
     figure = go.Figure()
+    found = errors.groupby(sector)[["heading_error_deg", "heading_error_refined_deg"]].median()
+    sizes = errors.groupby(sector).size()
     for column, name, colour, _ in _pair("heading_error_deg", "heading_error_refined_deg", palette):
-        found = errors.groupby(sector)[column].agg(["median", "size"])
-        spans = [((one - _SECTOR_DEG / 2) % 360, one + _SECTOR_DEG / 2) for one in found.index]
         figure.add_barpolar(
             theta=found.index,
-            r=found["median"],
+            r=found[column],
             width=_SECTOR_DEG * 0.9,
             name=name,
             marker={
-                "color": css(colour, 0.55),
-                "line": {"color": colour, "width": 1},
-                "opacity": [_opacity(_in_sector(one, chosen)) for one in found.index],
+                "color": css(colour, 0.55), "line": {"color": colour, "width": 1},
+                "opacity": [_opacity(in_sector(one, chosen)) for one in found.index],
             },
-            customdata=[[*span, size] for span, size in zip(spans, found["size"], strict=True)],
-            hovertemplate="%{theta}°: %{r:.1f}° over %{customdata[2]} photos<extra>"
-            + name
-            + "</extra>",
-        )
+            hoverinfo="skip",
+        )  # fmt: skip
+    texts = [
+        f"{one:.0f}°, {sizes[one]:,} photos<br>refined {refined:.1f}°, network alone {raw:.1f}°"
+        for one, raw, refined in found.itertuples()
+    ]
+    longest = float(found.to_numpy().max()) if len(found) else 1.0
+    figure.add_trace(sector_targets(found.index, _SECTOR_DEG, longest, texts))
     figure.update_layout(
         height=380,
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
         legend=_LEGEND,
         clickmode="event+select",
-        dragmode=False,
+        # Without a mode of dragging, a polar chart takes no clicks.
+        dragmode="zoom",
         polar={
             "barmode": "overlay",
             "bgcolor": "rgba(0,0,0,0)",
             "angularaxis": compass(palette),
-            "radialaxis": {"ticksuffix": "°", "angle": 90, "gridcolor": css(palette.faint, 0.4)},
+            "radialaxis": {
+                "ticksuffix": "°", "angle": 90, "gridcolor": css(palette.faint, 0.4), "nticks": 5,
+                "range": [0, longest],
+            },
         },
-    )
+    )  # fmt: skip
     return figure
 
 
@@ -257,15 +262,8 @@ def _overlap(span: Span, chosen: Span | None) -> bool:
     return low < chosen[1] and (np.inf if high < 0 else high) > chosen[0]
 
 
-def _in_sector(heading_deg: float, chosen: Span | None) -> bool:
-    """Whether a heading lies in the chosen sector, clockwise from its first end."""
-    if chosen is None:
-        return True
-    return (heading_deg - chosen[0]) % 360.0 < ((chosen[1] - chosen[0]) % 360.0 or 360.0)
-
-
 def _opacity(chosen: bool) -> float:
-    return 1.0 if chosen else _FAINT
+    return 1.0 if chosen else FAINT
 
 
 def _pair(raw: str, refined: str, palette: Palette) -> tuple[tuple[str, str, str, str], ...]:

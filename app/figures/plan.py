@@ -58,7 +58,7 @@ def photo_plan(
             line={"color": palette.prediction, "width": 3},
         )  # fmt: skip
     figure.update_layout(
-        height=_HEIGHT_PX, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False,
+        height=_HEIGHT_PX, margin={"l": 10, "r": 10, "t": 40, "b": 10}, showlegend=False,
         dragmode="lasso",
     )  # fmt: skip
     figure.update_xaxes(title="metres east", zeroline=False)

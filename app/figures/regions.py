@@ -6,23 +6,33 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.axes import compass, titled
+from app.figures.axes import FAINT, compass, in_sector, sector_targets, titled
 from app.theme import SERIES, Palette, css
 
 SECTORS = 24
 
 
-def region_counts(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
+def region_counts(
+    counts: Mapping[str, Mapping[str, int]],
+    ids: Mapping[str, str] | None = None,
+    chosen: Sequence[str] = (),
+) -> go.Figure:
     """Photos of each region, stacked by part.
 
     Args:
         counts: Part (`train`, `val`, `test`, or `photos`) -> region -> number of photos.
+        ids: Region -> its id, which is the `customdata` of its bars.
+        chosen: Ids of the selected regions, if any; the bars of others are faint.
     """
     figure = go.Figure()
     for index, (name, parts) in enumerate(counts.items()):
         figure.add_bar(
             x=list(parts), y=list(parts.values()), name=name, marker_color=SERIES[index],
             hovertemplate="%{x}: %{y} photos<extra>" + name + "</extra>",
+            customdata=[[ids[region]] for region in parts] if ids else None,
+            marker_opacity=[
+                1.0 if not chosen or not ids or ids[region] in chosen else FAINT for region in parts
+            ],
         )  # fmt: skip
     titled(figure, x="Region", y="Photos", height=340)
     figure.update_layout(barmode="stack", showlegend=len(counts) > 1)
@@ -65,32 +75,55 @@ def sector_counts(heading_deg: ArrayLike, sectors: int = SECTORS) -> np.ndarray:
     return np.bincount(which.astype(np.int64) % sectors, minlength=sectors)
 
 
-def heading_rose(heading_deg: ArrayLike, palette: Palette, *, sectors: int = SECTORS) -> go.Figure:
+def heading_rose(
+    heading_deg: ArrayLike,
+    palette: Palette,
+    *,
+    sectors: int = SECTORS,
+    chosen: tuple[float, float] | None = None,
+) -> go.Figure:
     """How many photos face each way: north up, clockwise.
 
     Args:
         heading_deg: `(n,)` degrees clockwise from north; NaN is left out.
         palette: Colours of the reader's theme.
         sectors: Into how many petals the circle is cut.
+        chosen: The selected sector, clockwise from its first end, if any; others are faint.
+
+    Returns:
+        Petals under invisible marks (`sector_targets`).
     """
     width = 360.0 / sectors
+    theta, counts = np.arange(sectors) * width, sector_counts(heading_deg, sectors)
+    longest = float(max(counts.max(), 1))
     figure = go.Figure(
         go.Barpolar(
-            r=sector_counts(heading_deg, sectors),
-            theta=np.arange(sectors) * width,
+            r=counts,
+            theta=theta,
             width=width * 0.92,
-            marker={"color": css(palette.truth, 0.6), "line": {"color": palette.truth, "width": 1}},
-            hovertemplate="%{theta:.0f}°: %{r} photos<extra></extra>",
+            marker={
+                "color": css(palette.truth, 0.6), "line": {"color": palette.truth, "width": 1},
+                "opacity": [1.0 if in_sector(one, chosen) else FAINT for one in theta],
+            },
+            hoverinfo="skip",
         )
-    )
+    )  # fmt: skip
+    texts = [f"{one:.0f}°: {count:,} photos" for one, count in zip(theta, counts, strict=True)]
+    figure.add_trace(sector_targets(theta, width, longest, texts))
     figure.update_layout(
         height=340,
+        clickmode="event+select",
+        # Without a mode of dragging, a polar chart takes no clicks.
+        dragmode="zoom",
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
         showlegend=False,
         polar={
             "bgcolor": "rgba(0,0,0,0)",
             "angularaxis": compass(palette),
-            "radialaxis": {"angle": 90, "nticks": 4, "gridcolor": css(palette.faint, 0.4)},
+            "radialaxis": {
+                "angle": 90, "nticks": 4, "gridcolor": css(palette.faint, 0.4),
+                "range": [0, longest],
+            },
         },
-    )
+    )  # fmt: skip
     return figure

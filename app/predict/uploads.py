@@ -10,7 +10,7 @@ import streamlit as st
 from app import cache
 from app.photo import Photo
 from app.predict.prediction_map import Truth
-from app.widgets import messages, selection
+from app.widgets import address, messages, selection
 from app.widgets.photo_source import PhotoSource
 from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES
 from core.dataset.labels import Dataset
@@ -20,7 +20,7 @@ from core.model.card import Card
 TYPES = list(PHOTO_SUFFIXES)
 LARGEST_MB, MOST_PHOTOS, EXAMPLES = 20, 100, 6
 _FORM, _UPLOADS = "predict_form", "predict_uploads"
-_EXAMPLE, _PAGE = "predict_example", "predict_examples_page"
+_EXAMPLE, _PAGE, _LINKED = "predict_example", "predict_examples_page", "predict_linked"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | N
 
     The form closes once something is chosen, so that the answer is on the screen.
     """
+    _follow_link(data)
     with st.expander("Choose photos", expanded=True, key=_FORM, on_change="rerun"):
         files = st.file_uploader(
             f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
@@ -50,10 +51,26 @@ def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | N
         )  # fmt: skip
         example = _example(folder, card, data)
     if not files:
+        root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
+        if example is None and data is not None and root == data.root:
+            st.info(f"{messages.plain(str(photo_id))} is no test photo of this model. To predict "
+                    "it all the same, drop its file above.")  # fmt: skip
         return example
     if len(files) > MOST_PHOTOS:
         st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are predicted.")
     return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
+
+
+def _follow_link(data: Dataset | None) -> None:
+    """Take the photo that the address names, if it is one of the data set."""
+    query = address.arrived(_LINKED, (selection.PHOTO,))
+    if query is None or data is None:
+        return
+    name = next(iter(query.get(selection.PHOTO, ())), None)
+    if name is None:
+        st.session_state.pop(_EXAMPLE, None)
+    elif (data.table["photo_id"] == name).any():
+        _take(data.root, name)
 
 
 def _close() -> None:
@@ -77,6 +94,7 @@ def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     # Only among photos that this model never saw, and of this data set.
     root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
     chosen = table[table["photo_id"] == photo_id] if root == data.root else table.iloc[:0]
+    selection.link(_LINKED, photo_id if len(chosen) else None)
     return _labelled(card, data, int(chosen.index[0])) if len(chosen) else None
 
 

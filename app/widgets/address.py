@@ -28,9 +28,9 @@ def arrived(name: str, parameters: Iterable[str]) -> Query | None:
     changed = state.pop(f"{name}_changed", False)
     if f"{name}_written" not in state:
         return query
-    if changed or query == state[f"{name}_written"]:
-        return None
-    return query if query or not moved else None
+    if moved:
+        return query or None
+    return None if changed or query == state[f"{name}_written"] else query
 
 
 def changed(name: str) -> None:

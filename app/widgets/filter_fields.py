@@ -207,8 +207,8 @@ def _area(area: Area, facts: PhotoFacts) -> Flags:
 
 
 def _wrong(_: bool, facts: PhotoFacts) -> Flags:
-    true = facts.table["region"]
-    return np.asarray((true != "") & (true != facts.table["predicted"]), bool)
+    true, predicted = facts.table["region"], facts.table["predicted"]
+    return np.asarray((true != "") & (predicted != "") & (true != predicted), bool)
 
 
 def _cell(cell: Sequence[str], facts: PhotoFacts) -> Flags:

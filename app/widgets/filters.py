@@ -24,7 +24,7 @@ POINTS: dict[str, Span] = {
     name: ((45.0 * index - 22.5) % 360.0, 45.0 * index + 22.5)
     for index, name in enumerate(("N", "NE", "E", "SE", "S", "SW", "W", "NW"))
 }
-_REFUSED = {None: "All photos", True: "Refused only", False: "Without refused"}
+_REFUSED = {True: "Refused only", False: "Without refused"}
 SelectionMode = Literal["points", "box", "lasso"]
 
 
@@ -243,6 +243,7 @@ def _controls(page: str, facts: PhotoFacts, names: Mapping[str, str], wanted: Ph
         key = f"{page}_refused"
         st.session_state[key] = wanted.refused
         st.selectbox("Refused", list(_REFUSED), format_func=_REFUSED.__getitem__, key=key,
+                     placeholder="All photos",
                      on_change=_take, args=(key, "refused"))  # fmt: skip
     for name, title, column in (("parts", "Part of the split", "part"), ("tags", "Tag", "tags")):
         if column in table:

@@ -35,8 +35,7 @@ def of_outcomes(
         split: The split of the model, for the part of each photo.
         tags: Tags of the data set's photos.
     """
-    error, heading = ("error_m", "heading_error_deg") if raw else (
-        "error_refined_m", "heading_error_refined_deg")  # fmt: skip
+    error, heading = _errors(raw)
     facts = pd.DataFrame(
         {
             "photo_id": table["photo_id"],
@@ -60,7 +59,12 @@ def of_outcomes(
 
 
 def of_dataset(
-    data: Dataset, split: Split | None = None, tags: Mapping[str, tuple[str, ...]] | None = None
+    data: Dataset,
+    split: Split | None = None,
+    tags: Mapping[str, tuple[str, ...]] | None = None,
+    outcomes: pd.DataFrame | None = None,
+    *,
+    raw: bool = False,
 ) -> PhotoFacts:
     """Facts about the photos of a data set, in its rows.
 
@@ -68,16 +72,25 @@ def of_dataset(
         data: The data set.
         split: The split of the picked model, for the part of each photo.
         tags: Tags of its photos.
+        outcomes: `predictions.csv` of an evaluation of the picked model on it; other photos have
+            no errors.
+        raw: Errors of the network alone in place of the refined ones.
     """
     facts = data.table[["photo_id", "filename", "region", "heading_deg"]].copy()
     facts["hour"] = hours(data)
-    if "position" in data.labels:
-        frame = data.local_frame()
+    frame = data.local_frame() if "position" in data.labels else None
+    if frame is not None:
         facts[["north_m", "east_m"]] = frame.to_metres(data.positions)
-        _add(facts, split, tags)
-        return PhotoFacts(facts, frame)
+    if outcomes is not None:
+        error, heading = _errors(raw)
+        found = outcomes.set_index("photo_id").reindex(facts["photo_id"])
+        facts["predicted"] = found["region"].fillna("").to_numpy()
+        facts["error_m"] = found[error].to_numpy(np.float64)
+        facts["heading_error_deg"] = found[heading].to_numpy(np.float64)
+        if "refused" in found:
+            facts["refused"] = (found["refused"] == True).to_numpy(bool)  # noqa: E712 - or absent
     _add(facts, split, tags)
-    return PhotoFacts(facts)
+    return PhotoFacts(facts, frame)
 
 
 def hours(data: Dataset) -> Floats:
@@ -85,6 +98,12 @@ def hours(data: Dataset) -> Floats:
     if data not in _HOURS:
         _HOURS[data] = minute_of_day(data.table["timestamp"]) / 60.0
     return _HOURS[data]
+
+
+def _errors(raw: bool) -> tuple[str, str]:
+    if raw:
+        return "error_m", "heading_error_deg"
+    return "error_refined_m", "heading_error_refined_deg"
 
 
 def _add(

@@ -156,22 +156,6 @@ def pick_seed() -> int:
     return int(st.number_input("Seed", 0, 9999, 0, key=_SEED, persist_state="session"))
 
 
-def pick_region(page: str, names: dict[str, str]) -> str | None:
-    """One region by display name, or None for all."""
-    return st.selectbox(
-        "Region", list(names), index=None, format_func=lambda region: names[region],
-        placeholder="All regions", key=f"{page}_region", persist_state="session",
-    )  # fmt: skip
-
-
-def pick_text(page: str) -> str:
-    """Part of a file name."""
-    text = st.text_input(
-        "File name contains", key=f"{page}_words", persist_state="session", placeholder="img_0001"
-    )
-    return str(text).strip()
-
-
 def pick_report(page: str) -> Path:
     """Folder of one of the evaluation reports of the picked checkpoint, the newest first.
 

@@ -13,13 +13,15 @@ import pandas as pd
 import pydeck as pdk
 import streamlit as st
 
+from app import links
 from app.widgets import address
 from app.wording import metres
 
 MAP_HEIGHT_PX = 540
 UNKNOWN = "–"
 """What an empty cell of a table shows."""
-_PARAMETER = "photo"
+PHOTO = "photo"
+"""The pages of labelled photos share the one that is open; also the parameter of the address."""
 
 
 def scope(*parts: object) -> str:
@@ -45,32 +47,40 @@ def chosen(
             not the photo of that name in another.
     """
     key, home, state = _key(page), f"{page}_within", st.session_state
-    arrived = address.arrived(key, (_PARAMETER,)) if linked else None
+    arrived = address.arrived(key, (PHOTO,)) if linked else None
     if arrived is not None:
-        state[key] = next(iter(arrived.get(_PARAMETER, ())), None)
+        state[key] = next(iter(arrived.get(PHOTO, ())), None)
     elif key not in state or state.get(home) != within:
         state[key] = None
     state[home] = within
     name = state[key]
     row = options(name) if name else None
     if linked:
-        address.write(key, (_PARAMETER,), {_PARAMETER: [name]} if row is not None else {})
+        address.write(key, (PHOTO,), {PHOTO: [name]} if row is not None else {})
     return row
 
 
 def linked(key: str, photos: pd.Series) -> str | None:
-    """The photo that a link to this page names, if it is there; a picker takes it over once.
+    """The photo of a picker that follows the address; call it before the picker is drawn.
 
     Args:
         key: State key of the picker.
         photos: The names that there are.
+
+    Returns:
+        The name; None if nothing is picked, or it is not among the photos.
     """
-    name = st.query_params.get(_PARAMETER)
-    if name is None or not (photos == name).any():
-        return None
-    if st.session_state.get(f"{key}_linked") != name:
-        st.session_state[f"{key}_linked"] = st.session_state[key] = name
-    return name
+    query = address.arrived(key, (PHOTO,))
+    name = next(iter(query.get(PHOTO, ())), None) if query else None
+    if name is not None and (photos == name).any():
+        st.session_state[key] = name
+    held = st.session_state.get(key)
+    return held if isinstance(held, str) and (photos == held).any() else None
+
+
+def link(key: str, name: str | None) -> None:
+    """Put the photo of a picker into the address, once it is drawn."""
+    address.write(key, (PHOTO,), {PHOTO: [name]} if name else {})
 
 
 def choose(page: str, name: str | None) -> None:
@@ -101,6 +111,23 @@ def stepper(page: str, names: Sequence[str], name: str) -> None:
         st.button("Close", key=f"{page}_close", shortcut="Esc", on_click=choose, args=(page, None))
         if place is not None:
             st.caption(f"{place + 1:,} of {len(names):,}")
+
+
+def lead_on(name: str, page: str) -> None:
+    """Draw links to what else the app knows of a photo of a data set.
+
+    Args:
+        name: The photo.
+        page: Short name of the page that draws them.
+    """
+    titles = {
+        "predict": "Predict", "explain": "Explain", "map": "On the map", "evaluate": "Evaluate",
+        "data": "Label row",
+    }  # fmt: skip
+    with st.container(horizontal=True):
+        for to, title in titles.items():
+            if to != page:
+                links.to(to, title, {PHOTO: [name]})
 
 
 def clickable_map(

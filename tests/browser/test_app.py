@@ -95,17 +95,39 @@ def test_a_photo_is_explained(full: tuple[str, Path], visit: Visit, demo: Path) 
     assert visitor.exceptions == []
 
 
-def test_a_click_on_the_confusion_matrix_shows_its_photos(
+def test_a_selection_in_one_view_is_in_all_and_in_a_copied_address(
     full: tuple[str, Path], visit: Visit
 ) -> None:
     visitor = visit(full[0])
     page = visitor.open("evaluate", "?evaluate_section=Regions")
-    count = page.locator(".js-plotly-plot .heatmaplayer text").filter(has_text=re.compile(r"\d"))
-    _click_middle(page, count.first)
-    expect(page.get_by_text("predicted as")).to_be_visible(timeout=PATIENCE_MS)
+    counts = page.locator(".js-plotly-plot .heatmaplayer text")
+    _click_middle(page, counts.filter(has_text=re.compile(r"\d")).first)
+    expect(page.get_by_role("button", name="predicted as")).to_be_visible(timeout=PATIENCE_MS)
     visitor.rest()
     expect(page.get_by_test_id("stImage").first).to_be_visible()
-    assert visitor.exceptions == []
+    page.get_by_test_id("stMain").get_by_role("radio", name="Positions").click()
+    visitor.rest()
+    _lasso(page, page.locator("[class*=st-key-evaluate_plan] .nsewdrag").first)
+    expect(page.get_by_role("button", name="Area on the map")).to_be_visible(timeout=PATIENCE_MS)
+    visitor.rest()
+    shown = page.get_by_text("largest error first").inner_text()
+    copy = visit(full[0])
+    copy.page.goto(page.url)
+    copy.rest()
+    expect(copy.page.get_by_text("largest error first")).to_have_text(shown, timeout=PATIENCE_MS)
+    for chip in ("predicted as", "Area on the map"):
+        expect(copy.page.get_by_role("button", name=chip)).to_be_visible()
+    copy.go("map")
+    expect(copy.page.get_by_text("largest error first")).to_have_text(shown, timeout=PATIENCE_MS)
+    visitor.click("Clear all")
+    page.locator("[class*=st-key-open_] button").first.click()
+    expect(page.get_by_text(re.compile(r"^1 of \d+$"))).to_be_visible(timeout=PATIENCE_MS)
+    visitor.rest()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text(re.compile(r"^2 of \d+$"))).to_be_visible(timeout=PATIENCE_MS)
+    for one in (visitor, copy):
+        assert one.exceptions == []
+        assert one.foreign == []
 
 
 @pytest.fixture
@@ -194,6 +216,20 @@ def test_the_dark_theme_is_dark_and_charts_read_on_it(full: tuple[str, Path], vi
     expect(label).to_be_visible()
     colour = label.evaluate("text => getComputedStyle(text).fill")
     assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 100, "labels are light"
+
+
+def _lasso(page: Page, plot: Locator) -> None:
+    """Draw a lasso around nearly everything of a plot."""
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    for number, (across, down) in enumerate(
+        [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)]
+    ):
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"], steps=4)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
 
 
 def _click_middle(page: Page, element: Locator) -> None:

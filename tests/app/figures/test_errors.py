@@ -27,8 +27,8 @@ def test_the_histograms_lose_no_photo_not_even_at_180_degrees(errors: pd.DataFra
         assert int(np.sum(bars.y)) == len(errors)
         assert list(bars.customdata[-1]) == [170, -1]
     (bars,) = error_histogram([0.0, 1.0, 7.0, 300.0, np.nan], LIGHT, refined=False).data
-    assert bars.x[0] == "under 1"
-    assert bars.x[-1] == "over 250"
+    assert bars.x[0] == "< 1"
+    assert bars.x[-1] == "> 250"
     assert list(bars.y) == [1, 1, 0, 1, 0, 0, 0, 0, 1]
 
 
@@ -54,7 +54,9 @@ def test_headings_about_north_share_one_sector(errors: pd.DataFrame) -> None:
     raw = heading_error_by_heading(errors, LIGHT).data[0]
     assert list(raw.theta) == [0.0, 90.0, 180.0]
     assert list(raw.r) == [15.0, 90.0, 180.0]
-    assert [list(one) for one in raw.customdata] == [[345, 15, 2], [75, 105, 1], [165, 195, 1]]
+    targets = heading_error_by_heading(errors, LIGHT).data[-1]
+    assert [list(one) for one in targets.customdata[:3]] == [[345, 15], [75, 105], [165, 195]]
+    assert targets.text[0].startswith("0°, 2 photos")
 
 
 def test_a_plan_has_north_up_one_scale_and_the_selected_area() -> None:

@@ -20,7 +20,11 @@ def test_a_rose_has_north_up_and_runs_clockwise() -> None:
     axis = figure.layout.polar.angularaxis
     assert axis.rotation == 90
     assert axis.direction == "clockwise"
-    assert sum(figure.data[0].r) == 2
+    petals, targets = figure.data
+    assert sum(petals.r) == 2
+    assert list(targets.customdata[0]) == [352.5, 7.5]
+    faint = heading_rose([0.0, 90.0], LIGHT, chosen=(350.0, 20.0)).data[0]
+    assert list(faint.marker.opacity[:3]) == [1.0, 1.0, 0.3]
 
 
 def test_region_counts_stack_by_part() -> None:
@@ -29,6 +33,10 @@ def test_region_counts_stack_by_part() -> None:
     assert list(figure.data[0].y) == [3, 1]
     assert figure.layout.barmode == "stack"
     assert figure.layout.yaxis.title.text == "Photos"
+    ids = {"Gate": "1", "Lake": "2"}
+    (bars,) = region_counts({"photos": {"Gate": 3, "Lake": 1}}, ids, ["2"]).data
+    assert list(bars.marker.opacity) == [0.3, 1.0]
+    assert [list(one) for one in bars.customdata] == [["1"], ["2"]]
 
 
 def test_probabilities_show_the_likeliest_first_and_sum_up_the_rest() -> None:

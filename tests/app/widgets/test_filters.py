@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import cache
 from app.widgets import filters
 from core.geo import CoordinateFrame, LocalFrame
 from tests.app.page_text import said
@@ -141,3 +142,28 @@ def test_hostile_addresses_are_sentences_and_never_markup(
     assert any("no photo has it" in each for each in words)
     assert not any("![" in each or "<b>" in each or " *x" in each for each in words)
     assert "No photo matches" in text
+
+
+def test_a_photo_leads_on_to_every_page(full_workspace: Path, open_page: OpenPage) -> None:
+    split = cache.checkpoint_split(full_workspace / "checkpoints" / "tiny")
+    assert split is not None
+    photo = next(name for name, part in split.parts.items() if part == "test")
+    app = open_page(full_workspace, "evaluate", evaluate_section="Regions", photo=photo)
+    assert {"Next", "Previous", "Close"} <= {button.label for button in app.button}
+    for page in ("map", "data", "explain", "predict"):
+        app = open_page(full_workspace, page, photo=photo)
+        assert not app.exception
+        assert app.query_params["photo"] == photo, page
+    trained = next(name for name, part in split.parts.items() if part == "train")
+    app = open_page(full_workspace, "predict", photo=trained)
+    assert "is no test photo of this model" in said(app)
+    assert "photo" not in app.query_params
+
+
+def test_the_errors_of_a_model_filter_the_photos_of_its_data_set(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    count = shown(open_page(full_workspace, "map", error="5.."))
+    app = open_page(full_workspace, "data", error="5..", data_section="Labels")
+    assert not app.exception
+    assert len(app.dataframe[0].value) == count > 0
