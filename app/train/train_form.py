@@ -30,7 +30,7 @@ from core.jobs.state import ACTIVE
 from core.options import Names, flat, in_words
 from core.project import PROJECT
 from core.runs import free_folder
-from core.training.presets import PRESETS, TITLES, row_of, with_preset
+from core.training.presets import PRESETS, TITLES, recommended, row_of, with_preset
 from core.training.schema import PresetName, TrainConfig
 
 START, FOLDS, CHECK = "Start training", "Cross-validate", "Show the command"
@@ -119,8 +119,10 @@ def _take_over(place: Workspace) -> None:
 
 
 def _preset() -> PresetName:
-    name: PresetName = st.session_state.setdefault(_PRESET, "balanced")
-    return name
+    """The chosen preset; before any choice, the one for a data set of this size."""
+    dataset = pickers.dataset_path()
+    chosen: PresetName | None = st.session_state.get(_PRESET)
+    return chosen or recommended(_photos(dataset) if dataset is not None else 0)
 
 
 def _panel(place: Workspace, dataset: Path, where: str) -> None:

@@ -51,7 +51,8 @@ ROWS = (
     ),
     Row(
         "balanced",
-        "Trains a small network at 160 pixels, and searches similar photos by a frozen one too.",
+        "Trains a small network at 160 pixels, and searches by an untouched one too. On 275 real "
+        "photos Quick look named more regions right, and positions and headings were alike.",
         {"model": {"backbone": _LITE0, "input_size": 160}, "retrieval": _FROZEN_AT_320},
         below=FEW_PHOTOS,
     ),
@@ -108,6 +109,11 @@ ROWS = (
         gpu=True,
     ),
 )
+
+
+def recommended(photos: int) -> PresetName:
+    """Return the preset to begin with: on a few hundred real photos training gained nothing."""
+    return "quick" if photos < FEW_PHOTOS else "balanced"
 
 
 def row_of(preset: PresetName, photos: int, *, gpu: bool) -> Row:

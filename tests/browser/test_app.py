@@ -149,6 +149,8 @@ def test_a_run_is_started_from_the_sidebar_watched_and_cancelled(
     page = visitor.open("train")
     start = page.get_by_test_id("stSidebar").get_by_role("button", name="Start training")
     expect(start).to_be_in_viewport()
+    page.get_by_test_id("stSidebar").get_by_text("Balanced").click()
+    visitor.rest()
     dialog = visitor.all_options()
     visitor.type_into("Run folder", "runs/mine")
     visitor.type_into("Backbone", "test_resnet")

@@ -60,7 +60,9 @@ def test_a_queue_outlives_the_tab_and_the_server(
     runs = place / "runs"
     with app(place, kill=True) as url:
         visitor = visit(url)
-        visitor.open("train")
+        page = visitor.open("train")
+        page.get_by_test_id("stSidebar").get_by_text("Balanced").click()
+        visitor.rest()
         visitor.all_options()
         fill_form(visitor)
         for name in NAMES:

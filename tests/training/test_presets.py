@@ -10,7 +10,15 @@ from core.cli.flags import chosen
 from core.cli.train import COMMAND, SHORT, of_preset
 from core.errors import ConfigError
 from core.jobs import devices
-from core.training.presets import FEW_PHOTOS, MANY_PHOTOS, PRESETS, ROWS, row_of, with_preset
+from core.training.presets import (
+    FEW_PHOTOS,
+    MANY_PHOTOS,
+    PRESETS,
+    ROWS,
+    recommended,
+    row_of,
+    with_preset,
+)
 from core.training.schema import TrainConfig
 
 
@@ -43,6 +51,7 @@ def test_no_row_is_hidden_by_an_earlier_one() -> None:
 
 def test_a_quick_look_trains_nothing_and_few_photos_are_also_searched_by_a_frozen_network() -> None:
     assert options_of("quick").planned_epochs == 0
+    assert [recommended(n) for n in (FEW_PHOTOS - 1, FEW_PHOTOS)] == ["quick", "balanced"]
     assert options_of("balanced", FEW_PHOTOS - 1).retrieval.input_size == 320
     assert options_of("balanced", FEW_PHOTOS).retrieval.backbone is None
     assert options_of("best", gpu=True).stage2.unfreeze == 6

@@ -39,6 +39,7 @@ def config_of(workspace: Path) -> TrainConfig:
 
 def filled(app: AppTest, config: TrainConfig) -> AppTest:
     """The page after another page said: train with these options."""
+    app.session_state["train_preset"] = "balanced"
     app.session_state["train_begun_with"] = config
     return app.run()
 
@@ -88,7 +89,9 @@ def test_options_of_a_study_get_a_folder_of_their_own_name(
 def test_a_preset_moves_the_options_that_nobody_changed(
     full_workspace: Path, open_page: OpenPage
 ) -> None:
-    app = all_options(open_page(full_workspace, "train"))
+    app = open_page(full_workspace, "train")
+    app.radio(key="train_preset_page").set_value("balanced").run()
+    app = all_options(app)
     app.number_input(key="train_batch_size").set_value(9).run()
     assert app.number_input(key="train_model_input_size").value == 160
     app.radio(key="train_preset_sidebar").set_value("quick").run()
@@ -103,6 +106,7 @@ def test_one_file_of_weights_is_enough_for_a_preset(
 ) -> None:
     app = open_page(full_workspace, "train")
     app.session_state["train_model_weights"] = "lite0.safetensors"
+    app.session_state["train_preset"] = "balanced"
     app = all_options(app.run())
     assert app.text_input(key="train_retrieval_weights").value == "lite0.safetensors"
     assert "Changed from the preset: weights." in said(app)

@@ -22,6 +22,7 @@ def test_the_dialog_shows_the_command_that_does_the_same(
     full_workspace: Path, open_page: OpenPage
 ) -> None:
     app = open_page(full_workspace, "train")
+    app.radio(key="train_preset_sidebar").set_value("balanced").run()
     app.button(key="train_options_sidebar").click().run()
     app.number_input(key="train_stage2_epochs").set_value(3)
     app.selectbox(key="train_split_protocol").set_value("random").run()
@@ -52,6 +53,8 @@ def test_the_start_button_starts_a_run_and_watches_it(
     workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig], where: str
 ) -> None:
     app = open_page(workspace_copy, "train")
+    assert app.radio(key="train_preset_page").value == "quick", "48 photos are few"
+    app.radio(key="train_preset_sidebar").set_value("balanced").run()
     app.button(key=f"train_start_{where}").click().run()
     assert not app.exception
     assert [config.run for config in started] == [workspace_copy / "runs" / "tiny-1"]
@@ -65,7 +68,6 @@ def test_a_quick_look_trains_nothing(
     workspace_copy: Path, open_page: OpenPage, started: list[TrainConfig]
 ) -> None:
     app = open_page(workspace_copy, "train")
-    app.radio(key="train_preset_page").set_value("quick").run()
     app.button(key="train_start_page").click().run()
     assert not app.exception
     assert [(config.zero_training, config.preset) for config in started] == [(True, "quick")]
@@ -124,6 +126,7 @@ def test_the_panel_says_how_long_a_run_takes_once_one_was_measured(
     captions = app.radio(key="train_preset_sidebar").proto.captions
     # 2 epochs of stage 1 and 20 of stage 2.
     assert list(captions) == ["time unknown", "about 11 min", "time unknown"]
+    app.radio(key="train_preset_sidebar").set_value("balanced").run()
     assert "Its time is known" not in said(app)
 
 
