@@ -60,7 +60,7 @@ def many(
     digests = [photo.digest for photo in photos]
     chosen = selection.chosen(_PAGE, partial(_row, digests))
     if chosen is not None:
-        _steps(digests, chosen)
+        selection.stepper(_PAGE, digests, digests[chosen])
         answer.one(predictor, prediction, chosen, photos[chosen], shelf, None)
         return
     refused = int(prediction.refused.sum())
@@ -130,21 +130,6 @@ def _confidence(prediction: Prediction, row: int) -> str:
     if "region" in prediction.labels and trust.calibration.region is not None:
         return wording.level(float(trust.region_probabilities[row].max()))
     return "unknown"
-
-
-def _steps(digests: list[str], chosen: int) -> None:
-    """Buttons back to all photos, and to the photos before and after the open one."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.button("All photos", key="predict_all", icon=":material/arrow_back:", shortcut="Esc",
-                  on_click=selection.choose, args=(_PAGE, None))  # fmt: skip
-        for title, key, step in (("Previous", "Left", -1), ("Next", "Right", 1)):
-            place = chosen + step
-            there = 0 <= place < len(digests)
-            st.button(
-                title, key=f"predict_{title.lower()}", shortcut=key, disabled=not there,
-                on_click=selection.choose, args=(_PAGE, digests[place] if there else None),
-            )  # fmt: skip
-        st.caption(f"{chosen + 1:,} of {len(digests):,}")
 
 
 def _map(predictor: "Predictor", prediction: Prediction, digests: list[str]) -> None:

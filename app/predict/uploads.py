@@ -1,5 +1,6 @@
-"""Photos to predict: uploaded, or test photos of the loaded data set."""
+"""Photos to predict: files, a folder, an archive, the camera, the clipboard, or an example."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,18 +10,23 @@ import streamlit as st
 
 from app import cache
 from app.photo import Photo
+from app.predict.archives import LARGEST_MB, LARGEST_ZIP_MB, MOST_PHOTOS, ChosenFile, photos_of
 from app.predict.prediction_map import Truth
-from app.widgets import address, messages, selection
+from app.predict.upload_store import UploadStore
+from app.widgets import address, messages, selection, tiles
 from app.widgets.photo_source import PhotoSource
 from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES
 from core.dataset.labels import Dataset
 from core.errors import ImageError
 from core.model.card import Card
 
-TYPES = list(PHOTO_SUFFIXES)
-LARGEST_MB, MOST_PHOTOS, EXAMPLES = 20, 100, 6
-_FORM, _UPLOADS = "predict_form", "predict_uploads"
-_EXAMPLE, _PAGE, _LINKED = "predict_example", "predict_examples_page", "predict_linked"
+EXAMPLES = 6
+_FORM, _WAY = "predict_form", "predict_way"
+_WAYS = ("Files", "Folder", "Camera", "Paste")
+_EXAMPLE, _EXAMPLE_PAGE = "predict_example", "predict_examples"
+# In the address; the photo of a data set is there too.
+_UPLOADS, _LINKED = "uploads", "predict_linked"
+_TOKEN, _TAKEN, _NOTES = "predict_token", "predict_taken", "predict_notes"
 
 
 @dataclass(frozen=True)
@@ -36,92 +42,168 @@ class Subject:
         return selection.scope(*(photo.digest for photo in self.photos))
 
 
+@st.cache_resource(show_spinner=False)
+def store() -> UploadStore:
+    """The uploaded photos of all sessions, each under its own token."""
+    return UploadStore()
+
+
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
-    """Let the reader upload photos or pick an example of the data set; None if neither.
+    """Let the reader choose photos or an example of the data set; None if neither.
 
-    The form closes once something is chosen, so that the answer is on the screen.
+    The form closes once something is chosen, so that the answer is on the screen. Photos are kept
+    for a reload under a token in the address.
     """
-    _follow_link(data)
-    with st.expander("Choose photos", expanded=True, key=_FORM, on_change="rerun"):
-        files = st.file_uploader(
-            f"Drop photos here: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and {MOST_PHOTOS} "
-            "at once. They stay on this machine, in memory only.",
-            type=TYPES, accept_multiple_files=True, max_upload_size=LARGEST_MB, key=_UPLOADS,
-            on_change=_close,
-        )  # fmt: skip
-        example = _example(folder, card, data)
-    if not files:
-        root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
-        if example is None and data is not None and root == data.root:
-            st.info(f"{messages.plain(str(photo_id))} is no test photo of this model. To predict "
-                    "it all the same, drop its file above.")  # fmt: skip
-        return example
-    if len(files) > MOST_PHOTOS:
-        st.warning(f"Only the first {MOST_PHOTOS} of {len(files)} photos are predicted.")
-    return Subject(tuple(Photo(file.name, file.getvalue()) for file in files[:MOST_PHOTOS]))
+    state = st.session_state
+    _follow_address()
+    something = state.get(_TOKEN) or state.get(_EXAMPLE)
+    with st.expander("Choose photos", expanded=not something, key=_FORM, on_change="rerun"):
+        _take(_ask())
+        table = _unseen(folder, card, data)
+        if table is not None and data is not None:
+            _offer(data, table)
+    for note in state.get(_NOTES, ()):
+        st.warning(messages.plain(note))
+    if state.get(_TOKEN):
+        photos = store().get(state[_TOKEN])
+        if photos:
+            # The address may also name the one of these photos that is open.
+            address.write(_LINKED, (_UPLOADS,), {_UPLOADS: [state[_TOKEN]]})
+            return Subject(photos)
+        _forget()
+        st.info("These photos are not kept any more. Choose them again.")
+    return _example(card, data)
 
 
-def _follow_link(data: Dataset | None) -> None:
-    """Take the photo that the address names, if it is one of the data set."""
-    query = address.arrived(_LINKED, (selection.PHOTO,))
-    if query is None or data is None:
+def _follow_address() -> None:
+    """Take the uploads, or the photo of the data set, that the address names."""
+    query = address.arrived(_LINKED, (_UPLOADS, selection.PHOTO))
+    if query is None:
         return
-    name = next(iter(query.get(selection.PHOTO, ())), None)
-    if name is None:
-        st.session_state.pop(_EXAMPLE, None)
-    elif (data.table["photo_id"] == name).any():
-        _take(data.root, name)
+    st.session_state[_TOKEN] = next(iter(query.get(_UPLOADS, ())), None)
+    named = () if _UPLOADS in query else query.get(selection.PHOTO, ())
+    st.session_state[_EXAMPLE] = next(iter(named), None)
 
 
-def _close() -> None:
-    st.session_state[_FORM] = False
+def _ask() -> Sequence[ChosenFile]:
+    """The files that the reader chose now in one of four ways."""
+    way = st.segmented_control(
+        "Photos from", _WAYS, default=_WAYS[0], required=True, key=_WAY,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if way == "Camera":
+        shot = st.camera_input(
+            "Take a photo. It stays on this machine, in memory only.", key="predict_camera",
+            on_change=_close, args=("predict_camera",),
+        )  # fmt: skip
+        return [] if shot is None else [shot]
+    if way == "Paste":
+        st.caption("Press Ctrl+V in the field, then Enter. Photos stay on this machine.")
+        pasted = st.chat_input(
+            "Paste a photo here", accept_file="multiple", file_type=list(PHOTO_SUFFIXES),
+            key="predict_paste", on_submit=_close,
+        )  # fmt: skip
+        return [] if pasted is None or isinstance(pasted, str) else pasted.files
+    kept = "They stay on this machine, in memory only."
+    if way == "Folder":
+        return st.file_uploader(
+            f"Choose a folder of photos: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and "
+            f"{MOST_PHOTOS} at once. {kept}",
+            accept_multiple_files="directory", max_upload_size=LARGEST_MB, key="predict_folder",
+            on_change=_close, args=("predict_folder",),
+        )  # fmt: skip
+    # Any type: what is no photo gets a sentence on the page, in place of a mark on its chip.
+    return st.file_uploader(
+        f"Drop photos here, or a ZIP of them: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and "
+        f"{MOST_PHOTOS} at once. {kept}",
+        accept_multiple_files=True, max_upload_size=LARGEST_ZIP_MB, key="predict_uploads",
+        on_change=_close, args=("predict_uploads",),
+    )  # fmt: skip
 
 
-def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
-    if data is None:
-        return None
-    table = _unseen(folder, PhotoSource.of(card, data), data)
-    if table.empty:
-        return None
-    st.caption("Or try a labelled photo that the model was not trained on:")
-    pages = -(-len(table) // EXAMPLES)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        number = st.pagination(pages, key=_PAGE, max_visible_pages=5) if pages > 1 else 1
-    shown = table.iloc[(number - 1) * EXAMPLES : number * EXAMPLES]
-    for cell, photo in zip(st.columns(EXAMPLES), shown.itertuples(), strict=False):
-        with cell:
-            _offer(data, photo.photo_id, photo.filename, Path(photo.path))
-    # Only among photos that this model never saw, and of this data set.
-    root, photo_id = st.session_state.get(_EXAMPLE, (None, None))
-    chosen = table[table["photo_id"] == photo_id] if root == data.root else table.iloc[:0]
-    selection.link(_LINKED, photo_id if len(chosen) else None)
-    return _labelled(card, data, int(chosen.index[0])) if len(chosen) else None
+def _take(files: Sequence[ChosenFile]) -> None:
+    """Keep the photos of newly chosen files; forget them if the reader removed the last file."""
+    state, way = st.session_state, st.session_state[_WAY]
+    mark = (way, *((file.name, file.size, getattr(file, "file_id", "")) for file in files))
+    before = state.get(_TAKEN, (way,))
+    if mark == before:
+        return
+    if not files:
+        # Pasted photos are there for one run only; another way to choose removes nothing.
+        if before[0] == way != "Paste":
+            store().drop(state.get(_TOKEN, ""))
+            state[_TAKEN] = mark
+            _forget()
+        return
+    state[_TAKEN] = mark
+    _forget()
+    chosen = photos_of(files)
+    state[_NOTES] = chosen.notes
+    if chosen.photos:
+        state.pop(_EXAMPLE, None)
+        st.query_params.pop(selection.PHOTO, None)
+        state[_TOKEN] = store().put(chosen.photos)
 
 
-def _unseen(folder: Path, shelf: PhotoSource, data: Dataset) -> pd.DataFrame:
-    """Test photos of the checkpoint's own split, regions taking turns."""
+def _forget() -> None:
+    """Show the uploaded photos no longer, and what was said about them."""
+    for key in (_TOKEN, _NOTES):
+        st.session_state.pop(key, None)
+
+
+def _close(key: str = "") -> None:
+    """Close the form, if the widget of this key holds anything."""
+    if not key or st.session_state[key]:
+        st.session_state[_FORM] = False
+
+
+def _unseen(folder: Path, card: Card, data: Dataset | None) -> pd.DataFrame | None:
+    """Test photos of the checkpoint's own split, regions taking turns; None if there are none."""
     split = cache.checkpoint_split(folder)
-    if split is None or data.campus.frame != shelf.frame.frame:
-        return data.table.iloc[:0]
+    if data is None or split is None:
+        return None
+    if data.campus.frame != PhotoSource.of(card, data).frame.frame:
+        return None
     tested = data.table[data.table["photo_id"].map(split.parts.get) == "test"]
+    if tested.empty:
+        return None
     return tested.assign(turn=tested.groupby("region").cumcount()).sort_values(
         ["turn", "region"], kind="stable"
     )
 
 
-def _offer(data: Dataset, photo_id: str, filename: str, path: Path) -> None:
-    try:
-        st.image(cache.thumbnail(path, 224), width="stretch")
-    except ImageError as error:
-        messages.show_error(error)
-        return
-    st.button(messages.plain(filename), key=f"predict_{photo_id}", type="tertiary", on_click=_take,
-              args=(data.root, photo_id), help="Predict this photo")  # fmt: skip
+def _offer(data: Dataset, table: pd.DataFrame) -> None:
+    """Draw the examples; a click on one predicts it."""
+    st.caption("Or try a labelled photo that the model was not trained on:")
+    rows = table.set_index("photo_id")
+
+    def tile(photo_id: str) -> tiles.Tile:
+        photo = rows.loc[photo_id]
+        try:
+            content = cache.thumbnail(Path(photo["path"]), 224)
+        except ImageError:
+            content = None
+        return tiles.Tile(photo_id, photo["filename"], "", content)
+
+    tiles.grid(_EXAMPLE_PAGE, list(rows.index), tile, _try, columns=EXAMPLES, page_size=EXAMPLES)
 
 
-def _take(root: Path, photo_id: str) -> None:
-    st.session_state[_EXAMPLE] = (root, photo_id)
+def _try(photo_id: str) -> None:
+    _forget()
+    st.session_state[_EXAMPLE] = photo_id
+    address.changed(_LINKED)
     _close()
+
+
+def _example(card: Card, data: Dataset | None) -> Subject | None:
+    """The labelled photo that the reader clicked, or that the address names."""
+    photo_id, row = st.session_state.get(_EXAMPLE), None
+    if data is not None and data.campus.frame == card.local_frame.frame:
+        rows = data.table.index[data.table["photo_id"] == photo_id]
+        row = int(rows[0]) if len(rows) else None
+    named = {} if row is None else {selection.PHOTO: [str(photo_id)]}
+    address.write(_LINKED, (_UPLOADS, selection.PHOTO), named)
+    return None if data is None or row is None else _labelled(card, data, row)
 
 
 def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:

@@ -109,7 +109,7 @@ def test_an_example_is_predicted_without_what_is_not_learned(
     opened: OpenPage, kind: Stripped
 ) -> None:
     app = opened("predict")
-    example = next(one for one in app.button if one.key.startswith("predict_images"))
+    example = next(one for one in app.button if one.key.startswith("open_predict_examples"))
     app = example.click().run()
     assert not app.exception
     assert not app.error

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.predict.results import answers
 from app.widgets.matches import sentence
 from core.inference.prediction import joined
+from tests.app.conftest import HOME
 from tests.app.page_text import said
 from tests.confidence.answers import TWO_PLACES, predicted, trust
 
@@ -125,8 +126,46 @@ def test_a_photo_of_several_is_opened_by_its_picture_and_left_again(
     app = click_text(app, "Next")
     assert "3 of 3" in [caption.value for caption in app.caption]
     assert hashlib.sha256(content).hexdigest() in app.query_params["photo"]
-    app = click_text(app, "All photos")
+    app = click_text(app, "Close")
     assert len(app.dataframe) == 1
+
+
+def test_uploads_survive_a_reload_until_they_are_removed(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "predict")
+    content = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
+    app.file_uploader[0].upload("mine.jpg", content, "image/jpeg")
+    app.file_uploader[0].upload("notes.txt", b"hello", "text/plain")
+    app.run()
+    answer = next(each.value for each in app.markdown)
+    assert "notes.txt" in app.warning[0].value
+    [token] = np.atleast_1d(app.query_params["uploads"])
+    assert content not in token.encode()
+
+    def reloaded(token: str) -> AppTest:
+        # A reload is another session, with the address of the one before.
+        new = AppTest.from_file(str(HOME), default_timeout=60)
+        new.query_params["uploads"] = token
+        new.run()
+        new.switch_page("../pages/predict.py")
+        new.query_params["uploads"] = token
+        return new.run()
+
+    again = reloaded(token)
+    assert not again.exception
+    assert next(each.value for each in again.markdown) == answer
+    assert "not kept any more" in reloaded("x" * 32).info[0].value
+
+
+def test_the_address_names_an_example(full_workspace: Path, open_page: OpenPage) -> None:
+    app = click_text(open_page(full_workspace, "predict"), "img_")
+    name = app.query_params["photo"]
+    answer = next(each.value for each in app.markdown)
+    again = open_page(full_workspace, "predict")
+    again.query_params["photo"] = name
+    again.run()
+    assert next(each.value for each in again.markdown) == answer
 
 
 def test_the_table_of_answers_says_what_is_refused_and_what_is_ambiguous() -> None:
