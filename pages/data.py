@@ -8,7 +8,7 @@ from app import absence, cache, theme
 from app.data import browse, columns, label_charts
 from app.data.review import view
 from app.maps.photo_map import far_photos, photo_deck
-from app.widgets import base_layer, pickers, selection
+from app.widgets import base_layer, pickers, selection, tagging
 
 st.title("Data")
 path = pickers.need_dataset_path()
@@ -55,6 +55,7 @@ if section == "Photos":
         else:
             selection.stepper(selection.PHOTO, photos.shown["photo_id"].tolist(), chosen)
             browse.card(data, row)
+            tagging.of_photo(data.root, chosen)
             selection.lead_on(chosen, "data")
     browse.grid(photos, chosen)
     browse.label_rows(photos)

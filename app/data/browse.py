@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, wording
-from app.widgets import filters, messages, photo_facts, pickers, selection, tiles
+from app.widgets import filters, messages, photo_facts, pickers, selection, tagging, tiles
 from app.widgets.filter_fields import PhotoFacts
 from app.widgets.photo_filter import PhotoFilter
 from core.dataset.labels import Dataset
@@ -116,7 +116,9 @@ def open_view(data: Dataset) -> DataView:
         with suppress(BearingsError):
             split = cache.checkpoint_split(checkpoint)
             outcomes = _evaluated(data, checkpoint)
-    facts = photo_facts.of_dataset(data, split, outcomes=outcomes, raw=filters.current().raw)
+    facts = photo_facts.of_dataset(
+        data, split, tagging.tags_of(data.root), outcomes, raw=filters.current().raw
+    )
     return DataView(data, facts, filters.bar("data", facts, region_names(data)))
 
 
@@ -207,6 +209,8 @@ def label_rows(view: DataView) -> None:
         table["Heading"] = shown["heading_deg"]
     if (shown["timestamp"] != "").any():
         table["Taken at"] = shown["timestamp"]
+    if tags := tagging.tags_of(data.root):
+        table["Tags"] = [", ".join(tags.get(photo, ())) for photo in shown["photo_id"]]
     digits = wording.DECIMALS[data.campus.frame.kind]
     number = st_columns.NumberColumn(format=f"%.{digits}f")
     columns = {"Latitude": number, "Longitude": number,
@@ -214,6 +218,7 @@ def label_rows(view: DataView) -> None:
     st.subheader("Label rows")
     st.caption(f"{len(shown):,} of {len(data):,} photos. Tick one to open it, several to filter.")
     filters.rows(selection.PHOTO, table, shown["photo_id"].tolist(), columns)
+    tagging.of_shown("data", data.root, shown["photo_id"].tolist())
 
 
 def card(data: Dataset, row: int) -> None:

@@ -14,7 +14,7 @@ from app.evaluate import outcomes
 from app.evaluate.outcomes import Method
 from app.figures.plan import photo_plan
 from app.theme import Palette
-from app.widgets import filters, messages, photo_facts, pickers, selection, tiles
+from app.widgets import filters, messages, photo_facts, pickers, selection, tagging, tiles
 from app.widgets.filter_fields import PhotoFacts
 from app.widgets.photo_filter import PhotoFilter
 from app.widgets.photo_source import PhotoSource
@@ -89,8 +89,9 @@ def open_view(page: str, checkpoint: Path, report: Report, table: pd.DataFrame) 
         method: Method = outcomes.pick_method() if outcomes.placed(table).any() else "refined"
     split = cache.checkpoint_split(checkpoint) if report.split.part == "all" else None
     facts = photo_facts.of_outcomes(
-        table, card.local_frame, raw=method == "raw", data=data, split=split
-    )
+        table, card.local_frame, raw=method == "raw", data=data, split=split,
+        tags=None if data is None else tagging.tags_of(data.root),
+    )  # fmt: skip
     wanted = filters.bar(page, facts, card.region_names)
     return EvaluationView(page, table, card.region_names, facts, wanted, method, shelf, data)
 
@@ -120,6 +121,8 @@ def gallery(view: EvaluationView, report: Report, *, beside: bool = True) -> Non
         with right:
             panel(view, shown, name)
     outcomes.listing(shown, view.names)
+    if view.data is not None:
+        tagging.of_shown(view.page, view.data.root, shown["photo_id"].tolist())
 
 
 def plan(view: EvaluationView, palette: Palette) -> None:
@@ -158,6 +161,8 @@ def panel(view: EvaluationView, shown: pd.DataFrame, name: str) -> None:
         return
     selection.stepper(selection.PHOTO, shown["photo_id"].tolist(), name)
     outcomes.outcome_card(view.table, row, view.shelf, dict(view.names), view.method)
+    if view.data is not None:
+        tagging.of_photo(view.data.root, name)
     selection.lead_on(name, view.page)
     neighbours = str(view.table.at[row, "neighbours"]) if "neighbours" in view.table else ""
     if neighbours and neighbours != "nan":

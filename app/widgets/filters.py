@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.widgets import address, messages, selection
+from app.widgets import address, messages, saved_views, selection
 from app.widgets.filter_fields import Area, PhotoFacts, Span, outline
 from app.widgets.photo_filter import PARAMETERS, PhotoFilter
 from core.geo import LocalFrame
@@ -74,6 +74,7 @@ def bar(page: str, facts: PhotoFacts, names: Mapping[str, str]) -> PhotoFilter:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.popover("Filter photos"):
             _controls(page, facts, names, wanted)
+        saved_views.menu(page, wanted, keep)
         for number, (words, rest) in enumerate(wanted.chips(names)):
             st.button(
                 f"{messages.plain(words)} ✕", key=f"{page}_chip_{number}", on_click=keep,

@@ -41,6 +41,7 @@ _NO_LABELS = {
     AREAS_FILE,
     BASE_FILE,
     "repairs.csv",
+    "tags.csv",
     "findings.csv",
     "predictions.csv",
     "truth.csv",

@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from app.widgets import filters
+from app.widgets.saved_views import read_views
+from core.dataset.tags import read_tags
 from core.geo import CoordinateFrame, LocalFrame
 from tests.app.page_text import said
 
@@ -167,3 +169,42 @@ def test_the_errors_of_a_model_filter_the_photos_of_its_data_set(
     app = open_page(full_workspace, "data", error="5..", data_section="Labels")
     assert not app.exception
     assert len(app.dataframe[0].value) == count > 0
+
+
+def test_tags_and_named_views_are_kept_and_filter(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    data = workspace_copy / "data" / "tiny"
+    app = open_page(workspace_copy, "data", region="1", data_section="Labels")
+    listed = app.dataframe[0].value["Photo"].tolist()
+    app.text_input(key="data_tag").set_value("near the gate").run()
+    app = click(app, "Add to all")
+    assert not app.error
+    assert read_tags(data) == dict.fromkeys(listed, ("near the gate",))
+    app.text_input(key="data_view_new").set_value("Gate, all of it").run()
+    app = click(app, "Save")
+    app = click(app, "Clear all")
+    assert len(app.dataframe[0].value) == 48
+    app.multiselect(key="data_tags").select("near the gate").run()
+    assert app.dataframe[0].value["Photo"].tolist() == listed
+    assert app.query_params["tag"] == "near the gate"
+    app = open_page(workspace_copy, "data", data_section="Labels")
+    app.selectbox(key="data_view_name").select("Gate, all of it").run()
+    app = click(app, "Open")
+    assert app.query_params["region"] == "1"
+    assert app.dataframe[0].value["Photo"].tolist() == listed
+    app = open_page(workspace_copy, "data", photo=listed[0])
+    box = next(box for box in app.multiselect if box.label == "Tags")
+    assert box.value == ["near the gate"]
+    box.unselect("near the gate").run()
+    assert listed[0] not in read_tags(data)
+    app.selectbox(key="data_view_name").select("Gate, all of it").run()
+    app = click(app, "Delete")
+    assert read_views(workspace_copy) == {}
+
+
+def test_a_damaged_file_of_views_is_named(workspace_copy: Path, open_page: OpenPage) -> None:
+    (workspace_copy / "views.json").write_text('{"views": 3}')
+    app = open_page(workspace_copy, "data")
+    assert not app.exception
+    assert "views.json is damaged" in app.error[0].value
