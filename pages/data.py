@@ -7,7 +7,7 @@ import streamlit as st
 from app import absence, cache, theme
 from app.data import browse, columns, label_charts
 from app.data.review import view
-from app.maps.photo_map import far_photos, photo_deck
+from app.maps.photo_map import dots_left_out, far_photos, photo_deck
 from app.widgets import base_layer, pickers, selection, tagging
 
 st.title("Data")
@@ -43,6 +43,7 @@ if section == "Photos":
                 key="data",
             )  # fmt: skip
             selection.far_list(selection.PHOTO, far_photos(data))
+            st.caption(dots_left_out(data, rows))
             base_layer.credit(path, planar=not data.campus.frame.has_degrees)
         else:
             st.info(absence.of_data("position", "map"))

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import absence, cache, theme
 from app.evaluate import next_view, outcomes, photos, region_map
-from app.evaluate.map_controls import explain_layers, pick_layers
+from app.evaluate.map_controls import explain_layers, pick_layers, summary
 from app.evaluate.outcome_map import (
     far_photos,
     outcome_backdrop,
@@ -56,10 +56,12 @@ if section == "Photos":
         else:
             st.info(absence.of_report(report, card.labels, "position", "map"))
     with right:
-        if name is None:
-            st.info(f"Click a {'dot' if mapped else 'row'} to see its photo.")
-        else:
+        if name is not None:
             photos.panel(view, found, name)
+        elif mapped:
+            summary(found, palette, view.method)
+        else:
+            st.info("Click a row to see its photo.")
     outcomes.refused(table)
     photos.gallery(view, report, beside=False)
 else:

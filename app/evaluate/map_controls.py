@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.evaluate import outcomes
 from app.evaluate.map_layers import (
+    BOUNDS_M,
     DEFAULTS,
     MOST_DOTS,
     OPACITY,
@@ -13,11 +16,13 @@ from app.evaluate.map_layers import (
     TITLES,
     WORST,
     Layer,
+    error_class,
     error_legend,
 )
 from app.evaluate.outcomes import Method
 from app.theme import Palette
 from app.widgets.messages import legend
+from app.wording import metres, share
 
 
 def pick_layers(table: pd.DataFrame, *, based: bool) -> dict[Layer, float]:
@@ -83,3 +88,36 @@ def explain_layers(
             f"Dots and lines: {MOST_DOTS:,} of {placed:,} photos, the {MOST_DOTS // 4:,} largest "
             "errors among them. Cells and figures count all."
         )
+
+
+def summary(shown: pd.DataFrame, palette: Palette, method: Method) -> None:
+    """Draw the figures of the photos on the map, and how many have errors of each class.
+
+    Args:
+        shown: Rows of `predictions.csv`.
+        palette: Colours of the reader's theme.
+        method: Which prediction errors are of.
+    """
+    errors = outcomes.error_m(shown[outcomes.placed(shown)], method)
+    st.caption("Click a dot to see its photo.")
+    if not len(errors):
+        return
+    with st.container(horizontal=True):
+        st.metric("Median error", metres(float(np.median(errors))))
+        st.metric(f"Within {BOUNDS_M[1]:.0f} m", share(float((errors <= BOUNDS_M[1]).mean())))
+    counts = np.bincount(error_class(errors), minlength=len(BOUNDS_M) + 1)
+    bars = "".join(
+        _bar(words, colour, int(count), counts.max())
+        for (words, colour), count in zip(error_legend(palette).items(), counts, strict=True)
+    )
+    st.html(f'<div style="font-size:.9rem">{bars}</div>')
+
+
+def _bar(words: str, colour: str, count: int, most: int) -> str:
+    """A bar of a list of numbers of photos, as HTML; the words are ours."""
+    width = 100.0 * count / max(most, 1)
+    return (
+        f'<div style="margin:.35rem 0">{words}<span style="float:right">{count:,}</span>'
+        f'<div style="height:.5rem;width:{width:.1f}%;min-width:2px;background:{colour};'
+        'border-radius:2px"></div></div>'
+    )

@@ -1,5 +1,7 @@
 """The photos of a data set on a map, coloured by region, one of them chosen."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pydeck as pdk
 
@@ -12,6 +14,8 @@ from core.dataset.labels import Dataset
 
 LAYER, FAR = "data-photos", "far"
 ARROW_M = 22.0
+# Dots that a map draws: more hide one another, and every change of the page sends them again.
+MOST_DOTS = 4000
 
 
 def campus_deck(
@@ -50,12 +54,13 @@ def photo_deck(
     metres = campus.frame.to_metres(data.positions)
     colours = region_colours(data.regions) | {"": rgb(palette.faint)}
     rows = [row for row in rows if placed[row]]
-    shown = table.iloc[rows]
+    shown, dots = table.iloc[rows], drawn_rows(rows)
+    seen = table.iloc[dots]
     drawn = [
         *campus.below(palette, faint=False),
         layers.coloured_points(
-            ground, LAYER, metres[rows], [colours[region] for region in shown["region"]],
-            texts=shown["filename"].tolist(), rows=rows, radius_px=3.5,
+            ground, LAYER, metres[dots], [colours[region] for region in seen["region"]],
+            texts=seen["filename"].tolist(), rows=dots, radius_px=3.5,
         ),
         *layers.far_marks(
             ground, FAR, metres[rows], palette.text, texts=shown["filename"].tolist(), rows=rows
@@ -70,6 +75,22 @@ def photo_deck(
         drawn.append(layers.points(ground, "chosen", place, palette.truth, radius_px=7,
                                    ring=palette.text))  # fmt: skip
     return deck(ground, drawn, palette, online=online)
+
+
+def drawn_rows(rows: Sequence[int]) -> list[int]:
+    """Those of rows that get a dot: all, or evenly chosen ones of very many."""
+    if len(rows) <= MOST_DOTS:
+        return list(rows)
+    chosen = np.linspace(0, len(rows) - 1, MOST_DOTS).round().astype(np.int64)
+    return [rows[place] for place in chosen]
+
+
+def dots_left_out(data: Dataset, rows: Sequence[int]) -> str:
+    """A sentence on how many of the photos with a position get no dot; empty if all get one."""
+    count = int(data.labelled("position")[list(rows)].sum())
+    if count <= MOST_DOTS:
+        return ""
+    return f"Dots: {MOST_DOTS:,} of {count:,} photos. Filter the photos to see the others."
 
 
 def far_photos(data: Dataset) -> dict[str, float]:

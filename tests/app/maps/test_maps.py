@@ -5,7 +5,7 @@ import numpy as np
 import pydeck as pdk
 import pytest
 
-from app.maps import backdrop, layers
+from app.maps import backdrop, layers, photo_map
 from app.maps.ground import Ground, deck
 from app.theme import DARK, LIGHT
 from core.areas import Area
@@ -93,6 +93,23 @@ def test_points_send_only_what_they_draw() -> None:
 def test_a_click_reports_the_row_that_was_given() -> None:
     layer = layers.points(ground(), "a", [[0, 0], [1, 1]], "#000000", texts=["x", "y"], rows=[7, 3])
     assert [entry["i"] for entry in drawn(layer)] == [7, 3]
+
+
+def test_a_deck_is_sent_without_spaces_and_is_the_same_json() -> None:
+    layer = layers.points(ground(), "a", [[0, 0], [1, 1]], "#000000", texts=["x y", "z"])
+    made = deck(ground(), [layer], LIGHT)
+    assert json.loads(made.to_json()) == json.loads(pdk.Deck.to_json(made))
+    assert "\n" not in made.to_json()
+    assert '": ' not in made.to_json()
+
+
+def test_of_very_many_photos_of_a_data_set_evenly_chosen_ones_are_drawn() -> None:
+    assert photo_map.drawn_rows([3, 1, 2]) == [3, 1, 2]
+    rows = list(range(0, 100_000, 2))
+    chosen = photo_map.drawn_rows(rows)
+    assert len(set(chosen)) == photo_map.MOST_DOTS
+    assert set(chosen) <= set(rows)
+    assert max(np.diff(chosen)) <= 28
 
 
 def test_file_names_are_shown_as_text_not_as_html() -> None:
