@@ -41,7 +41,9 @@ def compass_point(value: float) -> str:
 
 
 def within(value: float) -> str:
-    """A radius that holds the truth, as a sentence gives it: `7.4 m`, `16 m`, `1,394 m`."""
+    """A radius that holds the truth, in a sentence: `7.4 m`, `16 m`, `1,394 m`, `812 km`."""
+    if value >= 10_000:
+        return f"{value / 1000:,.0f} km"
     return f"{value:.1f} m" if value < 10 else f"{value:,.0f} m"
 
 

@@ -1,6 +1,6 @@
-"""Small drawings as SVG, which the browser shows as pictures: a compass and an inset map."""
+"""Small drawings as SVG, which the browser shows as pictures: compass, horizon, inset map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 import numpy as np
@@ -9,7 +9,7 @@ from app.theme import Palette
 from core.geo import Floats
 
 SIDE = 120
-"""Width and height of both drawings."""
+"""Width and height of compass and inset."""
 _MIDDLE, _RADIUS = SIDE / 2, 44.0
 _MARGIN = 6.0
 _MOST_DOTS = 400
@@ -47,6 +47,39 @@ def compass(heading_deg: float, half_deg: float, palette: Palette) -> str:
         f'<polygon points="{points}" fill="{palette.refined}" stroke="{palette.background}"/>'
     )
     return _svg(parts, SIDE, SIDE)
+
+
+def horizon(headings_deg: Mapping[str, float], palette: Palette) -> str:
+    """Return the whole horizon as a strip, the first heading in its middle, each with a mark.
+
+    Args:
+        headings_deg: Degrees clockwise from north by colour.
+        palette: Colours of the reader's theme.
+    """
+    width, height, line = 720, 44, 24
+    middle = next(iter(headings_deg.values()))
+
+    def across(heading: float) -> float:
+        return width / 2 + ((heading - middle + 180.0) % 360.0 - 180.0) / 360.0 * width
+
+    parts = [
+        f'<line x1="0" y1="{line}" x2="{width}" y2="{line}" stroke="{palette.faint}" '
+        'stroke-width="2"/>'
+    ]
+    for turn, letters in zip(range(0, 360, 45), ("N", "NE", "E", "SE", "S", "SW", "W", "NW"),
+                             strict=True):  # fmt: skip
+        x = min(max(across(turn), 10.0), width - 10.0)
+        parts.append(
+            f'<text x="{x:.1f}" y="{height - 4}" text-anchor="middle" font-size="12" '
+            f'font-family="sans-serif" fill="{palette.text}">{letters}</text>'
+        )
+    for colour, heading in headings_deg.items():
+        x = across(heading)
+        parts.append(
+            f'<polygon points="{x:.1f},{line} {x - 8:.1f},6 {x + 8:.1f},6" fill="{colour}" '
+            f'stroke="{palette.background}"/>'
+        )
+    return _svg(parts, width, height)
 
 
 def inset(

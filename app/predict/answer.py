@@ -12,6 +12,7 @@ from app.figures.drawings import SIDE, compass
 from app.figures.regions import region_probabilities
 from app.photo import Photo
 from app.predict import downloads, evidence
+from app.predict.photo_file import file_says
 from app.predict.prediction_map import Truth, campus_inset, evidence_deck
 from app.predict.sentence import NOT_THIS_CAMPUS, answer_sentence
 from app.widgets import base_layer, ensemble, messages, pickers
@@ -58,6 +59,8 @@ def one(
     if placed:
         _position(prediction, row)
     _errors(prediction, row, truth)
+    if (words := file_says(photo, prediction, row)) is not None:
+        st.markdown(f":material/info: {messages.plain(words)}")
     if gallery:
         evidence.strip(predictor, prediction, row, shelf, photo, most)
         pickers.pick_neighbours(prediction.neighbours.shape[1])
@@ -87,7 +90,8 @@ def _picture(photo: Photo) -> None:
     with Image.open(io.BytesIO(content)) as opened:
         width, height = opened.size
     shown = min(_PHOTO_WIDTH_PX, round(_PHOTO_HEIGHT_PX * width / height))
-    st.image(content, width=shown, alt=f"Your photo {photo.name}")
+    st.image(content, width=shown, alt=f"Your photo {photo.name}",
+             caption=messages.plain(photo.name))  # fmt: skip
 
 
 def _drawings(prediction: Prediction, row: int, gallery: Gallery | None) -> None:

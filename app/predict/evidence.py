@@ -7,12 +7,13 @@ import numpy as np
 import pydeck as pdk
 import streamlit as st
 
-from app import wording
+from app import theme, wording
+from app.figures.drawings import horizon
 from app.maps.backdrop import region_ids
 from app.photo import Photo
-from app.widgets import matches, selection
+from app.widgets import matches, messages, selection, tiles
 from app.widgets.photo_source import PhotoSource
-from core.geo import distance_m
+from core.geo import distance_m, heading_error_deg
 from core.inference.export import feature_distance
 from core.inference.prediction import Prediction
 from core.retrieval.gallery import Gallery
@@ -20,7 +21,6 @@ from core.retrieval.gallery import Gallery
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
-COLUMNS, COLUMNS_BESIDE = 6, 4
 MAP_ALT = "Predicted position, heading and evidence"
 # A cosine of 1 but for rounding: the same photo, or a copy of it.
 SAME_PHOTO = 0.9995
@@ -54,29 +54,61 @@ def strip(
         st.warning("The first one is this very photo: the model was trained on it.")
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
     placed = "position" in prediction.labels
-    st.caption(f"{_agreement(prediction, row, gallery, rows)}{_walks(shelf, gallery, rows)}")
-    columns = COLUMNS if placed else COLUMNS_BESIDE
+    st.caption(
+        f"{_agreement(prediction, row, gallery, rows)}{_walks(shelf, gallery, rows)} Click one to "
+        "compare it with your photo."
+    )
     unlike = feature_distance(prediction.similarity[row])
     page, ids = _page(photo), [gallery.photo_ids[index] for index in rows]
+    missing: list[str] = []
+
+    def tile(photo_id: str) -> tiles.Tile:
+        rank = ids.index(photo_id)
+        index = int(rows[rank])
+        words = _agreeing(prediction, row, rank) or f"feature distance {unlike[rank]:.2f}"
+        near = f"{wording.metres(away[rank])} from the pin" if placed else ""
+        lines = [messages.plain(_labels(prediction, gallery, index)), near, words]
+        picture = shelf.picture(gallery.filenames[index], gallery.position_m[index])
+        missing.extend([photo_id] if picture is None else ())
+        title = f"{rank + 1}: {gallery.filenames[index]}"
+        return tiles.Tile(
+            photo_id, title, "".join(f"  \n{each}" for each in lines if each), picture
+        )
+
     chosen = selection.chosen(page, partial(_rank, ids), linked=False)
-    for start in range(0, len(rows), columns):
-        for rank, cell in zip(range(start, len(rows)), st.columns(columns), strict=False):
-            index = int(rows[rank])
-            with cell:
-                _picture(shelf, gallery, index)
-                st.button(
-                    f"{rank + 1}: compare", key=f"predict_compare_{rank}", type="tertiary",
-                    on_click=selection.choose, args=(page, ids[rank]),
-                )  # fmt: skip
-                lines = [
-                    _labels(prediction, gallery, index),
-                    f"{wording.metres(away[rank])} from the pin" if placed else "",
-                    f"feature distance {unlike[rank]:.2f}{_agreeing(prediction, row, rank)}",
-                    f"`{gallery.filenames[index]}`",
-                ]
-                st.caption("  \n".join(filter(None, lines)))
+    if chosen is None:
+        chosen = best_match(prediction, row, len(rows))
+    tiles.grid(
+        "predict_evidence", ids, tile, partial(selection.choose, page),
+        chosen=None if chosen is None else ids[chosen], page_size=len(ids),
+    )  # fmt: skip
+    if missing:
+        st.caption(matches.NOT_FOUND)
     if chosen is not None:
         matches.pairs(predictor, photo, [int(rows[chosen])], shelf)
+        _headings(prediction, row, float(gallery.heading_deg[rows[chosen]]))
+
+
+def best_match(prediction: Prediction, row: int, most: int) -> int | None:
+    """Rank, below `most`, of the photo with the most matched keypoints; None without a match."""
+    points = prediction.inliers[row, :most]
+    return int(points.argmax()) if len(points) and points.max() > 0 else None
+
+
+def _headings(prediction: Prediction, row: int, other_deg: float) -> None:
+    """Both headings on one horizon, and how far they are apart; nothing if one is unknown."""
+    heading = float(prediction.heading_refined_deg[row])
+    if not np.isfinite([heading, other_deg]).all():
+        return
+    palette = theme.palette()
+    apart = wording.degrees(float(heading_error_deg(heading, other_deg)))
+    words = (
+        f"Headings: yours {wording.heading(heading)}, the training photo's "
+        f"{wording.heading(other_deg)}, {apart} apart."
+    )
+    drawing = horizon({palette.refined: heading, palette.evidence: other_deg}, palette)
+    st.image(drawing, width="stretch", alt=words)
+    st.caption(words)
 
 
 def map_of(
@@ -120,7 +152,7 @@ def _labels(prediction: Prediction, gallery: Gallery, index: int) -> str:
 def _agreeing(prediction: Prediction, row: int, rank: int) -> str:
     """The number of matched keypoints, if keypoints were compared."""
     points = prediction.inliers[row, rank]
-    return "" if points < 0 else f"  \n{points} matched keypoints"
+    return "" if points < 0 else f"{points} matched keypoints"
 
 
 def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
@@ -133,14 +165,6 @@ def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
     if ("", "") in walks:
         return ""
     return f" They come from {len(walks)} walk{'s' if len(walks) > 1 else ''}."
-
-
-def _picture(shelf: PhotoSource, gallery: Gallery, index: int) -> None:
-    content = shelf.picture(gallery.filenames[index], gallery.position_m[index])
-    if content is None:
-        st.caption(matches.NOT_FOUND)
-    else:
-        st.image(content, width="stretch")
 
 
 def _rank(photo_ids: list[str], photo_id: str) -> int | None:

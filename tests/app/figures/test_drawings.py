@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from app.figures.drawings import SIDE, compass, inset
+from app.figures.drawings import SIDE, compass, horizon, inset
 from app.theme import LIGHT
 
 
@@ -37,3 +37,10 @@ def test_the_inset_shows_where_the_map_is_on_the_campus() -> None:
     left, top = float(frame.attrib["x"]), float(frame.attrib["y"])
     assert left < float(dot.attrib["cx"]) < SIDE / 2, "west"
     assert top < float(dot.attrib["cy"]) < SIDE / 2, "north is up"
+
+
+def test_the_horizon_turns_about_the_first_heading() -> None:
+    drawing = ElementTree.fromstring(horizon({"#111111": 350.0, "#222222": 20.0}, LIGHT))
+    first, second = (points(mark)[0, 0] for mark in drawing.iterfind("{*}polygon"))
+    assert first == pytest.approx(float(drawing.attrib["width"]) / 2)
+    assert second - first == pytest.approx(30.0 / 360.0 * float(drawing.attrib["width"]))

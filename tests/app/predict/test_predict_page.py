@@ -2,12 +2,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from app.predict.evidence import best_match
 from app.predict.results import answers
 from app.widgets.matches import sentence
 from core.inference.prediction import joined
@@ -72,15 +74,33 @@ def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
     photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
     app.file_uploader[0].upload("mine.jpg", photo, "image/jpeg")
     app.run()
-    images = len(app.image)
-    app.button(key="predict_compare_0").click().run()
-    assert not app.exception
-    assert len(app.image) == images + 1, "both photos are one picture"
-    [caption] = (text for image in app.image for text in image.captions if "Left:" in text)
-    assert caption.startswith("Left: your photo mine.jpg. Right: ")
     counts = [re.search(r"(\d+) matched keypoints", each.value) for each in app.caption]
-    first = next(int(count[1]) for count in counts if count)
-    assert caption.endswith(sentence(first)), "the lines are those that were counted"
+    inliers = [int(count[1]) for count in counts if count]
+    assert not any(inliers), "so none is compared before it is chosen"
+    app.button(key="open_predict_evidence_0").click().run()
+    assert compared(app).startswith("Left: your photo mine.jpg. Right: ")
+    assert compared(app).endswith(sentence(inliers[0]))
+    app.button(key="open_predict_evidence_1").click().run()
+    assert not app.exception
+    assert compared(app).endswith(sentence(inliers[1])), "the lines are those that were counted"
+    assert any(re.match(r"Headings: yours \d+°, the training photo's \d+°, ", each.value)
+               for each in app.caption)  # fmt: skip
+
+
+def compared(app: AppTest) -> str:
+    """The caption of the two photos side by side."""
+    [caption] = (text for image in app.image for text in image.captions if "Left:" in text)
+    return str(caption)
+
+
+def test_the_photo_with_the_most_matched_keypoints_is_compared_at_once() -> None:
+    points = np.array([[3, 12, 0, 20]])
+    none = np.zeros((1, 4))
+    found = replace(predicted(), inliers=points, neighbours=points, similarity=none, weight=none)
+    assert best_match(found, 0, 4) == 3
+    assert best_match(found, 0, 3) == 1, "only among those that are shown"
+    assert best_match(replace(found, inliers=np.full((1, 4), -1)), 0, 4) is None
+    assert best_match(predicted(), 0, 4) is None
 
 
 def test_matched_keypoints_are_put_into_words() -> None:

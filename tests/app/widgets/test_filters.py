@@ -158,7 +158,8 @@ def test_a_photo_leads_on_to_every_page(full_workspace: Path, open_page: OpenPag
         assert app.query_params["photo"] == photo, page
     trained = next(name for name, part in split.parts.items() if part == "train")
     app = open_page(full_workspace, "predict", photo=trained)
-    assert "is no test photo of this model" in said(app)
+    assert "this very photo" in said(app), "the model was trained on it"
+    app = open_page(full_workspace, "predict", photo="gone.jpg")
     assert "photo" not in app.query_params
 
 
