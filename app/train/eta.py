@@ -198,8 +198,11 @@ def progress_of(entry: Entry, config: TrainConfig | None, status: RunStatus) -> 
 
 
 def duration_s(entry: Entry, config: TrainConfig | None) -> float | None:
-    """Seconds that a waiting job will take; None if no run of its kind was measured."""
-    if config is None:
+    """Seconds that a waiting job will take; None if no run of its kind was measured.
+
+    Without training there are no epochs to measure.
+    """
+    if config is None or config.planned_epochs == 0:
         return None
     if entry.kind == "crossval":
         return _folds_left_s(entry, config)

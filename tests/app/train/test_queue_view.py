@@ -146,6 +146,14 @@ def test_a_second_run_waits_and_the_watched_one_stays(place: Place, open_page: O
     assert app.session_state["train_run"] == "runs/third-2"
 
 
+def test_nobody_says_how_long_a_run_without_epochs_takes(place: Place, open_page: OpenPage) -> None:
+    root, _ = place
+    enqueue(config(root, "one", zero_training=True))
+    app = open_page(root, "train")
+    assert "no training" in said(app)
+    assert "takes" not in said(app)
+
+
 def test_a_run_folder_outside_the_queue_is_refused(place: Place, open_page: OpenPage) -> None:
     root, _ = place
     app = open_page(root, "train")
