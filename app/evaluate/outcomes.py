@@ -68,6 +68,12 @@ def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
     return np.asarray(table[_HEADING_ERROR[method]], np.float64)
 
 
+def region_middles(table: pd.DataFrame) -> dict[str, Floats]:
+    """Median labelled position `(2,)` in metres by true region; NaN if none has a position."""
+    middles = table.groupby("true_region")[["true_north_m", "true_east_m"]].median()
+    return {str(region): middles.loc[region].to_numpy(np.float64) for region in middles.index}
+
+
 def browse(region: str) -> None:
     """Show the photos of a region on the Map page from the next run on; for callbacks."""
     filters.keep_field("regions", (region,))

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import cache
@@ -125,7 +126,7 @@ def gallery(view: EvaluationView, report: Report, *, beside: bool = True) -> Non
         tagging.of_shown(view.page, view.data.root, shown["photo_id"].tolist())
 
 
-def plan(view: EvaluationView, palette: Palette) -> None:
+def plan(view: EvaluationView, palette: Palette) -> go.Figure:
     """Draw the labelled positions; a lasso or a box around some of them filters."""
     rows = view.beside("area").dropna(subset=["true_north_m", "true_east_m"])
     frame = view.facts.frame
@@ -139,6 +140,7 @@ def plan(view: EvaluationView, palette: Palette) -> None:
         alt="Photos at their labelled positions, coloured by error", modes=("lasso", "box"),
     )  # fmt: skip
     st.caption("Draw a lasso or a box around photos to filter them.")
+    return figure
 
 
 def opened(view: EvaluationView, report: Report) -> str | None:

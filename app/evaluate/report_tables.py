@@ -29,6 +29,7 @@ COLUMNS: tuple[Figure, ...] = (
     "within_15",
     "joint_10m_15deg",
 )
+_WITHIN: dict[int, Figure] = {10: "within_10m", 25: "within_25m"}
 SHARES = ("region_accuracy", "within_10m", "within_25m", "within_15", "joint_10m_15deg")
 LABELS = {
     "name": "Predictor",
@@ -74,6 +75,20 @@ def predictors(report: Scores) -> pd.DataFrame:
         rows.append(row)
     table = pd.DataFrame(rows)
     return table.astype({name: "float64" for name in COLUMNS})
+
+
+def baseline_shares(report: Scores) -> pd.DataFrame:
+    """Return the share of photos within 10 m and 25 m of every baseline.
+
+    Returns:
+        Columns `name`, `within_m` and `share`, without unknown shares.
+    """
+    rows = [
+        (_BASELINES.get(name, name), metres, each.figures.of(figure))
+        for name, each in report.baselines.items()
+        for metres, figure in _WITHIN.items()
+    ]
+    return pd.DataFrame(rows, columns=["name", "within_m", "share"]).dropna()
 
 
 def regions(report: Scores) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import absence, cache, wording
@@ -12,7 +13,7 @@ from app.evaluate import outcomes, report_tables
 from app.evaluate.photos import EvaluationView, gallery, plan
 from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
-from app.figures.confusion import confusion_counts, confusion_matrix
+from app.figures.confusion import by_geography, confusion_counts, confusion_matrix
 from app.figures.coverage import NAMES, coverage_overall, coverage_regions, sizes_of
 from app.figures.errors import (
     error_by_hour,
@@ -23,7 +24,7 @@ from app.figures.errors import (
     position_error_cdf,
 )
 from app.theme import Palette
-from app.widgets import ensemble, filters, messages, pickers, selection
+from app.widgets import ensemble, figure_files, filters, messages, pickers, selection
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
@@ -144,7 +145,8 @@ def _sentence(words: str) -> str:
 def regions(report: Report, view: EvaluationView, names: dict[str, str], palette: Palette) -> None:
     """Confusion matrix whose cells filter, beside the photos; precision and recall per region."""
     _counted(report, "region")
-    counts = confusion_counts(view.beside("cell"), list(names))
+    order = by_geography(outcomes.region_middles(view.table), list(names))
+    counts = confusion_counts(view.beside("cell"), order)
     figure = confusion_matrix(counts, names, palette, chosen=view.wanted.cell)
     filters.chart(
         figure,
@@ -153,7 +155,11 @@ def regions(report: Report, view: EvaluationView, names: dict[str, str], palette
         filters.cell_of,
         alt="Which region was taken for which",
     )
-    st.caption("Colour: share of each true region's photos. Click a cell to filter the photos.")
+    st.caption(
+        "Near regions stand side by side. Colour: share of each true region's photos. Click a cell "
+        "to filter the photos."
+    )
+    figure_files.offer("regions", {"Confusion matrix": figure})
     gallery(view, report)
     st.subheader("Precision and recall")
     st.caption("Of all photos of the report, whatever is filtered.")
@@ -177,13 +183,22 @@ def positions(
         filters.chart(figure, "evaluate_errors", "error_m", filters.span_of,
                       alt="Photos by position error", modes=("points", "box"))  # fmt: skip
         st.subheader("Share of photos within a distance")
-        st.plotly_chart(position_error_cdf(shown, palette), key="evaluate_cdf")
+        # Baselines are known for all photos of the report only.
+        known = None if view.wanted else report_tables.baseline_shares(report)
+        cdf = position_error_cdf(shown, palette, known)
+        st.plotly_chart(cdf, key="evaluate_cdf")
     with right:
         st.subheader("Where the errors are")
-        plan(view, palette)
-    _by_hour(view, outcomes.error_m, "median position error (m)", palette)
+        drawn = plan(view, palette)
     raw, refined = "error_m", "error_refined_m"
-    _by_region(shown, names, (raw, refined), "position error (m)", palette)
+    charts = {
+        "Position errors": figure,
+        "Share of photos within a distance": cdf,
+        "Where the errors are": drawn,
+        "By hour": _by_hour(view, outcomes.error_m, "median position error (m)", palette),
+        "By region": _by_region(shown, names, (raw, refined), "position error (m)", palette),
+    }
+    _save("positions", charts)
     gallery(view, report)
 
 
@@ -203,14 +218,24 @@ def headings(report: Report, view: EvaluationView, names: dict[str, str], palett
     with right:
         st.subheader("By true heading")
         rows = view.beside("facing_deg").dropna(subset=["heading_error_deg"])
-        figure = heading_error_by_heading(rows, palette, chosen=view.wanted.facing_deg)
-        filters.chart(figure, "evaluate_heading_compass", "facing_deg", filters.span_of_sector,
+        rose = heading_error_by_heading(rows, palette, chosen=view.wanted.facing_deg)
+        filters.chart(rose, "evaluate_heading_compass", "facing_deg", filters.span_of_sector,
                       alt="Median heading error by true heading")  # fmt: skip
-    _by_hour(view, outcomes.heading_error_deg, "median heading error (°)", palette)
     raw, refined = "heading_error_deg", "heading_error_refined_deg"
     shown = view.shown.dropna(subset=["heading_error_deg"])
-    _by_region(shown, names, (raw, refined), "heading error (°)", palette)
+    charts = {
+        "Heading errors": figure,
+        "By true heading": rose,
+        "By hour": _by_hour(view, outcomes.heading_error_deg, "median heading error (°)", palette),
+        "By region": _by_region(shown, names, (raw, refined), "heading error (°)", palette),
+    }
+    _save("headings", charts)
     gallery(view, report)
+
+
+def _save(section: str, charts: Mapping[str, go.Figure | None]) -> None:
+    drawn = {title: figure for title, figure in charts.items() if figure is not None}
+    figure_files.offer(section, drawn)
 
 
 def _by_hour(
@@ -218,11 +243,12 @@ def _by_hour(
     errors: Callable[[pd.DataFrame, outcomes.Method], Floats],
     title: str,
     palette: Palette,
-) -> None:
+) -> go.Figure | None:
+    """Draw the median of an error by hour of the day; None if no photo has a time."""
     rows = view.beside("hours")
     hours = view.hours(rows)
     if hours is None:
-        return
+        return None
     st.subheader("By hour of the day")
     figure = error_by_hour(
         hours, errors(rows, view.method), title, palette, refined=view.refined,
@@ -230,6 +256,7 @@ def _by_hour(
     )  # fmt: skip
     filters.chart(figure, f"evaluate_hours_{errors.__name__}", "hours", filters.span_of,
                   alt=f"{title} by hour of the day", modes=("points", "box"))  # fmt: skip
+    return figure
 
 
 def _by_region(
@@ -238,15 +265,16 @@ def _by_region(
     errors: tuple[str, str],
     title: str,
     palette: Palette,
-) -> None:
+) -> go.Figure | None:
     """Draw the spread of two errors in the true regions; say so if no photo has a region."""
     st.subheader("By true region")
     named = table[table["true_region"] != ""]
     if named.empty:
         st.info("None of these photos has a region, so there is no chart by region.")
-        return
+        return None
     figure = error_by_region(_in_order(named, names), *errors, title, palette)
     st.plotly_chart(figure, key=f"evaluate_regions_{errors[0]}")
+    return figure
 
 
 def downloads(folder: Path, report: Report) -> None:
@@ -326,6 +354,8 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
                 title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",
                 delta_arrow="off", border=True, help="Smaller is better.",
             )  # fmt: skip
+    if worse := _made_worse(coverage):
+        st.warning(worse)
     if not sizes_of(coverage.overall):
         st.info(_no_coverage(report))
     else:
@@ -339,6 +369,28 @@ def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
         st.dataframe(coverage_table(coverage.overall), hide_index=True)
         _unseen(coverage)
     _confidence(coverage)
+
+
+def _made_worse(coverage: CoverageReport) -> str:
+    """Which figures of the region probabilities calibration made worse; empty if none."""
+    regions = coverage.region_probabilities
+    if regions is None:
+        return ""
+    pairs = {
+        "calibration error": (regions.before.ece, regions.after.ece),
+        "Brier score": (regions.before.brier, regions.after.brier),
+        "log loss": (regions.before.nll, regions.after.nll),
+    }
+    worse = [name for name, (before, after) in pairs.items() if after > before]
+    better = [name for name, (before, after) in pairs.items() if after < before]
+    if not worse:
+        return ""
+    figures = ", ".join(f"{name} {pairs[name][0]:.3f} to {pairs[name][1]:.3f}" for name in worse)
+    rest = f" It made the {' and the '.join(better)} better." if better else ""
+    return (
+        f"Calibration made the region probabilities of these photos worse: {figures}.{rest} "
+        "The calibration photos may differ from these, or be too few."
+    )
 
 
 def _no_coverage(report: Report) -> str:

@@ -1,14 +1,16 @@
 """Which region was taken for which: a confusion matrix whose cells can be clicked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from app.theme import RAMP, Palette
 
-_CELL_PX = 38
+_CELL_PX, _LABEL_PX = 32, 160
 
 
 def confusion_counts(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
@@ -63,23 +65,55 @@ def confusion_matrix(
         )
     )
     if len(chosen) == 2 and set(chosen) <= set(counts.index):
-        true, predicted = (names.get(region, region) for region in chosen)
-        figure.add_scatter(
-            x=[predicted], y=[true], mode="markers", hoverinfo="skip",
-            marker={"symbol": "square-open", "size": _CELL_PX - 8, "color": palette.prediction,
-                    "line": {"width": 4}},
+        row, column = (list(counts.index).index(region) for region in chosen)
+        figure.add_shape(
+            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
+            line={"color": palette.prediction, "width": 4},
         )  # fmt: skip
     figure.add_trace(_click_targets(counts, share, shown, palette))
-    side = 150 + _CELL_PX * len(shown)
+    return _squares(figure, shown)
+
+
+def _squares(figure: go.Figure, shown: list[str]) -> go.Figure:
+    """Name both axes by region, and make the cells square."""
+    most = len(shown) - 0.5
+    longest = max(map(len, shown), default=0)
     figure.update_layout(
-        height=side, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode=False
-    )
-    figure.update_xaxes(
-        title="predicted region", type="category", showgrid=False, tickangle=0,
-        tickvals=shown, ticktext=[str(region) for region in counts.index],
+        height=min(_LABEL_PX, 7 * longest) + 80 + _CELL_PX * len(shown),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode=False,
     )  # fmt: skip
-    figure.update_yaxes(title="true region", type="category", autorange="reversed", showgrid=False)
+    figure.update_xaxes(
+        title="predicted region", type="category", showgrid=False, range=[-0.5, most],
+        tickangle=-60 if longest > 3 else 0, tickvals=shown, constrain="domain", ticks="",
+    )  # fmt: skip
+    figure.update_yaxes(
+        title="true region", type="category", showgrid=False, range=[most, -0.5],
+        tickvals=shown, scaleanchor="x", constrain="domain", constraintoward="top", ticks="",
+    )  # fmt: skip
     return figure
+
+
+def by_geography(middles_m: Mapping[str, ArrayLike], regions: Sequence[str]) -> list[str]:
+    """Order regions so that near ones stand side by side, and confusions about the diagonal.
+
+    The leaves of an average-linkage tree of their middles, in the order that makes the way
+    through them the shortest (Bar-Joseph et al., 2001).
+
+    Args:
+        middles_m: `[north_m, east_m]` by region.
+        regions: All regions; those without a middle come last, in their order.
+    """
+    placed = [region for region in regions if np.isfinite(middles_m.get(region, [np.nan])).all()]
+    rest = [region for region in regions if region not in placed]
+    if len(placed) < 3:
+        return [*placed, *rest]
+    points = np.array([middles_m[region] for region in placed], np.float64)
+    tree = linkage(points, "average", optimal_ordering=True)
+    order = [placed[index] for index in leaves_list(tree)]
+    # Of the two directions, the one that begins nearer to the first region.
+    if order.index(placed[0]) > len(order) // 2:
+        order.reverse()
+    return [*order, *rest]
 
 
 def _click_targets(

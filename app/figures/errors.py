@@ -20,12 +20,15 @@ _MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
 
 
-def position_error_cdf(errors: pd.DataFrame, palette: Palette) -> go.Figure:
+def position_error_cdf(
+    errors: pd.DataFrame, palette: Palette, baselines: pd.DataFrame | None = None
+) -> go.Figure:
     """Draw the share of photos with a position error of at most x metres.
 
     Args:
         errors: Columns `error_m` and `error_refined_m`, one row a photo.
         palette: Colours of the theme.
+        baselines: Marks of other predictors: columns `name`, `within_m` and `share`.
     """
     figure = go.Figure()
     share = (np.arange(len(errors)) + 1) / max(len(errors), 1)
@@ -39,6 +42,13 @@ def position_error_cdf(errors: pd.DataFrame, palette: Palette) -> go.Figure:
             line={"color": colour, "width": 3, "dash": dash, "shape": "hv"},
             hovertemplate="%{y:.0%} within %{x:.1f} m<extra>" + name + "</extra>",
         )
+    if baselines is not None and len(baselines):
+        figure.add_scatter(
+            x=baselines["within_m"], y=baselines["share"], text=baselines["name"],
+            name="baselines", mode="markers",
+            marker={"symbol": "diamond-open", "size": 9, "color": palette.text},
+            hovertemplate="%{text}: %{y:.1%} within %{x} m<extra></extra>",
+        )  # fmt: skip
     for mark in _MARKS_M:
         figure.add_vline(x=mark, line={"color": palette.faint, "width": 1, "dash": "dot"})
     figure.update_layout(height=340, margin=_MARGIN, legend=_LEGEND)

@@ -23,6 +23,11 @@ _STYLE = """
   border-color: var(--st-primary-color, #0072B2);
 }
 [class*="st-key-tile_"] img { aspect-ratio: 4 / 3; object-fit: cover; }
+/* On a phone, columns would stand below one another, a screen for each photo. */
+@media (max-width: 640px) {
+  [class*="st-key-tiles_"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; gap: .6rem; }
+  [class*="st-key-tiles_"] [data-testid="stColumn"] { min-width: 30%; flex: 1 1 30%; }
+}
 """
 
 
@@ -71,11 +76,13 @@ def grid(
         number = st.pagination(pages, key=f"{page}_page_{pages}")
     shown = names[(number - 1) * page_size : number * page_size]
     st.html(f"<style>{_STYLE}</style>")
-    for start in range(0, len(shown), columns):
-        row = shown[start : start + columns]
-        for index, (cell, name) in enumerate(zip(st.columns(columns), row, strict=False), start):
-            with cell:
-                _draw(f"{page}_{index}", tile(name), choose, framed=name == chosen)
+    with st.container(key=f"tiles_{page}"):
+        for start in range(0, len(shown), columns):
+            row = shown[start : start + columns]
+            cells = zip(st.columns(columns), row, strict=False)
+            for index, (cell, name) in enumerate(cells, start):
+                with cell:
+                    _draw(f"{page}_{index}", tile(name), choose, framed=name == chosen)
 
 
 def _draw(key: str, tile: Tile, choose: Callable[[str], None], *, framed: bool) -> None:

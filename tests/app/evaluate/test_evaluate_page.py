@@ -57,4 +57,19 @@ def test_sections_of_evaluate(
     assert not app.exception
     assert not app.error
     assert len(app.get("plotly_chart")) == charts
-    assert len(app.get("download_button")) == (4 if section == "Files" else 0)
+    assert len(app.get("download_button")) == (4 if section == "Files" else 2)
+
+
+def test_the_page_says_if_calibration_made_probabilities_worse(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    path = workspace_copy / "checkpoints" / "tiny" / "report" / "report.json"
+    stored = json.loads(
+        (Path(__file__).parents[2] / "evaluation/stored/report_version_before.json").read_text()
+    )
+    path.write_text(json.dumps(stored))
+    app = open_page(workspace_copy, "evaluate", evaluate_section="Trust")
+    assert not app.exception
+    warning = next(box.value for box in app.warning if "worse" in box.value)
+    assert "calibration error 0.024 to 0.030, Brier score 0.069 to 0.072" in warning
+    assert "log loss better" in warning

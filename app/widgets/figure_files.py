@@ -1,0 +1,71 @@
+"""Charts as files: a page that opens offline, and the data that is drawn."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+_AXES = ("x", "y", "r", "theta", "text")
+
+
+def offer(page: str, figures: Mapping[str, go.Figure]) -> None:
+    """Draw a menu that saves charts as HTML and their data as CSV.
+
+    A file is only made once it is asked for: a page holds all of plotly, 5 MB.
+
+    Args:
+        page: Short name of the charts.
+        figures: By title.
+    """
+    if not figures:
+        return
+    with st.popover("Save charts"):
+        title = st.selectbox("Chart", list(figures), key=f"{page}_figure_title")
+        figure = figures.get(title) if title else None
+        if title is None or figure is None:
+            return
+        name = "-".join("".join(each if each.isalnum() else " " for each in title.lower()).split())
+        with st.container(horizontal=True):
+            st.download_button(
+                "HTML", lambda: page_of(figure, title), f"{name}.html", "text/html",
+                key=f"{page}_figure_html",
+            )  # fmt: skip
+            st.download_button(
+                "Data (CSV)", lambda: table_of(figure).to_csv(index=False), f"{name}.csv",
+                "text/csv", key=f"{page}_figure_csv",
+            )  # fmt: skip
+        st.caption("The camera above a chart saves it as PNG; the saved page also saves SVG.")
+
+
+def page_of(figure: go.Figure, title: str) -> str:
+    """Return a chart as a page that needs no network; its camera saves SVG."""
+    shown = go.Figure(figure).update_layout(title=title, template="plotly_white", margin={"t": 60})
+    options = {"format": "svg", "filename": title}
+    return str(shown.to_html(include_plotlyjs=True, config={"toImageButtonOptions": options}))
+
+
+def table_of(figure: go.Figure) -> pd.DataFrame:
+    """Return the data of a chart: one row a mark, with the name of its series.
+
+    Cells of a matrix are rows of `x`, `y`, `share` and `text`. Marks that only take clicks are left
+    out.
+    """
+    parts = []
+    for trace in figure.data:
+        if getattr(trace, "marker", None) is not None and trace.marker.opacity == 0:
+            continue
+        if trace.type == "heatmap":
+            rows, columns = np.indices(np.shape(trace.z))
+            part = {
+                "x": np.asarray(trace.x)[columns.ravel()],
+                "y": np.asarray(trace.y)[rows.ravel()],
+                "share": np.ravel(trace.z),
+                "text": np.ravel(trace.text),
+            }
+        else:
+            held = trace.to_plotly_json()
+            part = {axis: list(held[axis]) for axis in _AXES if np.ndim(held.get(axis)) == 1}
+        parts.append(pd.DataFrame(part).assign(series=trace.name or ""))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
