@@ -23,7 +23,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: dict[Format, str] = {"csv-short": "csv", "submission": "csv"}
 """Suffixes of files, if they differ from the name of the format."""
 _ON_EARTH = ("geojson", "kml", "gpx")
-_KML, _GPX = "http://www.opengis.net/kml/2.2", "http://www.topografix.com/GPX/1/1"
+KML, GPX = "http://www.opengis.net/kml/2.2", "http://www.topografix.com/GPX/1/1"
 # Characters that XML 1.0 cannot hold, even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Columns of the short table, with the key of the record that each holds.
@@ -47,7 +47,7 @@ def to_json(
     prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
 ) -> str:
     """Return a JSON list, one object a photo; latitude and longitude in label units."""
-    return _dumped(records(prediction, gallery, keep_refused=keep_refused))
+    return json_document(records(prediction, gallery, keep_refused=keep_refused))
 
 
 def to_csv(
@@ -93,7 +93,7 @@ def to_geojson(
         }
         for area in prediction.areas
     ]  # fmt: skip
-    return _dumped({"type": "FeatureCollection", "features": features})
+    return json_document({"type": "FeatureCollection", "features": features})
 
 
 def to_csv_short(
@@ -146,21 +146,21 @@ def to_kml(
         FrameError, ConfigError: As `check_form`.
     """
     check_form("kml", prediction.labels, prediction.local_frame.frame)
-    root = ElementTree.Element("kml", xmlns=_KML)
+    root = ElementTree.Element("kml", xmlns=KML)
     document = ElementTree.SubElement(root, "Document")
-    _text(document, "name", "Predictions of Bearings")
+    add_text(document, "name", "Predictions of Bearings")
     for record in records(prediction, gallery, keep_refused=keep_refused):
         mark = ElementTree.SubElement(document, "Placemark")
-        _text(mark, "name", record["filename"])
-        _text(mark, "description", described(record))
+        add_text(mark, "name", record["filename"])
+        add_text(mark, "description", described(record))
         extended = ElementTree.SubElement(mark, "ExtendedData")
         for name, key in _SHORT.items():
             if record.get(key) is not None:
                 data = ElementTree.SubElement(extended, "Data", name=name)
-                _text(data, "value", str(record[key]))
+                add_text(data, "value", str(record[key]))
         if record.get("latitude_refined_deg") is not None:
             _placed(mark, record)
-    return _xml(root)
+    return xml_document(root)
 
 
 def to_gpx(
@@ -203,26 +203,26 @@ def gpx_text(
         about: Description of the file; none if empty.
         as_route: Also join the waypoints to a route, in their order.
     """
-    root = ElementTree.Element("gpx", xmlns=_GPX, version="1.1", creator="Bearings")
+    root = ElementTree.Element("gpx", xmlns=GPX, version="1.1", creator="Bearings")
     metadata = ElementTree.SubElement(root, "metadata")
-    _text(metadata, "name", title)
+    add_text(metadata, "name", title)
     if about:
-        _text(metadata, "desc", about)
+        add_text(metadata, "desc", about)
     for point in points:
         _waypoint(root, "wpt", point)
     if as_route:
         route = ElementTree.SubElement(root, "rte")
-        _text(route, "name", title)
+        add_text(route, "name", title)
         for point in points:
             _waypoint(route, "rtept", point)
-    return _xml(root)
+    return xml_document(root)
 
 
 def _waypoint(parent: ElementTree.Element, tag: str, point: Waypoint) -> None:
     place = {"lat": f"{point.latitude_deg:.8f}", "lon": f"{point.longitude_deg:.8f}"}
     element = ElementTree.SubElement(parent, tag, place)
-    _text(element, "name", point.name)
-    _text(element, "desc", point.about)
+    add_text(element, "name", point.name)
+    add_text(element, "desc", point.about)
 
 
 def described(record: Record) -> str:
@@ -288,7 +288,7 @@ def _placed(mark: ElementTree.Element, record: Record) -> None:
     shape = ElementTree.SubElement(mark, "MultiGeometry")
     place = [record["longitude_refined_deg"], record["latitude_refined_deg"]]
     point = ElementTree.SubElement(shape, "Point")
-    _text(point, "coordinates", _pair(place))
+    add_text(point, "coordinates", _pair(place))
     for island in (record.get("region_90") or {"coordinates": []})["coordinates"]:
         polygon = ElementTree.SubElement(shape, "Polygon")
         for number, ring in enumerate(island):
@@ -296,19 +296,20 @@ def _placed(mark: ElementTree.Element, record: Record) -> None:
                 polygon, "innerBoundaryIs" if number else "outerBoundaryIs"
             )
             line = ElementTree.SubElement(side, "LinearRing")
-            _text(line, "coordinates", " ".join(map(_pair, ring)))
+            add_text(line, "coordinates", " ".join(map(_pair, ring)))
 
 
 def _pair(place: Sequence[float]) -> str:
     return f"{place[0]:.8f},{place[1]:.8f}"
 
 
-def _text(parent: ElementTree.Element, tag: str, text: str) -> None:
+def add_text(parent: ElementTree.Element, tag: str, text: str) -> None:
     """Add an element; what XML cannot hold becomes a replacement character."""
     ElementTree.SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
 
 
-def _xml(root: ElementTree.Element) -> str:
+def xml_document(root: ElementTree.Element) -> str:
+    """Return an element as the text of an XML file."""
     ElementTree.indent(root)
     body = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
@@ -343,5 +344,6 @@ def _flat(record: Record, regions: tuple[str, ...]) -> Record:
     return flat
 
 
-def _dumped(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def json_document(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return a value as the text of a JSON file; NaN is refused, as JSON has none."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
