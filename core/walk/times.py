@@ -145,7 +145,7 @@ def order_of_times(texts: Sequence[str], names: Sequence[str]) -> Moments:
             "times, or take the order of their names"
         )
     if len(timed) < len(names):
-        missing = [names[row] for row in np.flatnonzero(np.isnan(minute))]
+        missing = [names[int(row)] for row in np.flatnonzero(np.isnan(minute))]
         more = ", ..." if len(missing) > _SHOWN else ""
         notes.append(
             f"{len(missing)} photos without a time are left out of the track: "
@@ -193,7 +193,7 @@ def _iso_day(text: str) -> int | None:
     if found is None:
         return None
     try:
-        return date(*map(int, found.groups())).toordinal()
+        return date(int(found[1]), int(found[2]), int(found[3])).toordinal()
     except ValueError:
         return None
 

@@ -1,5 +1,6 @@
 """A walk: the answers about its photos, put in order of time and smoothed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,7 +11,7 @@ from core.dataset.visits import GAP_MINUTES
 from core.errors import ConfigError
 from core.geo import Floats, distance_m
 from core.inference.prediction import Prediction
-from core.labels import listed
+from core.labels import Label, listed
 from core.walk.observation import Grid, observe
 from core.walk.times import Moments
 from core.walk.track import Motion, smooth
@@ -66,12 +67,11 @@ class Walk:
         return self.prediction.local_frame.to_degrees(self.position_m)
 
 
-def check_walk(prediction_labels: tuple[str, ...], calibrated: bool) -> None:
+def check_walk(labels: Collection[Label], calibrated: bool) -> None:
     """Raise ConfigError if a model of these labels cannot answer for a walk."""
-    if "position" not in prediction_labels:
+    if "position" not in labels:
         raise ConfigError(
-            "a walk is a track of positions, and this model predicts "
-            f"{listed(prediction_labels)} only"
+            f"a walk is a track of positions, and this model predicts {listed(labels)} only"
         )
     if not calibrated:
         raise ConfigError(
