@@ -14,6 +14,7 @@ from typing import ClassVar, NoReturn
 from core import __version__
 from core.cli import (
     audit,
+    bundle,
     compare,
     crossval,
     demo,
@@ -47,6 +48,8 @@ COMMANDS = (
     queue.FOLLOW,
     compare.COMMAND,
     ensemble.COMMAND,
+    bundle.EXPORT,
+    bundle.IMPORT,
 )
 
 
