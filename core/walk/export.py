@@ -17,6 +17,7 @@ from core.errors import ConfigError
 from core.geo import CoordinateFrame
 from core.inference.export import ANGLE_DECIMALS, DEGREE_DECIMALS, METRE_DECIMALS, label_decimals
 from core.inference.export_files import GPX, KML, add_text, check_form, json_document, xml_document
+from core.labels import LABELS
 from core.walk.walk import MEANING, Walk
 
 Format = Literal["json", "csv", "geojson", "gpx", "kml"]
@@ -163,7 +164,7 @@ def check_format(form: str, frame: CoordinateFrame) -> None:
     """Raise if a format is none of a walk (ConfigError) or needs other positions (FrameError)."""
     if form not in get_args(Format):
         raise ConfigError(f"{form!r} is no format of a walk: choose {', '.join(get_args(Format))}")
-    check_form(form, ("position",), frame)
+    check_form(form, LABELS, frame)
 
 
 def written(walk: Walk, form: str) -> str:
