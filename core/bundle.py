@@ -20,10 +20,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError
 from core.files import new_file
-from core.inference.loading import load_predictor
 from core.model.card import MEMBERS
 from core.options import in_words
 from core.runs import CARD, SPLIT, find_checkpoint, home_of, split_file
@@ -82,7 +80,7 @@ def export_model(path: Path, out: Path) -> Manifest:
     if out.exists() or out.is_symlink():
         raise ConfigError(f"{out} exists: name a new file for the bundle")
     folder = find_checkpoint(path)
-    load_predictor(folder)  # A damaged checkpoint is refused here, not at its receiver.
+    _check_loads(folder)  # A damaged checkpoint is refused here, not at its receiver.
     sources = dict(sorted(_sources(folder)))
     with new_file(out) as new:
         with zipfile.ZipFile(new.stream, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -92,12 +90,19 @@ def export_model(path: Path, out: Path) -> Manifest:
     return manifest
 
 
+def _check_loads(folder: Path) -> None:
+    # Torch, which a list of commands need not wait for.
+    from core.inference.loading import load_predictor
+
+    load_predictor(folder)
+
+
 def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
     """Names in the bundle, and the files of a checkpoint or ensemble."""
     for file in folder.iterdir():
         if _FILE.fullmatch(file.name) and file.name != SPLIT:
             yield file.name, file
-    if Split.read(split := split_file(folder)) is not None:
+    if (split := split_file(folder)).is_file():
         yield SPLIT, split
     members = folder / MEMBERS
     for member in sorted(members.iterdir()) if members.is_dir() else ():
@@ -150,7 +155,7 @@ def import_model(bundle: Path, out: Path) -> Path:
     try:
         _unpack(bundle, unpacked)
         try:
-            load_predictor(unpacked)
+            _check_loads(unpacked)
         except CheckpointError as error:
             raise CheckpointError(f"{bundle} holds no model that can answer: {error}") from error
         unpacked.chmod(0o755)

@@ -57,12 +57,12 @@ class Moments:
             raise ValueError("times of a walk must be one a photo, and never fall")
 
 
-def exif_times(paths: Sequence[Path]) -> list[str]:
+def exif_times(photos: Sequence[Path | bytes]) -> list[str]:
     """Return when each photo was taken, as its EXIF says; empty where it does not."""
     texts = []
-    for path in paths:
+    for photo in photos:
         try:
-            texts.append(read_exif(path).taken)
+            texts.append(read_exif(photo).taken)
         except ImageError:
             texts.append("")
     return texts
@@ -122,7 +122,7 @@ def _columns(raw: RawTable) -> dict[str, pd.Series]:
 def order_of_files(count: int, interval_s: float) -> Moments:
     """Take photos to be in the order of the list, one every `interval_s` seconds."""
     seconds = interval_s * np.arange(count, dtype=np.float64)
-    note = f"photos are in the order of their names, {interval_s:g} s apart; times were not read"
+    note = f"photos are taken to be in the order of the list, {interval_s:g} s apart"
     return Moments(np.arange(count), seconds, interval_s, ("",) * count, (note,))
 
 
