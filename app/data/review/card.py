@@ -10,7 +10,7 @@ from app.data.review import actions
 from app.data.review.actions import known_regions
 from app.data.review.queue import WHOLE_PHOTO, after
 from app.data.review.scene import Scene, own_colours, review_deck, row_of, scene_of
-from app.widgets import messages, pickers
+from app.widgets import base_layer, messages, pickers
 from app.widgets.messages import legend
 from core.areas import Area
 from core.audit.findings import Finding
@@ -154,7 +154,11 @@ def _map(scene: Scene | None, areas: Sequence[Area]) -> None:
         return
     palette = theme.palette()
     st.pydeck_chart(
-        review_deck(scene, palette, online=pickers.online_tiles(), areas=areas), height=MAP_PX,
+        review_deck(
+            scene, palette, online=pickers.online_tiles(), areas=areas,
+            base=base_layer.of(pickers.dataset_path()),
+        ),
+        height=MAP_PX,
         alt="The position in the label, the proposed one, and the photos around",
     )  # fmt: skip
     entries = {}

@@ -8,11 +8,13 @@ import pydeck as pdk
 
 from app.data.review.actions import coordinates
 from app.maps import backdrop, layers
+from app.maps.base_map import base_layers
 from app.maps.ground import Ground, deck
 from app.theme import Palette, rgb
 from core.areas import Area
 from core.audit.findings import Finding
 from core.audit.rows import LabelRows
+from core.dataset.base_layer import BaseLayer
 from core.errors import FrameError
 from core.geo import Floats, LocalFrame, distance_m, wrap_heading_deg
 
@@ -158,7 +160,12 @@ def _heading(value: float) -> float | None:
 
 
 def review_deck(
-    scene: Scene, palette: Palette, *, online: bool, areas: Sequence[Area] = ()
+    scene: Scene,
+    palette: Palette,
+    *,
+    online: bool,
+    areas: Sequence[Area] = (),
+    base: BaseLayer | None = None,
 ) -> pdk.Deck:
     """The label's place and arrow in one colour, the proposal's in another, and photos around.
 
@@ -168,8 +175,10 @@ def review_deck(
     ground = _ground(scene)
     length_m = ARROW_SHARE * (ground.extent_m[2] - ground.extent_m[0])
     shapes = _shapes(scene, areas)
+    below = base_layers(ground, base, palette)
     drawn = [
-        *backdrop.grid(ground, palette),
+        *below,
+        *(backdrop.scale_bar if below else backdrop.grid)(ground, palette),
         *([backdrop.region_outlines(ground, shapes, palette)] if shapes else []),
         _fitted(ground, scene, palette),
         *([backdrop.region_labels(ground, shapes, palette)] if shapes else []),

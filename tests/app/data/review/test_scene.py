@@ -12,6 +12,7 @@ from app.theme import LIGHT
 from core.areas import Area
 from core.audit.findings import Column, Finding
 from core.audit.rows import LabelRows, read_rows
+from core.dataset.base_layer import BaseLayer, Shape
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,16 @@ def test_a_moved_photo_is_drawn_at_both_places(rows: LabelRows) -> None:
     assert {"old-arrow", "new-arrow", "around"} <= set(layers)
     assert row_of(rows, finding(rows, 0, "angle", "")) == 0
     assert rows.text["filename"].iat[0] not in made.filenames
+
+
+def test_the_place_is_drawn_below_the_labels_in_place_of_a_grid(rows: LabelRows) -> None:
+    made = scene(rows, 5, "angle", "90")
+    house = made.frame.to_degrees(made.around_m[0] + np.array([(0, 0), (0, 5), (5, 5), (5, 0)]))
+    base = BaseLayer((Shape("building", (house,), 2),))
+    ids = [layer.id for layer in review_deck(made, LIGHT, online=False, base=base).layers]
+    assert ids.index("base-buildings") < ids.index("scale") < ids.index("old")
+    assert "grid" not in ids
+    assert "grid" in drawn(made)
 
 
 def test_a_turned_photo_has_two_arrows_at_one_place(rows: LabelRows) -> None:
