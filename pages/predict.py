@@ -27,5 +27,7 @@ with above:
         st.info("None of the photos could be read.")
     elif len(photos) == 1:
         answer.one(predictor, prediction, 0, photos[0], shelf, subject.truth)
+        if subject.photo_id is not None:
+            selection.lead_on(subject.photo_id, "predict")
     else:
         results.many(predictor, prediction, photos, shelf)

@@ -31,10 +31,11 @@ _TOKEN, _TAKEN, _NOTES = "predict_token", "predict_taken", "predict_notes"
 
 @dataclass(frozen=True)
 class Subject:
-    """Photos to predict, and the ground truth of a labelled example (one photo then)."""
+    """Photos to predict; for a labelled example (one photo) its ground truth and its key."""
 
     photos: tuple[Photo, ...]
     truth: Truth | None = None
+    photo_id: str | None = None
 
     @property
     def digest(self) -> str:
@@ -218,4 +219,4 @@ def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:
         heading if np.isfinite(heading) else None,
         str(photo["region"]),
     )
-    return Subject((Photo(photo["filename"], content),), truth)
+    return Subject((Photo(photo["filename"], content),), truth, str(photo["photo_id"]))
