@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import cache, theme, wording
 from app.photo import Photo
-from app.predict import answer, downloads
+from app.predict import answer, downloads, walk_view
 from app.predict.prediction_map import pins_deck
 from app.predict.sentence import matching_places
 from app.widgets import base_layer, messages, pickers, selection, tiles
@@ -76,6 +76,7 @@ def many(
     else:
         _table(prediction, digests)
     downloads.row(predictor, prediction, selection.scope(*digests))
+    walk_view.show(predictor, prediction, photos, selection.scope(*digests))
     named = answers(prediction)
 
     def tile(digest: str) -> tiles.Tile:
