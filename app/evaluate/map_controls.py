@@ -46,12 +46,12 @@ def _opacity(layer: Layer) -> float:
     with st.container(horizontal=True, vertical_alignment="center"):
         on = st.toggle(
             TITLES[layer], layer in DEFAULTS, key=f"map_layer_{layer}", persist_state="session",
-            width=230,
+            width=190,
         )  # fmt: skip
         percent = st.slider(
             f"Opacity of {TITLES[layer]}", 5, 100, round(100 * OPACITY[layer]), 5, format="%d%%",
             key=f"map_opacity_{layer}", persist_state="session", disabled=not on,
-            label_visibility="collapsed", width=150,
+            label_visibility="collapsed", width=110,
         )  # fmt: skip
     return percent / 100 if on else 0.0
 
