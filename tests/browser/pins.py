@@ -26,7 +26,8 @@ def has_pin_heading_and_evidence(visitor: Visitor) -> None:
         page.wait_for_timeout(500)
     assert _shows(canvas, LIGHT.refined), "the map has a pin in the colour of the refined position"
     # The photo, and photos like it.
-    expect(page.get_by_test_id("stImage").nth(1)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_alt_text(re.compile("^Your photo "))).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_alt_text(re.compile("^1: "))).to_be_visible(timeout=PATIENCE_MS)
     assert visitor.exceptions == []
 
 

@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import gpxpy
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,6 +64,45 @@ def test_the_shipped_checkpoint_answers(
     visitor.drop(photo)
     has_pin_heading_and_evidence(visitor)
     _answers_above_the_fold(visitor.page)
+    assert visitor.foreign == []
+
+
+def test_several_photos_open_survive_a_reload_and_are_downloaded(
+    shipped: str, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    seed = read_card(SHIPPED).demo_seed
+    assert seed is not None
+    for number in (3, 4):
+        (tmp_path / f"photo{number}.jpg").write_bytes(photo_jpeg(seed, number))
+    Image.fromarray(np.full((200, 200, 3), (240, 238, 230), np.uint8)).save(tmp_path / "page.png")
+    with zipfile.ZipFile(tmp_path / "walk.zip", "w") as archive:
+        for photo in ("photo3.jpg", "page.png", "photo4.jpg"):
+            archive.write(tmp_path / photo, f"walk/{photo}")
+        archive.writestr("walk/notes.txt", "no photo")
+    visitor = visit(shipped)
+    page = visitor.open("predict")
+    main = page.get_by_test_id("stMain")
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "walk.zip")
+    expect(main.get_by_role("heading", level=4)).to_have_text(
+        "3 photos, 1 of them not of this campus"
+    )
+    expect(main).to_contain_text("left out: notes.txt")
+    with page.expect_download() as started:
+        visitor.click("GPX")
+    points = gpxpy.parse(Path(started.value.path()).read_text(encoding="utf-8")).waypoints
+    assert [point.name for point in points] == ["photo3.jpg", "photo4.jpg"]
+    # The picture, not its name below it.
+    main.get_by_alt_text("page.png").scroll_into_view_if_needed()
+    box = main.get_by_alt_text("page.png").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(main).to_contain_text("Show the answer anyway")
+    page.keyboard.press("ArrowRight")
+    expect(main.get_by_alt_text("Your photo photo4.jpg")).to_be_visible()
+    page.reload()
+    expect(main.get_by_alt_text("Your photo photo4.jpg")).to_be_visible()
+    expect(main).to_contain_text("3 of 3")
+    assert visitor.exceptions == []
     assert visitor.foreign == []
 
 
