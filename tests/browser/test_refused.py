@@ -118,7 +118,7 @@ def _answers_above_the_fold(page: Page) -> None:
         shown = {
             "sentence": sentence,
             "photo": main.get_by_alt_text("Your photo photo.jpg"),
-            "compass": main.get_by_alt_text(re.compile("^Heading")),
+            "compass": main.get_by_alt_text(re.compile(r"^Heading \d")),
             "inset": main.get_by_alt_text(re.compile("^The whole campus")),
         }
         for name, element in shown.items():
