@@ -10,9 +10,9 @@ import streamlit as st
 
 from app import theme
 from app.maps import layers
-from app.maps.ground import deck
+from app.maps.ground import Ground, deck
 from app.photo import Photo
-from app.predict.prediction_map import backdrop
+from app.predict.prediction_map import LEAST_HALF_M, backdrop
 from app.theme import Palette
 from app.widgets import messages, pickers
 from core.errors import ConfigError
@@ -124,7 +124,11 @@ def steps(walk: Walk) -> pd.DataFrame:
 def walk_deck(walk: Walk, gallery: "Gallery | None", palette: Palette, *, online: bool) -> pdk.Deck:
     """The track with a dot a photo; thin lines lead from what each photo said alone."""
     campus = backdrop(walk.prediction, gallery, None)
-    ground, drawn = campus.ground(), campus.below(palette, faint=gallery is not None)
+    ground = _near(walk)
+    drawn = [
+        *campus.below(palette, faint=gallery is not None, shown=ground),
+        campus.names_layer(palette),
+    ]
     alone = walk.prediction.position_refined_m[walk.rows]
     linked = np.diff(walk.segment) == 0
     track = walk.position_m
@@ -137,3 +141,12 @@ def walk_deck(walk: Walk, gallery: "Gallery | None", palette: Palette, *, online
                       ring=palette.background),
     ]  # fmt: skip
     return deck(ground, drawn, palette, online=online)
+
+
+def _near(walk: Walk) -> Ground:
+    """The ground of the track, with as much around it."""
+    low, high = walk.position_m.min(axis=0), walk.position_m.max(axis=0)
+    half = np.maximum(high - low, LEAST_HALF_M)
+    (south, west), (north, east) = (low + high) / 2.0 - half, (low + high) / 2.0 + half
+    frame = walk.prediction.local_frame
+    return Ground(frame, (float(south), float(west), float(north), float(east)))
