@@ -21,6 +21,9 @@ from core.errors import ImageError
 from core.model.card import Card
 
 EXAMPLES = 6
+TRAINED_ON = (
+    "The model was trained on this photo: its answer does not tell how well others are answered."
+)
 _FORM, _WAY = "predict_form", "predict_way"
 _WAYS = ("Files", "Folder", "Camera", "Paste")
 _EXAMPLE, _EXAMPLE_PAGE = "predict_example", "predict_examples"
@@ -73,7 +76,7 @@ def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | N
             return Subject(photos)
         _forget()
         st.info("These photos are not kept any more. Choose them again.")
-    return _example(card, data)
+    return _example(folder, card, data)
 
 
 def _follow_address() -> None:
@@ -196,7 +199,7 @@ def _try(photo_id: str) -> None:
     _close()
 
 
-def _example(card: Card, data: Dataset | None) -> Subject | None:
+def _example(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     """The labelled photo that the reader clicked, or that the address names."""
     photo_id, row = st.session_state.get(_EXAMPLE), None
     if data is not None and data.campus.frame == card.local_frame.frame:
@@ -204,7 +207,12 @@ def _example(card: Card, data: Dataset | None) -> Subject | None:
         row = int(rows[0]) if len(rows) else None
     named = {} if row is None else {selection.PHOTO: [str(photo_id)]}
     address.write(_LINKED, (_UPLOADS, selection.PHOTO), named)
-    return None if data is None or row is None else _labelled(card, data, row)
+    if data is None or row is None:
+        return None
+    split = cache.checkpoint_split(folder)
+    if split is not None and split.parts.get(str(photo_id)) == "train":
+        st.warning(TRAINED_ON)
+    return _labelled(card, data, row)
 
 
 def _labelled(card: Card, data: Dataset, row: int) -> Subject | None:

@@ -12,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.photo import Photo
+from app.predict.uploads import TRAINED_ON
 from core.dataset.splits import Split
 from tests.app.page_text import said
 
@@ -24,10 +25,6 @@ def upload(app: AppTest, *photos: Path) -> AppTest:
     files = [(photo.name, photo.read_bytes(), "image/jpeg") for photo in photos]
     app.file_uploader[0].set_value(files)
     return app.run()
-
-
-def click(app: AppTest, label: str) -> AppTest:
-    return next(button for button in app.button if button.label == label).click().run()
 
 
 def images(app: AppTest) -> list[str]:
@@ -59,7 +56,7 @@ def test_an_answer_shown_anyway_stays_refused_for_the_next_photo(
 def test_a_comparison_belongs_to_its_upload(full_workspace: Path, open_page: OpenPage) -> None:
     photos = full_workspace / "data/tiny/images"
     app = upload(open_page(full_workspace, "predict"), photos / "img_0003.jpg")
-    app = click(app, "3: compare")
+    app.button(key="open_predict_evidence_2").click().run()
     assert any("your photo img_0003.jpg" in caption for caption in images(app))
     app = upload(app, photos / "img_0007.jpg")
     assert not any("your photo" in caption for caption in images(app))
@@ -72,11 +69,13 @@ def test_the_pin_chosen_among_uploads_is_that_photos(
     app = upload(open_page(full_workspace, "predict"), *photos[:3])
     app.session_state["pins_chosen"] = Photo("", photos[1].read_bytes()).digest
     app.run()
-    assert images(app)[0] == photos[1].name
+    assert "2 of 3" in said(app)
+    assert photos[1].name in images(app)
     app = upload(app, photos[4], photos[0], photos[1])
-    assert images(app)[0] == photos[1].name
+    assert "3 of 3" in said(app)
+    assert photos[1].name in images(app)
     app = upload(app, photos[2], photos[3])
-    assert "Click a pin" in said(app)
+    assert "Click a row, a pin or a photo" in said(app)
 
 
 def test_uploads_are_predicted_together_and_once(
@@ -97,7 +96,7 @@ def test_uploads_are_predicted_together_and_once(
     assert asked == [4]
     app = upload(app, *photos)
     assert asked == [4, 2]
-    assert app.dataframe[0].value["filename"].tolist() == [photo.name for photo in photos]
+    assert app.dataframe[0].value["Photo"].tolist() == [photo.name for photo in photos]
 
 
 def test_what_is_known_of_one_upload_is_not_known_of_the_next(
@@ -128,13 +127,14 @@ def test_the_region_to_explain_belongs_to_the_photo(
     assert {one.label: one.value for one in app.selectbox}["Region"] != "2"
 
 
-def test_an_example_is_never_a_photo_that_the_next_model_was_trained_on(
+def test_an_example_that_the_next_model_was_trained_on_says_so(
     workspace_copy: Path, open_page: OpenPage
 ) -> None:
     app = open_page(workspace_copy, "predict")
     offered = next(button for button in app.button if button.label.startswith("img_"))
     app = offered.click().run()
     assert images(app)
+    assert TRAINED_ON not in said(app)
     path = workspace_copy / "checkpoints/tiny/split.json"
     split = Split.from_json(json.loads(path.read_text()))
     swapped = {"train": "test", "test": "train"}
@@ -142,7 +142,7 @@ def test_an_example_is_never_a_photo_that_the_next_model_was_trained_on(
     path.write_text(json.dumps(dataclasses.replace(split, parts=parts).to_json()))
     app = app.run()
     assert not app.error
-    assert "Drop a photo above" in said(app)
+    assert TRAINED_ON in said(app)
 
 
 def _script() -> None:
