@@ -93,17 +93,16 @@ class _Content:
         if not isinstance(self._read, tuple):
             return self._read.getvalue()
         archive, info = self._read
+        # The size that an archive claims is the most that is read of it.
+        if info.file_size > _MOST_RATIO * max(info.compress_size, 1000):
+            notes.append(f"{_shown(info.filename)} unfolds to more than a photo does, left out.")
+            return None
         try:
             with archive.open(info) as packed:
-                # The size that an archive claims may be wrong.
-                content = packed.read(LARGEST_MB * 1_000_000 + 1)
+                return packed.read()
         except _DAMAGE as error:
             notes.append(f"{_shown(info.filename)} cannot be read: {error}.")
             return None
-        if len(content) > min(LARGEST_MB * 1_000_000, _MOST_RATIO * max(info.compress_size, 1000)):
-            notes.append(f"{_shown(info.filename)} unfolds to more than a photo does, left out.")
-            return None
-        return content
 
 
 def _entries(files: Sequence[ChosenFile], notes: list[str]) -> Iterator[tuple[str, int, _Content]]:
