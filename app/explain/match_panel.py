@@ -34,6 +34,7 @@ def _pairs(predictor: "Predictor", photo: Photo) -> None:
     if isinstance(answer, ImageError):
         messages.show_error(answer)
         return
+    matches.warn_of_same_photo(answer, 0)
     shelf = PhotoSource.of(predictor.card, pickers.dataset_if_readable())
     # A stable sort: of equal counts the more similar photo comes first.
     best = np.argsort(-answer.inliers[0], kind="stable")[:_SHOWN]

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 MAP_ALT = "Predicted position, heading and evidence"
-# A cosine of 1 but for rounding: the same photo, or a copy of it.
-SAME_PHOTO = 0.9995
 AGREE_M = 20.0
 
 
@@ -50,8 +48,7 @@ def strip(
         raise ValueError("a model without a gallery has no training photos to show")
     st.subheader("Most similar training photos")
     rows = prediction.neighbours[row][:most]
-    if prediction.similarity[row][0] >= SAME_PHOTO:
-        st.warning("The first one is this very photo: the model was trained on it.")
+    matches.warn_of_same_photo(prediction, row)
     away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
     placed = "position" in prediction.labels
     st.caption(

@@ -14,9 +14,12 @@ from core.dataset.decode import Pixels, decode_photo
 
 if TYPE_CHECKING:
     from core.inference.matches import Matches
+    from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
 
 NO_KEYPOINTS = "The gallery of this model holds no keypoints, so no lines are drawn."
+# A cosine of 1 but for rounding: the same photo, or a copy of it.
+_SAME_PHOTO = 0.9995
 NOT_FOUND = "Photo not found: choose the data set of the training in the sidebar."
 
 
@@ -42,6 +45,12 @@ def pairs(
     for place, row in enumerate(rows):
         _pair(predictor, decoded, named, row, shelf, None if found is None else found[place])
     return () if found is None else tuple(map(len, found))
+
+
+def warn_of_same_photo(prediction: "Prediction", row: int) -> None:
+    """Say so if the most similar training photo is the photo itself."""
+    if prediction.similarity[row, :1].max(initial=0.0) >= _SAME_PHOTO:
+        st.warning("The first one is this very photo: the model was trained on it.")
 
 
 def sentence(count: int) -> str:
