@@ -43,9 +43,17 @@ def other(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return make_checkpoint(tmp_path_factory.mktemp("other"), shared_campus, seed=1)
 
 
+@pytest.fixture(scope="module")
+def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint as one file."""
+    out = tmp_path_factory.mktemp("bundle") / "model.zip"
+    assert main(["export", str(checkpoint), "--out", str(out)]) == 0
+    return out
+
+
 @pytest.fixture
 def writers(
-    shared_campus: Path, checkpoint: Path, other: Path, report: Path, phone: Path
+    shared_campus: Path, checkpoint: Path, other: Path, report: Path, phone: Path, bundle: Path
 ) -> dict[str, Callable[[Path], list[object]]]:
     """The words of every command that writes, below a folder where it should write."""
     campus = shared_campus
@@ -67,12 +75,15 @@ def writers(
         "ensemble": lambda at: [
             "ensemble", checkpoint, other, "--out", at / "e", "--dataset", campus, *CPU,
         ],
+        "export": lambda at: ["export", checkpoint, "--out", at / "model.zip"],
+        "import": lambda at: ["import", bundle, "--out", at / "model"],
+        "report": lambda at: ["report", report, "--out", at / "report.html"],
     }  # fmt: skip
 
 
 WRITERS = (
     "demo", "ingest", "audit", "train", "train --queue", "tune", "tune --queue", "evaluate",
-    "crossval", "predict", "compare", "ensemble",
+    "crossval", "predict", "compare", "ensemble", "export", "import", "report",
 )  # fmt: skip
 
 
