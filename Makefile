@@ -29,7 +29,7 @@ demo: $(FOR_APP) ## render the demo campus (6,500 photos) to data/demo
 # and tests/conftest.py puts the slowest files first, so that both processes end at about one time.
 # Where Python was told to keep no bytecode, every process of a test would compile the project anew.
 test: $(FOR_TESTS) chromium ## run every test, the slow and the browser ones included
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(FOR_TESTS) ## lint and type-check
 	$(BIN)/ruff check .

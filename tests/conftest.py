@@ -56,8 +56,10 @@ SLOWEST = (
     "inference/test_partial_models.py",
     "app/test_partial_pages.py",
 )
-# As `make test` sets it, before torch is imported: a fork has no second thread to wait for.
+# As `make test` sets them, before torch is imported: a fork has no second thread to wait for, and
+# OpenCV's threads keep each other waiting where other processes have the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 # Importing torch and all tests makes millions of objects that stay; collecting garbage meanwhile
 # takes a sixth of the time.
 gc.disable()
