@@ -18,9 +18,6 @@ SERIES = (
 )  # fmt: skip
 # Okabe-Ito has no ramp; cividis is made for the same readers (Nunez et al. 2018).
 RAMP = "Cividis"
-RAMP_STOPS: tuple[RGB, ...] = (
-    (0, 34, 78), (53, 69, 108), (102, 105, 112), (148, 142, 119), (200, 184, 102), (254, 232, 56),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,3 @@ def rgba(colour: str, opacity: float) -> tuple[int, int, int, int]:
 def css(colour: str, opacity: float) -> str:
     """`#RRGGBB` with an opacity in [0, 1], for plotly."""
     return f"rgba{(*rgb(colour), opacity)}"
-
-
-def ramp(share: float) -> RGB:
-    """Colour of a value in [0, 1] on the sequential ramp."""
-    place = min(max(share, 0.0), 1.0) * (len(RAMP_STOPS) - 1)
-    low = min(int(place), len(RAMP_STOPS) - 2)
-    part = place - low
-    first, second = RAMP_STOPS[low], RAMP_STOPS[low + 1]
-    red, green, blue = (round(a + (b - a) * part) for a, b in zip(first, second, strict=True))
-    return red, green, blue

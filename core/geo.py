@@ -320,3 +320,14 @@ def _pairs(values: ArrayLike) -> Floats:
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"positions must have shape (n, 2), got {array.shape}")
     return array
+
+
+def inside(polygon: ArrayLike, points: ArrayLike) -> NDArray[np.bool_]:
+    """Flag the points `(n, 2)` within the polygon `(k, 2)`: even-odd rule (Franklin's PNPOLY)."""
+    first, every = np.asarray(polygon, np.float64), np.asarray(points, np.float64)
+    second = np.roll(first, -1, axis=0)
+    north, east = every[:, None, 0], every[:, None, 1]
+    spans = (first[:, 0] > north) != (second[:, 0] > north)
+    rise = np.where(second[:, 0] == first[:, 0], 1.0, second[:, 0] - first[:, 0])
+    crossing = first[:, 1] + (north - first[:, 0]) * (second[:, 1] - first[:, 1]) / rise
+    return np.asarray(np.sum(spans & (east < crossing), axis=1) % 2 == 1)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from app.wording import degrees, metres
-from core.geo import Floats, LocalFrame
+from core.geo import Floats, LocalFrame, inside
 
 Span = tuple[float, float]
 """From the first number up to, but not including, the second; infinity is no upper end."""
@@ -40,17 +40,6 @@ class PhotoFacts:
 
     table: pd.DataFrame
     frame: LocalFrame | None = None
-
-
-def inside(corners: ArrayLike, points: ArrayLike) -> Flags:
-    """Flag the points `(n, 2)` within the polygon `(k, 2)`, by the even-odd rule."""
-    around, (y, x) = np.asarray(corners, np.float64), np.asarray(points, np.float64).T
-    flags = np.zeros(len(y), bool)
-    for (y1, x1), (y2, x2) in zip(around, np.roll(around, -1, axis=0), strict=True):
-        crosses = (y1 > y) != (y2 > y)
-        if y1 != y2:
-            flags ^= crosses & (x < x1 + (y - y1) / (y2 - y1) * (x2 - x1))
-    return flags
 
 
 def outline(corners: Sequence[tuple[float, float]]) -> Area:

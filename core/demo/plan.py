@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.demo.seeds import stream
+from core.geo import inside
 
 Points = npt.NDArray[np.float64]
 
@@ -63,16 +64,6 @@ class Plan:
         for index, polygon in enumerate(self.polygons):
             found[inside(polygon, points) & (found < 0)] = index
         return found
-
-
-def inside(polygon: Points, points: Points) -> npt.NDArray[np.bool_]:
-    """Even-odd test of ``(n, 2)`` points against a ``(k, 2)`` polygon (W. R. Franklin's PNPOLY)."""
-    first, second = polygon, np.roll(polygon, -1, axis=0)
-    north, east = points[:, None, 0], points[:, None, 1]
-    spans = (first[:, 0] > north) != (second[:, 0] > north)
-    rise = np.where(second[:, 0] == first[:, 0], 1.0, second[:, 0] - first[:, 0])
-    crossing = first[:, 1] + (north - first[:, 0]) * (second[:, 1] - first[:, 1]) / rise
-    return np.asarray(np.sum(spans & (east < crossing), axis=1) % 2 == 1)
 
 
 def make_plan(seed: int) -> Plan:

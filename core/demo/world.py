@@ -20,7 +20,6 @@ from core.demo.plan import (
     Points,
     Site,
     fill,
-    inside,
     make_plan,
     oblong,
 )
@@ -29,6 +28,7 @@ from core.demo.raycast import Scenery, WallSet
 from core.demo.seeds import stream
 from core.demo.sky import Surroundings, make_surroundings
 from core.demo.textures import THEMES, Atlas, Theme, pack
+from core.geo import inside
 
 _ANNEXES = 9  # small buildings a region, in the gaps that the large ones leave
 

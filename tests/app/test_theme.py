@@ -1,6 +1,6 @@
 import pytest
 
-from app.theme import DARK, LIGHT, Palette, css, ramp, rgb, rgba
+from app.theme import DARK, LIGHT, Palette, css, rgb, rgba
 
 
 def _luminance(colour: str) -> float:
@@ -26,8 +26,3 @@ def test_colours_are_written_as_each_library_wants_them() -> None:
     assert rgb("#0072B2") == (0, 114, 178)
     assert rgba("#0072B2", 0.5) == (0, 114, 178, 128)
     assert css("#0072B2", 0.5) == "rgba(0, 114, 178, 0.5)"
-
-
-def test_the_ramp_keeps_to_its_ends() -> None:
-    assert ramp(-1.0) == ramp(0.0) == (0, 34, 78)
-    assert ramp(9.0) == ramp(1.0) == (254, 232, 56)
