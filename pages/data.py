@@ -8,7 +8,8 @@ from app import absence, cache, theme
 from app.data import browse, columns, label_charts
 from app.data.review import view
 from app.maps.photo_map import dots_left_out, far_photos, photo_deck
-from app.widgets import base_layer, pickers, selection, tagging
+from app.selection import selection, tagging
+from app.widgets import base_layer, pickers
 
 st.title("Data")
 path = pickers.need_dataset_path()

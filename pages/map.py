@@ -10,7 +10,8 @@ from app.evaluate.outcome_map import (
     outcome_backdrop,
     outcome_deck,
 )
-from app.widgets import base_layer, other_place, pickers, selection
+from app.selection import selection
+from app.widgets import base_layer, other_place, pickers
 
 st.title("Map")
 other_place.show()

@@ -4,7 +4,8 @@ import streamlit as st
 
 from app import cache
 from app.predict import answer, results, uploads
-from app.widgets import other_place, pickers, selection
+from app.selection import selection
+from app.widgets import other_place, pickers
 from app.widgets.photo_source import PhotoSource
 
 st.title("Predict")

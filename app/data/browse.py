@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, wording
-from app.widgets import filters, messages, photo_facts, pickers, selection, tagging, tiles
-from app.widgets.filter_fields import PhotoFacts
-from app.widgets.photo_filter import PhotoFilter
+from app.selection import filters, photo_facts, selection, tagging
+from app.selection.filter_fields import PhotoFacts
+from app.selection.photo_filter import PhotoFilter
+from app.widgets import messages, pickers, tiles
 from core.dataset.labels import Dataset
 from core.dataset.leak import leak_shares
 from core.dataset.look import Look, described

@@ -16,7 +16,8 @@ from app import cache, theme
 from app.data import browse
 from app.maps import backdrop, layers
 from app.maps.ground import Ground, deck
-from app.widgets import messages, pickers, selection
+from app.selection import selection
+from app.widgets import messages, pickers
 from core.dataset import mapping
 from core.dataset.campus import campus_text, read_table_settings
 from core.dataset.labels import Dataset

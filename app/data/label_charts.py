@@ -6,8 +6,8 @@ from app import absence, wording
 from app.data import browse
 from app.data.browse import DataView
 from app.figures.regions import heading_rose, region_counts
+from app.selection import filters
 from app.theme import Palette
-from app.widgets import filters
 from core.dataset.labels import Dataset
 from core.dataset.splits import Split
 

@@ -14,8 +14,9 @@ from app.maps import layers
 from app.maps.backdrop import Backdrop, faint_photos
 from app.maps.base_map import clipped_to
 from app.maps.ground import Ground, deck
+from app.selection import selection
 from app.theme import Palette, rgba
-from app.widgets import messages, selection
+from app.widgets import messages
 from app.wording import metres, share
 from core.evaluation.next_photos import (
     CELL_M,

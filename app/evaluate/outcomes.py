@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.widgets import filters, messages
+from app.selection import filters
+from app.widgets import messages
 from app.widgets.photo_source import PhotoSource
 from app.wording import degrees, heading, level, metres
 from core.geo import Floats

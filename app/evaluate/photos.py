@@ -14,10 +14,11 @@ from app import cache
 from app.evaluate import outcomes
 from app.evaluate.outcomes import Method
 from app.figures.plan import photo_plan
+from app.selection import filters, photo_facts, selection, tagging
+from app.selection.filter_fields import PhotoFacts
+from app.selection.photo_filter import PhotoFilter
 from app.theme import Palette
-from app.widgets import filters, messages, photo_facts, pickers, selection, tagging, tiles
-from app.widgets.filter_fields import PhotoFacts
-from app.widgets.photo_filter import PhotoFilter
+from app.widgets import messages, pickers, tiles
 from app.widgets.photo_source import PhotoSource
 from app.wording import degrees, metres
 from core.dataset.labels import Dataset

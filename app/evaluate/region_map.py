@@ -15,8 +15,9 @@ from app.evaluate.outcomes import Method
 from app.maps import layers
 from app.maps.backdrop import Backdrop
 from app.maps.ground import deck
+from app.selection import selection
 from app.theme import Palette
-from app.widgets import messages, selection
+from app.widgets import messages
 from app.wording import degrees, level, metres
 from core.evaluation.intervals import group_photos
 from core.evaluation.region_errors import NEAR_M, RegionErrors, errors_by_region

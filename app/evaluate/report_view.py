@@ -23,8 +23,9 @@ from app.figures.errors import (
     heading_error_histogram,
     position_error_cdf,
 )
+from app.selection import filters, selection
 from app.theme import Palette
-from app.widgets import ensemble, figure_files, filters, messages, pickers, selection
+from app.widgets import ensemble, figure_files, messages, pickers
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from app import wording
 from app.photo import Photo, jpeg
-from app.widgets import messages, pickers, selection
+from app.selection import selection
+from app.widgets import messages, pickers
 from app.widgets.forms import FormPlan, config_form
 from core.dataset.decode import PHOTO_SUFFIXES, Pixels
 from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend

@@ -5,7 +5,8 @@ import streamlit as st
 from app import absence, cache, theme
 from app.data import browse
 from app.maps.photo_map import campus_deck
-from app.widgets import base_layer, ensemble, messages, pickers, selection
+from app.selection import selection
+from app.widgets import base_layer, ensemble, messages, pickers
 from app.workspace import workspace
 from core.errors import BearingsError
 from core.evaluation import report_text

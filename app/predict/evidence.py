@@ -11,7 +11,8 @@ from app import theme, wording
 from app.figures.drawings import horizon
 from app.maps.backdrop import region_ids
 from app.photo import Photo
-from app.widgets import matches, messages, selection, tiles
+from app.selection import selection
+from app.widgets import matches, messages, tiles
 from app.widgets.photo_source import PhotoSource
 from core.geo import distance_m, heading_error_deg
 from core.inference.export import feature_distance

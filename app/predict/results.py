@@ -12,7 +12,8 @@ from app.photo import Photo
 from app.predict import answer, downloads, walk_view
 from app.predict.prediction_map import pins_deck
 from app.predict.sentence import matching_places
-from app.widgets import base_layer, messages, pickers, selection, tiles
+from app.selection import selection
+from app.widgets import base_layer, messages, pickers, tiles
 from app.widgets.photo_source import PhotoSource
 from core.errors import ImageError
 from core.inference.export import records

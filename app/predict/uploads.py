@@ -13,7 +13,8 @@ from app.photo import Photo
 from app.predict.archives import LARGEST_MB, LARGEST_ZIP_MB, MOST_PHOTOS, ChosenFile, photos_of
 from app.predict.prediction_map import Truth
 from app.predict.upload_store import UploadStore
-from app.widgets import address, messages, selection, tiles
+from app.selection import address, selection
+from app.widgets import messages, tiles
 from app.widgets.photo_source import PhotoSource
 from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES
 from core.dataset.labels import Dataset

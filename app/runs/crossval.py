@@ -9,7 +9,8 @@ import streamlit as st
 from app.evaluate import report_tables
 from app.evaluate.report_view import table_of
 from app.runs import comparison
-from app.widgets import messages, selection
+from app.selection import selection
+from app.widgets import messages
 from app.wording import moment
 from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary

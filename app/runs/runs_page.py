@@ -9,9 +9,10 @@ from app import links
 from app.figures.curves import curve
 from app.runs import comparison, evaluated_models, runs_table
 from app.runs.evaluated_models import Model
+from app.selection import selection
 from app.train import train_form
 from app.train.history import measured, overlaid_table
-from app.widgets import messages, pickers, selection
+from app.widgets import messages, pickers
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause

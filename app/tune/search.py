@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from app import cache, links
 from app.figures import tuning as figures
+from app.selection import selection
 from app.theme import palette
 from app.train import job_page, train_form
 from app.tune import tune_form
-from app.widgets import selection
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.job import read_job

@@ -1,1 +1,1 @@
-"""Widgets that several pages share: pickers, selection, forms, messages, photos."""
+"""Widgets that several pages share: pickers, forms, messages, pictures of photos."""

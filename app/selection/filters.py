@@ -1,6 +1,6 @@
 """The reader's filter of photos on a page: its controls, its chips, and charts that change it.
 
-There is one filter for all pages, kept in the session and in the address (`app.widgets.address`).
+There is one filter for all pages, kept in the session and in the address (`app.selection.address`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +12,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app.widgets import address, messages, saved_views, selection
-from app.widgets.filter_fields import Area, PhotoFacts, Span, outline
-from app.widgets.photo_filter import PARAMETERS, PhotoFilter
+from app.selection import address, saved_views, selection
+from app.selection.filter_fields import Area, PhotoFacts, Span, outline
+from app.selection.photo_filter import PARAMETERS, PhotoFilter
+from app.widgets import messages
 from core.geo import LocalFrame
 
 _STATE = "photo_filter"

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from app.widgets.filter_fields import PhotoFacts
+from app.selection.filter_fields import PhotoFacts
 from core.dataset.labels import Dataset
 from core.dataset.splits import Split
 from core.geo import Floats, LocalFrame

@@ -7,8 +7,8 @@ from typing import Annotated
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from app.selection.photo_filter import PhotoFilter
 from app.widgets import messages
-from app.widgets.photo_filter import PhotoFilter
 from app.workspace import workspace
 from core.errors import BearingsError, ConfigError
 from core.files import read_stored, write_json

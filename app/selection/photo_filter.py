@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from app.widgets.filter_fields import (
+from app.selection.filter_fields import (
     FIELDS,
     LONGEST_VALUE,
     Area,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.widgets.filter_fields import FIELDS, MOST_CORNERS, PhotoFacts, box, outline
-from app.widgets.photo_filter import PhotoFilter
+from app.selection.filter_fields import FIELDS, MOST_CORNERS, PhotoFacts, box, outline
+from app.selection.photo_filter import PhotoFilter
 from core.geo import CoordinateFrame, LocalFrame, inside
 
 FRAME = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))

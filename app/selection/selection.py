@@ -14,7 +14,7 @@ import pydeck as pdk
 import streamlit as st
 
 from app import links
-from app.widgets import address
+from app.selection import address
 from app.wording import metres
 
 MAP_HEIGHT_PX = 540

@@ -6,7 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache
-from app.widgets import messages, selection
+from app.selection import selection
+from app.widgets import messages
 from core.dataset.tags import (
     LONGEST_TAG,
     TAGS_FILE,

@@ -146,7 +146,7 @@ def _script() -> None:
     import pandas as pd
     import streamlit as st
 
-    from app.widgets import selection
+    from app.selection import selection
 
     table = pd.DataFrame({"trial": st.session_state.get("order", ["0", "1", "2"])})
     st.write("/".join(selection.ticked("trials", table, table["trial"].tolist(), multi=True)))

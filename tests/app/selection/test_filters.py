@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cache
-from app.widgets import filters
-from app.widgets.saved_views import read_views
+from app.selection import filters
+from app.selection.saved_views import read_views
 from core.dataset.tags import read_tags
 from core.geo import CoordinateFrame, LocalFrame
 from tests.app.page_text import said
@@ -85,7 +85,7 @@ def _script() -> None:
     import plotly.graph_objects as go
     import streamlit as st
 
-    from app.widgets import filters
+    from app.selection import filters
 
     st.write(str(filters.current().error_m))
     filters.chart(go.Figure(), "errors", "error_m", filters.span_of, alt="Errors")
