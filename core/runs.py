@@ -144,5 +144,9 @@ def free_folder(parent: Path, name: str, number: int = 1) -> Path:
 
 
 def folders(parent: Path) -> list[Path]:
-    """The folders in a folder, by name; none if it does not exist."""
-    return sorted(child for child in parent.iterdir() if child.is_dir()) if parent.is_dir() else []
+    """The folders in a folder, by name, hidden ones left out; none if it does not exist."""
+    if not parent.is_dir():
+        return []
+    return sorted(
+        child for child in parent.iterdir() if child.is_dir() and not child.name.startswith(".")
+    )

@@ -1,43 +1,84 @@
-"""`runs`: list the training runs of a folder."""
+"""`runs`: list the training runs of a folder, and delete runs."""
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from core.cli.command import Command, aligned, say
-from core.errors import RunError
+from core.errors import ConfigError, RunError
+from core.jobs.delete import Contents, contents_of, delete_run
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
+from core.system import SYSTEM
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path("runs"), metavar="FOLDER",
-        help="Folder of run folders (default: runs)",
+        "words", nargs="*", metavar="WORD",
+        help="Folder of run folders (default: runs); or delete RUN [...]: remove runs, "
+        "cross-validations or studies with their checkpoints and reports",
     )  # fmt: skip
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG",
         help="Only runs with this tag; if repeated, with all of the tags",
     )  # fmt: skip
+    parser.add_argument(
+        "--yes", action="store_true",
+        help="With delete: delete; without it, only what would be deleted is listed",
+    )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if not arguments.folder.is_dir():
-        raise RunError(f"there is no folder {arguments.folder}: give the folder of the runs")
-    found = list_runs(arguments.folder)
+    words: list[str] = arguments.words
+    if words and words[0] == "delete":
+        return _delete([Path(word) for word in words[1:]], confirmed=arguments.yes)
+    if len(words) > 1:
+        raise ConfigError(
+            f"runs {' '.join(words)} is not a request: give one folder of runs, or delete RUN"
+        )
+    return _list(Path(words[0] if words else "runs"), arguments.tag)
+
+
+def _delete(paths: list[Path], *, confirmed: bool) -> int:
+    if not paths:
+        raise ConfigError("runs delete needs RUN: the path of a run folder")
+    # All of them are looked at before any is deleted.
+    contents = [contents_of(path) for path in paths]
+    for each in contents:
+        say("\n".join(_contents(each)))
+    if not confirmed:
+        repeat = SYSTEM.command_line(["python", "-m", "core", "runs", "delete", *map(str, paths)])
+        say(f"Nothing is deleted yet. To delete this for good: {repeat} --yes")
+        return 0
+    for path in paths:
+        delete_run(path)
+        sys.stdout.write(f"deleted {path}\n")
+    return 0
+
+
+def _contents(contents: Contents) -> Iterator[str]:
+    size = f"{contents.size_bytes / 2**20:,.1f} MB"
+    yield f"{contents.path}: a {contents.kind_title}, {contents.files:,} files, {size}"
+    yield from (f"  {part}" for part in contents.parts)
+
+
+def _list(folder: Path, tags: list[str]) -> int:
+    if not folder.is_dir():
+        raise RunError(f"there is no folder {folder}: give the folder of the runs")
+    found = list_runs(folder)
     if not found:
-        say(f"{arguments.folder} holds no runs. Start one: python -m core train --help")
+        say(f"{folder} holds no runs. Start one: python -m core train --help")
         return 0
     notes = {run.name: _notes(run) for run in found}
-    found = [run for run in found if has_tags(notes[run.name], arguments.tag)]
+    found = [run for run in found if has_tags(notes[run.name], tags)]
     if not found:
-        say(f"{arguments.folder} holds no run with the tag {' and '.join(arguments.tag)}")
+        say(f"{folder} holds no run with the tag {' and '.join(tags)}")
         return 0
     rows = [(*_COLUMNS, "tags"), *((*_row(run), _listed(notes[run.name])) for run in found)]
     for line in aligned(rows):
@@ -92,9 +133,14 @@ def _took(seconds: float | None) -> str:
 
 COMMAND = Command(
     "runs",
-    "[FOLDER] [--tag TAG]",
-    "List training runs: state, epochs, best validation figures and tags.",
-    ("python -m core runs", "python -m core runs /data/runs --tag baseline"),
+    "[FOLDER] [--tag TAG]\n       python -m core runs delete RUN [...] [--yes]",
+    "List training runs: state, epochs, best validation figures and tags; delete runs.",
+    (
+        "python -m core runs",
+        "python -m core runs /data/runs --tag baseline",
+        "python -m core runs delete runs/first          # list what would go",
+        "python -m core runs delete runs/first --yes",
+    ),
     _add,
     _run,
 )
