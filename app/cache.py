@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from core.audit.run import Audit, Progress
     from core.dataset.look import Look
     from core.dataset.mapping import Trial
-    from core.dataset.splits import Split
     from core.evaluation.compare import Compared
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.retrieval.gallery import Gallery
+    from core.splits.split import Split
     from core.tables.read import Recognised
     from core.tuning.results import StudyView
 
@@ -376,7 +376,7 @@ def _trial(source: Path, key: Stamp, campus_toml: str) -> "Trial":
 
 @st.cache_resource(max_entries=8, show_spinner="Splitting the photos …")
 def _split(_data: Dataset, folder: Path, key: Stamp, protocol: str, seed: int) -> "Split":
-    from core.dataset.protocols import make_split
+    from core.splits.protocols import make_split
 
     if protocol == "region":
         return make_split(_data, "region", seed, fold=0, folds=min(5, len(_data.regions)))
@@ -406,7 +406,7 @@ def _answer(
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _checkpoint_split(folder: Path, key: Stamp) -> "Split | None":
-    from core.dataset.splits import Split
+    from core.splits.split import Split
 
     try:
         return Split.read(folder / "split.json")

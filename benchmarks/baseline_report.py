@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from core.dataset.leak import nearest_training_m
-from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 from core.evaluation.make_report import Caveats, score_photos
 from core.evaluation.report import Report, SplitReport, plain
@@ -16,6 +14,8 @@ from core.evaluation.table import prediction_table, write_table
 from core.files import write_json
 from core.geo import Floats, heading_from_unit
 from core.inference.prediction import Prediction
+from core.splits.leak import nearest_training_m
+from core.splits.visits import GAP_MINUTES, find_visits
 from core.training.data import TrainingData
 
 

@@ -8,9 +8,6 @@ import numpy as np
 import torch
 
 from core.dataset.labels import Dataset
-from core.dataset.protocols import make_split
-from core.dataset.spatial_groups import spot_groups
-from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.files import write_json
 from core.geo import wrap_heading_deg
@@ -23,6 +20,9 @@ from core.model.schema import ModelConfig
 from core.retrieval.gallery import build_gallery
 from core.retrieval.local_features import describe_gallery
 from core.retrieval.schema import RefineConfig
+from core.splits.protocols import make_split
+from core.splits.spatial_groups import spot_groups
+from core.splits.split import Split
 
 STORE_SIZE = 72
 RETRIEVAL = RefineConfig(

@@ -15,13 +15,13 @@ from app.selection.filter_fields import PhotoFacts
 from app.selection.photo_filter import PhotoFilter
 from app.widgets import messages, pickers, tiles
 from core.dataset.labels import Dataset
-from core.dataset.leak import leak_shares
 from core.dataset.look import Look, described
-from core.dataset.splits import PARTS, Split
 from core.errors import BearingsError, ImageError
 from core.geo import off_campus
 from core.labels import LABELS
 from core.runs import report_folders
+from core.splits.leak import leak_shares
+from core.splits.split import PARTS, Split
 
 SIDE_PX = 224
 

@@ -9,7 +9,7 @@ from app.figures.regions import heading_rose, region_counts
 from app.selection import filters
 from app.theme import Palette
 from core.dataset.labels import Dataset
-from core.dataset.splits import Split
+from core.splits.split import Split
 
 
 def of_labels(view: DataView, palette: Palette) -> None:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from app.selection.filter_fields import PhotoFacts
 from core.dataset.labels import Dataset
-from core.dataset.splits import Split
 from core.geo import Floats, LocalFrame
+from core.splits.split import Split
 from core.tables.times import minute_of_day
 
 # Parsing 100,000 times takes a third of a second, and each click needs them.

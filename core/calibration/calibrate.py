@@ -19,8 +19,6 @@ from core.confidence.fit_refusal import LEAST_PHOTOS, fit_refusal
 from core.confidence.negatives import MOST_EACH, make_negatives
 from core.confidence.schema import Calibration, RefusalFit
 from core.dataset.labels import Dataset
-from core.dataset.spatial_groups import spot_groups
-from core.dataset.splits import Part, calibration_part
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import SplitError
 from core.evaluation.evaluate import predict_cases
@@ -33,6 +31,8 @@ from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card
 from core.retrieval.neighbours import Surroundings
 from core.runs import trained_dataset
+from core.splits.spatial_groups import spot_groups
+from core.splits.split import Part, calibration_part
 
 Progress = Callable[[int, int], None]
 

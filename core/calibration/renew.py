@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from core.calibration.schema import CalibrateConfig
 from core.confidence.files import FILE
 from core.dataset.labels import Dataset
-from core.dataset.spatial_groups import spot_groups
 from core.dataset.store import PhotoStore
 from core.errors import ConfigError, SplitError
 from core.evaluation.evaluate import predict_selection
@@ -34,6 +33,7 @@ from core.retrieval.select import (
     select_refinement,
     verified_raw,
 )
+from core.splits.spatial_groups import spot_groups
 
 Progress = Callable[[int, int], None]
 

@@ -25,8 +25,6 @@ from safetensors.numpy import save
 from core.crossval.folder import fold_run, is_trained
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset
-from core.dataset.protocols import split_by
-from core.dataset.splits import Split, as_begun
 from core.errors import CheckpointError, ConfigError, RunError
 from core.evaluation.report import Report
 from core.evaluation.stored_reports import read_report
@@ -40,6 +38,8 @@ from core.options import different
 from core.retrieval.baselines import Baseline
 from core.retrieval.gallery import Gallery
 from core.runs import report_folder
+from core.splits.protocols import split_by
+from core.splits.split import Split, as_begun
 from core.training.run_folder import RunFolder
 
 FOLD_PREDICTIONS = "answers.safetensors"

@@ -27,9 +27,6 @@ from core.crossval.report import (
 )
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset, labels_hash
-from core.dataset.leak import nearest_training_m
-from core.dataset.splits import Place
-from core.dataset.visits import GAP_MINUTES
 from core.errors import RunError
 from core.evaluation.intervals import group_photos
 from core.evaluation.make_report import (
@@ -50,6 +47,9 @@ from core.inference.prediction import Prediction, joined
 from core.labels import absence_note, listed
 from core.retrieval.baselines import Baseline
 from core.retrieval.gallery import Gallery
+from core.splits.leak import nearest_training_m
+from core.splits.split import Place
+from core.splits.visits import GAP_MINUTES
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The dataset room: labels, splits, decoding, the photo store and truthful augmentation."""
+"""The dataset room: labels, decoding, the photo store and truthful augmentation."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from core.confidence.files import FILE as CALIBRATION
-from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.ensemble.schema import EnsembleConfig
 from core.ensemble.weigh import Weights, weigh
@@ -42,6 +41,7 @@ from core.model.card import (
 from core.model.device import choose_device
 from core.retrieval.gallery import ARRAYS, NAMES, has_gallery
 from core.runs import CARD, SPLIT, find_checkpoint, home_of, trained_dataset
+from core.splits.split import Split
 
 
 def check_free(out: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.dataset.leak import nearest_training_m
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.coverage import Unseen
@@ -30,6 +29,7 @@ from core.inference.predictor import Predictor
 from core.retrieval.baselines import Baseline, all_baselines
 from core.retrieval.neighbours import Surroundings
 from core.runs import REPORT, home_of, report_folder, trained_dataset
+from core.splits.leak import nearest_training_m
 
 Progress = Callable[[int, int], None]
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
-from core.dataset.spatial_groups import spot_groups, spots_below
 from core.errors import ConfigError, SplitError
 from core.evaluation.schema import Clusters
 from core.geo import Floats
 from core.headline import QUANTILES, FigureIntervals, Interval, PhotoErrors
+from core.splits.spatial_groups import spot_groups, spots_below
 
 Counts = NDArray[np.int64]
 

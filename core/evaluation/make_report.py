@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from core.dataset.labels import Dataset
-from core.dataset.leak import LEAK_RADII_M, shares_within
 from core.evaluation.coverage import Unseen, coverage_report
 from core.evaluation.intervals import FEWEST_CLUSTERS, Bootstrap, Grouping
 from core.evaluation.report import (
@@ -49,6 +48,7 @@ from core.inference.predictor import Predictor
 from core.labels import Label
 from core.model.card import EnsembleCard
 from core.retrieval.baselines import Baseline
+from core.splits.leak import LEAK_RADII_M, shares_within
 
 FEWEST_PHOTOS = 10
 """Figures of fewer photos are chance."""

@@ -8,11 +8,11 @@ import numpy as np
 from core.dataset.exif import read_exif
 from core.dataset.labels import read_dataset
 from core.dataset.layout import find_label_files
-from core.dataset.leak import nearest_training_m
 from core.errors import BearingsError, ConfigError, FrameError
 from core.geo import CoordinateFrame, Floats
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
+from core.splits.leak import nearest_training_m
 
 # A campus and its surroundings; without a gallery, from the middle of the campus.
 OTHER_PLACE_M, OTHER_ORIGIN_M = 2_000.0, 20_000.0

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.dataset.labels import Dataset
-from core.dataset.splits import Split
-from core.dataset.visits import GAP_MINUTES, find_visits
 from core.errors import SplitError
 from core.evaluation.place import in_frame
 from core.evaluation.report import SplitReport
@@ -19,6 +17,8 @@ from core.inference.loading import load_split
 from core.inference.predictor import Predictor
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
+from core.splits.split import Split
+from core.splits.visits import GAP_MINUTES, find_visits
 
 # The same photo has the same label; a corrected one may have moved.
 _SAME_PLACE_M = 1.0

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from core.confidence.schema import LEVELS
-from core.dataset.leak import nearest_training_m
 from core.evaluation.coverage import held_truths
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection
@@ -14,6 +13,7 @@ from core.files import write_text
 from core.geo import Floats
 from core.inference.export import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
 from core.retrieval.gallery import Gallery
+from core.splits.leak import nearest_training_m
 
 COLUMNS = (
     "filename",

@@ -9,7 +9,6 @@ from core.confidence.apply import needed_signals
 from core.confidence.files import fingerprint, read_calibration
 from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import Calibration
-from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.files import checked
 from core.inference.ensemble import Ensemble
@@ -23,6 +22,7 @@ from core.model.retrieval_network import load_retrieval_network
 from core.retrieval.gallery import Gallery, has_gallery
 from core.retrieval.schema import RefineConfig
 from core.runs import CARD, find_checkpoint, split_file
+from core.splits.split import Split
 
 
 def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from core.dataset.augment import AugmentConfig, View, augment_photo
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.protocols import split_by
-from core.dataset.splits import PARTS, Part, Split, as_begun
 from core.dataset.store import PhotoStore, prepare_dataset, typical_side
 from core.geo import Floats, LocalFrame, heading_unit
 from core.inference.network import WHOLE, render_crop
@@ -28,6 +26,8 @@ from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, RetrievalConfig
 from core.retrieval.local_features import chosen_kind
+from core.splits.protocols import split_by
+from core.splits.split import PARTS, Part, Split, as_begun
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]

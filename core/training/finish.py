@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.confidence.files import write_calibration
 from core.dataset.augment import View
-from core.dataset.spatial_groups import spot_groups
-from core.dataset.splits import calibration_part
 from core.errors import ConfigError, SplitError
 from core.files import write_json
 from core.geo import heading_from_unit
@@ -50,6 +48,8 @@ from core.retrieval.select import (
     with_gallery_photos,
 )
 from core.runs import SPLIT
+from core.splits.spatial_groups import spot_groups
+from core.splits.split import calibration_part
 from core.training.data import Rows, TrainingData
 from core.training.device import Compute
 from core.training.run_folder import RunFolder

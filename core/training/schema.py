@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
-from core.dataset.split_schema import SplitConfig
 from core.labels import Label
 from core.model.schema import (
     LossConfig,
@@ -19,6 +18,7 @@ from core.model.schema import (
 )
 from core.options import NO_EFFECT, OptionSchema, Traits
 from core.retrieval.schema import GALLERY_POINTS, RefineConfig
+from core.splits.schema import SplitConfig
 
 SMALLEST_BATCH = 8
 """`least_steps` never lowers a step to fewer photos: BatchNorm's statistics get too coarse."""

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from core.dataset.splits import Split
 from core.errors import ConfigError, RunError, SplitError
 from core.geo import Floats
 from core.model.backbone import preprocess_of
@@ -22,6 +21,7 @@ from core.model.losses import PLACE_SIGMA_M
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
 from core.runs import CONFIG, SPLIT
+from core.splits.split import Split
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from core.dataset.splits import Part
 from core.errors import RunError, SplitError
 from core.jobs.conductor import ComputeTarget, Conductor, Heartbeat
 from core.jobs.job import Job
@@ -23,6 +22,7 @@ from core.jobs.state import UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
 from core.model.backbone import preprocess_of
 from core.runs import CONFIG, SPLIT
+from core.splits.split import Part
 from core.training.data import TrainingData, read_training_data
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import RunFolder

@@ -19,9 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.dataset.exif import read_exif
-from core.dataset.visits import UNKNOWN, day_key
 from core.errors import ConfigError, ImageError
 from core.geo import Floats
+from core.splits.visits import UNKNOWN, day_key
 from core.tables.columns import NAMES, meaning
 from core.tables.formats import read_raw
 from core.tables.raw import RawTable

@@ -7,11 +7,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.dataset.visits import GAP_MINUTES
 from core.errors import ConfigError
 from core.geo import Floats, distance_m
 from core.inference.prediction import Prediction
 from core.labels import Label, listed
+from core.splits.visits import GAP_MINUTES
 from core.walk.observation import Grid, observe
 from core.walk.times import Moments
 from core.walk.track import Motion, smooth

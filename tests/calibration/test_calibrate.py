@@ -9,13 +9,13 @@ import pytest
 from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
 from core.confidence.files import FILE, read_calibration
-from core.dataset.splits import Split
 from core.errors import BearingsError, CheckpointError, SplitError
 from core.inference.export_files import to_csv, to_geojson, to_json
 from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
 from core.model.card import read_card
+from core.splits.split import Split
 from tests.conftest import CampusMaker
 from tests.tiny_checkpoint import make_checkpoint
 

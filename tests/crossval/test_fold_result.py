@@ -17,14 +17,14 @@ from core.crossval.fold_result import (
 )
 from core.crossval.folder import CONFIG, fold_run, read_config
 from core.crossval.run import aggregate_folder
-from core.dataset import stratified_groups
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.splits import Split
 from core.files import write_json
 from core.model.card import read_card, write_card
 from core.model.normaliser import Normaliser
 from core.options import merged, removed_values
 from core.retrieval.gallery import Gallery
+from core.splits import stratified_groups
+from core.splits.split import Split
 from core.training.run_folder import RunFolder
 
 PLANTED = 1

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.leak import leak_shares
 from core.dataset.made_regions import best_count, cluster_centres
-from core.dataset.protocols import make_split
-from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.errors import LabelError, SplitError
 from core.geo import distance_m
+from core.splits.leak import leak_shares
+from core.splits.protocols import make_split
+from core.splits.split import Split
 from tests.tables.folders import campus_rows, folder
 
 ROWS = campus_rows(120)

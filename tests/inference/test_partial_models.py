@@ -14,7 +14,6 @@ from core.__main__ import main
 from core.calibration.calibrate import calibrate
 from core.calibration.schema import CalibrateConfig
 from core.confidence.files import FILE
-from core.dataset.splits import Split, calibration_part
 from core.ensemble.make import make_ensemble
 from core.ensemble.schema import EnsembleConfig
 from core.errors import ConfigError
@@ -26,6 +25,7 @@ from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig, TtaConfig
 from core.retrieval.schema import RefineConfig
+from core.splits.split import Split, calibration_part
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.conftest import CampusMaker

@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from core.dataset.decode import decode_photo
-from core.dataset.splits import Split
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.geo import distance_m, heading_error_deg
 from core.inference.loading import load_predictor, load_split
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
 from core.retrieval.gallery import Gallery
+from core.splits.split import Split
 from tests.tiny_checkpoint import make_checkpoint
 
 ARRAYS = (

@@ -11,11 +11,11 @@ from core.__main__ import main
 from core.dataset.decode import Pixels, decode_display
 from core.dataset.exif import read_exif
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.protocols import make_split
 from core.geo import heading_error_deg
 from core.ingest.build import Ingested, ingest
 from core.ingest.panorama import Sphere, sphere_of
 from core.ingest.schema import IngestConfig
+from core.splits.protocols import make_split
 from tests.phone_photos import phone_photo
 
 WIDTH, HEIGHT = 720, 360

@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import save_file
 
 from core.confidence.files import FILE
-from core.dataset.splits import Split
 from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
@@ -24,6 +23,7 @@ from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig, RetrievalConfig
 from core.retrieval.refine import retrieve
+from core.splits.split import Split
 from core.training.finish import calibrate_run
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from core.dataset import stratified_groups
 from core.dataset.augment_schema import AugmentConfig
 from core.errors import RunError, SplitError
 from core.model.schema import LossConfig, ModelConfig
 from core.options import removed_values
+from core.splits import stratified_groups
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder, StepReport

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from core.dataset.protocols import make_split
 from core.dataset.store import prepare_dataset
 from core.retrieval.choice import Choice, select_settings
+from core.splits.protocols import make_split
 from core.training.data import read_training_data
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig

@@ -1,7 +1,7 @@
 import numpy as np
 
 from app.data.browse import split_facts
-from core.dataset.protocols import make_split
+from core.splits.protocols import make_split
 from tests.dataset.plane import dataset_of
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.photo import Photo
 from app.predict.uploads import TRAINED_ON
-from core.dataset.splits import Split
+from core.splits.split import Split
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]

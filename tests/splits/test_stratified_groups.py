@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dataset.stratified_groups import assign_groups, cover_regions, spare_groups
+from core.splits.stratified_groups import assign_groups, cover_regions, spare_groups
 
 SHARES = np.array([0.8, 0.1, 0.1])
 

@@ -16,7 +16,9 @@ from typing import get_args
 import numpy as np
 
 from core.dataset.labels import Dataset
-from core.dataset.spatial_groups import (
+from core.errors import SplitError
+from core.splits.schema import Protocol, SplitConfig
+from core.splits.spatial_groups import (
     BUFFER,
     RADII_M,
     cells_of,
@@ -25,16 +27,14 @@ from core.dataset.spatial_groups import (
     spot_groups,
     spots_below,
 )
-from core.dataset.split_schema import Protocol, SplitConfig
-from core.dataset.splits import Place, Split
-from core.dataset.stratified_groups import (
+from core.splits.split import Place, Split
+from core.splits.stratified_groups import (
     assign_groups,
     calibration_half,
     cover_regions,
     spare_groups,
 )
-from core.dataset.visits import GAP_MINUTES, Visits, find_visits
-from core.errors import SplitError
+from core.splits.visits import GAP_MINUTES, Visits, find_visits
 
 VAL_SHARE = 0.1
 TEST_SHARE = 0.1

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from core.dataset.labels import Dataset
-from core.dataset.leak import leak_shares
-from core.dataset.protocols import make_split
-from core.dataset.spatial_groups import cells_of, spot_groups, spots_below
-from core.dataset.splits import Split, calibration_part
 from core.errors import SplitError
+from core.splits.leak import leak_shares
+from core.splits.protocols import make_split
+from core.splits.spatial_groups import cells_of, spot_groups, spots_below
+from core.splits.split import Split, calibration_part
 from tests.dataset.plane import dataset_of
 
 

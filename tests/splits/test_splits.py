@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.protocols import make_split
-from core.dataset.spatial_groups import spot_groups
-from core.dataset.splits import PARTS, Split, as_begun, calibration_part
 from core.errors import SplitError
+from core.splits.protocols import make_split
+from core.splits.spatial_groups import spot_groups
+from core.splits.split import PARTS, Split, as_begun, calibration_part
 from tests.dataset.plane import dataset_of
 
 PROTOCOLS = [("random", None), ("spot", None), ("random", 1), ("spot", 1), ("region", 1)]

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.dataset.labels import Dataset
-from core.dataset.protocols import make_split
-from core.dataset.splits import Split
-from core.dataset.visits import day_key, find_visits
 from core.errors import SplitError
+from core.splits.protocols import make_split
+from core.splits.split import Split
+from core.splits.visits import day_key, find_visits
 from core.tables.times import minute_of_day
 from tests.dataset.plane import dataset_of
 

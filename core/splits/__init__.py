@@ -1,0 +1,1 @@
+"""Which photos are trained on and which are held out: protocols, groups, visits and leaks."""
