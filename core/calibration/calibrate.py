@@ -24,9 +24,10 @@ from core.errors import SplitError
 from core.evaluation.evaluate import predict_cases
 from core.evaluation.place import check_place, metres_of
 from core.evaluation.selection import Selection, select
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction, joined
 from core.inference.predictor import Predictor
+from core.inference.stored_split import load_split
 from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card
 from core.retrieval.neighbours import Surroundings

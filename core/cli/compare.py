@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.command import Command, aligned, check_out_file, say
+from core.cli.command import Command, aligned, bar, check_out_file, imports, say
 from core.cli.flags import add_flags, given, validated
 from core.crossval.folder import is_crossval
 from core.evaluation.schema import CompareConfig
 from core.files import write_json
+from core.runs import find_checkpoint
 
 if TYPE_CHECKING:
     from core.evaluation.compare import Comparison, Difference
@@ -26,6 +27,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="Also write the comparison as JSON"
     )
+    parser.add_argument(
+        "--on", type=Path, metavar="DATASET",
+        help="Compare on the photos of this dataset that are test photos of every model; models "
+        "without a report on them are evaluated first",
+    )  # fmt: skip
     add_flags(parser, CompareConfig)
 
 
@@ -37,7 +43,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from core.evaluation.comparison_text import as_json, basis
     from core.evaluation.stored_reports import named_apart
 
-    models = named_apart([_model(path) for path in arguments.models])
+    if arguments.on is None:
+        models = named_apart([_model(path) for path in arguments.models])
+    else:
+        models = _on_common_photos(arguments.models, arguments.on)
     found = compare_all(models, config)
     if arguments.out is not None:
         write_json(arguments.out, as_json(found))
@@ -56,6 +65,30 @@ def _model(path: Path) -> "EvaluatedModel":
     from core.evaluation.stored_reports import find_report, read_evaluated_model
 
     return read_pooled(path) if is_crossval(path) else read_evaluated_model(find_report(path))
+
+
+def _on_common_photos(paths: list[Path], root: Path) -> "list[EvaluatedModel]":
+    with imports():
+        from core.audit.review import doubts
+        from core.dataset.labels import read_dataset
+        from core.evaluation.common_photos import common_photos, models_on_common_photos
+        from core.evaluation.evaluate import evaluate
+        from core.evaluation.schema import EvaluateConfig
+
+    checkpoints = {str(path): find_checkpoint(path) for path in paths}
+    dataset = read_dataset(root)
+    common = common_photos(checkpoints, dataset)
+    if common.refusal is None:
+        for name in common.missing:
+            part = common.held_out[name].part
+            with bar(f"Evaluating {name}") as progress:
+                evaluate(
+                    EvaluateConfig(run=checkpoints[name], dataset=root, split=part),
+                    progress,
+                    doubts(root),
+                )
+        common = common_photos(checkpoints, dataset)
+    return models_on_common_photos(common)
 
 
 def _lines(found: "Comparison") -> Iterator[str]:
@@ -92,12 +125,13 @@ def _cell(found: "Difference") -> str:
 
 COMMAND = Command(
     "compare",
-    "RUN_OR_REPORT RUN_OR_REPORT [...] [--out FILE]",
+    "RUN_OR_REPORT RUN_OR_REPORT [...] [--on DATASET] [--out FILE]",
     "Compare evaluated models on the same photos: better, worse, or not distinguishable.",
     (
         "python -m core compare runs/first runs/second",
         "python -m core compare checkpoints/demo-campus runs/first runs/second --out compare.json",
         "python -m core compare runs/first runs/second --by visit --kind raw",
+        "python -m core compare runs/first checkpoints/demo-campus --on data/demo",
     ),
     _add,
     _run,

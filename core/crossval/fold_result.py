@@ -30,8 +30,8 @@ from core.evaluation.report import Report
 from core.evaluation.stored_reports import read_report
 from core.files import write_bytes
 from core.geo import Floats
-from core.inference.loading import load_split
 from core.inference.prediction import Prediction
+from core.inference.stored_split import load_split
 from core.model.card import Card, read_card
 from core.model.normaliser import Normaliser
 from core.options import different

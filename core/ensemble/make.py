@@ -25,9 +25,9 @@ from core.inference.ensemble import Ensemble, combine
 from core.inference.ensemble_compat import check_compatible
 from core.inference.loading import (
     load_predictor,
-    load_split,
 )
 from core.inference.predictor import Predictor
+from core.inference.stored_split import load_split
 from core.locks import LOCK, hold
 from core.model.card import (
     ENSEMBLE_VERSION,

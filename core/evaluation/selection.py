@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,15 @@ from core.evaluation.report import SplitReport
 from core.evaluation.schema import Part
 from core.evaluation.scores import Truth, read_truth
 from core.geo import distance_m, heading_error_deg
-from core.inference.loading import load_split
-from core.inference.predictor import Predictor
+from core.inference.stored_split import load_split
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
+from core.splits.split import Part as SplitPart
 from core.splits.split import Split
 from core.splits.visits import GAP_MINUTES, find_visits
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor  # torch, which planning does without
 
 # The same photo has the same label; a corrected one may have moved.
 _SAME_PLACE_M = 1.0
@@ -55,7 +59,7 @@ class Selection:
         return [name if seen else None for name, seen in pairs]
 
 
-def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
+def select(dataset: Dataset, predictor: "Predictor", part: Part) -> Selection:
     """Choose the photos of `part`.
 
     Raises:
@@ -73,19 +77,7 @@ def select(dataset: Dataset, predictor: Predictor, part: Part) -> Selection:
         notes += _seen_notes(seen)
         return Selection(every, truth, seen, _whole(truth), notes, visits)
     split = load_split(predictor.folder)
-    _check_same_campus(dataset, predictor.card)
-    rows = split.rows(dataset, part)
-    if part == "calibrate" and part not in split.parts.values():
-        raise SplitError(
-            "the stored split has no calibrate part (too few validation photos, or a checkpoint "
-            "from before there was one): use --part val"
-        )
-    if len(rows) == 0:
-        raise SplitError(
-            f"none of the {part} photos of the stored {split.protocol} split is in {dataset.root}: "
-            "give the dataset that the run was trained on"
-        )
-    _check_same_photos(dataset, predictor)
+    rows = _rows(dataset, predictor, split, part)
     truth = read_truth(dataset, rows, predictor.card)
     _check_labels(truth, predictor.card, dataset)
     seen = np.full(len(rows), part == "train")
@@ -130,6 +122,25 @@ def with_regions_of(card: Card, dataset: Dataset) -> tuple[Dataset, tuple[str, .
         region_centres=None,
     )
     return bare, ("No photo of the data set names a region: the model's regions are not compared.",)
+
+
+def _rows(
+    dataset: Dataset, predictor: "Predictor", split: Split, part: SplitPart
+) -> NDArray[np.int64]:
+    """Rows of a part of the stored split, which must be of this dataset and have photos."""
+    _check_same_dataset(dataset, predictor)
+    rows = split.rows(dataset, part)
+    if part == "calibrate" and part not in split.parts.values():
+        raise SplitError(
+            "the stored split has no calibrate part (too few validation photos, or a checkpoint "
+            "from before there was one): use --part val"
+        )
+    if len(rows) == 0:
+        raise SplitError(
+            f"none of the {part} photos of the stored {split.protocol} split is in {dataset.root}: "
+            "give the dataset that the run was trained on"
+        )
+    return rows
 
 
 def _check_labels(truth: Truth, card: Card, dataset: Dataset) -> None:
@@ -216,26 +227,32 @@ def _in_gallery(truth: Truth, gallery: Gallery | None) -> NDArray[np.bool_]:
     return seen
 
 
-def _check_same_campus(dataset: Dataset, card: Card) -> None:
+def other_dataset(dataset: Dataset, card: Card, gallery: Gallery | None) -> str | None:
+    """Return why a dataset is not the one that a model was trained on; None if it may be.
+
+    Names of photos alone prove nothing: the gallery's photos must have the same labels.
+    """
     seeds = (dataset.campus.demo_seed, card.demo_seed)
     if None not in seeds and seeds[0] != seeds[1]:
-        raise SplitError(
+        return (
             f"{dataset.root} is the demo campus of seed {seeds[0]}, the run was trained on that of "
-            f"seed {seeds[1]}: the stored split does not know its photos; use --part all"
+            f"seed {seeds[1]}: the stored split does not know its photos"
         )
-
-
-def _check_same_photos(dataset: Dataset, predictor: Predictor) -> None:
-    """Refuse another dataset whose photos happen to have the names of the stored split."""
-    gallery = predictor.gallery
     if gallery is None:
-        return
+        return None
     shared = np.flatnonzero([name in gallery.row_of for name in dataset.table["photo_id"]])
     if len(shared) == 0:
-        return
-    seen = _in_gallery(read_truth(dataset, shared, predictor.card), gallery)
-    if seen.mean() < 0.5:
-        raise SplitError(
-            f"{dataset.root} has photos with the names of the stored split, but {(~seen).sum()} of "
-            f"{len(seen)} training photos lie elsewhere: it is another dataset; use --part all"
-        )
+        return None
+    seen = _in_gallery(read_truth(dataset, shared, card), gallery)
+    if seen.mean() >= 0.5:
+        return None
+    return (
+        f"{dataset.root} has photos with the names of the stored split, but {(~seen).sum()} of "
+        f"{len(seen)} training photos lie elsewhere: it is another dataset"
+    )
+
+
+def _check_same_dataset(dataset: Dataset, predictor: "Predictor") -> None:
+    reason = other_dataset(dataset, predictor.card, predictor.gallery)
+    if reason is not None:
+        raise SplitError(f"{reason}; use --part all")

@@ -21,8 +21,7 @@ from core.model.device import choose_device
 from core.model.retrieval_network import load_retrieval_network
 from core.retrieval.gallery import Gallery, has_gallery
 from core.retrieval.schema import RefineConfig
-from core.runs import CARD, find_checkpoint, split_file
-from core.splits.split import Split
+from core.runs import CARD, find_checkpoint
 
 
 def load_predictor(path: Path | str, device: str = "cpu", *, calibrated: bool = True) -> Predictor:
@@ -108,28 +107,6 @@ def load_parts(path: Path, device: str = "cpu", *, calibrated: bool = True) -> L
     )
     _check_descriptor(loaded)
     return loaded
-
-
-def load_split(folder: Path) -> Split:
-    """Read the split that a checkpoint was trained on: its own file, or its run's.
-
-    Raises:
-        SplitError: It is missing, damaged, or not the one that the card names.
-    """
-    path = split_file(folder)
-    split = Split.read(path)
-    if split is None:
-        raise SplitError(
-            f"{path} is missing, so nothing says which photos this checkpoint was trained on: copy "
-            "the checkpoint folder again as a whole"
-        )
-    expected = read_card(folder).split.hash
-    if split.hash != expected:
-        raise SplitError(
-            f"{path} is the split {split.hash[:12]}, but the checkpoint was trained on "
-            f"{expected[:12]}: copy the checkpoint folder again as a whole"
-        )
-    return split
 
 
 def _check_gallery(gallery: Gallery, card: Card, widths: tuple[int, ...], folder: Path) -> None:

@@ -9,7 +9,8 @@ from core.ensemble import make as ensemble_folder
 from core.ensemble.make import make_ensemble, member_names
 from core.ensemble.schema import EnsembleConfig
 from core.errors import CheckpointError, ConfigError
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
+from core.inference.stored_split import load_split
 from core.locks import LOCK
 from core.model.card import Card, read_card
 

@@ -13,7 +13,7 @@ from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.table import COLUMNS
-from core.inference.loading import load_split
+from core.inference.stored_split import load_split
 from core.runs import report_folders
 from tests.tiny_checkpoint import make_checkpoint
 

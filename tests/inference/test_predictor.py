@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from core.dataset.decode import decode_photo
 from core.errors import CheckpointError, ConfigError, SplitError
 from core.geo import distance_m, heading_error_deg
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
 from core.inference.prediction import Prediction
 from core.inference.predictor import Predictor
+from core.inference.stored_split import load_split
 from core.retrieval.gallery import Gallery
 from core.splits.split import Split
 from tests.tiny_checkpoint import make_checkpoint

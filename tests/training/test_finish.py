@@ -18,7 +18,8 @@ from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.explain.attribute import attribute
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
+from core.inference.stored_split import load_split
 from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig, RetrievalConfig

@@ -13,7 +13,8 @@ from core.dataset.store import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
+from core.inference.stored_split import load_split
 from core.model.checkpoint import load_checkpoint, read_card
 from core.model.losses import Losses
 from core.model.schema import ModelConfig, TtaConfig
