@@ -55,6 +55,7 @@ def facts(made_with: Mapping[str, Any]) -> dict[str, str]:
         "Precision": made_with.get("precision"),
         "CPU threads": made_with.get("threads"),
         "Processes": made_with.get("processes"),
+        "Keypoints": made_with.get("local_features"),
         "System": made_with.get("platform"),
         "Commit": git.get("commit"),
     }
@@ -66,7 +67,8 @@ def facts(made_with: Mapping[str, Any]) -> dict[str, str]:
 def recipe(config: TrainConfig, made_with: Mapping[str, Any]) -> str:
     """Commands that recreate the environment of a run and do it again in a folder beside it.
 
-    Device, arithmetic and threads are those that the run took: on a CPU they decide the last bits.
+    Device, arithmetic, threads and kind of keypoints are those that the run took: on a CPU they
+    decide the last bits.
     """
     versions = dict(made_with.get("versions", {}))
     lines = []
@@ -95,5 +97,6 @@ def _again(config: TrainConfig, made_with: Mapping[str, Any]) -> TrainConfig:
         "device": device,
         "precision": made_with.get("precision", config.precision),
         "threads": made_with.get("threads", config.threads),
+        "local_features": made_with.get("local_features") or config.local_features,
     }
     return TrainConfig.model_validate(config.model_dump() | changes)

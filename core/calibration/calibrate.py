@@ -147,7 +147,7 @@ def fit_calibration(
         heading=None if heading is None else fit_headings(_cases(prediction, out, truth, heading)),
         overlap=_cases(prediction, out, truth, np.arange(len(truth.groups))).overlap(),
         radii_m=tuple(radii),
-        refusal=_refusal(predictor, store, selection, prediction, truth, batch_size),
+        refusal=_refusal(predictor, store, selection, prediction, truth, batch_size, progress),
         notes=(*absence_note(card.labels), *_partial_notes(rows, len(truth.groups))),
     )
 
@@ -231,6 +231,7 @@ def _refusal(
     prediction: Prediction,
     truth: GroundTruth,
     batch_size: int,
+    progress: Progress | None,
 ) -> RefusalFit | None:
     genuine = prediction.evidence
     if genuine is None or len(prediction) < LEAST_PHOTOS:
@@ -240,7 +241,8 @@ def _refusal(
     photos = np.asarray(store.photos[selection.rows[np.sort(chosen)]])
     negatives: dict[str, Evidence] = {}
     for kind, synthetic in make_negatives(photos, rng).items():
-        evidence = predictor.predict_photos(synthetic, batch_size=batch_size).evidence
+        answers = predictor.predict_photos(synthetic, batch_size=batch_size, progress=progress)
+        evidence = answers.evidence
         if evidence is not None:
             negatives[kind] = evidence
     return fit_refusal(genuine, negatives, truth.groups)

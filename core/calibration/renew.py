@@ -77,14 +77,14 @@ def renew_gallery(
         most = GALLERY_POINTS if most is None else most
     gallery = replace(gallery, local=None)
     selection = select(dataset, predictor, "val")
-    raw = _raw(predictor, gallery, store, selection, config.batch_size)
+    raw = _raw(predictor, gallery, store, selection, config.batch_size, progress)
     if most:
         method = chosen_method(config.local_features, config.verification)
         local = describe_gallery(store.photos, rows, most, method, progress)
         gallery = replace(gallery, local=local)
         hfov_deg = float(np.median(store.hfov_deg[rows]))
         photos = (store.photos[row] for row in selection.rows)
-        raw = verified_raw(raw, photos, gallery, hfov_deg)
+        raw = verified_raw(raw, photos, gallery, hfov_deg, progress)
     return _chosen(predictor, gallery, raw, selection)
 
 
@@ -187,11 +187,12 @@ def _raw(
     store: PhotoStore,
     selection: Selection,
     batch_size: int,
+    progress: Progress | None,
 ) -> Raw:
     """Raw predictions of the selected photos, with a gallery without keypoints."""
     card = predictor.card.model_copy(update={"refine": None})
     unrefined = _with(predictor, card, gallery)
-    prediction = predict_selection(unrefined, store, selection, batch_size)
+    prediction = predict_selection(unrefined, store, selection, batch_size, progress)
     return Raw(
         prediction.position_m,
         prediction.heading_deg,

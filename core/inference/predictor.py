@@ -34,6 +34,7 @@ from core.retrieval.schema import RefineConfig
 from core.retrieval.verification import Pairs
 
 Progress = Callable[[int, int], None]
+Compared = Callable[[int], None]
 
 SHOWN_NEIGHBOURS = 8
 """Training photos listed as evidence, even where fewer refine."""
@@ -212,8 +213,7 @@ class Predictor:
     ) -> tuple[Prediction, ...]:
         """Predict n decoded photos once a case, as if nobody had photographed around them.
 
-        The network runs once, and every pair of photos is verified once; search and refinement are
-        repeated.
+        The network and verification of each pair run once; search and refinement are repeated.
 
         Args:
             photos: As for `predict_photos`, like all that is not listed here.
@@ -225,7 +225,7 @@ class Predictor:
             photo_ids: Keys for the result.
             exclude_ids: Training photos that are left out in every case.
             batch_size: Photos that the network sees at once.
-            progress: Called with `(photos done, photos in all)`.
+            progress: As above; while keypoints are compared, all photos are done.
 
         Raises:
             ConfigError: As for `predict_photos`.
@@ -248,6 +248,7 @@ class Predictor:
                     {},
                     known.rows(part),
                     None if exclude_ids is None else exclude_ids[part],
+                    None if progress is None else lambda _: progress(n, n),
                 ),
             )
             for part in (row_parts(n) if n else [slice(0)])
@@ -288,15 +289,16 @@ class Predictor:
     ) -> tuple[NetworkOutputs, LocalFeatures | None]:
         gallery = None if self.gallery is None else self.gallery.local
         parts: list[NetworkOutputs] = []
+        n = len(photos)
         described = [] if gallery is None else [gallery.described([])]
-        for start in range(0, len(photos), batch_size):
+        for start in range(0, n, batch_size):
             part = slice(start, start + batch_size)
             batch = np.asarray(photos[part])
             parts.append(self._run(batch, known.rows(part)))
             if gallery is not None:
-                described.append(gallery.described(batch))
+                described.append(gallery.described(batch, progress=_from(progress, start, n)))
             if progress is not None:
-                progress(min(start + batch_size, len(photos)), len(photos))
+                progress(min(start + batch_size, n), n)
         config = self.card.model
         views = config.place_anchors * config.place_bearings
         widths = self.loaded.descriptor_widths
@@ -312,10 +314,11 @@ class Predictor:
         pairs: Pairs,
         known: KnownMetadata,
         exclude_ids: Sequence[str | None] | None,
+        compared: Compared | None,
         surroundings: Surroundings | None,
     ) -> Prediction:
         """Search the gallery once, for verification, refinement and evidence alike."""
-        neighbours = self._search(answers, local, pairs, exclude_ids, surroundings)
+        neighbours = self._search(answers, local, pairs, exclude_ids, compared, surroundings)
         answers = self._answers(answers, neighbours, surroundings)
         raw_m = self.card.normaliser.to_metres(answers.position)
         raw_deg = heading_from_unit(answers.heading)
@@ -351,6 +354,7 @@ class Predictor:
         local: LocalFeatures | None,
         pairs: Pairs,
         exclude_ids: Sequence[str | None] | None,
+        compared: Compared | None,
         surroundings: Surroundings | None,
     ) -> Neighbours | None:
         if self.gallery is None:
@@ -359,7 +363,7 @@ class Predictor:
         if local is None:
             return neighbours
         hfov_deg = self.refinement.turn_hfov_deg or ASSUMED_HFOV_DEG
-        return neighbours.verify_points(local, hfov_deg, pairs)
+        return neighbours.verify_points(local, hfov_deg, pairs, compared)
 
     def _answers(
         self,
@@ -461,6 +465,11 @@ def gather_evidence(
     if neighbours is not None and neighbours.verified is not None:
         signals |= point_features(neighbours.verified.inliers)
     return replace(evidence, signals=np.stack(list(signals.values()), axis=1), names=tuple(signals))
+
+
+def _from(progress: Progress | None, start: int, total: int) -> Compared | None:
+    """Progress of photos from one on, by how many of them are done."""
+    return None if progress is None else lambda done: progress(start + done, total)
 
 
 def _nearest(answers: NetworkOutputs, neighbours: Neighbours | None) -> Evidence:

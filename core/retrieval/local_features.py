@@ -4,7 +4,7 @@ SIFT or XFeat finds and describes them (`sift.py`, `xfeat.py`). Descriptors are 
 principal directions of half a byte each.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, Self, get_args
 
@@ -181,20 +181,28 @@ class LocalFeatures:
             parts[0].method,
         )
 
-    def described(self, photos: Iterable[Pixels], points: int | None = None) -> Self:
+    def described(
+        self,
+        photos: Iterable[Pixels],
+        points: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Self:
         """Points of photos `(s, s, 3)`, described as these are, at most `points` of each.
 
-        Without `points` they are query photos, of which the method says how many.
+        Without `points` they are query photos, of which the method says how many. `progress` is
+        called after each photo with how many are done.
         """
         places = [self.place[:0]]
         codes, counts = [self.code[:0]], []
         detector = self.method.detector
         wanted = self.method.query_points if points is None else points
-        for photo in photos:
+        for done, photo in enumerate(photos, start=1):
             place, descriptors = detector.detect(photo, wanted)
             places.append(_stored(place, detector.side, self.place.dtype))
             codes.append(_packed(self.projection.apply(descriptors)))
             counts.append(len(place))
+            if progress is not None:
+                progress(done)
         return type(self)(
             _firsts(np.array(counts, np.int64)), np.concatenate(places), np.concatenate(codes),
             self.projection, self.method,
@@ -210,28 +218,33 @@ def describe_gallery(
 ) -> LocalFeatures:
     """Describe at most `most` points of each of some photos `(n, s, s, 3)`.
 
-    The projection is fitted to the points of `FITTED` of them, evenly chosen.
+    The projection is fitted to the points of `FITTED` of them, evenly chosen; `progress` counts
+    these first.
     """
     method = method or PointMethod()
     detector = method.detector
     chosen = np.unique(np.linspace(0, len(rows) - 1, FITTED).round().astype(np.int64))
-    descriptors = np.concatenate([detector.detect(photos[row], most)[1] for row in rows[chosen]])
+    total = len(chosen) + len(rows)
+
+    def advance(done: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
+    detected = []
+    for row in rows[chosen]:
+        detected.append(detector.detect(photos[row], most)[1])
+        advance(len(detected))
+    descriptors = np.concatenate(detected)
     if len(descriptors) < DIMENSIONS:
         # Photos of nearly nothing: any projection does for what follows.
         descriptors = np.concatenate([descriptors, np.eye(detector.width, dtype=np.float32)])
     projection = fit_projection(descriptors, DIMENSIONS, whiten=detector.whiten)
-
-    def seen() -> Iterator[Pixels]:
-        for done, row in enumerate(rows, start=1):
-            yield photos[row]
-            if progress is not None:
-                progress(done, len(rows))
-
     dtype = np.dtype(np.uint8 if method == FIRST else np.uint16)
     place = _stored(np.empty((0, 2), np.float32), 1, dtype)
     code = np.empty((0, projection.matrix.shape[1] // 2), np.uint8)
     empty = LocalFeatures(np.zeros(1, np.int64), place, code, projection, method)
-    return empty.described(seen(), most)
+    seen = (photos[row] for row in rows)
+    return empty.described(seen, most, lambda done: advance(len(chosen) + done))
 
 
 def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:

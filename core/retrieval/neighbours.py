@@ -3,7 +3,7 @@
 Similarity is the cosine of L2-normalised features: greater is nearer, everywhere in this room.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -173,7 +173,11 @@ class Neighbours:
         return len(self.similarity)
 
     def verify_points(
-        self, local: LocalFeatures, hfov_deg: float, pairs: Pairs | None = None
+        self,
+        local: LocalFeatures,
+        hfov_deg: float,
+        pairs: Pairs | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Self:
         """Compare the photos point by point with the most similar training photos.
 
@@ -181,10 +185,11 @@ class Neighbours:
             local: Points of the n photos, described by the gallery's projection.
             hfov_deg: Horizontal field of view of all photos, by which turns are computed.
             pairs: Results of other searches for the same photos, see `verify`.
+            progress: Called after each photo with how many are done.
         """
         if self.gallery.local is None:
             raise ValueError("the gallery has no points to compare with")
-        verified = verify(local, self.gallery.local, self.rows, hfov_deg, pairs)
+        verified = verify(local, self.gallery.local, self.rows, hfov_deg, pairs, progress)
         return replace(self, verified=verified)
 
     def ranked(

@@ -10,7 +10,7 @@ from core.geo import Floats, heading_from_unit
 from core.headline import PhotoErrors, refined_card_metrics
 from core.retrieval.choice import Choice, select_settings
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import LocalFeatures
+from core.retrieval.local_features import LocalFeatures, Progress
 from core.retrieval.neighbours import Neighbours, PlaceShares, Surroundings, search_in_parts
 from core.retrieval.projection import Features
 from core.retrieval.refine import refine, retrieve_by
@@ -60,14 +60,29 @@ class ValidationTruth:
 
 
 def verified_raw(
-    raw: Raw, photos: Iterable[NDArray[np.uint8]], gallery: Gallery, hfov_deg: float
+    raw: Raw,
+    photos: Iterable[NDArray[np.uint8]],
+    gallery: Gallery,
+    hfov_deg: float,
+    progress: Progress | None = None,
 ) -> Raw:
-    """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points."""
+    """Compare the photos `(s, s, 3)` of raw answers with a gallery that has points.
+
+    `progress` is called as in `describe_gallery`: each photo counts twice, described and compared.
+    """
     if gallery.local is None:
         raise ValueError("the gallery has no points to compare with")
-    query = gallery.local.described(photos)
-    rows = [candidates.rows for _, candidates in search_in_parts(raw.features, gallery)]
-    return replace(raw, verified=verify(query, gallery.local, np.concatenate(rows), hfov_deg))
+    n = len(raw.features)
+
+    def advance(done: int) -> None:
+        if progress is not None:
+            progress(done, 2 * n)
+
+    query = gallery.local.described(photos, progress=advance)
+    found = [candidates.rows for _, candidates in search_in_parts(raw.features, gallery)]
+    rows = np.concatenate(found)
+    compared = verify(query, gallery.local, rows, hfov_deg, progress=lambda done: advance(n + done))
+    return replace(raw, verified=compared)
 
 
 def with_gallery_photos(
@@ -76,6 +91,7 @@ def with_gallery_photos(
     gallery: Gallery,
     features: Features,
     gallery_spot: NDArray[np.int64],
+    progress: Progress | None = None,
 ) -> tuple[Raw, ValidationTruth]:
     """Add photos of the gallery to the photos of a choice, for a network that is not trained.
 
@@ -89,6 +105,7 @@ def with_gallery_photos(
         gallery: Training photos, which have positions.
         features: `(m, D)` of the gallery's photos, as the network gives them.
         gallery_spot: `(m,)` numbers of their places, as in `truth.spot`.
+        progress: Called with how many of the added photos are compared, and how many there are.
     """
     apart_m, _ = gallery.tree.query(truth.position_m[np.isfinite(truth.position_m).all(axis=1)])
     radius_m = max(LEAST_RADIUS_M, float(np.median(apart_m)) if len(apart_m) else 0.0)
@@ -104,13 +121,10 @@ def with_gallery_photos(
     verified = raw.verified
     if verified is not None and gallery.local is not None:
         own = LocalFeatures.joined([gallery.local.rows(slice(row, row + 1)) for row in rows])
-        compared = verify(own, gallery.local, neighbours.rows, verified.hfov_deg)
-        verified = Verified(
-            np.concatenate([verified.rows, compared.rows]),
-            np.concatenate([verified.inliers, compared.inliers]),
-            np.concatenate([verified.turn_deg, compared.turn_deg]),
-            verified.hfov_deg,
-        )
+        hfov_deg, total = verified.hfov_deg, len(rows)
+        alive = None if progress is None else lambda done: progress(done, total)
+        compared = verify(own, gallery.local, neighbours.rows, hfov_deg, progress=alive)
+        verified = verified.followed_by(compared)
     free = np.full((len(raw.features), 2), np.nan)
     spot = np.arange(len(free)) if truth.spot is None else truth.spot
     return (

@@ -82,6 +82,15 @@ class Verified:
         """What is known of some of the photos."""
         return type(self)(self.rows[part], self.inliers[part], self.turn_deg[part], self.hfov_deg)
 
+    def followed_by(self, more: Self) -> Self:
+        """These photos and further ones, compared with as many gallery photos each."""
+        return type(self)(
+            np.concatenate([self.rows, more.rows]),
+            np.concatenate([self.inliers, more.inliers]),
+            np.concatenate([self.turn_deg, more.turn_deg]),
+            self.hfov_deg,
+        )
+
     def beyond_chance(self) -> Floats:
         """Evidence `(n, k)` that both show one place: log(1 + inliers beyond a few)."""
         return np.asarray(np.log1p(np.maximum(self.inliers - _BY_CHANCE, 0)))
@@ -93,6 +102,7 @@ def verify(
     rows: Rows,
     hfov_deg: float,
     pairs: Pairs | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Verified:
     """Compare n photos with some gallery photos each.
 
@@ -103,14 +113,18 @@ def verify(
         hfov_deg: Horizontal field of view of all photos.
         pairs: Results of earlier calls with the same photos, gallery and field of view, which are
             not computed again; new ones are added.
+        progress: Called after each photo with how many are done.
     """
     pairs = {} if pairs is None else pairs
     inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
-    for place, row in np.ndenumerate(rows):
-        pair = (place[0], int(row))
-        if pair not in pairs:
-            pairs[pair] = _compare(query, gallery, pair, hfov_deg)
-        inliers[place], turn_deg[place] = pairs[pair]
+    for photo, candidates in enumerate(rows):
+        for column, row in enumerate(candidates):
+            pair = (photo, int(row))
+            if pair not in pairs:
+                pairs[pair] = _compare(query, gallery, pair, hfov_deg)
+            inliers[photo, column], turn_deg[photo, column] = pairs[pair]
+        if progress is not None:
+            progress(photo + 1)
     if gallery.method.verification != "affine":
         turn_deg[~_overlapping(inliers)] = np.nan
     return Verified(rows, inliers, turn_deg, hfov_deg)

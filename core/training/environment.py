@@ -47,8 +47,18 @@ def git_state() -> dict[str, Any]:
     return {"commit": commit, "changed": bool(_git(here, "status", "--porcelain", "-uno"))}
 
 
-def environment(device: str, precision: str, threads: int, *, processes: int = 1) -> dict[str, Any]:
-    """What the run was made with, for `environment.json`."""
+def environment(
+    device: str,
+    precision: str,
+    threads: int,
+    *,
+    processes: int = 1,
+    local_features: str | None = None,
+) -> dict[str, Any]:
+    """What the run was made with, for `environment.json`.
+
+    `local_features` is the kind of keypoints that the option `auto` became; None without keypoints.
+    """
     return {
         "versions": versions(),
         "platform": platform.platform(),
@@ -56,6 +66,7 @@ def environment(device: str, precision: str, threads: int, *, processes: int = 1
         "precision": precision,
         "threads": threads,
         "processes": processes,
+        "local_features": local_features,
         "git": git_state(),
         "command": command_line(),
     }

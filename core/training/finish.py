@@ -112,14 +112,13 @@ def finish_run(
     data: TrainingData,
     compute: Compute,
     watch: Watch | None = None,
+    watch_alone: Watch | None = None,
 ) -> Card | None:
     """Give the best checkpoint its gallery, split and refinement.
 
     Descriptors are computed in float32, as predictions are, from the checkpoint as it was saved.
-    Several processes share that work; the main one alone chooses and writes.
-
-    Returns:
-        The final card, on the main process.
+    Several processes share that work and call `watch`; the main one alone chooses and writes, and
+    calls `watch_alone`. Returns the final card, on the main process.
     """
     compute = compute.exact()
     checkpoint = load_checkpoint(run.best)
@@ -134,8 +133,7 @@ def finish_run(
     widths = model.descriptor_widths
     retrieval = make_retrieval_network(config.retrieval)
     if retrieval is not None:
-        watch = watch if compute.processes.count == 1 else None
-        further = _retrieval_descriptors(retrieval, compute, data, config.batch_size, watch)
+        further = _retrieval_descriptors(retrieval, compute, data, config.batch_size, watch_alone)
         train, val = np.hstack([train, further[0]]), np.hstack([val, further[1]])
         widths += retrieval.widths
     gallery = _gallery(data, rows, train, widths, config)
@@ -150,8 +148,9 @@ def finish_run(
     if config.gallery_points:
         kind = chosen_kind(config.local_features)
         run.log(f"{kind} keypoints: {config.gallery_points} of each training photo at most")
-        gallery, raw = _with_points(gallery, raw, data, config, PointMethod(kind))
-    chosen, metrics = _refinement(run, config, data, gallery, raw, train)
+        method = PointMethod(kind)
+        gallery, raw = _with_points(gallery, raw, data, config, method, watch_alone)
+    chosen, metrics = _refinement(run, config, data, gallery, raw, train, watch_alone)
     save_retrieval_network(run.best, retrieval)
     gallery.save(run.best)
     write_json(run.best / SPLIT, data.split.to_json())
@@ -164,7 +163,7 @@ def finish_run(
         }
     )
     write_card(run.best, card)
-    calibrate_run(run, config, data, str(compute.device))
+    calibrate_run(run, config, data, str(compute.device), watch_alone)
     return card
 
 
@@ -215,6 +214,7 @@ def _refinement(
     gallery: Gallery,
     raw: Raw,
     train: Features,
+    watch: Watch | None,
 ) -> tuple[RefineConfig, dict[str, float]]:
     """The given or chosen refinement, and its figures on the validation photos."""
     truth, spot = _truth(data), spot_groups(data.position_m)
@@ -222,7 +222,7 @@ def _refinement(
         return config.refine, refined_figures(raw, truth, gallery, config.refine)
     photos = raw, replace(truth, spot=spot[data.rows["val"]])
     if config.zero_training and "position" in gallery.labels:
-        photos = with_gallery_photos(*photos, gallery, train, spot[data.gallery_rows])
+        photos = with_gallery_photos(*photos, gallery, train, spot[data.gallery_rows], watch)
     choice = select_refinement(*photos, gallery)
     run.log(str(choice))
     return choice.config, refined_figures(raw, truth, gallery, choice.config) | choice.metrics()
@@ -298,16 +298,21 @@ def _truth(data: TrainingData) -> ValidationTruth:
 
 
 def _with_points(
-    gallery: Gallery, raw: Raw, data: TrainingData, config: TrainConfig, method: PointMethod
+    gallery: Gallery,
+    raw: Raw,
+    data: TrainingData,
+    config: TrainConfig,
+    method: PointMethod,
+    watch: Watch | None,
 ) -> tuple[Gallery, Raw]:
     """Describe points of the training photos, and compare those of the validation photos."""
     photos, train = data.store.photos, data.gallery_rows
-    local = describe_gallery(photos, train, config.gallery_points, method)
+    local = describe_gallery(photos, train, config.gallery_points, method, watch)
     described = replace(gallery, local=local)
     given = None if config.refine is None else config.refine.turn_hfov_deg
     hfov_deg = given or float(np.median(data.store.hfov_deg[train]))
     val = (photos[row] for row in data.rows["val"])
-    return described, verified_raw(raw, val, described, hfov_deg)
+    return described, verified_raw(raw, val, described, hfov_deg, watch)
 
 
 def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, float]:
@@ -324,7 +329,13 @@ def untrained_figures(retrieved: Retrieved, data: TrainingData) -> dict[str, flo
     return raw_card_metrics(errors.figures()) | {"val_score": errors.score(data.scale_m)}
 
 
-def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, device: str) -> None:
+def calibrate_run(
+    run: RunFolder,
+    config: TrainConfig,
+    data: TrainingData,
+    device: str,
+    watch: Watch | None = None,
+) -> None:
     """Calibrate the best checkpoint on its calibration part; one that is too small is logged.
 
     The main process of a run calls this, after the card is written, so that the predictions that
@@ -337,7 +348,9 @@ def calibrate_run(run: RunFolder, config: TrainConfig, data: TrainingData, devic
         return
     predictor = load_predictor(run.best, device, calibrated=False)
     try:
-        calibration = fit_calibration(predictor, data.dataset, data.store, part, config.batch_size)
+        calibration = fit_calibration(
+            predictor, data.dataset, data.store, part, config.batch_size, watch
+        )
     except SplitError as error:
         run.log(f"not calibrated: {error}")
         return

@@ -213,7 +213,14 @@ def _step_source(session: Session, plan: StagePlan) -> StepSource:
 
 def _finish(session: Session) -> None:
     session.beat(now=True, stage="gallery", eta_s=None)
-    card = finish_run(session.run, session.config, session.data, session.compute, session.watch)
+    card = finish_run(
+        session.run,
+        session.config,
+        session.data,
+        session.compute,
+        session.watch,
+        session.watch_alone,
+    )
     if card is not None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in card.metrics.items())
         session.log(f"best checkpoint: {figures}")

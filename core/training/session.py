@@ -20,6 +20,7 @@ from core.model.checkpoint import save_checkpoint
 from core.model.losses import PLACE_SIGMA_M
 from core.model.network import BearingsModel, build_model
 from core.model.places import PlaceHead, find_anchors
+from core.retrieval.local_features import chosen_kind
 from core.runs import CONFIG, SPLIT
 from core.splits.split import Split
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
@@ -104,6 +105,15 @@ class Session:
         """Keep the heartbeat during work between steps, and raise on a stop request."""
         self.beat(step=done, steps=total)
         if self.stop_wanted():
+            raise self.interruption.error(f"during {self.status.stage}")
+
+    def watch_alone(self, done: int, total: int) -> None:
+        """As `watch`, in work that the main process does while the others wait for it.
+
+        They cannot agree on a stop meanwhile, so that only a single process notices one.
+        """
+        self.beat(step=done, steps=total)
+        if self.processes.count == 1 and self.stop_wanted():
             raise self.interruption.error(f"during {self.status.stage}")
 
     def beat(self, *, now: bool = False, **changes: object) -> None:
@@ -311,10 +321,15 @@ def _write_start(
         )
     run.write_json(SPLIT, data.split.to_json())
     device = str(compute.device)
+    kind = chosen_kind(config.local_features) if config.gallery_points else None
     run.write_json(
         "environment.json",
         environment(
-            device, compute.precision, torch.get_num_threads(), processes=compute.processes.count
+            device,
+            compute.precision,
+            torch.get_num_threads(),
+            processes=compute.processes.count,
+            local_features=kind,
         ),
     )
     doing = "begins" if saved is None else f"goes on after epoch {saved.all_epochs}"

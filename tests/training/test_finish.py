@@ -30,6 +30,7 @@ from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
+from core.training.session import Session
 from tests.tiny_checkpoint import STORE_SIZE
 
 TinyRun = Callable[..., TrainConfig]
@@ -161,6 +162,29 @@ def test_a_killed_one_answers_nothing_and_goes_on(instant: TinyRun, tmp_path: Pa
         load_predictor(config.run)
     assert list(fit(config, resume=True)) == []
     assert load_predictor(config.run).gallery is not None
+
+
+def test_a_stop_request_is_noticed_while_keypoints_are_found(
+    instant: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = instant(tmp_path / "run").model_copy(
+        update={"gallery_points": 8, "local_features": "sift"}
+    )
+    seen: list[tuple[int, int]] = []
+    watched = Session.watch_alone
+
+    def watch(session: Session, done: int, total: int) -> None:
+        seen.append((done, total))
+        if done == 3:
+            session.run.request_stop()
+        watched(session, done, total)
+
+    monkeypatch.setattr(Session, "watch_alone", watch)
+    with pytest.raises(TrainingInterrupted, match="during gallery"):
+        list(fit(config))
+    assert [done for done, _ in seen] == [1, 2, 3], "each photo counts"
+    made_with = RunFolder(path=config.run).read_json("environment.json")
+    assert made_with["local_features"] == "sift"
 
 
 def _stopped(*_: object) -> None:

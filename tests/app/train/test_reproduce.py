@@ -31,6 +31,7 @@ def test_the_recipe_pins_versions_and_the_arithmetic_that_was_used() -> None:
     assert done[1].startswith("python3.11 -m venv")
     assert done[2] == "pip install torch==2.14.1 timm==1.0.31", "no build of one machine, no python"
     words = shlex.split(done[-1])
+    assert "--local-features" not in words, "runs of earlier versions did not record it"
     assert words[:5] == ["python", "-m", "core", "train", "data/a b"]
     assert words[words.index("--run") + 1] == "runs/first-again", "the first stays as it is"
     for flag, value in (("--device", "cuda"), ("--precision", "bf16"), ("--batch-size", "48")):
@@ -41,6 +42,11 @@ def test_the_recipe_pins_versions_and_the_arithmetic_that_was_used() -> None:
 def test_what_several_processes_trained_is_done_by_as_many_again() -> None:
     done = recipe(config(), MADE_WITH | {"processes": 2}).splitlines()[-1]
     assert done.startswith("torchrun --nproc-per-node 2 -m core train 'data/a b' --run")
+
+
+def test_keypoints_are_those_that_the_run_found_installed() -> None:
+    words = shlex.split(recipe(config(), MADE_WITH | {"local_features": "sift"}).splitlines()[-1])
+    assert words[words.index("--local-features") + 1] == "sift"
 
 
 def test_without_a_repository_there_is_no_commit_to_go_to() -> None:
