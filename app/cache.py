@@ -6,7 +6,7 @@ the functions, so that the first page shows at once.
 
 import gc
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +26,6 @@ from core.dataset.layout import BASE_FILE, dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
 from core.errors import CheckpointError, FrameError, ImageError, LabelError, SplitError
 from core.evaluation.report import Report
-from core.evaluation.schema import CompareConfig
 from core.evaluation.stored_reports import read_report
 from core.jobs.state import RESTING
 from core.jobs.summary import RunSummary, list_jobs, summarise
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from core.audit.run import Audit, Progress
     from core.dataset.look import Look
     from core.dataset.mapping import Trial
-    from core.evaluation.compare import Compared
     from core.inference.prediction import Prediction
     from core.inference.predictor import Predictor
     from core.retrieval.gallery import Gallery
@@ -58,7 +56,6 @@ Value = TypeVar("Value")
 _AT_ONCE = 16
 _DECODERS = 4
 Stamp = tuple[tuple[str, int, int], ...]
-_FILES = ("report.json", "crossval.json", "predictions.csv")
 
 
 def stamp(*files: Path) -> Stamp:
@@ -75,7 +72,7 @@ def dataset(folder: Path) -> Dataset:
     Raises:
         LabelError, FrameError: As `read_dataset`.
     """
-    return _dataset(folder, _state(folder))
+    return _dataset(folder, state(folder))
 
 
 def base_layer(source: Path) -> BaseLayer | LabelError | None:
@@ -90,7 +87,7 @@ def look(folder: Path) -> "Look":
     Raises:
         LabelError, FrameError: As `read_dataset`.
     """
-    return _look(folder, _state(folder))
+    return _look(folder, state(folder))
 
 
 def recognised(table: Path, settings: TableSettings) -> "Recognised":
@@ -104,7 +101,7 @@ def recognised(table: Path, settings: TableSettings) -> "Recognised":
 
 def trial(source: Path, campus_toml: str) -> "Trial":
     """The result of reading a data set with another text of campus.toml."""
-    return _trial(source, _state(source), campus_toml)
+    return _trial(source, state(source), campus_toml)
 
 
 def split(folder: Path, protocol: str, seed: int) -> "Split":
@@ -114,10 +111,11 @@ def split(folder: Path, protocol: str, seed: int) -> "Split":
         LabelError, FrameError: As `read_dataset`.
         SplitError: The protocol does not fit the data set.
     """
-    return _split(dataset(folder), folder, _state(folder), protocol, seed)
+    return _split(dataset(folder), folder, state(folder), protocol, seed)
 
 
-def _state(folder: Path) -> Stamp:
+def state(folder: Path) -> Stamp:
+    """A key that changes when a data set or the decisions about its labels change."""
     return (*dataset_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
 
 
@@ -267,7 +265,7 @@ def other_place_m(source: Path, checkpoint: Path) -> float | None:
         CheckpointError: As `card` and `gallery`.
     """
     files = stamp(*(checkpoint / name for name in ("card.json", "gallery.json")))
-    return _other_place_m(source, checkpoint, (*_state(source), *files))
+    return _other_place_m(source, checkpoint, (*state(source), *files))
 
 
 def report(folder: Path) -> Report:
@@ -286,6 +284,15 @@ def predictions(folder: Path) -> pd.DataFrame:
         CheckpointError: It cannot be read, or lacks columns.
     """
     return _predictions(folder / "predictions.csv", stamp(folder / "predictions.csv"))
+
+
+def forget_models() -> None:
+    """Drop what the caches hold of models, reports and predictions: some were deleted."""
+    for cached in (
+        _predictor, _answer, _card, _checkpoint_split, _gallery, _report, _predictions,
+        _kept,
+    ):  # fmt: skip
+        cached.clear()
 
 
 def checkpoint_title(folder: Path) -> str:
@@ -555,35 +562,3 @@ def _label_rows(source: Path, key: Stamp) -> "LabelRows":
     from core.audit.rows import read_rows
 
     return read_rows(source)
-
-
-def comparison(
-    models: Mapping[str, Path], config: CompareConfig, *, pooled: bool = False
-) -> "Compared":
-    """Models against the first of them, by the photos of their reports; shared, never changed.
-
-    Args:
-        models: Folders of reports by name; of cross-validations where `pooled`.
-        config: How they are compared.
-        pooled: Whether these are cross-validations.
-
-    Raises:
-        ConfigError: As `core.evaluation.compare.compare_all`.
-    """
-    files = stamp(*(folder / name for folder in models.values() for name in _FILES))
-    return _comparison(models, config, pooled, (files, tuple(models), config.model_dump_json()))
-
-
-@st.cache_resource(max_entries=16, show_spinner="Comparing photo by photo …")
-def _comparison(
-    _models: Mapping[str, Path], _config: CompareConfig, pooled: bool, key: tuple[Any, ...]
-) -> "Compared":
-    from core.crossval.report import read_pooled
-    from core.evaluation.compare import compare_all
-    from core.evaluation.stored_reports import read_evaluated_model
-
-    if pooled:
-        return compare_all([read_pooled(folder) for folder in _models.values()], _config)
-    return compare_all(
-        [read_evaluated_model(path, name) for name, path in _models.items()], _config
-    )

@@ -62,6 +62,16 @@ def radius(value: float, unit: str) -> str:
     return f"± {value:.0f}{unit}" if isfinite(value) else "unknown"
 
 
+def size(count: float) -> str:
+    """A number of bytes: `512 B`, `38.4 kB`, `1.2 GB`."""
+    units = ("B", "kB", "MB", "GB")
+    for unit in units:
+        if count < 1000 or unit == units[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+
+
 def spoken(seconds: float | None) -> str:
     """A duration in its two largest units: `2 h 05 min`, `3 min 20 s`, `8 s`."""
     if seconds is None:

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+from app.train import deletion
 from app.tune import search
+from app.widgets import messages
 from app.workspace import workspace
 
 st.title("Tune")
@@ -12,9 +14,11 @@ st.caption(
     "unbiased."
 )
 place = workspace()
+messages.show()
 search.launch(place)
 study = search.pick_study(place)
 if study is None:
     st.info("No search yet. Press **Start the search**.")
     st.stop()
+deletion.offer([study], "study")
 search.watch(study)

@@ -9,7 +9,7 @@ import torch
 
 from core.dataset.labels import Dataset
 from core.dataset.store import prepare_dataset
-from core.files import write_json
+from core.files import read_object, write_json
 from core.geo import wrap_heading_deg
 from core.inference.loading import load_predictor
 from core.model.card import Card, PreprocessCard, SplitCard
@@ -132,3 +132,20 @@ def _card(config: ModelConfig, dataset: Dataset, split: Split, model: BearingsMo
         ),
         command="python -m core train campus --run runs/tiny",
     )
+
+
+def with_split(checkpoint: Path, split: Split) -> Path:
+    """Let a checkpoint say that it was trained on another split."""
+    write_json(checkpoint / "split.json", split.to_json())
+    card = read_object(checkpoint / "card.json")
+    assert card is not None
+    card["split"] |= {"protocol": split.protocol, "seed": split.seed, "hash": split.hash}
+    write_json(checkpoint / "card.json", card)
+    return checkpoint
+
+
+def stored_split(checkpoint: Path) -> Split:
+    """The split of a checkpoint."""
+    split = Split.read(checkpoint / "split.json")
+    assert split is not None
+    return split

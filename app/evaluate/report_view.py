@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import absence, cache, wording
+from app import absence, wording
 from app.evaluate import outcomes, report_tables
+from app.evaluate.evaluation import evaluate_here
 from app.evaluate.photos import EvaluationView, gallery, plan
 from app.evaluate.report_tables import LABELS, SHARES
 from app.figures.comparison import baseline_bars
@@ -512,20 +513,7 @@ def _form(place: Workspace, checkpoint: Path) -> None:
         "seconds on a CPU, thousands of photos take minutes. Keep this page open meanwhile."
     )
     if st.button("Evaluate now", type="primary", key="judge_go"):
-        _evaluate(EvaluateConfig(run=checkpoint, dataset=folder, split=part), folder)
+        evaluate_here(EvaluateConfig(run=checkpoint, dataset=folder, split=part), folder)
         st.rerun()
     with st.expander("The same from the command line"):
         st.code(command, language="bash", wrap_lines=True)
-
-
-def _evaluate(config: EvaluateConfig, dataset: Path) -> None:
-    cache.settle_imports()
-    from core.audit.review import doubts
-    from core.evaluation.evaluate import evaluate
-
-    bar = st.progress(0.0, "Reading labels and photos …")
-
-    def show(done: int, of: int) -> None:
-        bar.progress(done / max(of, 1), f"{done:,} of {of:,} photos")
-
-    evaluate(config, show, doubts(dataset))

@@ -1,7 +1,8 @@
 """Models compared on the same photos: figures, differences with intervals, regions won and lost."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import streamlit as st
 
 from app import absence, cache, theme
 from app.figures.comparison import forest
-from app.runs import runs_table
-from app.runs.evaluated_models import Group
+from app.runs import compared, runs_table
+from app.runs.models import Group
 from app.widgets import messages
 from core.errors import BearingsError
-from core.evaluation.compare import Comparison, Difference, Measure, RegionDifference
+from core.evaluation.common_photos import CommonPhotos
+from core.evaluation.compare import Compared, Comparison, Difference, Measure, RegionDifference
 from core.evaluation.comparison_text import basis, cautions, interval, overall
+from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
 
 _MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "not distinguishable"}
@@ -128,13 +131,27 @@ def show_group(group: Group, number: int) -> None:
     else:
         st.caption("To compare, tick another model that was evaluated on these photos.")
         return
-    show_differences(group.folders, _region_names(group), f"runs_{number}")
+    show_differences(
+        group.folders, region_names(next(iter(group.reports.values()))), f"runs_{number}"
+    )
+
+
+def show_common(common: CommonPhotos) -> None:
+    """Compare models on the photos that may judge all of them."""
+    report = cache.report(next(iter(common.reports.values())))
+
+    def compare(reference: str, config: CompareConfig) -> Compared:
+        order = [reference, *(name for name in common.checkpoints if name != reference)]
+        ordered = {name: common.checkpoints[name] for name in order}
+        return compared.common_comparison(replace(common, checkpoints=ordered), config)
+
+    _differences(list(common.checkpoints), compare, region_names(report), "runs_common")
 
 
 def show_differences(
     models: Mapping[str, Path], names: dict[str, str], key: str, *, pooled: bool = False
 ) -> None:
-    """Compare models with the reference that the reader picks.
+    """Compare models on the photos of their reports.
 
     Args:
         models: Folders with the predictions, by name.
@@ -142,7 +159,21 @@ def show_differences(
         key: Prefix of the widgets' keys.
         pooled: Whether these are cross-validations.
     """
-    options = list(models)
+
+    def compare(reference: str, config: CompareConfig) -> Compared:
+        ordered = {reference: models[reference]} | dict(models)
+        return compared.comparison(ordered, config, pooled=pooled)
+
+    _differences(list(models), compare, names, key)
+
+
+def _differences(
+    options: Sequence[str],
+    compare: Callable[[str, CompareConfig], Compared],
+    names: dict[str, str],
+    key: str,
+) -> None:
+    """Compare models with the reference that the reader picks."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = st.selectbox(
             "Reference", options, len(options) - 1, key=f"{key}_reference",
@@ -158,10 +189,8 @@ def show_differences(
             help="Errors of photos of one spot, or of one visit, are correlated. The bootstrap "
             "therefore draws whole spots or whole visits.",
         )  # fmt: skip
-    config = CompareConfig.model_validate({"by": by, "kind": kind})
-    ordered = {first: models[first]} | dict(models)
     try:
-        found = cache.comparison(ordered, config, pooled=pooled)
+        found = compare(first, CompareConfig.model_validate({"by": by, "kind": kind}))
     except BearingsError as error:
         # The rest of the page does not depend on the comparison.
         messages.show_error(error)
@@ -208,8 +237,8 @@ def _tables(pairs: tuple[Comparison, ...], names: dict[str, str], key: str) -> N
             st.dataframe(figures_table(pair), hide_index=True)
 
 
-def _region_names(group: Group) -> dict[str, str]:
-    report = next(iter(group.reports.values()))
+def region_names(report: Report) -> dict[str, str]:
+    """Display names by region id, as a report has them."""
     return {
         region: region if each.name == region else f"{region} {each.name}"
         for region, each in report.per_region.items()

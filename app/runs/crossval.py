@@ -10,6 +10,7 @@ from app.evaluate import report_tables
 from app.evaluate.report_view import table_of
 from app.runs import comparison
 from app.selection import selection
+from app.train import deletion
 from app.widgets import messages
 from app.wording import moment
 from app.workspace import Workspace
@@ -38,6 +39,7 @@ def show(place: Workspace, found: Sequence[CrossvalSummary]) -> None:
         "with its confidence interval."
     )
     chosen = pick(found)
+    deletion.offer([one.path for one in chosen], "crossvals")
     for one in chosen:
         _one(place, one)
     finished = [one for one in chosen if one.report is not None]

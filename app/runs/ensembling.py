@@ -1,4 +1,4 @@
-"""The button that joins ticked runs into an ensemble."""
+"""The button that joins ticked models into an ensemble."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,36 +6,40 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache, links
+from app.runs.models import Model
 from app.widgets import messages, pickers
 from app.widgets.forms import FormPlan, config_form
 from app.workspace import workspace
 from core.ensemble.schema import EnsembleConfig
 from core.errors import BearingsError
 from core.inference.ensemble_compat import check_compatible
-from core.jobs.summary import RunSummary
-from core.runs import best_of, free_folder, has_card
+from core.runs import free_folder
 
 _MAKE = "Make the ensemble"
 _FIRST = (("out",), ("weights",), ("temperature",), ("agree_m",))
 _HIDDEN = (("members",), ("dataset",), ("device",), ("batch_size",), ("allow_missing",))
 
 
-def offer(chosen: Sequence[RunSummary]) -> None:
-    """Let the reader join the ticked runs into one model; nothing is drawn for fewer than two."""
+def offer(chosen: Sequence[Model]) -> None:
+    """Let the reader join the ticked models into one; nothing is drawn for fewer than two."""
     if len(chosen) < 2:
         return
     with st.popover("Make an ensemble of these"):
-        missing = [run.name for run in chosen if not has_card(best_of(run.path))]
+        missing = [model.name for model in chosen if model.card is None]
         if missing:
             st.info(f"No trained model yet: {', '.join(missing)}. Wait for its first epoch.")
             return
-        try:
-            check_compatible([(run.name, cache.card(best_of(run.path)))
-                           for run in chosen])  # fmt: skip
-        except BearingsError as error:
-            st.info(f"These runs cannot form an ensemble: {error}.")
+        joined = [model.name for model in chosen if model.card and model.card.ensemble]
+        if joined:
+            names = messages.plain(", ".join(joined))
+            st.info(f"{names} is an ensemble already: choose its runs in its place.")
             return
-        _form(tuple(run.path for run in chosen))
+        try:
+            check_compatible([(model.name, model.card) for model in chosen if model.card])
+        except BearingsError as error:
+            st.info(messages.plain_lines(f"These models cannot form an ensemble: {error}."))
+            return
+        _form(tuple(model.home for model in chosen))
 
 
 def _form(members: tuple[Path, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the Runs page: the list with tags and notes, and the chosen models side by side."""
+"""The parts of the Runs page: the list with tags and notes, curves and options side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,43 +7,40 @@ import streamlit as st
 
 from app import links
 from app.figures.curves import curve
-from app.runs import comparison, evaluated_models, runs_table
-from app.runs.evaluated_models import Model
+from app.runs import runs_table
+from app.runs.models import Model
 from app.selection import selection
-from app.train import train_form
+from app.train import deletion, train_form
 from app.train.history import measured, overlaid_table
 from app.widgets import messages, pickers
-from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes, write_notes
 from core.jobs.state import log_tail, read_events
-from core.jobs.summary import RunSummary
-from core.runs import best_of, has_card
 
 _WANTED = "runs_tags"
 FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
-SECTIONS = (FIGURES, CURVES, OPTIONS)
-_OTHERS = "runs_beside"
+PARALLEL, LINEAGE = "Options against figures", "Lineage"
+SECTIONS = (FIGURES, CURVES, OPTIONS, PARALLEL, LINEAGE)
 
 
-def all_notes(runs: Sequence[RunSummary]) -> dict[str, Notes]:
-    """The notes of every run by its name; damaged notes give a warning and are empty."""
+def all_notes(rows: Sequence[Model]) -> dict[str, Notes]:
+    """The notes of every model by its name; damaged notes give a warning and are empty."""
     found: dict[str, Notes] = {}
-    for run in runs:
+    for model in rows:
         try:
-            found[run.name] = read_notes(run.path)
+            found[model.name] = read_notes(model.home)
         except RunError as error:
             st.warning(messages.plain_lines(str(error)))
-            found[run.name] = Notes()
+            found[model.name] = Notes()
     return found
 
 
-def pick_tagged(runs: Sequence[RunSummary], notes: Mapping[str, Notes]) -> list[RunSummary]:
-    """Let the reader choose tags, if there are any; return the runs that have all of them."""
+def pick_tagged(rows: Sequence[Model], notes: Mapping[str, Notes]) -> list[Model]:
+    """Let the reader choose tags, if there are any; return the models that have all of them."""
     known = tags(notes)
     if not known:
-        return list(runs)
+        return list(rows)
     kept = [tag for tag in st.session_state.get(_WANTED, []) if tag in known]
     if _WANTED in st.session_state:
         # Tags without runs are no longer options.
@@ -52,7 +49,7 @@ def pick_tagged(runs: Sequence[RunSummary], notes: Mapping[str, Notes]) -> list[
         "Only runs with these tags", known, key=_WANTED, placeholder="All runs",
         persist_state="session",
     )  # fmt: skip
-    return [run for run in runs if has_tags(notes[run.name], wanted)]
+    return [model for model in rows if has_tags(notes[model.name], wanted)]
 
 
 def tags(notes: Mapping[str, Notes]) -> list[str]:
@@ -60,33 +57,30 @@ def tags(notes: Mapping[str, Notes]) -> list[str]:
     return sorted({tag for each in notes.values() for tag in each.tags}, key=str.casefold)
 
 
-def edit(run: RunSummary, notes: Mapping[str, Notes]) -> None:
-    """Draw a button that opens the form with the note and the tags of one run."""
-    now = notes[run.name]
+def edit(model: Model, notes: Mapping[str, Notes]) -> None:
+    """Draw a button that opens the form with the note and the tags of one model."""
+    now = notes[model.name]
     with (
-        st.popover("Note and tags", help="Kept in the run's folder as notes.json"),
-        st.form(f"runs_notes_{run.name}", border=False),
+        st.popover("Note and tags", help="Kept in the folder of the run as notes.json"),
+        st.form(f"runs_notes_{model.name}", border=False),
     ):
         text = st.text_area(
-            "Note", now.text, key=f"runs_note_{run.name}", placeholder="What was tried, and why"
+            "Note", now.text, key=f"runs_note_{model.name}", placeholder="What was tried, and why"
         )
         chosen = st.multiselect(
-            "Tags", tags(notes), now.tags, key=f"runs_tagged_{run.name}", accept_new_options=True,
-            placeholder="Type a tag, press Enter",
+            "Tags", tags(notes), now.tags, key=f"runs_tagged_{model.name}",
+            accept_new_options=True, placeholder="Type a tag, press Enter",
         )  # fmt: skip
         if st.form_submit_button("Save", type="primary"):
-            write_notes(run.path, Notes(text=text.strip(), tags=tuple(chosen)))
+            write_notes(model.home, Notes(text=text.strip(), tags=tuple(chosen)))
             st.rerun()
 
 
-def pick_runs(
-    runs: Sequence[RunSummary], models: Mapping[str, Model], notes: Mapping[str, Notes]
-) -> list[RunSummary]:
-    """Show the list; return the runs whose boxes are ticked, the newest one at first."""
-    for fault in (fault for model in models.values() for fault in model.faults):
-        st.warning(fault)
-    shown = {name: model.reports[model.shown] for name, model in models.items() if model.shown}
-    table = runs_table.listing(runs, shown, notes)
+def pick_models(rows: Sequence[Model], notes: Mapping[str, Notes]) -> list[Model]:
+    """Show the list; return the models whose boxes are ticked, the newest run at first."""
+    for fault in (fault for model in rows for fault in model.faults):
+        st.warning(messages.plain_lines(fault))
+    table = runs_table.listing(rows, notes)
     shares = [name for name in runs_table.SHARES if name in table]
     table = table.assign(**{name: 100.0 * table[name].astype(float) for name in shares})
     columns: dict[str, Any] = {
@@ -96,47 +90,42 @@ def pick_runs(
         for name in table.columns[table.dtypes.map(lambda kind: kind.kind == "f")]
     }
     ticked = selection.ticked(
-        "runs", table, [run.name for run in runs], multi=True, first=True,
+        "runs", table, [model.name for model in rows], multi=True, first=True,
         column_config=columns | {"Run": st.column_config.TextColumn(pinned=True)},
     )  # fmt: skip
-    return [run for run in runs if run.name in ticked]
+    return [model for model in rows if model.name in ticked]
 
 
-def pick_others(place: Workspace) -> list[Model]:
-    """Let the reader choose other checkpoints and ensembles to compare with the ticked runs."""
-    found = evaluated_models.of_checkpoints(place)
-    if not found:
-        return []
-    wanted = st.multiselect(
-        "Also compare", list(found), key=_OTHERS, placeholder="Checkpoints and ensembles",
-        help="Models under `checkpoints/` that have been evaluated.", persist_state="session",
-    )  # fmt: skip
-    return [found[name] for name in wanted if name in found]
-
-
-def next_steps(run: RunSummary, notes: Mapping[str, Notes]) -> None:
-    """Buttons for one run, the cause if it failed, and its note."""
-    if run.state in ("failed", "damaged", "lost"):
+def next_steps(model: Model, notes: Mapping[str, Notes]) -> None:
+    """Buttons for one model, the cause if its run failed, and its note."""
+    run, checkpoint = model.run, model.checkpoint
+    if run is not None and run.state in ("failed", "damaged", "lost"):
         cause = plain_cause(run.message, log_tail(run.path), run.config)
         messages.show_error(f"{run.name} {run.state}: {cause}")
-    if notes[run.name].text:
-        st.markdown(f"> {messages.plain(notes[run.name].text)}")
-    best = best_of(run.path)
+    if notes[model.name].text:
+        st.markdown(f"> {messages.plain(notes[model.name].text)}")
     with st.container(horizontal=True):
-        if st.button("Watch", key="runs_watch", help="Curves, log, stop and resume"):
+        if run is not None and st.button(
+            "Watch", key="runs_watch", help="Curves, log, stop and resume"
+        ):
             train_form.watch_next(run.path)
             links.go("train")
-        if has_card(best):
+        if checkpoint is not None:
             for page in ("evaluate", "map", "explain"):
                 if st.button(page.capitalize(), key=f"runs_{page}"):
-                    pickers.hand_over_checkpoint(best)
+                    pickers.hand_over_checkpoint(checkpoint)
                     links.go(page)
-        edit(run, notes)
+        edit(model, notes)
+        deletion.offer([model.home] if run is not None else [], "runs")
 
 
-def curves(chosen: Sequence[RunSummary]) -> None:
+def curves(chosen: Sequence[Model]) -> None:
     """Validation curves of the chosen runs, over one another."""
-    events = {run.name: read_events(run.path) for run in chosen if run.state != "damaged"}
+    runs = [model.run for model in chosen if model.run is not None]
+    events = {run.name: read_events(run.path) for run in runs if run.state != "damaged"}
+    if not any(events.values()):
+        st.caption("None of the chosen models has learning curves: only runs keep them.")
+        return
     measures = measured(events.values())
     for pair in (measures[:2], measures[2:]):
         for place, measure in zip(st.columns(2), pair, strict=False):
@@ -145,30 +134,12 @@ def curves(chosen: Sequence[RunSummary]) -> None:
             place.plotly_chart(figure, key=f"runs_{measure.title}")
 
 
-def figures(place: Workspace, models: Sequence[Model]) -> None:
-    """The models' figures on labelled photos, ranked within groups on the same photos."""
-    missing = [model for model in models if not model.reports]
-    if missing:
-        names = ", ".join(model.name for model in missing)
-        st.info(f"Not evaluated yet: {names}. Tick one alone, then press **Evaluate**.")
-        with st.expander("The same from the command line"):
-            commands = [f"python -m core evaluate {place.label(model.home)}" for model in missing]
-            st.code("\n".join(commands), language="bash")
-    groups = evaluated_models.groups(models)
-    if len(groups) > 1:
-        st.warning(
-            "These models were evaluated on different photos. Their figures are shown but not "
-            "ranked, because a smaller error may only mean easier photos. Models are compared "
-            "within a group only."
-        )
-    for number, group in enumerate(groups):
-        comparison.show_group(group, number)
-
-
-def options(chosen: Sequence[RunSummary]) -> None:
-    """Options in which the chosen runs differ, and nothing else."""
+def options(chosen: Sequence[Model]) -> None:
+    """Options in which the chosen models differ, and nothing else."""
     table = runs_table.differing_options(chosen)
     if table.empty:
         st.caption("All options are the same." if len(chosen) > 1 else "Choose a second run.")
-    else:
-        st.dataframe(table)
+        return
+    st.dataframe(table)
+    if any(model.run is None for model in chosen):
+        st.caption("A checkpoint without its run records its network and its split only.")

@@ -1,6 +1,7 @@
 """Runs as tables: the list, the options that differ, and the figures side by side."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -9,12 +10,12 @@ from pydantic import BaseModel
 from app import wording
 from app.evaluate import report_tables
 from app.evaluate.report_tables import LABELS
+from app.runs.models import Model
 from app.wording import moment, spoken
 from core.evaluation.report import Report
 from core.headline import SHARES as HIGHER
 from core.headline import Figure
 from core.jobs.notes import Notes
-from core.jobs.summary import RunSummary
 from core.options import options, value_at
 
 _COMPARED: tuple[Figure, ...] = (
@@ -37,29 +38,31 @@ _UNPREDICTED = (
 )  # fmt: skip
 
 
-def listing(
-    runs: Sequence[RunSummary], reports: Mapping[str, Report], notes: Mapping[str, Notes]
-) -> pd.DataFrame:
-    """Return one row per run, in the given order.
+def listing(models: Sequence[Model], notes: Mapping[str, Notes]) -> pd.DataFrame:
+    """Return one row per model, in the given order.
 
-    Options are columns only if the runs differ in them; tags, notes and splits only if some run
-    has them or they differ.
+    Options are columns only if runs differ in them; tags, notes and splits only if some
+    model has them or they differ.
 
     Args:
-        runs: The runs.
-        reports: The report shown for a run, by the name of the run.
-        notes: Notes, by the name of the run.
+        models: Runs, and checkpoints that stand alone.
+        notes: Notes, by the name of the model.
     """
-    rows = [_row(run, reports.get(run.name), notes.get(run.name, Notes())) for run in runs]
+    rows = [_row(model, notes.get(model.name, Notes())) for model in models]
     table = pd.DataFrame(rows)
     idle = [name for name in ("Tags", "Note", "Report on") if (table[name] == "").all()]
     if table["Split"].nunique() < 2:
         idle.append("Split")
-    options = differing_options(runs).T.reindex([run.name for run in runs]).fillna("")
+    # A checkpoint differs from every run in options that nobody compares here.
+    shown = differing_options([model for model in models if model.run is not None]).index
+    options = pd.DataFrame(
+        [{name: _shown(options_of(model), name) for name in shown} for model in models],
+        columns=shown,
+    )
     options.columns = options.columns.map(str)
     later = table.columns.get_loc(VALIDATION_REGION)
     idle += [name for name in _UNPREDICTED if _unpredicted(table, name)]
-    parts = (table.iloc[:, :later], options.reset_index(drop=True), table.iloc[:, later:])
+    parts = (table.iloc[:, :later], options, table.iloc[:, later:])
     return pd.concat(parts, axis=1).drop(columns=idle)
 
 
@@ -73,14 +76,35 @@ def _unpredicted(table: pd.DataFrame, figure: str) -> bool:
     return bool(table[figure].isna().all() and table[others].notna().any(axis=None))
 
 
-def differing_options(runs: Sequence[RunSummary]) -> pd.DataFrame:
-    """Return the options in which runs differ: one row an option, one column a run."""
-    options = {run.name: _flat(run.config) for run in runs if run.config is not None}
-    table = pd.DataFrame(options).astype(object)
-    if table.empty:
-        return table
-    differs = table.apply(lambda row: len(set(row.map(str))) > 1, axis=1)
-    return table[differs & ~table.index.isin(_OWN)].map(str)
+def differing_options(models: Sequence[Model]) -> pd.DataFrame:
+    """Return the options in which models differ: one row an option, one column a model.
+
+    An option that a model does not record, as a checkpoint those of its training, is empty and
+    makes no difference.
+    """
+    known = {model.name: found for model in models if (found := options_of(model))}
+    names = dict.fromkeys(name for found in known.values() for name in found if name not in _OWN)
+    table = pd.DataFrame(
+        {model: [_shown(found, name) for name in names] for model, found in known.items()},
+        index=list(names),
+        dtype=object,
+    )
+    return table[[len(set(row) - {""}) > 1 for row in table.to_numpy()]]
+
+
+def _shown(options: Mapping[str, Any], name: str) -> str:
+    return str(options[name]) if name in options else ""
+
+
+def options_of(model: Model) -> dict[str, Any]:
+    """Options by dotted name: those of a run, or what the card of a checkpoint records."""
+    if model.run is not None:
+        return {} if model.run.config is None else _flat(model.run.config)
+    if model.card is None:
+        return {}
+    kept = {f"model.{name}": value for name, value in _flat(model.card.model).items()}
+    split = model.card.split
+    return kept | {"split.protocol": split.protocol, "split.seed": split.seed}
 
 
 def evaluated_on(report: Report) -> str:
@@ -129,13 +153,13 @@ def _cells(measure: Figure, values: Mapping[str, float | None], ranked: bool) ->
     }
 
 
-def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]:
-    best = run.best or {}
+def _row(model: Model, notes: Notes) -> dict[str, Any]:
+    report = None if model.shown is None else model.reports[model.shown]
     tested = None if report is None else report.figures("refined")
-    split = run.config.split.protocol if run.config else ""
+    run, best = model.run, validation(model)
     return {
-        "Run": run.name,
-        "State": run.state,
+        "Run": model.name,
+        "State": model.state,
         "Tags": ", ".join(notes.tags),
         REGION: None if tested is None else tested.region_accuracy,
         "Median error (m)": None if tested is None else tested.median_m,
@@ -144,13 +168,37 @@ def _row(run: RunSummary, report: Report | None, notes: Notes) -> dict[str, Any]
         VALIDATION_REGION: best.get("region_accuracy"),
         "Validation median error (m)": best.get("median_m"),
         "Validation heading error (°)": best.get("maae_deg"),
-        "Epochs": f"{run.epoch} of {run.epochs}" if run.epochs else "–",
-        "Split": f"{split} {run.split_hash[:8]}".strip(),
+        "Epochs": f"{run.epoch} of {run.epochs}" if run is not None and run.epochs else "–",
+        "Split": f"{_protocol(model)} {model.split_hash[:8]}".strip(),
         "Report on": "" if report is None else evaluated_on(report),
         "Note": " ".join(notes.text.split()),
-        "Started": moment(run.started),
-        "Took": spoken(run.duration_s),
+        "Started": moment(_made(model) if run is None else run.started),
+        "Took": spoken(None if run is None else run.duration_s),
     }
+
+
+def validation(model: Model) -> Mapping[str, float | None]:
+    """Validation figures of the best epoch, by the network alone; empty before there are any."""
+    if model.run is not None:
+        return model.run.best or {}
+    if model.card is None:
+        return {}
+    return {name.removeprefix("val_"): value for name, value in model.card.metrics.items()}
+
+
+def _protocol(model: Model) -> str:
+    if model.run is not None:
+        return model.run.config.split.protocol if model.run.config else ""
+    return "" if model.card is None else model.card.split.protocol
+
+
+def _made(model: Model) -> float | None:
+    if model.card is None:
+        return None
+    try:
+        return datetime.fromisoformat(model.card.created).timestamp()
+    except ValueError:
+        return None
 
 
 def _flat(config: BaseModel) -> dict[str, Any]:

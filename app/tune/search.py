@@ -19,7 +19,7 @@ from core.jobs.queue import cancel, enqueue_job, requeue
 from core.jobs.runner import ensure_runner
 from core.jobs.state import RESUMABLE, UNFINISHED, RunState, log_tail
 from core.options import in_words
-from core.runs import JOB
+from core.runs import JOB, folders
 from core.tuning.folder import StudyFolder
 from core.tuning.results import StudyView
 from core.tuning.schema import TuneConfig
@@ -40,8 +40,7 @@ _STATES = {
 
 def studies(place: Workspace) -> list[Path]:
     """Folders of studies, also of queued ones, newest first."""
-    folders = place.runs.iterdir() if place.runs.is_dir() else ()
-    begun = {path: _begun(path) for path in folders if path.is_dir()}
+    begun = {path: _begun(path) for path in folders(place.runs)}
     return sorted((path for path, when in begun.items() if when), key=lambda path: -begun[path])
 
 

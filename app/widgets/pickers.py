@@ -58,6 +58,16 @@ def hand_over_checkpoint(folder: Path) -> None:
     _hand_over(_CHECKPOINT, folder)
 
 
+def forget_checkpoints_in(folders: Sequence[Path]) -> None:
+    """Let the next run pick another checkpoint, if that of a deleted folder is picked."""
+    picked = checkpoint_path()
+    if picked is None or not any(picked.is_relative_to(folder) for folder in folders):
+        return
+    others = workspace().checkpoints()
+    # None empties the picker: nothing is left to pick.
+    st.session_state[_HANDED + _CHECKPOINT] = workspace().label(others[0]) if others else None
+
+
 def hand_over_dataset(folder: Path) -> None:
     """Let the next run pick this data set: the picker of this run is drawn already."""
     _hand_over(_DATASET, folder)

@@ -25,7 +25,7 @@ from core.evaluation.report import (
 from core.evaluation.stored_reports import EvaluatedModel, read_predictions
 from core.jobs.state import Listed, run_state
 from core.jobs.summary import RunSummary, summarise
-from core.runs import is_run
+from core.runs import folders, is_run
 from core.training.run_folder import RunFolder
 
 SCHEMA_VERSION = 1
@@ -263,8 +263,7 @@ def list_crossvals(root: Path) -> list[CrossvalSummary]:
     Args:
         root: Folder that holds one folder per run or cross-validation; need not exist yet.
     """
-    folders = [path for path in root.iterdir() if is_crossval(path)] if root.is_dir() else []
-    found = [read_crossval(path) for path in folders]
+    found = [read_crossval(path) for path in folders(root) if is_crossval(path)]
     return sorted(found, key=lambda each: (-(each.started or 0.0), each.name))
 
 

@@ -10,8 +10,8 @@ from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
 PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
-# Labels, training and the list of runs need no checkpoint at all.
-NEED_NO_CHECKPOINT = ("data", "train", "tune", "runs")
+# Labels and training need no checkpoint at all.
+NEED_NO_CHECKPOINT = ("data", "train", "tune")
 
 
 @pytest.mark.parametrize("page", PAGES)

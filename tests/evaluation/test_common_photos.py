@@ -11,19 +11,8 @@ from core.evaluation.common_photos import common_photos, held_out, models_on_com
 from core.evaluation.compare import compare_all
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import CompareConfig, EvaluateConfig
-from core.files import read_object, write_json
 from core.splits.split import Split
-from tests.tiny_checkpoint import make_checkpoint
-
-
-def with_split(checkpoint: Path, split: Split) -> Path:
-    """Let a checkpoint say that it was trained on another split."""
-    write_json(checkpoint / "split.json", split.to_json())
-    card = read_object(checkpoint / "card.json")
-    assert card is not None
-    card["split"] |= {"protocol": split.protocol, "seed": split.seed, "hash": split.hash}
-    write_json(checkpoint / "card.json", card)
-    return checkpoint
+from tests.tiny_checkpoint import make_checkpoint, stored_split, with_split
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +27,6 @@ def models(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     moved = dict.fromkeys(tested[:2], "train") | dict.fromkeys(trained[:2], "test")
     with_split(second, Split("spot", 1, None, None, split.parts | moved))  # type: ignore[arg-type]
     return {"first": first, "second": second}
-
-
-def stored_split(checkpoint: Path) -> Split:
-    split = Split.read(checkpoint / "split.json")
-    assert split is not None
-    return split
 
 
 def test_models_of_two_splits_are_compared_on_the_test_photos_of_both(

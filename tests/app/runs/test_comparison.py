@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import absence, cache
+from app import absence
 from app.figures.comparison import forest
+from app.runs import compared as compared_models
 from app.runs.comparison import (
     figures_table,
     forest_table,
@@ -15,7 +16,7 @@ from app.runs.comparison import (
     region_table,
     wins,
 )
-from app.runs.evaluated_models import Model, groups
+from app.runs.models import Model, groups
 from app.theme import DARK, LIGHT, Palette
 from core.evaluation.compare import Compared, compare_all
 from core.evaluation.report import Report, SplitReport
@@ -161,7 +162,7 @@ def test_the_page_offers_what_there_is(
 ) -> None:
     found = without(*absent, region=region)
     pair = replace(found, pairs=found.pairs[:1])
-    monkeypatch.setattr(cache, "comparison", lambda *_args, **_options: pair)
+    monkeypatch.setattr(compared_models, "comparison", lambda *_args, **_options: pair)
     app = AppTest.from_function(_differences, default_timeout=30)
     # Chosen earlier, for two models that have both.
     app.session_state["t_measure"] = "Mean heading error" if HEADINGS[0] in absent else (
@@ -182,7 +183,9 @@ def judged(part: str, digit: str) -> Report:
 
 
 def model(name: str, *reports: Report) -> Model:
-    return Model(name, Path(name), {Path(name) / str(i): one for i, one in enumerate(reports)})
+    return Model(
+        name, Path(name), "finished", {Path(name) / str(i): one for i, one in enumerate(reports)}
+    )
 
 
 def test_models_are_grouped_by_the_photos_that_most_of_them_share() -> None:

@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from app.runs import crossval, runs_page
 from core.files import write_json
 from core.jobs.notes import Notes, read_notes, write_notes
+from core.locks import hold
+from core.splits.split import Split
 from tests.app.page_text import said
 from tests.app.run_folders import write_run
 from tests.crossval.conftest import tiny_crossval
 from tests.evaluation.simulated import simulated
+from tests.tiny_checkpoint import make_checkpoint, stored_split, with_split
 
 OpenPage = Callable[..., AppTest]
 SENTENCE = "second is better than first: in "
@@ -44,7 +48,9 @@ def judge(root: Path, home: str, split_hash: str = "a" * 64, shift_m: float = 0.
 @pytest.fixture
 def all_ticked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test kit cannot click into a table: every listed run counts as ticked."""
-    monkeypatch.setattr(runs_page, "pick_runs", lambda runs, *_: list(runs))
+    monkeypatch.setattr(
+        runs_page, "pick_models", lambda models, *_: [one for one in models if one.run]
+    )
 
 
 def test_runs_are_listed_with_the_options_that_differ_and_the_newest_chosen(
@@ -53,11 +59,12 @@ def test_runs_are_listed_with_the_options_that_differ_and_the_newest_chosen(
     app = open_page(with_runs, "runs")
     assert not app.exception
     table = app.dataframe[0].value
-    assert table["Run"].tolist() == ["second", "first"]
-    assert table["Validation median error (m)"].tolist() == [45.0, 45.0]
-    assert table["batch_size"].tolist() == ["16", "32"]
-    assert table["model.backbone"].tolist()[0] == "resnet10t"
-    same = {"Split", "Tags", "Note", "dataset", "seed", "run", "command"}
+    assert table["Run"].tolist() == ["second", "first", "checkpoints/tiny"]
+    assert table["State"].tolist() == ["finished", "finished", "imported"]
+    assert table["Validation median error (m)"].tolist()[:2] == [45.0, 45.0]
+    assert table["batch_size"].tolist() == ["16", "32", ""]
+    assert table["model.backbone"].tolist()[::2] == ["resnet10t", "test_resnet"]
+    same = {"Tags", "Note", "dataset", "seed", "run", "command"}
     assert same & set(table.columns) == set(), "what is the same everywhere is no column"
     assert "python -m core evaluate runs/second" in said(app)
     assert any(one.label == "Watch" for one in app.button)
@@ -96,12 +103,15 @@ def test_runs_on_other_splits_are_shown_in_groups_and_not_ranked(
     assert len(app.success) == len(app.get("plotly_chart")) == 0
 
 
-@pytest.mark.usefixtures("all_ticked")
-def test_a_checkpoint_stands_beside_runs(with_runs: Path, open_page: OpenPage) -> None:
+def test_a_checkpoint_is_a_row_like_any_other(
+    with_runs: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     judge(with_runs, "runs/second", shift_m=-8.0)
     judge(with_runs, "checkpoints/tiny")
+    monkeypatch.setattr(
+        runs_page, "pick_models", lambda models, *_: [one for one in models if one.name != "first"]
+    )
     app = open_page(with_runs, "runs")
-    app.multiselect(key="runs_beside").set_value(["checkpoints/tiny"]).run()
     assert not app.exception
     assert app.success[0].value.startswith("second is better than checkpoints/tiny")
 
@@ -121,8 +131,8 @@ def test_notes_are_written_beside_the_run_and_tags_choose_runs(
     write_notes(with_runs / "runs" / "first", Notes(text="slow start", tags=("night",)))
     app = open_page(with_runs, "runs")
     table = app.dataframe[0].value
-    assert table["Tags"].tolist() == ["", "night"]
-    assert table["Note"].tolist() == ["", "slow start"]
+    assert table["Tags"].tolist() == ["", "night", ""]
+    assert table["Note"].tolist() == ["", "slow start", ""]
     app.text_area(key="runs_note_second").set_value("  wider ")
     app.multiselect(key="runs_tagged_second").set_value(["night"])
     next(one for one in app.button if one.label == "Save").click().run()
@@ -139,6 +149,68 @@ def test_damaged_notes_are_told(with_runs: Path, open_page: OpenPage) -> None:
     app = open_page(with_runs, "runs")
     assert not app.exception
     assert "notes.json is damaged" in app.warning[0].value
+
+
+def button(app: AppTest, label: str) -> Button:
+    return next(one for one in app.button if one.label == label)
+
+
+def test_two_models_are_judged_on_the_same_photos_with_one_click(
+    workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second lacks a report, and was trained on two photos that the first is tested on.
+    models, campus = workspace_copy / "checkpoints", workspace_copy / "data" / "tiny"
+    first = models / "tiny"
+    second = make_checkpoint(models / "other", campus, refine=None, seed=1)
+    split = stored_split(first)
+    tested = sorted(photo for photo, part in split.parts.items() if part == "test")
+    taken = split.parts | dict.fromkeys(tested[:2], "train")
+    with_split(second, Split("spot", 1, None, None, taken))  # type: ignore[arg-type]
+    monkeypatch.setattr(runs_page, "pick_models", lambda models, *_: list(models))
+    app = open_page(workspace_copy, "runs")
+    assert not app.exception
+    count = len(tested) - 2
+    assert f"{count} photos of `data/tiny` are test photos of both" in said(app)
+    button(app, "Judge both on the same photos").click().run()
+    assert not app.exception
+    assert "Judged on the same photos." in said(app)
+    assert f"{count} photos in" in said(app)
+    assert len(app.get("plotly_chart")) == 1, "the forest of paired differences"
+    shutil.rmtree(first / "report")
+    every = split.parts | dict.fromkeys(tested, "val")
+    with_split(second, Split("random", 2, None, None, every | {tested[0]: "train"} | {
+        next(photo for photo, part in split.parts.items() if part == "train"): "test"
+    }))  # type: ignore[arg-type]  # fmt: skip
+    app = open_page(workspace_copy, "runs")
+    assert "is a test photo of both models" in app.warning[0].value
+    assert not any(one.label.startswith("Judge") for one in app.button)
+
+
+def test_a_run_is_deleted_after_its_contents_are_named(
+    with_runs: Path, open_page: OpenPage
+) -> None:
+    judge(with_runs, "runs/second")
+    app = open_page(with_runs, "runs", checkpoint="runs/second/checkpoints/best")
+    button(app, "Delete …").click().run()
+    assert not app.exception
+    assert "the figures of 2 epochs" in said(app)
+    assert "1 report with predictions" in said(app)
+    assert (with_runs / "runs" / "second").is_dir()
+    button(app, "Delete it").click().run()
+    assert not app.exception
+    assert not (with_runs / "runs" / "second").exists()
+    assert app.dataframe[0].value["Run"].tolist() == ["first", "checkpoints/tiny"]
+    assert app.selectbox(key="checkpoint").value == "checkpoints/tiny"
+
+
+def test_a_running_job_is_not_deleted(with_runs: Path, open_page: OpenPage) -> None:
+    app = open_page(with_runs, "runs")
+    button(app, "Delete …").click().run()
+    with hold(with_runs / "runs" / "second"):
+        button(app, "Delete it").click().run()
+    assert not app.exception
+    assert "cancel it first" in app.error[0].value
+    assert (with_runs / "runs" / "second").is_dir()
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 from app.runs import runs_table
+from app.runs.models import Model
 from core.jobs.summary import RunSummary
 from core.training.schema import TrainConfig
 from tests.app.reports import honest, report
@@ -18,9 +21,10 @@ def test_the_best_is_marked_only_on_the_same_photos() -> None:
     assert "★" not in "".join(other.to_numpy().ravel())
 
 
-def run(name: str, **options: object) -> RunSummary:
+def run(name: str, **options: object) -> Model:
     config = TrainConfig.model_validate({"dataset": "data/demo", "run": name} | options)
-    return RunSummary(name, config.run, "finished", config=config)
+    run = RunSummary(name, config.run, "finished", config=config)
+    return Model(name, config.run, "finished", {}, run=run)
 
 
 def test_only_options_that_differ_are_compared() -> None:
@@ -30,4 +34,5 @@ def test_only_options_that_differ_are_compared() -> None:
     assert table.index.tolist() == ["model.backbone", "batch_size"]
     assert table.loc["batch_size"].tolist() == ["32", "16"]
     assert runs_table.differing_options([run("a"), run("b")]).empty
-    assert runs_table.differing_options([RunSummary("x", run("a").path, "damaged")]).empty
+    damaged = RunSummary("x", Path("x"), "damaged")
+    assert runs_table.differing_options([Model("x", Path("x"), "damaged", {}, run=damaged)]).empty

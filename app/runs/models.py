@@ -1,8 +1,11 @@
-"""Runs and checkpoints with reports, grouped by the photos that they were evaluated on."""
+"""The rows of the Runs page: runs, and checkpoints and ensembles that stand alone.
+
+Models with reports are grouped by the photos that they were evaluated on.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import cache
@@ -11,7 +14,8 @@ from core.errors import BearingsError
 from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
 from core.jobs.summary import RunSummary
-from core.runs import best_of, home_of, report_folders, run_of
+from core.model.card import Card
+from core.runs import best_of, has_card, home_of, report_folders, run_of
 
 
 @dataclass(frozen=True)
@@ -21,20 +25,41 @@ class Model:
     Attributes:
         name: What to call it.
         home: Its run, or its checkpoint.
+        state: Of a run as the queue knows it; `shipped`, `ensemble` or `imported` of a checkpoint
+            that stands alone; `damaged`.
         reports: Its readable reports by folder, newest first.
-        faults: What is wrong with the others.
+        faults: What is wrong with the others, or with its card.
+        run: The run; None of a checkpoint that stands alone.
+        card: The card of its checkpoint; None before the first epoch, and if it is damaged.
     """
 
     name: str
     home: Path
+    state: str
     reports: Mapping[Path, Report]
     faults: tuple[str, ...] = ()
+    run: RunSummary | None = None
+    card: Card | None = None
 
     @property
     def shown(self) -> Path | None:
         """The report shown in lists: the newest on test photos, else the newest."""
         tested = [path for path, report in self.reports.items() if _is_test(report)]
         return next(iter([*tested, *self.reports]), None)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Its checkpoint, once there is one: the best epoch of a run."""
+        if self.card is None:
+            return None
+        return self.home if self.run is None else best_of(self.home)
+
+    @property
+    def split_hash(self) -> str:
+        """Hash of its split; empty before there is one."""
+        if self.run is not None:
+            return self.run.split_hash
+        return "" if self.card is None else self.card.split.hash
 
 
 @dataclass(frozen=True)
@@ -52,16 +77,25 @@ class Group:
     reports: Mapping[str, Report]
 
 
-def of_runs(runs: Iterable[RunSummary]) -> dict[str, Model]:
-    """The runs by name."""
-    return {run.name: _model(run.name, best_of(run.path)) for run in runs}
+def of_runs(runs: Iterable[RunSummary]) -> list[Model]:
+    """The runs, in the given order."""
+    return [_model(run.name, best_of(run.path), run.state, run) for run in runs]
 
 
-def of_checkpoints(place: Workspace) -> dict[str, Model]:
-    """Checkpoints that stand alone (ensembles too) and have reports, by their path as shown."""
+def of_checkpoints(place: Workspace) -> list[Model]:
+    """Checkpoints and ensembles that stand alone, named by their path; the shipped one first."""
     alone = [folder for folder in place.checkpoints() if run_of(folder) is None]
-    found = {place.label(folder): _model(place.label(folder), folder) for folder in alone}
-    return {name: model for name, model in found.items() if model.reports}
+    found = []
+    for folder in alone:
+        model = _model(place.label(folder), folder, "imported")
+        if model.card is None:
+            model = replace(model, state="damaged")
+        elif model.card.ensemble is not None:
+            model = replace(model, state="ensemble")
+        elif folder == place.demo_checkpoint:
+            model = replace(model, state="shipped")
+        found.append(model)
+    return found
 
 
 def groups(models: Sequence[Model]) -> list[Group]:
@@ -95,7 +129,7 @@ def _is_test(report: Report) -> bool:
     return report.split.part == "test"
 
 
-def _model(name: str, checkpoint: Path) -> Model:
+def _model(name: str, checkpoint: Path, state: str, run: RunSummary | None = None) -> Model:
     found: dict[Path, Report] = {}
     faults = []
     for folder in report_folders(checkpoint):
@@ -103,4 +137,10 @@ def _model(name: str, checkpoint: Path) -> Model:
             found[folder] = cache.report(folder)
         except BearingsError as error:
             faults.append(str(error))
-    return Model(name, home_of(checkpoint), found, tuple(faults))
+    card = None
+    if has_card(checkpoint):
+        try:
+            card = cache.card(checkpoint)
+        except BearingsError as error:
+            faults.append(str(error))
+    return Model(name, home_of(checkpoint), state, found, tuple(faults), run, card)
