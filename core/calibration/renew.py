@@ -79,7 +79,9 @@ def renew_gallery(
     selection = select(dataset, predictor, "val")
     raw = _raw(predictor, gallery, store, selection, config.batch_size, progress)
     if most:
-        method = chosen_method(config.local_features, config.verification)
+        method = chosen_method(
+            config.local_features, config.verification, trained=predictor.card.trained
+        )
         local = describe_gallery(store.photos, rows, most, method, progress)
         gallery = replace(gallery, local=local)
         hfov_deg = float(np.median(store.hfov_deg[rows]))

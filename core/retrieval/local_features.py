@@ -22,6 +22,10 @@ Arrangement = Literal["affine", "fundamental"]
 
 DIMENSIONS = 32
 PREFERRED: tuple[Kind, ...] = ("xfeat", "sift")
+COMPARED = 32
+"""Training photos whose points are compared with a query's, unless the gallery names another."""
+COMPARED_UNTRAINED = 64
+"""The same for XFeat and a network that is not trained, whose first 32 lack more true ones."""
 FITTED = 100
 """Photos whose points the compression is fitted to."""
 # Sixteen steps from -0.5 to 0.5: numbers of a descriptor of length 1 are seldom greater.
@@ -56,16 +60,18 @@ class PointMethod:
         verification: What their arrangement is compared by: one affine map, or a fundamental
             matrix. Counts of the two do not compare.
         query_points: Most points of a query photo.
+        compared: Most similar training photos that a query is compared with.
     """
 
     features: Kind = "sift"
     verification: Arrangement = "fundamental"
     query_points: int = 600
+    compared: int = COMPARED
 
     def __post_init__(self) -> None:
         """Refuse what no version knows."""
         known = self.features in get_args(Kind) and self.verification in get_args(Arrangement)
-        if not known or self.query_points < 0:
+        if not known or self.query_points < 0 or self.compared < 1:
             raise ValueError(f"points are described or compared in an unknown way: {self}")
 
     @property
@@ -153,7 +159,13 @@ class LocalFeatures:
 
     def record(self) -> dict[str, Any] | None:
         """The method as a JSON object; None for the first, which old files do not name."""
-        return None if self.method == FIRST else asdict(self.method)
+        if self.method == FIRST:
+            return None
+        record = asdict(self.method)
+        if self.method.compared == COMPARED:
+            # Earlier versions read such a gallery, too.
+            del record["compared"]
+        return record
 
     @classmethod
     def of_arrays(
@@ -262,11 +274,17 @@ def chosen_kind(wanted: Literal["auto", "sift", "xfeat"]) -> Kind:
 
 
 def chosen_method(
-    features: Literal["auto", "sift", "xfeat"], verification: Arrangement
+    features: Literal["auto", "sift", "xfeat"],
+    verification: Arrangement = "fundamental",
+    *,
+    trained: bool = True,
 ) -> PointMethod:
-    """The method that options name; see `chosen_kind`."""
+    """The method that options name, for a network that is trained or not; see `chosen_kind`."""
     kind = chosen_kind(features)
-    return replace(FIRST, features=kind) if verification == "affine" else PointMethod(kind)
+    if verification == "affine":
+        return replace(FIRST, features=kind)
+    more = kind == "xfeat" and not trained
+    return PointMethod(kind, compared=COMPARED_UNTRAINED if more else COMPARED)
 
 
 def _stored(place: NDArray[np.float32], side: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -15,12 +15,10 @@ from scipy.spatial.distance import cdist
 from core.errors import ConfigError
 from core.geo import Floats
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import LocalFeatures
+from core.retrieval.local_features import COMPARED, LocalFeatures
 from core.retrieval.schema import Evidence, RefineConfig
 from core.retrieval.verification import Pairs, Verified, verify
 
-COMPARED = 32
-"""Training photos that are evidence for or against a photo, and whose points are compared."""
 KNOWN_REGION_WEIGHT = 1.0
 """Strong enough that every photo of the known region comes before any other."""
 LEAST_SHARE = 1e-4
@@ -84,7 +82,7 @@ class Surroundings:
         """Whether each search still finds as many training photos as others do, `(n,)`."""
         outside = (~self.inside(gallery)).sum(axis=1)
         known = np.isfinite(self.position_m).all(axis=1)
-        return np.asarray(known & (outside >= min(COMPARED, len(gallery) - 1)))
+        return np.asarray(known & (outside >= compared_count(gallery)))
 
 
 @dataclass(frozen=True)
@@ -168,6 +166,17 @@ class Neighbours:
         rows, nearest = best(others, min(COMPARED, len(gallery) - 1))
         return cls(gallery, similarity, excluded, rows, nearest.astype(np.float64))
 
+    @property
+    def compared(self) -> NDArray[np.int64]:
+        """Gallery rows `(n, k)` of the photos whose points are compared, most similar first."""
+        count = compared_count(self.gallery)
+        if count <= self.rows.shape[1]:
+            return self.rows[:, :count]
+        others = self.similarity
+        if self.excluded is not None:
+            others = np.where(self.excluded, others - np.float32(1e3), others)
+        return best(others, count)[0]
+
     def __len__(self) -> int:
         """Number of photos."""
         return len(self.similarity)
@@ -189,7 +198,7 @@ class Neighbours:
         """
         if self.gallery.local is None:
             raise ValueError("the gallery has no points to compare with")
-        verified = verify(local, self.gallery.local, self.rows, hfov_deg, pairs, progress)
+        verified = verify(local, self.gallery.local, self.compared, hfov_deg, pairs, progress)
         return replace(self, verified=verified)
 
     def ranked(
@@ -282,6 +291,12 @@ def _excluded(
         excluded |= surroundings.inside(gallery)
     excluded[known, own[known]] = True
     return excluded
+
+
+def compared_count(gallery: Gallery) -> int:
+    """How many training photos are compared with a photo, by points or, without, by similarity."""
+    most = COMPARED if gallery.local is None else gallery.local.method.compared
+    return min(most, len(gallery) - 1)
 
 
 def search_in_parts(

@@ -48,13 +48,13 @@ class RefineConfig(OptionSchema):
     points_weight: float = Field(
         0.0,
         ge=0,
-        description="Weight of the evidence of inliers, added to the similarity of the 32 most "
-        "similar photos; 0 if the gallery has no keypoints",
+        description="Weight of the evidence of inliers, added to the similarity of the photos "
+        "that are compared; 0 if the gallery has no keypoints",
     )
     evidence: Evidence = Field(
         "count",
         description="What inliers are evidence for. count: the log number of inliers beyond a few; "
-        "contrast: its log ratio to the median of the query's own 32 candidates, or to 12 inliers "
+        "contrast: its log ratio to the median of the query's own candidates, or to 12 inliers "
         "if that is more, at least 0",
     )
     turn_hfov_deg: float | None = Field(

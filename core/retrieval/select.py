@@ -79,7 +79,7 @@ def verified_raw(
             progress(done, 2 * n)
 
     query = gallery.local.described(photos, progress=advance)
-    found = [candidates.rows for _, candidates in search_in_parts(raw.features, gallery)]
+    found = [neighbours.compared for _, neighbours in search_in_parts(raw.features, gallery)]
     rows = np.concatenate(found)
     compared = verify(query, gallery.local, rows, hfov_deg, progress=lambda done: advance(n + done))
     return replace(raw, verified=compared)
@@ -123,7 +123,7 @@ def with_gallery_photos(
         own = LocalFeatures.joined([gallery.local.rows(slice(row, row + 1)) for row in rows])
         hfov_deg, total = verified.hfov_deg, len(rows)
         alive = None if progress is None else lambda done: progress(done, total)
-        compared = verify(own, gallery.local, neighbours.rows, hfov_deg, progress=alive)
+        compared = verify(own, gallery.local, neighbours.compared, hfov_deg, progress=alive)
         verified = verified.followed_by(compared)
     free = np.full((len(raw.features), 2), np.nan)
     spot = np.arange(len(free)) if truth.spot is None else truth.spot

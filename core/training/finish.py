@@ -35,7 +35,7 @@ from core.model.retrieval_network import (
 )
 from core.retrieval.choice import UNREFINED
 from core.retrieval.gallery import Gallery, build_gallery
-from core.retrieval.local_features import PointMethod, chosen_kind, describe_gallery
+from core.retrieval.local_features import PointMethod, chosen_method, describe_gallery
 from core.retrieval.projection import space_options
 from core.retrieval.refine import Retrieved, retrieve
 from core.retrieval.schema import RefineConfig
@@ -146,9 +146,9 @@ def finish_run(
         raw = replace(_raw(answers, val, data), places=places)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:
-        kind = chosen_kind(config.local_features)
-        run.log(f"{kind} keypoints: {config.gallery_points} of each training photo at most")
-        method = PointMethod(kind)
+        method = chosen_method(config.local_features, trained=not config.zero_training)
+        most = f"{config.gallery_points} of each training photo at most"
+        run.log(f"{method.features} keypoints: {most}")
         gallery, raw = _with_points(gallery, raw, data, config, method, watch_alone)
     chosen, metrics = _refinement(run, config, data, gallery, raw, train, watch_alone)
     save_retrieval_network(run.best, retrieval)

@@ -14,8 +14,7 @@ from core.inference.export_files import to_json
 from core.inference.loading import load_predictor
 from core.inference.predictor import Predictor
 from core.retrieval.gallery import Gallery
-from core.retrieval.local_features import PointMethod
-from core.retrieval.neighbours import COMPARED
+from core.retrieval.local_features import COMPARED, PointMethod
 from core.retrieval.schema import RefineConfig
 from tests.retrieval.scenes import furnish
 from tests.tiny_checkpoint import make_checkpoint

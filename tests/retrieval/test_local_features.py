@@ -124,6 +124,25 @@ def test_progress_counts_the_photos(photos: np.ndarray) -> None:
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_an_untrained_network_compares_more_photos_and_the_file_says_so() -> None:
+    assert chosen_method("sift", trained=False).compared == 32, "not measured to help"
+    if HAS_XFEAT:
+        assert chosen_method("xfeat", trained=False).compared == 64
+        assert chosen_method("xfeat", "affine", trained=False).compared == 32
+        assert chosen_method("xfeat").compared == 32
+    empty = np.zeros((0, 2), np.uint16), np.zeros((0, DIMENSIONS // 2), np.uint8)
+    flat = Projection(np.zeros(64, np.float32), np.eye(64, DIMENSIONS, dtype=np.float32))
+    for compared, written in ((64, 64), (32, None)):
+        method = PointMethod("xfeat", compared=compared)
+        local = LocalFeatures(np.zeros(1, np.int64), *empty, flat, method)
+        record = local.record()
+        assert record is not None
+        assert record.get("compared") == written, "earlier versions read what they know"
+        read = LocalFeatures.of_arrays(local.arrays(), record)
+        assert read is not None
+        assert read.method == method
+
+
 def test_a_gallery_keeps_them_in_its_file(local: LocalFeatures, tmp_path: Path) -> None:
     names = [f"{row}.jpg" for row in range(5)]
     plain = build_gallery(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from core.retrieval.gallery import Gallery, build_gallery
-from core.retrieval.neighbours import Neighbours, Surroundings
+from core.retrieval.local_features import DIMENSIONS, LocalFeatures, PointMethod
+from core.retrieval.neighbours import Neighbours, Surroundings, compared_count
+from core.retrieval.projection import Projection
 from core.retrieval.schema import RefineConfig
 
 RADIUS_M = 30.0
@@ -66,3 +68,35 @@ def test_a_photo_without_a_circle_finds_every_training_photo(gallery: Gallery) -
     assert (some.rows[0] != every.rows[0]).any()
     assert some.rows[1].tolist() == every.rows[1].tolist()
     assert some.nearest[1].tolist() == every.nearest[1].tolist()
+
+
+@pytest.mark.parametrize(("compared", "count"), [(16, 16), (32, 32), (64, 64), (500, 119)])
+def test_as_many_photos_are_compared_as_the_gallery_says(
+    gallery: Gallery, compared: int, count: int
+) -> None:
+    none = LocalFeatures(
+        np.zeros(121, np.int64), np.zeros((0, 2), np.uint16),
+        np.zeros((0, DIMENSIONS // 2), np.uint8),
+        Projection(np.zeros(128, np.float32), np.eye(128, DIMENSIONS, dtype=np.float32)),
+        PointMethod(compared=compared),
+    )  # fmt: skip
+    pointed = replace(gallery, local=none)
+    rng = np.random.default_rng(1)
+    features, at_m = rng.normal(size=(6, 8)), rng.uniform(0, 200, (6, 2))
+    circles = Surroundings(at_m, RADIUS_M)
+    found = Neighbours.search(features, pointed, ["3.jpg", *[None] * 5], circles)
+    assert compared_count(pointed) == count
+    assert found.rows.shape == (6, 32), "evidence is of as many as ever"
+    verified = found.verify_points(
+        none.described([np.zeros((8, 8, 3), np.uint8)] * 6), 66.0
+    ).verified
+    assert verified is not None
+    np.testing.assert_array_equal(verified.rows, found.compared)
+    assert found.compared.shape == (6, count)
+    least = min(count, 32)
+    np.testing.assert_array_equal(found.compared[:, :least], found.rows[:, :least])
+    outside = ~circles.inside(pointed)
+    outside[0, 3] = False
+    for photo, rows in enumerate(found.compared):
+        assert outside[photo, rows[: outside[photo].sum()]].all(), "those left out come last"
+    assert (circles.enough_outside(pointed) == (outside.sum(axis=1) >= count)).all()
