@@ -34,7 +34,11 @@ if every:
             judging.show(place, chosen)
         elif section == runs_page.CURVES:
             runs_page.curves(chosen)
-        else:
+        elif section == runs_page.OPTIONS:
             runs_page.options(chosen)
+        elif section == runs_page.PARALLEL:
+            runs_page.options_against_figures(every)
+        else:
+            runs_page.lineage(place, chosen)
 if crossvals:
     crossval.show(place, crossvals)

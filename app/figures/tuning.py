@@ -1,7 +1,6 @@
 """Figures of a search: history, importance of options, and parallel coordinates of trials."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.axes import titled
-from app.theme import Palette, css
+from app.figures.parallel import broken, choice_axis, lines, number_axis
+from app.theme import Palette
 from core.tuning.space import Distribution
 
 # More axes than this cannot be told apart on a laptop's screen.
@@ -97,54 +97,18 @@ def parallel(
     axes = [_axis(path, rows[path].tolist(), space[path]) for path in shown[:_MOST_AXES]]
     figures = rows[monitor].astype(float)
     axes.append({"label": monitor.replace("_", " "), "values": figures.tolist()})
-    figure = go.Figure(
-        go.Parcoords(
-            dimensions=axes,
-            line={
-                "color": figures,
-                "colorscale": [[0, palette.faint], [1, palette.prediction]],
-                "reversescale": not higher_is_better,
-                "showscale": True,
-                "colorbar": {"title": monitor.replace("_", " ")},
-            },
-            labelfont={"color": palette.text, "size": 12},
-            tickfont={"color": palette.text, "size": 11},
-            rangefont={"color": css(palette.text, 0.0)},
-            unselected={"line": {"opacity": 0.06}},
-        )
-    )
-    return figure.update_layout(
-        height=410, margin={"l": 60, "r": 30, "t": 90, "b": 24}, uirevision="parallel"
-    )
+    title = monitor.replace("_", " ")
+    return lines(axes, figures.tolist(), title, higher_is_better, palette)
 
 
 def _axis(path: str, values: list[Any], distribution: Distribution) -> dict[str, Any]:
-    # On several lines, so that the names of neighbouring axes do not overlap.
-    label = path.replace(".", "<br>").replace("_", "<br>")
+    label = broken(path)
     if distribution.choices:
         names = [_named(choice) for choice in distribution.choices]
-        places = [names.index(_named(value)) for value in values]
-        return {
-            "label": label,
-            "values": places,
-            "range": [-0.2, len(names) - 0.8],
-            "tickvals": list(range(len(names))),
-            "ticktext": names,
-        }
+        return choice_axis(label, [_named(value) for value in values], names)
     numbers = [float(value) for value in values]
     low, high = distribution.low or 0.0, distribution.high or 0.0
-    if not distribution.log:
-        return {"label": label, "values": numbers, "range": [low, high]}
-    decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
-    # Less than two powers of ten say too little of where the axis begins and ends.
-    ticks = list(decades) if len(decades) > 1 else [math.log10(low), *decades, math.log10(high)]
-    return {
-        "label": label,
-        "values": [math.log10(value) for value in numbers],
-        "range": [math.log10(low), math.log10(high)],
-        "tickvals": ticks,
-        "ticktext": [f"{10.0**each:g}" for each in ticks],
-    }
+    return number_axis(label, numbers, low, high, log=distribution.log)
 
 
 def _named(choice: Any) -> str:  # noqa: ANN401 - any option's value

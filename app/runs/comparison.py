@@ -129,7 +129,7 @@ def show_group(group: Group, number: int) -> None:
     if len(group.folders) > 1:
         st.caption("★ best figure. The comparison below shows which differences are significant.")
     else:
-        st.caption("To compare, tick another model that was evaluated on these photos.")
+        st.caption("To compare, tick another model.")
         return
     show_differences(
         group.folders, region_names(next(iter(group.reports.values()))), f"runs_{number}"

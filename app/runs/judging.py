@@ -21,7 +21,8 @@ def show(place: Workspace, chosen: Sequence[Model]) -> None:
     groups = models.groups(chosen)
     missing = [model for model in chosen if not model.reports]
     common = _common(chosen) if len(chosen) > 1 and (missing or len(groups) > 1) else None
-    if common is not None and _judged(place, common):
+    if common is not None:
+        _judge(place, common)
         if groups:
             with st.expander("Each on its own photos"):
                 _groups(groups)
@@ -74,8 +75,8 @@ def _common(chosen: Sequence[Model]) -> CommonPhotos | None:
     return found
 
 
-def _judged(place: Workspace, common: CommonPhotos) -> bool:
-    """Offer to evaluate what is missing, or show the comparison; whether it is shown."""
+def _judge(place: Workspace, common: CommonPhotos) -> None:
+    """Show the comparison on the common photos, or offer to evaluate what it lacks."""
     count, names = len(common.photo_ids), list(common.checkpoints)
     every = "both" if len(names) == 2 else f"all {len(names)}"
     photos = f"{count:,} photo{'s' * (count > 1)} of `{place.label(common.dataset)}`"
@@ -84,7 +85,7 @@ def _judged(place: Workspace, common: CommonPhotos) -> bool:
     if not common.missing:
         st.markdown(f"**Judged on the same photos.** {sentence}")
         comparison.show_common(common)
-        return True
+        return
     st.markdown(sentence)
     if st.button(f"Judge {every} on the same photos", type="primary", key="runs_judge"):
         for name in common.missing:
@@ -103,7 +104,6 @@ def _judged(place: Workspace, common: CommonPhotos) -> bool:
         words = " ".join(place.label(folder) for folder in _homes(common.checkpoints))
         command = f"python -m core compare {words} --on {place.label(common.dataset)}"
         st.code(command, language="bash", wrap_lines=True)
-    return False
 
 
 def _homes(checkpoints: Mapping[str, Path]) -> list[Path]:

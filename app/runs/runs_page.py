@@ -3,22 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from app import links
+from app import cache, links
 from app.figures.curves import curve
+from app.figures.parallel import axis_of, broken, lines
 from app.runs import runs_table
 from app.runs.models import Model
 from app.selection import selection
+from app.theme import palette
 from app.train import deletion, train_form
 from app.train.history import measured, overlaid_table
 from app.widgets import messages, pickers
-from core.errors import RunError
+from app.workspace import Workspace
+from core.dataset.labels import Dataset
+from core.errors import BearingsError, RunError
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes, write_notes
 from core.jobs.state import log_tail, read_events
+from core.lineage.read import lineage as lineage_of
 
 _WANTED = "runs_tags"
+# More axes than this cannot be told apart on a laptop's screen.
+_MOST_AXES = 8
 FIGURES, CURVES, OPTIONS = "On labelled photos", "Learning curves", "Options that differ"
 PARALLEL, LINEAGE = "Options against figures", "Lineage"
 SECTIONS = (FIGURES, CURVES, OPTIONS, PARALLEL, LINEAGE)
@@ -143,3 +151,62 @@ def options(chosen: Sequence[Model]) -> None:
     st.dataframe(table)
     if any(model.run is None for model in chosen):
         st.caption("A checkpoint without its run records its network and its split only.")
+
+
+def options_against_figures(rows: Sequence[Model]) -> None:
+    """Parallel coordinates: a line a run through the options that differ to its figures."""
+    table, figures = runs_table.options_with_figures(rows)
+    if len(figures) < 2 or table.empty or figures.empty:
+        st.caption("This needs two runs with at least one epoch whose options differ.")
+        return
+    title = str(st.segmented_control(
+        "Colour by", list(figures), default=figures.columns[0], required=True,
+        key="runs_parallel",
+    ))  # fmt: skip
+    shown = st.multiselect(
+        "Options", list(table), list(table)[:_MOST_AXES], key="runs_axes",
+        max_selections=_MOST_AXES, help="Options in which runs differ",
+    )  # fmt: skip
+    axes = [axis_of(broken(option), table[option].tolist()) for option in shown]
+    axes += [
+        axis_of(each.replace(" ", "<br>"), figures[each].map(str).tolist()) for each in figures
+    ]
+    better = runs_table.HEADLINE[title][2]
+    st.plotly_chart(
+        lines(axes, figures[title].tolist(), title, better, palette()),
+        key="runs_parallel_chart", alt="Options of runs against their validation figures",
+    )  # fmt: skip
+    splits = {model.split_hash for model in rows if model.name in figures.index}
+    other = " The runs have different splits, so these figures are of different photos."
+    st.caption(
+        f"A line for each of {len(figures)} runs, with the validation figures of its best epoch. "
+        "Drag along an axis to keep only the lines there; click the axis to take it back. This "
+        "stays in the chart and ticks no row of the list." + (other if len(splits) > 1 else "")
+    )
+    st.dataframe(pd.concat([figures, table], axis=1))
+
+
+def lineage(place: Workspace, chosen: Sequence[Model]) -> None:
+    """What each chosen model was made from, and what came of it."""
+    for model in chosen:
+        st.markdown(f"**{messages.plain(model.name)}**")
+        try:
+            found = lineage_of(model.home, place.checkpoints(), _trained_on(model))
+        except BearingsError as error:
+            messages.show_error(error)
+            continue
+        halves = (("Comes from", found.sources), ("Came of it", found.results))
+        for half, (title, facts) in zip(st.columns(2), halves, strict=True):
+            half.caption(title)
+            for fact in facts:
+                half.markdown(f"{fact.title}: {messages.plain(fact.text)}")
+
+
+def _trained_on(model: Model) -> Dataset | None:
+    """The data set of a run as it is now; None if there is none or it cannot be read."""
+    if model.run is None or model.run.dataset is None:
+        return None
+    try:
+        return cache.dataset(model.run.dataset)
+    except BearingsError:
+        return None

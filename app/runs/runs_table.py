@@ -96,6 +96,31 @@ def _shown(options: Mapping[str, Any], name: str) -> str:
     return str(options[name]) if name in options else ""
 
 
+HEADLINE: dict[str, tuple[str, float, bool]] = {
+    "Median error (m)": ("median_m", 1.0, False),
+    "Region accuracy (%)": ("region_accuracy", 100.0, True),
+    "Heading error (°)": ("maae_deg", 1.0, False),
+}
+"""Headline figures by title: their name, a factor, and whether more is better."""
+
+
+def options_with_figures(models: Sequence[Model]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the options in which runs differ, and their validation figures: one row a run each.
+
+    Runs without a figure, and checkpoints, which do not record their options, are left out.
+    """
+    runs = [model for model in models if model.run is not None and validation(model)]
+    options = differing_options(runs).T
+    rows = {
+        model.name: {title: validation(model).get(name) for title, (name, *_) in HEADLINE.items()}
+        for model in runs
+    }
+    figures = pd.DataFrame(rows).T.astype(float).dropna(axis=1)
+    for title in figures:
+        figures[title] *= HEADLINE[title][1]
+    return options.reindex(figures.index), figures.round(1)
+
+
 def options_of(model: Model) -> dict[str, Any]:
     """Options by dotted name: those of a run, or what the card of a checkpoint records."""
     if model.run is not None:

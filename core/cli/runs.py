@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from core.cli.command import Command, aligned, say
-from core.errors import ConfigError, RunError
+from core.cli.command import Command, aligned, imports, say
+from core.errors import BearingsError, ConfigError, RunError
 from core.jobs.delete import Contents, contents_of, delete_run
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
+from core.runs import has_card, home_of, is_run, trained_dataset
 from core.system import SYSTEM
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
@@ -21,8 +22,9 @@ _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun"
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD",
-        help="Folder of run folders (default: runs); or delete RUN [...]: remove runs, "
-        "cross-validations or studies with their checkpoints and reports",
+        help="Folder of run folders (default: runs); or lineage RUN: what it was made from and "
+        "what came of it; or delete RUN [...]: remove runs, cross-validations or studies with "
+        "their checkpoints and reports",
     )  # fmt: skip
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG",
@@ -38,11 +40,34 @@ def _run(arguments: argparse.Namespace) -> int:
     words: list[str] = arguments.words
     if words and words[0] == "delete":
         return _delete([Path(word) for word in words[1:]], confirmed=arguments.yes)
+    if words and words[0] == "lineage":
+        return _lineage(words[1:])
     if len(words) > 1:
         raise ConfigError(
-            f"runs {' '.join(words)} is not a request: give one folder of runs, or delete RUN"
+            f"runs {' '.join(words)} is not a request: give one folder of runs, lineage RUN or "
+            "delete RUN"
         )
     return _list(Path(words[0] if words else "runs"), arguments.tag)
+
+
+def _lineage(words: list[str]) -> int:
+    if len(words) != 1:
+        raise ConfigError("runs lineage needs one run, checkpoint or ensemble")
+    with imports():
+        from core.dataset.labels import read_dataset
+        from core.lineage.read import lineage, lineage_in_text
+
+    home = home_of(Path(words[0]))
+    if not is_run(home) and not has_card(home):
+        raise RunError(f"{home} holds no run and no checkpoint: give the path of its folder")
+    try:
+        dataset = read_dataset(trained_dataset(home))
+    except BearingsError:
+        # It was moved or changed; the lineage of the model does not depend on it.
+        dataset = None
+    for line in lineage_in_text(lineage(home, dataset=dataset)):
+        sys.stdout.write(f"{line}\n")
+    return 0
 
 
 def _delete(paths: list[Path], *, confirmed: bool) -> int:
@@ -133,11 +158,13 @@ def _took(seconds: float | None) -> str:
 
 COMMAND = Command(
     "runs",
-    "[FOLDER] [--tag TAG]\n       python -m core runs delete RUN [...] [--yes]",
+    "[FOLDER] [--tag TAG]\n       python -m core runs lineage RUN\n"
+    "       python -m core runs delete RUN [...] [--yes]",
     "List training runs: state, epochs, best validation figures and tags; delete runs.",
     (
         "python -m core runs",
         "python -m core runs /data/runs --tag baseline",
+        "python -m core runs lineage runs/first",
         "python -m core runs delete runs/first          # list what would go",
         "python -m core runs delete runs/first --yes",
     ),

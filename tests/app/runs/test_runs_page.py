@@ -125,6 +125,26 @@ def test_curves_and_options_of_chosen_runs(with_runs: Path, open_page: OpenPage)
     assert app.dataframe[0].value.index.tolist() == ["model.backbone", "batch_size"]
 
 
+def test_options_stand_against_figures_and_a_run_knows_where_it_comes_from(
+    with_runs: Path, open_page: OpenPage
+) -> None:
+    app = open_page(with_runs, "runs", runs_section="Options against figures")
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    assert app.multiselect(key="runs_axes").value == ["model.backbone", "batch_size"]
+    table = app.dataframe[1].value
+    assert table.loc["first", "Median error (m)"] == 45.0
+    assert table.loc["second", "batch_size"] == "16"
+    shutil.rmtree(with_runs / "runs" / "first")
+    (with_runs / "runs" / "second" / "split.json").unlink()
+    app = open_page(with_runs, "runs", runs_section="Options against figures")
+    assert "needs two runs" in said(app)
+    app = open_page(with_runs, "runs", runs_section="Lineage")
+    assert not app.exception
+    assert "resnet10t at its own size" in said(app)
+    assert "2 trained" in said(app)
+
+
 def test_notes_are_written_beside_the_run_and_tags_choose_runs(
     with_runs: Path, open_page: OpenPage
 ) -> None:

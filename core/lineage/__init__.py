@@ -1,0 +1,1 @@
+"""Where a model comes from and what came of it, as its files record it."""
