@@ -18,7 +18,6 @@ from core.inference.loading import load_predictor
 from core.inference.network import (
     NetworkOutputs,
     crops_of,
-    describe_whole,
     merge,
     network_outputs,
     place_shares,
@@ -51,6 +50,7 @@ from core.runs import SPLIT
 from core.splits.spatial_groups import spot_groups
 from core.splits.split import calibration_part
 from core.training.data import Rows, TrainingData
+from core.training.descriptor_cache import frozen_descriptors
 from core.training.device import Compute
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
@@ -194,16 +194,9 @@ def _retrieval_descriptors(
     watch: Watch | None,
 ) -> tuple[Features, Features]:
     """Descriptors of the gallery's and of the validation photos by the retrieval backbone."""
-    device = str(compute.device)
-    network.to(device)
     gallery, every = data.gallery_rows, np.concatenate([data.gallery_rows, data.rows["val"]])
-    parts = []
-    for start in range(0, len(every), batch_size):
-        if watch is not None:
-            watch(start // batch_size, -(-len(every) // batch_size))
-        photos = np.asarray(data.store.photos[every[start : start + batch_size]])
-        parts.append(describe_whole(network, photos, device))
-    descriptors = np.concatenate(parts)
+    device = str(compute.device)
+    descriptors = frozen_descriptors(network, data.store, every, batch_size, device, watch)
     return descriptors[: len(gallery)], descriptors[len(gallery) :]
 
 
