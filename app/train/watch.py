@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import links
 from app.figures.curves import curve
-from app.train import job_page, reproduce, train_form
+from app.train import job_page, reproduce, samples_view, train_form
 from app.train.history import Events, best_event, curve_table, fine_tuning_begins, measured
 from app.train.queue_state import Entry, options_of
 from app.widgets import messages, pickers
@@ -115,6 +115,8 @@ def _show(run: Path, now: RunState) -> None:
         if has_card(best_of(run)):
             _next(run)
     _curves(read_events(run), now)
+    if config is not None:
+        samples_view.show(run, config.dataset)
     _log(run, now)
     if config is not None:
         reproduce.show(run, config)

@@ -57,6 +57,7 @@ from core.training.run_folder import (
     Validation,
     opened_run,
 )
+from core.training.samples import answers_of, append_sample
 from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.training.session import OnStep, Session, Tracker, make_card, open_session, open_trackers
 from core.training.stages import (
@@ -72,6 +73,8 @@ from core.training.stages import (
     step_features,
 )
 from core.training.state import TrainState, load_state, read_progress
+
+Answers = tuple[Floats | None, Floats | None, NDArray[np.int64] | None]
 
 
 def fit(
@@ -413,9 +416,11 @@ class StageRunner:
         session = self.session
         report = None
         if session.processes.is_main:
-            validation = validate(
+            validation, answered = validate(
                 session.eval_model, session.compute, session.data, features, session.config.loss
             )
+            epoch = session.progress.all_epochs + 1
+            append_sample(session.run.path, epoch, answers_of(session.data, *answered))
             report = self._report(validation, lr, training_s).to_json()
         return EpochReport.from_json(session.processes.from_main(report))
 
@@ -465,10 +470,11 @@ def validate(
     data: TrainingData,
     features: NDArray[np.float32],
     loss: LossConfig,
-) -> Validation:
+) -> tuple[Validation, Answers]:
     """Validate the heads on features `(n, width)` of the validation part.
 
-    `score` is that of `core.headline.PhotoErrors`.
+    Returns:
+        The figures, of which `score` is that of `core.headline.PhotoErrors`, and the answers.
     """
     rows = data.rows["val"]
     model.eval()
@@ -476,11 +482,12 @@ def validate(
         outputs = model.heads(torch.from_numpy(features).to(compute.device))
         targets = data.targets(rows).to(compute.device)
         total = multi_task_loss(outputs, targets, loss, model.place_head).total
+    answered = answers(outputs, data)
     errors = PhotoErrors.between(
-        (data.position_m[rows], data.heading_deg[rows], data.region[rows]), answers(outputs, data)
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]), answered
     )
     figures = errors.figures()
-    return Validation(
+    validation = Validation(
         float(total),
         figures.region_accuracy,
         figures.median_m,
@@ -488,11 +495,10 @@ def validate(
         figures.maae_deg,
         errors.score(data.scale_m),
     )
+    return validation, answered
 
 
-def answers(
-    outputs: Outputs, data: TrainingData
-) -> tuple[Floats | None, Floats | None, NDArray[np.int64] | None]:
+def answers(outputs: Outputs, data: TrainingData) -> Answers:
     """Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`, as predicted."""
     position, heading, region = outputs.position, outputs.heading, outputs.region_logits
     return (

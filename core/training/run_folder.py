@@ -1,9 +1,9 @@
 """The run folder: every file of a run, written by training and read by app, queue and CLI.
 
 `config.json`, `split.json`, `environment.json`, `events.jsonl` (append only, an `EpochReport` a
-line), `log.txt`, `status.json` (a `RunStatus`), `tensorboard/`, `checkpoints/best/`,
-`checkpoints/last/`, and a file `stop`, which is a stop request. No torch here: light processes
-read lists of runs.
+line), `samples.jsonl` (see `core.training.samples`), `log.txt`, `status.json` (a `RunStatus`),
+`tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop`, which is a stop
+request. No torch here: light processes read lists of runs.
 """
 
 import math

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from core.dataset.labels import labels_hash
 from core.errors import ConfigError, RunError, SplitError
 from core.geo import Floats
 from core.model.backbone import preprocess_of
@@ -322,16 +323,19 @@ def _write_start(
     run.write_json(SPLIT, data.split.to_json())
     device = str(compute.device)
     kind = chosen_kind(config.local_features) if config.gallery_points else None
-    run.write_json(
-        "environment.json",
-        environment(
-            device,
-            compute.precision,
-            torch.get_num_threads(),
-            processes=compute.processes.count,
-            local_features=kind,
-        ),
+    made_with = environment(
+        device,
+        compute.precision,
+        torch.get_num_threads(),
+        processes=compute.processes.count,
+        local_features=kind,
     )
+    learnt_from = {
+        "labels_hash": labels_hash(data.dataset),
+        "photos": len(data.dataset),
+        "repairs": len(data.dataset.repairs),
+    }
+    run.write_json("environment.json", made_with | {"data": learnt_from})
     doing = "begins" if saved is None else f"goes on after epoch {saved.all_epochs}"
     count = compute.processes.count
     many = f"{count} processes, the main one " if count > 1 else ""

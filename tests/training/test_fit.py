@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.dataset.augment_schema import AugmentConfig
+from core.dataset.labels import labels_hash, read_dataset
 from core.dataset.store import prepare_dataset
 from core.errors import BearingsError, ConfigError, RunError
 from core.evaluation.evaluate import evaluate
@@ -24,6 +25,7 @@ from core.retrieval.schema import RefineConfig
 from core.retrieval.select import Raw
 from core.training.fit import fit
 from core.training.run_folder import EpochReport, RunFolder, StepReport
+from core.training.samples import MOST, read_samples
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from tests.retrieval.scenes import furnish
 
@@ -72,11 +74,33 @@ def test_the_run_folder_tells_everything(finished: Finished) -> None:
     status = run.status()
     assert status is not None
     assert (status.state, status.epoch, status.eta_s) == ("finished", 2, None)
-    assert run.read_json("environment.json")["versions"]["torch"]
+    made_with = run.read_json("environment.json")
+    assert made_with["versions"]["torch"]
+    labels = labels_hash(read_dataset(config.dataset))
+    assert made_with["data"] == {"labels_hash": labels, "photos": 48, "repairs": 0}
     assert list(run.tensorboard.glob("events.out.tfevents.*"))
     log = run.log_path.read_text()
     assert "48 photos of Tiny campus in 4 regions; spot split" in log
     assert "0 rows left out" in log
+
+
+def test_a_few_validation_photos_keep_the_answer_of_each_epoch(finished: Finished) -> None:
+    config, reports, _ = finished
+    samples = read_samples(config.run)
+    assert [sample.epoch for sample in samples] == [report.epoch for report in reports]
+    validation = set(RunFolder(path=config.run).read_json("split.json")["parts"]["val"])
+    for sample in samples:
+        assert len(sample.photos) == min(MOST, len(validation))
+        assert {photo.photo_id for photo in sample.photos} <= validation
+        assert all(photo.error_m is not None for photo in sample.photos)
+        assert all(photo.turned_deg is not None for photo in sample.photos)
+    first, last = samples[0].photos, samples[-1].photos
+    assert [one.photo_id for one in first] == [one.photo_id for one in last], "the same photos"
+    assert [one.true_position_m for one in first] == [one.true_position_m for one in last]
+    assert [one.position_m for one in first] != [one.position_m for one in last]
+    if len(validation) <= MOST:
+        errors = [photo.error_m for photo in last if photo.error_m is not None]
+        assert float(np.median(errors)) == pytest.approx(reports[-1].validation.median_m, abs=0.02)
 
 
 def test_the_best_checkpoint_is_complete(finished: Finished) -> None:

@@ -7,6 +7,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from app.train import train_form
 from core.training.presets import with_preset
+from core.training.samples import PhotoAnswer, append_sample
 from core.training.schema import TrainConfig
 from tests.app.page_text import said
 from tests.app.run_folders import event, write_run
@@ -176,3 +177,35 @@ def test_a_damaged_run_is_named_on_both_pages(workspace_copy: Path, open_page: O
         app = open_page(workspace_copy, page)
         assert not app.exception
         assert "status.json" in app.error[0].value
+
+
+def test_validation_photos_are_shown_epoch_by_epoch(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    run = write_run(workspace_copy, "first").path
+    names = sorted(
+        f"images/{path.name}" for path in (workspace_copy / "data/tiny/images").iterdir()
+    )
+    for epoch, north_m in ((1, 30.0), (2, 8.0)):
+        answer = PhotoAnswer(
+            f"images/{names[0]}", (0.0, 0.0), 350.0, "1", (north_m, 6.0), 10.0, "2"
+        )
+        gone = PhotoAnswer("images/gone.jpg", None, None, None, None, None, None)
+        append_sample(run, epoch, [answer, gone])
+    app = open_page(workspace_copy, "train")
+    assert not app.exception
+    slider = app.slider(key="watch_epoch_first")
+    assert slider.value == 2
+    assert "10.0 m off, heading 20.0° off" in said(app)
+    assert "Photo not found." in said(app)
+    slider.set_value(1).run()
+    assert "30.6 m off" in said(app)
+    append_sample(run, 3, [answer, gone])
+    assert app.run().slider(key="watch_epoch_first").value == 1, "where the reader left it"
+    app.slider(key="watch_epoch_first").set_value(3).run()
+    append_sample(run, 4, [answer, gone])
+    assert app.run().slider(key="watch_epoch_first").value == 4, "follows the run"
+    (run / "samples.jsonl").write_text('{"epoch": 1}\n', encoding="utf-8")
+    app = open_page(workspace_copy, "train")
+    assert not app.exception
+    assert "epoch by epoch" not in said(app)
