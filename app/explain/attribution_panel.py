@@ -38,6 +38,8 @@ UNTRAINED = (
     "has no trained output to explain."
 )
 _COMPARE = "explain_compare"
+# Of the difference that a map explains: what a map may miss.
+_WELL = 0.05
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,16 @@ def overlay_png(attribution: Attribution) -> bytes:
 
 
 def verdict(attribution: Attribution) -> str:
-    """The output of the network, and how well the map adds up to it."""
-    said = f"**{attribution.label}**: {attribution.score:+.3g} {attribution.unit}"
-    if attribution.baseline_score is not None:
-        said += f", against {attribution.baseline_score:+.3g} for the baseline"
-    if attribution.delta is None:
-        return f"{said}."
+    """The network's answer for the photo and the baseline, and how well the map adds up to it."""
+    said = f"The network's own answer: **{messages.plain(attribution.answer)}**"
+    if attribution.baseline_answer is not None:
+        said += f"; for a photo without content: {messages.plain(attribution.baseline_answer)}"
     share = attribution.relative_delta
-    relative = "" if share is None else f", {wording.share(share)} of the difference"
-    trust = "" if share is None or share <= 0.05 else " Above 5%: take more steps."
-    return f"{said}. Convergence delta {attribution.delta:+.2g}{relative}.{trust}"
+    if share is None:
+        return f"{said}."
+    missed = f"The parts of the map add up to the difference but for {wording.share(share)} of it."
+    trust = "" if share <= _WELL else " That is more than 5 %: take more steps."
+    return f"{said}. {missed}{trust}"
 
 
 def legend() -> str:

@@ -131,7 +131,7 @@ def integrated_gradients(
         return_convergence_delta=True,
     )
     pixels = attributed.detach()[0].sum(dim=0).cpu()  # (s, s)
-    return AttributionMap(pixels, inputs.value(baseline), float(delta[0]))
+    return AttributionMap(pixels, baseline, float(delta[0]))
 
 
 def smooth_grad(inputs: AttributionInput, knobs: SmoothGradKnobs) -> AttributionMap:
@@ -203,4 +203,4 @@ def occlusion(inputs: AttributionInput, knobs: OcclusionKnobs) -> AttributionMap
         perturbations_per_eval=knobs.perturbations_per_eval,
     )
     # The three channels are covered together and hold the same change.
-    return AttributionMap(attributed.detach()[0].mean(dim=0).cpu(), inputs.value(baseline))
+    return AttributionMap(attributed.detach()[0].mean(dim=0).cpu(), baseline)

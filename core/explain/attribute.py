@@ -45,6 +45,7 @@ def attribute(
     knobs: BaseModel | None = None,
     *,
     region: str | None = None,
+    against: str | None = None,
 ) -> Attribution:
     """Return the attribution of one output of the network for one photo.
 
@@ -55,19 +56,32 @@ def attribute(
         target: Key in TARGETS.
         knobs: The method's options; its defaults when absent.
         region: For target `region`: which one; the predicted one when absent.
+        against: For target `region`: another one, that it is compared with; see `Target`.
 
     Raises:
         ConfigError: The method, the target or the region is unknown, the model does not predict the
             target, the backbone does not allow the method, or `predictor` is an ensemble.
     """
     chosen, options = _chosen(method, knobs)
-    if target not in TARGETS:
-        raise ConfigError(f"target {target!r} is unknown: choose one of {', '.join(TARGETS)}")
+    inputs, seen = prepare(predictor, photo, Target(target, region, against))
+    return run(method, chosen, options, inputs, seen)
+
+
+def prepare(
+    predictor: Explained, photo: NDArray[np.uint8], target: Target
+) -> tuple[AttributionInput, NDArray[np.uint8]]:
+    """Return the input of every method for one photo, and the photo as the network sees it.
+
+    Raises:
+        ConfigError: As `attribute`.
+    """
+    if target.name not in TARGETS:
+        raise ConfigError(f"target {target.name!r} is unknown: choose one of {', '.join(TARGETS)}")
     model = _one_network(predictor)
-    if TARGETS[target].predicts not in predictor.card.labels:
+    if TARGETS[target.name].predicts not in predictor.card.labels:
         raise ConfigError(
-            f"this model predicts {listed(predictor.card.labels)} only, so its {target} cannot be "
-            f"explained: choose one of {', '.join(targets_of(predictor.card.labels))}"
+            f"this model predicts {listed(predictor.card.labels)} only, so its {target.name} "
+            f"cannot be explained: choose one of {', '.join(targets_of(predictor.card.labels))}"
         )
     if photo.ndim != 3 or photo.shape != (len(photo), len(photo), 3) or photo.dtype != np.uint8:
         raise ValueError(f"photo must be (s, s, 3) uint8, got {photo.shape} {photo.dtype}")
@@ -77,18 +91,30 @@ def attribute(
     both = normalise(pixels, model.mean, model.std, device).contiguous()
     image = both[:1]  # (1, 3, s, s)
     score = TargetScore(model, predictor.card)
-    score.set_target(Target(target, region), image)
-    inputs = AttributionInput(score, image, both[1:, :, :1, :1])
-    result = chosen.run(inputs, options)
+    score.set_target(target, image)
+    return AttributionInput(score, image, both[1:, :, :1, :1]), seen
+
+
+def run(
+    name: str,
+    method: Method,
+    knobs: BaseModel,
+    inputs: AttributionInput,
+    seen: NDArray[np.uint8],
+) -> Attribution:
+    """Run one method; `seen` is the photo as the network sees it."""
+    result = method.run(inputs, knobs)
+    baseline = result.baseline
     return Attribution(
-        method=method,
-        label=score.label,
-        unit=TARGETS[target].unit,
+        method=name,
+        label=inputs.score.label,
+        answer=inputs.score.answer(inputs.image),
         map=np.ascontiguousarray(result.map.numpy(), np.float32),
         photo=seen,
-        score=inputs.value(image),
-        baseline_score=result.baseline_score,
+        score=inputs.value(inputs.image),
+        baseline_score=None if baseline is None else inputs.value(baseline),
         delta=result.delta,
+        baseline_answer=None if baseline is None else inputs.score.answer(baseline),
     )
 
 

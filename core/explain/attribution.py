@@ -12,24 +12,26 @@ class Attribution:
 
     Attributes:
         method: Key of the method in METHODS.
-        label: The target in words: `Region 7`, `Heading 213°`.
-        unit: Unit of `score`, and of `map` for methods that add up.
+        label: The target in words: `Library Plaza`, `Heading 213°`, `Main Gate rather than Lake`.
         map: `(s, s)` float32; positive pixels raised the score, negative ones lowered it.
         photo: `(s, s, 3)` uint8, as the network saw it.
-        score: What the network said of the photo.
-        baseline_score: What it said of the baseline; None for methods without one.
+        answer: The network's answer for the photo, in words: `Library Plaza 98 %`.
+        score: The number that is explained, for the photo.
+        baseline_score: The same for the baseline; None for methods without one.
+        baseline_answer: The network's answer for the baseline, in words.
         delta: `map.sum() - (score - baseline_score)`: how far the attributions are from adding up
             (completeness); None for methods that do not promise to.
     """
 
     method: str
     label: str
-    unit: str
+    answer: str
     map: NDArray[np.float32]
     photo: NDArray[np.uint8]
     score: float
     baseline_score: float | None = None
     delta: float | None = None
+    baseline_answer: str | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and that every attribution is a number."""

@@ -26,13 +26,11 @@ class TargetKind:
 
     Attributes:
         label: What a menu calls it.
-        unit: Unit of the attributions.
         help: What a positive attribution means.
         predicts: The label that the output predicts.
     """
 
     label: str
-    unit: str
     help: str
     predicts: Label
 
@@ -40,34 +38,30 @@ class TargetKind:
 TARGETS: dict[TargetName, TargetKind] = {
     "region": TargetKind(
         "Region",
-        "logits",
-        "The score of one region before the softmax. Positive: this pixel supports the region.",
+        "How high the network scores one region. Orange: this part supports the region; blue: it "
+        "speaks against it.",
         "region",
     ),
     "position": TargetKind(
         "Position",
-        "m",
-        "Metres from the middle of the campus towards the predicted place. Positive: this pixel "
-        "moves the pin outwards, to where it is; negative: back to the middle.",
+        "Metres from the middle of the campus towards the predicted place. Orange: this part moves "
+        "the pin outwards, to where it is; blue: back to the middle.",
         "position",
     ),
     "north_m": TargetKind(
         "North",
-        "m",
-        "Metres north. Positive: this pixel moves the pin north, negative: south.",
+        "Metres north. Orange: this part moves the pin north; blue: south.",
         "position",
     ),
     "east_m": TargetKind(
         "East",
-        "m",
-        "Metres east. Positive: this pixel moves the pin east, negative: west.",
+        "Metres east. Orange: this part moves the pin east; blue: west.",
         "position",
     ),
     "heading": TargetKind(
         "Heading",
-        "of the unit vector",
-        "Length of the raw heading vector in the predicted direction. Positive: this pixel "
-        "supports the predicted heading, negative: opposes it.",
+        "How strongly the network points in the predicted direction. Orange: this part supports "
+        "the predicted heading; blue: it turns the answer away.",
         "heading",
     ),
 }

@@ -7,12 +7,14 @@ through the estimated region and heading too.
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core.errors import ConfigError
 from core.explain.methods import TARGETS, TargetName
-from core.geo import heading_from_unit
+from core.explain.words import metres, percent
+from core.geo import Floats, heading_from_unit
 from core.model.card import Card
 from core.model.network import BearingsModel, Outputs
 from core.model.places import Modes
@@ -25,10 +27,13 @@ class Target:
     Attributes:
         name: Key in `TARGETS`.
         region: For target `region`: its id; None is the predicted region.
+        against: For target `region`: the id of another region. What is explained is then how much
+            higher the network scores the first than this one.
     """
 
     name: TargetName
     region: str | None = None
+    against: str | None = None
 
 
 class TargetScore(nn.Module):
@@ -51,6 +56,7 @@ class TargetScore(nn.Module):
         self.centre_m = torch.tensor(card.normaliser.centre, device=device).float()
         self.target: TargetName = "region"
         self.region = 0
+        self.against: int | None = None
         self.direction = torch.zeros(2, device=device)
         self.modes: Modes | None = None
         self.label = ""
@@ -74,8 +80,13 @@ class TargetScore(nn.Module):
         self.label = TARGETS[target.name].label
         if target.name == "region":
             self.region = self._region_index(target.region, outputs)
-            region = self.regions[self.region]
-            self.label = f"Region {self.names.get(region, region)}"
+            self.against = None
+            self.label = self._name(self.region)
+            if target.against is not None:
+                self.against = self._region_index(target.against, outputs)
+                self.label = f"{self.label} rather than {self._name(self.against)}"
+            if self.against == self.region:
+                raise ConfigError(f"{self._name(self.region)} cannot be compared with itself")
         elif target.name == "position":
             self.direction = _unit(self._metres(outputs)[0], "position in the middle of the campus")
         elif target.name == "heading":
@@ -85,17 +96,60 @@ class TargetScore(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the number `(n,)` for normalised images `(n, 3, s, s)`."""
-        if self.modes is None:
-            outputs: Outputs = self.model(images)
-        else:
-            outputs = self.model(images, modes=self.modes.repeated(len(images)))
+        outputs = self._outputs(images)
         if self.target == "region":
-            return _predicted(outputs.region_logits)[:, self.region].float()
+            logits = _predicted(outputs.region_logits).float()
+            score = logits[:, self.region]
+            return score if self.against is None else score - logits[:, self.against]
         if self.target == "heading":
             return _predicted(outputs.heading).float() @ self.direction
         if self.target == "position":
             return self._metres(outputs) @ self.direction
         return self._metres(outputs)[:, 0 if self.target == "north_m" else 1]
+
+    @torch.no_grad()
+    def answers(self, images: Tensor) -> Floats:
+        """Return what the network answers to images `(n, 3, s, s)`, in units that people use.
+
+        For a region `(n, 1)` its probability, with another region `(n, 2)` those of both; for a
+        heading `(n, 1)` degrees in `[0, 360)`; for positions `(n, 2)` `[north_m, east_m]` from the
+        middle of the campus.
+        """
+        outputs = self._outputs(images)
+        if self.target == "region":
+            shares = _predicted(outputs.region_logits).double().softmax(dim=1).cpu().numpy()
+            pair = [self.region] if self.against is None else [self.region, self.against]
+            return np.asarray(shares[:, pair])
+        if self.target == "heading":
+            unit = _predicted(outputs.heading).double().cpu().numpy()
+            return heading_from_unit(unit)[:, None]
+        return np.asarray(self._metres(outputs).double().cpu().numpy())
+
+    def answer(self, image: Tensor) -> str:
+        """Return what the network answers to one image `(1, 3, s, s)`, in words."""
+        values = [float(value) for value in self.answers(image)[0]]
+        if self.target == "region":
+            named = [self.region] if self.against is None else [self.region, self.against]
+            return " and ".join(
+                f"{self._name(index)} {percent(share)}"
+                for index, share in zip(named, values, strict=True)
+            )
+        if self.target == "heading":
+            return f"facing {round(values[0]) % 360}°"
+        compass = (("north", "south"), ("east", "west"))
+        axes = {"north_m": (0,), "east_m": (1,)}.get(self.target, (0, 1))
+        ways = [f"{metres(abs(values[a]))} {compass[a][values[a] < 0]}" for a in axes]
+        return f"{' and '.join(ways)} of the middle of the campus"
+
+    def _outputs(self, images: Tensor) -> Outputs:
+        """What the network says, with the chosen place and heading held."""
+        modes = None if self.modes is None else self.modes.repeated(len(images))
+        outputs: Outputs = self.model(images) if modes is None else self.model(images, modes=modes)
+        return outputs
+
+    def _name(self, index: int) -> str:
+        region = self.regions[index]
+        return self.names.get(region) or f"region {region}"
 
     def _metres(self, outputs: Outputs) -> Tensor:
         """Positions `(n, 2)` in local metres; their origin is the middle of the campus."""
@@ -154,10 +208,10 @@ class AttributionMap:
 
     Attributes:
         map: `(s, s)`, on the CPU.
-        baseline_score: The number for the baseline; None for methods without one.
+        baseline: `(1, 3, s, s)` what the photo was compared with; None for methods without one.
         delta: How far the map is from adding up; None for methods that do not promise to.
     """
 
     map: Tensor
-    baseline_score: float | None = None
+    baseline: Tensor | None = None
     delta: float | None = None

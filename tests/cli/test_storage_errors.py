@@ -71,6 +71,9 @@ def writers(
         ],
         "crossval": lambda at: ["crossval", campus, "--out", at / "cv", "--folds", 2, *TINY],
         "predict": lambda at: ["predict", checkpoint, photo, "--out", at / "x.json", *CPU],
+        "explain": lambda at: [
+            "explain", checkpoint, photo, "--parts", 4, "--out", at / "x.txt", *CPU,
+        ],
         "compare": lambda at: ["compare", report, report, "--out", at / "x.json"],
         "ensemble": lambda at: [
             "ensemble", checkpoint, other, "--out", at / "e", "--dataset", campus, *CPU,
@@ -83,7 +86,7 @@ def writers(
 
 WRITERS = (
     "demo", "ingest", "audit", "train", "train --queue", "tune", "tune --queue", "evaluate",
-    "crossval", "predict", "compare", "ensemble", "export", "import", "report",
+    "crossval", "predict", "explain", "compare", "ensemble", "export", "import", "report",
 )  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def test_every_method_explains_every_target(
     assert found.map.shape == (64, 64)
     assert found.map.dtype == np.float32
     assert np.abs(found.map).max() > 0
-    assert found.unit == TARGETS[target].unit
+    assert found.answer
+    assert (found.baseline_answer is None) == (found.baseline_score is None)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -120,9 +121,44 @@ def test_scores_are_what_the_network_says(resnet: Checkpoint, make_photo: PhotoM
 
 def test_any_region_can_be_asked_for(resnet: Checkpoint, make_photo: PhotoMaker) -> None:
     found = attribute(resnet, make_photo(64), "grad_cam", "region", region="7")
-    assert found.label == "Region 7"
+    assert found.label == "region 7"
     with pytest.raises(ConfigError, match=r"'8' is unknown.*1, 2, 7"):
         attribute(resnet, make_photo(64), "grad_cam", "region", region="8")
+
+
+def test_two_regions_are_contrasted_by_the_difference_of_their_scores(
+    resnet: Checkpoint, make_photo: PhotoMaker
+) -> None:
+    photo, knobs = make_photo(64), QUICK["integrated_gradients"]
+    maps = {
+        pair: attribute(
+            resnet, photo, "integrated_gradients", "region", knobs, region=pair[0], against=pair[1]
+        )
+        for pair in (("1", None), ("7", None), ("1", "7"))
+    }
+    both = maps["1", "7"]
+    assert both.label == "region 1 rather than region 7"
+    assert both.score == pytest.approx(maps["1", None].score - maps["7", None].score, abs=1e-4)
+    np.testing.assert_allclose(both.map, maps["1", None].map - maps["7", None].map, atol=1e-5)
+    assert both.answer.startswith("region 1 ")
+    assert " and region 7 " in both.answer
+    with pytest.raises(ConfigError, match="region 7 cannot be compared with itself"):
+        attribute(resnet, photo, "grad_cam", "region", region="7", against="7")
+
+
+def test_answers_are_in_metres_degrees_and_region_names(
+    resnet: Checkpoint, make_photo: PhotoMaker
+) -> None:
+    photo = make_photo(64)
+    north = attribute(resnet, photo, "grad_cam", "north_m")
+    way = "north" if north.score > 0 else "south"
+    size = f"{abs(north.score):.1f}" if abs(north.score) < 10 else f"{abs(north.score):.0f}"
+    assert north.answer == f"{size} m {way} of the middle of the campus"
+    heading = attribute(resnet, photo, "grad_cam", "heading")
+    assert heading.answer == f"facing {heading.label.removeprefix('Heading ')}"
+    region = attribute(resnet, photo, "grad_cam", "region")
+    assert region.answer.startswith(f"{region.label} ")
+    assert region.answer.endswith(" %")
 
 
 def test_the_shared_network_is_left_as_it_was(resnet: Checkpoint, make_photo: PhotoMaker) -> None:

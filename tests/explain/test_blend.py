@@ -9,7 +9,9 @@ from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend, sca
 def attribution(values: np.ndarray) -> Attribution:
     """An attribution over a mid-grey photo."""
     photo = np.full((*values.shape, 3), 128, np.uint8)
-    return Attribution("occlusion", "Region 1", "logits", values.astype(np.float32), photo, 1.0)
+    return Attribution(
+        "occlusion", "Region 1", "Region 1 98 %", values.astype(np.float32), photo, 1.0
+    )
 
 
 def test_signs_have_their_colours_and_nothing_stays_grey() -> None:

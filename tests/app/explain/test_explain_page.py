@@ -39,11 +39,11 @@ def test_a_photo_of_the_data_set_is_explained_and_compared(
     app.run()
     assert not app.exception
     assert not app.error
-    assert "of the unit vector." in said(app)
-    assert "Convergence delta" in said(app)
+    assert "The network's own answer: **facing" in said(app)
+    assert "add up to the difference" in said(app)
     assert len(app.get("download_button")) == 2
     app.selectbox(key="explain_target").set_value("north_m").run()
-    assert "Convergence delta" not in said(app), "a map must not stay beside another target"
+    assert "add up to the difference" not in said(app), "a map must not stay beside another target"
 
 
 def test_an_uploaded_photo_is_explained_and_a_torn_one_refused(
