@@ -6,55 +6,40 @@ error whose message says how to fix it, 2 a wrong command line, 130 interrupted.
 
 import argparse
 import difflib
+import importlib
 import re
 import sys
 from collections.abc import Sequence
 from typing import ClassVar, NoReturn
 
 from core import __version__
-from core.cli import (
-    audit,
-    bundle,
-    compare,
-    crossval,
-    demo,
-    ensemble,
-    evaluate,
-    explain,
-    ingest,
-    look,
-    predict,
-    queue,
-    report,
-    runs,
-    train,
-    tune,
-)
+from core.cli.command import Command
 from core.errors import BearingsError, storage_text
 from core.training.environment import reports_error
 from core.training.interrupt import INTERRUPTED
 
-COMMANDS = (
-    demo.COMMAND,
-    ingest.COMMAND,
-    look.COMMAND,
-    audit.COMMAND,
-    train.COMMAND,
-    tune.COMMAND,
-    evaluate.COMMAND,
-    evaluate.CALIBRATE,
-    report.COMMAND,
-    crossval.COMMAND,
-    predict.COMMAND,
-    explain.COMMAND,
-    runs.COMMAND,
-    queue.COMMAND,
-    queue.FOLLOW,
-    compare.COMMAND,
-    ensemble.COMMAND,
-    bundle.EXPORT,
-    bundle.IMPORT,
-)
+COMMANDS = {
+    "demo": "demo.COMMAND",
+    "ingest": "ingest.COMMAND",
+    "look": "look.COMMAND",
+    "audit": "audit.COMMAND",
+    "train": "train.COMMAND",
+    "tune": "tune.COMMAND",
+    "evaluate": "evaluate.COMMAND",
+    "calibrate": "evaluate.CALIBRATE",
+    "report": "report.COMMAND",
+    "crossval": "crossval.COMMAND",
+    "predict": "predict.COMMAND",
+    "explain": "explain.COMMAND",
+    "runs": "runs.COMMAND",
+    "queue": "queue.COMMAND",
+    "follow": "queue.FOLLOW",
+    "compare": "compare.COMMAND",
+    "ensemble": "ensemble.COMMAND",
+    "export": "bundle.EXPORT",
+    "import": "bundle.IMPORT",
+}
+"""All commands by name, and where each is: a command imports no other's module."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,8 +70,18 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {value}"
 
 
-def make_parser() -> Parser:
-    """Build the parser of all commands; imports no heavy package."""
+def find_command(name: str) -> Command:
+    """The command of a name in `COMMANDS`."""
+    module, variable = COMMANDS[name].split(".")
+    found: Command = getattr(importlib.import_module(f"core.cli.{module}"), variable)
+    return found
+
+
+def make_parser(only: str | None = None) -> Parser:
+    """Build the parser of all commands, or of one alone, which takes less than half the time.
+
+    No heavy package is imported.
+    """
     parser = Parser(
         prog="python -m core",
         description="Bearings: where on a campus a photo was taken, and which way the camera "
@@ -96,7 +91,8 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"Bearings {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    for name in COMMANDS if only is None else (only,):
+        command = find_command(name)
         own = commands.add_parser(
             command.name,
             usage=f"python -m core {command.name} {command.usage}",
@@ -114,7 +110,9 @@ def make_parser() -> Parser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    arguments = make_parser().parse_args(words)
+    words = sys.argv[1:] if words is None else words
+    only = words[0] if words and words[0] in COMMANDS else None
+    arguments = make_parser(only).parse_args(words)
     try:
         code: int = arguments.run_command(arguments)
     except BearingsError as error:

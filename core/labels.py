@@ -1,11 +1,14 @@
 """The labels that a photo may have, and in what order they are named."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
 Label = Literal["position", "heading", "region"]
 LABELS: tuple[Label, ...] = get_args(Label)
 PLURALS: dict[Label, str] = {"position": "positions", "heading": "headings", "region": "regions"}
+INTEGER_REGION = re.compile(r"[+-]?\d{1,15}")
+"""Region ids that are written as integers."""
 
 
 def listed(labels: Collection[Label], last_word: str = "and") -> str:
@@ -29,3 +32,10 @@ def absence_note(labels: Collection[Label]) -> tuple[str, ...]:
     if not absent(labels):
         return ()
     return (f"This model predicts {without(labels)}: its training photos have none.",)
+
+
+def written_regions(values: Sequence[str], regions: Sequence[str]) -> list[int] | list[str]:
+    """Write region ids as the label file did: integers where all `regions` are, else text."""
+    if all(INTEGER_REGION.fullmatch(region) for region in regions):
+        return [int(value) for value in values]
+    return list(values)

@@ -6,10 +6,8 @@ fewer inliers, stick out less from the other candidates and agree less about the
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from core.confidence.evidence import Evidence
-from core.confidence.logistic import logistic_weights
 from core.confidence.ood import BEST_POINTS
 from core.confidence.schema import OverlapFit
 from core.geo import Floats
@@ -58,6 +56,8 @@ def fit_overlap(
     share = np.where(left_out, weight * left_out / max((weight * left_out).sum(), 1e-12),
                      weight * ~left_out / max((weight * ~left_out).sum(), 1e-12)) / 2.0  # fmt: skip
     # Every signal is greater where a training photo overlaps.
+    from core.confidence.logistic import logistic_weights  # scipy.optimize, only to fit
+
     values = logistic_weights((x - mean) / std, ~left_out, share, _PENALTY)
     return OverlapFit(
         signals=names,
@@ -76,7 +76,7 @@ def unseen_probability(fit: OverlapFit, evidence: Evidence) -> Floats:
     line = fit.intercept + (x - np.asarray(fit.mean)) / np.asarray(fit.std) @ np.asarray(
         fit.weights
     )
-    return np.asarray(expit(-line))
+    return np.asarray(0.5 * (1.0 - np.tanh(line / 2.0)))
 
 
 def signals_of(fit: OverlapFit) -> set[str]:

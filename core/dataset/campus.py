@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.dataset.exif import ASSUMED_HFOV_DEG
 from core.dataset.layout import CAMPUS_FILE
 from core.errors import FrameError, LabelError
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
@@ -23,8 +24,6 @@ from core.tables.columns import meaning
 from core.tables.regions import region_ids
 from core.tables.settings import HeadingUnit, Side, TableSettings
 
-# Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
-ASSUMED_HFOV_DEG = 65.0
 RECOGNISED_SHARE = 0.99
 CAMPUS_EXTENT_M = 100_000.0
 CAMPUS_DEGREES = 1.0

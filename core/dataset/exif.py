@@ -22,6 +22,9 @@ NO_FIX = "its GPS had no valid fix when it was taken (GPSStatus V)"
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
 _REFERENCES: dict[str, Reference] = {"T": "true", "M": "magnetic"}
 
+# Phones of the last ten years see 60 to 75 degrees across the longer side with the main camera.
+ASSUMED_HFOV_DEG = 65.0
+
 
 @dataclass(frozen=True)
 class PhotoExif:

@@ -1,12 +1,12 @@
 """Label values in their final form: headings of one turn, fields of view, regions in order."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from core.geo import Floats, wrap_heading_deg
+from core.labels import INTEGER_REGION
 from core.tables.numbers import is_placeholder, read_column
 
 
@@ -62,7 +62,6 @@ def _more(flags: np.ndarray, shown: list[str]) -> str:
 
 
 # A longer row of digits is a name: a float would lose some of them, and Python reads 4300 at most.
-_INTEGER = re.compile(r"[+-]?\d{1,15}")
 
 
 def natural_order(regions: Iterable[str]) -> tuple[str, ...]:
@@ -70,13 +69,6 @@ def natural_order(regions: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(regions), key=_key))
 
 
-def written_regions(values: Sequence[str], regions: Sequence[str]) -> list[int] | list[str]:
-    """Write region ids as the label file did: integers where all `regions` are, else text."""
-    if all(_INTEGER.fullmatch(region) for region in regions):
-        return [int(value) for value in values]
-    return list(values)
-
-
 def _key(region: str) -> tuple[bool, int, str]:
-    number = _INTEGER.fullmatch(region)
+    number = INTEGER_REGION.fullmatch(region)
     return (number is None, int(region) if number else 0, region)

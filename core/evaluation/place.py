@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from core.dataset.exif import read_exif
-from core.dataset.labels import read_dataset
-from core.dataset.layout import find_label_files
 from core.errors import BearingsError, ConfigError, FrameError
 from core.geo import CoordinateFrame, Floats
 from core.model.card import Card
@@ -131,11 +129,16 @@ def other_place_note(
 
 def _labelled_m(card: Card, source: Path, photos: Sequence[Path]) -> Floats:
     """Positions `(k, 2)` of the photos that a label table in or beside their folder names."""
+    # Most photos have no table, and pandas takes a third of a second to import.
+    from core.dataset.layout import find_label_files
+
     folder = source.parent if source.is_file() else source
     wanted = {str(path.resolve()) for path in photos}
     for root in (folder, folder.parent):
         try:
             find_label_files(root)
+            from core.dataset.labels import read_dataset
+
             dataset = read_dataset(root, allow_missing=True)
             named = [str(Path(path).resolve()) in wanted for path in dataset.table["path"]]
             if any(named):

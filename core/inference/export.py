@@ -13,10 +13,9 @@ import numpy as np
 
 from core.confidence.apply import Confidence
 from core.confidence.schema import LEVELS
-from core.dataset.label_table import written_regions
 from core.geo import CoordinateFrame, Floats
 from core.inference.prediction import Prediction
-from core.labels import absent
+from core.labels import absent, written_regions
 from core.retrieval.gallery import Gallery
 
 Record = dict[str, Any]

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-from scipy.spatial import cKDTree
 
 from core.errors import CheckpointError, SplitError
 from core.files import checked, read_object, write_bytes, write_json
@@ -27,6 +26,9 @@ from core.geo import Floats, wrap_heading_deg
 from core.labels import LABELS, Label
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.projection import DescriptorSpace, Features, normalise_rows
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 SCHEMA_VERSION = 1
 PARTIAL_VERSION = 2
@@ -130,8 +132,10 @@ class Gallery:
         return not (complete and (self.region >= 0).all())
 
     @cached_property
-    def tree(self) -> cKDTree:
+    def tree(self) -> "cKDTree":
         """Positions in metres as a k-d tree (exact, float64); ValueError without positions."""
+        from scipy.spatial import cKDTree  # no answer needs it, and it takes 0.3 s to import
+
         return cKDTree(self.position_m)
 
     @cached_property

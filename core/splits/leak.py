@@ -1,7 +1,6 @@
 """The leak: how many test photos are so near to a training photo that a score may be memory."""
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from core.geo import Floats
 
@@ -28,6 +27,8 @@ def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
 
     NaN for a test photo without a position.
     """
+    from scipy.spatial import cKDTree
+
     test, train = np.asarray(test_m, np.float64), np.asarray(train_m, np.float64)
     placed = np.isfinite(test).all(axis=1)
     nearest_m = np.full(len(test), np.nan)

@@ -5,16 +5,17 @@ import dataclasses
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import core.__main__ as command_line
-from core.__main__ import COMMANDS, main, make_parser
+from core.__main__ import COMMANDS, find_command, main, make_parser
 from core.cli.command import Command
 from core.errors import LabelError
 
-EXAMPLES = [example for command in COMMANDS for example in command.examples]
+EXAMPLES = [example for name in COMMANDS for example in find_command(name).examples]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -24,8 +25,10 @@ def test_every_example_can_be_typed(example: str) -> None:
     make_parser().parse_args(words)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_shows_every_example(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_every_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = find_command(name)
+    assert command.name == name
     with pytest.raises(SystemExit) as left:
         main([command.name, "--help"])
     assert left.value.code == 0
@@ -88,14 +91,14 @@ def test_a_mistake_is_exit_code_1_and_one_message(
     assert told.out == ""
 
 
-def raising(error: BaseException) -> tuple[Command, ...]:
-    """A command line with one command, which ends in an error."""
+def raising(error: BaseException) -> Callable[[str], Command]:
+    """A lookup of commands, each of which ends in an error."""
 
     def run(_arguments: argparse.Namespace) -> int:
         raise error
 
-    runs = next(command for command in COMMANDS if command.name == "runs")
-    return (dataclasses.replace(runs, run=run),)
+    runs = find_command("runs")
+    return lambda _name: dataclasses.replace(runs, run=run)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +115,13 @@ def test_exit_codes_tell_what_happened(
     code: int,
     message: str,
 ) -> None:
-    monkeypatch.setattr(command_line, "COMMANDS", raising(error))
+    monkeypatch.setattr(command_line, "find_command", raising(error))
     assert main(["runs"]) == code
     assert capsys.readouterr().err == message
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line, "COMMANDS", raising(ZeroDivisionError()))
+    monkeypatch.setattr(command_line, "find_command", raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         main(["runs"])
 

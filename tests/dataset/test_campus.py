@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.dataset.campus import ASSUMED_HFOV_DEG, read_campus, read_table_settings
+from core.dataset.campus import read_campus, read_table_settings
+from core.dataset.exif import ASSUMED_HFOV_DEG
 from core.dataset.labels import read_dataset
 from core.errors import FrameError, LabelError
 from tests.tables.folders import campus_rows, folder

@@ -8,8 +8,8 @@ from core.dataset.label_table import (
     fields_of_view,
     natural_order,
     wrapped_headings,
-    written_regions,
 )
+from core.labels import written_regions
 from core.tables.numbers import numbers
 from core.tables.regions import region_ids
 from core.tables.times import minute_of_day

@@ -5,7 +5,7 @@ import pytest
 from core.__main__ import COMMANDS, main
 from tests.golden.compare import STORED, check_text
 
-NAMES = [command.name for command in COMMANDS]
+NAMES = list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", ["", *NAMES], ids=lambda name: name or "all")
