@@ -35,7 +35,7 @@ _MOST_MANIFEST = 2**20
 _CHUNK = 2**20
 _FILE = re.compile(
     r"(?:card|split|calibration|gallery)\.json|gallery\.safetensors"
-    r"|(?:model|retrieval)-[0-9a-f]{16}\.safetensors"
+    r"|(?:model|retrieval)-[0-9a-f]{16}\.safetensors|network-[0-9a-f]{16}\.onnx"
 )
 _MEMBER = re.compile(r"\w[\w .,+=@()-]{0,98}[\w)]|\w")
 # Dates would make two bundles of one model differ.

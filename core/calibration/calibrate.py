@@ -73,7 +73,7 @@ def calibrate(config: CalibrateConfig, progress: Progress | None = None) -> Cali
         CheckpointError, LabelError, FrameError, ImageError, ConfigError: See `load_predictor`,
             `prepare_dataset` and `renew_gallery`.
     """
-    predictor = load_predictor(config.run, config.device, calibrated=False)
+    predictor = load_predictor(config.run, config.device, calibrated=False, exported=False)
     root = config.dataset or trained_dataset(config.run)
     dataset, store = prepare_dataset(
         root,

@@ -5,6 +5,7 @@ The network does not change, so a checkpoint of an older version gets today's ga
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,7 +21,11 @@ from core.evaluation.selection import Selection, select
 from core.inference.network import place_shares
 from core.inference.predictor import Predictor
 from core.model.card import Card, write_card
-from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
+from core.model.retrieval_network import (
+    RetrievalNetwork,
+    make_retrieval_network,
+    save_retrieval_network,
+)
 from core.retrieval.gallery import Gallery, described_anew
 from core.retrieval.local_features import chosen_method, describe_gallery
 from core.retrieval.neighbours import PlaceShares
@@ -106,7 +111,7 @@ def _chosen(predictor: Predictor, gallery: Gallery, raw: Raw, selection: Selecti
     )
     # A calibration of the first version does not record the keypoints, so it would still be read.
     (predictor.folder / FILE).unlink(missing_ok=True)
-    save_retrieval_network(predictor.folder, predictor.loaded.retrieval)
+    save_retrieval_network(predictor.folder, _retrieval(predictor))
     gallery.save(predictor.folder)
     write_card(predictor.folder, card)
     return _with(predictor, card, gallery)
@@ -134,13 +139,19 @@ def _with_descriptor(predictor: Predictor, config: CalibrateConfig) -> Predictor
     """
     predictor.model.use_descriptor(config.descriptor)
     retrieval = make_retrieval_network(config.retrieval)
-    retrieval = predictor.loaded.retrieval if retrieval is None else retrieval.to(predictor.device)
+    retrieval = _retrieval(predictor) if retrieval is None else retrieval.to(predictor.device)
     changes = {
         "model": predictor.model.config,
         "retrieval": None if retrieval is None else retrieval.card,
+        "exported": None,
     }
     card = predictor.card.model_copy(update=changes)
     return replace(predictor, loaded=replace(predictor.loaded, card=card, retrieval=retrieval))
+
+
+def _retrieval(predictor: Predictor) -> RetrievalNetwork | None:
+    """The retrieval backbone; what is renewed was loaded by torch."""
+    return cast("RetrievalNetwork | None", predictor.loaded.retrieval)
 
 
 def _gallery(predictor: Predictor) -> Gallery:
@@ -214,4 +225,4 @@ def _places(
     features = np.ascontiguousarray(descriptors[:, : model.width])
     with torch.inference_mode():
         logits = model.place_head(torch.from_numpy(features).to(predictor.device))
-    return place_shares(model, card, logits.double().flatten(1).cpu().numpy(), gallery)
+    return place_shares(predictor.network, card, logits.double().flatten(1).cpu().numpy(), gallery)

@@ -17,7 +17,7 @@ _KIND = "2-"
 """Prefix of every fingerprint; keys of the first version have none."""
 _DESCRIPTIVE = {
     "schema_version", "created", "campus", "demo_seed", "demo_photos", "region_names", "metrics",
-    "command", "versions", "notes",
+    "command", "versions", "notes", "exported",
 }  # fmt: skip
 
 

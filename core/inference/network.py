@@ -7,25 +7,23 @@ right, so that an error of the assumed field of view cancels in the mean.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from core.confidence.ood import SIZE, appearance
+from core.confidence.ood import SIZE
 from core.dataset.augment import View, render_view, resize_photo, slack
 from core.dataset.decode import Pixels
 from core.geo import Floats, heading_from_unit, heading_unit
 from core.inference.known import KnownMetadata
-from core.model.backbone import normalise
-from core.model.card import Card, TtaCard
-from core.model.network import BearingsModel, Outputs
-from core.model.retrieval_network import RetrievalNetwork
+from core.model.card import Card, RetrievalCard, TtaCard
 from core.retrieval.gallery import Gallery
 from core.retrieval.modes import mode_mean
 from core.retrieval.neighbours import PlaceShares
+
+if TYPE_CHECKING:
+    from core.model.network import BearingsModel
 
 
 @dataclass(frozen=True)
@@ -80,71 +78,71 @@ class NetworkOutputs:
         return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
-def run_network(
-    model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
-) -> NetworkOutputs:
-    """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
-    region = heading = None
-    if known.anything:
-        region = torch.from_numpy(known.region).to(device)
-        heading = torch.from_numpy(heading_unit(known.heading_deg).astype(np.float32)).to(device)
-    with torch.inference_mode():
-        images = normalise(photos, model.mean, model.std, device)
-        features, descriptor = model.describe(images)
-        outputs = model.heads(features, region, heading)
-    return replace(
-        network_outputs(outputs),
-        descriptor=descriptor.float().cpu().numpy(),
-        appearance=appearance(photos),
-    )
+class Network(Protocol):
+    """A network in evaluation mode, whatever computes it; hold the predictor's lock meanwhile."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the parts of its descriptors."""
+        ...
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the parts of its descriptors are, in words."""
+        ...
+
+    @property
+    def anchors(self) -> Floats | None:
+        """`(anchors, 2)` normalised positions of its place head, NaN where not placed."""
+        ...
+
+    @property
+    def model(self) -> "BearingsModel":
+        """The module of torch, loaded when it is first asked for: for gradients and layers."""
+        ...
+
+    def run(self, photos: Pixels, known: KnownMetadata) -> NetworkOutputs:
+        """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
+        ...
 
 
-@torch.inference_mode()
-def network_outputs(outputs: Outputs) -> NetworkOutputs:
-    """The network's outputs as arrays on the CPU.
+class Describer(Protocol):
+    """A frozen backbone that describes photos for retrieval, whatever computes it."""
 
-    The descriptor is the features alone, and appearance is NaN, as no pixels are given.
-    """
-    n = len(outputs.features)
-    features = outputs.features.float().cpu().numpy()
-    logits = outputs.region_logits
-    return NetworkOutputs(
-        np.empty((n, 0)) if logits is None else logits.double().softmax(dim=1).cpu().numpy(),
-        _vectors(outputs.position, n),
-        _vectors(outputs.heading, n),
-        features,
-        features,
-        _views(outputs.place_logits, n),
-        np.full((n, SIZE), np.nan),
-    )
+    @property
+    def card(self) -> RetrievalCard:
+        """Which backbone it is, and how photos become its input."""
+        ...
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the parts of its descriptors."""
+        ...
 
-def _vectors(output: Tensor | None, n: int) -> Floats:
-    """Outputs `(n, 2)` of a head as an array; NaN without the head."""
-    return np.full((n, 2), np.nan) if output is None else output.double().cpu().numpy()
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the parts of its descriptors are, in words."""
+        ...
 
-
-def _views(logits: Tensor | None, n: int) -> Floats:
-    if logits is None:
-        return np.empty((n, 0))
-    return np.asarray(logits.double().flatten(1).cpu().numpy())
+    def describe(self, photos: Pixels) -> NDArray[np.float32]:
+        """Descriptors `(n, d)` of RGB photos `(n, input_size, input_size, 3)`."""
+        ...
 
 
 def place_shares(
-    model: BearingsModel, card: Card, views: Floats, gallery: Gallery
+    network: Network, card: Card, views: Floats, gallery: Gallery
 ) -> PlaceShares | None:
     """The place head's shares for n photos; None if it is missing or nothing has a position.
 
     Args:
-        model: The network.
+        network: The network.
         card: Its card.
         views: `(n, anchors * bearings)` logits of its place head.
         gallery: The training photos that the shares rank.
     """
-    if model.place_head is None or "position" not in gallery.labels:
+    if network.anchors is None or "position" not in gallery.labels:
         return None
-    anchors = model.place_head.anchors.double().cpu().numpy()
-    return PlaceShares.of(views, card.normaliser.to_metres(anchors), gallery)
+    return PlaceShares.of(views, card.normaliser.to_metres(network.anchors), gallery)
 
 
 WHOLE = View()
@@ -174,7 +172,7 @@ def shifts_deg(crops: Sequence[View], hfov_deg: float) -> Floats:
 
 
 def run_in_crops(
-    card: Card, model: BearingsModel, photos: Pixels, known: KnownMetadata, device: str
+    card: Card, network: Network, photos: Pixels, known: KnownMetadata
 ) -> NetworkOutputs:
     """Run decoded photos `(n, s, s, 3)` in the crops that the card names, and merge the outputs.
 
@@ -189,16 +187,16 @@ def run_in_crops(
         else:
             seen = np.stack([render_crop(photo, crop, size) for photo in photos])
         turned = KnownMetadata(known.region, known.heading_deg + turn)
-        answers.append(run_network(model, seen, turned, device))
+        answers.append(network.run(seen, turned))
     return merge(answers, turns, np.asarray(card.normaliser.spread))
 
 
-def describe_whole(network: RetrievalNetwork, photos: Pixels, device: str) -> NDArray[np.float32]:
+def describe_whole(network: Describer, photos: Pixels) -> NDArray[np.float32]:
     """Descriptors `(n, d)` by a retrieval network of decoded photos `(n, s, s, 3)`."""
     side = network.card.preprocess.input_size
     if photos.shape[1] != side:
         photos = np.stack([resize_photo(photo, side) for photo in photos])
-    return network.describe(photos, device)
+    return network.describe(photos)
 
 
 def merge(answers: Sequence[NetworkOutputs], turns_deg: Floats, spread_m: Floats) -> NetworkOutputs:

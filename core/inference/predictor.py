@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +15,31 @@ from core.confidence.evidence import Evidence
 from core.confidence.ood import neighbour_features, network_features, point_features, view_features
 from core.confidence.schema import Calibration
 from core.dataset.augment import resize_photo
-from core.dataset.campus import ASSUMED_HFOV_DEG
 from core.dataset.decode import Pixels, decode_photo
+from core.dataset.exif import ASSUMED_HFOV_DEG
 from core.geo import Floats, heading_from_unit
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
-from core.inference.network import NetworkOutputs, describe_whole, place_shares, run_in_crops
+from core.inference.network import (
+    Describer,
+    Network,
+    NetworkOutputs,
+    describe_whole,
+    place_shares,
+    run_in_crops,
+)
 from core.inference.prediction import Prediction, joined
-from core.inference.unvisited import reads_places, without_places
 from core.labels import Label, absence_note
 from core.model.card import Card
-from core.model.network import BearingsModel
-from core.model.retrieval_network import RetrievalNetwork
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import LocalFeatures
 from core.retrieval.neighbours import Neighbours, Surroundings, row_parts
 from core.retrieval.refine import Refined, refine_by, retrieve_by
 from core.retrieval.schema import RefineConfig
 from core.retrieval.verification import Pairs
+
+if TYPE_CHECKING:
+    from core.model.network import BearingsModel
 
 Progress = Callable[[int, int], None]
 Compared = Callable[[int], None]
@@ -56,7 +64,7 @@ class Loaded:
     Attributes:
         folder: The folder of the checkpoint.
         card: Its card.
-        model: The network in evaluation mode.
+        network: The network, computed by torch or as it was exported.
         gallery: Training photos, or None for a checkpoint that never had any.
         retrieval: The frozen backbone that describes photos too, or None.
         calibration: How far its answers can be believed, where that was measured.
@@ -66,9 +74,9 @@ class Loaded:
 
     folder: Path
     card: Card
-    model: BearingsModel
+    network: Network
     gallery: Gallery | None
-    retrieval: RetrievalNetwork | None = None
+    retrieval: Describer | None = None
     calibration: Calibration | None = None
     fingerprint: str = ""
 
@@ -76,13 +84,13 @@ class Loaded:
     def descriptor_widths(self) -> tuple[int, ...]:
         """Widths of the parts of a descriptor: the network's, then the retrieval backbone's."""
         further = () if self.retrieval is None else self.retrieval.widths
-        return self.model.descriptor_widths + further
+        return self.network.widths + further
 
     @property
     def descriptor_parts(self) -> tuple[str, ...]:
         """What the parts of a descriptor are, in words."""
         further = () if self.retrieval is None else self.retrieval.parts
-        return self.model.descriptor_parts + further
+        return self.network.parts + further
 
 
 @dataclass(frozen=True)
@@ -112,9 +120,14 @@ class Predictor:
         return self.loaded.card
 
     @property
-    def model(self) -> BearingsModel:
-        """The network in evaluation mode."""
-        return self.loaded.model
+    def network(self) -> Network:
+        """The network."""
+        return self.loaded.network
+
+    @property
+    def model(self) -> "BearingsModel":
+        """The network as a module of torch, in evaluation mode."""
+        return self.network.model
 
     @property
     def gallery(self) -> Gallery | None:
@@ -268,10 +281,10 @@ class Predictor:
         """Outputs of the network, in crops, and of the retrieval backbone, on whole photos."""
         retrieval = self.loaded.retrieval
         with self.lock:
-            outputs = run_in_crops(self.card, self.model, photos, known, self.device)
+            outputs = run_in_crops(self.card, self.network, photos, known)
             if retrieval is None:
                 return outputs
-            further = describe_whole(retrieval, photos, self.device)
+            further = describe_whole(retrieval, photos)
         return replace(outputs, descriptor=np.hstack([outputs.descriptor, further]))
 
     def predict_files(
@@ -381,6 +394,9 @@ class Predictor:
             return answers
         if self.card.trained and surroundings is None:
             return answers
+        # Only calibration asks with surroundings; imports torch.
+        from core.inference.unvisited import reads_places, without_places
+
         if self.card.trained and surroundings is not None and reads_places(self.card):
             return without_places(self.card, self.model, answers, surroundings)
         retrieved = retrieve_by(neighbours, len(self.regions))
@@ -427,7 +443,7 @@ class Predictor:
         )
         places = None
         if config.place_weight:
-            places = place_shares(self.model, self.card, answers.views, neighbours.gallery)
+            places = place_shares(self.network, self.card, answers.views, neighbours.gallery)
         return refine_by(
             neighbours,
             raw_m,

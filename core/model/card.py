@@ -1,5 +1,7 @@
 """The card of a checkpoint or an ensemble: everything known without loading weights; no torch."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -100,6 +102,39 @@ class RetrievalCard(BaseModel):
     weights: str = Field(pattern=r"^retrieval-[0-9a-f]{16}\.safetensors$")
 
 
+class GraphCard(BaseModel):
+    """A graph without weights, which stay in the file that the card names.
+
+    `widths` and `parts` describe its descriptors; it has no place for the weights `unused`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(pattern=r"^network-[0-9a-f]{16}\.onnx$")
+    widths: tuple[int, ...]
+    parts: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+class ExportCard(BaseModel):
+    """The network, and the retrieval backbone if there is one, as ONNX.
+
+    `key` says what the graphs were made of (`Card.export_key`); graphs of anything else are not
+    used. `checked_on` and `difference` say on which photos answers were compared with torch's, and
+    the largest difference of each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: GraphCard
+    retrieval: GraphCard | None
+    key: str
+    opset: int
+    checked_on: str
+    difference: dict[str, Finite]
+    versions: dict[str, str]
+
+
 class TtaCard(TtaConfig):
     """The crops of a photo that a prediction averages, and the field of view that they assume.
 
@@ -168,6 +203,7 @@ class Card(BaseModel):
     tta: TtaCard | None = None
     retrieval: RetrievalCard | None = None
     descriptor: tuple[str, ...] | None = None
+    exported: ExportCard | None = None
     ensemble: EnsembleCard | None = None
     areas: tuple[Area, ...] = ()
     labels: tuple[Label, ...] = Field(LABELS, min_length=1)
@@ -191,6 +227,13 @@ class Card(BaseModel):
         return self
 
     @property
+    def export_key(self) -> str:
+        """A hash of all that the network computes from: weights, options, preprocessing."""
+        parts = {"weights", "model", "preprocess", "retrieval", "labels"}
+        content = self.model_dump(mode="json", include=parts) | {"regions": len(self.regions)}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
     def local_frame(self) -> LocalFrame:
         """The metres that positions of this checkpoint are in."""
         return LocalFrame(self.frame, self.origin)
@@ -199,7 +242,7 @@ class Card(BaseModel):
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
     # A usual card stays readable by programs that know none of these.
-    optional = ("ensemble", "tta", "retrieval", "descriptor", "region_centres")
+    optional = ("ensemble", "tta", "retrieval", "descriptor", "region_centres", "exported")
     unsaid = {name for name in optional if getattr(card, name) is None}
     unsaid |= {"trained"} if card.trained else set()
     unsaid |= set() if card.areas else {"areas"}

@@ -56,11 +56,16 @@ def save_checkpoint(
     content = save({name: _stored(tensor, _DTYPES[dtype]) for name, tensor in state.items()})
     weights = f"model-{hashlib.sha256(content).hexdigest()[:16]}.safetensors"
     write_bytes(folder / weights, content)
-    card = card.model_copy(update={"weights": weights, "weights_dtype": dtype})
+    exported = card.exported if weights == card.weights else None
+    card = card.model_copy(
+        update={"weights": weights, "weights_dtype": dtype, "exported": exported}
+    )
     write_card(folder, card)
     for stale in folder.glob("model-*.safetensors"):
         if stale.name != weights:
             stale.unlink()
+    for stale in folder.glob("network-*.onnx") if exported is None else ():
+        stale.unlink()
     return card
 
 

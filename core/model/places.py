@@ -45,7 +45,7 @@ def spacing(anchors_m: Tensor, placed: Tensor) -> Tensor:
 
     An anchor that is alone has a spacing of 1 m, one that is not placed of 0.
     """
-    apart = torch.cdist(anchors_m, anchors_m, compute_mode="donot_use_mm_for_euclid_dist")
+    apart = _apart(anchors_m, anchors_m)
     neither = torch.eye(len(placed), dtype=torch.bool, device=apart.device) | ~placed[None]
     nearest = apart.masked_fill(neither, torch.inf).min(dim=1).values
     return torch.where(nearest.isinf(), 1.0, nearest) * placed
@@ -53,7 +53,9 @@ def spacing(anchors_m: Tensor, placed: Tensor) -> Tensor:
 
 def mode_radius_m(spacing_m: Tensor, placed: Tensor) -> Tensor:
     """How far from its middle a mode reaches, in metres, a scalar."""
-    return _REACH * spacing_m[placed].median()
+    # The lower median, by operations that ONNX has.
+    spaces = spacing_m.masked_fill(~placed, torch.inf).sort().values
+    return _REACH * spaces[(placed.sum() - 1) // 2]
 
 
 def within(first_m: Tensor, second_m: Tensor, radius_m: Tensor) -> Tensor:
@@ -61,8 +63,13 @@ def within(first_m: Tensor, second_m: Tensor, radius_m: Tensor) -> Tensor:
 
     The nearest one does in any case.
     """
-    apart = torch.cdist(first_m, second_m, compute_mode="donot_use_mm_for_euclid_dist")
+    apart = _apart(first_m, second_m)
     return apart <= torch.maximum(radius_m, apart.min(dim=1, keepdim=True).values)
+
+
+def _apart(first_m: Tensor, second_m: Tensor) -> Tensor:
+    """Distances `(n, k)` of points `(n, 2)` and `(k, 2)`; ONNX has no `cdist`."""
+    return (first_m[:, None] - second_m[None]).square().sum(dim=2).sqrt()
 
 
 def windowed_mean(log_share: Tensor, window: Tensor, places: Tensor) -> Tensor:
@@ -293,7 +300,7 @@ class PlaceAnswers(nn.Module):
         place = (given_region + _heading_term(head, known_heading)).logsumexp(dim=2)
         offset = self.offsets(head, features)
         anchor = _strongest_place(head, place) if modes is None else modes.anchor
-        answered = head.placed_anchors.expand(len(place), -1, -1)
+        answered = head.placed_anchors.expand(place.shape[0], -1, -1)
         answered = answered if offset is None else answered + offset
         position = windowed_mean(place, _around(head, anchor), answered)
         # Over all places: if two are possible, the direction that they agree on counts.
@@ -323,7 +330,7 @@ class PlaceAnswers(nn.Module):
         bound_m = torch.minimum(apart_m, mode_radius_m(apart_m, head.placed))
         bound = bound_m[:, None] / head.spread_m  # (anchors, 2)
         raw: Tensor = self.offset(features.float())
-        return raw.reshape(len(features), -1, 2).tanh() * bound
+        return raw.reshape(features.shape[0], -1, 2).tanh() * bound
 
     def _region_term(self, views: Tensor, known: Tensor | None) -> Tensor:
         if known is None:

@@ -58,8 +58,9 @@ class RetrievalNetwork:
         return self
 
     @torch.inference_mode()
-    def describe(self, photos: NDArray[np.uint8], device: str) -> NDArray[np.float32]:
+    def describe(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Descriptors `(n, d)` of RGB photos `(n, input_size, input_size, 3)`."""
+        device = next(self.backbone.parameters()).device
         images = normalise(photos, self.card.preprocess.mean, self.card.preprocess.std, device)
         _, descriptor = describe_images(self.backbone, images, self.stage)
         return descriptor.float().cpu().numpy()

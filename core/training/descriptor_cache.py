@@ -52,7 +52,7 @@ def frozen_descriptors(
         if watch is not None:
             watch(start // batch_size, -(-len(lacking) // batch_size))
         part = lacking[start : start + batch_size]
-        every[part] = describe_whole(network, np.asarray(store.photos[part]), device)
+        every[part] = describe_whole(network, np.asarray(store.photos[part]))
     if path is not None and len(lacking):
         _keep(path, every)
     return every[rows]

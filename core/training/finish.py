@@ -19,10 +19,10 @@ from core.inference.network import (
     NetworkOutputs,
     crops_of,
     merge,
-    network_outputs,
     place_shares,
     shifts_deg,
 )
+from core.inference.torch_network import TorchNetwork, network_outputs
 from core.labels import Label
 from core.model.card import Card, write_card
 from core.model.checkpoint import load_checkpoint
@@ -142,7 +142,7 @@ def finish_run(
         run.log("nothing is trained: the gallery answers")
     else:
         answers = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
-        places = place_shares(model, checkpoint.card, answers.views, gallery)
+        places = place_shares(TorchNetwork(model), checkpoint.card, answers.views, gallery)
         raw = replace(_raw(answers, val, data), places=places)
         figures = _raw_metrics(raw, data) if len(seen) > 1 else {}
     if config.gallery_points:

@@ -302,8 +302,8 @@ def test_reports_show_what_the_frozen_backbone_answers_without_training(
     assert gallery is not None
     dataset, store = prepare_dataset(campus, predictor.store_size)
     rows = {name: row for row, name in enumerate(dataset.table["photo_id"])}
-    train = describe_whole(frozen, store.photos[[rows[name] for name in gallery.photo_ids]], "cpu")
+    train = describe_whole(frozen, store.photos[[rows[name] for name in gallery.photo_ids]])
     photos = store.photos[[rows[name] for name in found.scored.prediction.photo_ids]]
     alone = described_anew(gallery, train, frozen.widths, 256, 0.5)
-    answer = retrieve(describe_whole(frozen, photos, "cpu"), alone, 4)
+    answer = retrieve(describe_whole(frozen, photos), alone, 4)
     np.testing.assert_allclose(baseline.position_m, answer.position_m, atol=0.5)

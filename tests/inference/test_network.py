@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from core.geo import heading_error_deg, heading_from_unit, heading_unit
 from core.inference import network as crops_module
 from core.inference.known import KnownMetadata
 from core.inference.loading import load_predictor
-from core.inference.network import WHOLE, NetworkOutputs, crops_of, merge, run_in_crops
+from core.inference.network import WHOLE, Network, NetworkOutputs, crops_of, merge, run_in_crops
 from core.inference.predictor import Predictor
 from core.model.card import TtaCard, read_card
 from core.model.schema import TtaConfig
@@ -55,9 +57,7 @@ def test_a_crop_turned_back_gives_the_heading_of_the_whole_photo(
     crop = next(crop for crop in crops_of(tta) if crop.right == pytest.approx(right))
     seen: list[np.ndarray] = []
 
-    def observe(
-        _model: object, photos: np.ndarray, known: KnownMetadata, _device: str
-    ) -> NetworkOutputs:
+    def observe(photos: np.ndarray, known: KnownMetadata) -> NetworkOutputs:
         share = 1.0 if not seen else SIDE
         seen.append(known.heading_deg)
         half = share * np.tan(np.deg2rad(HFOV_DEG) / 2.0)
@@ -67,12 +67,12 @@ def test_a_crop_turned_back_gives_the_heading_of_the_whole_photo(
         off = np.rad2deg(np.arctan(2.0 * (across - 0.5) * half))
         return _answers([[0.0, 0.0]] * len(photos), list(40.0 - off))
 
-    monkeypatch.setattr(crops_module, "run_network", observe)
     monkeypatch.setattr(crops_module, "crops_of", lambda _: (WHOLE, crop))
     card = predictor.card.model_copy(update={"tta": tta})
     photos = np.stack([_panorama(35.0, 40.0), _panorama(44.0, 40.0)])
     known = KnownMetadata.of(2, card.labels, card.regions, None, [35.0, None])
-    found = run_in_crops(card, predictor.model, photos, known, "cpu")
+    observer = cast(Network, SimpleNamespace(run=observe))
+    found = run_in_crops(card, observer, photos, known)
     assert heading_error_deg(heading_from_unit(found.heading), [35.0, 44.0]).max() < 0.7
     # Agreeing unit vectors have a mean of length 1: no view was turned the wrong way.
     assert np.hypot(*found.heading.T) == pytest.approx(1.0, abs=2e-4)

@@ -21,7 +21,7 @@ class Network(SimpleNamespace):
         """Stay where it is."""
         return self
 
-    def describe(self, photos: np.ndarray, device: str) -> np.ndarray:
+    def describe(self, photos: np.ndarray) -> np.ndarray:
         """Return the first pixel."""
         self.seen += len(photos)
         return photos[:, 0, 0].astype(np.float32) + self.bias

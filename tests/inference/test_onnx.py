@@ -1,0 +1,243 @@
+"""Exported networks: the answers of torch's, without torch, and refused where they do not fit."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from core.__main__ import main
+from core.errors import CheckpointError
+from core.geo import CoordinateFrame, heading_error_deg
+from core.inference import onnx_export
+from core.inference.loading import load_predictor
+from core.inference.onnx_export import TOLERANCE, export_checkpoint
+from core.inference.onnx_network import OnnxDescriber, OnnxNetwork
+from core.labels import LABELS, Label
+from core.model.card import Card, PreprocessCard, SplitCard, read_card, write_card
+from core.model.checkpoint import save_checkpoint
+from core.model.network import BearingsModel
+from core.model.normaliser import Normaliser
+from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
+from core.model.schema import ModelConfig, RetrievalConfig
+from tests.shared import made_once
+
+PHOTOS = np.random.default_rng(0).integers(0, 256, (5, 72, 72, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def exported(
+    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The shared checkpoint with its network as ONNX; read only."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(checkpoint, folder / "best")
+        words = ["export", str(folder / "best"), "--onnx", "--data", str(shared_campus)]
+        assert main(words) == 0
+
+    return made_once(tmp_path_factory, "exported", make) / "best"
+
+
+def test_answers_are_those_of_torch(exported: Path) -> None:
+    fast, slow = load_predictor(exported), load_predictor(exported, exported=False)
+    assert isinstance(fast.network, OnnxNetwork)
+    assert not isinstance(slow.network, OnnxNetwork)
+    assert fast.fingerprint == slow.fingerprint
+    for given in ({}, {"known_region": fast.regions[0], "known_heading_deg": 40.0}):
+        for count in (1, 5):
+            one, other = (each.predict_photos(PHOTOS[:count], **given) for each in (fast, slow))
+            np.testing.assert_allclose(one.position_m, other.position_m, atol=0.01)
+            np.testing.assert_allclose(
+                one.region_probabilities, other.region_probabilities, atol=1e-4
+            )
+            assert heading_error_deg(one.heading_deg, other.heading_deg).max() < 0.1
+            np.testing.assert_allclose(fast.describe(PHOTOS), slow.describe(PHOTOS), atol=1e-4)
+
+
+def test_the_module_of_torch_is_there_for_attributions(exported: Path) -> None:
+    predictor = load_predictor(exported)
+    photos = torch.zeros(1, 3, predictor.model.input_size, predictor.model.input_size)
+    assert predictor.model(photos).position.shape == (1, 2)
+
+
+def test_a_folder_of_photos_is_predicted_without_torch(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, photo in enumerate(PHOTOS[:2]):
+        cv2.imwrite(str(folder / f"{number}.png"), photo)
+    program = (
+        "import sys; from core.__main__ import main; "
+        f"code = main(['predict', {str(exported)!r}, {str(folder)!r}, '--device', 'cpu', "
+        f"'--out', {str(tmp_path / 'out.json')!r}]); "
+        "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'pandas', 'scipy', 'captum'}; "
+        "print(code, sorted(heavy & sys.modules.keys()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert ran.stdout.strip() == "0 []"
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 2
+
+
+def saved(folder: Path, config: ModelConfig, labels: tuple[Label, ...] = LABELS) -> Card:
+    """Write an untrained network without a gallery whose anchors lie on a line."""
+    torch.manual_seed(0)
+    regions = ("1", "2", "3") if "region" in labels else ()
+    model = BearingsModel(config, len(regions), labels).eval()
+    if model.place_head is not None:
+        places = np.arange(2 * config.place_anchors - 2, dtype=np.float32).reshape(-1, 2) / 10
+        model.place_head.set_anchors(places, (30.0, 40.0))
+    for parameter in model.parameters():  # without it answers hardly differ from photo to photo
+        parameter.data.mul_(1.5)
+    card = Card(
+        created="2026-01-01T00:00:00+00:00",
+        campus="Tiny campus",
+        frame=CoordinateFrame("scaled_degrees", 1e-6, 17.0, 78.0),
+        origin=(219_700.0, 143_600.0),
+        regions=regions,
+        region_names={},
+        model=model.config,
+        preprocess=PreprocessCard(
+            input_size=model.input_size, mean=model.mean, std=model.std, interpolation="bicubic"
+        ),
+        normaliser=Normaliser((1.0, 2.0), (30.0, 40.0)),
+        split=SplitCard(protocol="spot", seed=7, hash="abc"),
+        labels=labels,
+        command="python -m core train data --run runs/a",
+    )
+    return save_checkpoint(folder, model.state_dict(), card)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "anchors", "labels"),
+    [
+        ("test_resnet", 9, LABELS),
+        ("test_vit", 0, ("position", "region")),
+        ("test_efficientnet", 9, ("position", "heading")),
+    ],
+)
+def test_every_kind_of_head_is_exported(
+    backbone: str, anchors: int, labels: tuple[Label, ...], tmp_path: Path
+) -> None:
+    config = ModelConfig(
+        backbone=backbone, weights="random", input_size=32, place_anchors=anchors,
+    )  # fmt: skip
+    saved(tmp_path, config, labels)
+    # It compares all answers itself, with nothing and with all known, and refuses differences.
+    found = export_checkpoint(tmp_path, PHOTOS, "5 photos")
+    expected = {"position": "position_m", "heading": "heading_deg", "region": "region"}
+    assert found.difference.keys() == {"descriptor"} | {expected[label] for label in labels}
+    assert read_card(tmp_path).exported == found
+    network = load_predictor(tmp_path).network
+    assert isinstance(network, OnnxNetwork)
+    assert (network.anchors is None) == (anchors == 0)
+
+
+def test_a_retrieval_backbone_is_exported_too(tmp_path: Path) -> None:
+    config = ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0)
+    card = saved(tmp_path, config)
+    retrieval = make_retrieval_network(
+        RetrievalConfig(backbone="test_vit", weights="random", input_size=64)
+    )
+    assert retrieval is not None
+    save_retrieval_network(tmp_path, retrieval)
+    write_card(tmp_path, card.model_copy(update={"retrieval": retrieval.card}))
+    found = export_checkpoint(tmp_path, PHOTOS, "5 photos")
+    assert 0.0 < found.difference["retrieval_descriptor"] < TOLERANCE["retrieval_descriptor"]
+    fast, slow = load_predictor(tmp_path), load_predictor(tmp_path, exported=False)
+    assert isinstance(fast.loaded.retrieval, OnnxDescriber)
+    np.testing.assert_allclose(fast.describe(PHOTOS), slow.describe(PHOTOS), atol=1e-4)
+
+
+def test_different_answers_are_refused_and_nothing_is_written(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "best"
+    shutil.copytree(checkpoint, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    right = onnx_export._normalised
+
+    def brighter(photos: torch.Tensor, statistics: onnx_export._Statistics) -> torch.Tensor:
+        return right(photos, statistics) + 0.5
+
+    monkeypatch.setattr(onnx_export, "_normalised", brighter)
+    with pytest.raises(CheckpointError, match=r"differ from torch's.*nothing was written"):
+        export_checkpoint(folder, PHOTOS, "5 photos")
+    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert before == after
+
+
+def test_a_damaged_graph_is_refused_by_name(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    shutil.copytree(exported, folder)
+    (graph,) = folder.glob("network-*.onnx")
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=f"{graph.name} is damaged"):
+        load_predictor(folder)
+    graph.unlink()
+    with pytest.raises(CheckpointError, match=f"{graph.name} cannot be read"):
+        load_predictor(folder)
+
+
+def test_a_graph_that_does_not_fit_its_weights_is_refused(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    shutil.copytree(exported, folder)
+    graph = b"no graph at all"
+    name = f"network-{hashlib.sha256(graph).hexdigest()[:16]}.onnx"
+    (folder / name).write_bytes(graph)
+    card = read_card(folder)
+    assert card.exported is not None
+    network = card.exported.network.model_copy(update={"file": name})
+    export = card.exported.model_copy(update={"network": network})
+    write_card(folder, card.model_copy(update={"exported": export}))
+    with pytest.raises(CheckpointError, match=f"{name} does not fit the weights"):
+        load_predictor(folder)
+
+
+def test_a_graph_of_another_network_is_not_used(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    shutil.copytree(exported, folder)
+    card = read_card(folder)
+    preprocess = card.preprocess.model_copy(update={"mean": (0.1, 0.2, 0.3)})
+    write_card(folder, card.model_copy(update={"preprocess": preprocess}))
+    assert not isinstance(load_predictor(folder, calibrated=False).network, OnnxNetwork)
+
+
+def test_training_further_drops_the_graph(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    shutil.copytree(exported, folder)
+    predictor = load_predictor(folder)
+    state = {name: each * 1.1 for name, each in predictor.model.state_dict().items()}
+    save_checkpoint(folder, state, predictor.card)
+    assert read_card(folder).exported is None
+    assert not list(folder.glob("*.onnx"))
+
+
+def test_a_bundle_brings_the_graph(exported: Path, tmp_path: Path) -> None:
+    assert main(["export", str(exported), "--out", str(tmp_path / "a.zip")]) == 0
+    assert main(["import", str(tmp_path / "a.zip"), "--out", str(tmp_path / "b")]) == 0
+    assert isinstance(load_predictor(tmp_path / "b").network, OnnxNetwork)
+
+
+def test_data_without_onnx_is_a_wrong_command(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(checkpoint), "--data", "somewhere"]) == 1
+    assert "add --onnx" in capsys.readouterr().err
+
+
+def test_a_model_without_photos_to_compare_asks_for_its_data(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(checkpoint), "--onnx"]) == 1
+    assert "name the dataset folder" in capsys.readouterr().err
