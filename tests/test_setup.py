@@ -26,7 +26,7 @@ OPTIONAL = {"wandb"}
 # Parts of pydantic that it installs itself.
 PARTS = {"annotated-types", "pydantic-core"}
 # timm's own need; pinned here because it must fit torch.
-INDIRECT = {"torchvision"}
+INDIRECT = {"torchvision", "onnxscript"}
 
 
 def flat(table: dict[str, object], prefix: str = "") -> dict[str, object]:
