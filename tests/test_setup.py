@@ -25,7 +25,7 @@ DISTRIBUTIONS = {
 OPTIONAL = {"wandb"}
 # Parts of pydantic that it installs itself.
 PARTS = {"annotated-types", "pydantic-core"}
-# timm's own need; pinned here because it must fit torch.
+# timm's own need, pinned here because it must fit torch; and what torch exports to ONNX by.
 INDIRECT = {"torchvision", "onnxscript"}
 
 
