@@ -11,7 +11,7 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
-    "": (("home", "Home"), ("predict", "Predict")),
+    "": (("home", "Home"), ("predict", "Predict"), ("play", "Beat the model")),
     "Data and training": (("data", "Data"), ("train", "Train"), ("tune", "Tune"), ("runs", "Runs")),
     "Understanding": (("evaluate", "Evaluate"), ("map", "Map"), ("explain", "Explain")),
 }

@@ -86,6 +86,11 @@ def is_busy(place: Workspace) -> bool:
     return time.time() - images.stat().st_mtime < QUIET_S
 
 
+def is_rendering(place: Workspace) -> bool:
+    """Whether the demo is being rendered, by this server or elsewhere."""
+    return render().running or is_busy(place)
+
+
 def photos_wanted(place: Workspace) -> int:
     """How many photos to render: more if a larger demo was begun."""
     try:
@@ -127,7 +132,7 @@ def begin() -> None:
 def show() -> None:
     """Show progress, a failure, or an offer to render the demo; nothing if it is complete."""
     place = workspace()
-    if render().running or is_busy(place):
+    if is_rendering(place):
         _progress()
     elif render().failure is not None:
         st.error("The demo campus could not be rendered. The end of its log:")
@@ -138,15 +143,23 @@ def show() -> None:
         st.button("Render the demo campus", on_click=render().start, args=(place,))
 
 
+def progress_text(done: int, wanted: int) -> str:
+    """How far the rendering is, in words; before the first photo there is no number yet."""
+    if not done:
+        return (
+            "Building the demo campus: ways, buildings and signs. "
+            f"The first of {wanted:,} photos follows in some seconds."
+        )
+    if done >= wanted:
+        return f"{done:,} photos rendered. Writing their labels …"
+    return f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES})."
+
+
 @st.fragment(run_every=POLL_S)
 def _progress() -> None:
     place = workspace()
     done, wanted = photos_done(place), photos_wanted(place)
-    st.progress(
-        min(done / wanted, 1.0),
-        f"Rendering the demo campus: {done:,} of {wanted:,} photos ({MINUTES}). "
-        "You can open all pages meanwhile.",
-    )
-    if not render().running and not is_busy(place):
+    st.progress(min(done / wanted, 1.0), progress_text(done, wanted))
+    if not is_rendering(place):
         # The pickers in the sidebar must list the new data set.
         st.rerun(scope="app")

@@ -29,6 +29,10 @@ def queue_line() -> None:
 class Runnable(Protocol):
     """The chosen page, as `st.navigation` returns it."""
 
+    @property
+    def url_path(self) -> str:
+        """Its short name; empty for Home."""
+
     def run(self) -> None:
         """Draw the page."""
 
@@ -46,5 +50,6 @@ def show(page: Runnable) -> None:
         links.to("train", "Train a model")
         queue_line()
         pickers.pick_online_tiles()
+    links.note_visit(page.url_path)
     with messages.mendable():
         page.run()

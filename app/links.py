@@ -7,6 +7,8 @@ import streamlit as st
 
 from core.project import PROJECT
 
+_VISITED = "visited_pages"
+
 
 def to(page: str, label: str, query: Mapping[str, Sequence[str]] | None = None) -> None:
     """Draw a link to `pages/<page>.py`, with query parameters if any."""
@@ -14,9 +16,19 @@ def to(page: str, label: str, query: Mapping[str, Sequence[str]] | None = None) 
     st.page_link(PROJECT / "pages" / f"{page}.py", label=label, query_params=pairs or None)
 
 
-def go(page: str) -> NoReturn:
-    """Leave for `pages/<page>.py` at once."""
-    st.switch_page(PROJECT / "pages" / f"{page}.py")
+def go(page: str, query: Mapping[str, str] | None = None) -> NoReturn:
+    """Leave for `pages/<page>.py` at once, with query parameters if any."""
+    st.switch_page(PROJECT / "pages" / f"{page}.py", query_params=dict(query) if query else None)
+
+
+def note_visit(page: str) -> None:
+    """Remember in the session that the reader opened a page."""
+    st.session_state.setdefault(_VISITED, set()).add(page)
+
+
+def visited() -> frozenset[str]:
+    """Short names of the pages that the reader opened in this session."""
+    return frozenset(st.session_state.get(_VISITED, ()))
 
 
 def cards(pages: Mapping[str, tuple[str, str]], columns: int = 4) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import cache, theme, workspace
-from app.evaluate import photos, report_tables, report_view
+from app.evaluate import human_view, photos, report_tables, report_view
 from app.widgets import other_place, pickers
 from core.runs import report_folders
 
@@ -25,6 +25,7 @@ section = pickers.pick_section("evaluate", sections)
 
 if section == "Overview":
     report_view.overview(report, palette)
+    human_view.show(card, table)
 elif section == "Trust":
     report_view.trust(report, names, palette)
 elif section == "Files":

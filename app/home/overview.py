@@ -2,11 +2,9 @@
 
 import streamlit as st
 
-from app import absence, cache, theme
+from app import absence, cache, demo
 from app.data import browse
-from app.maps.photo_map import campus_deck
-from app.selection import selection
-from app.widgets import base_layer, ensemble, messages, pickers
+from app.widgets import ensemble, messages, pickers
 from app.workspace import workspace
 from core.errors import BearingsError
 from core.evaluation import report_text
@@ -16,53 +14,47 @@ from core.labels import LABELS, PLURALS
 from core.model.card import Card
 from core.runs import report_folders
 
+FACTS = ("Photos", "Regions")
+
 
 def show() -> None:
-    """The campus beside what is loaded; only what is loaded where no data set can be read."""
-    data = pickers.dataset_if_readable()
-    if data is None or "position" not in data.labels:
-        left, right = st.columns(2, gap="large")
-    else:
-        middle, right = st.columns([3, 2], gap="large")
-        deck = campus_deck(
-            data, theme.palette(), online=pickers.online_tiles(), base=base_layer.of(data.root)
-        )
-        with middle:
-            st.pydeck_chart(
-                deck, key="home_map", height=selection.MAP_HEIGHT_PX,
-                alt="The campus: regions and photos",
-            )  # fmt: skip
-            base_layer.credit(data.root, planar=not data.campus.frame.has_degrees)
-        left = right
-    with left, st.container(border=True):
+    """The data set beside the model, in figures."""
+    left, right = st.columns([1, 2], gap="small")
+    with left, st.container(border=True, height="stretch"):
         dataset_box()
-    with right, st.container(border=True):
+    with right, st.container(border=True, height="stretch"):
         model_box()
 
 
 def dataset_box() -> None:
     """The loaded data set in figures, or what is wrong with it, or how to get one."""
-    st.subheader("Data set")
+    place = workspace()
     if pickers.dataset_path() is None:
-        st.info("No data set yet. Choose a folder in the sidebar, or type its path.")
+        if demo.is_rendering(place):
+            st.markdown("**Data set**: the demo campus, once all its photos are rendered.")
+        else:
+            st.info("No data set yet. Choose a folder in the sidebar, or type its path.")
         return
     try:
         data = pickers.need_dataset()
     except BearingsError as error:
         messages.show_error(error, linked=True)
         return
-    root = messages.code(workspace().label(data.root))
-    st.markdown(f"**{messages.plain(data.campus.name)}**, {root}")
+    root = messages.code(place.label(data.root))
+    st.markdown(f"Data set **{messages.plain(data.campus.name)}**, {root}")
+    facts = browse.facts(data)
     with st.container(horizontal=True):
-        for name, value in browse.facts(data).items():
-            st.metric(name, value)
+        for name in FACTS:
+            if name in facts:
+                st.metric(name, facts[name])
+    if "Extent" in facts:
+        st.caption(f"Extent {facts['Extent']}")
     for sentence in absence.lacking(data):
         st.caption(sentence)
 
 
 def model_box() -> None:
     """The loaded model with its newest report, or what is wrong, or how to get one."""
-    st.subheader("Model")
     folder = pickers.checkpoint_path()
     if folder is None:
         st.info("No model yet. Train one, or type the path of a checkpoint in the sidebar.")
@@ -74,15 +66,15 @@ def model_box() -> None:
     except BearingsError as error:
         messages.show_error(error)
         return
-    st.markdown(f"**{messages.plain(cache.checkpoint_title(folder))}**: {describe(card)}")
-    if content is None:
-        st.caption("Not evaluated yet. Evaluate it on the Evaluate page.")
-        return
-    with st.container(horizontal=True):
-        for name, value in headline(content).items():
-            st.metric(name, value)
-    st.caption(_evaluated_on(content))
-    for sentence in absence.unreported(content, card.labels):
+    title = messages.plain(cache.checkpoint_title(folder))
+    st.markdown(f"Model **{title}**, trained on {messages.plain(card.campus)}")
+    if content is not None:
+        with st.container(horizontal=True):
+            for name, value in headline(content).items():
+                st.metric(name, value, width=120)
+    judged = "Not evaluated yet: see Evaluate." if content is None else _evaluated_on(content)
+    st.caption(f"{judged} Network: {describe(card)}")
+    for sentence in () if content is None else absence.unreported(content, card.labels):
         st.caption(sentence)
 
 
@@ -91,10 +83,7 @@ def describe(card: Card) -> str:
     network = f"{card.model.backbone} at {card.preprocess.input_size} pixels"
     if card.ensemble is not None:
         network = ensemble.described(card.ensemble)
-    return (
-        f"{network}, trained on {messages.plain(card.campus)} ({card.split.protocol} split), "
-        f"{_predicted(card)}, {card.created[:10]}."
-    )
+    return f"{network}, {card.split.protocol} split, {_predicted(card)}, {card.created[:10]}."
 
 
 def _predicted(card: Card) -> str:

@@ -1,6 +1,6 @@
 """Photos to predict: files, a folder, an archive, the camera, the clipboard, or an example."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cache
+from app import cache, links
 from app.photo import Photo
 from app.predict.archives import LARGEST_MB, LARGEST_ZIP_MB, MOST_PHOTOS, ChosenFile, photos_of
 from app.predict.prediction_map import Truth
@@ -53,6 +53,18 @@ def store() -> UploadStore:
     return UploadStore()
 
 
+def hand_over(files: Sequence[ChosenFile]) -> tuple[str, ...]:
+    """Keep photos that were chosen on another page and leave for Predict, which shows them.
+
+    Without a photo among the files, return why, in sentences.
+    """
+    chosen = photos_of(files)
+    if not chosen.photos:
+        return chosen.notes
+    st.session_state[_NOTES] = chosen.notes
+    links.go("predict", {_UPLOADS: store().put(chosen.photos)})
+
+
 def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | None:
     """Let the reader choose photos or an example of the data set; None if neither.
 
@@ -64,9 +76,7 @@ def choose_photos(folder: Path, card: Card, data: Dataset | None) -> Subject | N
     something = state.get(_TOKEN) or state.get(_EXAMPLE)
     with st.expander("Choose photos", expanded=not something, key=_FORM, on_change="rerun"):
         _take(_ask())
-        table = _unseen(folder, card, data)
-        if table is not None and data is not None:
-            _offer(data, table)
+        examples(_EXAMPLE_PAGE, folder, card, data, _try)
     for note in state.get(_NOTES, ()):
         st.warning(messages.plain(note))
     if state.get(_TOKEN):
@@ -117,12 +127,22 @@ def _ask() -> Sequence[ChosenFile]:
             accept_multiple_files="directory", max_upload_size=LARGEST_MB, key="predict_folder",
             on_change=_close, args=("predict_folder",),
         )  # fmt: skip
+    return drop_field("predict_uploads", _close)
+
+
+def drop_field(key: str, changed: Callable[[str], None] | None = None) -> Sequence[ChosenFile]:
+    """Draw the field that takes files, and return them.
+
+    Args:
+        key: Of the widget.
+        changed: Called with the key when the files change.
+    """
     # Any type: what is no photo gets a sentence on the page, in place of a mark on its chip.
     return st.file_uploader(
         f"Drop photos here, or a ZIP of them: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and "
-        f"{MOST_PHOTOS} at once. {kept}",
-        accept_multiple_files=True, max_upload_size=LARGEST_ZIP_MB, key="predict_uploads",
-        on_change=_close, args=("predict_uploads",),
+        f"{MOST_PHOTOS} at once. They stay on this machine, in memory only.",
+        accept_multiple_files=True, max_upload_size=LARGEST_ZIP_MB, key=key,
+        on_change=changed, args=(key,),
     )  # fmt: skip
 
 
@@ -177,8 +197,28 @@ def _unseen(folder: Path, card: Card, data: Dataset | None) -> pd.DataFrame | No
     )
 
 
-def _offer(data: Dataset, table: pd.DataFrame) -> None:
-    """Draw the examples; a click on one predicts it."""
+def examples(
+    page: str,
+    folder: Path,
+    card: Card,
+    data: Dataset | None,
+    choose: Callable[[str], None],
+    *,
+    most: int | None = None,
+) -> None:
+    """Draw labelled photos that the model was not trained on, if there are any.
+
+    Args:
+        page: Short name of the grid.
+        folder: The checkpoint.
+        card: Its card.
+        data: The loaded data set.
+        choose: Called with the key of the clicked photo.
+        most: How many to offer; None: all, in pages.
+    """
+    table = _unseen(folder, card, data)
+    if table is None:
+        return
     st.caption("Or try a labelled photo that the model was not trained on:")
     rows = table.set_index("photo_id")
 
@@ -190,7 +230,7 @@ def _offer(data: Dataset, table: pd.DataFrame) -> None:
             content = None
         return tiles.Tile(photo_id, photo["filename"], "", content)
 
-    tiles.grid(_EXAMPLE_PAGE, list(rows.index), tile, _try, columns=EXAMPLES, page_size=EXAMPLES)
+    tiles.grid(page, list(rows.index)[:most], tile, choose, columns=EXAMPLES, page_size=EXAMPLES)
 
 
 def _try(photo_id: str) -> None:

@@ -21,7 +21,7 @@ _STARTS = re.compile(r"^(\d*)([-+=.)])")
 
 def no_dataset() -> NoReturn:
     """Say how to get a data set, and end the run."""
-    if demo.is_busy(workspace()):
+    if demo.is_rendering(workspace()):
         st.info("The demo campus is being rendered. Home shows the progress.")
         links.to("home", "Go to Home")
         st.stop()

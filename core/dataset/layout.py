@@ -23,6 +23,8 @@ CAMPUS_FILE = "campus.toml"
 AREAS_FILE = "regions.geojson"
 # Buildings, ways, lawns and water, drawn below maps.
 BASE_FILE = "campus.geojson"
+# Answers of people to held-out photos: a baseline, no labels.
+HUMAN_ANSWERS = "human_answers.csv"
 # Holds what Bearings makes of a dataset: decoded photos, locks.
 STORE_FOLDER = ".bearings"
 
@@ -40,6 +42,7 @@ _NAMING = _LABEL_WORDS | set(_PARTS)
 _NO_LABELS = {
     AREAS_FILE,
     BASE_FILE,
+    HUMAN_ANSWERS,
     "repairs.csv",
     "tags.csv",
     "findings.csv",

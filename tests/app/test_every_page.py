@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
-PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
+PAGES = (
+    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explain",
+)  # fmt: skip
 # Labels and training need no checkpoint at all.
 NEED_NO_CHECKPOINT = ("data", "train", "tune")
 

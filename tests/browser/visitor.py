@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,8 +19,20 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
+PAGES = (
+    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explain",
+)  # fmt: skip
+TITLES = {"play": "Beat the model"}
+"""What the sidebar calls a page, if not by its short name."""
 PATIENCE_MS = 180_000
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# deck.gl draws with WebGL; without a graphics card SwiftShader computes it.
+FLAGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
 _DRAG = """([content, name]) => {
   const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
   const dragged = new DataTransfer();
@@ -45,7 +58,8 @@ class Visitor:
     def go(self, name: str) -> Page:
         """Go to a page of the app by its link, which loads nothing anew, and wait for its end."""
         links = self.page.get_by_test_id("stSidebarNavLink")
-        links.filter(has_text=re.compile(rf"{name}$", re.IGNORECASE)).click()
+        title = TITLES.get(name, name)
+        links.filter(has_text=re.compile(rf"{title}$", re.IGNORECASE)).click()
         self.page.wait_for_url(f"{self.url}/{'' if name == 'home' else name}*")
         self.rest()
         return self.page
@@ -96,6 +110,12 @@ class Visitor:
     def text(self) -> str:
         """Everything that the page says."""
         return self.page.get_by_test_id("stMain").inner_text()
+
+
+def chromium_path() -> str | None:
+    """The browser that is named, or there; None lets playwright take its own."""
+    named = os.environ.get("BEARINGS_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
 def is_foreign(url: str) -> bool:

@@ -26,7 +26,7 @@ from tests.inference.test_partial_predictions import predicted
 from tests.tiny_checkpoint import make_checkpoint
 
 OpenPage = Callable[..., AppTest]
-PAGES = ("home", "predict", "data", "train", "tune", "runs", "evaluate", "map", "explain")
+PAGES = ("home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explain")
 
 
 @pytest.fixture(scope="module")
