@@ -71,7 +71,7 @@ def model_box() -> None:
     if content is not None:
         with st.container(horizontal=True):
             for name, value in headline(content).items():
-                st.metric(name, value, width=120)
+                st.metric(name, value, width="content")
     judged = "Not evaluated yet: see Evaluate." if content is None else _evaluated_on(content)
     st.caption(f"{judged} Network: {describe(card)}")
     for sentence in () if content is None else absence.unreported(content, card.labels):

@@ -11,7 +11,9 @@ from core.errors import BearingsError
 
 _EXAMPLE = "home_example"
 # The one primary action of the page: a field that is easy to hit with a dragged photo.
-_STYLE = ".st-key-home_uploads [data-testid=stFileUploaderDropzone] {min-height: 7.5rem}"
+_STYLE = """
+.st-key-home_uploads [data-testid=stFileUploaderDropzone] {min-height: 7rem; align-items: center}
+"""
 
 
 def show() -> None:

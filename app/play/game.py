@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import cache, theme, wording
@@ -33,9 +34,11 @@ from core.evaluation.human_baseline import (
 from core.inference.export import label_decimals
 from core.model.card import Card
 
-KEEP = (
-    "Keep my answers as a human baseline: place, heading and nickname go into `human_answers.csv` "
-    "beside the data set, on this machine only."
+KEEP = "Keep my answers as a human baseline"
+CONSENT = (
+    "If ticked, the place, the heading, the time and the nickname of each answer are stored in "
+    "`human_answers.csv` beside the data set, on this machine only. Evaluate compares them with "
+    "the model's."
 )
 _GAME, _FAULT = "play_game", "play_fault"
 _NORTH, _EAST, _HEADING = "play_north", "play_east", "play_heading"
@@ -121,14 +124,13 @@ def _again() -> None:
 def _scores(game: Game, photos: int) -> None:
     st.caption(RULES)
     human, model = game.totals
-    with st.container(horizontal=True):
-        st.metric("Photos", f"{len(game.outcomes):,} of {photos:,}", width=130)
-        st.metric("Your points", f"{human:,}", width=130)
-        st.metric("The model's", f"{model:,}", width=130)
-        st.metric("Won in a row", f"{game.streak:,}", width=130)
+    st.markdown(
+        f"Photos **{len(game.outcomes):,}** of {photos:,} · you **{human:,}** points · "
+        f"the model **{model:,}** points · won in a row **{game.streak:,}**"
+    )
 
 
-def _plan(card: Card, data: Dataset) -> tuple[guess_map.go.Figure, Ground]:
+def _plan(card: Card, data: Dataset) -> tuple[go.Figure, Ground]:
     placed = data.labelled("position")
     return guess_map.campus_plan(
         card.local_frame,
@@ -184,6 +186,7 @@ def _ask(game: Game, row: pd.Series, card: Card, data: Dataset) -> None:
         if not state.get(_TURNED):
             st.caption("Without a turn of the camera, only the place counts.")
     st.checkbox(KEEP, key=_CONSENT, persist_state="session")
+    st.caption(CONSENT)
     if state.get(_CONSENT):
         st.text_input("Nickname (optional)", key=_NICKNAME, max_chars=LONGEST_NICKNAME,
                       persist_state="session", width=260)  # fmt: skip

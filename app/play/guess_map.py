@@ -18,7 +18,7 @@ from app.theme import Palette, css
 from core.dataset.base_layer import KINDS, BaseLayer, Shape
 from core.geo import Floats, LocalFrame, heading_unit
 
-HEIGHT_PX = 460
+HEIGHT_PX = 400
 _CELLS = 140
 _NEEDLE_M, _MOST_DOTS = 24.0, 1500
 

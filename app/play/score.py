@@ -1,6 +1,6 @@
 """The rules of the game: points of one answer, by the same rule for a person and for the model."""
 
-from math import isfinite
+from math import exp2, isfinite
 
 PLACE_POINTS, HEADING_POINTS = 100, 50
 USUAL_RADIUS_M = 25.0
@@ -25,6 +25,6 @@ def points(error_m: float, heading_error_deg: float, radius_m: float) -> int:
         radius_m: The radius that the model states for this photo; NaN if it states none.
     """
     radius = radius_m if isfinite(radius_m) and radius_m > 0 else USUAL_RADIUS_M
-    place = PLACE_POINTS * 0.5 ** (error_m / radius)
+    place = PLACE_POINTS * exp2(-error_m / radius)
     share = 1.0 - heading_error_deg / _HEADING_LIMIT_DEG if isfinite(heading_error_deg) else 0.0
     return round(place + HEADING_POINTS * max(share, 0.0))

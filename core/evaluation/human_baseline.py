@@ -89,9 +89,11 @@ def read_answers(folder: Path) -> tuple[HumanAnswer, ...]:
         if not line:
             continue
         try:
-            row = dict(zip(COLUMNS, line, strict=True))
-            numbers = {name: float(row.pop(name) or "nan") for name in _NUMBERS}
-            answers.append(HumanAnswer(**row, **numbers))
+            photo_id, answered, nickname, *numbers = line
+            latitude, longitude, heading_deg = (float(text or "nan") for text in numbers)
+            answers.append(
+                HumanAnswer(photo_id, answered, nickname, latitude, longitude, heading_deg)
+            )
         except ValueError as error:
             raise LabelError(f"{path}, line {number}: {error}; mend or delete the line") from error
     return tuple(answers)
