@@ -138,6 +138,19 @@ class Gallery:
 
         return cKDTree(self.position_m)
 
+    def nearest_anchors(self, anchors_m: Floats) -> NDArray[np.int64]:
+        """Row `(n,)` of the anchor `(k, 2)` nearest to each photo; kept for the next call."""
+        key = anchors_m.tobytes()
+        if key not in self._anchors:
+            # Some hundreds: a k-d tree would take longer to import than this takes.
+            squares = (anchors_m**2).sum(axis=1) - 2.0 * self.position_m @ anchors_m.T
+            self._anchors[key] = squares.argmin(axis=1)
+        return self._anchors[key]
+
+    @cached_property
+    def _anchors(self) -> dict[bytes, NDArray[np.int64]]:
+        return {}
+
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Row of each photo id."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import ConfigError
-from core.geo import Floats, distance_m
+from core.geo import Floats
 from core.retrieval.gallery import Gallery
 from core.retrieval.local_features import COMPARED, LocalFeatures
 from core.retrieval.schema import Evidence, RefineConfig
@@ -110,21 +110,11 @@ class PlaceShares:
         share = np.exp(logits - logits.max(axis=(1, 2), keepdims=True, initial=-np.inf)).sum(axis=2)
         placed = np.flatnonzero(np.isfinite(anchors_m).all(axis=1))
         share /= share.sum(axis=1, keepdims=True)
-        return cls(share, placed[_nearest(gallery.position_m, anchors_m[placed])])
+        return cls(share, placed[gallery.nearest_anchors(anchors_m[placed])])
 
     def part(self, part: slice) -> Self:
         """The shares of some of the photos."""
         return type(self)(self.share[part], self.anchor)
-
-
-def _nearest(position_m: Floats, anchors_m: Floats) -> NDArray[np.int64]:
-    """Row `(n,)` of the anchor `(k, 2)` nearest to each position `(n, 2)`.
-
-    Anchors are some hundreds, for which a k-d tree would cost more to import than it saves.
-    """
-    parts = [position_m[part] for part in row_parts(len(position_m))]
-    found = [distance_m(part[:, None], anchors_m[None]).argmin(axis=1) for part in parts]
-    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from core.errors import ConfigError
 from core.geo import heading_error_deg, heading_from_unit
@@ -56,6 +57,16 @@ def test_a_count_of_chance_stands_out_from_candidates_without_inliers_for_nothin
     contrast = inlier_evidence(verified, "contrast")
     assert not contrast[0].any(), "any two photos share so many"
     np.testing.assert_allclose(contrast[1], [0, 0, 0, np.log(52 / 13)])
+
+
+def test_the_nearest_anchor_is_that_of_a_tree() -> None:
+    rng = np.random.default_rng(0)
+    position = rng.normal(1e5, 300.0, (500, 2))
+    gallery = gallery_of(position, np.zeros(500), np.ones((500, 2)))
+    for count in (1, 40):  # another place head of the same gallery is not given the first's
+        anchors = rng.normal(1e5, 300.0, (count, 2))
+        expected = cKDTree(anchors).query(gallery.position_m)[1]
+        assert gallery.nearest_anchors(anchors).tolist() == expected.tolist()
 
 
 def test_the_place_head_lifts_photos_near_its_likely_anchors() -> None:
