@@ -180,11 +180,14 @@ def _cases(
     """
     kept = [(answer, np.intersect1d(rows, some)) for answer, some in left_out]
     parts = [(whole, rows), *((answer, some) for answer, some in kept if len(some))]
-    out = np.repeat(np.arange(len(parts)) > 0, [len(some) for _, some in parts])
+    part = np.repeat(np.arange(len(parts)), [len(some) for _, some in parts])
+    out = part > 0
     return Cases.of(
         joined([answer.rows(some) for answer, some in parts]),
         truth.rows(np.concatenate([some for _, some in parts])),
         out,
+        # Radii grow.
+        out & (part == len(parts) - 1),
     )
 
 

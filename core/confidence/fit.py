@@ -250,6 +250,9 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 PRIOR = 0.5
 """Share of photos that are taken where nobody photographed, which fits assume."""
 STEEPEST = math.log(16.0)
+"""Most that the logarithm of a radius or wedge grows with the chance of an unseen view."""
+STEEPEST_MASS = math.log(400.0)
+"""The same of an area, whose growth is that of a squared radius."""
 SPARE = {0.5: 0.02, 0.9: 0.025}
 """Coverage beyond a level that photos near training photos may get, so that others are held."""
 _STEPS_OF_GROWTH = 48
@@ -263,34 +266,45 @@ class Cases:
         answers: Of n rows; a photo may have several.
         truth: Of the same rows; rows of one photo have one group.
         left_out: `(n,)` whether the training photos around the photo were left out.
+        farthest: `(n,)` whether those within the largest of the radii were.
         weight: `(n,)` of each row, positive.
     """
 
     answers: PredictionFields
     truth: GroundTruth
     left_out: NDArray[np.bool_]
+    farthest: NDArray[np.bool_]
     weight: Floats
 
     @classmethod
     def whole(cls, answers: PredictionFields, truth: GroundTruth) -> Self:
         """Answers with the whole gallery only."""
         n = len(truth.groups)
-        return cls(answers, truth, np.zeros(n, bool), np.ones(n))
+        nowhere = np.zeros(n, bool)
+        return cls(answers, truth, nowhere, nowhere, np.ones(n))
 
     @classmethod
-    def of(cls, answers: PredictionFields, truth: GroundTruth, left_out: NDArray[np.bool_]) -> Self:
+    def of(
+        cls,
+        answers: PredictionFields,
+        truth: GroundTruth,
+        left_out: NDArray[np.bool_],
+        farthest: NDArray[np.bool_] | None = None,
+    ) -> Self:
         """Both cases together, weighted so that those left out have the share `PRIOR`."""
+        farthest = left_out if farthest is None else farthest
         out = int(left_out.sum())
         if not 0 < out < len(left_out):
-            return cls(answers, truth, left_out, np.ones(len(left_out)))
+            return cls(answers, truth, left_out, farthest, np.ones(len(left_out)))
         own = (1.0 - PRIOR) / (len(left_out) - out)
-        return cls(answers, truth, left_out, np.where(left_out, PRIOR / out, own))
+        return cls(answers, truth, left_out, farthest, np.where(left_out, PRIOR / out, own))
 
     def rows(self, rows: Rows) -> Self:
         """Some of the rows."""
         return type(self)(
-            self.answers.rows(rows), self.truth.rows(rows), self.left_out[rows], self.weight[rows]
-        )
+            self.answers.rows(rows), self.truth.rows(rows), self.left_out[rows],
+            self.farthest[rows], self.weight[rows],
+        )  # fmt: skip
 
     def overlap(self) -> OverlapFit | None:
         """The fit that tells the cases apart; None if there is one case only."""
@@ -306,25 +320,29 @@ class Cases:
         return unseen_probability(fit, self.answers.evidence)
 
 
-def grown_quantiles(scores: Floats, unseen: Floats, cases: Cases) -> tuple[Pair, Growth]:
+def grown_quantiles(
+    scores: Floats, unseen: Floats, cases: Cases, steepest: float = STEEPEST
+) -> tuple[Pair, Growth]:
     """Quantiles of scores, and how they grow with the chance of an unseen view, at each level.
 
     The growth is the least with which the quantile of photos that were answered with the whole
-    gallery holds those with the photos around them left out as well. If none does, the quantile is
-    that of the mixture.
+    gallery holds those with the photos around them left out as well: all of them together, and
+    those of the largest radius alone, which are the hardest. If none does, it is the growth that
+    comes nearest, and the quantile is raised by no more than `SPARE` allows.
 
     Args:
         scores: `(n,)` what a size must reach to hold the truth.
         unseen: `(n,)` probability of an unseen view.
         cases: Of the same rows.
+        steepest: Most that the logarithm of a size grows.
     """
-    pairs = [_grown_quantile(scores, unseen, cases, level) for level in LEVELS]
+    pairs = [_grown_quantile(scores, unseen, cases, level, steepest) for level in LEVELS]
     low, high = (quantile for quantile, _ in pairs)
     return (low, high), tuple(steepness for _, steepness in pairs)
 
 
 def _grown_quantile(
-    scores: Floats, unseen: Floats, cases: Cases, level: float
+    scores: Floats, unseen: Floats, cases: Cases, level: float, steepest: float
 ) -> tuple[float | None, float]:
     out = cases.left_out
     plain = conformal_quantile(scores[~out], level)
@@ -332,12 +350,13 @@ def _grown_quantile(
         return plain, 0.0
     photos = int((~out).sum())
     least, best = np.inf, (plain, 0.0)
-    for steepness in np.linspace(0.0, STEEPEST, _STEPS_OF_GROWTH):
+    for steepness in np.linspace(0.0, steepest, _STEPS_OF_GROWTH):
         shrunk = scores / growth(unseen, float(steepness))
         seen, more = (conformal_quantile(shrunk[~out], at) for at in (level, level + SPARE[level]))
         hidden = conformal_quantile(shrunk[out], level, photos)
         if seen is None or hidden is None:
             return plain, 0.0
+        hidden = max(hidden, conformal_quantile(shrunk[cases.farthest], level) or 0.0)
         gap = math.log(max(hidden, 1e-12) / max(seen, 1e-12))
         if gap < least:
             least = gap
@@ -396,7 +415,9 @@ def fit_positions(cases: Cases) -> PositionFit:
         clues = position_clues(scored.answers, density)
         ratios[held] = error[held] / expected(fit.scale, clues, unseen[held])
     # The logarithm of the mass outside is what grows: see `grown_mass`.
-    lacking, mass_growth = grown_quantiles(-np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases)
+    lacking, mass_growth = grown_quantiles(
+        -np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases, STEEPEST_MASS
+    )
     low, high = (None if value is None else _mass(value) for value in lacking)
     ratio, ratio_growth = grown_quantiles(ratios, unseen, cases)
     fit = _positions(cases, cases.overlap(), campus)

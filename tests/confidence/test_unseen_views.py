@@ -3,11 +3,17 @@
 import numpy as np
 import pytest
 
-from core.confidence.apply import Confidence, apply, position_clues
+from core.confidence.apply import Confidence, apply, growth, position_clues
 from core.confidence.density import make_density
-from core.confidence.fit import Cases, GroundTruth, fit_headings, fit_positions
+from core.confidence.fit import (
+    Cases,
+    GroundTruth,
+    fit_headings,
+    fit_positions,
+    grown_quantiles,
+)
 from core.confidence.overlap import UNSEEN_FROM
-from core.confidence.schema import Calibration
+from core.confidence.schema import LEVELS, Calibration
 from core.errors import CheckpointError
 from core.geo import distance_m, heading_error_deg
 from tests.confidence.worlds import Invented, density_fit, together, unseen, world
@@ -68,6 +74,30 @@ def test_promises_hold_in_both_halves_only_with_the_second_case(
             np.testing.assert_allclose(once, [[0.5, 0.9]] * 3, atol=0.09)
         else:
             assert (once[:2] < [0.3, 0.8]).all()
+
+
+def test_the_largest_radius_is_held_beside_all_of_them_together() -> None:
+    """Three of four cases need sizes like those of seen views, the farthest six times as much."""
+    rng = np.random.default_rng(0)
+    scores = rng.exponential(size=(5, 400)) * [[1.0], [1.0], [1.0], [1.0], [6.0]]
+    unseen_share = np.repeat([0.05, 0.9], [400, 1600])
+    answers, known = world(400, 1, names=NAMES)
+    out, far = np.arange(2000) >= 400, np.arange(2000) >= 1600
+    five = together(together(answers, answers), together(answers, together(answers, answers)))
+    rows = known.rows(np.tile(np.arange(400), 5))
+
+    def shares(farthest: np.ndarray) -> np.ndarray:
+        """Shares `(5, levels)` of the scores that are held, by case."""
+        cases = Cases.of(five, rows, out, farthest)
+        quantiles, steepness = grown_quantiles(scores.ravel(), unseen_share, cases)
+        sizes = [q * growth(unseen_share, s) for q, s in zip(quantiles, steepness, strict=True)]
+        return np.stack([(scores <= size.reshape(5, 400)).mean(axis=1) for size in sizes], axis=1)
+
+    held, once = shares(far), shares(out)
+    np.testing.assert_allclose(held[0], LEVELS, atol=0.03)
+    assert (held[4] > np.array(LEVELS) - 0.03).all()
+    assert once[4, 0] < 0.3, "all of them together hide the hardest"
+    assert (held[1:4] >= once[1:4]).all()
 
 
 def test_an_unseen_view_is_named(both_cases: Calibration, one_case: Calibration) -> None:
