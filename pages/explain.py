@@ -3,26 +3,22 @@
 import streamlit as st
 
 from app import cache, links
-from app.explain import attribution_panel, match_panel
+from app.explain import attribution_panel, match_panel, photo_pick, rests_panel
 from app.widgets import ensemble, pickers
 
 st.title("Explain")
-predictor = ensemble.pick_network(cache.predictor(pickers.need_checkpoint_path()))
-outputs = " or ".join(predictor.card.labels[::-1])
-st.caption(f"Which parts of the photo drove the answer: its {outputs}.")
-if not predictor.card.trained:
-    st.info(attribution_panel.UNTRAINED)
-    links.to("train", "Train a model")
-    photo = attribution_panel.pick_photo()
-    if photo is not None:
-        match_panel.show(predictor, photo)
-    st.stop()
-subject = attribution_panel.pick_subject(predictor)
-if subject is None:
+st.caption("Which parts of the photo drove the answer.")
+predictor = cache.predictor(pickers.need_checkpoint_path())
+photo = photo_pick.pick(predictor)
+if photo is None:
     st.info("Drop a photo above, or load a data set in the sidebar and take one of its photos.")
     st.stop()
-panels = st.columns(attribution_panel.pick_panels())
-for place, column in enumerate(panels):
-    with column:
-        attribution_panel.panel(predictor, subject, place)
-match_panel.show(predictor, subject.source)
+decoded = predictor.decode(photo.content, photo.name)
+rests_panel.show(predictor, photo, decoded)
+network = ensemble.pick_network(predictor)
+if network.card.trained:
+    attribution_panel.show(network, photo, decoded)
+else:
+    st.info(attribution_panel.UNTRAINED)
+    links.to("train", "Train a model")
+match_panel.show(network, photo)

@@ -1,43 +1,39 @@
-"""The parts of the Explain page: one photo, what to explain, and one panel per method.
+"""Heat maps of the network's own outputs: one, or two methods or outputs side by side.
 
 Panels draw their options from the registry of methods: a new method needs no line here.
 """
 
-import io
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 from pydantic import BaseModel
 
 from app import wording
-from app.photo import Photo, jpeg
+from app.explain import check_panel, pace
+from app.explain.pictures import enlarged, legend
+from app.photo import Photo
 from app.selection import selection
-from app.widgets import messages, pickers
+from app.widgets import messages
 from app.widgets.forms import FormPlan, config_form
-from core.dataset.decode import PHOTO_SUFFIXES, Pixels
-from core.explain.attribution import NEGATIVE, POSITIVE, Attribution, blend
+from core.dataset.decode import Pixels
+from core.explain.attribution import Attribution, blend
 from core.explain.methods import METHODS, TARGETS, TargetName, targets_of
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
-_SHOWN_PX = 448
-_PREVIEW_PX = 224
-_OFFERED = 200
-_UPLOAD, _CHOSEN, _TARGET, _REGION, _RESULT = (
-    f"explain_{name}" for name in ("upload", "chosen", "target", "region", "result")
+_TARGET, _REGION, _AGAINST, _RESULT, _COMPARE = (
+    f"explain_{name}" for name in ("target", "region", "against", "result", "compare")
 )
-PREDICTED = "the predicted region"
+PREDICTED, NOTHING = "the predicted region", "no other region"
 UNTRAINED = (
     "This checkpoint was not trained: its answers come from the most similar training photos. It "
     "has no trained output to explain."
 )
-_COMPARE = "explain_compare"
+ONE, METHODS_TWO, OUTPUTS_TWO = "One map", "Two methods", "Two outputs"
 # Of the difference that a map explains: what a map may miss.
 _WELL = 0.05
 
@@ -51,65 +47,106 @@ class Subject:
         photo: `(s, s, 3)` uint8 as the network sees it.
         target: Which output is explained.
         region: Which region, for the target `region`; None is the predicted one.
+        against: For the target `region`: a region that it is compared with, or None.
     """
 
     source: Photo
     photo: Pixels
     target: TargetName
-    region: str | None
+    region: str | None = None
+    against: str | None = None
 
 
-def pick_subject(predictor: "Predictor") -> Subject | None:
-    """Ask for a photo and a target; None where there is no photo yet."""
+def show(predictor: "Predictor", source: Photo, decoded: Pixels) -> None:
+    """Draw the panels: one map, or two side by side."""
+    st.subheader("Heat maps of the network")
+    st.caption(
+        "What drove the network's own outputs, before the training photos refine them: sharper "
+        "than hidden parts, and further from the final answer."
+    )
+    layout = st.segmented_control(
+        "Side by side", [ONE, METHODS_TWO, OUTPUTS_TWO], default=ONE, required=True, key=_COMPARE
+    )
+    photo = predictor.view(decoded[None])[0]
+    subject = None
+    if layout != OUTPUTS_TWO:
+        subject = _pick_subject(predictor, source, photo, 0)
+    for place, column in enumerate(st.columns(1 if layout == ONE else 2)):
+        with column:
+            own = subject or _pick_subject(predictor, source, photo, place)
+            panel(predictor, own, place, other_method=layout == METHODS_TWO)
+
+
+def _pick_subject(predictor: "Predictor", source: Photo, photo: Pixels, place: int) -> Subject:
+    """Ask for an output to explain; the second panel begins with the second output."""
+    mark = f"_{place}" if place else ""
+    offered = list(targets_of(predictor.card.labels))
+    target: TargetName = st.selectbox(
+        "Output to explain",
+        offered,
+        index=place % len(offered),
+        format_func=lambda name: TARGETS[name].label,
+        key=f"{_TARGET}{mark}",
+    )
+    st.caption(TARGETS[target].help)
+    if target != "region":
+        return Subject(source, photo, target)
+    names = predictor.card.region_names
+    # The choice for one photo must not carry over to the next.
+    scope = f"{selection.scope(predictor.folder, source.digest)}{mark}"
     left, right = st.columns(2)
-    with left:
-        source = pick_photo()
-    with right:
-        target: TargetName = st.selectbox(
-            "Output to explain",
-            list(targets_of(predictor.card.labels)),
-            format_func=_target_label,
-            key=_TARGET,
-        )
-        st.caption(TARGETS[target].help)
-        region = _pick_region(predictor, source) if target == "region" else None
-    if source is None:
-        return None
-    decoded = predictor.decode(source.content, source.name)
-    left.image(jpeg(decoded), caption=messages.plain(source.name), width=_PREVIEW_PX)
-    return Subject(source, predictor.view(decoded[None])[0], target, region)
+    region = left.selectbox(
+        "Region",
+        [PREDICTED, *predictor.regions],
+        format_func=lambda one: names.get(one) or one,
+        key=f"{_REGION}_{scope}",
+    )
+    against = right.selectbox(
+        "Compared with",
+        [NOTHING, *predictor.regions],
+        format_func=lambda one: names.get(one) or one,
+        key=f"{_AGAINST}_{scope}",
+        help="The map then shows what speaks for the first region and against this one.",
+    )
+    return Subject(
+        source,
+        photo,
+        target,
+        None if region == PREDICTED else region,
+        None if against == NOTHING else against,
+    )
 
 
-def pick_panels() -> int:
-    """Ask whether to see one method or two side by side; return how many."""
-    return 2 if st.toggle("Compare two methods", key=_COMPARE) else 1
-
-
-def panel(predictor: "Predictor", subject: Subject, place: int) -> None:
+def panel(predictor: "Predictor", subject: Subject, place: int, *, other_method: bool) -> None:
     """Draw one method: its choice, its options, and its map once it was asked for.
 
     Args:
         predictor: The model.
         subject: The photo and the target.
-        place: Which panel, from 0; each starts with another method.
+        place: Which panel, from 0.
+        other_method: Whether each panel starts with another method.
     """
     names = list(METHODS)
     method = st.selectbox(
         "Method",
         names,
-        index=place % len(names),
+        index=place % len(names) if other_method else 0,
         format_func=lambda name: METHODS[name].label,
-        key=f"explain_method_{place}",
+        key=f"explain_method_{place}_{other_method}",
     )
-    st.caption(f"{METHODS[method].help} {_expectation(predictor, subject, method)}")
-    fields = tuple((name,) for name in METHODS[method].knobs.model_fields)
-    label = f"Explain with {METHODS[method].label}"
-    answer = config_form(
-        METHODS[method].knobs, FormPlan(f"explain_{place}_{method}", fields, (label,))
-    )
+    chosen, own = METHODS[method], pace.of(predictor, subject.photo)
+    work: pace.Work = "gradients" if chosen.gradient else "passes"
+    usual = own.expected(work, chosen.passes(chosen.knobs()))
+    st.caption(f"{chosen.help} Takes {usual} on this machine with the options as they are.")
+    plan = FormPlan(f"explain_{place}_{method}", (), (f"Explain with {chosen.label}",))
+    answer = config_form(chosen.knobs, plan)
     with messages.mendable():
         if answer is not None:
-            with st.spinner(f"{METHODS[method].label} is working …", show_time=True):
+            passes = chosen.passes(answer.config)
+            with (
+                st.spinner(f"{chosen.label}: {own.expected(work, passes)} …", show_time=True),
+                own.measured(work, passes),
+            ):
                 _remember(predictor, subject, place, method, answer.config)
         _show_result(predictor, subject, place, method)
 
@@ -117,7 +154,7 @@ def panel(predictor: "Predictor", subject: Subject, place: int) -> None:
 def overlay_png(attribution: Attribution) -> bytes:
     """Return the photo and, to its right, the map over it, as one PNG without metadata."""
     both = np.concatenate([attribution.photo, blend(attribution)], axis=1)
-    return _png(both)
+    return enlarged(both)
 
 
 def verdict(attribution: Attribution) -> str:
@@ -133,99 +170,47 @@ def verdict(attribution: Attribution) -> str:
     return f"{said}. {missed}{trust}"
 
 
-def legend() -> str:
-    """Return the colours of the map as HTML that reads on light and dark ground."""
-    against, support = (f"rgb{colour}" for colour in (NEGATIVE, POSITIVE))
-    bar = f"linear-gradient(90deg, {against}, #808080, {support})"
-    return (
-        '<div style="display:flex;gap:.6rem;align-items:center;font-size:.85rem">'
-        f"<span>lowers it</span><div style='flex:1;height:.7rem;border-radius:.35rem;"
-        f"background:{bar}'></div><span>raises it</span></div>"
-    )
-
-
-def pick_photo() -> Photo | None:
-    """Ask for an upload or a photo of the loaded data set; None where there is none yet."""
-    upload = st.file_uploader("Drop a photo here (up to 20 MB)", list(PHOTO_SUFFIXES), key=_UPLOAD)
-    if upload is not None:
-        return Photo(upload.name, upload.getvalue())
-    data = pickers.dataset_if_readable()
-    if data is None:
-        return None
-    # Spread over the whole campus, and few enough for a menu.
-    rows = np.unique(np.linspace(0, len(data) - 1, min(_OFFERED, len(data))).astype(int))
-    linked = selection.linked(_CHOSEN, data.table["photo_id"])
-    if linked is not None:
-        rows = np.union1d(rows, np.flatnonzero(data.table["photo_id"] == linked))
-    photos = data.table.iloc[rows].set_index("photo_id")["path"]
-    chosen = st.selectbox("Or a photo of the loaded data set", list(photos.index), key=_CHOSEN)
-    selection.link(_CHOSEN, chosen)
-    return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())
-
-
-def _pick_region(predictor: "Predictor", source: Photo | None) -> str | None:
-    names = predictor.card.region_names
-    region = st.selectbox(
-        "Region",
-        [PREDICTED, *predictor.regions],
-        format_func=lambda one: f"{one}: {names[one]}" if one in names else one,
-        # The choice for one photo must not carry over to the next.
-        key=f"{_REGION}_{selection.scope(predictor.folder, source.digest if source else None)}",
-    )
-    return None if region == PREDICTED else region
-
-
-def _target_label(target: TargetName) -> str:
-    return TARGETS[target].label
-
-
-def _expectation(predictor: "Predictor", subject: Subject, method: str) -> str:
-    """The cost of the method, with the measured time of one pass on this machine."""
-    key = f"explain_seconds_{predictor.folder}"
-    if key not in st.session_state:
-        predictor.predict_photos(subject.photo[None])  # the first pass also sets things up
-        began = time.perf_counter()
-        predictor.predict_photos(subject.photo[None])
-        st.session_state[key] = time.perf_counter() - began
-    return f"{METHODS[method].cost} One pass takes about {st.session_state[key]:.2g} s here."
-
-
 def _remember(
-    predictor: "Predictor",
-    subject: Subject,
-    place: int,
-    method: str,
-    knobs: BaseModel,
+    predictor: "Predictor", subject: Subject, place: int, method: str, knobs: BaseModel
 ) -> None:
     from core.explain.attribute import attribute
 
-    began = time.perf_counter()
     found = attribute(
-        predictor, subject.photo, method, subject.target, knobs, region=subject.region
+        predictor,
+        subject.photo,
+        method,
+        subject.target,
+        knobs,
+        region=subject.region,
+        against=subject.against,
     )
     key = _result_key(predictor, subject, method)
-    st.session_state[f"{_RESULT}_{place}"] = (key, found, time.perf_counter() - began)
+    st.session_state[f"{_RESULT}_{place}"] = (key, found, knobs)
 
 
 def _result_key(predictor: "Predictor", subject: Subject, method: str) -> tuple[str | None, ...]:
     """What a map belongs to: it must not stay beside another photo, target, method or model."""
-    return (str(predictor.folder), subject.source.digest, method, subject.target, subject.region)
+    of_photo = (str(predictor.folder), subject.source.digest, method)
+    return (*of_photo, subject.target, subject.region, subject.against)
 
 
 def _show_result(predictor: "Predictor", subject: Subject, place: int, method: str) -> None:
     kept = st.session_state.get(f"{_RESULT}_{place}")
-    if kept is None or kept[0] != _result_key(predictor, subject, method):
+    key = _result_key(predictor, subject, method)
+    if kept is None or kept[0] != key:
         st.caption("Press Explain to compute this map.")
         return
-    _, found, seconds = kept
+    _, found, knobs = kept
     photo, map_ = st.columns(2)
-    photo.image(_png(found.photo), caption="Input of the network")
+    photo.image(enlarged(found.photo), caption="Input of the network")
     map_.image(
-        _png(blend(found)), caption=messages.plain(f"{METHODS[method].label}: {found.label}")
+        enlarged(blend(found)), caption=messages.plain(f"{METHODS[method].label}: {found.label}")
     )
-    st.html(legend())
+    low, high = ("speaks against it", "supports it")
+    if subject.target in ("north_m", "east_m"):
+        low, high = ("south", "north") if subject.target == "north_m" else ("west", "east")
+    st.html(legend(low, high))
     st.markdown(verdict(found))
-    st.caption(f"Took {seconds:.1f} s.")
     st.download_button(
         "Download as PNG",
         overlay_png(found),
@@ -233,14 +218,5 @@ def _show_result(predictor: "Predictor", subject: Subject, place: int, method: s
         mime="image/png",
         key=f"explain_download_{place}",
     )
-
-
-def _png(pixels: Pixels) -> bytes:
-    """Enlarge to a size that the eye can read, keeping the proportions, as PNG."""
-    scale = max(1, round(_SHOWN_PX / pixels.shape[0]))
-    image = Image.fromarray(pixels)
-    stream = io.BytesIO()
-    image.resize((image.width * scale, image.height * scale), Image.Resampling.BICUBIC).save(
-        stream, "PNG"
-    )
-    return stream.getvalue()
+    asked = check_panel.Asked(method, knobs, subject.target, subject.region, subject.against)
+    check_panel.show(predictor, found, asked, place, key)

@@ -49,8 +49,13 @@ def pairs(
 
 def warn_of_same_photo(prediction: "Prediction", row: int) -> None:
     """Say so if the most similar training photo is the photo itself."""
-    if prediction.similarity[row, :1].max(initial=0.0) >= _SAME_PHOTO:
+    if is_training_photo(prediction, row):
         st.warning("The first one is this very photo: the model was trained on it.")
+
+
+def is_training_photo(prediction: "Prediction", row: int) -> bool:
+    """Whether the most similar training photo is the photo itself."""
+    return bool(prediction.similarity[row, :1].max(initial=0.0) >= _SAME_PHOTO)
 
 
 def sentence(count: int) -> str:

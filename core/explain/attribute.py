@@ -1,8 +1,10 @@
 """Attribution of one photo: the one verb of this room."""
 
+import time
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
@@ -21,6 +23,9 @@ UNTRAINED = (
     "their place, so a map of what the heads looked at would mean nothing. The Predict page shows "
     "those photos; train a model to see maps"
 )
+
+# Images of a batch whose time is measured.
+_TRIED = 4
 
 
 class Explained(Protocol):
@@ -62,7 +67,7 @@ def attribute(
         ConfigError: The method, the target or the region is unknown, the model does not predict the
             target, the backbone does not allow the method, or `predictor` is an ensemble.
     """
-    chosen, options = _chosen(method, knobs)
+    chosen, options = choose(method, knobs)
     inputs, seen = prepare(predictor, photo, Target(target, region, against))
     return run(method, chosen, options, inputs, seen)
 
@@ -118,6 +123,24 @@ def run(
     )
 
 
+def measure_passes(predictor: Explained, photo: NDArray[np.uint8]) -> tuple[float, float]:
+    """Measure the seconds that one image takes forward, and forward and back, in a small batch."""
+    target = targets_of(predictor.card.labels)[0]
+    inputs, _ = prepare(predictor, photo, Target(target))
+    images = inputs.image.repeat(_TRIED, 1, 1, 1).requires_grad_()
+    seconds = []
+    for gradient in (False, True):
+        for _ in range(2):  # the first pass also sets things up
+            began = time.perf_counter()
+            with torch.set_grad_enabled(gradient):
+                total = inputs.score(images).sum()
+            if gradient:
+                total.backward()
+            took = (time.perf_counter() - began) / _TRIED
+        seconds.append(took)
+    return seconds[0], seconds[1]
+
+
 def _one_network(predictor: Explained) -> BearingsModel:
     if predictor.card.ensemble is not None:
         raise ConfigError(
@@ -128,7 +151,8 @@ def _one_network(predictor: Explained) -> BearingsModel:
     return predictor.model
 
 
-def _chosen(method: str, knobs: BaseModel | None) -> tuple[Method, BaseModel]:
+def choose(method: str, knobs: BaseModel | None) -> tuple[Method, BaseModel]:
+    """Return a method and its options, the defaults if none are given; ConfigError by name."""
     if method not in METHODS:
         raise ConfigError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
     chosen = METHODS[method]

@@ -79,8 +79,19 @@ def blend(
     Returns:
         `(s, s, 3)` uint8 RGB.
     """
-    grey = (attribution.photo @ _LUMA)[..., None].repeat(3, axis=2)  # (s, s, 3)
-    share = scaled(attribution.map, percentile=percentile)  # (s, s)
+    return overlay(attribution.photo, attribution.map, opacity=opacity, percentile=percentile)
+
+
+def overlay(
+    photo: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    *,
+    opacity: float = 0.85,
+    percentile: float = 99.0,
+) -> NDArray[np.uint8]:
+    """Draw any map `(s, s)` over a photo `(s, s, 3)` in the same way as `blend`."""
+    grey = (photo @ _LUMA)[..., None].repeat(3, axis=2)  # (s, s, 3)
+    share = scaled(values, percentile=percentile)  # (s, s)
     colour = np.where(share[..., None] >= 0, POSITIVE, NEGATIVE)  # (s, s, 3)
     cover = opacity * np.abs(share)[..., None]
     return np.asarray((1 - cover) * grey + cover * colour + 0.5, np.uint8)

@@ -3,6 +3,7 @@
 Read by pages and forms, so this module imports nothing heavy.
 """
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -134,16 +135,18 @@ class Method:
     Attributes:
         label: What a menu calls it.
         help: What its map means, in a sentence or two.
-        cost: What it costs.
         knobs: Schema of its options.
         run: `(inputs, knobs) -> map`; imports what is heavy when called.
+        passes: How many images the network sees for one map with such options.
+        gradient: Whether a pass also goes backward, which takes about twice as long.
     """
 
     label: str
     help: str
-    cost: str
     knobs: type[BaseModel]
     run: "Callable[[AttributionInput, Any], AttributionMap]"
+    passes: Callable[[Any], int]
+    gradient: bool = True
 
 
 def _integrated_gradients(
@@ -172,35 +175,41 @@ def _smooth_grad(inputs: "AttributionInput", knobs: SmoothGradKnobs) -> "Attribu
     return smooth_grad(inputs, knobs)
 
 
+def _windows(knobs: OcclusionKnobs) -> int:
+    stride = min(knobs.window_percent, knobs.stride_percent)
+    return (math.ceil((100 - knobs.window_percent) / stride) + 1) ** 2
+
+
 METHODS: dict[str, Method] = {
     "grad_cam": Method(
         "Grad-CAM",
         "Which part of the photo the last stage's features came from. Coarse, but quick.",
-        "One pass forward and one back.",
         GradCamKnobs,
         _grad_cam,
+        lambda _: 1,
     ),
     "integrated_gradients": Method(
         "Integrated gradients",
         "Pixel by pixel, what made the answer differ from that for a blank photo. The pixels add "
         "up to that difference; the delta says how nearly.",
-        "One pass forward and back per step.",
         IntegratedGradientsKnobs,
         _integrated_gradients,
+        lambda knobs: knobs.n_steps,
     ),
     "occlusion": Method(
         "Occlusion",
         "How the answer changes when a part of the photo is covered. The surest to find what "
         "matters.",
-        "One pass forward per window: about 120 with the usual window and step.",
         OcclusionKnobs,
         _occlusion,
+        _windows,
+        gradient=False,
     ),
     "smooth_grad": Method(
         "SmoothGrad",
         "Where a small change of the photo would change the answer most. No sign.",
-        "One pass forward and back per noisy copy.",
         SmoothGradKnobs,
         _smooth_grad,
+        lambda knobs: knobs.samples,
     ),
 }

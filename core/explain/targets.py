@@ -5,7 +5,7 @@ through the estimated region and heading too.
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -195,6 +195,10 @@ class AttributionInput:
     score: TargetScore
     image: Tensor
     black: Tensor
+
+    def with_score(self, score: TargetScore) -> "AttributionInput":
+        """The same photo for another network."""
+        return replace(self, score=score)
 
     def value(self, image: Tensor) -> float:
         """The number for one image `(1, 3, s, s)`."""

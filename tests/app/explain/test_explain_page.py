@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def test_a_photo_of_the_data_set_is_explained_and_compared(
 ) -> None:
     app = open_page(full_workspace, "explain")
     app.selectbox(key="explain_target").set_value("heading").run()
-    app.toggle(key="explain_compare").set_value(True).run()
+    app.session_state["explain_compare"] = "Two methods"
+    app.run()
     button(app, "Explain with Grad-CAM").click()
     app.run()
     app.number_input(key="explain_1_integrated_gradients_n_steps").set_value(8)
@@ -42,8 +44,44 @@ def test_a_photo_of_the_data_set_is_explained_and_compared(
     assert "The network's own answer: **facing" in said(app)
     assert "add up to the difference" in said(app)
     assert len(app.get("download_button")) == 2
+    button(app, "Check this map").click()
+    app.run()
+    assert not app.exception
+    assert "area under deletion" in said(app) or "the same answer" in app.error[0].value
+    assert not [word for word in ("logit", "unit vector", "softmax") if word in said(app)]
     app.selectbox(key="explain_target").set_value("north_m").run()
     assert "add up to the difference" not in said(app), "a map must not stay beside another target"
+
+
+def test_two_outputs_are_explained_side_by_side(full_workspace: Path, open_page: OpenPage) -> None:
+    app = open_page(full_workspace, "explain")
+    app.session_state["explain_compare"] = "Two outputs"
+    app.run()
+    assert app.selectbox(key="explain_target").value == "region"
+    assert app.selectbox(key="explain_target_1").value == "position"
+    [one, _] = [each for each in app.button if each.label == "Explain with Grad-CAM"]
+    one.click()
+    app.run()
+    assert len(app.get("download_button")) == 1, "each panel has its own map"
+
+
+def test_the_sentence_names_parts_and_regions_and_belongs_to_its_photo(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "explain")
+    assert re.search(r"answers anew: (under|about) \d+ s on this machine", said(app))
+    button(app, "Find what the answer rests on").click()
+    app.run()
+    assert not app.exception
+    assert "without" in next(one.value for one in app.markdown if one.value.startswith("#### "))
+    assert "Measured on the final answer" in said(app)
+    [here] = [one for one in app.selectbox if one.label == "Here"]
+    [there] = [one for one in app.selectbox if one.label == "Not there"]
+    assert here.value != there.value
+    there.set_value(here.value).run()
+    assert "Choose two different regions" in said(app)
+    app.selectbox(key="explain_chosen").select_index(1).run()
+    assert "Measured on the final answer" not in said(app), "another photo has another answer"
 
 
 def test_an_uploaded_photo_is_explained_and_a_torn_one_refused(
