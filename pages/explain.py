@@ -11,7 +11,10 @@ st.caption("Which parts of the photo drove the answer.")
 predictor = cache.predictor(pickers.need_checkpoint_path())
 photo = photo_pick.pick(predictor)
 if photo is None:
-    st.info("Drop a photo above, or load a data set in the sidebar and take one of its photos.")
+    st.info(
+        "Drop a photo above, or load a data set in the sidebar (» opens it) and take one of its "
+        "photos."
+    )
     st.stop()
 decoded = predictor.decode(photo.content, photo.name)
 rests_panel.show(predictor, photo, decoded)

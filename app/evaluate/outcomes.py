@@ -140,7 +140,7 @@ def outcome_card(
     name = str(table.at[row, "filename"])
     picture = shelf.picture(name, truth_m(photo)[0])
     if picture is None:
-        st.caption("Photo not found: choose the evaluated data set in the sidebar.")
+        st.caption("Photo not found: choose the evaluated data set in the sidebar (» opens it).")
     else:
         st.image(picture, caption=messages.plain(name), width="stretch")
     st.dataframe(truth_beside_prediction(photo, names, method), hide_index=True)

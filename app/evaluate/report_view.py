@@ -503,7 +503,7 @@ def offer(place: Workspace, checkpoint: Path, *, first: bool) -> None:
 def _form(place: Workspace, checkpoint: Path) -> None:
     folder = pickers.dataset_path()
     if folder is None:
-        st.write("Load a labelled data set in the sidebar first.")
+        st.write("Load a labelled data set in the sidebar (» opens it) first.")
         return
     part = st.selectbox("Photos", get_args(Part), format_func=_PARTS.__getitem__, key="judge_part")
     home = home_of(checkpoint)

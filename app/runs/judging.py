@@ -60,7 +60,10 @@ def _common(chosen: Sequence[Model]) -> CommonPhotos | None:
         return None
     dataset = pickers.dataset_path()
     if dataset is None:
-        st.info("To judge these models on the same photos, choose a data set in the sidebar.")
+        st.info(
+            "To judge these models on the same photos, choose a data set in the sidebar "
+            "(» opens it)."
+        )
         return None
     checkpoints = {model.name: model.checkpoint for model in chosen if model.checkpoint}
     try:

@@ -95,7 +95,7 @@ def _panel(place: Workspace, form: Launch[Schema], where: str) -> None:
     dataset = pickers.dataset_path()
     if dataset is None or not dataset.is_dir():
         st.markdown(f"**{form.title}**")
-        st.caption("Choose a data set in the sidebar first.")
+        st.caption("Choose a data set in the sidebar (» opens it) first.")
         return
     st.markdown(f"**{form.title}** on `{place.label(dataset)}`")
     data = pickers.dataset_if_readable()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NO_KEYPOINTS = "The gallery of this model holds no keypoints, so no lines are drawn."
 # A cosine of 1 but for rounding: the same photo, or a copy of it.
 _SAME_PHOTO = 0.9995
-NOT_FOUND = "Photo not found: choose the data set of the training in the sidebar."
+NOT_FOUND = "Photo not found: choose the data set of the training in the sidebar (» opens it)."
 
 
 def pairs(

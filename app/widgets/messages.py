@@ -26,8 +26,9 @@ def no_dataset() -> NoReturn:
         links.to("home", "Go to Home")
         st.stop()
     st.info(
-        "No data set is loaded. Choose one in the sidebar, type the path of a folder with a "
-        "`labels.csv` and an `images` folder there, or render the demo campus on Home."
+        "No data set is loaded. Choose one in the sidebar (» opens it), type the path of a "
+        "folder with a `labels.csv` and an `images` folder there, or render the demo campus on "
+        "Home."
     )
     links.to("home", "Go to Home")
     st.stop()
@@ -35,7 +36,7 @@ def no_dataset() -> NoReturn:
 
 def no_checkpoint() -> NoReturn:
     """Say how to get a checkpoint, and end the run."""
-    st.info("No trained model is loaded. Choose one in the sidebar, or train one.")
+    st.info("No trained model is loaded. Choose one in the sidebar (» opens it), or train one.")
     links.to("train", "Train a model")
     st.stop()
 

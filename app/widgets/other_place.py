@@ -23,5 +23,6 @@ def show() -> None:
         st.warning(
             f"The data set and the model belong to different places, {away_m / 1000:,.0f} km "
             "apart. The model knows only the place of its training photos: choose the data set or "
-            "the model of the same place in the sidebar, or train a model on this data set."
+            "the model of the same place in the sidebar (» opens it), or train a model on this "
+            "data set."
         )

@@ -105,7 +105,9 @@ def need_dataset_path() -> Path:
     if path is None:
         messages.no_dataset()
     if not path.exists():
-        raise LabelError(f"There is no folder {path}: choose another data set in the sidebar.")
+        raise LabelError(
+            f"There is no folder {path}: choose another data set in the sidebar (» opens it)."
+        )
     return path
 
 
