@@ -1,6 +1,7 @@
 """Parallel coordinates: one line a run or trial, through its options to a figure."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,8 +48,12 @@ def lines(
 
 
 def broken(name: str) -> str:
-    """The name of an option on several lines, so that neighbouring axes do not overlap."""
-    return name.replace(".", "<br>").replace("_", "<br>")
+    """The name of an option on two lines of similar length, so that neighbours do not overlap."""
+    words = re.split(r"[._ ]", name)
+    cuts = range(1, len(words) + 1)
+    halves = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in cuts]
+    first, second = min(halves, key=lambda pair: max(map(len, pair)))
+    return f"{first}<br>{second}" if second else first
 
 
 def choice_axis(label: str, values: Sequence[str], choices: Sequence[str]) -> dict[str, Any]:

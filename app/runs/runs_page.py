@@ -168,9 +168,7 @@ def options_against_figures(rows: Sequence[Model]) -> None:
         max_selections=_MOST_AXES, help="Options in which runs differ",
     )  # fmt: skip
     axes = [axis_of(broken(option), table[option].tolist()) for option in shown]
-    axes += [
-        axis_of(each.replace(" ", "<br>"), figures[each].map(str).tolist()) for each in figures
-    ]
+    axes += [axis_of(broken(each), figures[each].map(str).tolist()) for each in figures]
     better = runs_table.HEADLINE[title][2]
     st.plotly_chart(
         lines(axes, figures[title].tolist(), title, better, palette()),
@@ -197,9 +195,9 @@ def lineage(place: Workspace, chosen: Sequence[Model]) -> None:
             continue
         halves = (("Comes from", found.sources), ("Came of it", found.results))
         for half, (title, facts) in zip(st.columns(2), halves, strict=True):
+            listed = [f"- **{fact.title}**: {messages.plain(fact.text)}" for fact in facts]
             half.caption(title)
-            for fact in facts:
-                half.markdown(f"{fact.title}: {messages.plain(fact.text)}")
+            half.markdown("\n".join(listed))
 
 
 def _trained_on(model: Model) -> Dataset | None:

@@ -43,8 +43,7 @@ def _confirm(paths: tuple[Path, ...], key: str, close: Callable[[], None]) -> No
                 f"**{messages.plain(path.name)}**: a {found.kind_title}, {found.files:,} files, "
                 f"{size(found.size_bytes)}"
             )
-            for part in found.parts:
-                st.markdown(f"- {messages.plain(part)}")
+            st.markdown("\n".join(f"- {messages.plain(part)}" for part in found.parts))
         st.caption(
             "Ensembles and exported models keep their own copies. Photos, labels and other runs "
             "stay. This cannot be undone."

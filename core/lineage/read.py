@@ -26,6 +26,7 @@ from core.tuning.folder import StudyFolder
 
 _RESUMED = re.compile(r" training goes on after epoch (\d+)")
 _SHORT = 12
+_TITLES = {"train": "training", "val": "validation", "calibrate": "calibration", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _split(split: Split | None) -> Iterator[Fact]:
         return
     fold = "" if split.fold is None else f", fold {split.fold} of {split.folds}"
     sizes = [(part, sum(1 for own in split.parts.values() if own == part)) for part in PARTS]
-    counts = ", ".join(f"{count:,} {part}" for part, count in sizes if count)
+    counts = ", ".join(f"{count:,} {_TITLES[part]}" for part, count in sizes if count)
     yield Fact(
         "Split",
         f"{split.protocol}, seed {split.seed}{fold}, hash {split.hash[:_SHORT]}: {counts}",
@@ -190,8 +191,8 @@ def _checkpoints(home: Path, run: RunFolder | None) -> Iterator[Fact]:
             written = _when_changed(folder / "calibration.json")
             yield Fact(
                 "Calibration",
-                f"{calibration.get('photos', 0):,} photos of the {calibration.get('part')} part, "
-                f"{written}",
+                f"{calibration.get('photos', 0):,} photos of the "
+                f"{_TITLES.get(str(calibration.get('part')), 'unknown')} part, {written}",
             )
         if (folder / "gallery.json").is_file():
             yield Fact("Gallery", f"written {_when_changed(folder / 'gallery.json')}")
