@@ -12,10 +12,15 @@ from app.widgets import messages
 from app.wording import degrees, metres
 from core.dataset.labels import Dataset
 from core.errors import BearingsError
-from core.training.samples import PhotoAnswer, read_samples
+from core.training.samples import MOST, PhotoAnswer, read_samples
 
 _SIDE_PX = 320
-_COLUMNS = 3
+_KEY = "watch_samples"
+# On a phone, columns would stand below one another, a screen for each photo.
+_STYLE = f"""@media (max-width: 640px) {{
+  .st-key-{_KEY} [data-testid="stHorizontalBlock"] {{ flex-wrap: wrap; gap: .6rem; }}
+  .st-key-{_KEY} [data-testid="stColumn"] {{ min-width: 30%; flex: 1 1 30%; }}
+}}"""
 
 
 def show(run: Path, dataset: Path) -> None:
@@ -32,10 +37,10 @@ def show(run: Path, dataset: Path) -> None:
         epoch = _pick_epoch(samples[0].epoch, epoch, f"watch_epoch_{run.name}")
     shown = next(sample for sample in reversed(samples) if sample.epoch <= epoch)
     paths, names = _known(dataset)
-    for start in range(0, len(shown.photos), _COLUMNS):
-        row = shown.photos[start : start + _COLUMNS]
+    st.html(f"<style>{_STYLE}</style>")
+    with st.container(key=_KEY):
         for number, (cell, photo) in enumerate(
-            zip(st.columns(_COLUMNS), row, strict=False), start + 1
+            zip(st.columns(MOST), shown.photos, strict=False), 1
         ):
             with cell:
                 _photo(number, photo, paths, names)
