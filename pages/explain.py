@@ -4,9 +4,10 @@ import streamlit as st
 
 from app import cache, links
 from app.explain import attribution_panel, match_panel, photo_pick, rests_panel
-from app.widgets import ensemble, pickers
+from app.widgets import ensemble, other_place, pickers
 
 st.title("Explain")
+other_place.show()
 st.caption("Which parts of the photo drove the answer.")
 predictor = cache.predictor(pickers.need_checkpoint_path())
 photo = photo_pick.pick(predictor)
