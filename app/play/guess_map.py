@@ -20,6 +20,8 @@ from core.geo import Floats, LocalFrame, heading_unit
 
 HEIGHT_PX = 400
 _CELLS = 140
+# Share of the height below the campus, for the scale bar.
+_BELOW = 0.08
 _NEEDLE_M, _MOST_DOTS = 24.0, 1500
 
 
@@ -77,7 +79,8 @@ def campus_plan(
     )  # fmt: skip
     hidden = {"visible": False, "fixedrange": True}
     figure.update_xaxes(range=[west, east], constrain="domain", **hidden)
-    figure.update_yaxes(range=[south, north], scaleanchor="x", constrain="domain", **hidden)
+    low = south - _BELOW * (north - south)
+    figure.update_yaxes(range=[low, north], scaleanchor="x", constrain="domain", **hidden)
     return figure, ground
 
 
@@ -172,13 +175,13 @@ def _draw_shapes(figure: go.Figure, shapes: Sequence[Shape], tone: str, ground: 
 def _add_scale(figure: go.Figure, ground: Ground, palette: Palette) -> None:
     south, west, north, east = ground.extent_m
     step = grid_step_m(max(north - south, east - west))
-    low, left = south + 0.03 * (north - south), west + 0.03 * (east - west)
+    low, left = south - _BELOW / 2 * (north - south), west + 0.03 * (east - west)
     figure.add_scatter(
         x=[left, left + step], y=[low, low], mode="lines", hoverinfo="skip",
         line={"color": palette.text, "width": 3},
     )  # fmt: skip
     figure.add_annotation(
-        x=left + step / 2, y=low, yshift=10, text=f"{step:,} m", showarrow=False,
+        x=left + step, y=low, xshift=4, text=f"{step:,} m", showarrow=False, xanchor="left",
         font={"size": 11, "color": palette.text},
     )  # fmt: skip
     figure.add_annotation(

@@ -34,7 +34,10 @@ _MEASURE = """([least, leastLarge]) => {
     const element = walker.currentNode.parentElement;
     if (!text || !element.checkVisibility({opacityProperty: true, visibilityProperty: true}))
       continue;
-    if (element.closest('svg, style, script, canvas, :disabled, [aria-disabled=true]')) continue;
+    // The number of a slider stands above its thumb, inside of which it is.
+    const exempt = 'svg, style, script, canvas, :disabled, [aria-disabled=true], ' +
+      '[data-testid=stSliderThumbValue]';
+    if (element.closest(exempt)) continue;
     const box = element.getBoundingClientRect(), style = getComputedStyle(element);
     if (box.width < 2 || box.height < 2) continue;
     const colour = parse(style.color), below = ground(element);
