@@ -14,7 +14,7 @@ FOR_TESTS := $(VENV)/.installed-test
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test check format chromium clean
+.PHONY: help app demo test check format screenshots chromium clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,10 @@ check: $(FOR_TESTS) ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Of a workspace of yours: `make screenshots ARGS="--workspace ."`.
+screenshots: $(FOR_TESTS) chromium ## take pictures of every page of the app, to screenshots/
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.browser.screenshots --out screenshots $(ARGS)
 
 format: $(FOR_TESTS) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
