@@ -65,12 +65,13 @@ def campus_plan(
             x=dots[:, 1], y=dots[:, 0], mode="markers", hoverinfo="skip",
             marker={"size": 3, "color": palette.faint, "opacity": 0.5},
         )  # fmt: skip
-    for one in places(position_m, region, names, order):
-        north, east = one.middle_m
-        figure.add_annotation(
-            x=east, y=north, text=_text(one.name), showarrow=False,
-            font={"size": 11, "color": palette.text}, bgcolor=css(palette.background, 0.6),
-        )  # fmt: skip
+    # A trace, as annotations would hide the pins.
+    named = places(position_m, region, names, order)
+    middles = np.array([one.middle_m for one in named]).reshape(-1, 2)
+    figure.add_scatter(
+        x=middles[:, 1], y=middles[:, 0], mode="text", text=[_text(one.name) for one in named],
+        hoverinfo="skip", textfont={"size": 11, "color": palette.text},
+    )  # fmt: skip
     _add_scale(figure, ground, palette)
     south, west, north, east = ground.extent_m
     figure.update_layout(

@@ -75,12 +75,13 @@ def test_a_broken_checkpoint_is_named(
     assert visitor.exceptions == []
 
 
-def test_a_dropped_photo_gets_a_pin_a_heading_and_evidence(
+def test_a_photo_dropped_on_home_gets_a_pin_a_heading_and_evidence(
     full: tuple[str, Path], visit: Visit, demo: Path
 ) -> None:
     visitor = visit(full[0])
-    visitor.open("predict")
+    page = visitor.open("home")
     visitor.drop(sorted((demo / "images").iterdir())[5])
+    page.wait_for_url(f"{full[0]}/predict?*uploads=*")
     has_pin_heading_and_evidence(visitor)
     assert visitor.foreign == []
 
