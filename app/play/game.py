@@ -163,8 +163,12 @@ def _ask(game: Game, row: pd.Series, card: Card, data: Dataset) -> None:
         "taken, or use the sliders below",
     )  # fmt: skip
     base_layer.credit(data.root, planar=ground.planar)
-    if not state.get(_PLACED):
-        st.caption("Click the place on the map, or move it with the sliders. Then turn the camera.")
+    # A line at any time: the fields below must not jump under the pointer.
+    st.caption(
+        "Now turn the camera, or click elsewhere."
+        if state.get(_PLACED)
+        else "Click the place on the map, or move it with the sliders. Then turn the camera."
+    )
     dial, sliders = st.columns([1, 4], vertical_alignment="center")
     with dial:
         turned = wording.heading(state[_HEADING])
