@@ -22,7 +22,7 @@ def sample_plan(samples: Sequence[EpochSample], epoch: int, palette: Palette) ->
         A plan in metres, north up, at one scale; photos are numbered from 1.
     """
     shown = [sample for sample in samples if sample.epoch <= epoch]
-    figure = go.Figure()
+    figure, named = go.Figure(), set[str]()
     for number, photo in enumerate(shown[-1].photos if shown else (), 1):
         true_m, own_m = photo.true_position_m, photo.position_m
         path = [
@@ -31,10 +31,11 @@ def sample_plan(samples: Sequence[EpochSample], epoch: int, palette: Palette) ->
             for each in sample.photos
             if each.photo_id == photo.photo_id and each.position_m is not None
         ]
-        figure.add_scatter(
-            x=[place[1] for place in path], y=[place[0] for place in path], mode="lines",
-            line={"color": palette.faint, "width": 1}, hoverinfo="skip",
-        )  # fmt: skip
+        if path:
+            figure.add_scatter(
+                x=[place[1] for place in path], y=[place[0] for place in path], mode="lines",
+                line={"color": palette.faint, "width": 1}, hoverinfo="skip",
+            )  # fmt: skip
         if true_m is not None and own_m is not None:
             figure.add_scatter(
                 x=[true_m[1], own_m[1]], y=[true_m[0], own_m[0]], mode="lines",
@@ -47,10 +48,12 @@ def sample_plan(samples: Sequence[EpochSample], epoch: int, palette: Palette) ->
             if place is not None:
                 figure.add_scatter(
                     x=[place[1]], y=[place[0]], mode="markers+text", text=[str(number)],
-                    textposition="top center", name=what, legendgroup=what, showlegend=number == 1,
+                    textposition="top center", name=what, legendgroup=what,
+                    showlegend=what not in named,
                     marker={"color": colour, "symbol": symbol, "size": 11},
                     hovertemplate=f"photo {number}, {what}<extra></extra>",
                 )  # fmt: skip
+                named.add(what)
     figure.for_each_trace(lambda trace: trace.update(showlegend=False), {"mode": "lines"})
     figure.update_layout(
         height=_HEIGHT_PX, margin={"l": 10, "r": 10, "t": 30, "b": 10}, uirevision="samples",

@@ -9,7 +9,7 @@ import streamlit as st
 from app import cache
 from app.widgets import messages, pickers
 from app.wording import size
-from core.jobs.delete import contents_of, delete_run
+from core.jobs.delete import contents_of, delete_runs
 
 
 def offer(paths: Sequence[Path], key: str) -> None:
@@ -50,8 +50,7 @@ def _confirm(paths: tuple[Path, ...], key: str, close: Callable[[], None]) -> No
         )
         label = "Delete it" if len(paths) == 1 else f"Delete all {len(paths)}"
         if st.button(label, key=f"{key}_delete_now", type="primary"):
-            for path in paths:
-                delete_run(path)
+            delete_runs(paths)
             cache.forget_models()
             pickers.forget_checkpoints_in(paths)
             close()

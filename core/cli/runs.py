@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.cli.command import Command, aligned, imports, say
 from core.errors import BearingsError, ConfigError, RunError
-from core.jobs.delete import Contents, contents_of, delete_run
+from core.jobs.delete import Contents, contents_of, delete_runs
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
@@ -81,8 +81,8 @@ def _delete(paths: list[Path], *, confirmed: bool) -> int:
         repeat = SYSTEM.command_line(["python", "-m", "core", "runs", "delete", *map(str, paths)])
         say(f"Nothing is deleted yet. To delete this for good: {repeat} --yes")
         return 0
+    delete_runs(paths)
     for path in paths:
-        delete_run(path)
         sys.stdout.write(f"deleted {path}\n")
     return 0
 

@@ -5,7 +5,7 @@ between leaves no half of a run, and the next deletion removes what it left.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -71,17 +71,23 @@ def contents_of(path: Path) -> Contents:
     return Contents(path, kind, tuple(_parts(path)), len(files), size)
 
 
-def delete_run(path: Path) -> None:
-    """Remove the folder of a run, a cross-validation or a study, with all that lies in it.
+def delete_runs(paths: Sequence[Path]) -> None:
+    """Remove the folders of runs, cross-validations or studies, with all that lies in them.
 
     Raises:
-        RunError: It runs or waits, holds no run, or is a link.
-        OSError: The folder cannot be renamed or removed.
+        RunError: One of them runs or waits, holds no run, or is a link; then none is removed.
+        OSError: A folder cannot be renamed or removed.
     """
-    path = path.absolute()
-    _kind(path)
-    for job in (path, *_jobs_inside(path)):
-        _check_ended(job)
+    homes = [path.absolute() for path in paths]
+    for path in homes:
+        _kind(path)
+        for job in (path, *_jobs_inside(path)):
+            _check_ended(job)
+    for path in homes:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
     trash = _free_name(path)
     SYSTEM.replace(path, trash)
     if any(is_held(job) for job in (trash, *_jobs_inside(trash))):

@@ -39,3 +39,9 @@ def test_numbers_have_one_style() -> None:
 def test_a_radius_that_nobody_measured_is_unknown(unknown: float) -> None:
     assert wording.radius(unknown, " m") == "unknown"
     assert wording.radius(15.6, " m") == "± 16 m"
+
+
+def test_sizes_have_a_unit_that_fits() -> None:
+    assert [wording.size(count) for count in (0, 999, 1500, 38_400_000, 2.5e12)] == [
+        "0 B", "999 B", "1.5 kB", "38.4 MB", "2,500.0 GB",
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import delete
-from core.jobs.delete import contents_of, delete_run
+from core.jobs.delete import contents_of, delete_runs
 from core.jobs.job import Job
 from core.jobs.summary import list_runs
 from core.locks import LockHeld, hold
@@ -28,23 +28,26 @@ def test_all_that_lies_in_a_run_goes_with_it(tmp_path: Path) -> None:
         "1 report with predictions: demo-test",
     )
     assert found.files == sum(1 for path in run.rglob("*") if path.is_file())
-    delete_run(run)
+    delete_runs([run])
     assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_a_job_that_runs_or_waits_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path, "first", state="running").path
     with pytest.raises(RunError, match="is running: cancel it first"):
-        delete_run(run)
+        delete_runs([run])
     run = write_run(tmp_path, "second").path
     with hold(run), pytest.raises(RunError, match="is running: cancel it first"):
-        delete_run(run)
+        delete_runs([run])
     waiting = tmp_path / "runs" / "third"
     waiting.mkdir()
     Job(kind="train", arguments=("train",)).write(waiting)
     with pytest.raises(RunError, match="waits in the queue: cancel it first"):
-        delete_run(waiting)
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"first", "second", "third"}
+        delete_runs([waiting])
+    with pytest.raises(RunError, match="first is running"):
+        delete_runs([run, tmp_path / "runs" / "first"])
+    left = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert left == {"first", "second", "third"}, "one that is refused keeps all"
 
 
 def test_a_study_goes_with_its_trials_unless_one_of_them_runs(tmp_path: Path) -> None:
@@ -54,12 +57,12 @@ def test_a_study_goes_with_its_trials_unless_one_of_them_runs(tmp_path: Path) ->
     (study / "trials").mkdir()
     trial = trial.rename(study / "trials" / "0001")
     with pytest.raises(RunError, match="0001 is running"):
-        delete_run(study)
+        delete_runs([study])
     shutil.rmtree(trial)
     write_run(tmp_path, "0002").path.rename(study / "trials" / "0002")
     assert contents_of(study).kind_title == "search for options"
     assert contents_of(study).parts == ("1 run inside: 0002",)
-    delete_run(study)
+    delete_runs([study])
     assert not study.exists()
 
 
@@ -69,7 +72,7 @@ def test_a_run_that_is_started_meanwhile_stays(
     run = write_run(tmp_path, "first").path
     monkeypatch.setattr(delete, "_check_ended", lambda path: None)
     with hold(run), pytest.raises(LockHeld, match="started meanwhile"):
-        delete_run(run)
+        delete_runs([run])
     assert [each.name for each in list_runs(tmp_path / "runs")] == ["first"]
 
 
@@ -80,9 +83,9 @@ def test_a_kill_in_the_middle_leaves_nothing_in_lists_and_is_cleared_next_time(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", _killed)
         with pytest.raises(KeyboardInterrupt):
-            delete_run(first)
+            delete_runs([first])
     assert [each.name for each in list_runs(tmp_path / "runs")] == ["second"]
-    delete_run(second)
+    delete_runs([second])
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -94,11 +97,11 @@ def test_only_runs_are_deleted_and_damaged_ones_too(tmp_path: Path) -> None:
     other = tmp_path / "photos"
     other.mkdir()
     with pytest.raises(RunError, match="holds no run"):
-        delete_run(other)
+        delete_runs([other])
     run = write_run(tmp_path, "first").path
     (tmp_path / "link").symlink_to(run)
     with pytest.raises(RunError, match="is a link"):
-        delete_run(tmp_path / "link")
+        delete_runs([tmp_path / "link"])
     (run / "status.json").write_text("{", encoding="utf-8")
-    delete_run(run)
+    delete_runs([run])
     assert not run.exists()
