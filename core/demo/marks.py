@@ -1,5 +1,7 @@
 """Things painted on walls and boards: words in an invented script, big block marks, murals."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ Image = npt.NDArray[np.uint8]
 _LETTERS = 26
 
 
+@lru_cache(maxsize=_LETTERS)
 def letter(seed: int, index: int) -> list[npt.NDArray[np.float64]]:
     """Strokes of one letter of the campus script, points in the unit square (x right, y down)."""
     rng = stream(seed, "letter", index)

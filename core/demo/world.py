@@ -30,6 +30,7 @@ from core.demo.sky import Surroundings, make_surroundings
 from core.demo.textures import THEMES, Atlas, Theme, pack
 from core.geo import inside
 
+_CANDIDATES = 110  # random places that are tried for a building
 _ANNEXES = 9  # small buildings a region, in the gaps that the large ones leave
 
 
@@ -105,12 +106,18 @@ def _find_place(
 ) -> Points | None:  # fmt: skip
     """The free rectangle nearest to a way among random candidates, or none."""
     polygon = plan.polygons[region]
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    draws = rng.random((_CANDIDATES, 3))
+    turns = angle + np.where(draws[:, 2] < 0.5, np.pi / 2, 0.0)
+    candidates = [
+        oblong(centre, *size, turn)
+        for centre, turn in zip(low + (high - low) * draws[:, :2], turns, strict=True)
+    ]
+    corners_in = inside(polygon, np.concatenate(candidates)).reshape(-1, 4)
     best: tuple[float, Points] | None = None
-    for _ in range(110):
-        centre = rng.uniform(polygon.min(axis=0), polygon.max(axis=0))
-        turn = angle + (np.pi / 2 if rng.random() < 0.5 else 0.0)
-        corners = oblong(centre, *size, turn)
-        if not inside(polygon, corners).all() or not site.free(fill(corners)):
+    for corners, within in zip(candidates, corners_in, strict=True):
+        # The corners alone turn most away, before the ground between them is looked at.
+        if not within.all() or not site.free(fill(corners, np.inf)) or not site.free(fill(corners)):
             continue
         distance = float(site.way_distance(fill(corners, 3.0)).min())
         if best is None or abs(distance - 3.0) < best[0]:

@@ -43,7 +43,7 @@ def test_demo_renders_a_campus_that_training_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "demo"
-    assert main(["demo", "--out", str(out), "--photos", "3", "--seed", "5", "--workers", "1"]) == 0
+    assert main(["demo", "--out", str(out), "--photos", "3", "--seed", "3", "--workers", "1"]) == 0
     assert capsys.readouterr().out == f"{out}\n"
     assert len(list((out / "images").iterdir())) == 3
     assert (out / "labels.csv").is_file()
