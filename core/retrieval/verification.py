@@ -23,6 +23,7 @@ Places = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Pairs = dict[tuple[int, int], tuple[int, float]]
 """Inliers and turn in degrees of pairs of a photo and a gallery photo."""
+Points = tuple[Places, Features]
 Model = Callable[..., Any]
 
 _SIDE = 448.0
@@ -118,10 +119,11 @@ def verify(
     pairs = {} if pairs is None else pairs
     inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
     for photo, candidates in enumerate(rows):
+        points = query.of(photo)
         for column, row in enumerate(candidates):
             pair = (photo, int(row))
             if pair not in pairs:
-                pairs[pair] = _compare(query, gallery, pair, hfov_deg)
+                pairs[pair] = _compare(points, gallery, int(row), hfov_deg)
             inliers[photo, column], turn_deg[photo, column] = pairs[pair]
         if progress is not None:
             progress(photo + 1)
@@ -131,10 +133,10 @@ def verify(
 
 
 def _compare(
-    query: LocalFeatures, gallery: LocalFeatures, pair: tuple[int, int], hfov_deg: float
+    points: Points, gallery: LocalFeatures, row: int, hfov_deg: float
 ) -> tuple[int, float]:
     """Inliers of a photo and a gallery photo, and the turn between them, NaN if too few agree."""
-    mine, theirs = matched_points(query, gallery, pair[1], pair[0])
+    mine, theirs = _matched(points, gallery, row)
     affine = gallery.method.verification == "affine"
     if len(mine) < (_AFFINE_TO_TURN if affine else _LEAST_TO_TURN):
         return len(mine), np.nan
@@ -170,7 +172,11 @@ def matched_points(
     Returns:
         `(m, 2)` x and y in the photo, and `(m, 2)` in the gallery photo, as fractions of the side.
     """
-    (place, seen), (other, known) = query.of(photo), gallery.of(row)
+    return _matched(query.of(photo), gallery, row)
+
+
+def _matched(points: Points, gallery: LocalFeatures, row: int) -> tuple[Floats, Floats]:
+    (place, seen), (other, known) = points, gallery.of(row)
     detector = gallery.method.detector
     affine = gallery.method.verification == "affine"
     least = _AFFINE_LEAST if affine else _LEAST_MATCHES

@@ -10,7 +10,9 @@ from core.retrieval.local_features import FIRST, LocalFeatures, PointMethod, des
 from core.retrieval.projection import Projection
 from core.retrieval.verification import (
     Pairs,
+    Points,
     Verified,
+    _compare,
     _fundamental,
     _overlapping,
     matched_points,
@@ -56,12 +58,13 @@ def test_pairs_that_were_compared_are_not_compared_again(
     asked = gallery.described([stepped_aside(scene(seed)) for seed in (2, 3)])
     rows = np.array([[0, 2, 3], [3, 2, 5]])
     seen: list[tuple[int, int]] = []
+    first = asked.of(0)[0]
 
-    def counted(query: LocalFeatures, known: LocalFeatures, row: int, photo: int) -> object:
-        seen.append((photo, row))
-        return matched_points(query, known, row, photo)
+    def counted(points: Points, known: LocalFeatures, row: int, hfov_deg: float) -> object:
+        seen.append((int(not np.array_equal(points[0], first)), row))
+        return _compare(points, known, row, hfov_deg)
 
-    monkeypatch.setattr("core.retrieval.verification.matched_points", counted)
+    monkeypatch.setattr("core.retrieval.verification._compare", counted)
     pairs: Pairs = {}
     verify(asked, gallery, rows[:, :2], HFOV_DEG, pairs)
     again = verify(asked, gallery, rows, HFOV_DEG, pairs)
