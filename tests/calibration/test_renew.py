@@ -35,7 +35,7 @@ MOST = 30
 
 @pytest.fixture(scope="module")
 def campus(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    plain = make_campus(tmp_path_factory.mktemp("town") / "plain", spots=24)
+    plain = make_campus(tmp_path_factory.mktemp("town") / "plain", spots=16)
     return furnish(plain, plain.parent / "campus")
 
 
@@ -43,7 +43,7 @@ def campus(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) -
 def older(campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint whose gallery was made before there were points."""
     return make_checkpoint(
-        tmp_path_factory.mktemp("older") / "checkpoint", campus, calibrate_spots=24
+        tmp_path_factory.mktemp("older") / "checkpoint", campus, calibrate_spots=20
     )
 
 

@@ -32,7 +32,7 @@ Change = Callable[[Path], None]
 @pytest.fixture(scope="module")
 def campus(make_campus: CampusMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough to set a refusal threshold."""
-    return make_campus(tmp_path_factory.mktemp("town") / "campus", spots=24)
+    return make_campus(tmp_path_factory.mktemp("town") / "campus", spots=16)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def originals(campus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """A calibrated checkpoint, and a calibrated ensemble of it and another one, with points."""
     root = tmp_path_factory.mktemp("models")
     members = tuple(
-        make_checkpoint(root / name, campus, seed=seed, points=20, calibrate_spots=24)
+        make_checkpoint(root / name, campus, seed=seed, points=20, calibrate_spots=20)
         for seed, name in enumerate("ab")
     )
     calibrate(CalibrateConfig(run=members[0], dataset=campus, device="cpu"))
