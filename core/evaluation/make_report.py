@@ -14,6 +14,7 @@ import numpy as np
 from core.dataset.labels import Dataset
 from core.evaluation.coverage import Unseen, coverage_report
 from core.evaluation.intervals import FEWEST_CLUSTERS, Bootstrap, Grouping
+from core.evaluation.recall import neighbour_distances, retrieval_recall
 from core.evaluation.report import (
     BaselineReport,
     Both,
@@ -29,6 +30,7 @@ from core.evaluation.report import (
     OneRegion,
     RegionScores,
     Report,
+    RetrievalRecall,
     Scores,
     Subset,
     SuspectLabels,
@@ -107,7 +109,19 @@ def make_report(
         trained_on=_trained_on(predictor),
         coverage=coverage_report(scored, predictor.card.region_names, groups, unseen),
         ensemble=None if ensemble is None else ensemble_report(scored, ensemble),
+        retrieval=_retrieval(scored, predictor, caveats),
     )
+
+
+def _retrieval(
+    scored: ScoredPrediction, predictor: Predictor, caveats: Caveats
+) -> RetrievalRecall | None:
+    gallery, nearest_m = predictor.gallery, caveats.nearest_m
+    if gallery is None or nearest_m is None:
+        return None
+    rows = scored.prediction.neighbours
+    away_m = neighbour_distances(scored.truth.position_m, gallery.position_m, rows)
+    return retrieval_recall(away_m, nearest_m)
 
 
 def score_photos(

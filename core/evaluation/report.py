@@ -16,8 +16,9 @@ from core.evaluation.schema import Kind
 from core.headline import Figure, FigureIntervals, Figures, Interval
 from core.labels import Label
 
-SCHEMA_VERSION = 2
-"""Version 2 adds coverage where nobody photographed; older reports are read without it."""
+SCHEMA_VERSION = 3
+"""Version 2 added coverage where nobody photographed, version 3 the recall of retrieval; older
+reports are read without them."""
 LEAK_RADIUS_M = 5.0
 """A training photo nearer than this shows much the same."""
 
@@ -280,6 +281,33 @@ class BaselineReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetrievalRecall:
+    """How often a training photo of the same place is among the k most similar ones.
+
+    Attributes:
+        n: Photos with a position.
+        ranks: Each k.
+        within_10m: Share of the photos with a training photo within 10 m among their k neighbours,
+            one for each k.
+        within_25m: The same for 25 m.
+        possible_10m: Share of the photos with a training photo within 10 m at all.
+        possible_25m: The same for 25 m.
+    """
+
+    n: int
+    ranks: tuple[int, ...]
+    within_10m: tuple[float, ...]
+    within_25m: tuple[float, ...]
+    possible_10m: float
+    possible_25m: float
+
+    def __post_init__(self) -> None:
+        """Check that every rank has both shares."""
+        if not len(self.ranks) == len(self.within_10m) == len(self.within_25m) > 0:
+            raise ValueError("recall has a share within 10 m and within 25 m for every rank")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """Everything that follows from predictions and truth: of one evaluation, or of pooled folds.
 
@@ -478,6 +506,7 @@ class Report(Scores):
         trained_on: None in such reports too.
         coverage: None if the model is not calibrated.
         ensemble: None if the model is not an ensemble.
+        retrieval: None without positions or a gallery, and in reports of older versions.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -490,6 +519,7 @@ class Report(Scores):
     trained_on: TrainedOn | None = None
     coverage: CoverageReport | None = None
     ensemble: EnsembleReport | None = None
+    retrieval: RetrievalRecall | None = None
 
     @classmethod
     def from_json(cls, content: object) -> Self:

@@ -136,7 +136,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         ConfigError: It is missing or damaged.
     """
-    kinds = {"region": str, "true_region": str, "region_head": str, "photo_id": str}
+    texts = ("region", "true_region", "region_head", "photo_id", "neighbours", "neighbours_m")
+    kinds = dict.fromkeys(texts, str)
     try:
         # A region may be called NA.
         table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])

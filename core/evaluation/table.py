@@ -7,6 +7,8 @@ import pandas as pd
 
 from core.confidence.schema import LEVELS
 from core.evaluation.coverage import held_truths
+from core.evaluation.recall import COLUMN as NEIGHBOURS_M
+from core.evaluation.recall import neighbour_distances, write_distances
 from core.evaluation.scores import ScoredPrediction
 from core.evaluation.selection import Selection
 from core.files import write_text
@@ -124,6 +126,13 @@ def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | Non
         columns["neighbours"] = [
             ";".join(gallery.photo_ids[index] for index in rows) for rows in predicted.neighbours
         ]
+        if predicted.neighbours.size:
+            columns["similarity"] = predicted.similarity[:, 0].round(SHARE_DECIMALS)
+        if "position" in predicted.labels:
+            away_m = neighbour_distances(
+                truth.position_m, gallery.position_m, predicted.neighbours
+            )
+            columns[NEIGHBOURS_M] = write_distances(away_m)
     return pd.DataFrame(columns)
 
 
