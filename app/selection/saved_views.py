@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from app.selection.photo_filter import PhotoFilter
 from app.widgets import messages
 from app.workspace import workspace
-from core.errors import BearingsError, ConfigError
+from core.dataset.layout import STORE_FOLDER
+from core.errors import BearingsError, ConfigError, storage_text
 from core.files import read_stored, write_json
+from core.locks import Lock
 
 FILE = "views.json"
 _MOST, _LONGEST = 100, 60
@@ -79,17 +81,34 @@ def _save(root: Path, key: str, query: Query) -> None:
         st.session_state[key] = ""
 
 
-def _store(root: Path, name: str | None, query: Query | None) -> None:
-    """Save a view, or delete it if there is no query."""
+def change_views(root: Path, name: str, query: Query | None) -> None:
+    """Save a view of a workspace, or delete it if there is no query.
+
+    Raises:
+        ConfigError: The file is damaged, holds as many views as it may, or cannot be written.
+        LockHeld: Another process has been changing views for longer than a second.
+    """
     try:
-        views = read_views(root)
-        if name is None or (query is not None and len(views) >= _MOST and name not in views):
-            raise ConfigError(f"{root / FILE} holds {_MOST} views: delete one first")
-        views.pop(name, None)
-        if query is not None:
-            views = {name: query, **views}
-        write_json(root / FILE, SavedViews(views=views).model_dump(mode="json"))
+        lock = Lock.take(root / STORE_FOLDER / "views")
+        try:
+            views = read_views(root)
+            if query is not None and len(views) >= _MOST and name not in views:
+                raise ConfigError(f"{root / FILE} holds {_MOST} views: delete one first")
+            views.pop(name, None)
+            if query is not None:
+                views = {name: query, **views}
+            write_json(root / FILE, SavedViews(views=views).model_dump(mode="json"))
+        finally:
+            lock.close()
+    except OSError as error:
+        raise ConfigError(storage_text(error) or f"{root / FILE}: {error.strerror}") from error
+
+
+def _store(root: Path, name: str | None, query: Query | None) -> None:
+    """Change the views; keep the reason why that failed for the menu."""
+    if name is None:
+        return
+    try:
+        change_views(root, name, query)
     except BearingsError as error:
         st.session_state[_FAULT] = str(error)
-    except OSError as error:
-        st.session_state[_FAULT] = f"{root / FILE} cannot be written: {error.strerror}"

@@ -31,6 +31,14 @@ def tags_of(folder: Path) -> Tags:
     return _tags(folder, cache.stamp(folder / TAGS_FILE))
 
 
+def known_tags(folder: Path) -> tuple[str, ...]:
+    """The tags that photos of a data set have, in order; none if they cannot be read."""
+    try:
+        return tuple(sorted({tag for each in tags_of(folder).values() for tag in each}))
+    except BearingsError:
+        return ()
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _tags(folder: Path, key: cache.Stamp) -> Tags:
     return read_tags(folder)

@@ -10,6 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import cache
+from app.selection import tagging
 from app.train import compute_target, job_page
 from app.train.job_page import Launch
 from app.train.speed import expected_s
@@ -61,6 +62,7 @@ LABELS = {
     ("tta", "views"): "Crops of a photo at prediction",
     ("split", "protocol"): "Split",
     ("split", "seed"): "Seed of the split",
+    ("leave_out_tags",): "Leave out photos with these tags",
     ("retrieval", "backbone"): "Retrieval backbone",
     ("retrieval", "weights"): "Weights of the retrieval backbone",
     ("retrieval", "input_size"): "Input size of the retrieval backbone",
@@ -229,7 +231,11 @@ def _plan(place: Workspace, preset: PresetName, dataset: Path) -> FormPlan:
             ("dataset",): dataset,
             ("run",): place.label(free_folder(place.runs, dataset.name)),
         },
-        suggestions={("model", "backbone"): BACKBONES, ("model", "weights"): WEIGHTS},
+        suggestions={
+            ("model", "backbone"): BACKBONES,
+            ("model", "weights"): WEIGHTS,
+            ("leave_out_tags",): tagging.known_tags(dataset),
+        },
         choices={("monitor",): job_page.monitors(dataset)},
         hidden=HIDDEN,
     )

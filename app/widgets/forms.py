@@ -167,7 +167,8 @@ def draw(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN
         return box.selectbox(options=choices, index=place, **common)
     offered = list(plan.suggestions.get(item.path, ()))
     if item.kind != "text" or not offered:
-        return box.text_input(value=shown, **common)
+        example = f"for example: {', '.join(offered[:3])}" if offered else None
+        return box.text_input(value=shown, placeholder=example, **common)
     answered = st.session_state.get(common["key"])
     options = list(dict.fromkeys(filter(None, [*offered, shown, answered])))
     place = options.index(shown) if shown else 0

@@ -262,6 +262,8 @@ def _leaks(fold: FoldResult, config: CrossvalConfig, dataset: Dataset) -> Iterat
             yield f"{name} belongs to split {found[:12]}, the labels give {fold.split.hash[:12]}"
     yield from _gallery_leaks(fold, gallery, dataset)
     train = fold.split.rows(dataset, "train")
+    if fold.card.left_out is not None:
+        train = train[~dataset.table["photo_id"].iloc[train].isin(fold.card.left_out.photos)]
     position_m = _metres(dataset, train, fold.card)
     expected = Normaliser.fit(position_m, fold.card.model.position_target)
     if fold.card.normaliser != expected:

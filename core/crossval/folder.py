@@ -34,7 +34,8 @@ class _Stored(BaseModel):
 
     Attributes:
         config: The options, as this or an earlier version wrote them.
-        labels_hash: Of the labels that the folds are made of; None before they were read.
+        labels_hash: Of the labels that the folds are made of, and of the photos that tags leave out
+            of training; None before they were read.
     """
 
     config: dict[str, Any]
@@ -90,14 +91,15 @@ def go_on(config: CrossvalConfig) -> None:
 
 
 def same_labels(out: Path, labels_hash: str) -> None:
-    """Store the hash of the labels that the folds are made of; RunError if they have changed."""
+    """Store the hash of what the folds are made of; RunError if it has changed."""
     stored = _stored(out)
     if stored.labels_hash is None:
         write_json(out / CONFIG, {"config": stored.config, "labels_hash": labels_hash})
     elif stored.labels_hash != labels_hash:
         raise RunError(
-            f"the labels are no longer those that {out} was begun with: folds of different data "
-            "cannot be pooled; begin a new cross-validation"
+            f"the labels, or the tags that leave photos out of training, are no longer those that "
+            f"{out} was begun with: folds of different data cannot be pooled; begin a new "
+            "cross-validation"
         )
 
 

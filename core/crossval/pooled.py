@@ -293,4 +293,12 @@ def _notes(
         )
     if config.split.protocol == "region":
         notes.append("No fold is trained on the regions it tests, so there are no region figures.")
+    cards = [fold.card.left_out for fold in folds if fold.card.left_out is not None]
+    left_out = {photo for card in cards for photo in card.photos}
+    if left_out:
+        tags = " or ".join(config.leave_out_tags)
+        notes.append(
+            f"{len(left_out)} photos with the tag {tags} were left out of training in every fold; "
+            "they are tested like all others."
+        )
     return [*notes, *folds[0].split.notes, *dataset.notes]

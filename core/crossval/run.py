@@ -7,6 +7,7 @@ After any interruption `cross_validate(config, resume=True)` continues: finished
 are, the others resume as exactly as a training run does.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from core.crossval.report import CrossvalReport
 from core.crossval.schema import CrossvalConfig
 from core.dataset.labels import Dataset, labels_hash
 from core.dataset.store import prepare_dataset
+from core.dataset.tags import read_tags, tagged
 from core.errors import BearingsError, ConfigError, RunError, SplitError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
@@ -72,7 +74,7 @@ def cross_validate(
             heartbeat = Heartbeat(job, steps=config.folds)
             heartbeat.beat()
             dataset = read_labels(config)
-            same_labels(config.out, labels_hash(dataset))
+            same_labels(config.out, data_hash(config, dataset))
             # A protocol that does not fit the data fails before hours of training.
             for number in range(config.folds):
                 _check_fold(config, dataset, number)
@@ -93,8 +95,17 @@ def aggregate_folder(config: CrossvalConfig) -> CrossvalReport:
     """
     with hold(config.out):
         dataset = read_labels(config)
-        same_labels(config.out, labels_hash(dataset))
+        same_labels(config.out, data_hash(config, dataset))
         return aggregate(config, dataset)
+
+
+def data_hash(config: CrossvalConfig, dataset: Dataset) -> str:
+    """Hash of the labels, and of the tagged photos if tags leave photos out of training."""
+    found = labels_hash(dataset)
+    if not config.leave_out_tags:
+        return found
+    photos = tagged(read_tags(dataset.root), config.leave_out_tags)
+    return hashlib.sha256("\n".join([found, *sorted(photos)]).encode()).hexdigest()
 
 
 def read_labels(config: CrossvalConfig) -> Dataset:

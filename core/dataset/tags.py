@@ -1,6 +1,7 @@
 """tags.csv: words that people give to photos, stored beside the label files.
 
-A line holds a photo and one tag. Tags change no label and no training; they select photos.
+A line holds a photo and one tag. Tags change no label; they select photos, for views and, if a
+run's options say so, out of its training part.
 """
 
 import csv
@@ -9,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from core.dataset.layout import STORE_FOLDER
-from core.errors import LabelError
+from core.errors import ConfigError, LabelError
 from core.files import sweep, write_text
 from core.locks import Lock
 
@@ -47,6 +48,21 @@ def read_tags(folder: Path) -> Tags:
         if line and (tag := tidy(line[1])):
             tags.setdefault(line[0], []).append(tag)
     return {photo: tuple(dict.fromkeys(each)) for photo, each in tags.items()}
+
+
+def tagged(tags: Mapping[str, Collection[str]], wanted: Collection[str]) -> set[str]:
+    """The photos that have one of the wanted tags.
+
+    Raises:
+        ConfigError: No photo has a wanted tag.
+    """
+    there = {tag for each in tags.values() for tag in each}
+    if absent := [tag for tag in wanted if tag not in there]:
+        known = ", ".join(sorted(there)[:10]) or "no tag"
+        raise ConfigError(
+            f"no photo has the tag {' or '.join(absent)}: {TAGS_FILE} beside the labels has {known}"
+        )
+    return {photo for photo, each in tags.items() if not set(wanted).isdisjoint(each)}
 
 
 def tags_text(tags: Mapping[str, Collection[str]]) -> str:

@@ -88,6 +88,7 @@ def make_report(
     scores = score_photos(scored, baselines, predictor.card.region_names, caveats)
     notes = (
         *selection.notes,
+        *_left_out_notes(predictor),
         *label_notes(scores, scored.prediction.labels),
         *baseline_notes(scores),
         *scored.prediction.notes,
@@ -366,6 +367,11 @@ def _per_region(scored: ScoredPrediction, names: Mapping[str, str]) -> dict[str,
             f1=None if f1 is None else float(f1[index]),
         )
     return found
+
+
+def _left_out_notes(predictor: Predictor) -> list[str]:
+    left_out = predictor.card.left_out
+    return [] if left_out is None else [f"{left_out.words}."]
 
 
 def _unknown_regions(scored: ScoredPrediction, known: int) -> list[str]:

@@ -80,7 +80,8 @@ def read_distances(table: pd.DataFrame) -> Floats | None:
     """
     if COLUMN not in table:
         return None
-    cells = [str(cell).split(";") if isinstance(cell, str) and cell else [] for cell in table[COLUMN]]
+    texts = table[COLUMN].fillna("").astype(str)
+    cells = [text.split(";") if text else [] for text in texts]
     count = max(map(len, cells), default=0)
     if not count:
         return None

@@ -81,6 +81,8 @@ def select(dataset: Dataset, predictor: "Predictor", part: Part) -> Selection:
     truth = read_truth(dataset, rows, predictor.card)
     _check_labels(truth, predictor.card, dataset)
     seen = np.full(len(rows), part == "train")
+    if (left_out := predictor.card.left_out) is not None:
+        seen &= ~dataset.table["photo_id"].iloc[rows].isin(left_out.photos).to_numpy()
     size = sum(1 for name in split.parts.values() if name == part)
     notes += _partial_notes(part, len(rows), size) + _seen_notes(seen) + split.notes
     visits = visits_of(dataset, rows, split.gap_minutes or GAP_MINUTES)

@@ -129,9 +129,7 @@ def _more(scored: ScoredPrediction, selection: Selection, gallery: Gallery | Non
         if predicted.neighbours.size:
             columns["similarity"] = predicted.similarity[:, 0].round(SHARE_DECIMALS)
         if "position" in predicted.labels:
-            away_m = neighbour_distances(
-                truth.position_m, gallery.position_m, predicted.neighbours
-            )
+            away_m = neighbour_distances(truth.position_m, gallery.position_m, predicted.neighbours)
             columns[NEIGHBOURS_M] = write_distances(away_m)
     return pd.DataFrame(columns)
 

@@ -161,6 +161,28 @@ class SplitCard(BaseModel):
     hash: str
 
 
+class LeftOutCard(BaseModel):
+    """Photos of the training part that were not trained on, because of their tags.
+
+    Attributes:
+        tags: A photo with one of these is left out.
+        photos: By photo id, sorted: as the tags were when the run began.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tags: tuple[str, ...]
+    photos: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """How many photos were left out of training, and why."""
+        tags, count = " or ".join(self.tags), len(self.photos)
+        if count == 1:
+            return f"1 photo with the tag {tags} is left out of training"
+        return f"{count:,} photos with the tag {tags} are left out of training"
+
+
 class Card(BaseModel):
     """What a checkpoint says about itself; `weights` names the file it belongs to.
 
@@ -171,7 +193,8 @@ class Card(BaseModel):
 
     `labels` are what the model predicts: what nobody had labelled it cannot. `region_centres` are
     `[latitude, longitude]` in label units, by region, where regions were made from positions.
-    `areas` are the polygons of the regions, if the data set has some.
+    `areas` are the polygons of the regions, if the data set has some. `left_out` are the photos of
+    the training part that a tag kept out of training.
 
     An ensemble's card (`ensemble` is there) names no weights; its network, preprocessing and
     normaliser are those of its lead, the member whose gallery is used.
@@ -208,6 +231,7 @@ class Card(BaseModel):
     areas: tuple[Area, ...] = ()
     labels: tuple[Label, ...] = Field(LABELS, min_length=1)
     region_centres: tuple[tuple[float, float], ...] | None = None
+    left_out: LeftOutCard | None = None
 
     @field_validator("model", mode="before")
     @classmethod
@@ -242,7 +266,9 @@ class Card(BaseModel):
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card of a checkpoint folder at once."""
     # A usual card stays readable by programs that know none of these.
-    optional = ("ensemble", "tta", "retrieval", "descriptor", "region_centres", "exported")
+    optional = (
+        "ensemble", "tta", "retrieval", "descriptor", "region_centres", "exported", "left_out",
+    )  # fmt: skip
     unsaid = {name for name in optional if getattr(card, name) is None}
     unsaid |= {"trained"} if card.trained else set()
     unsaid |= set() if card.areas else {"areas"}

@@ -4,7 +4,7 @@ Order and augmentation depend on seed, epoch and photo, and on nothing else.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from core.dataset.augment import AugmentConfig, View, augment_photo
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.store import PhotoStore, prepare_dataset, typical_side
+from core.dataset.tags import read_tags, tagged
+from core.errors import ConfigError
 from core.geo import Floats, LocalFrame, heading_unit
 from core.inference.network import WHOLE, render_crop
 from core.labels import LABELS, PLURALS, Label, absent, listed
 from core.model.backbone import preprocess_of
+from core.model.card import LeftOutCard
 from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, RetrievalConfig
@@ -54,7 +57,11 @@ class TrainingData:
         normaliser: Fitted to the training part.
         target: `(n, 2)` float32 normalised positions; NaN if there is no label, or none that is
             believed.
-        rows: Row numbers of each part; none for `calibrate` if the split has no such part.
+        rows: Row numbers of each part; none for `calibrate` if the split has no such part. Photos
+            that a tag leaves out are in no row, though the split has them in its training part.
+        left_out: Those photos; None if no tag leaves photos out.
+        left_out_now: How many photos of the training part have such a tag today, where that is not
+            how it was when the run began; None otherwise.
     """
 
     dataset: Dataset
@@ -67,6 +74,8 @@ class TrainingData:
     normaliser: Normaliser
     target: NDArray[np.float32]
     rows: dict[Part, Rows]
+    left_out: LeftOutCard | None = None
+    left_out_now: int | None = None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -125,6 +134,13 @@ class TrainingData:
         ]
         for row in self.dataset.excluded.head(20).itertuples():
             lines.append(f"left out: {row.photo_id}: {row.reason}")
+        if self.left_out is not None:
+            lines.append(f"{self.left_out.words}; the split is unchanged")
+        if self.left_out_now is not None:
+            lines.append(
+                f"the tags have changed since this run was begun (today {self.left_out_now} photos "
+                "of the training part have them): it goes on with the photos it was begun with"
+            )
         lines += [*self.dataset.notes, *self.split.notes]
         train = self.rows["train"]
         if absent(self.labels):
@@ -184,6 +200,7 @@ def read_training_data(
     input_size: int,
     progress: Callable[[int, int], None] | None = None,
     begun: Split | None = None,
+    recorded: LeftOutCard | None = None,
 ) -> TrainingData:
     """Read labels, decode photos into the store, split, and fit the normaliser.
 
@@ -192,9 +209,11 @@ def read_training_data(
         input_size: Pixels of a side of what the network sees.
         progress: Called with photos decoded and photos in all.
         begun: The split that a resumed run was begun with; see `as_begun`.
+        recorded: The photos that a resumed run left out by their tags; None: as the tags are now.
 
     Raises:
         LabelError, FrameError, ImageError, SplitError: See `core.dataset`.
+        ConfigError: No photo has a tag that leaves photos out, or all training photos have one.
     """
     size = store_side(config, input_size)
     dataset, store = prepare_dataset(
@@ -204,6 +223,9 @@ def read_training_data(
     if begun is not None:
         split = as_begun(split, begun)
     rows = {part: split.rows(dataset, part) for part in PARTS}
+    left_out, now = _left_out(config, dataset, split, recorded)
+    if left_out is not None:
+        rows["train"] = without_photos(dataset, rows["train"], left_out)
     if dataset.labelled("position").any():
         frame = dataset.local_frame()
         position_m = frame.to_metres(dataset.positions)
@@ -222,7 +244,52 @@ def read_training_data(
         normaliser,
         target,
         rows,
+        left_out,
+        now,
     )
+
+
+def left_out_by_tags(tags: Sequence[str], dataset: Dataset, split: Split) -> LeftOutCard | None:
+    """The photos of the training part with one of these tags, as the tags are now.
+
+    Raises:
+        ConfigError: No photo has one of the tags.
+        LabelError: The file of tags is damaged.
+    """
+    if not tags:
+        return None
+    photos = tagged(read_tags(dataset.root), tags)
+    own = sorted(photo for photo in photos if split.parts.get(photo) == "train")
+    return LeftOutCard(tags=tuple(dict.fromkeys(tags)), photos=tuple(own))
+
+
+def without_photos(dataset: Dataset, rows: Rows, left_out: LeftOutCard) -> Rows:
+    """Row numbers of the training part without the photos that tags leave out.
+
+    Raises:
+        ConfigError: None remains.
+    """
+    kept = rows[~dataset.table["photo_id"].iloc[rows].isin(left_out.photos).to_numpy()]
+    if len(rows) and not len(kept):
+        raise ConfigError(
+            f"all {len(rows)} photos of the training part have the tag "
+            f"{' or '.join(left_out.tags)}: leave out fewer tags"
+        )
+    return kept
+
+
+def _left_out(
+    config: TrainConfig, dataset: Dataset, split: Split, recorded: LeftOutCard | None
+) -> tuple[LeftOutCard | None, int | None]:
+    """The photos that tags leave out, and how many would be today if that differs."""
+    if recorded is None:
+        return left_out_by_tags(config.leave_out_tags, dataset, split), None
+    try:
+        now = left_out_by_tags(config.leave_out_tags, dataset, split)
+    except ConfigError:
+        now = None
+    same = now is not None and now.photos == recorded.photos
+    return recorded, None if same else len(now.photos) if now else 0
 
 
 def _targets(

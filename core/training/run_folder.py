@@ -1,9 +1,10 @@
 """The run folder: every file of a run, written by training and read by app, queue and CLI.
 
-`config.json`, `split.json`, `environment.json`, `events.jsonl` (append only, an `EpochReport` a
-line), `samples.jsonl` (see `core.training.samples`), `log.txt`, `status.json` (a `RunStatus`),
-`tensorboard/`, `checkpoints/best/`, `checkpoints/last/`, and a file `stop`, which is a stop
-request. No torch here: light processes read lists of runs.
+`config.json`, `split.json`, `left_out.json` (photos that tags keep out of training),
+`environment.json`, `events.jsonl` (append only, an `EpochReport` a line), `samples.jsonl` (see
+`core.training.samples`), `log.txt`, `status.json` (a `RunStatus`), `tensorboard/`,
+`checkpoints/best/`, `checkpoints/last/`, and a file `stop`, which is a stop request. No torch here:
+light processes read lists of runs.
 """
 
 import math
@@ -31,10 +32,12 @@ from core.files import (
     write_text,
 )
 from core.locks import Lock, LockHeld, hold, is_held
+from core.model.card import LeftOutCard
 from core.options import different, in_words
 from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
 
+LEFT_OUT = "left_out.json"
 _REMEDY = "start the run anew"
 # Interval of heartbeats in seconds.
 HEARTBEAT_S = 2.0
@@ -249,6 +252,15 @@ class RunFolder(BaseModel):
     def write_status(self, status: RunStatus) -> None:
         """Replace the status at once."""
         write_json(self.path / "status.json", status.model_dump(mode="json"))
+
+    def left_out(self) -> LeftOutCard | None:
+        """The photos that tags kept out of training when the run began; None if none did.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        remedy = f"restore it, or {_REMEDY}"
+        return read_stored(self.path / LEFT_OUT, LeftOutCard, remedy)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read `split.json` or `environment.json`; RunError if absent or damaged."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.labels import Label
@@ -30,6 +30,7 @@ BEFORE: dict[str, Any] = {
     "least_steps": 0,
 }
 """Values of options that a stored run does not name, because it is older than they are."""
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 Monitor = Literal["score", "loss", "region_accuracy", "median_m", "maae_deg"]
 PresetName = Literal["quick", "balanced", "best"]
 HIGHER_IS_BETTER = frozenset({"region_accuracy"})
@@ -278,8 +279,16 @@ class TrainConfig(OptionSchema):
     allow_missing: Annotated[bool, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = Field(
         False, description="Continue if more than 1 % of the rows cannot be used"
     )
+    leave_out_tags: Annotated[
+        tuple[Tag, ...], Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)
+    ] = Field(
+        (),
+        description="Tags, with commas between them, whose photos are left out of the training "
+        "part; they stay in the other parts",
+    )
     checkpoint_dtype: Annotated[
-        Literal["float32", "float16"], Traits(not_searchable=NO_EFFECT, topic=_SAVING)
+        Literal["float32", "float16"],
+        Traits(not_searchable=NO_EFFECT, topic=_SAVING, expert=True),
     ] = Field("float32", description="Type of the saved weights; float16 halves the checkpoint")
     wandb: Annotated[bool, Traits(affects_result=False, topic=_SAVING)] = Field(
         False, description="Also log to Weights & Biases (pip install wandb)"

@@ -13,6 +13,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from core.dataset.labels import labels_hash
+from core.dataset.tags import TAGS_FILE
 from core.errors import ConfigError, RunError, SplitError
 from core.geo import Floats
 from core.model.backbone import preprocess_of
@@ -33,6 +34,7 @@ from core.training.optimiser import WeightAverage
 from core.training.processes import ALONE, Processes
 from core.training.run_folder import (
     HEARTBEAT_S,
+    LEFT_OUT,
     EpochReport,
     RunFolder,
     RunStatus,
@@ -192,7 +194,9 @@ def _prepare(
 ) -> tuple[TrainingData, BearingsModel]:
     torch.manual_seed(config.seed)
     stored = _stored_split(run)
-    data = read_training_data(config, preprocess_of(config.model).input_size, watch, stored)
+    recorded = run.left_out() if stored is not None else None
+    size = preprocess_of(config.model).input_size
+    data = read_training_data(config, size, watch, stored, recorded)
     model = build_model(config.model, data.regions, data.labels)
     set_anchors(model, data, config)
     return data, model
@@ -200,13 +204,18 @@ def _prepare(
 
 def _check_same_data(run: RunFolder, data: TrainingData, processes: Processes) -> None:
     """Refuse processes on machines that see another dataset, or not the run folder."""
-    seen = [data.split.hash, len(data.dataset), (run.path / CONFIG).exists()]
+    seen = [data.split.hash, len(data.dataset), (run.path / CONFIG).exists(), data.left_out]
     for rank, other in enumerate(processes.exchange(seen)):
         if other[:2] != seen[:2]:
             raise SplitError(
                 f"process {rank} reads another dataset ({other[1]} photos, split {other[0][:12]}) "
                 f"than process {processes.rank} ({seen[1]} photos, split {data.split.hash[:12]}): "
                 "give all machines the same one"
+            )
+        if other[3] != seen[3]:
+            raise SplitError(
+                f"process {rank} leaves other photos out of training than process "
+                f"{processes.rank}: give all machines the same {TAGS_FILE}"
             )
         if processes.count > 1 and not other[2]:
             raise RunError(
@@ -274,6 +283,7 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
         versions=versions(),
         labels=data.labels,
         region_centres=data.dataset.region_centres if data.regions else None,
+        left_out=data.left_out,
     )
 
 
@@ -320,6 +330,8 @@ def _write_start(
             f"{config.dataset} is no longer the dataset that {run.path} was started with (split "
             f"{data.split.hash[:12]} instead of {stored.hash[:12]}): start a new run"
         )
+    if data.left_out is not None:
+        run.write_json(LEFT_OUT, data.left_out.model_dump(mode="json"))
     run.write_json(SPLIT, data.split.to_json())
     device = str(compute.device)
     kind = chosen_kind(config.local_features) if config.gallery_points else None

@@ -142,7 +142,7 @@ def test_folds_of_other_labels_are_not_pooled(finished: Path, small_campus: Path
     labels.loc[7, "angle"] = 123.0
     labels.to_csv(small_campus / "labels.csv", index=False)
     config = read_config(finished).model_copy(update={"dataset": small_campus})
-    with pytest.raises(RunError, match="labels are no longer those"):
+    with pytest.raises(RunError, match="are no longer those"):
         cross_validate(config, resume=True)
 
 
