@@ -8,13 +8,13 @@ import pytest
 from core.crossval.folder import begin, same_labels
 from core.crossval.run import data_hash, read_labels
 from core.crossval.schema import CrossvalConfig
-from core.dataset.splits import Split
 from core.dataset.tags import change_tags
 from core.errors import ConfigError, RunError
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.model.card import LeftOutCard, read_card
 from core.retrieval.gallery import Gallery
+from core.splits.split import Split
 from core.training.data import TrainingData, read_training_data
 from core.training.fit import fit
 from core.training.run_folder import RunFolder
