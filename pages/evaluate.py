@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import cache, theme, workspace
-from app.evaluate import human_view, photos, report_tables, report_view
+from app.evaluate import human_view, photos, report_tables, report_view, trust_view
 from app.widgets import other_place, pickers
 from core.runs import report_folders
 
@@ -23,17 +23,19 @@ st.caption(report_tables.evaluated_on(report))
 sections = report_view.sections(report)
 section = pickers.pick_section("evaluate", sections)
 
-if section == "Overview":
-    report_view.overview(report, palette)
-    human_view.show(card, table)
-elif section == "Trust":
-    report_view.trust(report, names, palette)
-elif section == "Files":
+if section == "Files":
     report_view.downloads(folder, report)
+    st.stop()
+view = photos.open_view("evaluate", checkpoint, report, table)
+if section == "Overview":
+    report_view.overview(report, view, palette)
+    human_view.show(card, table)
+elif section == "Retrieval":
+    trust_view.retrieval(report, view, palette)
 else:
-    view = photos.open_view("evaluate", checkpoint, report, table)
     {
         "Regions": report_view.regions,
         "Positions": report_view.positions,
         "Headings": report_view.headings,
+        "Trust": trust_view.trust,
     }[section](report, view, names, palette)

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.evaluate.report_tables import COLUMNS
 from app.selection import filters
 from app.widgets import messages
 from app.widgets.photo_source import PhotoSource
 from app.wording import degrees, heading, level, metres
 from core.geo import Floats
+from core.headline import PhotoErrors
 
 Method = Literal["refined", "raw"]
 _ERROR = {"refined": "error_refined_m", "raw": "error_m"}
@@ -67,6 +69,31 @@ def error_m(table: pd.DataFrame, method: Method) -> Floats:
 def heading_error_deg(table: pd.DataFrame, method: Method) -> Floats:
     """Heading errors `(n,)` in degrees."""
     return np.asarray(table[_HEADING_ERROR[method]], np.float64)
+
+
+def figures(choices: Mapping[str, pd.DataFrame], method: Method) -> pd.DataFrame:
+    """Return the headline figures of choices of photos.
+
+    Args:
+        choices: Rows of `predictions.csv` by what they are called.
+        method: Which prediction.
+
+    Returns:
+        One row a choice: `photos`, `n` and the columns of `report_tables.COLUMNS`.
+    """
+    rows = []
+    for name, table in choices.items():
+        if table.empty:
+            continue
+        hits = (table["true_region"] == table["region"]).astype(float)
+        named = (table["true_region"] != "") & (table["region"] != "")
+        found = PhotoErrors(
+            error_m(table, method), heading_error_deg(table, method),
+            hits.where(named).to_numpy(np.float64) if named.any() else None,
+        ).figures()  # fmt: skip
+        rows.append({"photos": name, "n": len(table)} | {one: found.of(one) for one in COLUMNS})
+    made = pd.DataFrame(rows)
+    return made.astype({name: "float64" for name in COLUMNS})
 
 
 def region_middles(table: pd.DataFrame) -> dict[str, Floats]:

@@ -8,14 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import absence, wording
+from app import absence
 from app.evaluate import outcomes, report_tables
 from app.evaluate.evaluation import evaluate_here
 from app.evaluate.photos import EvaluationView, gallery, plan
 from app.evaluate.report_tables import LABELS, SHARES
+from app.figures.agreement import predicted_against_actual
 from app.figures.comparison import baseline_bars
 from app.figures.confusion import by_geography, confusion_counts, confusion_matrix
-from app.figures.coverage import NAMES, coverage_overall, coverage_regions, sizes_of
 from app.figures.errors import (
     error_by_hour,
     error_by_region,
@@ -25,15 +25,15 @@ from app.figures.errors import (
     position_error_cdf,
 )
 from app.selection import filters, selection
+from app.selection.filter_fields import MOST_VALUES
 from app.theme import Palette
 from app.widgets import ensemble, figure_files, messages, pickers
+from app.wording import metres
 from app.workspace import Workspace, workspace
 from core.evaluation import report_text
 from core.evaluation.report import Report
-from core.evaluation.report_coverage import Coverage, CoverageOfPhotos, CoverageReport
 from core.evaluation.schema import EvaluateConfig, Part
 from core.geo import Floats
-from core.headline import Figure
 from core.labels import Label
 from core.runs import home_of
 
@@ -44,12 +44,7 @@ _LEAK = (
     "Share of evaluated photos this close to a training photo. The higher it is, the more the "
     "figures measure memory of known spots, and the less localisation of new ones."
 )
-NONE = (
-    "No coverage: this model was not calibrated before its evaluation. Calibrate it with "
-    "`python -m core calibrate`, then evaluate again."
-)
 _PER_CENT = (*SHARES, "share", "precision", "recall", "f1")
-PART_NAMES = {"val": "validation", "calibrate": "calibration", "train": "training"}
 _PARTS: dict[Part, str] = {
     "test": "test: photos held out for evaluation",
     "val": "validation: photos used to choose the best epoch",
@@ -66,13 +61,17 @@ def sections(report: Report) -> tuple[str, ...]:
         "Positions": report.position is not None,
         "Headings": report.heading is not None,
     }
-    return ("Overview", *(name for name, there in optional.items() if there), "Trust", "Files")
+    shown = [name for name, there in optional.items() if there]
+    if report.position is not None and report.leak is not None:
+        shown.append("Retrieval")
+    return ("Overview", *shown, "Trust", "Files")
 
 
-def overview(report: Report, palette: Palette) -> None:
+def overview(report: Report, view: EvaluationView, palette: Palette) -> None:
     """Headline figures, the leak figure, and every baseline on the same photos.
 
-    Notes of the report say which labels it has no figures of.
+    Notes of the report say which labels it has no figures of. The photos of a filter are shown
+    beside all photos.
     """
     with st.container(horizontal=True):
         for name, (value, beside) in report_tables.headline(report).items():
@@ -85,6 +84,9 @@ def overview(report: Report, palette: Palette) -> None:
                 "Leak within 5 m", *near, delta_color="off", delta_arrow="off",
                 border=True, help=_LEAK,
             )  # fmt: skip
+    if view.wanted:
+        st.subheader("Photos of the filter against all")
+        table_of(outcomes.figures({"of the filter": view.shown, "all": view.table}, view.method))
     _caveats(report)
     for note in report.notes:
         st.warning(messages.plain_lines(note))
@@ -92,9 +94,15 @@ def overview(report: Report, palette: Palette) -> None:
     st.subheader("Baselines that need no training")
     st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")
     measures = [name for name in ("median_m", "maae_deg", "region_accuracy") if _known(table, name)]
+    charts: dict[str, go.Figure] = {}
     for place, measure in zip(st.columns(2), measures[:2], strict=False):
         figure = baseline_bars(table, measure, LABELS[measure], palette)
-        place.plotly_chart(figure, key=f"evaluate_{measure}")
+        place.plotly_chart(
+            figure, key=f"evaluate_{measure}", config=figure_files.config(f"baselines_{measure}"),
+            alt=f"{LABELS[measure]} of the model and of baselines",
+        )  # fmt: skip
+        charts[LABELS[measure]] = figure
+    figure_files.offer("overview", charts)
     shown = table.drop(columns=["kind", "given_truth"])
     if report.position is not None:
         shown.insert(4, "interval", report_tables.median_intervals(report))
@@ -173,7 +181,6 @@ def positions(
 ) -> None:
     """Position errors as charts that filter: by size, on a plan, by hour and by region."""
     _counted(report, "position")
-    shown = view.shown.dropna(subset=["error_m"])
     left, right = st.columns(2)
     with left:
         st.subheader("Position errors")
@@ -186,9 +193,16 @@ def positions(
                       alt="Photos by position error", modes=("points", "box"))  # fmt: skip
         st.subheader("Share of photos within a distance")
         # Baselines are known for all photos of the report only.
-        known = None if view.wanted else report_tables.baseline_shares(report)
-        cdf = position_error_cdf(shown, palette, known)
-        st.plotly_chart(cdf, key="evaluate_cdf")
+        rest = view.wanted.without("error_m")
+        known = None if rest else report_tables.baseline_shares(report)
+        cdf = position_error_cdf(
+            rows.dropna(subset=["error_m"]), palette, known,
+            every=view.table.dropna(subset=["error_m"]) if rest else None,
+            refined=view.refined, chosen=view.wanted.error_m,
+        )  # fmt: skip
+        filters.chart(cdf, "evaluate_cdf", "error_m", filters.span_of,
+                      alt="Share of photos by position error", modes=("box",))  # fmt: skip
+        st.caption("Draw a box over a range of errors to filter the photos.")
     with right:
         st.subheader("Where the errors are")
         drawn = plan(view, palette)
@@ -197,8 +211,9 @@ def positions(
         "Position errors": figure,
         "Share of photos within a distance": cdf,
         "Where the errors are": drawn,
+        **_agreement(view, palette),
         "By hour": _by_hour(view, outcomes.error_m, "median position error (m)", palette),
-        "By region": _by_region(shown, names, (raw, refined), "position error (m)", palette),
+        "By region": _by_region(view, names, (raw, refined), "position error (m)", palette),
     }
     _save("positions", charts)
     gallery(view, report)
@@ -224,12 +239,11 @@ def headings(report: Report, view: EvaluationView, names: dict[str, str], palett
         filters.chart(rose, "evaluate_heading_compass", "facing_deg", filters.span_of_sector,
                       alt="Median heading error by true heading")  # fmt: skip
     raw, refined = "heading_error_deg", "heading_error_refined_deg"
-    shown = view.shown.dropna(subset=["heading_error_deg"])
     charts = {
         "Heading errors": figure,
         "By true heading": rose,
         "By hour": _by_hour(view, outcomes.heading_error_deg, "median heading error (°)", palette),
-        "By region": _by_region(shown, names, (raw, refined), "heading error (°)", palette),
+        "By region": _by_region(view, names, (raw, refined), "heading error (°)", palette),
     }
     _save("headings", charts)
     gallery(view, report)
@@ -261,8 +275,33 @@ def _by_hour(
     return figure
 
 
+def _agreement(view: EvaluationView, palette: Palette) -> dict[str, go.Figure]:
+    """Draw predicted against labelled positions, an axis each; a lasso keeps its photos."""
+    st.subheader("Predicted against labelled position")
+    rows = view.beside("photos").dropna(subset=["error_m", "true_north_m"])
+    actual, predicted = outcomes.truth_m(rows), outcomes.predicted_m(rows, view.method)
+    errors_m = outcomes.error_m(rows, view.method)
+    texts = [f"{name}: {metres(off)}" for name, off in zip(rows["filename"], errors_m, strict=True)]
+    charts = {}
+    for place, index, axis in zip(st.columns(2), (0, 1), ("north", "east"), strict=True):
+        figure = predicted_against_actual(
+            actual[:, index], predicted[:, index], rows["photo_id"].tolist(), texts, axis, palette,
+            refined=view.refined, chosen=view.wanted.photos,
+        )  # fmt: skip
+        with place:
+            filters.chart(
+                figure, f"evaluate_{axis}", "photos", filters.photos_of,
+                alt=f"Predicted against labelled metres {axis}", modes=("lasso", "box", "points"),
+            )  # fmt: skip
+        charts[f"Predicted against labelled, {axis}"] = figure
+    st.caption(
+        f"On the line the prediction is right. A lasso shows its photos, {MOST_VALUES} at most."
+    )
+    return charts
+
+
 def _by_region(
-    table: pd.DataFrame,
+    view: EvaluationView,
     names: dict[str, str],
     errors: tuple[str, str],
     title: str,
@@ -270,12 +309,16 @@ def _by_region(
 ) -> go.Figure | None:
     """Draw the spread of two errors in the true regions; say so if no photo has a region."""
     st.subheader("By true region")
-    named = table[table["true_region"] != ""]
+    rows = view.beside("regions").dropna(subset=[errors[0]])
+    named = rows[rows["true_region"] != ""]
     if named.empty:
         st.info("None of these photos has a region, so there is no chart by region.")
         return None
-    figure = error_by_region(_in_order(named, names), *errors, title, palette)
-    st.plotly_chart(figure, key=f"evaluate_regions_{errors[0]}")
+    figure = error_by_region(
+        named, *errors, title, palette, names=names, chosen=view.wanted.regions
+    )
+    filters.chart(figure, f"evaluate_regions_{errors[0]}", "regions", filters.regions_of,
+                  alt=f"{title} by region")  # fmt: skip
     return figure
 
 
@@ -299,13 +342,6 @@ def downloads(folder: Path, report: Report) -> None:
         columns[index % 2].image(picture.read_bytes(), caption=picture.stem.replace("_", " "))
 
 
-def _in_order(table: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """Rows in the model's order of regions, with region names for ids."""
-    order = {region: place for place, region in enumerate(names)}
-    ordered = table.sort_values("true_region", key=lambda ids: ids.map(order), kind="stable")
-    return ordered.assign(true_region=ordered["true_region"].map(lambda one: names.get(one, one)))
-
-
 def table_of(table: pd.DataFrame) -> None:
     """Draw a table of a report: titles with units, shares in per cent; no column of unknowns."""
     table = table.dropna(axis="columns", how="all")
@@ -324,164 +360,6 @@ def _column(name: str, kind: str, share: bool) -> "ColumnConfig | str":
     if kind == "f":
         return st.column_config.NumberColumn(label, format="%.1f")
     return st.column_config.NumberColumn(label, format="localized") if kind == "i" else label
-
-
-def trust(report: Report, names: Mapping[str, str], palette: Palette) -> None:
-    """Coverage overall and by region, calibration of probabilities, refusals, and confidence."""
-    coverage = report.coverage
-    if coverage is None:
-        st.info(NONE)
-        return
-    about, refused = coverage.calibrated_on, coverage.refused
-    part = PART_NAMES.get(about.part, about.part)
-    st.caption(
-        f"Calibrated on {about.photos:,} photos of the {part} part of the {about.protocol} split; "
-        f"evaluated here on {report.n:,} others. Bars are 95 % intervals."
-    )
-    with st.container(horizontal=True):
-        st.metric(
-            "Genuine photos refused", wording.share(refused.share), _promised(refused.promised),
-            delta_color="off", delta_arrow="off", border=True,
-        )  # fmt: skip
-        regions = coverage.region_probabilities
-        for title, after, before in (
-            (
-                ("Calibration error of regions", regions.after.ece, regions.before.ece),
-                ("Brier score of regions", regions.after.brier, regions.before.brier),
-            )
-            if regions is not None
-            else ()
-        ):
-            st.metric(
-                title, f"{after:.3f}", f"{before:.3f} without calibration", delta_color="off",
-                delta_arrow="off", border=True, help="Smaller is better.",
-            )  # fmt: skip
-    if worse := _made_worse(coverage):
-        st.warning(worse)
-    if not sizes_of(coverage.overall):
-        st.info(_no_coverage(report))
-    else:
-        left, right = st.columns(2)
-        left.subheader("Coverage")
-        left.plotly_chart(coverage_overall(coverage, palette), key="evaluate_coverage")
-        if coverage.per_region:
-            right.subheader("Coverage by true region")
-            figure = coverage_regions(coverage, names, palette)
-            right.plotly_chart(figure, key="evaluate_coverage_regions")
-        st.dataframe(coverage_table(coverage.overall), hide_index=True)
-        _unseen(coverage)
-    _confidence(coverage)
-
-
-def _made_worse(coverage: CoverageReport) -> str:
-    """Which figures of the region probabilities calibration made worse; empty if none."""
-    regions = coverage.region_probabilities
-    if regions is None:
-        return ""
-    pairs = {
-        "calibration error": (regions.before.ece, regions.after.ece),
-        "Brier score": (regions.before.brier, regions.after.brier),
-        "log loss": (regions.before.nll, regions.after.nll),
-    }
-    worse = [name for name, (before, after) in pairs.items() if after > before]
-    better = [name for name, (before, after) in pairs.items() if after < before]
-    if not worse:
-        return ""
-    figures = ", ".join(f"{name} {pairs[name][0]:.3f} to {pairs[name][1]:.3f}" for name in worse)
-    rest = f" It made the {' and the '.join(better)} better." if better else ""
-    return (
-        f"Calibration made the region probabilities of these photos worse: {figures}.{rest} "
-        "The calibration photos may differ from these, or be too few."
-    )
-
-
-def _no_coverage(report: Report) -> str:
-    if report.position is None and report.heading is None:
-        return "There are figures of regions only, so there is no coverage of areas and wedges."
-    return "There is no coverage of areas and wedges: too few calibration photos."
-
-
-def _unseen(coverage: CoverageReport) -> None:
-    """Coverage where nobody photographed."""
-    unseen = coverage.unseen
-    if unseen is None:
-        return
-    st.subheader("Coverage without a training photo near")
-    if unseen.radius_m is None:
-        st.caption(
-            "The split holds whole blocks of ground out: the figures above are of places that "
-            "nobody photographed."
-        )
-        return
-    error = "" if unseen.median_m is None else f" Median error: {wording.metres(unseen.median_m)}."
-    st.caption(
-        f"{unseen.n:,} photos, answered without the training photos within "
-        f"{wording.metres(unseen.radius_m)} of their true position.{error} The answer says that no "
-        f"training photo shows the view for {wording.share(unseen.named)} of them"
-        + (f", and for {wording.share(coverage.named)} as answered" if coverage.named else "")
-        + f". Refused: {wording.share(unseen.refused)}."
-    )
-    st.dataframe(coverage_table(unseen), hide_index=True)
-
-
-def coverage_table(coverage: CoverageOfPhotos) -> pd.DataFrame:
-    """One row a promised share: the measured share with its interval, and the mean size."""
-    rows = []
-    for name in sizes_of(coverage):
-        for one in coverage.by_size[name]:
-            measured = "unknown: too few photos"
-            if one.measured is not None:
-                measured = wording.share(one.measured)
-            rows.append(
-                {
-                    "Area": NAMES[name],
-                    "Promised": wording.level(one.promised),
-                    "Measured": measured,
-                    "95 % interval": (
-                        f"{wording.share(one.interval[0])} to {wording.share(one.interval[1])}"
-                        if one.interval
-                        else ""
-                    ),
-                    "Mean size": _mean_size(one),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _mean_size(one: Coverage) -> str:
-    if one.mean_radius_m:
-        return wording.metres(one.mean_radius_m)
-    return wording.degrees(one.mean_deg) if one.mean_deg else ""
-
-
-def _confidence(coverage: CoverageReport) -> None:
-    found, accepted = coverage.confidence, coverage.accepted
-    if found is not None:
-        st.caption(
-            f"Mean error of the half of the photos with the smallest radius: "
-            f"{wording.metres(found.mean_m[4])}; of all photos: {wording.metres(found.random_m)}. "
-            f"Area under the curve of mean error by radius: {wording.metres(found.area_m)}; in the "
-            f"best possible order: {wording.metres(found.best_m)}."
-        )
-    if accepted is not None:
-        titles: dict[Figure, str] = {
-            "region_accuracy": "region accuracy",
-            "median_m": "median error",
-            "maae_deg": "mean heading error",
-        }
-        figures = ", ".join(
-            f"{title} {report_text.shown(figure, accepted.of(figure))}"
-            for figure, title in titles.items()
-            if accepted.of(figure) is not None
-        )
-        st.caption(
-            f"The {accepted.n:,} photos that are not refused: {figures}. All other figures "
-            "include refused photos."
-        )
-
-
-def _promised(share: float | None) -> str:
-    return "no threshold" if share is None else f"{wording.level(share)} promised"
 
 
 def offer(place: Workspace, checkpoint: Path, *, first: bool) -> None:

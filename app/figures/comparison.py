@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.axes import inert
 from app.theme import SERIES, Palette, css
 
 _AXES = {
@@ -35,7 +36,7 @@ def baseline_bars(table: pd.DataFrame, measure: str, title: str, palette: Palett
     figure = go.Figure(
         go.Bar(
             x=rows[measure],
-            y=rows["name"],
+            y=rows["name"].map(inert),
             orientation="h",
             marker={
                 "color": [colours.get(kind, palette.faint) for kind in rows["kind"]],
@@ -104,7 +105,7 @@ def _points(
     return go.Scatter(
         x=difference,
         y=[titles.index(title) + off for title in rows["title"]],
-        name=str(rows["model"].iloc[0]),
+        name=inert(rows["model"].iloc[0]),
         legendgroup=str(index),
         showlegend=show,
         mode="markers",

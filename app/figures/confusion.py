@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import leaves_list, linkage
 
+from app.figures.axes import inert
 from app.theme import RAMP, Palette
 
 _CELL_PX, _LABEL_PX = 32, 160
@@ -45,7 +46,7 @@ def confusion_matrix(
     """
     totals = counts.sum(axis=1).to_numpy()[:, None]
     share = counts.to_numpy() / np.where(totals == 0, 1, totals)
-    shown = [names.get(region, region) for region in counts.index]
+    shown = [inert(names.get(region, region)) for region in counts.index]
     figure = go.Figure(
         go.Heatmap(
             z=share,

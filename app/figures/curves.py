@@ -3,6 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.figures.axes import inert, per_cent
 from app.theme import SERIES
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -23,13 +24,13 @@ def curve(
     Returns:
         A figure whose series differ by colour and by dash, so that colour alone carries nothing.
     """
-    figure = go.Figure()
+    figure, share = go.Figure(), unit == "share"
     for index, (name, rows) in enumerate(table.groupby("series", sort=False)):
         dash = _DASHES[index // len(SERIES) % len(_DASHES)] if index >= len(SERIES) else None
         figure.add_scatter(
             x=rows["epoch"],
-            y=rows["value"],
-            name=str(name),
+            y=per_cent(rows["value"]) if share else rows["value"],
+            name=inert(name),
             mode="lines+markers",
             line={"color": SERIES[index % len(SERIES)], "dash": dash or _DASHES[index % 2]},
             marker={"size": 6},
@@ -50,7 +51,7 @@ def curve(
             annotation={"text": "fine-tuning", "font": {"size": 11}, "xanchor": "left"},
         )
     figure.update_xaxes(title="epoch", dtick=1 if _last_epoch(table) <= 12 else None)
-    figure.update_yaxes(rangemode="tozero", tickformat=".0%" if unit == "share" else None)
+    figure.update_yaxes(rangemode="tozero", ticksuffix=" %" if share else None)
     return figure
 
 

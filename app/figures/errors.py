@@ -1,6 +1,6 @@
 """Position and heading errors of many photos: distributions, by direction and by region."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,19 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.axes import FAINT, compass, in_sector, sector_targets
+from app.figures.axes import (
+    LEGEND,
+    MARGIN,
+    compass,
+    in_sector,
+    inert,
+    opacity,
+    overlap,
+    per_cent,
+    sector_targets,
+    share_axis,
+    targets,
+)
 from app.theme import Palette, css
 
 Span = tuple[float, float]
@@ -16,12 +28,17 @@ _SECTOR_DEG = 30
 _BIN_DEG = 10
 _STEPS_M = (0, 1, 2.5, 5, 10, 25, 50, 100, 250)
 _MARKS_M = (5, 10, 25, 50)
-_MARGIN = {"l": 10, "r": 10, "t": 10, "b": 10}
-_LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
+_MOST_TARGETS = 300
 
 
 def position_error_cdf(
-    errors: pd.DataFrame, palette: Palette, baselines: pd.DataFrame | None = None
+    errors: pd.DataFrame,
+    palette: Palette,
+    baselines: pd.DataFrame | None = None,
+    *,
+    every: pd.DataFrame | None = None,
+    refined: bool = True,
+    chosen: Span | None = None,
 ) -> go.Figure:
     """Draw the share of photos with a position error of at most x metres.
 
@@ -29,37 +46,74 @@ def position_error_cdf(
         errors: Columns `error_m` and `error_refined_m`, one row a photo.
         palette: Colours of the theme.
         baselines: Marks of other predictors: columns `name`, `within_m` and `share`.
+        every: The same columns of all photos, drawn faint behind those of a filter.
+        refined: Whether a selection is one of refined errors.
+        chosen: The selected errors, which are shaded.
+
+    Returns:
+        Lines, and invisible marks on one of them that a box selects; the `customdata` of each are
+        an error and the next.
     """
     figure = go.Figure()
-    share = (np.arange(len(errors)) + 1) / max(len(errors), 1)
     for column, name, colour, dash in _pair("error_m", "error_refined_m", palette):
-        ordered = np.sort(errors[column].to_numpy(np.float64))
-        figure.add_scatter(
-            x=np.maximum(ordered, 0.1),
-            y=share,
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 3, "dash": dash, "shape": "hv"},
-            hovertemplate="%{y:.0%} within %{x:.1f} m<extra>" + name + "</extra>",
-        )
+        if every is not None:
+            _add_cdf(figure, every[column], f"all photos, {name}", colour, "dot", width=1)
+        _add_cdf(figure, errors[column], name, colour, dash, width=3)
     if baselines is not None and len(baselines):
         figure.add_scatter(
-            x=baselines["within_m"], y=baselines["share"], text=baselines["name"],
-            name="baselines", mode="markers",
+            x=baselines["within_m"], y=per_cent(baselines["share"]),
+            text=baselines["name"].map(inert), name="baselines", mode="markers",
             marker={"symbol": "diamond-open", "size": 9, "color": palette.text},
-            hovertemplate="%{text}: %{y:.1%} within %{x} m<extra></extra>",
+            hovertemplate="%{text}: %{y:.1f} % within %{x} m<extra></extra>",
         )  # fmt: skip
     for mark in _MARKS_M:
         figure.add_vline(x=mark, line={"color": palette.faint, "width": 1, "dash": "dot"})
-    figure.update_layout(height=340, margin=_MARGIN, legend=_LEGEND)
+    figure.add_trace(_box_targets(errors["error_refined_m" if refined else "error_m"]))
+    if chosen is not None:
+        high = chosen[1] if np.isfinite(chosen[1]) else 1e6
+        figure.add_vrect(
+            x0=max(chosen[0], 0.1), x1=high, fillcolor=palette.evidence, opacity=0.15, line_width=0
+        )
+    figure.update_layout(height=340, margin=MARGIN, legend=LEGEND, dragmode="select")
     figure.update_xaxes(
         title="position error (m), logarithmic",
         type="log",
+        range=[-1, float(np.log10(max(100.0, float(errors["error_m"].max()) * 1.1)))]
+        if len(errors) and np.isfinite(errors["error_m"].max())
+        else None,
         tickvals=[0.1, 0.5, 1, 2, *_MARKS_M, 100, 200, 500, 1000],
         ticktext=["≤ 0.1", "0.5", "1", "2", *map(str, _MARKS_M), "100", "200", "500", "1000"],
     )
-    figure.update_yaxes(title="share of photos", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(share_axis("share of photos", 0, 1.02))
     return figure
+
+
+def _add_cdf(
+    figure: go.Figure, values: pd.Series, name: str, colour: str, dash: str, *, width: int
+) -> None:
+    ordered = np.sort(values.to_numpy(np.float64))
+    figure.add_scatter(
+        x=np.maximum(ordered, 0.1),
+        y=per_cent((np.arange(len(ordered)) + 1) / max(len(ordered), 1)),
+        name=name,
+        mode="lines",
+        line={"color": colour, "width": width, "dash": dash, "shape": "hv"},
+        hovertemplate="%{y:.0f} % within %{x:.1f} m<extra>" + name + "</extra>",
+    )
+
+
+def _box_targets(values: pd.Series) -> go.Scatter:
+    """Invisible marks along a curve; a few hundred serve a box as well as one a photo."""
+    ordered = np.sort(values.dropna().to_numpy(np.float64))
+    rows = np.unique(np.linspace(0, len(ordered) - 1, min(len(ordered), _MOST_TARGETS)).astype(int))
+    ends = np.append(ordered[rows[1:]], -1.0) if len(rows) else np.zeros(0)
+    invisible = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=np.maximum(ordered[rows], 0.1), y=per_cent((rows + 1) / max(len(ordered), 1)),
+        mode="markers", marker={"opacity": 0, "size": 6}, selected=invisible,
+        unselected=invisible, showlegend=False, hoverinfo="skip",
+        customdata=np.stack([ordered[rows], ends], axis=1).round(3).tolist(),
+    )  # fmt: skip
 
 
 def error_histogram(
@@ -171,7 +225,7 @@ def heading_error_by_heading(
             name=name,
             marker={
                 "color": css(colour, 0.55), "line": {"color": colour, "width": 1},
-                "opacity": [_opacity(in_sector(one, chosen)) for one in found.index],
+                "opacity": [opacity(in_sector(one, chosen)) for one in found.index],
             },
             hoverinfo="skip",
         )  # fmt: skip
@@ -184,7 +238,7 @@ def heading_error_by_heading(
     figure.update_layout(
         height=380,
         margin={"l": 40, "r": 40, "t": 30, "b": 30},
-        legend=_LEGEND,
+        legend=LEGEND,
         clickmode="event+select",
         # Without a mode of dragging, a polar chart takes no clicks.
         dragmode="zoom",
@@ -202,34 +256,61 @@ def heading_error_by_heading(
 
 
 def error_by_region(
-    errors: pd.DataFrame, raw: str, refined: str, title: str, palette: Palette
+    errors: pd.DataFrame,
+    raw: str,
+    refined: str,
+    title: str,
+    palette: Palette,
+    *,
+    names: Mapping[str, str],
+    chosen: Sequence[str] = (),
 ) -> go.Figure:
     """Draw the spread of an error in every true region.
 
     Args:
-        errors: Columns `true_region` (text) and the two errors.
+        errors: Columns `true_region` (its id) and the two errors.
         raw: Column of the model's own error.
         refined: Column of the refined error.
         title: Title of the value axis, with its unit.
         palette: Colours of the theme.
+        names: Display name by region id, in the order of the chart.
+        chosen: Ids of the selected regions, if any; the boxes of others are faint.
 
     Returns:
-        Boxes from the lower to the upper quartile about the median, regions in the table's order.
+        Boxes from the lower to the upper quartile about the median, under invisible bars whose
+        `customdata` is the region's id.
     """
     figure = go.Figure()
+    there = set(errors["true_region"])
+    order = [region for region in [*names, *sorted(there - set(names))] if region in there]
+    shown = {region: inert(names.get(region, region)) for region in order}
+    faded = errors["true_region"].isin(chosen) if len(chosen) else pd.Series(True, errors.index)
     for column, name, colour, _ in _pair(raw, refined, palette):
-        figure.add_box(
-            x=errors["true_region"],
-            y=errors[column],
-            name=name,
-            boxpoints=False,
-            marker={"color": colour},
-        )
-    figure.update_layout(height=340, margin=_MARGIN, legend=_LEGEND, boxmode="group")
-    order = list(dict.fromkeys(errors["true_region"]))
+        for rows, clear in ((errors[faded], True), (errors[~faded], False)):
+            if len(rows):
+                figure.add_box(
+                    x=rows["true_region"].map(shown), y=rows[column], name=name,
+                    boxpoints=False, marker={"color": colour}, opacity=opacity(clear),
+                    hoverinfo="skip", offsetgroup=name, legendgroup=name, showlegend=clear,
+                )  # fmt: skip
+    quartiles = errors.groupby("true_region")[[raw, refined]].quantile([0.5, 0.75]).unstack()
+    sizes = errors["true_region"].value_counts()
+    texts = [
+        f"{shown[region]}: {sizes[region]:,} photos<br>median refined "
+        f"{quartiles.loc[region, (refined, 0.5)]:.1f}, network alone "
+        f"{quartiles.loc[region, (raw, 0.5)]:.1f}"
+        for region in order
+    ]
+    fences = [2.5 * max(quartiles.loc[region].max(), 1e-6) for region in order]
+    figure.add_trace(targets(list(shown.values()), fences, [[one] for one in order], texts))
+    figure.update_layout(
+        height=340, margin=MARGIN, legend=LEGEND, boxmode="group", barmode="overlay",
+        clickmode="event+select", dragmode=False,
+    )  # fmt: skip
     figure.update_xaxes(
-        title="true region", type="category", categoryorder="array", categoryarray=order
-    )
+        title="true region", type="category", categoryorder="array",
+        categoryarray=list(shown.values()),
+    )  # fmt: skip
     figure.update_yaxes(title=title, rangemode="tozero")
     return figure
 
@@ -251,29 +332,17 @@ def _bars(
             text=texts, textposition="outside", cliponaxis=False,
             marker={
                 "color": palette.refined if refined else palette.prediction,
-                "opacity": [_opacity(_overlap(span, chosen)) for span in spans],
+                "opacity": [opacity(overlap(span, chosen)) for span in spans],
             },
             hovertemplate="%{x}: %{y:,} photos<extra></extra>",
         )
     )  # fmt: skip
     figure.update_layout(
-        height=320, margin=_MARGIN | {"t": 24}, bargap=0.1, clickmode="event+select",
+        height=320, margin=MARGIN | {"t": 24}, bargap=0.1, clickmode="event+select",
         dragmode=False, showlegend=False,
     )  # fmt: skip
     figure.update_yaxes(title="photos")
     return figure
-
-
-def _overlap(span: Span, chosen: Span | None) -> bool:
-    """Whether a bar shares something with the chosen span; -1 is no upper end."""
-    if chosen is None:
-        return True
-    low, high = span
-    return low < chosen[1] and (np.inf if high < 0 else high) > chosen[0]
-
-
-def _opacity(chosen: bool) -> float:
-    return 1.0 if chosen else FAINT
 
 
 def _pair(raw: str, refined: str, palette: Palette) -> tuple[tuple[str, str, str, str], ...]:

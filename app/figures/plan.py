@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from app.figures.axes import inert
 from app.theme import RAMP, Palette
 
 _HEIGHT_PX = 520
@@ -46,7 +47,8 @@ def photo_plan(
         }  # fmt: skip
     figure = go.Figure(
         go.Scattergl(
-            x=points[:, 1], y=points[:, 0], mode="markers", marker=marker, text=list(texts),
+            x=points[:, 1], y=points[:, 0], mode="markers", marker=marker,
+            text=[inert(text) for text in texts],
             hovertemplate="%{text}<extra></extra>",
         )
     )  # fmt: skip

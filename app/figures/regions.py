@@ -6,7 +6,16 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.axes import FAINT, compass, in_sector, sector_targets, titled
+from app.figures.axes import (
+    FAINT,
+    compass,
+    in_sector,
+    inert,
+    per_cent,
+    sector_targets,
+    share_axis,
+    titled,
+)
 from app.theme import SERIES, Palette, css
 
 SECTORS = 24
@@ -27,8 +36,9 @@ def region_counts(
     figure = go.Figure()
     for index, (name, parts) in enumerate(counts.items()):
         figure.add_bar(
-            x=list(parts), y=list(parts.values()), name=name, marker_color=SERIES[index],
-            hovertemplate="%{x}: %{y} photos<extra>" + name + "</extra>",
+            x=[inert(region) for region in parts], y=list(parts.values()), name=name,
+            marker_color=SERIES[index],
+            hovertemplate="%{x}: %{y:,} photos<extra>" + name + "</extra>",
             customdata=[[ids[region]] for region in parts] if ids else None,
             marker_opacity=[
                 1.0 if not chosen or not ids or ids[region] in chosen else FAINT for region in parts
@@ -52,18 +62,19 @@ def region_probabilities(
     """
     values = np.asarray(probabilities, np.float64)
     order = np.argsort(values)[::-1][:most]
-    names = [str(regions[index]) for index in order]
+    names = [inert(regions[index]) for index in order]
     shown = [float(values[index]) for index in order]
     if len(values) > most:
         names.append("all others")
         shown.append(max(0.0, 1.0 - sum(shown)))
     bars = go.Bar(
-        x=shown, y=names, orientation="h", text=[f"{100 * value:.0f} %" for value in shown],
+        x=per_cent(shown), y=names, orientation="h",
+        text=[f"{100 * value:.0f} %" for value in shown],
         textposition="outside", cliponaxis=False, hoverinfo="skip",
         marker_color=[palette.refined] + [palette.faint] * (len(names) - 1),
     )  # fmt: skip
     figure = titled(go.Figure(bars), x="Probability", y="", height=70 + 28 * len(names))
-    figure.update_xaxes(range=[0, 1.12], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1.0])
+    figure.update_xaxes(share_axis("Probability", 0, 1.12) | {"tickvals": [0, 25, 50, 75, 100]})
     return figure.update_yaxes(type="category", autorange="reversed")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.axes import titled
+from app.figures.axes import inert, per_cent, share_axis, titled
 from app.figures.parallel import broken, choice_axis, lines, number_axis
 from app.theme import Palette
 from core.tuning.space import Distribution
@@ -61,18 +61,18 @@ def importances(shares: Mapping[str, float], palette: Palette) -> go.Figure:
     names, values = [name for name, _ in rows], [value for _, value in rows]
     figure = go.Figure(
         go.Bar(
-            x=values,
-            y=names,
+            x=per_cent(values),
+            y=[inert(name) for name in names],
             orientation="h",
             marker={"color": palette.refined},
             text=[f"{100 * value:.0f} %" for value in values],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         )
     )
     titled(figure, x="explained variance", y="", height=110 + 28 * len(rows))
-    return figure.update_xaxes(tickformat=".0%", range=[0, max(values, default=1.0) * 1.15])
+    return figure.update_xaxes(share_axis("explained variance", 0, max(values, default=1.0) * 1.15))
 
 
 def parallel(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.wording import degrees, metres
+from app.wording import degrees, level, metres
 from core.geo import Floats, LocalFrame, inside
 
 Span = tuple[float, float]
@@ -34,7 +34,9 @@ class PhotoFacts:
         table: One row a photo. Columns, each absent if the view does not know it: `photo_id`,
             `filename`, `region` (true), `predicted`, `error_m`, `heading_error_deg`,
             `heading_deg` (true), `hour` (local time of day), `refused`, `part` (of a split),
-            `tags` (a tuple each), `north_m` and `east_m` (labelled).
+            `tags` (a tuple each), `north_m` and `east_m` (labelled), `confidence` (stated, of the
+            region, in `[0, 1]`), `radius_m` (stated, of 90 %), `outside` (whether the labelled
+            position is outside of that radius), `similarity` (of the best training photo).
         frame: The metres that labelled positions are in; None if there are none.
     """
 
@@ -295,6 +297,15 @@ FIELDS = (
            _facing),
     Field("hours", "hours", "Time of day", ("hour",), _write_span, _read_ordered,
            _within("hour"), lambda span, _: f"{_clock(span[0])} to {_clock(min(span[1], 24.0))}"),
+    Field("confidence", "confidence", "Confidence", ("confidence",), _write_span, _read_ordered,
+           _within("confidence"), _span_words("Confidence", level)),
+    Field("radius_m", "radius", "Stated radius", ("radius_m",), _write_span, _read_ordered,
+           _within("radius_m"), _span_words("Stated radius", metres)),
+    Field("outside", "outside", "Outside the stated radius", ("outside",), _write_flag, _read_flag,
+           lambda wanted, facts: facts.table["outside"].to_numpy(bool) == wanted,
+           lambda wanted, _: f"{'Outside' if wanted else 'Inside'} the stated radius"),
+    Field("similarity", "similarity", "Similarity", ("similarity",), _write_span, _read_ordered,
+           _within("similarity"), _span_words("Similarity", _number)),
     Field("refused", "refused", "Refused", ("refused",), _write_flag, _read_flag,
            lambda wanted, facts: facts.table["refused"].to_numpy(bool) == wanted,
            lambda wanted, _: "Refused" if wanted else "Not refused"),

@@ -15,7 +15,7 @@ import streamlit as st
 from app.selection import address, saved_views, selection
 from app.selection.filter_fields import Area, PhotoFacts, Span, outline
 from app.selection.photo_filter import PARAMETERS, PhotoFilter
-from app.widgets import messages
+from app.widgets import figure_files, messages
 from core.geo import LocalFrame
 
 _STATE = "photo_filter"
@@ -25,7 +25,10 @@ POINTS: dict[str, Span] = {
     name: ((45.0 * index - 22.5) % 360.0, 45.0 * index + 22.5)
     for index, name in enumerate(("N", "NE", "E", "SE", "S", "SW", "W", "NW"))
 }
-_REFUSED = {True: "Refused only", False: "Without refused"}
+_EITHER = {
+    "refused": {True: "Refused only", False: "Without refused"},
+    "outside": {True: "No", False: "Yes"},
+}
 SelectionMode = Literal["points", "box", "lasso"]
 
 
@@ -125,7 +128,10 @@ def chart(
         else:
             keep_field(field, made)
 
-    st.plotly_chart(figure, key=key, on_select=selected, selection_mode=modes, alt=alt)
+    st.plotly_chart(
+        figure, key=key, on_select=selected, selection_mode=modes, alt=alt,
+        config=figure_files.config(name),
+    )  # fmt: skip
 
 
 def rows(
@@ -190,6 +196,11 @@ def span_of_sector(event: Mapping[str, Any]) -> Span | None:
     return (float(data[0][0]), float(data[0][1]) % 360.0) if data else None
 
 
+def photos_of(event: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The photos whose marks were selected; the data of each are its id."""
+    return tuple(dict.fromkeys(str(one[0]) for one in _data(event))) or None
+
+
 def area_of(event: Mapping[str, Any], frame: LocalFrame) -> Area | None:
     """The area of a lasso or a box on a plan of metres, as corners in label units."""
     for shape in ("lasso", "box"):
@@ -241,12 +252,21 @@ def _controls(page: str, facts: PhotoFacts, names: Mapping[str, str], wanted: Ph
         st.pills("Facing", list(POINTS), key=key, on_change=_take_point, args=(key,))
     if "hour" in table and table["hour"].notna().any():
         _range(page, "hours", "Time of day (hours)", 24, wanted.hours)
-    if "refused" in table and table["refused"].any():
-        key = f"{page}_refused"
-        st.session_state[key] = wanted.refused
-        st.selectbox("Refused", list(_REFUSED), format_func=_REFUSED.__getitem__, key=key,
-                     placeholder="All photos",
-                     on_change=_take, args=(key, "refused"))  # fmt: skip
+    if "confidence" in table:
+        _range(page, "confidence", "Confidence of the region (%)", 100, wanted.confidence, 0.01)
+    if "radius_m" in table:
+        largest = max(1, int(np.ceil(table["radius_m"].max())))
+        _range(page, "radius_m", "Stated radius (m)", largest, wanted.radius_m)
+    if "similarity" in table:
+        _range(page, "similarity", "Similarity of the best training photo (%)", 100,
+               wanted.similarity, 0.01)  # fmt: skip
+    for name, title in (("outside", "Stated radius holds the position"), ("refused", "Refused")):
+        if name in table and table[name].any():
+            words = _EITHER[name]
+            key = f"{page}_{name}"
+            st.session_state[key] = getattr(wanted, name)
+            st.selectbox(title, list(words), format_func=words.__getitem__, key=key,
+                         placeholder="All photos", on_change=_take, args=(key, name))  # fmt: skip
     for name, title, column in (("parts", "Part of the split", "part"), ("tags", "Tag", "tags")):
         if column in table:
             there = set(table[column]) if column == "part" else set().union(*table[column])
@@ -270,12 +290,15 @@ def _several(
     )  # fmt: skip
 
 
-def _range(page: str, name: str, title: str, largest: int, span: Span | None) -> None:
+def _range(
+    page: str, name: str, title: str, largest: int, span: Span | None, step: float = 1.0
+) -> None:
+    """Draw a slider of a field; a step of it is `step` of the field."""
     key = f"{page}_{name}"
-    low, high = span or (0.0, inf)
-    ends = min(int(low), largest), min(int(np.ceil(min(high, largest))), largest)
+    low, high = (end / step for end in span or (0.0, inf))
+    ends = min(int(low + 1e-6), largest), min(int(np.ceil(min(high, largest) - 1e-6)), largest)
     st.session_state[key] = ends
-    st.slider(title, 0, largest, key=key, on_change=_take_range, args=(key, name, largest))
+    st.slider(title, 0, largest, key=key, on_change=_take_range, args=(key, name, largest, step))
 
 
 def _take(key: str, name: str) -> None:
@@ -291,7 +314,9 @@ def _take_point(key: str) -> None:
     keep_field("facing_deg", None if point is None else POINTS[point])
 
 
-def _take_range(key: str, name: str, largest: int) -> None:
+def _take_range(key: str, name: str, largest: int, step: float) -> None:
     low, high = st.session_state[key]
-    everything = low <= 0 and high >= largest
-    keep_field(name, None if everything else (float(low), inf if high >= largest else float(high)))
+    if low <= 0 and high >= largest:
+        keep_field(name, None)
+    else:
+        keep_field(name, (low * step, inf if high >= largest else high * step))

@@ -12,6 +12,7 @@ from core.geo import Floats, LocalFrame
 from core.splits.split import Split
 from core.tables.times import minute_of_day
 
+_CONFIDENCE = ("region_probability_calibrated", "region_probability")
 # Parsing 100,000 times takes a third of a second, and each click needs them.
 _HOURS: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
 
@@ -49,8 +50,7 @@ def of_outcomes(
             "east_m": table["true_east_m"],
         }
     )
-    if "refused" in table:
-        facts["refused"] = table["refused"].astype(bool)
+    _add_stated(facts, table)
     if data is not None:
         by_photo = pd.Series(hours(data), index=data.table["photo_id"])
         facts["hour"] = by_photo.reindex(table["photo_id"]).to_numpy(np.float64)
@@ -87,8 +87,7 @@ def of_dataset(
         facts["predicted"] = found["region"].fillna("").to_numpy()
         facts["error_m"] = found[error].to_numpy(np.float64)
         facts["heading_error_deg"] = found[heading].to_numpy(np.float64)
-        if "refused" in found:
-            facts["refused"] = (found["refused"] == True).to_numpy(bool)  # noqa: E712 - or absent
+        _add_stated(facts, found)
     _add(facts, split, tags)
     return PhotoFacts(facts, frame)
 
@@ -104,6 +103,20 @@ def _errors(raw: bool) -> tuple[str, str]:
     if raw:
         return "error_m", "heading_error_deg"
     return "error_refined_m", "heading_error_refined_deg"
+
+
+def _add_stated(facts: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Add what the model states of its answers, in the rows of the facts."""
+    if "refused" in found:
+        facts["refused"] = (found["refused"] == True).to_numpy(bool)  # noqa: E712 - or absent
+    confidence = next((name for name in _CONFIDENCE if name in found), "")
+    for name, column in (("confidence", confidence), ("radius_m", "radius_90_m"),
+                         ("similarity", "similarity")):  # fmt: skip
+        if column in found and found[column].notna().any():
+            facts[name] = found[column].to_numpy(np.float64)
+    if "radius_m" in facts:
+        away_m = found["error_refined_m"].to_numpy(np.float64)
+        facts["outside"] = away_m > facts["radius_m"].to_numpy(np.float64)
 
 
 def _add(

@@ -23,6 +23,10 @@ from app.selection.filter_fields import (
     rounded,
 )
 
+_SPANS = (
+    "error_m", "heading_error_deg", "facing_deg", "hours", "confidence", "radius_m", "similarity",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class PhotoFilter:
@@ -39,6 +43,10 @@ class PhotoFilter:
         heading_error_deg: Heading error.
         facing_deg: True heading, clockwise from the first to the second; may pass north.
         hours: Local hour of the day.
+        confidence: Stated confidence of the region, in `[0, 1]`.
+        radius_m: Stated radius that holds the position at 90 %.
+        outside: Only photos outside of that radius (True), or only others (False).
+        similarity: Similarity of the best training photo.
         refused: Only refused photos (True), or only others (False).
         parts: Only photos of these parts of the split.
         tags: Only photos with one of these tags.
@@ -55,6 +63,10 @@ class PhotoFilter:
     heading_error_deg: Span | None = None
     facing_deg: Span | None = None
     hours: Span | None = None
+    confidence: Span | None = None
+    radius_m: Span | None = None
+    outside: bool | None = None
+    similarity: Span | None = None
     refused: bool | None = None
     parts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -67,7 +79,7 @@ class PhotoFilter:
         """Cut every value to what an address can hold."""
         for name in ("regions", "parts", "tags", "photos"):
             object.__setattr__(self, name, cut(getattr(self, name)))
-        for name in ("error_m", "heading_error_deg", "facing_deg", "hours"):
+        for name in _SPANS:
             object.__setattr__(self, name, rounded(getattr(self, name), name == "facing_deg"))
         cell = tuple(self.cell)
         fits = len(cell) == 2 and all(0 < len(region) <= LONGEST_VALUE for region in cell)

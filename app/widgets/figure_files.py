@@ -1,12 +1,16 @@
-"""Charts as files: a page that opens offline, and the data that is drawn."""
+"""Charts as files: a picture, a page that opens offline, and the data that is drawn."""
 
 from collections.abc import Mapping
+from html import unescape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+FORMATS = ("png", "svg")
+_FORMAT = "figure_format"
 _AXES = ("x", "y", "r", "theta", "text")
 
 
@@ -36,7 +40,19 @@ def offer(page: str, figures: Mapping[str, go.Figure]) -> None:
                 "Data (CSV)", lambda: table_of(figure).to_csv(index=False), f"{name}.csv",
                 "text/csv", key=f"{page}_figure_csv",
             )  # fmt: skip
-        st.caption("The camera above a chart saves it as PNG; the saved page also saves SVG.")
+        st.segmented_control(
+            "The camera above each chart saves it as", FORMATS, key=_FORMAT, required=True,
+            persist_state="session", format_func=str.upper,
+            default=None if _FORMAT in st.session_state else FORMATS[0],
+        )  # fmt: skip
+
+
+def config(name: str) -> dict[str, Any]:
+    """Options of a chart's toolbar: its camera saves a file of this name, as the reader chose."""
+    kind = st.session_state.get(_FORMAT) or FORMATS[0]
+    scale = 2 if kind == "png" else 1
+    camera = {"format": kind, "filename": name.replace("_", "-"), "scale": scale}
+    return {"displaylogo": False, "toImageButtonOptions": camera}
 
 
 def page_of(figure: go.Figure, title: str) -> str:
@@ -67,5 +83,7 @@ def table_of(figure: go.Figure) -> pd.DataFrame:
         else:
             held = trace.to_plotly_json()
             part = {axis: list(held[axis]) for axis in _AXES if np.ndim(held.get(axis)) == 1}
-        parts.append(pd.DataFrame(part).assign(series=trace.name or ""))
+        table = pd.DataFrame(part).assign(series=trace.name or "")
+        # Names are escaped where plotly would read markup.
+        parts.append(table.map(lambda cell: unescape(cell) if isinstance(cell, str) else cell))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app.evaluate.report_view import coverage_table
+from app.evaluate.trust_view import coverage_table
 from app.figures.coverage import coverage_overall, coverage_regions
 from app.theme import LIGHT
 from core.evaluation.report import Report
@@ -38,11 +38,15 @@ def coverage() -> CoverageReport:
 def test_coverage_is_drawn_against_its_promise(coverage: CoverageReport) -> None:
     figure = coverage_overall(coverage, LIGHT)
     by_name = {trace.name: trace for trace in figure.data}
-    assert list(by_name["radius"].y) == [0.52, 0.88]
-    assert list(by_name["heading wedge"].y) == [0.49]  # the other is unknown
-    assert by_name["radius"].error_y.array == pytest.approx((0.05, 0.05))
-    regions = coverage_regions(coverage, {"1": "Gate"}, LIGHT)
+    assert list(by_name["radius"].y) == [52, 88]
+    assert list(by_name["heading wedge"].y) == [49]  # the other is unknown
+    assert by_name["radius"].error_y.array == pytest.approx((5, 5))
+    regions = coverage_regions(coverage, {"1": "Gate"}, LIGHT, chosen=["2"])
     assert list(regions.data[0].y) == ["Gate (40)", "2 (40)"]
+    assert [list(one) for one in regions.data[0].customdata] == [["1"], ["2"]]
+    assert list(regions.data[0].marker.opacity) == [0.3, 1.0]
+    some = coverage_overall(coverage, LIGHT, {"radius": {0.5: 0.4, 0.9: 1.0}})
+    assert any(list(trace.y) == [40, 100] for trace in some.data)
 
 
 def test_the_table_says_what_is_unknown(coverage: CoverageReport) -> None:

@@ -15,9 +15,9 @@ from app.theme import LIGHT
 
 
 def test_the_cdf_rises_to_one_at_the_largest_error(errors: pd.DataFrame) -> None:
-    raw, refined = position_error_cdf(errors, LIGHT).data
+    raw, refined, _ = position_error_cdf(errors, LIGHT).data
     assert list(raw.x) == [4.0, 8.0, 20.0, 100.0]
-    assert list(raw.y) == [0.25, 0.5, 0.75, 1.0]
+    assert list(raw.y) == [25, 50, 75, 100]
     assert list(refined.x) == [2.0, 6.0, 12.0, 60.0]
 
 
@@ -71,8 +71,11 @@ def test_a_plan_has_north_up_one_scale_and_the_selected_area() -> None:
     assert figure.layout.yaxis.scaleanchor == "x"
 
 
-def test_regions_keep_the_order_of_the_table(errors: pd.DataFrame) -> None:
-    figure = error_by_region(errors, "error_m", "error_refined_m", "position error (m)", LIGHT)
+def test_regions_keep_the_order_of_their_names(errors: pd.DataFrame) -> None:
+    names = {region: region for region in ("1", "2", "10", "11")}
+    figure = error_by_region(
+        errors, "error_m", "error_refined_m", "position error (m)", LIGHT, names=names
+    )
     assert list(figure.layout.xaxis.categoryarray) == ["1", "2", "10"]
 
 

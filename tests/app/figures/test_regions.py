@@ -43,7 +43,7 @@ def test_probabilities_show_the_likeliest_first_and_sum_up_the_rest() -> None:
     shares = [0.05, 0.6, 0.1, 0.25]
     bars = region_probabilities(shares, ["a", "b", "c", "d"], LIGHT, most=2).data[0]
     assert list(bars.y) == ["b", "d", "all others"]
-    assert list(bars.x) == pytest.approx([0.6, 0.25, 0.15])
+    assert list(bars.x) == pytest.approx([60, 25, 15])
 
 
 def test_probabilities_of_few_regions_have_no_rest() -> None:

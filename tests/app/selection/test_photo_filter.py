@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.selection.filter_fields import FIELDS, MOST_CORNERS, PhotoFacts, box, outline
@@ -55,13 +55,14 @@ def test_an_address_holds_every_filter(made: PhotoFilter) -> None:
     assert sum(len(text) for texts in query.values() for text in texts) < 10_000
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from([each.parameter for each in FIELDS]),
         st.lists(
             st.text() | st.from_regex(r"-?[\d.einfa]{0,9}(\.\.|,)[\d.;,einfa]{0,12}"), max_size=50
         ),
+        max_size=5,
     )
 )
 def test_no_address_raises(query: dict[str, list[str]]) -> None:

@@ -24,7 +24,7 @@ def test_the_data_of_a_chart_are_what_it_draws() -> None:
     refined = table[table["series"] == "refined by training photos"]
     assert refined["x"].tolist() == [2.0, 6.0, 12.0]
     assert table[table["series"] == "baselines"][["x", "y", "text"]].to_numpy().tolist() == [
-        [10, 0.1, "mean"]
+        [10, 10, "mean"]
     ]
     matrix = table_of(confusion_matrix(confusion_counts(ERRORS, ["1", "2"]), {}, LIGHT))
     assert matrix[["y", "x", "text"]].to_numpy().tolist() == [
