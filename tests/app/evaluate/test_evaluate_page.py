@@ -48,7 +48,8 @@ def test_the_overview_marks_who_was_told_the_truth(
 
 
 @pytest.mark.parametrize(
-    ("section", "charts"), [("Regions", 1), ("Positions", 5), ("Headings", 4), ("Files", 0)]
+    ("section", "charts"),
+    [("Regions", 1), ("Positions", 7), ("Headings", 4), ("Retrieval", 2), ("Files", 0)],
 )
 def test_sections_of_evaluate(
     full_workspace: Path, open_page: OpenPage, section: str, charts: int
