@@ -8,6 +8,7 @@ from app.data.browse import DataView
 from app.figures.regions import heading_rose, region_counts
 from app.selection import filters
 from app.theme import Palette
+from app.widgets import figure_files
 from core.dataset.labels import Dataset
 from core.splits.split import Split
 
@@ -63,7 +64,9 @@ def of_split(data: Dataset, split: Split) -> None:
     for note in split.notes:
         st.caption(f"Assumed: {note}.")
     if "region" in data.labels:
-        st.plotly_chart(region_counts(facts.counts), key="data_parts")
+        st.plotly_chart(
+            region_counts(facts.counts), key="data_parts", config=figure_files.config("parts")
+        )
     else:
         st.info(absence.of_data("region", "chart of the regions of each part"))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.axes import per_cent, share_axis
 from app.theme import Palette
 
 if TYPE_CHECKING:
@@ -31,18 +32,16 @@ def deletion_curves(found: "Curves", palette: Palette) -> go.Figure:
             (getattr(found, name), "this map", palette.refined, "solid"),
         ):
             figure.add_scatter(
-                x=found.shares, y=values, mode="lines", name=words, legendgroup=words,
+                x=per_cent(found.shares), y=per_cent(values), mode="lines", name=words, legendgroup=words,
                 showlegend=row == 1, line={"color": colour, "dash": dash, "width": 2},
-                hovertemplate=f"{words}: %{{y:.0%}} left at %{{x:.0%}}<extra></extra>",
+                hovertemplate=f"{words}: %{{y:.0f}} % left at %{{x:.0f}} %<extra></extra>",
                 row=row, col=1,
             )  # fmt: skip
     unit = {"%": "percentage points"}.get(found.unit, found.unit)
-    figure.update_yaxes(title="answer left", tickformat=".0%", range=[-0.03, 1.05])
-    figure.update_xaxes(tickformat=".0%", range=[0, 1])
-    figure.update_xaxes(title="hidden share of the photo", row=1, col=1)
-    figure.update_xaxes(
-        title=f"shown share of the photo (0 % is {found.change:.0f} {unit} off)", row=2, col=1
-    )
+    figure.update_yaxes(share_axis("answer left", -0.03, 1.05))
+    figure.update_xaxes(share_axis("hidden share of the photo", 0, 1), row=1, col=1)
+    shown = f"shown share of the photo (0 % is {found.change:.0f} {unit} off)"
+    figure.update_xaxes(share_axis(shown, 0, 1), row=2, col=1)
     figure.update_layout(
         height=480, margin={"l": 10, "r": 10, "t": 50, "b": 10},
         legend={"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0},

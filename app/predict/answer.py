@@ -15,7 +15,7 @@ from app.predict import downloads, evidence
 from app.predict.photo_file import file_says
 from app.predict.prediction_map import Truth, campus_inset, evidence_deck
 from app.predict.sentence import NOT_THIS_CAMPUS, answer_sentence
-from app.widgets import base_layer, ensemble, messages, pickers
+from app.widgets import base_layer, ensemble, figure_files, messages, pickers
 from app.widgets.photo_source import PhotoSource
 from core.confidence.apply import Confidence
 from core.geo import distance_m, heading_error_deg
@@ -187,7 +187,7 @@ def _details(predictor: "Predictor", prediction: Prediction, row: int) -> None:
         shares = prediction.region_probabilities if trust is None else trust.region_probabilities
         names = [prediction.region_names.get(region, region) for region in prediction.regions]
         figure = region_probabilities(shares[row], names, theme.palette())
-        st.plotly_chart(figure, key="predict_regions")
+        st.plotly_chart(figure, key="predict_regions", config=figure_files.config("regions"))
     if "position" not in prediction.labels:
         st.info(absence.of_model("position", "map"))
     for note in prediction.notes:

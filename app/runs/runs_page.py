@@ -15,7 +15,7 @@ from app.selection import selection
 from app.theme import palette
 from app.train import deletion, train_form
 from app.train.history import measured, overlaid_table
-from app.widgets import messages, pickers
+from app.widgets import figure_files, messages, pickers
 from app.workspace import Workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, RunError
@@ -139,7 +139,9 @@ def curves(chosen: Sequence[Model]) -> None:
         for place, measure in zip(st.columns(2), pair, strict=False):
             title = f"{measure.title}, validation"
             figure = curve(overlaid_table(events, measure), title, measure.unit)
-            place.plotly_chart(figure, key=f"runs_{measure.title}")
+            place.plotly_chart(
+                figure, key=f"runs_{measure.title}", config=figure_files.config(measure.title)
+            )
 
 
 def options(chosen: Sequence[Model]) -> None:

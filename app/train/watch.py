@@ -13,7 +13,7 @@ from app.figures.curves import curve
 from app.train import job_page, reproduce, samples_view, train_form
 from app.train.history import Events, best_event, curve_table, fine_tuning_begins, measured
 from app.train.queue_state import Entry, options_of
-from app.widgets import messages, pickers
+from app.widgets import figure_files, messages, pickers
 from core.jobs.queue import cancel, move, requeue, stop
 from core.jobs.runner import ensure_runner
 from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, log_tail, read_events
@@ -146,7 +146,9 @@ def _curves(events: Events, now: RunState) -> None:
     for pair in (measures[:2], measures[2:]):
         for place, measure in zip(st.columns(2), pair, strict=False):
             figure = curve(curve_table(events, measure), measure.title, measure.unit, begins)
-            place.plotly_chart(figure, key=f"watch_{measure.title}")
+            place.plotly_chart(
+                figure, key=f"watch_{measure.title}", config=figure_files.config(measure.title)
+            )
 
 
 def _log(run: Path, now: RunState) -> None:

@@ -12,6 +12,7 @@ from app.selection import selection
 from app.theme import palette
 from app.train import job_page, train_form
 from app.tune import tune_form
+from app.widgets import figure_files
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.job import read_job
@@ -190,11 +191,14 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
     with left:
         st.subheader("History")
         figure = figures.history(table, config.monitor, config.higher_is_better, colours)
-        st.plotly_chart(figure, key="study_history")
+        st.plotly_chart(figure, key="study_history", config=figure_files.config("study_history"))
     with right:
         st.subheader("Importance of options")
         if shares:
-            st.plotly_chart(figures.importances(shares, colours), key="study_importances")
+            st.plotly_chart(
+                figures.importances(shares, colours), key="study_importances",
+                config=figure_files.config("study_importances"),
+            )  # fmt: skip
             finished = view.counts["finished"]
             st.caption(
                 f"fANOVA over {finished} finished trials. With few trials it is only a rough guide."
@@ -213,7 +217,7 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
             config.higher_is_better,
             colours,
         )
-        st.plotly_chart(figure, key="study_parallel")
+        st.plotly_chart(figure, key="study_parallel", config=figure_files.config("study_parallel"))
 
 
 def _trials(study: Path, view: StudyView) -> None:
