@@ -32,7 +32,8 @@ def deletion_curves(found: "Curves", palette: Palette) -> go.Figure:
             (getattr(found, name), "this map", palette.refined, "solid"),
         ):
             figure.add_scatter(
-                x=per_cent(found.shares), y=per_cent(values), mode="lines", name=words, legendgroup=words,
+                x=per_cent(found.shares), y=per_cent(values), mode="lines", name=words,
+                legendgroup=words,
                 showlegend=row == 1, line={"color": colour, "dash": dash, "width": 2},
                 hovertemplate=f"{words}: %{{y:.0f}} % left at %{{x:.0f}} %<extra></extra>",
                 row=row, col=1,
