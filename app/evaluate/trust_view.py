@@ -174,7 +174,8 @@ def _bins(view: EvaluationView, rows: pd.DataFrame) -> list[ReliabilityBin]:
 def _wrong(rows: pd.DataFrame) -> Floats:
     """1 where the region is wrong, 0 where it is right, NaN without a labelled region."""
     wrong = (rows["true_region"] != rows["region"]).astype(float)
-    return wrong.where((rows["true_region"] != "") & (rows["region"] != "")).to_numpy(np.float64)
+    known = (rows["true_region"] != "") & (rows["region"] != "")
+    return np.asarray(wrong.where(known), np.float64)
 
 
 def _region_risk(view: EvaluationView, palette: Palette) -> go.Figure | None:

@@ -40,7 +40,7 @@ def coverage_overall(
                        line={"color": palette.faint, "dash": "dot"}, hoverinfo="skip")  # fmt: skip
     for offset, name in enumerate(sizes_of(coverage.overall)):
         entries = [one for one in coverage.overall.by_size[name] if one.measured is not None]
-        measured = [one.measured for one in entries]
+        measured = [float(one.measured or 0.0) for one in entries]
         figure.add_scatter(
             # Side by side, so that three intervals do not hide one another.
             x=per_cent([one.promised + 0.02 * (offset - 1) for one in entries]),

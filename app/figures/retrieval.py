@@ -1,6 +1,6 @@
 """How well similar training photos find the place: recall at k, and error by similarity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
@@ -63,7 +63,7 @@ def error_by_similarity(
     palette: Palette,
     *,
     refined: bool,
-    bounds: Sequence[float],
+    bounds: Floats,
     chosen: Span | None = None,
 ) -> go.Figure:
     """Draw the median error by the similarity of the most similar training photo.

@@ -269,7 +269,8 @@ def without_photos(dataset: Dataset, rows: Rows, left_out: LeftOutCard) -> Rows:
     Raises:
         ConfigError: None remains.
     """
-    kept = rows[~dataset.table["photo_id"].iloc[rows].isin(left_out.photos).to_numpy()]
+    tagged_here = dataset.table["photo_id"].iloc[rows].isin(left_out.photos).to_numpy(bool)
+    kept: Rows = rows[~tagged_here]
     if len(rows) and not len(kept):
         raise ConfigError(
             f"all {len(rows)} photos of the training part have the tag "
