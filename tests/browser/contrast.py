@@ -32,8 +32,9 @@ _MEASURE = """([least, leastLarge]) => {
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent.trim();
     const element = walker.currentNode.parentElement;
-    if (!text || !element.checkVisibility({opacityProperty: true, visibilityProperty: true}))
-      continue;
+    // A gap between numbers of pages is no text.
+    if (!/[\\p{L}\\p{N}]/u.test(text)) continue;
+    if (!element.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
     // The number of a slider stands above its thumb, inside of which it is.
     const exempt = 'svg, style, script, canvas, :disabled, [aria-disabled=true], ' +
       '[data-testid=stSliderThumbValue]';
