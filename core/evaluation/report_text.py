@@ -52,7 +52,7 @@ def intervals_basis(scores: Scores) -> str:
         return f"no intervals: all photos are of {groups}"
     doubt = "" if found.reliable else "; from so few they are unreliable"
     return (
-        f"in brackets {found.confidence:.0%} intervals, each for its own figure, from "
+        f"in brackets {100 * found.confidence:.0f} % intervals, each for its own figure, from "
         f"{found.draws} draws of whole {found.by}s ({groups}){doubt}"
     )
 
@@ -70,9 +70,8 @@ def leak_sentence(scores: Scores) -> str:
     leak, away = scores.leak, None if scores.leak is None else scores.leak.beyond_5m
     if leak is None:
         return "how near these photos are to training photos is unknown"
-    near = (
-        f"{leak.within_5m:.0%} of these photos are within {LEAK_RADIUS_M:g} m of a training photo"
-    )
+    share = f"{100 * leak.within_5m:.0f} %"
+    near = f"{share} of these photos are within {LEAK_RADIUS_M:g} m of a training photo"
     if away is None:
         return near
     if away.refined is None:

@@ -84,7 +84,7 @@ def test_evaluate_writes_a_report(
     low, high = report["intervals"]["refined"]["median_m"]
     median = f"median {report['position']['refined']['median_m']:.1f} m ({low:.1f} to {high:.1f})"
     assert median in told.err
-    assert f"{report['leak']['within_5m']:.0%} of these photos are within 5 m" in told.err
+    assert f"{100 * report['leak']['within_5m']:.0f} % of these photos are within 5 m" in told.err
     assert report["flagged"]["n"] == 0
     with (out / "predictions.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == report["n"]

@@ -84,7 +84,7 @@ def test_a_page_shows_all_text_as_text_and_asks_no_host(report: Path, tmp_path: 
     assert "default-src 'none'" in page
     # Names of the photo, its region, the region's figures, the matrix and the note.
     assert found.words.count(MARKUP) >= 5
-    for words in ("25% of these photos are within 5 m", "The 3 largest errors", "50.0 m", "Card"):
+    for words in ("25 % of these photos are within 5 m", "The 3 largest errors", "50.0 m", "Card"):
         assert words in found.words, words
 
 

@@ -41,7 +41,7 @@ def test_a_figure_has_its_interval_behind_it(report: Report) -> None:
 
 
 def test_the_leak_comes_with_the_error_of_the_photos_that_are_not_near(report: Report) -> None:
-    near = "68% of these photos are within 5 m of a training photo"
+    near = "68 % of these photos are within 5 m of a training photo"
     assert report_text.leak_sentence(report) == f"{near}; the median error of the others is 14.2 m"
     few = Subset(n=4, raw=None, refined=None, reason="4 photos are fewer than 10")
     assert report.leak is not None

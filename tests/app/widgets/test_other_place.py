@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 OpenPage = Callable[..., AppTest]
 
-PAGES = ("home", "predict", "map", "evaluate")
+PAGES = ("home", "predict", "play", "map", "evaluate", "explain")
 
 
 def banners(app: AppTest) -> list[str]:
