@@ -14,7 +14,7 @@ FOR_TESTS := $(VENV)/.installed-test
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test check format screenshots chromium clean
+.PHONY: help app demo test soak check format screenshots chromium clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,12 @@ demo: $(FOR_APP) ## render the demo campus (6,500 photos) to data/demo
 # Where Python was told to keep no bytecode, every process of a test would compile the project anew.
 test: $(FOR_TESTS) chromium ## run every test, the slow and the browser ones included
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# How many minutes all readers of files are attacked.
+MINUTES ?= 30
+
+soak: $(FOR_TESTS) ## attack every reader of files with random damage for MINUTES (30)
+	BEARINGS_SOAK_MINUTES=$(MINUTES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/soak $(ARGS)
 
 check: $(FOR_TESTS) ## lint and type-check
 	$(BIN)/ruff check .

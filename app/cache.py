@@ -455,14 +455,13 @@ def _report(folder: Path, key: Stamp) -> Report:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _predictions(path: Path, key: Stamp) -> pd.DataFrame:
-    text = {"true_region": str, "region": str, "filename": str, "photo_id": str}
-    try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): evaluate again") from error
-    missing = sorted(TABLE_COLUMNS - set(table.columns))
-    if missing:
-        raise CheckpointError(f"{path} lacks columns {missing}: evaluate again")
+    from core.tables.stored import read_frame
+
+    text = {"true_region", "region", "filename", "photo_id"}
+    table = read_frame(
+        path, "evaluate again", CheckpointError,
+        text=text, numbers=TABLE_COLUMNS - text, needed=TABLE_COLUMNS,
+    )  # fmt: skip
     # A photo without a region has none, not one of the name nan.
     return table.fillna(dict.fromkeys(text, ""))
 

@@ -5,10 +5,34 @@ option). The CLI and the pages show its text without a traceback; anything else 
 """
 
 import errno
+import struct
+import zlib
+
+# What parsers raise for content that they did not foresee: any of these about a file that somebody
+# stored, copied or downloaded means that the file is damaged.
+FAULTS = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError,
+    RuntimeError, EOFError, SyntaxError, MemoryError, BufferError, struct.error, zlib.error,
+)  # fmt: skip
+# Longest text of a foreign file or error that a message quotes.
+_LONGEST_QUOTE = 200
+_LONGEST_MESSAGE = 4000
 
 
 class BearingsError(Exception):
-    """Base of every error that a user can mend."""
+    """Base of every error that a user can mend.
+
+    A value of a foreign file may stand in its text, so the text has a largest length: pages send it
+    to browsers.
+    """
+
+    def __str__(self) -> str:
+        """The message; if it is longer than `_LONGEST_MESSAGE`, without its middle."""
+        text = super().__str__()
+        if len(text) <= _LONGEST_MESSAGE:
+            return text
+        half = _LONGEST_MESSAGE // 2
+        return f"{text[:half]} ... {text[-half:]}"
 
 
 class LabelError(BearingsError):
@@ -48,6 +72,27 @@ class ConfigError(BearingsError):
 
 class DemoError(BearingsError):
     """A demo campus cannot be built or read as asked."""
+
+
+def shortened(text: str, most: int = _LONGEST_QUOTE) -> str:
+    """Return a text in one line of at most `most` characters, its middle left out if longer."""
+    # Before blanks are joined: a line of a hostile file may have millions of characters.
+    line = " ".join(text[: 4 * most].split())
+    if len(text) <= 4 * most and len(line) <= most:
+        return line
+    tail = " ".join(text[-most // 4 :].split())
+    return f"{line[: most - len(tail) - 5]} ... {tail}"
+
+
+def reason(error: BaseException) -> str:
+    """What an error of a parser or the operating system says, in one short line."""
+    if isinstance(error, OSError) and error.strerror:
+        return shortened(error.strerror)
+    if isinstance(error, RecursionError) and "levels" not in str(error):
+        return "it is nested too deeply: maximum recursion depth exceeded"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    return shortened(str(error)) or type(error).__name__
 
 
 # What the operating system refuses, which a user can cause and mend: a full disk, a folder that is

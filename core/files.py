@@ -1,22 +1,33 @@
-"""Files that are never seen half written: atomic replacement, JSON, tolerant JSON lines.
+"""Files that are never seen half written, and readers that turn any damage into one sentence.
 
-Every stored JSON file of Bearings is written by `write_json` and read by one of two functions:
+Every stored file of Bearings is read by one of these, which refuse what is no regular file or is
+too large, and raise `error` with the path, the cause and the remedy if the file is damaged:
 
-- `read_stored(path, Schema, remedy, error)` for a file with a schema;
-- `read_object(path, remedy, error)` for one without, or whose version is checked first; `checked`
-  then makes an instance of the schema.
+- `read_stored(path, Schema, remedy, error)`: JSON with a schema;
+- `read_object(path, remedy, error)`: JSON without one, or whose version is checked first; `checked`
+  then makes an instance of the schema;
+- `read_lines(path, columns, remedy, error)`: a CSV file with a fixed header;
+- `read_tensors(path, load, remedy, error, digest)`: safetensors;
+- `read_json_lines(path)`: a journal that may be growing.
 
-Both return None if the file is missing, which each caller words itself, and raise `error` with the
-path, the cause and the remedy if it is damaged. Nobody else calls `json.loads` on a stored file.
+The readers of JSON and CSV return None if the file is missing, which each caller words itself.
+Nobody else calls `json.loads` on a stored file. What a caller makes of the content, it makes
+within `refusing`.
 """
 
+import csv
+import errno
+import hashlib
+import io
 import json
+import math
 import os
 import platform
 import re
+import stat
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +35,21 @@ from typing import Any, BinaryIO, TypeVar
 
 import psutil
 from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
 
-from core.errors import BearingsError, RunError
+from core.errors import FAULTS, BearingsError, RunError, reason, shortened
 from core.options import in_words
 from core.system import SYSTEM
 
 Model = TypeVar("Model", bound=BaseModel)
+Tensors = TypeVar("Tensors", bound=Mapping[str, Any])
+# Larger files are refused before they fill the memory; parsed, they take some ten times as much.
+MOST_BYTES = 200_000_000
+# Nesting of the deepest stored file (polygons of regions) is 10; deeper ones end the recursion of
+# whoever walks them.
+_DEEPEST = 60
+_LONGEST_CAUSE = 400
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 # Names the writer, so that what a kill left behind is told from what is being written.
 _TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>.+)\.[a-z0-9_]{8}")
@@ -118,6 +138,62 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def read_regular(path: Path, most: int | None = MOST_BYTES) -> bytes:
+    """Return the bytes of a regular file.
+
+    A FIFO would block its reader for ever and a device never ends: both are refused.
+
+    Args:
+        path: The file.
+        most: How many bytes it may have; None: any number.
+
+    Raises:
+        OSError: It cannot be read, is no regular file, or is too large.
+    """
+
+    def read() -> bytes:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(path))
+            content = stream.read() if most is None else stream.read(most + 1)
+        if most is not None and len(content) > most:
+            raise OSError(
+                errno.EINVAL, f"it is larger than {most // 1_000_000} million bytes", str(path)
+            )
+        return content
+
+    return SYSTEM.patiently(read)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a FIFO."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+@contextmanager
+def refusing(
+    path: Path, remedy: str = "delete it", error: type[BearingsError] = RunError
+) -> Iterator[None]:
+    """Turn whatever is raised while content of a file is read into the sentence of a damaged file.
+
+    Args:
+        path: The file, for the message.
+        remedy: What its reader should do about damage; ends the message.
+        error: The class of the error.
+
+    Raises:
+        error: Anything in the block raised one of `FAULTS` or another of Bearings' errors.
+    """
+    try:
+        yield
+    except error:
+        raise
+    except (BearingsError, SafetensorError, csv.Error, *FAULTS) as cause:
+        known = isinstance(cause, ValidationError)
+        said = shortened(in_words(cause), _LONGEST_CAUSE) if known else reason(cause)
+        raise error(f"{path} is damaged ({said}): {remedy}") from cause
+
+
 def read_object(
     path: Path, remedy: str = "delete it", error: type[BearingsError] = RunError
 ) -> dict[str, Any] | None:
@@ -129,17 +205,71 @@ def read_object(
         error: The class of the error that says so.
 
     Raises:
-        error: The file cannot be read, is not JSON, or holds something else than an object.
+        error: The file cannot be read, is not JSON, is nested too deeply, or holds something else
+            than an object.
+    """
+    with refusing(path, remedy, error):
+        try:
+            raw = read_regular(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        content = parsed_json(raw)
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
+        return content
+
+
+def parsed_json(raw: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse JSON that has no numbers but finite ones and no text that cannot be written.
+
+    Raises:
+        ValueError, RecursionError: It is no such JSON.
     """
     try:
-        content = json.loads(SYSTEM.patiently(path.read_bytes))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError) as cause:
-        raise error(f"{path} is damaged ({cause}): {remedy}") from cause
-    if not isinstance(content, dict):
-        raise error(f"{path} is damaged (it holds no JSON object): {remedy}")
+        content = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
+    except _NotFiniteError as error:
+        raise ValueError(f"{_not_finite(json.loads(raw))}: {error}") from error
+    if _SURROGATE.search(raw if isinstance(raw, bytes) else raw.encode()):
+        # Half a pair of surrogates is text that no file and no terminal takes.
+        json.dumps(content, ensure_ascii=False).encode()
+    level, depth = [content], 0
+    while level := [inner for value in level for inner in _inside(value)]:
+        depth += 1
+        if depth > _DEEPEST:
+            raise RecursionError(f"it is nested more than {_DEEPEST} levels deep")
     return content
+
+
+def _inside(value: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+class _NotFiniteError(ValueError):
+    pass
+
+
+def _refuse_constant(name: str) -> float:
+    raise _NotFiniteError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _NotFiniteError(f"the number {text[:20]} is too large")
+    return value
+
+
+def _not_finite(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """Dotted name of the first number that is not finite; None if all are."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ""
+    named = value.items() if isinstance(value, dict) else enumerate(_inside(value))
+    for name, inner in named:
+        if (rest := _not_finite(inner)) is not None:
+            return f"{name}.{rest}".rstrip(".")
+    return None
 
 
 def checked(
@@ -154,10 +284,8 @@ def checked(
     Raises:
         error: The content does not fit the schema; names the entries that do not.
     """
-    try:
+    with refusing(path, remedy, error):
         return kind.model_validate(content)
-    except (ValidationError, BearingsError) as cause:
-        raise error(f"{path} is damaged ({in_words(cause)}): {remedy}") from cause
 
 
 def read_stored(
@@ -173,6 +301,71 @@ def read_stored(
     """
     content = read_object(path, remedy, error)
     return None if content is None else checked(content, kind, path, remedy, error)
+
+
+def read_lines(
+    path: Path,
+    columns: tuple[str, ...],
+    remedy: str = "mend it or delete it",
+    error: type[BearingsError] = RunError,
+) -> list[list[str]] | None:
+    """Read the lines of a CSV file below its header; None if there is no such file.
+
+    Args:
+        path: The file, in UTF-8.
+        columns: The header that it must have.
+        remedy: What its reader should do about damage.
+        error: The class of the error that says so.
+
+    Raises:
+        error: The file cannot be read, is no CSV file or has another header.
+    """
+    with refusing(path, remedy, error):
+        try:
+            raw = read_regular(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        lines = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+    if not lines or tuple(lines[0]) != columns:
+        raise error(f"{path} needs the header {','.join(columns)}: {remedy}")
+    return lines[1:]
+
+
+def read_tensors(
+    path: Path,
+    load: Callable[[bytes], Tensors],
+    remedy: str,
+    error: type[BearingsError],
+    digest: str | None = None,
+) -> Tensors:
+    """Read a safetensors file that is named by its content, or by a digest that another file has.
+
+    Args:
+        path: The file; without `digest`, its name is `KIND-HASH.safetensors`.
+        load: Of `safetensors.torch` or `safetensors.numpy`.
+        remedy: What its reader should do about damage.
+        error: The class of the error that says so.
+        digest: SHA-256 of its content in hexadecimal.
+
+    Raises:
+        error: It is missing, cannot be read, or is another file than the one that was meant.
+    """
+    try:
+        content = read_regular(path, None)
+    except OSError as cause:
+        raise error(f"{path} cannot be read ({reason(cause)}): {remedy}") from cause
+    actual = hashlib.sha256(content).hexdigest()
+    if digest is None and path.stem.rpartition("-")[2] != actual[:16]:
+        raise error(
+            f"{path} is damaged (its content does not match the hash in its name): {remedy}"
+        )
+    if digest is not None and digest != actual:
+        raise error(
+            f"{path} is not the file that was stored with its neighbours (damaged, or of another "
+            f"folder): {remedy}"
+        )
+    with refusing(path, remedy, error):
+        return load(content)
 
 
 def walk(
@@ -226,11 +419,17 @@ def append_json_line(path: Path, value: dict[str, Any]) -> None:
         stream.write(line.encode())
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the complete lines of a file that may be growing; lines torn by a kill are skipped."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
+def read_json_lines(path: Path, error: type[BearingsError] = RunError) -> list[dict[str, Any]]:
+    """Read the complete lines of a file that may be growing; lines torn by a kill are skipped.
+
+    Raises:
+        error: The file cannot be read.
+    """
+    with refusing(path, "move it away", error):
+        try:
+            lines = read_regular(path).split(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
     return [value for line in lines[:-1] if (value := _parsed(line)) is not None]
 
 
@@ -241,7 +440,7 @@ def _ends_line(stream: BinaryIO) -> bool:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
+        value = parsed_json(line)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

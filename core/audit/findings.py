@@ -18,7 +18,7 @@ from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.dataset.repairs import TEXT_OF
 from core.errors import LabelError
-from core.files import write_text
+from core.files import read_lines, write_text
 
 Column = Literal[
     "", "filename", "timestamp", "latitude", "longitude", "angle", "Region_ID", "position"
@@ -168,12 +168,9 @@ def read_findings(path: Path, rows: LabelRows) -> tuple[Finding, ...]:
     Raises:
         LabelError: It cannot be read, or is no table of findings.
     """
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read ({error}): run the audit again") from error
-    if not lines or tuple(lines[0]) != CSV_COLUMNS:
-        raise LabelError(f"{path} needs the header {','.join(CSV_COLUMNS)}: run the audit again")
+    lines = read_lines(path, CSV_COLUMNS, "run the audit again", LabelError)
+    if lines is None:
+        raise LabelError(f"there is no {path}: run the audit again")
     places: dict[str, list[tuple[str, str]]] = {}
     names = rows.text["filename"].str.strip()
     for name, photo_id, labels in zip(names, rows.text["photo_id"], rows.text["file"], strict=True):
@@ -181,7 +178,7 @@ def read_findings(path: Path, rows: LabelRows) -> tuple[Finding, ...]:
         if place not in places.setdefault(str(name), []):
             places[str(name)].append(place)
     found: list[Finding] = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         finding = _parsed(path, number, line)
         for photo_id, labels in places.get(finding.filename, [("", "")]):
             found.append(replace(finding, photo_id=photo_id, labels=labels))

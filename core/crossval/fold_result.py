@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from core.crossval.folder import fold_run, is_trained
 from core.crossval.schema import CrossvalConfig
@@ -28,7 +27,7 @@ from core.dataset.labels import Dataset
 from core.errors import CheckpointError, ConfigError, RunError
 from core.evaluation.report import Report
 from core.evaluation.stored_reports import read_report
-from core.files import write_bytes
+from core.files import parsed_json, read_regular, refusing, write_bytes
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.inference.stored_split import load_split
@@ -133,10 +132,9 @@ def write_fold_predictions(
 def read_fold_predictions(folder: Path) -> FoldPredictions:
     """Read what `write_fold_predictions` wrote; RunError if it is missing or damaged."""
     path = folder / FOLD_PREDICTIONS
-    try:
-        with safe_open(path, framework="numpy") as stored:
-            about = json.loads(stored.metadata()["about"])
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}
+    with refusing(path, "delete it and resume"):
+        content = read_regular(path, None)
+        arrays, about = load(content), _about(content)
         return FoldPredictions(
             tuple(about["photo_ids"]),
             about["weights"],
@@ -144,10 +142,13 @@ def read_fold_predictions(folder: Path) -> FoldPredictions:
             {name: arrays[name] for name in _PREDICTED},
             tuple(_baseline(name, about["baselines"][name], arrays) for name in about["baselines"]),
         )
-    except (
-        OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise RunError(f"{path} is damaged or missing ({error}): delete it and resume") from error
+
+
+def _about(content: bytes) -> dict[str, Any]:
+    """The JSON that a safetensors file carries beside its arrays."""
+    size = int.from_bytes(content[:8], "little")
+    about: dict[str, Any] = parsed_json(parsed_json(content[8 : 8 + size])["__metadata__"]["about"])
+    return about
 
 
 def _baseline(name: str, about: list[Any], arrays: dict[str, NDArray[np.generic]]) -> Baseline:

@@ -50,6 +50,7 @@ from core.retrieval.gallery import Gallery
 from core.splits.leak import nearest_training_m
 from core.splits.split import Place
 from core.splits.visits import GAP_MINUTES
+from core.tables.stored import read_frame
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,8 @@ def pooled_table(folds: Sequence[FoldResult]) -> pd.DataFrame:
     tables = []
     for fold in folds:
         path = fold.report_folder / "predictions.csv"
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read ({error}): evaluate the fold again") from error
+        remedy = "evaluate the fold again"
+        table = read_frame(path, remedy, RunError, needed=["photo_id"], everything_text=True)
         if tuple(table["photo_id"]) != fold.predictions.photo_ids:
             raise RunError(f"{path} is not about the test photos of fold {fold.number}")
         table.insert(0, "fold", str(fold.number))

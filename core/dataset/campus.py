@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from core.dataset.exif import ASSUMED_HFOV_DEG
 from core.dataset.layout import CAMPUS_FILE
-from core.errors import FrameError, LabelError
+from core.errors import FAULTS, FrameError, LabelError, reason
+from core.files import read_regular
 from core.geo import CoordinateFrame, Floats, FrameKind, LocalFrame, distance_m
 from core.options import UNKNOWN, Problem, problems
 from core.tables.columns import meaning
@@ -27,6 +28,7 @@ from core.tables.settings import HeadingUnit, Side, TableSettings
 RECOGNISED_SHARE = 0.99
 CAMPUS_EXTENT_M = 100_000.0
 CAMPUS_DEGREES = 1.0
+_MOST_BYTES = 1_000_000
 # Cameras without a fix write zeros, programs these numbers in both columns.
 MOST_REGIONS = 1000
 PLACEHOLDER_NUMBERS = (0.0, 1.0, 99.0, 180.0, 999.0, 9999.0, 99999.0)
@@ -246,20 +248,18 @@ def campus_text(root: Path) -> str:
         return ""
     try:
         # Editors on Windows write a byte order mark.
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path} is not valid TOML: {error}") from error
+        return read_regular(path, _MOST_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{path} is not valid TOML: {reason(error)}") from error
 
 
 def _read_file(path: Path, text: str | None) -> _CampusFile:
     text = campus_text(path.parent) if text is None else text
     try:
         content = tomllib.loads(text)
-    except RecursionError as error:
-        raise LabelError(f"{path} is not valid TOML: it is nested too deeply") from error
-    except ValueError as error:
-        # A number of thousands of digits is no TOMLDecodeError.
-        raise LabelError(f"{path} is not valid TOML: {error}") from error
+    except FAULTS as error:
+        # Deep nesting, and a number of thousands of digits, is no TOMLDecodeError.
+        raise LabelError(f"{path} is not valid TOML: {reason(error)}") from error
     try:
         return _CampusFile.model_validate(content)
     except ValidationError as error:

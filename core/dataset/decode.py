@@ -6,9 +6,7 @@ learns grey as readily as it learns a place.
 """
 
 import io
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from core.errors import ImageError
+from core.errors import FAULTS, ImageError, reason
 from core.geo import Floats
 
 Pixels = NDArray[np.uint8]
@@ -53,27 +51,14 @@ _AVIF_BRANDS = (b"avif", b"avis")
 MAX_JPEG_PIXELS = 2**28
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 16
+# Largest file of a photo.
+MOST_PHOTO_BYTES = 1_000_000_000
 # What photos that are decoded at the same moment may take together; a larger one is decoded alone.
 MEMORY_BYTES = 1_000_000_000
 # Pillow warns on the terminal, then refuses; the limits above are checked before any pixel is read.
 Image.MAX_IMAGE_PIXELS = None
 # Rows are turned into RGB in pieces of about so many pixels, so that no second whole copy is made.
 _PIECE_PIXELS = 1_000_000
-# What Pillow's parsers raise on damaged or hostile files.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 # TIFF tags (TIFF 6.0; DNG 1.7): what the first picture is for, its size, the version of a DNG.
 _NEW_SUBFILE_TYPE, _WIDTH, _LENGTH, _DNG_VERSION = 254, 256, 257, 50706
 
@@ -228,7 +213,7 @@ def _refusing(label: str) -> Iterator[None]:
     """Turn what Pillow raises on a damaged file into an `ImageError` that names the photo."""
     try:
         yield
-    except _DAMAGE as error:
+    except FAULTS as error:
         raise ImageError(f"{label} cannot be read: {_cause(error)}") from error
 
 
@@ -322,4 +307,4 @@ def _cause(error: BaseException) -> str:
         return f"it is no {FORMATS_TEXT} image{missing}"
     if isinstance(error, MemoryError):
         return "there is too little memory for it; save it smaller"
-    return str(error) or type(error).__name__
+    return reason(error)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from core.dataset.layout import STORE_FOLDER
 from core.errors import LabelError
-from core.files import sweep, write_text
+from core.files import read_lines, sweep, write_text
 from core.locks import Lock
 from core.tables.numbers import numbers
 
@@ -92,17 +92,8 @@ def read_repairs(folder: Path) -> tuple[Repair, ...]:
         LabelError: The file is no table of repairs; names the line.
     """
     path = folder / REPAIRS_FILE
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read ({error}): mend it or delete it") from error
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise LabelError(f"{path} needs the header {','.join(COLUMNS)}: mend it or delete it")
-    return tuple(
-        _parsed(path, number, line) for number, line in enumerate(lines[1:], start=2) if line
-    )
+    lines = read_lines(path, COLUMNS, error=LabelError) or []
+    return tuple(_parsed(path, number, line) for number, line in enumerate(lines, start=2) if line)
 
 
 def write_repairs(folder: Path, repairs: Sequence[Repair]) -> None:

@@ -19,11 +19,17 @@ from typing import BinaryIO
 
 import numpy as np
 
-from core.dataset.decode import Pixels, decode_photo, open_header, square_hfov_deg
+from core.dataset.decode import (
+    MOST_PHOTO_BYTES,
+    Pixels,
+    decode_photo,
+    open_header,
+    square_hfov_deg,
+)
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import STORE_FOLDER
 from core.errors import ImageError, RunError
-from core.files import new_file, read_object, sweep, write_json
+from core.files import new_file, read_object, read_regular, sweep, write_json
 from core.geo import Floats
 
 # Raise it when decoding changes, so that pixels of the old way are not mistaken for the new.
@@ -254,7 +260,7 @@ def _load(row: tuple[str, str], size: int, old: _OldStore) -> tuple[Entry, Pixel
     """Read one photo file; decode it unless the old store has its content."""
     photo_id, path = row
     try:
-        content = Path(path).read_bytes()
+        content = read_regular(Path(path), MOST_PHOTO_BYTES)
         status = os.stat(path)
     except OSError as error:
         return Entry(photo_id, -1, -1, "", 0.0, f"photo cannot be opened: {error.strerror}"), None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.dataset.layout import STORE_FOLDER
 from core.errors import ConfigError, LabelError
-from core.files import sweep, write_text
+from core.files import read_lines, sweep, write_text
 from core.locks import Lock
 
 TAGS_FILE = "tags.csv"
@@ -33,16 +33,9 @@ def read_tags(folder: Path) -> Tags:
         LabelError: The file is no table of tags.
     """
     path = folder / TAGS_FILE
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read ({error}): mend it or delete it") from error
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise LabelError(f"{path} needs the header {','.join(COLUMNS)}: mend it or delete it")
+    lines = read_lines(path, COLUMNS, error=LabelError) or []
     tags: dict[str, list[str]] = {}
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         if line and len(line) != len(COLUMNS):
             raise LabelError(f"{path}, line {number}: {len(line)} values, 2 are needed")
         if line and (tag := tidy(line[1])):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pandas as pd
 from core.errors import ConfigError
 from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
-from core.files import read_object
-from core.options import in_words
+from core.files import read_object, refusing
 from core.runs import REPORT, has_report, home_of, home_of_report, report_folders
+from core.tables.stored import read_frame
 
 NEEDED = (
     "photo_id", "true_region", "region", "true_latitude", "true_longitude", "true_angle",
@@ -20,6 +21,10 @@ NEEDED = (
     "heading_error_refined_deg", "seen_in_training",
 )  # fmt: skip
 """Columns of predictions.csv that a comparison reads."""
+_TEXT = (
+    "filename", "region", "true_region", "region_head", "photo_id", "neighbours", "neighbours_m",
+)  # fmt: skip
+_NUMBERS = tuple(set(NEEDED) - {*_TEXT, "seen_in_training"})
 _ERRORS = {
     "true_latitude": ("error_m", "error_refined_m"),
     "true_angle": ("heading_error_deg", "heading_error_refined_deg"),
@@ -89,8 +94,13 @@ def find_report(path: Path) -> Path:
         raise ConfigError(
             f"{folder} has not been evaluated: python -m core evaluate {folder}, then compare"
         )
-    tested = [report for report in reports if read_report(report).split.part == "test"]
-    return (tested or reports)[0]
+    # A damaged report beside good ones is passed over; alone, whoever reads it says so.
+    parts: dict[Path, str] = {}
+    for report in reports:
+        with suppress(ConfigError):
+            parts[report] = read_report(report).split.part
+    tested = [report for report, part in parts.items() if part == "test"]
+    return (tested or list(parts) or reports)[0]
 
 
 def read_report(folder: Path) -> Report:
@@ -103,10 +113,8 @@ def read_report(folder: Path) -> Report:
     content = read_object(path, "evaluate again", ConfigError)
     if content is None:
         raise ConfigError(f"{path} is missing: evaluate again")
-    try:
+    with refusing(path, "evaluate again", ConfigError):
         return Report.from_json(content)
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged ({in_words(error)}): evaluate again") from error
 
 
 def read_evaluated_model(folder: Path, name: str = "") -> EvaluatedModel:
@@ -136,13 +144,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         ConfigError: It is missing or damaged.
     """
-    texts = ("region", "true_region", "region_head", "photo_id", "neighbours", "neighbours_m")
-    kinds = dict.fromkeys(texts, str)
-    try:
-        # A region may be called NA.
-        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): evaluate again") from error
+    table = read_frame(path, "evaluate again", ConfigError, text=_TEXT, numbers=_NUMBERS)
     regions = [name for name in ("region", "true_region", "region_head") if name in table]
     return table.fillna(dict.fromkeys(regions, ""))
 

@@ -20,6 +20,8 @@ from core.training.run_folder import RunFolder, RunStatus, living_process
 from core.training.schema import TrainConfig
 
 LOCAL = "local"
+# The end of the year 9999: no calendar shows a later time.
+_LATEST = 253402300799.0
 Kind = Literal["train", "crossval", "tune"]
 Standing = Literal["queued", "started", "cancelled"]
 
@@ -98,7 +100,7 @@ class Job(BaseModel):
     again: tuple[str, ...] = ()
     state: Standing = "queued"
     order: float = 0.0
-    created: float = Field(default_factory=time.time)
+    created: float = Field(default_factory=time.time, ge=0, le=_LATEST)
     heard: float | None = None
     device: str = "auto"
     slots: int = Field(1, ge=0)

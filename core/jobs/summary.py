@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import RunError
-from core.files import checked, read_object
+from core.files import checked, read_object, refusing
 from core.jobs.job import LOCAL, Job
 from core.jobs.queue import queue_of
 from core.jobs.state import Listed, read_events, run_state
 from core.runs import CONFIG, JOB, SPLIT, folders, is_run
-from core.training.run_folder import RunFolder
+from core.training.run_folder import EVENTS, RunFolder
 from core.training.schema import TrainConfig
 
 
@@ -123,16 +123,17 @@ def _with_figures(known: RunSummary, job: Job | None) -> RunSummary:
     """Add what a training run alone has."""
     path = known.path
     config, events = _options(path, job), read_events(path)
-    kept = [event for event in events if event["best"]]
-    return replace(
-        known,
-        config=config,
-        split_hash=_split_hash(path),
-        epoch=int(events[-1]["epoch"]) if events else 0,
-        epochs=_planned(config, events),
-        best=kept[-1]["validation"] if kept else None,
-        duration_s=sum(float(event["seconds"]) for event in events) if events else None,
-    )
+    with refusing(path / EVENTS, "delete the line that is damaged"):
+        kept = [event for event in events if event["best"]]
+        return replace(
+            known,
+            config=config,
+            split_hash=_split_hash(path),
+            epoch=int(events[-1]["epoch"]) if events else 0,
+            epochs=_planned(config, events),
+            best=kept[-1]["validation"] if kept else None,
+            duration_s=sum(float(event["seconds"]) for event in events) if events else None,
+        )
 
 
 def _options(path: Path, job: Job | None) -> TrainConfig | None:

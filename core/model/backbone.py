@@ -4,9 +4,8 @@ Weights are timm's own or a local file; every mismatch is an error and listed.
 """
 
 import inspect
-import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -23,7 +22,7 @@ from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
-from core.errors import CheckpointError, ConfigError
+from core.errors import FAULTS, CheckpointError, ConfigError, reason, shortened
 from core.model.schema import ModelConfig
 
 
@@ -107,7 +106,7 @@ def _create(config: ModelConfig, arguments: dict[str, Any]) -> nn.Module:
         backbone: nn.Module = timm.create_model(
             config.backbone, pretrained=False, num_classes=0, **arguments
         )
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except FAULTS as error:
         wanted = ", ".join(f"{name}={value}" for name, value in arguments.items()) or "no options"
         raise ConfigError(
             f"timm cannot make {config.backbone} with {wanted} ({error}): choose another "
@@ -128,7 +127,7 @@ def _probe_width(backbone: nn.Module, config: ModelConfig, size: int) -> int:
     try:
         with torch.inference_mode():
             pooled: Tensor = backbone(torch.zeros(1, 3, size, size))
-    except (ValueError, RuntimeError, AssertionError) as error:
+    except FAULTS as error:
         raise ConfigError(
             f"{config.backbone} cannot take photos of {size} pixels ({error}): "
             "choose another input size"
@@ -165,18 +164,11 @@ def initialise_backbone(backbone: nn.Module, config: ModelConfig) -> None:
     _load_strictly(backbone, state, source, config.backbone)
 
 
-# What torch.load raises for a file that was cut or altered.
-_DAMAGED = (
-    UnpicklingError, RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError,
-    AttributeError, AssertionError, struct.error, OverflowError, MemoryError,
-)  # fmt: skip
-
-
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read tensors by name from a `.safetensors`, `.pth`, `.pt` or `.bin` file, without pickle.
 
     Raises:
-        CheckpointError: The file is missing, damaged, or holds more than tensors.
+        CheckpointError: The file is missing, damaged, or holds more than finite tensors.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -185,15 +177,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         )
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            state = dict(load_file(path))
+            check_finite(state, path)
+            return state
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, *_DAMAGED) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        state = _unwrap(content, path)
+    except CheckpointError:
+        raise
+    except (SafetensorError, UnpicklingError, *FAULTS) as error:
         raise CheckpointError(
-            f"weights file {path} cannot be read ({first}): it must hold tensors only; save it as "
-            ".safetensors, or download it again"
+            f"weights file {path} cannot be read ({reason(error)}): it must hold tensors only; "
+            "save it as .safetensors, or download it again"
         ) from error
-    return _unwrap(content, path)
+    check_finite(state, path)
+    return state
+
+
+def check_finite(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not finite: every answer would be none.
+
+    Raises:
+        CheckpointError: A tensor holds NaN or infinity, or has no values at all; names the first.
+    """
+    for name, tensor in state.items():
+        with suppress(RuntimeError, NotImplementedError):
+            if bool(tensor.isfinite().all()):
+                continue
+        raise CheckpointError(
+            f"weights {path} hold numbers that are not finite ({shortened(name)}), so every answer "
+            "would be none: train again, or use another checkpoint"
+        )
 
 
 def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:  # noqa: ANN401 - whatever a .pth holds

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from core.errors import CheckpointError
-from core.files import write_bytes
+from core.errors import FAULTS, CheckpointError, reason
+from core.files import read_tensors, refusing, write_bytes
+from core.model.backbone import check_finite
 from core.model.card import MEMBERS, Card, read_card, write_card
 from core.model.network import BearingsModel
+from core.runs import CARD
 
 __all__ = ["Card", "Checkpoint", "load_checkpoint", "read_card", "save_checkpoint"]
 
+_REMEDY = "copy the checkpoint folder again as a whole"
 _DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -83,41 +85,25 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
         )
     path = folder / card.weights
     state = _read_state(path, folder)
-    model = BearingsModel(card.model, len(card.regions), card.labels)
+    with refusing(folder / CARD, _REMEDY, CheckpointError):
+        model = BearingsModel(card.model, len(card.regions), card.labels)
     try:
-        model.load_state_dict({name: _computed(tensor) for name, tensor in state.items()})
-    except RuntimeError as error:
-        first = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        model.load_state_dict({name: computed(tensor) for name, tensor in state.items()})
+    except FAULTS as error:
+        first = "; ".join(line.strip() for line in str(error).splitlines()[1:3]) or reason(error)
         raise CheckpointError(
-            f"weights {path} do not fit the model that the card describes ({first}): copy the "
-            "checkpoint folder again as a whole"
+            f"weights {path} do not fit the model that the card describes ({first}): {_REMEDY}"
         ) from error
-    if not all(bool(tensor.isfinite().all()) for tensor in model.parameters()):
-        raise CheckpointError(
-            f"weights {path} hold numbers that are not finite, so every answer would be none: "
-            "train again, or use another checkpoint of the run"
-        )
+    check_finite(state, path)
     return Checkpoint(card, model.to(device).eval())
 
 
 def _read_state(path: Path, folder: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(
-            f"{folder} has a card but not the weights {path.name} that it names: copy the "
-            "checkpoint folder again as a whole"
+            f"{folder} has a card but not the weights {path.name} that it names: {_REMEDY}"
         )
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    if path.name != f"model-{content[:16]}.safetensors":
-        raise CheckpointError(
-            f"weights {path} are damaged (their content does not match the hash in their name): "
-            "copy the checkpoint folder again as a whole"
-        )
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"weights {path} are no safetensors file ({error}): copy the folder again"
-        ) from error
+    return read_tensors(path, load, _REMEDY, CheckpointError)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -128,5 +114,6 @@ def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (stored if bool(stored.isfinite().all()) else tensor).contiguous()
 
 
-def _computed(tensor: Tensor) -> Tensor:
+def computed(tensor: Tensor) -> Tensor:
+    """A stored tensor as it computes: float32 for every floating one."""
     return tensor.float() if tensor.is_floating_point() else tensor

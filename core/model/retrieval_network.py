@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from core.errors import CheckpointError
-from core.files import write_bytes
-from core.model.backbone import create_backbone, initialise_backbone, normalise
+from core.errors import FAULTS, CheckpointError
+from core.files import read_tensors, refusing, write_bytes
+from core.model.backbone import check_finite, create_backbone, initialise_backbone, normalise
 from core.model.card import PreprocessCard, RetrievalCard
 from core.model.descriptor import Stage, describe_images, middle_stage, part_texts, part_widths
 from core.model.schema import ModelConfig, RetrievalConfig
+from core.runs import CARD
 
 _REMEDY = "copy the checkpoint folder again as a whole"
 
@@ -118,25 +118,19 @@ def load_retrieval_network(
     if card is None:
         return None
     path = folder / card.weights
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): {_REMEDY}") from error
-    if _name(content) != card.weights:
-        raise CheckpointError(
-            f"weights {path} are damaged (their content does not match the hash in their name): "
-            f"{_REMEDY}"
-        )
+    state = read_tensors(path, load, _REMEDY, CheckpointError)
     size = card.preprocess.input_size
     options = ModelConfig(backbone=card.backbone, weights="random", input_size=size)
-    backbone, _, width = create_backbone(options)
+    with refusing(folder / CARD, _REMEDY, CheckpointError):
+        backbone, _, width = create_backbone(options)
     try:
-        backbone.load_state_dict({name: _computed(value) for name, value in load(content).items()})
-    except (RuntimeError, SafetensorError) as error:
+        backbone.load_state_dict({name: _computed(value) for name, value in state.items()})
+    except FAULTS as error:
         first = str(error).splitlines()[0]
         raise CheckpointError(
             f"weights {path} do not fit {card.backbone} ({first}): {_REMEDY}"
         ) from error
+    check_finite(state, path)
     stage = middle_stage(backbone, size)
     return RetrievalNetwork(card, backbone.eval(), width, stage).to(device)
 

@@ -17,11 +17,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel
-from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from core.errors import CheckpointError, SplitError
-from core.files import checked, read_object, write_bytes, write_json
+from core.files import (
+    checked,
+    read_object,
+    read_tensors,
+    refusing,
+    write_bytes,
+    write_json,
+)
 from core.geo import Floats, wrap_heading_deg
 from core.labels import LABELS, Label
 from core.retrieval.local_features import LocalFeatures
@@ -227,11 +233,9 @@ class Gallery:
                 not belong together.
         """
         names = _read_names(folder / NAMES)
-        arrays = _read_arrays(folder / ARRAYS, names.sha256)
-        try:
+        arrays = read_tensors(folder / ARRAYS, load, _REMEDY, CheckpointError, names.sha256)
+        with refusing(folder / ARRAYS, _REMEDY, CheckpointError):
             return cls._assemble(names, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"gallery in {folder} is damaged ({error}): {_REMEDY}") from error
 
     @classmethod
     def _assemble(cls, names: _Names, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -339,19 +343,3 @@ def _read_names(path: Path) -> _Names:
             f"{POINTS_VERSION}: train again or use the version that wrote it"
         )
     return checked(content, _Names, path, _REMEDY, CheckpointError)
-
-
-def _read_arrays(path: Path, digest: str) -> dict[str, NDArray[Any]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): {_REMEDY}") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise CheckpointError(
-            f"{path} is not the file that {NAMES} names (damaged, or of another gallery): {_REMEDY}"
-        )
-    try:
-        arrays: dict[str, NDArray[Any]] = load(content)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file ({error}): {_REMEDY}") from error
-    return arrays

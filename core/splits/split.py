@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from core.dataset.labels import Dataset
-from core.errors import SplitError
+from core.errors import FAULTS, SplitError
 from core.files import read_object
 
 Part = Literal["train", "val", "calibrate", "test"]
@@ -144,7 +144,7 @@ class Split:
             known |= {name: value.get(name) for name in rules}
             split = cls(**known, parts=parts, notes=tuple(value.get("notes", ())))
             fits = split.hash == stored
-        except (KeyError, TypeError, AttributeError) as error:
+        except FAULTS as error:
             raise SplitError(f"the stored split is damaged: {error!r}") from error
         if not fits:
             raise SplitError(

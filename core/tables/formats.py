@@ -20,16 +20,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
-from core.errors import LabelError
+from core.errors import LabelError, reason
+from core.files import MOST_BYTES, read_regular, refusing
 from core.tables.columns import count_roles
-from core.tables.raw import RawTable, decode, read_delimited, table_of
+from core.tables.raw import RawTable, check_cells, decode, read_delimited, table_of
 
 _OTHER = {
     ".xls": "an old Excel workbook", ".ods": "an OpenDocument table", ".numbers": "a Numbers file",
     ".shp": "a shapefile", ".gpkg": "a GeoPackage", ".sqlite": "a database", ".db": "a database",
 }  # fmt: skip
 # A label table is a few megabytes; a small archive that unpacks to more is an attack.
-_LARGEST_BYTES = 1_000_000_000
+_LARGEST_BYTES = MOST_BYTES
 Record = dict[str, Any]
 # What openpyxl and zipfile raise for a file that is cut or altered.
 _DAMAGED = (
@@ -55,17 +56,18 @@ def read_raw(path: Path, encoding: str = "", separator: str = "") -> RawTable:
             f"{path} is {_OTHER[suffix]}, which is not read: save it as CSV, XLSX or GeoJSON"
         )
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError as error:
         raise LabelError(f"there is no label file {path}") from error
     except OSError as error:
-        raise LabelError(f"{path} cannot be read ({error.strerror})") from error
+        raise LabelError(f"{path} cannot be read ({reason(error)})") from error
     reader = _READERS.get(suffix) or _by_content(content)
     if reader is None:
         return read_delimited(path, content, encoding, separator)
     if not content.strip():
         raise LabelError(f"{path} is empty: it needs a header and one row per photo")
-    return reader(path, content)
+    with refusing(path, "save it again, for instance as CSV", LabelError):
+        return reader(path, content)
 
 
 def _by_content(content: bytes) -> Callable[[Path, bytes], RawTable] | None:
@@ -116,7 +118,7 @@ def _check_size(path: Path, content: bytes) -> zipfile.ZipFile:
         kind = path.suffix[1:].upper()
         raise LabelError(f"{path} is damaged or no {kind} file: {error}") from error
     if size > _LARGEST_BYTES:
-        raise LabelError(f"{path} unpacks to {size / 1e9:.0f} GB, too large for a label table")
+        raise LabelError(f"{path} unpacks to {size / 1e9:.1f} GB, too large for a label table")
     return archive
 
 
@@ -157,6 +159,8 @@ def _parquet(path: Path, content: bytes) -> RawTable:
     import pyarrow.parquet
 
     try:
+        about = pyarrow.parquet.read_metadata(io.BytesIO(content))
+        check_cells(path, about.num_rows * about.num_columns)
         records = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise LabelError(f"{path} is damaged or no Parquet file: {error}") from error

@@ -30,6 +30,11 @@ _BOMS = (
 # So many records are read to find the separator and the header.
 _SAMPLE = 60
 _HEADER_WITHIN = 20
+# A table of a million photos has some 20 columns, and its lines some 200 characters: a file beyond
+# these is none, and would take minutes and gigabytes.
+_LONGEST_LINE = 1_000_000
+_MOST_COLUMNS = 2_000
+_MOST_CELLS = 20_000_000
 _SEP_LINE = re.compile(r"\s*\"?sep=(.|\\t)\"?[ ;,\t]*\r?(?:\n|$)", re.IGNORECASE)
 
 
@@ -69,9 +74,14 @@ def read_delimited(path: Path, content: bytes, encoding: str, separator: str) ->
         text, first_line = text[found.end() :], 2
     if not text.strip():
         raise LabelError(f"{path} is empty: it needs a header and one row per photo")
+    _check_lines(path, text)
     separator = separator or _separator(text)
     try:
-        records = list(_records(text, separator))
+        records, cells = list[list[str]](), 0
+        for record in _records(text, separator):
+            cells += len(record)
+            check_cells(path, cells, len(record))
+            records.append(record)
     except csv.Error as error:
         raise LabelError(
             f"{path} cannot be read as a table separated by {SEPARATORS.get(separator, separator)}:"
@@ -85,6 +95,32 @@ def read_delimited(path: Path, content: bytes, encoding: str, separator: str) ->
             "letters look wrong, save it as UTF-8"
         )
     return RawTable(path, table.format, table.header, table.rows, encoding, separator, tuple(notes))
+
+
+def _check_lines(path: Path, text: str) -> None:
+    """Refuse a line that is too long, before it becomes as many values as it has characters."""
+    end = "\n" if "\n" in text else "\r"
+    start = 0
+    while len(text) - start > _LONGEST_LINE:
+        stop = text.rfind(end, start, start + _LONGEST_LINE + 1)
+        if stop < 0:
+            number = text.count(end, 0, start) + 1
+            raise LabelError(
+                f"{path} is no label table: line {number} is longer than {_LONGEST_LINE:,} "
+                "characters"
+            )
+        start = stop + 1
+
+
+def check_cells(path: Path, cells: int, columns: int = 0) -> None:
+    """Raise LabelError for more cells or columns than a label table has."""
+    if columns > _MOST_COLUMNS:
+        raise LabelError(
+            f"{path} is no label table: it has a line of {columns:,} values, more than "
+            f"{_MOST_COLUMNS:,}"
+        )
+    if cells > _MOST_CELLS:
+        raise LabelError(f"{path} is no label table: it has more than {_MOST_CELLS:,} values")
 
 
 def decode(path: Path, content: bytes, encoding: str = "") -> tuple[str, str]:
@@ -165,6 +201,7 @@ def table_of(
     Raises:
         LabelError: There are no rows, or a row is longer than the header.
     """
+    check_cells(path, sum(map(len, records)), max(map(len, records), default=0))
     filled = [any(cell.strip() for cell in record) for record in records]
     if not any(filled):
         raise LabelError(f"{path} is empty: it needs a header and one row per photo")

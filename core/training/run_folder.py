@@ -19,26 +19,29 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import RunError
 from core.files import (
     append_json_line,
+    checked,
     read_json_lines,
     read_object,
     read_stored,
+    refusing,
     sweep,
     write_json,
     write_text,
 )
 from core.locks import Lock, LockHeld, hold, is_held
 from core.model.card import LeftOutCard
-from core.options import different, in_words
+from core.options import different
 from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
 
 LEFT_OUT = "left_out.json"
 _REMEDY = "start the run anew"
+EVENTS = "events.jsonl"
 # Interval of heartbeats in seconds.
 HEARTBEAT_S = 2.0
 State = Literal["running", "finished", "cancelled", "failed"]
@@ -90,7 +93,8 @@ def living_process(pid: int, process_start: float) -> psutil.Process | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         return process if abs(process.create_time() - process_start) < 1.0 else None
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
+        # A damaged status may name a number that no process can have.
         return None
 
 
@@ -185,6 +189,20 @@ class EpochReport:
         return cls(**(event | {"train": train, "validation": validation}))
 
 
+class _Event(BaseModel):
+    """What lists of runs read of a line of `events.jsonl`."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)
+
+    stage: str = ""
+    epoch: int = Field(0, ge=0, le=10**9)
+    epochs: int = Field(0, ge=0, le=10**9)
+    best: bool = False
+    seconds: float = Field(0.0, ge=0, le=10**9)
+    train: dict[str, float | None] = {}
+    validation: dict[str, float | None] = {}
+
+
 @dataclass(frozen=True)
 class StepReport:
     """One step: where the run is, for progress bars."""
@@ -236,10 +254,8 @@ class RunFolder(BaseModel):
             raise RunError(
                 f"{self.path} holds no run (no config.json): give the path of a run folder"
             )
-        try:
+        with refusing(path, _REMEDY):
             return TrainConfig.model_validate(as_begun_with(content))
-        except (ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged ({in_words(error)}): {_REMEDY}") from error
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the options."""
@@ -275,12 +291,20 @@ class RunFolder(BaseModel):
         write_json(self.path / name, value)
 
     def events(self) -> list[dict[str, Any]]:
-        """All epochs so far, oldest first."""
-        return read_json_lines(self.path / "events.jsonl")
+        """All epochs so far, oldest first.
+
+        Raises:
+            RunError: A complete line is no epoch.
+        """
+        path = self.path / EVENTS
+        events = read_json_lines(path)
+        for event in events:
+            checked(event, _Event, path, "delete the line that is damaged")
+        return events
 
     def append_event(self, event: dict[str, Any]) -> None:
         """Append one epoch."""
-        append_json_line(self.path / "events.jsonl", event)
+        append_json_line(self.path / EVENTS, event)
 
     def log(self, text: str) -> None:
         """Append one line to the log, with the time."""

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from pydantic import TypeAdapter
+from safetensors.torch import load, save
 from torch import Tensor
 
-from core.errors import RunError
-from core.files import read_object, write_bytes, write_json
+from core.errors import FAULTS, RunError, reason
+from core.files import read_object, read_tensors, refusing, write_bytes, write_json
 from core.model.network import BearingsModel
 from core.training.optimiser import WeightAverage
 from core.training.processes import Processes
 
 SCHEMA_VERSION = 1
 _FILE = "state.json"
+_REMEDY = "start a new run"
 
 
 @dataclass
@@ -137,7 +138,10 @@ def save_state(
 def read_progress(folder: Path) -> Progress | None:
     """Return the saved progress, or None if nothing is saved."""
     about = _read(folder)
-    return None if about is None else Progress(**about["progress"])
+    if about is None:
+        return None
+    with refusing(folder / _FILE, _REMEDY):
+        return TypeAdapter(Progress).validate_python(about["progress"])
 
 
 def load_state(folder: Path, state: TrainState, processes: Processes) -> int:
@@ -154,14 +158,18 @@ def load_state(folder: Path, state: TrainState, processes: Processes) -> int:
     about = _read(folder)
     if about is None:
         return 0
-    path = folder / about["tensors"]
+    with refusing(folder / _FILE, _REMEDY):
+        # A name without folders: the state lies beside its JSON.
+        path = folder / Path(about["tensors"]).name
+    saved = read_tensors(path, load, _REMEDY, RunError)
     try:
-        saved = load_file(path)
         _restore(state, saved, processes.rank)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise RunError(f"state {path} does not fit this run ({error}): start a new run") from error
-    if state.scaler.is_enabled() and about["scaler"]:
-        state.scaler.load_state_dict(about["scaler"])
+        if state.scaler.is_enabled() and about.get("scaler"):
+            state.scaler.load_state_dict(about["scaler"])
+    except FAULTS as error:
+        raise RunError(
+            f"state {path} does not fit this run ({reason(error)}): {_REMEDY}"
+        ) from error
     return sum(name.startswith(_random_name("cpu", 0)) for name in saved)
 
 
@@ -211,7 +219,7 @@ def _under(prefix: str, saved: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read(folder: Path) -> dict[str, Any] | None:
     path = folder / _FILE
-    about = read_object(path, "start a new run")
+    about = read_object(path, _REMEDY)
     if about is None:
         return None
     if about.get("schema_version") != SCHEMA_VERSION:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import RunError
-from core.files import read_stored, write_json
-from core.training.run_folder import RunFolder
+from core.files import read_stored, refusing, write_json
+from core.training.run_folder import EVENTS, RunFolder
 from core.tuning.schema import TuneConfig
 from core.tuning.space import Value, restored
 
@@ -112,9 +112,11 @@ def import_journal(study: Path) -> None:
 
 def curve(study: Path, trial: Trial, monitor: str) -> dict[int, float]:
     """The monitored figure at every epoch of a trial that counts."""
-    events = trial_run(study, trial.number).events()
+    run = trial_run(study, trial.number)
+    events = run.events()
     counted = events if trial.epochs is None else events[: trial.epochs]
-    return {int(event["epoch"]): float(event["validation"][monitor]) for event in counted}
+    with refusing(run.path / EVENTS, "delete the line that is damaged"):
+        return {int(event["epoch"]): float(event["validation"][monitor]) for event in counted}
 
 
 def report_of(trial: Trial, figures: Mapping[int, float], config: TuneConfig) -> TrialReport:
