@@ -20,7 +20,6 @@ from core.dataset.base_layer import read_base_layer
 from core.dataset.decode import decode_display, decode_photo
 from core.dataset.exif import read_exif
 from core.dataset.labels import read_dataset
-from core.dataset.splits import Split
 from core.dataset.tags import change_tags, read_tags
 from core.evaluation.stored_reports import read_evaluated_model
 from core.files import write_json
@@ -29,6 +28,7 @@ from core.jobs.notes import Notes, write_notes
 from core.jobs.queue import queue_of
 from core.jobs.summary import list_jobs
 from core.model.backbone import read_weights
+from core.splits.split import Split
 from core.tables.formats import read_raw
 from tests.soak.mutations import BYTES, CELLS, NODES
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from core.dataset.labels import read_dataset
-from core.dataset.protocols import make_split
 from core.dataset.repairs import Repair, now, write_repairs
 from core.errors import BearingsError
 from core.files import write_json
 from core.jobs.job import Job
+from core.splits.protocols import make_split
 from tests.app.run_folders import write_run
 from tests.soak.mutations import Mutation, mutated, mutations
 from tests.soak.readers import (
