@@ -36,6 +36,7 @@ from core.evaluation.schema import EvaluateConfig, Part
 from core.geo import Floats
 from core.labels import Label
 from core.runs import home_of
+from core.tables.formulas import inert_csv
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -335,7 +336,7 @@ def downloads(folder: Path, report: Report) -> None:
             "regions.csv": report_tables.regions(report),
         }
         for name, table in tables.items():
-            text = table.to_csv(index=False)
+            text = inert_csv(table)
             st.download_button(f"Download {name}", text, name, "text/csv", key=f"get_{name}")
     columns = st.columns(2)
     for index, picture in enumerate(sorted(folder.glob("*.png"))):

@@ -9,6 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.tables.formulas import inert_csv
+
 FORMATS = ("png", "svg")
 _FORMAT = "figure_format"
 _AXES = ("x", "y", "r", "theta", "text")
@@ -37,7 +39,7 @@ def offer(page: str, figures: Mapping[str, go.Figure]) -> None:
                 key=f"{page}_figure_html",
             )  # fmt: skip
             st.download_button(
-                "Data (CSV)", lambda: table_of(figure).to_csv(index=False), f"{name}.csv",
+                "Data (CSV)", lambda: inert_csv(table_of(figure)), f"{name}.csv",
                 "text/csv", key=f"{page}_figure_csv",
             )  # fmt: skip
         st.segmented_control(

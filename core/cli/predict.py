@@ -49,6 +49,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="Also write answers for refused photos",
     )  # fmt: skip
     parser.add_argument(
+        "--raw", action="store_true",
+        help="In CSV, write text that begins with = + - @ as it is, which spreadsheets compute "
+        "(default: with an apostrophe before it)",
+    )  # fmt: skip
+    parser.add_argument(
         "--device", default="auto", help="Device: auto, cpu, cuda or mps (default: auto)"
     )
     walk = parser.add_argument_group("walk")
@@ -112,7 +117,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.walk:
         text = _walk_text(arguments, found.prediction, predictor)
     else:
-        text = written(found.prediction, predictor.gallery, arguments.format, keep_refused=keep)
+        text = written(
+            found.prediction, predictor.gallery, arguments.format,
+            keep_refused=keep, raw=arguments.raw,
+        )  # fmt: skip
     if arguments.out is None:
         sys.stdout.write(text)
     else:
@@ -171,7 +179,7 @@ def _walk_text(
         f"{len(walk.rows)} of {len(names)} photos are on the track; {flags.count('overruled')} "
         f"overruled by their neighbours, {flags.count('jump')} jumps"
     )
-    return written(walk, arguments.format)
+    return written(walk, arguments.format, raw=arguments.raw)
 
 
 COMMAND = Command(

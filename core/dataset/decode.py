@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from core.errors import FAULTS, ImageError, reason
+from core.files import read_regular
 from core.geo import Floats
 
 Pixels = NDArray[np.uint8]
@@ -51,6 +52,12 @@ _AVIF_BRANDS = (b"avif", b"avis")
 MAX_JPEG_PIXELS = 2**28
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 16
+# A scan of a progressive JPEG is a pass over the whole photo: cameras and programs write some 10,
+# and 355 kB of empty ones take half a minute. A PNG of 100 megapixels has some 40,000 chunks.
+MOST_SCANS = 64
+MOST_CHUNKS = 100_000
+_SCAN = b"\xff\xda"
+_CHUNKS = (b"IDAT", b"tEXt", b"zTXt", b"iTXt")
 # Largest file of a photo.
 MOST_PHOTO_BYTES = 1_000_000_000
 # What photos that are decoded at the same moment may take together; a larger one is decoded alone.
@@ -132,7 +139,7 @@ def decode_photo(
         ImageError: The photo is missing, truncated, too large, too small or of another format.
     """
     label = _label(source, name)
-    with _refusing(label), _open(source) as opened, _loaded(opened, label, size) as upright:
+    with _refusing(label), _read(source) as opened, _loaded(opened, label, size) as upright:
         side = min(upright.size)
         left, top = (upright.width - side) / 2, (upright.height - side) / 2
         square = upright.resize(
@@ -155,7 +162,7 @@ def decode_display(
         ImageError: As `decode_photo`.
     """
     label = _label(source, name)
-    with _refusing(label), _open(source) as opened, _loaded(opened, label, max_side) as upright:
+    with _refusing(label), _read(source) as opened, _loaded(opened, label, max_side) as upright:
         upright.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
         pixels = np.asarray(upright)
     counters.add()
@@ -232,6 +239,18 @@ def _open(source: Path | str | bytes) -> Image.Image:
     heif = _heif_is_read()
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     return Image.open(stream, formats=[name for name in FORMATS if heif or name != "HEIF"])
+
+
+def _read(source: Path | str | bytes) -> Image.Image:
+    """Open a photo whose pixels will be decoded; refuse one that is made to take long."""
+    content = source if isinstance(source, bytes) else read_regular(Path(source), MOST_PHOTO_BYTES)
+    image = _open(content)
+    # Pixels of a JPEG hold no marker, and those of a PNG its names only by chance.
+    if image.info.get("progressive") and content.count(_SCAN) > MOST_SCANS:
+        raise ValueError(f"it has more than {MOST_SCANS} progressive scans; save it again")
+    if image.format == "PNG" and sum(map(content.count, _CHUNKS)) > MOST_CHUNKS:
+        raise ValueError(f"it has more than {MOST_CHUNKS:,} chunks; save it again")
+    return image
 
 
 def _check(image: Image.Image, label: str) -> None:

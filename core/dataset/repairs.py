@@ -7,6 +7,7 @@ read, and only while the label file still has the old value; what was applied is
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -228,7 +229,7 @@ def repair_notes(folder: Path, repairs: Sequence[Repair], done: Sequence[Repaire
         )
     # A rejected finding about a photo without a row, or about a whole file, names no label file.
     about_rows = [repair for repair in standing(repairs).values() if repair.labels]
-    lost = [repair for repair in about_rows if not (folder / repair.labels).is_file()]
+    lost = [repair for repair in about_rows if not os.path.isfile(folder / repair.labels)]
     if lost:
         notes.append(
             f"{len(lost)} repairs are about label files that are not there: {_shown(lost)}"

@@ -16,6 +16,7 @@ from core.geo import Floats
 from core.inference.export import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
 from core.retrieval.gallery import Gallery
 from core.splits.leak import nearest_training_m
+from core.tables.formulas import inert_csv
 
 COLUMNS = (
     "filename",
@@ -75,8 +76,8 @@ def prediction_table(
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV, at once."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    """Write the table as CSV, at once; `core.tables.stored.read_frame` reads it back."""
+    write_text(path, inert_csv(table))
 
 
 def _of_true_region(scored: ScoredPrediction) -> Floats:

@@ -17,6 +17,7 @@ from core.inference.export import Record, records
 from core.inference.prediction import Prediction
 from core.labels import Label, listed
 from core.retrieval.gallery import Gallery
+from core.tables.formulas import inert_cell
 
 Format = Literal["json", "csv", "csv-short", "geojson", "kml", "gpx", "submission"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -51,14 +52,18 @@ def to_json(
 
 
 def to_csv(
-    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+    prediction: Prediction,
+    gallery: Gallery | None = None,
+    *,
+    keep_refused: bool = False,
+    raw: bool = False,
 ) -> str:
     """Return a table, one row a photo; region probabilities in columns, neighbours by name."""
     rows = [
         _flat(record, prediction.regions)
         for record in records(prediction, gallery, keep_refused=keep_refused)
     ]
-    return _table(rows)
+    return csv_text(rows, raw=raw)
 
 
 def to_geojson(
@@ -97,7 +102,11 @@ def to_geojson(
 
 
 def to_csv_short(
-    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+    prediction: Prediction,
+    gallery: Gallery | None = None,
+    *,
+    keep_refused: bool = False,
+    raw: bool = False,
 ) -> str:
     """Return a table for people, one row a photo: the answer, its 90 % sizes and refusals.
 
@@ -108,7 +117,8 @@ def to_csv_short(
         keys |= {"latitude": "latitude_refined_deg", "longitude": "longitude_refined_deg"}
     entries = records(prediction, gallery, keep_refused=keep_refused)
     present = {name: key for name, key in keys.items() if any(key in each for each in entries)}
-    return _table([{name: each.get(key) for name, key in present.items()} for each in entries])
+    rows = [{name: each.get(key) for name, key in present.items()} for each in entries]
+    return csv_text(rows, raw=raw)
 
 
 def to_submission(
@@ -127,12 +137,12 @@ def to_submission(
     # A photo without an answer would count as an error of any size.
     entries = records(prediction, keep_refused=True)
     present = {name: key for name, key in keys.items() if any(key in each for each in entries)}
-    return _table(
-        [
-            {"id": number} | {name: each[key] for name, key in present.items()}
-            for number, each in enumerate(entries)
-        ]
-    )
+    rows = [
+        {"id": number} | {name: each[key] for name, key in present.items()}
+        for number, each in enumerate(entries)
+    ]
+    # A program compares its regions with those of the labels.
+    return csv_text(rows, raw=True)
 
 
 def to_kml(
@@ -266,9 +276,17 @@ def forms_of(labels: Collection[Label], frame: CoordinateFrame) -> tuple[Format,
 
 
 def written(
-    prediction: Prediction, gallery: Gallery | None, form: str, *, keep_refused: bool = False
+    prediction: Prediction,
+    gallery: Gallery | None,
+    form: str,
+    *,
+    keep_refused: bool = False,
+    raw: bool = False,
 ) -> str:
-    """Return the text of a named format; ConfigError for any other name."""
+    """Return the text of a named format; ConfigError for any other name.
+
+    `raw` keeps text that a spreadsheet takes for a formula as it is.
+    """
     writers: dict[str, Callable[..., str]] = {
         "json": to_json,
         "csv": to_csv,
@@ -280,7 +298,9 @@ def written(
     }
     if form not in writers:
         raise ConfigError(f"format {form!r} is unknown: choose {', '.join(FORMATS)}")
-    return writers[form](prediction, gallery, keep_refused=keep_refused)
+    # The other formats are no tables, and a program reads the submission.
+    more = {"raw": raw} if form in ("csv", "csv-short") else {}
+    return writers[form](prediction, gallery, keep_refused=keep_refused, **more)
 
 
 def _placed(mark: ElementTree.Element, record: Record) -> None:
@@ -315,11 +335,18 @@ def xml_document(root: ElementTree.Element) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
 
 
-def _table(rows: Sequence[Record]) -> str:
+def csv_text(rows: Sequence[Record], *, raw: bool = False) -> str:
+    """Return records as a table.
+
+    Args:
+        rows: One a line, with the same keys.
+        raw: Keep text that a spreadsheet takes for a formula as it is; see `core.tables.formulas`.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["filename"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    keep = (lambda value: value) if raw else inert_cell
+    writer.writerows({key: keep(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
 
 

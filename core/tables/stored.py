@@ -10,6 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from core.errors import BearingsError, reason
 from core.files import read_regular, refusing
+from core.tables.formulas import original_frame
 
 
 def read_frame(
@@ -54,7 +55,7 @@ def read_frame(
     wrong = [name for name in numbers if name in table and not _holds_numbers(table[name])]
     if wrong:
         raise error(f"{path} is damaged (no numbers in {', '.join(wrong)}): {remedy}")
-    return table
+    return original_frame(table)
 
 
 def _holds_numbers(values: pd.Series) -> bool:

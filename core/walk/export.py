@@ -4,9 +4,8 @@ Times are written as the photos have them. GPX wants times in UTC, and the time 
 seldom known, so its `<time>` is left out and the time stands in the description.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
 
@@ -16,7 +15,15 @@ from core.confidence.schema import LEVELS
 from core.errors import ConfigError
 from core.geo import CoordinateFrame
 from core.inference.export import ANGLE_DECIMALS, DEGREE_DECIMALS, METRE_DECIMALS, label_decimals
-from core.inference.export_files import GPX, KML, add_text, check_form, json_document, xml_document
+from core.inference.export_files import (
+    GPX,
+    KML,
+    add_text,
+    check_form,
+    csv_text,
+    json_document,
+    xml_document,
+)
 from core.labels import LABELS
 from core.walk.walk import MEANING, Walk
 
@@ -85,14 +92,12 @@ def to_json(walk: Walk) -> str:
     return json_document(records(walk))
 
 
-def to_csv(walk: Walk) -> str:
-    """Return a table, one row a photo; flags joined by `;`."""
-    text = io.StringIO()
-    rows = records(walk)
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"flags": ";".join(row["flags"])} for row in rows)
-    return text.getvalue()
+def to_csv(walk: Walk, *, raw: bool = False) -> str:
+    """Return a table, one row a photo; flags joined by `;`.
+
+    `raw` keeps text that a spreadsheet takes for a formula as it is.
+    """
+    return csv_text([row | {"flags": ";".join(row["flags"])} for row in records(walk)], raw=raw)
 
 
 def to_geojson(walk: Walk) -> str:
@@ -167,15 +172,16 @@ def check_format(form: str, frame: CoordinateFrame) -> None:
     check_form(form, LABELS, frame)
 
 
-def written(walk: Walk, form: str) -> str:
-    """Return the text of a named format.
+def written(walk: Walk, form: str, *, raw: bool = False) -> str:
+    """Return the text of a named format; `raw` as for `to_csv`.
 
     Raises:
         ConfigError, FrameError: As `check_format`.
     """
     check_format(form, walk.prediction.local_frame.frame)
     writers: dict[str, Callable[[Walk], str]] = {
-        "json": to_json, "csv": to_csv, "geojson": to_geojson, "gpx": to_gpx, "kml": to_kml,
+        "json": to_json, "csv": partial(to_csv, raw=raw), "geojson": to_geojson, "gpx": to_gpx,
+        "kml": to_kml,
     }  # fmt: skip
     return writers[form](walk)
 

@@ -1,0 +1,62 @@
+"""Cells of exported tables that no spreadsheet takes for a formula.
+
+Excel, LibreOffice and Google Sheets compute a cell of a CSV file that begins with `= + - @`, a tab
+or a return (OWASP, "CSV Injection"): a photo called `=HYPERLINK(...)` would be a link. Such text
+gets an apostrophe before it; numbers stay numbers. Bearings reads its own tables back without it.
+
+Files that Bearings itself reads as data keep every text as it is: `labels.csv`, `repairs.csv`,
+`tags.csv` and `findings.csv` name photos and old values, which must equal those of the labels to
+the letter, also for the programs of other people; so does the course's submission table.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_GUARD = "'"
+
+
+def inert_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
+    """A cell as it is exported: text that a spreadsheet would compute gets an apostrophe.
+
+    Text that has apostrophes before such a sign gets one more, so that `original_cell` is exact.
+    """
+    if not isinstance(value, str) or not _would_compute(value):
+        return value
+    return _GUARD + value
+
+
+def original_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
+    """The text that `inert_cell` was given."""
+    guarded = isinstance(value, str) and value.startswith(_GUARD) and _would_compute(value)
+    return value[1:] if guarded else value
+
+
+def inert_csv(table: pd.DataFrame) -> str:
+    """A data frame as the text of a CSV file, every cell as `inert_cell` has it."""
+    texts = {name: column.map(inert_cell) for name, column in _text_columns(table)}
+    return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
+
+
+def original_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """A data frame that was read from such a file, with the texts that it was made of."""
+    return table.assign(**{name: text.map(original_cell) for name, text in _text_columns(table)})
+
+
+def _text_columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    for name in table.columns:
+        column = table[name]
+        if not is_numeric_dtype(column) and isinstance(name, str):
+            yield name, column
+
+
+def _would_compute(text: str) -> bool:
+    bare = text.lstrip(_GUARD)
+    # A spreadsheet passes over blanks before a formula.
+    start = bare.lstrip(" ")[:1]
+    return start in _STARTS and bool(start) and not _NUMBER.fullmatch(bare)
