@@ -4,7 +4,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import demo, links
+from app import demo, links, upload_limit
 from app.theme import palette
 from app.train import job_page
 from app.train.queue_state import look
@@ -54,10 +54,11 @@ class Runnable(Protocol):
 
 def show(page: Runnable) -> None:
     """Draw the sidebar, then the page; errors that the reader can mend become sentences."""
+    upload_limit.limit_uploads()
     demo.begin()
     st.html(f"<style>{_style()}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
-    with st.sidebar:
+    with st.sidebar, messages.mendable():
         job_page.make_room()
         pickers.pick_dataset()
         pickers.pick_checkpoint()

@@ -91,6 +91,11 @@ class Stored(BaseModel):
         (b'["gate"]', "no JSON object"),
         (b'{"name": "\xff"}', "utf-8"),
         (b"[" * 100_000, "recursion"),
+        (b'{"name": ' + b"[" * 99 + b"]" * 99 + b"}", "60 levels"),
+        (b'{"name": "gate", "n": ' + b"9" * 5000 + b"}", "4300 digits"),
+        (b'{"name": "gate", "n": NaN}', "n: NaN"),
+        (b'{"name": "gate", "more": {"n": [1, 1e999]}}', "more.n.1: the number 1e999"),
+        (b'{"name": "\\ud800"}', "surrogates"),
     ],
 )
 def test_a_damaged_file_says_where_why_and_what_to_do(
@@ -159,3 +164,30 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path: Path) -> 
     assert not left.exists()
     assert living.exists()
     assert {path.name for path in tmp_path.iterdir()} == {".lock", ".hidden", "card.json", "deep"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "device"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "card.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match=f"{path} is damaged"):
+        read_object(path, "copy it", CheckpointError)
+
+
+def test_a_file_beyond_any_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    with path.open("wb") as stream:
+        stream.truncate(300_000_000)
+    with pytest.raises(RunError, match="larger than 200 million bytes"):
+        read_object(path)
+
+
+def test_a_message_that_quotes_a_hostile_file_stays_short() -> None:
+    message = str(RunError(f"{'a' * 200_000_000} is no region"))
+    assert len(message) < 4_100
+    assert message.endswith(" is no region")

@@ -13,7 +13,7 @@ from app import cache
 from app.widgets import messages
 from app.workspace import workspace
 from core.dataset.labels import Dataset
-from core.errors import BearingsError, LabelError
+from core.errors import BearingsError, LabelError, reason, shortened
 from core.inference.known import improved_by
 from core.labels import Label
 from core.model.card import Card
@@ -49,8 +49,16 @@ def pick_checkpoint() -> None:
         "Model", _CHECKPOINT, place.checkpoints(),
         placeholder="Type the path of a model",
         help="Folders under `checkpoints/`, and the best checkpoint of every run.",
-        title=lambda label: cache.checkpoint_title(place.root / label),
+        title=lambda label: _checkpoint_title(place.root / label),
     )  # fmt: skip
+
+
+def _checkpoint_title(folder: Path) -> str:
+    """The title of a model in the menu, which also shows a typed path that cannot be one."""
+    try:
+        return cache.checkpoint_title(folder)
+    except (OSError, ValueError):
+        return shortened(folder.name)
 
 
 def hand_over_checkpoint(folder: Path) -> None:
@@ -122,10 +130,10 @@ def need_dataset() -> Dataset:
 
 def dataset_if_readable() -> Dataset | None:
     """The picked data set; None if there is none or it cannot be read."""
-    path = dataset_path()
     try:
+        path = dataset_path()
         return cache.dataset(path) if path is not None else None
-    except BearingsError:
+    except (BearingsError, OSError):
         return None
 
 
@@ -274,4 +282,15 @@ def _picked(key: str) -> Path | None:
     # The home of a user who does not exist cannot be; the page says that there is no such folder.
     with suppress(RuntimeError):
         path = path.expanduser()
-    return workspace().root / path
+    path = workspace().root / path
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Its reader says so, and what to do.
+        pass
+    except (OSError, ValueError) as error:
+        raise LabelError(
+            f"{shortened(label)} is no path of this system ({reason(error)}): choose another in "
+            "the sidebar."
+        ) from error
+    return path

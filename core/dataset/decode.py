@@ -41,8 +41,9 @@ FORMATS_TEXT = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP or GIF"
 # Undeveloped photos: named where they are refused, so that none is passed over in silence.
 RAW_SUFFIXES = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2")
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _SIGNATURES = (
-    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"BM", b"GIF87a", b"GIF89a",
+    b"\xff\xd8\xff", _PNG, b"II*\0", b"MM\0*", b"BM", b"GIF87a", b"GIF89a",
 )  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -244,12 +245,12 @@ def _open(source: Path | str | bytes) -> Image.Image:
 def _read(source: Path | str | bytes) -> Image.Image:
     """Open a photo whose pixels will be decoded; refuse one that is made to take long."""
     content = source if isinstance(source, bytes) else read_regular(Path(source), MOST_PHOTO_BYTES)
+    # Pixels of a PNG hold the names of chunks only by chance, and those of a JPEG no marker.
+    if content.startswith(_PNG) and sum(map(content.count, _CHUNKS)) > MOST_CHUNKS:
+        raise ValueError(f"it has more than {MOST_CHUNKS:,} chunks; save it again")
     image = _open(content)
-    # Pixels of a JPEG hold no marker, and those of a PNG its names only by chance.
     if image.info.get("progressive") and content.count(_SCAN) > MOST_SCANS:
         raise ValueError(f"it has more than {MOST_SCANS} progressive scans; save it again")
-    if image.format == "PNG" and sum(map(content.count, _CHUNKS)) > MOST_CHUNKS:
-        raise ValueError(f"it has more than {MOST_CHUNKS:,} chunks; save it again")
     return image
 
 

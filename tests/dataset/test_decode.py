@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import threading
 import warnings
@@ -377,3 +378,32 @@ def test_decodes_are_counted() -> None:
     before = counters.photos
     decode_photo(encoded(Image.fromarray(quadrants())), size=16)
     assert counters.photos == before + 1
+
+
+def test_a_photo_of_endless_scans_is_refused_before_they_are_decoded() -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (640, 480), "green").save(stream, "JPEG", progressive=True)
+    whole = stream.getvalue()
+    assert decode_photo(whole, size=32)[0].shape == (32, 32, 3)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ImageError, match="64 progressive scans"):
+        decode_photo(whole[:-2] + last * 5000 + whole[-2:], size=32)
+
+
+def test_a_picture_of_endless_chunks_is_refused_before_they_are_parsed() -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 48), "green").save(stream, "PNG")
+    whole = stream.getvalue()
+    content = b"k\0v"
+    chunk = struct.pack(">I", 3) + b"tEXt" + content + struct.pack(">I", zlib.crc32(b"tEXtk\0v"))
+    with pytest.raises(ImageError, match="100,000 chunks"):
+        decode_display(whole[:33] + chunk * 100_001 + whole[33:])
+    assert decode_display(whole[:33] + chunk * 10 + whole[33:]).shape == (48, 64, 3)
+
+
+def test_what_is_no_regular_file_is_no_photo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.jpg")
+    (tmp_path / "device.jpg").symlink_to("/dev/zero")
+    for name in ("fifo.jpg", "device.jpg", "absent.jpg"):
+        with pytest.raises(ImageError, match=name):
+            decode_photo(tmp_path / name, size=32)

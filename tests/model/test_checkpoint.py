@@ -171,9 +171,13 @@ def test_torn_weights_are_noticed(folder: Path) -> None:
         load_checkpoint(folder)
 
 
-def test_weights_that_are_no_numbers_are_refused(model: BearingsModel, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["parameters", "buffers"])
+def test_weights_that_are_no_numbers_are_refused(
+    model: BearingsModel, tmp_path: Path, kind: str
+) -> None:
     state = model.state_dict()
-    name = next(name for name, _ in model.named_parameters())
+    named = getattr(model, f"named_{kind}")()
+    name = next(name for name, tensor in named if tensor.is_floating_point() and name in state)
     state[name] = torch.full_like(state[name], float("nan"))
     save_checkpoint(tmp_path / "best", state, _card(model))
     with pytest.raises(CheckpointError, match="not finite"):

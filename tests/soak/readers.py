@@ -23,7 +23,8 @@ from core.dataset.labels import read_dataset
 from core.dataset.tags import change_tags, read_tags
 from core.evaluation.stored_reports import read_evaluated_model
 from core.files import write_json
-from core.inference.loading import load_predictor, load_split
+from core.inference.loading import load_predictor
+from core.inference.stored_split import load_split
 from core.jobs.notes import Notes, write_notes
 from core.jobs.queue import queue_of
 from core.jobs.summary import list_jobs
