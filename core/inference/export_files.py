@@ -17,7 +17,7 @@ from core.inference.export import Record, records
 from core.inference.prediction import Prediction
 from core.labels import Label, listed
 from core.retrieval.gallery import Gallery
-from core.tables.formulas import inert_cell
+from core.tables.formulas import inert_cell, quoting_of
 
 Format = Literal["json", "csv", "csv-short", "geojson", "kml", "gpx", "submission"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -343,7 +343,9 @@ def csv_text(rows: Sequence[Record], *, raw: bool = False) -> str:
         raw: Keep text that a spreadsheet takes for a formula as it is; see `core.tables.formulas`.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["filename"], lineterminator="\n")
+    names = list(rows[0]) if rows else ["filename"]
+    quoting = quoting_of(value for row in rows for value in row.values())
+    writer = csv.DictWriter(text, names, lineterminator="\n", quoting=quoting)
     writer.writeheader()
     keep = (lambda value: value) if raw else inert_cell
     writer.writerows({key: keep(value) for key, value in row.items()} for row in rows)

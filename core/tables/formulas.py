@@ -9,9 +9,10 @@ Files that Bearings itself reads as data keep every text as it is: `labels.csv`,
 the letter, also for the programs of other people; so does the course's submission table.
 """
 
+import csv
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -40,7 +41,15 @@ def original_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
 def inert_csv(table: pd.DataFrame) -> str:
     """A data frame as the text of a CSV file, every cell as `inert_cell` has it."""
     texts = {name: column.map(inert_cell) for name, column in _text_columns(table)}
-    return str(table.assign(**texts).to_csv(index=False, lineterminator="\n"))
+    quoting = quoting_of(value for column in texts.values() for value in column)
+    written = table.assign(**texts).to_csv(index=False, lineterminator="\n", quoting=quoting)
+    return str(written)
+
+
+def quoting_of(values: Iterable[Any]) -> Literal[0, 2]:
+    """How the csv module must quote values: it leaves a return bare, where readers end the line."""
+    bare = any(isinstance(value, str) and "\r" in value for value in values)
+    return csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
 
 
 def original_frame(table: pd.DataFrame) -> pd.DataFrame:

@@ -40,12 +40,12 @@ def test_what_was_exported_is_read_back(text: str) -> None:
 
 
 def test_a_table_of_photos_comes_back_to_the_letter(tmp_path: Path) -> None:
-    names = [*(name.replace("\r", "") for name in HOSTILE), "a.jpg"]
+    names = [*HOSTILE, "a.jpg"]
     table = pd.DataFrame({"photo_id": names, "error_m": [-1.5] * len(names)})
     write_table(table, tmp_path / "predictions.csv")
-    text = (tmp_path / "predictions.csv").read_text(encoding="utf-8")
+    text = (tmp_path / "predictions.csv").read_bytes().decode()
     assert text == inert_csv(table)
-    assert all(line[:1] not in "=+-@\t " for line in text.splitlines())
+    assert all(cell not in text.split(",") for cell in HOSTILE)
     assert ",-1.5" in text
     back = read_frame(tmp_path / "predictions.csv", "", ConfigError, text=["photo_id"])
     pd.testing.assert_frame_equal(back, table)
