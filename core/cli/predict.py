@@ -50,8 +50,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--raw", action="store_true",
-        help="In CSV, write text that begins with = + - @ as it is, which spreadsheets compute "
-        "(default: with an apostrophe before it)",
+        help="In CSV, no apostrophe before text that spreadsheets would compute (= + - @ first)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default="auto", help="Device: auto, cpu, cuda or mps (default: auto)"

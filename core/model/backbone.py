@@ -5,6 +5,7 @@ Weights are timm's own or a local file; every mismatch is an error and listed.
 
 import inspect
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -180,7 +181,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             state = dict(load_file(path))
             check_finite(state, path)
             return state
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of pickles that torch does not write: what it then cannot read, it refuses.
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
         state = _unwrap(content, path)
     except CheckpointError:
         raise

@@ -164,3 +164,14 @@ def test_an_altered_file_is_refused_whatever_torch_raises(tmp_path: Path) -> Non
         except CheckpointError:
             refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_that_are_not_finite_are_refused_buffers_included(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"weights{suffix}"
+    state = {"bn.running_var": torch.tensor([1.0, float("inf")]), "bn.steps": torch.tensor([3])}
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    with pytest.raises(CheckpointError, match=r"not finite \(bn\.running_var\)"):
+        read_weights(path)

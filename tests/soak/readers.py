@@ -119,7 +119,7 @@ def dataset_readers(campus: Path) -> list[Reader]:
 
     files = {"labels.csv": CSV, "campus.toml": BYTES, "repairs.csv": CSV, "regions.geojson": JSON}
     return [
-        *(_plain(name, kinds, campus / name, read, 2) for name, kinds in files.items()),
+        *(_plain(name, kinds, campus / name, read, 4) for name, kinds in files.items()),
         _plain("tags.csv", CSV, campus / "tags.csv", lambda: read_tags(campus)),
         _plain("campus.geojson", JSON, campus / "campus.geojson", lambda: read_base_layer(campus)),
     ]
@@ -132,8 +132,8 @@ def report_readers(report: Path) -> list[Reader]:
         return read_evaluated_model(report)
 
     return [
-        _plain("report", JSON, report / "report.json", read),
-        _plain("predictions", CSV, report / "predictions.csv", read),
+        _plain("report", JSON, report / "report.json", read, 2),
+        _plain("predictions", CSV, report / "predictions.csv", read, 2),
     ]
 
 

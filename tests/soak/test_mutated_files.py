@@ -36,7 +36,7 @@ from tests.soak.readers import (
 
 STORED = Path(__file__).parents[1] / "golden" / "stored"
 MINUTES = float(os.environ.get("BEARINGS_SOAK_MINUTES", "0"))
-EXAMPLES = 1_000_000 if MINUTES else 24
+EXAMPLES = 1_000_000 if MINUTES else 16
 
 
 def make_readers(folder: Path, campus: Path, checkpoint: Path) -> dict[str, Reader]:
@@ -59,8 +59,9 @@ def make_readers(folder: Path, campus: Path, checkpoint: Path) -> dict[str, Read
         Job.training(config).write(run.path)
     report = folder / "report"
     report.mkdir()
-    for name in ("report.json", "predictions.csv"):
-        shutil.copy(STORED / name, report / name)
+    shutil.copy(STORED / "report.json", report / "report.json")
+    rows = (STORED / "predictions.csv").read_bytes().splitlines(keepends=True)
+    (report / "predictions.csv").write_bytes(b"".join(rows[:9]))
     readers = [
         *checkpoint_readers(checkpoint, campus, folder),
         *run_readers(folder / "runs" / "first"),
@@ -93,17 +94,15 @@ def _write_neighbours(campus: Path) -> None:
         )
 
 
-def escaped(reader: Reader, content: bytes, changes: Sequence[Mutation]) -> Exception | None:
-    """What a reader raises for mutated content, other than one of Bearings' errors."""
+def attack(reader: Reader, content: bytes, changes: Sequence[Mutation]) -> None:
+    """Let a reader read mutated content; whatever it raises but one of our errors goes on."""
     reader.write(mutated(content, changes))
+    message = ""
     try:
         reader.read()
     except BearingsError as error:
-        long = len(str(error)) > 5_000
-        return ValueError("a message quotes the whole file") if long else None
-    except Exception as error:
-        return error
-    return None
+        message = str(error)
+    assert len(message) < 5_000, "a message quotes the whole file"
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +126,7 @@ NAMES = (
 def test_every_reader_is_attacked(readers: dict[str, Reader]) -> None:
     assert set(readers) == set(NAMES)
     for reader in readers.values():
-        assert escaped(reader, reader.file.read_bytes(), []) is None
+        attack(reader, reader.file.read_bytes(), [])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,13 +143,12 @@ def test_no_mutation_escapes_its_reader(readers: dict[str, Reader], name: str) -
         suppress_health_check=list(HealthCheck),
     )
     @given(mutations(reader.kinds))
-    def attack(changes: list[Mutation]) -> None:
+    def search(changes: list[Mutation]) -> None:
         if time.monotonic() < ends:
-            error = escaped(reader, whole, changes)
-            assert error is None, f"{type(error).__name__}: {error}"
+            attack(reader, whole, changes)
 
     try:
-        attack()
+        search()
     finally:
         reader.write(whole)
 
