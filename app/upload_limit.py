@@ -7,10 +7,11 @@ one visitor must not fill the memory of a server that several use.
 
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
 
 import streamlit as st
 from starlette.exceptions import HTTPException
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 MOST_FILES, MOST_MB = 200, 500
 """Files and megabytes that one session may hold."""
@@ -19,28 +20,20 @@ MOST_MB_IN_ALL = 2_000
 _MARK = "bearings_limit"
 
 
-class Uploads(Protocol):
-    """What is used of Streamlit's store of uploaded files."""
-
-    file_storage: Mapping[str, Mapping[str, Any]]
-
-    def add_file(self, session_id: str, file: Any) -> None:  # noqa: ANN401 - Streamlit's record
-        """Keep a file of a session."""
-
-
 def limit_uploads() -> None:
     """Bound the uploads of this server, once; does nothing where no server runs."""
-    if st.runtime.exists():
-        limit(st.runtime.get_instance().uploaded_file_mgr)
+    uploads = st.runtime.get_instance().uploaded_file_mgr if st.runtime.exists() else None
+    if isinstance(uploads, MemoryUploadedFileManager):
+        limit(uploads)
 
 
-def limit(uploads: Uploads) -> None:
+def limit(uploads: MemoryUploadedFileManager) -> None:
     """Let a store refuse files that are too many, with the status 413 for the browser."""
     if hasattr(uploads, _MARK):
         return
     add, lock = uploads.add_file, threading.Lock()
 
-    def add_within_limits(session_id: str, file: Any) -> None:  # noqa: ANN401 - Streamlit's record
+    def add_within_limits(session_id: str, file: UploadedFileRec) -> None:
         with lock:
             held = {key: dict(files) for key, files in dict(uploads.file_storage).items()}
             own = held.get(session_id, {})
@@ -63,5 +56,5 @@ def limit(uploads: Uploads) -> None:
     uploads.add_file = add_within_limits  # type: ignore[method-assign]
 
 
-def _bytes(files: Mapping[str, Any]) -> int:
+def _bytes(files: Mapping[str, UploadedFileRec]) -> int:
     return sum(len(file.data) for file in files.values())

@@ -227,10 +227,20 @@ def _unverified(answers: PredictionFields) -> list[Floats]:
 
 def expected(fit: ScaleFit, clues: Floats, unseen: Floats) -> Floats:
     """Expected size `(n,)` of an error from clues `(n, c)` and the chance of an unseen view."""
-    slopes = np.asarray(fit.slopes)
+    slopes = np.asarray(fit.slopes, np.float64)
+    _check_size("slopes", len(slopes), "clues", clues.shape[1], fits=len(slopes) <= clues.shape[1])
     # A fit from before points were compared knows the first clues only.
     line = fit.intercept + clues[:, : len(slopes)] @ slopes
     return np.asarray(np.exp(line + fit.unseen * log_odds(unseen) if fit.unseen else line))
+
+
+def _check_size(name: str, stored: int, other: str, given: int, *, fits: bool) -> None:
+    """Raise CheckpointError unless what a calibration stores fits what is computed."""
+    if not fits:
+        raise CheckpointError(
+            f"calibration.json is damaged ({stored} {name} for {given} {other}): make it again "
+            "with `python -m core calibrate`"
+        )
 
 
 def log_odds(probability: Floats) -> Floats:
@@ -263,6 +273,8 @@ def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
 
     The distance is Mahalanobis's, of numbers `(n, a)`.
     """
+    size, given = len(fit.mean), appearance.shape[1]
+    _check_size("values of the appearance", size, "numbers", given, fits=size == given)
     apart = (appearance - np.asarray(fit.mean)) / np.asarray(fit.std)
     squared = np.einsum("ni,ij,nj->n", apart, np.asarray(fit.precision), apart)
     return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))

@@ -1,6 +1,6 @@
 """What `calibration.json` holds; read by lists and pages, so this module imports nothing heavy."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,9 +11,12 @@ LEVELS = (0.5, 0.9)
 Pair = tuple[float | None, float | None]
 """One value a level of `LEVELS`; None where too few photos were there to promise it."""
 
-Growth = tuple[float, ...]
+Growth = Annotated[tuple[float, ...], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
 """One number a level of `LEVELS`: how much more a size grows with the chance of an unseen view."""
 NO_GROWTH = (0.0, 0.0)
+
+
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class _Part(BaseModel):
@@ -103,7 +106,7 @@ class AppearanceFit(_Part):
     """The appearance of genuine photos: a normal distribution of standardised numbers."""
 
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[_Positive, ...]
     precision: tuple[tuple[float, ...], ...]
 
     @model_validator(mode="after")
@@ -136,7 +139,7 @@ class RefusalFit(_Part):
     low: tuple[float, ...]
     high: tuple[float, ...]
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[_Positive, ...]
     weights: tuple[float, ...]
     intercept: float
     threshold: float
@@ -161,7 +164,7 @@ class OverlapFit(_Part):
     low: tuple[float, ...]
     high: tuple[float, ...]
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[_Positive, ...]
     weights: tuple[float, ...]
     intercept: float
 

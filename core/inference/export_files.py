@@ -347,8 +347,9 @@ def csv_text(rows: Sequence[Record], *, raw: bool = False) -> str:
     quoting = quoting_of(value for row in rows for value in row.values())
     writer = csv.DictWriter(text, names, lineterminator="\n", quoting=quoting)
     writer.writeheader()
-    keep = (lambda value: value) if raw else inert_cell
-    writer.writerows({key: keep(value) for key, value in row.items()} for row in rows)
+    writer.writerows(
+        row if raw else {key: inert_cell(value) for key, value in row.items()} for row in rows
+    )
     return text.getvalue()
 
 
