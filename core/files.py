@@ -195,7 +195,11 @@ def refusing(
 
 
 def read_object(
-    path: Path, remedy: str = "delete it", error: type[BearingsError] = RunError
+    path: Path,
+    remedy: str = "delete it",
+    error: type[BearingsError] = RunError,
+    *,
+    finite: bool = True,
 ) -> dict[str, Any] | None:
     """Read the JSON object in a file; None if there is no such file.
 
@@ -203,6 +207,7 @@ def read_object(
         path: The file.
         remedy: What its reader should do about damage; ends the message.
         error: The class of the error that says so.
+        finite: Whether a number that is not finite is damage; otherwise the caller looks for them.
 
     Raises:
         error: The file cannot be read, is not JSON, is nested too deeply, or holds something else
@@ -213,20 +218,24 @@ def read_object(
             raw = read_regular(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        content = parsed_json(raw)
+        content = parsed_json(raw, finite=finite)
         if not isinstance(content, dict):
             raise ValueError("it holds no JSON object")
         return content
 
 
-def parsed_json(raw: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
-    """Parse JSON that has no numbers but finite ones and no text that cannot be written.
+def parsed_json(raw: bytes | str, *, finite: bool = True) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse JSON without text that cannot be written and, if `finite`, without other numbers.
 
     Raises:
         ValueError, RecursionError: It is no such JSON.
     """
     try:
-        content = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
+        content = (
+            json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
+            if finite
+            else json.loads(raw)
+        )
     except _NotFiniteError as error:
         raise ValueError(f"{_not_finite(json.loads(raw))}: {error}") from error
     if _SURROGATE.search(raw if isinstance(raw, bytes) else raw.encode()):

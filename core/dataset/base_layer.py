@@ -154,7 +154,7 @@ def read_base_layer(root: Path) -> BaseLayer | None:
             f"{path} has {size / 2**20:,.0f} MB: export a smaller area (at most "
             f"{MOST_BYTES // 2**20} MB)"
         )
-    content = read_object(path, _REMEDY, LabelError) or {}
+    content = read_object(path, _REMEDY, LabelError, finite=False) or {}
     features = content.get("features")
     if not isinstance(features, list):
         raise LabelError(f"{path} is no GeoJSON FeatureCollection: {_REMEDY}")

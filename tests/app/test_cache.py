@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 import pandas as pd
 import pytest
 
 from app import cache
 from app.train.queue_state import look
+from core import files
 from core.dataset.repairs import Repair, now, write_repairs
 from tests.app.run_folders import write_run
 
@@ -94,14 +94,14 @@ def test_jobs_that_ended_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("one", "two", "three"):
         write_run(tmp_path, name, "failed" if name == "two" else "finished")
     reads: list[str] = []
-    original = Path.open
+    original = files.read_regular
 
-    def counted(path: Path, *arguments: Any, **words: Any) -> IO[Any]:  # noqa: ANN401 - as it is
+    def counted(path: Path) -> bytes:
         reads.append(path.name)
-        return original(path, *arguments, **words)
+        return original(path)
 
-    # Both `read_text` and `read_bytes` open the file by this method.
-    monkeypatch.setattr(Path, "open", counted)
+    # Every stored JSON file is read by this function.
+    monkeypatch.setattr(files, "read_regular", counted)
     before = look(runs), cache.runs(runs)
     assert reads.count("status.json") >= 3
     reads.clear()
