@@ -1,5 +1,6 @@
 """What the answer rests on, in a sentence and a picture, and why one region and not another."""
 
+import re
 from typing import TYPE_CHECKING
 
 import cv2
@@ -114,7 +115,9 @@ def _sentence(found: "RestsOn") -> None:
         st.warning("The model was trained on this very photo, so hiding a part changes little.")
     if found.answer.refused[0]:
         st.warning("This photo is refused as none of this campus; its answer is explained anyway.")
-    st.markdown(f"#### {messages.plain(sentence(found))}")
+    # A number stays with its unit at the end of a line.
+    kept = re.sub(r"(?<=\d) (?=[m%])", "\N{NO-BREAK SPACE}", sentence(found))
+    st.markdown(f"#### {messages.plain(kept)}")
     st.caption(measured_on(found.answer))
 
 

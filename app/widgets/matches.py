@@ -37,14 +37,23 @@ def pairs(
     Returns:
         Numbers of matched keypoints; empty for a gallery without keypoints.
     """
-    from core.inference.matches import match_keypoints
-
     decoded = predictor.decode(photo.content, photo.name)
-    found = match_keypoints(predictor, decoded, rows)
+    model = f"{predictor.folder} {predictor.fingerprint}"
+    found = _matched(model, photo.digest, tuple(rows), predictor, decoded)
     named = f"Left: your photo {messages.plain(photo.name)}."
     for place, row in enumerate(rows):
         _pair(predictor, decoded, named, row, shelf, None if found is None else found[place])
     return () if found is None else tuple(map(len, found))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _matched(
+    model: str, digest: str, rows: tuple[int, ...], _predictor: "Predictor", _photo: Pixels
+) -> "tuple[Matches, ...] | None":
+    """Matches of a photo and training photos; found once, not at every rerun of a page."""
+    from core.inference.matches import match_keypoints
+
+    return match_keypoints(_predictor, _photo, rows)
 
 
 def warn_of_same_photo(prediction: "Prediction", row: int) -> None:

@@ -83,7 +83,7 @@ class IntegratedGradientsKnobs(OptionSchema):
     """Integrated gradients (Sundararajan et al. 2017)."""
 
     n_steps: int = Field(
-        50, ge=8, le=500, description="Number of steps from the baseline to the photo"
+        32, ge=8, le=500, description="Number of steps from the baseline to the photo"
     )
     internal_batch_size: int = Field(
         8, ge=1, le=128, description="Steps computed at once; fewer need less memory"

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from benchmarks.pages import Tab
 from core.jobs.queue import stop
 from core.jobs.state import run_state
 from tests.browser.pins import has_pin_heading_and_evidence
@@ -239,3 +240,14 @@ def _click_middle(page: Page, element: Locator) -> None:
     box = element.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_visit_of_a_page_is_timed(browser: Browser, full: tuple[str, Path]) -> None:
+    url = full[0]
+    page = browser.new_page()
+    tab = Tab(page, url, {"runs": "Runs", "data": "Data"})
+    first, warm = tab.by_address("data"), tab.by_link("runs", "table")
+    page.close()
+    for visit in (first, warm):
+        assert 0 < visit.heading_s <= visit.settled_s
+        assert visit.kilobytes > 1, "a page is more than its heading"

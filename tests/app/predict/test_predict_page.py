@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
+import core.inference.matches
 from app.predict.evidence import best_match
 from app.predict.results import answers
 from app.widgets.matches import sentence
+from core.dataset.decode import Pixels
+from core.inference.matches import match_keypoints
 from core.inference.prediction import joined
+from core.inference.predictor import Predictor
 from tests.app.conftest import HOME
 from tests.app.page_text import said
 from tests.confidence.answers import TWO_PLACES, predicted, trust
@@ -68,8 +73,15 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
 
 
 def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
-    full_workspace: Path, open_page: OpenPage
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls: list[tuple[int, ...]] = []
+
+    def counted(predictor: Predictor, photo: Pixels, rows: tuple[int, ...]) -> Any:  # noqa: ANN401
+        calls.append(rows)
+        return match_keypoints(predictor, photo, rows)
+
+    monkeypatch.setattr(core.inference.matches, "match_keypoints", counted)
     app = open_page(full_workspace, "predict")
     photo = (full_workspace / "data/tiny/images/img_0003.jpg").read_bytes()
     app.file_uploader[0].upload("mine.jpg", photo, "image/jpeg")
@@ -83,6 +95,8 @@ def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
     app.button(key="open_predict_evidence_1").click().run()
     assert not app.exception
     assert compared(app).endswith(sentence(inliers[1])), "the lines are those that were counted"
+    app.run()
+    assert len(calls) == 2, "a pair is matched once, not at every rerun"
     assert any(re.match(r"Headings: yours \d+°, the training photo's \d+°, ", each.value)
                for each in app.caption)  # fmt: skip
 
