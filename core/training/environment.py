@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of Bearings, Python and the packages that results depend on."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     installed = {"bearings": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -27,6 +27,8 @@ def tiny_run(shared_campus: Path) -> TinyRun:
             "stage2": Stage2Config(epochs=1),
             "tta": TtaConfig(views=1),
             "ema_decay": 0.0,
+            # Finding them takes half the time of such a run; tests of points ask for some.
+            "gallery_points": 0,
             "batch_size": 16,
             "least_steps": 0,
             "precision": "fp32",

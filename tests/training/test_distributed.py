@@ -24,7 +24,6 @@ from tests.training.launch import Ended, as_torchrun, ending, run, torchrun
 pytestmark = pytest.mark.slow
 
 TinyRun = Callable[..., TrainConfig]
-SCENARIOS = Path(several_runs.__file__)
 # Sums of float32 in another order: 1.7e-7 was measured in losses and figures.
 TOLERANCE = 1e-5
 # AdamW makes steps of up to the learning rate of gradients that are nothing but rounding, as those
@@ -44,6 +43,7 @@ PARITY: dict[str, Any] = {
     "loss": LossConfig(place_weight=0.3),
     # Named, because XFeat decides the size of the stored photos, hence what is learnt.
     "local_features": "sift",
+    "gallery_points": 30,
     "stage1": Stage1Config(epochs=2, views=2),
     "stage2": Stage2Config(epochs=2),
     "ema_decay": 0.9,
@@ -180,7 +180,7 @@ STATEFUL: dict[str, Any] = {
 
 
 def test_two_processes_stop_at_one_step_and_go_on_exactly(
-    tiny_run: TinyRun, tmp_path: Path
+    tiny_run: TinyRun, tmp_path: Path, forks: Forks
 ) -> None:
     configs = [
         tiny_run(tmp_path / name, **STATEFUL) for name in ("undisturbed", "signalled", "asked")
@@ -188,7 +188,8 @@ def test_two_processes_stop_at_one_step_and_go_on_exactly(
     paths = [tmp_path / f"options-{number}.json" for number in range(len(configs))]
     for path, config in zip(paths, configs, strict=True):
         path.write_text(config.model_dump_json())
-    ended = torchrun(2, SCENARIOS, "stop", *paths)
+    options = [str(path) for path in paths]
+    ended = as_torchrun(forks, 2, tmp_path, lambda: several_runs.main("stop", *options))
     assert ended.returncode == 0, ended.stderr
     undisturbed, signalled, asked = (config.run for config in configs)
     assert ending(signalled) == ending(undisturbed)

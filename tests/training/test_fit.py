@@ -254,7 +254,7 @@ def test_points_are_verified_with_the_field_of_view_of_the_training_photos(
         return raw
 
     monkeypatch.setattr("core.training.finish.verified_raw", note)
-    list(fit(tiny_run(tmp_path / "run", dataset=small_campus)))
+    list(fit(tiny_run(tmp_path / "run", dataset=small_campus, gallery_points=30)))
     assert told == [pytest.approx(50.0, abs=0.5)]
 
 

@@ -40,6 +40,8 @@ def tiny_study(shared_campus: Path) -> TinyStudy:
             "stage1": Stage1Config(epochs=0),
             "stage2": Stage2Config(epochs=2),
             "batch_size": 16,
+            # Finding them takes half the time of such a run; tests of training look at them.
+            "gallery_points": 0,
             "precision": "fp32",
             "device": "cpu",
             "threads": 1,
