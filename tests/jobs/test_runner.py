@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 
 from core.jobs.job import Start, read_job
 from core.jobs.queue import QUEUE, cancel, enqueue, queue_of, requeue, stop
-from core.jobs.runner import PROJECT, RUNNER_LOG, ensure_runner
+from core.jobs.runner import RUNNER_LOG, ensure_runner
 from core.jobs.state import ACTIVE, log_tail, read_events, run_state
 from core.jobs.summary import list_runs, summarise
 from core.locks import is_held
@@ -35,6 +33,7 @@ def tiny(dataset: Path, run: Path, epochs: int) -> TrainConfig:
         model=ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0),
         stage2=Stage2Config(epochs=epochs),
         batch_size=16,
+        gallery_points=0,
         patience=0,
         threads=1,
         workers=0,
@@ -80,14 +79,12 @@ def start_of(run: Path) -> Start:
 
 
 @pytest.mark.slow
-def test_what_waits_is_trained_in_order_one_at_a_time(shared_campus: Path, root: Path) -> None:
+def test_what_waits_is_trained_in_order_one_at_a_time(
+    shared_campus: Path, root: Path, forks: Forks
+) -> None:
     runs = [enqueue(tiny(shared_campus, root / name, 1)) for name in ("b", "a")]
     # Two servers on one folder, each drawing its page twice.
-    asking = "import sys; from pathlib import Path; from core.jobs.runner import ensure_runner; "
-    asking += "[ensure_runner(Path(sys.argv[1])) for _ in range(2)]"
-    servers = [
-        subprocess.Popen([sys.executable, "-c", asking, str(root)], cwd=PROJECT) for _ in range(2)
-    ]
+    servers = [forks.call(lambda: [ensure_runner(root) for _ in range(2)] and 0) for _ in range(2)]
     assert [server.wait() for server in servers] == [0, 0]
     assert [ended(run) for run in runs] == ["finished", "finished"], log_tail(runs[1])
     first, second = (start_of(run) for run in runs)
