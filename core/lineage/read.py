@@ -97,8 +97,10 @@ def _data(
     environment = read_object(home / "environment.json") or {}
     data: dict[str, Any] = environment.get("data") or {}
     stored = data.get("labels_hash")
-    if stored is None:
-        yield Fact("Labels", "their hash was not recorded by the version that trained this model")
+    if config is None:
+        yield Fact("Labels", "not recorded: only a run stores the hash of its labels")
+    elif stored is None:
+        yield Fact("Labels", "their hash was not recorded by the version that trained this run")
     else:
         now = None if dataset is None else labels_hash(dataset)
         since = {None: "", stored: ", unchanged since"}.get(now, ", CHANGED since")
