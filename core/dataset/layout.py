@@ -16,7 +16,7 @@ from core.errors import LabelError, NoTableError
 from core.files import walk
 from core.system import SYSTEM
 from core.tables.columns import count_roles
-from core.tables.settings import TABLE_SUFFIXES
+from core.tables.settings import FOREIGN_TABLES, TABLE_SUFFIXES
 
 CAMPUS_FILE = "campus.toml"
 # Polygons of regions.
@@ -85,6 +85,7 @@ def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]
         LabelError: There is none, or several claim the same photos.
     """
     if root.is_file():
+        _check_suffix(root)
         part = _part(_words(root.with_suffix("").name)) or ""
         return (LabelFile(root, part, _photo_folders(root.parent, part)),), ()
     if not root.is_dir():
@@ -112,6 +113,18 @@ def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]
         if part in found
     ]
     return tuple(files), tuple(notes)
+
+
+def _check_suffix(path: Path) -> None:
+    """Refuse a file that is no table by its name, before any of its content could be quoted.
+
+    A path may come from the address of a page, and name any file of the machine.
+    """
+    if path.suffix.lower() not in (*TABLE_SUFFIXES, *FOREIGN_TABLES):
+        raise LabelError(
+            f"{path} is no label table by its name: name a folder, or a file that ends with "
+            f"{', '.join(TABLE_SUFFIXES)}"
+        )
 
 
 def dataset_state(source: Path) -> DatasetState:

@@ -197,6 +197,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def check_network_finite(network: nn.Module, path: Path) -> None:
+    """Refuse a network whose weights, or statistics of layers, are not finite.
+
+    Other buffers may be: anchors of places that no training photo is at are NaN.
+
+    Raises:
+        CheckpointError: As `check_finite`; `path` is the file that it was loaded from.
+    """
+    statistics = {
+        name: buffer
+        for name, buffer in network.named_buffers()
+        if name.endswith(("running_mean", "running_var"))
+    }
+    check_finite(dict(network.named_parameters()) | statistics, path)
+
+
 def check_finite(state: Mapping[str, Tensor], path: Path) -> None:
     """Refuse weights that are not finite: every answer would be none.
 

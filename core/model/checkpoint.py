@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.errors import FAULTS, CheckpointError, reason
 from core.files import read_tensors, refusing, write_bytes
-from core.model.backbone import check_finite
+from core.model.backbone import check_network_finite
 from core.model.card import MEMBERS, Card, read_card, write_card
 from core.model.network import BearingsModel
 from core.runs import CARD
@@ -94,7 +94,7 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(
             f"weights {path} do not fit the model that the card describes ({first}): {_REMEDY}"
         ) from error
-    check_finite(state, path)
+    check_network_finite(model, path)
     return Checkpoint(card, model.to(device).eval())
 
 

@@ -16,7 +16,12 @@ from torch import Tensor, nn
 
 from core.errors import FAULTS, CheckpointError
 from core.files import read_tensors, refusing, write_bytes
-from core.model.backbone import check_finite, create_backbone, initialise_backbone, normalise
+from core.model.backbone import (
+    check_network_finite,
+    create_backbone,
+    initialise_backbone,
+    normalise,
+)
 from core.model.card import PreprocessCard, RetrievalCard
 from core.model.descriptor import Stage, describe_images, middle_stage, part_texts, part_widths
 from core.model.schema import ModelConfig, RetrievalConfig
@@ -130,7 +135,7 @@ def load_retrieval_network(
         raise CheckpointError(
             f"weights {path} do not fit {card.backbone} ({first}): {_REMEDY}"
         ) from error
-    check_finite(state, path)
+    check_network_finite(backbone, path)
     stage = middle_stage(backbone, size)
     return RetrievalNetwork(card, backbone.eval(), width, stage).to(device)
 

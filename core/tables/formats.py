@@ -24,11 +24,8 @@ from core.errors import LabelError, reason
 from core.files import MOST_BYTES, read_regular, refusing
 from core.tables.columns import count_roles
 from core.tables.raw import RawTable, check_cells, decode, read_delimited, table_of
+from core.tables.settings import FOREIGN_TABLES
 
-_OTHER = {
-    ".xls": "an old Excel workbook", ".ods": "an OpenDocument table", ".numbers": "a Numbers file",
-    ".shp": "a shapefile", ".gpkg": "a GeoPackage", ".sqlite": "a database", ".db": "a database",
-}  # fmt: skip
 # A label table is a few megabytes; a small archive that unpacks to more is an attack.
 _LARGEST_BYTES = MOST_BYTES
 Record = dict[str, Any]
@@ -51,10 +48,9 @@ def read_raw(path: Path, encoding: str = "", separator: str = "") -> RawTable:
         LabelError: There is no such file, or it cannot be read as a table.
     """
     suffix = path.suffix.lower()
-    if suffix in _OTHER:
-        raise LabelError(
-            f"{path} is {_OTHER[suffix]}, which is not read: save it as CSV, XLSX or GeoJSON"
-        )
+    if suffix in FOREIGN_TABLES:
+        kind = FOREIGN_TABLES[suffix]
+        raise LabelError(f"{path} is {kind}, which is not read: save it as CSV, XLSX or GeoJSON")
     try:
         content = read_regular(path)
     except FileNotFoundError as error:

@@ -12,6 +12,11 @@ Role = Literal[
 """What a column can hold; `position` is one column with latitude and longitude, and the sides are
 columns of hemisphere letters."""
 
+FOREIGN_TABLES = {
+    ".xls": "an old Excel workbook", ".ods": "an OpenDocument table", ".numbers": "a Numbers file",
+    ".shp": "a shapefile", ".gpkg": "a GeoPackage", ".sqlite": "a database", ".db": "a database",
+}  # fmt: skip
+"""Tables that are not read, and what they are."""
 TABLE_SUFFIXES = (
     ".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet", ".geojson", ".json", ".jsonl", ".ndjson",
     ".gpx", ".kml", ".kmz",

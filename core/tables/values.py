@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.errors import LabelError
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m
 from core.tables.headings import HeadingMeaning, heading_meaning, read_headings, to_degrees
 from core.tables.numbers import (
@@ -31,6 +32,8 @@ SMALLEST_M, LARGEST_M = 2.0, 100_000.0
 # Headings this close together, near north, are rather numbers of another kind.
 NARROW_DEG = 45.0
 NARROW_ROWS = 30
+# Longest name of a region in characters.
+_LONGEST_NAME = 500
 # What phones (-1) and programs write for no direction.
 NO_HEADINGS = (-1.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0)
 
@@ -67,6 +70,17 @@ class LabelValues:
     notes: tuple[str, ...]
 
 
+def _check_names(tables: Sequence[LabelTable], texts: Sequence[pd.DataFrame]) -> None:
+    """Refuse names of regions that are none: pages and reports show each of them whole."""
+    for table, text in zip(tables, texts, strict=True):
+        longest = int(text["region"].str.len().max()) if len(text) else 0
+        if longest > _LONGEST_NAME:
+            raise LabelError(
+                f"{table.source.path}: a region has a name of {longest:,} characters; at most "
+                f"{_LONGEST_NAME} are read"
+            )
+
+
 def read_values(
     tables: Sequence[LabelTable],
     settings: TableSettings,
@@ -89,6 +103,7 @@ def read_values(
     ]
     text = pd.concat(texts, ignore_index=True)
     heading_deg, no_heading, meaning, reasons = _headings(tables, text, settings, notes)
+    _check_names(tables, texts)
     region, region_notes = read_regions(text["region"], settings.real_regions, settings.join_case)
     timestamp, time_notes = plain_times(text["timestamp"].str.strip())
     latitude, longitude = (np.concatenate([each[axis].values for each in axes]) for axis in (0, 1))

@@ -117,3 +117,22 @@ def test_photos_may_lie_beside_the_labels(small_campus: Path) -> None:
 def test_hidden_files_of_macos_are_no_label_files(small_campus: Path) -> None:
     (small_campus / "._labels.csv").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
     assert len(read_dataset(small_campus)) == 48
+
+
+@pytest.mark.parametrize("name", ["environ", "key.pem"])
+def test_a_file_that_is_no_table_is_refused_and_none_of_it_is_quoted(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("PASSWORD=letmein\0HOME=/root\n", encoding="utf-8")
+    with pytest.raises(LabelError, match="is no label table by its name") as caught:
+        read_dataset(tmp_path / name)
+    assert "letmein" not in str(caught.value)
+
+
+def test_a_region_with_an_endless_name_is_refused(small_campus: Path) -> None:
+    path = small_campus / "labels.csv"
+    table = pd.read_csv(path, dtype=str)
+    table.loc[3, "Region_ID"] = "9" * 5000
+    table.to_csv(path, index=False)
+    with pytest.raises(LabelError, match=r"labels\.csv: a region has a name of 5,000 characters"):
+        read_dataset(small_campus)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.errors import CheckpointError, ConfigError
-from core.model.backbone import read_weights
+from core.model.backbone import check_network_finite, read_weights
 from core.model.network import BearingsModel, build_model
 from core.model.schema import ModelConfig
 
@@ -175,3 +175,12 @@ def test_weights_that_are_not_finite_are_refused_buffers_included(
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     with pytest.raises(CheckpointError, match=r"not finite \(bn\.running_var\)"):
         read_weights(path)
+
+
+def test_statistics_of_layers_are_finite_and_anchors_without_a_place_need_not_be() -> None:
+    network = torch.nn.BatchNorm1d(2)
+    network.register_buffer("anchors", torch.full((2, 2), float("nan")))
+    check_network_finite(network, Path("best"))
+    network.running_var.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"best hold numbers .* \(running_var\)"):
+        check_network_finite(network, Path("best"))
