@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 _KEPT = "explain_checks"
+_UNITS = {"m": " m", "°": "°", "%": " percentage points"}
 
 
 @dataclass(frozen=True)
@@ -72,4 +73,8 @@ def show(
             return
         st.markdown(f"**{curves_verdict(kept[2])}**")
         st.plotly_chart(deletion_curves(kept[2], theme.palette()), key=f"explain_curves_{place}")
+        st.caption(
+            "100 % is the answer for this photo, 0 % that for a photo of one colour, which is "
+            f"{kept[2].change:.0f}{_UNITS[kept[2].unit]} away."
+        )
         st.markdown(f"**{weights_verdict(kept[3])}**")

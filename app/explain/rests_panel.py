@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import wording
 from app.explain import pace
 from app.explain.pictures import enlarged, legend
 from app.photo import Photo
-from app.widgets import matches, messages
+from app.widgets import messages
 from core.dataset.decode import Pixels
 from core.errors import ConfigError
 
@@ -40,28 +41,42 @@ def show(predictor: "Predictor", photo: Photo, decoded: Pixels) -> None:
 
     own = pace.of(predictor, decoded)
     key = (str(predictor.folder), predictor.fingerprint, photo.digest)
-    picture, words = st.columns([2, 3])
+    words, picture = st.columns([3, 2])
     with words:
-        pressed = st.button("Find what the answer rests on", type="primary")
-        time = own.expected("answers", passes(PARTS))
-        st.caption(
-            f"Hides the {PARTS} parts of the photo one after another and answers anew: {time} on "
-            "this machine."
-        )
-        if pressed:
+        found = _kept(key)
+        offer = st.empty()
+        if found is None and _asked(offer, own.expected("answers", passes(PARTS))):
             with messages.mendable():
-                st.session_state[_FOUND] = (key, _find(predictor, decoded, own))
-        kept = st.session_state.get(_FOUND)
-        if kept is not None and kept[0] == key:
-            _sentence(kept[1])
-    if kept is None or kept[0] != key:
+                found = _find(predictor, decoded, own)
+            st.session_state[_FOUND] = (key, found)
+            offer.empty()
+        if found is not None:
+            _sentence(found)
+    if found is None:
         picture.image(enlarged(decoded), caption=messages.plain(photo.name))
         return
-    found: RestsOn = kept[1]
     caption = "The parts that matter most, the strongest first."
     picture.image(enlarged(marked(found)), caption=f"{messages.plain(photo.name)}. {caption}")
     _table(found)
     _contrast(found)
+
+
+def _kept(key: tuple[str, ...]) -> "RestsOn | None":
+    """What was found for this photo and model in this session."""
+    kept = st.session_state.get(_FOUND)
+    return kept[1] if kept is not None and kept[0] == key else None
+
+
+def _asked(place: DeltaGenerator, time: str) -> bool:
+    from core.explain.parts import PARTS
+
+    with place.container():
+        pressed = st.button("Find what the answer rests on", type="primary")
+        st.caption(
+            f"Hides the {PARTS} parts of the photo one after another and answers anew: {time} on "
+            "this machine."
+        )
+    return pressed
 
 
 def _find(predictor: "Predictor", decoded: Pixels, own: pace.Pace) -> "RestsOn":
@@ -109,16 +124,20 @@ def _number(drawn: Pixels, text: str, middle: tuple[int, int]) -> None:
 
 
 def _sentence(found: "RestsOn") -> None:
+    from core.explain.hiding import is_training_photo
     from core.explain.sentence import measured_on, sentence
 
-    if matches.is_training_photo(found.answer, 0):
+    if is_training_photo(found.answer):
         st.warning("The model was trained on this very photo, so hiding a part changes little.")
     if found.answer.refused[0]:
         st.warning("This photo is refused as none of this campus; its answer is explained anyway.")
-    # A number stays with its unit at the end of a line.
-    kept = re.sub(r"(?<=\d) (?=[m%])", "\N{NO-BREAK SPACE}", sentence(found))
-    st.markdown(f"#### {messages.plain(kept)}")
+    st.markdown(f"#### {_unbroken(sentence(found))}")
     st.caption(measured_on(found.answer))
+
+
+def _unbroken(text: str) -> str:
+    """Plain text whose numbers stay with their units at the end of a line."""
+    return messages.plain(re.sub(r"(?<=\d) (?=[m%])", "\N{NO-BREAK SPACE}", text))
 
 
 def _table(found: "RestsOn") -> None:
@@ -159,7 +178,7 @@ def _contrast(found: "RestsOn") -> None:
     order = [int(index) for index in np.argsort(-shares_of(answer)[0], kind="stable")]
     ids = [answer.regions[index] for index in order]
     names = {answer.regions[index]: region_name(answer, index) for index in order}
-    picture, words = st.columns([2, 3])
+    words, picture = st.columns([3, 2])
     with words:
         scope = hash(found.parts.photo.tobytes())
         left, right = st.columns(2)
@@ -176,7 +195,7 @@ def _contrast(found: "RestsOn") -> None:
         except ConfigError:
             st.info("Choose two different regions.")
             return
-        st.markdown(f"**{messages.plain(contrast_sentence(found, compared))}**")
+        st.markdown(f"**{_unbroken(contrast_sentence(found, compared))}**")
         st.html(legend(f"supports {names[there]}", f"supports {names[here]}"))
         st.caption(
             "Each part is coloured by how much the odds between the two regions change without it."

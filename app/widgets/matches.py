@@ -58,13 +58,8 @@ def _matched(
 
 def warn_of_same_photo(prediction: "Prediction", row: int) -> None:
     """Say so if the most similar training photo is the photo itself."""
-    if is_training_photo(prediction, row):
+    if prediction.similarity[row, :1].max(initial=0.0) >= _SAME_PHOTO:
         st.warning("The first one is this very photo: the model was trained on it.")
-
-
-def is_training_photo(prediction: "Prediction", row: int) -> bool:
-    """Whether the most similar training photo is the photo itself."""
-    return bool(prediction.similarity[row, :1].max(initial=0.0) >= _SAME_PHOTO)
 
 
 def sentence(count: int) -> str:

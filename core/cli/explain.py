@@ -47,7 +47,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.parts < 4:
         raise ConfigError(f"--parts must be at least 4, got {arguments.parts}")
     with imports():
-        from core.explain.hiding import contrast, rests_on
+        from core.explain.hiding import contrast, is_training_photo, rests_on
         from core.explain.sentence import as_dict, as_text
         from core.files import write_text
         from core.inference.loading import load_predictor
@@ -62,6 +62,8 @@ def _run(arguments: argparse.Namespace) -> int:
         compared = contrast(found, arguments.region, arguments.against)
     if found.answer.refused[0]:
         say("note: the photo does not look like this campus, so its answer is refused")
+    if is_training_photo(found.answer):
+        say("note: the model was trained on this very photo, so hiding a part changes little")
     if arguments.format == "json":
         text = json.dumps(as_dict(found, compared), indent=2, ensure_ascii=False) + "\n"
     else:

@@ -28,6 +28,8 @@ _AT_ONCE = 8
 _NO_EFFECT: dict[str, float] = {"position": 2.0, "heading": 4.0, "region": 0.02}
 # A part stands out if hiding it changes the answer this many times as much as hiding others does.
 _STANDS_OUT = 2.0
+# A cosine of 1 but for rounding: the same photo, or a copy of it.
+_SAME_PHOTO = 0.9995
 
 
 class Answering(Protocol):
@@ -185,6 +187,11 @@ def shares_of(prediction: Prediction) -> Floats:
     if prediction.confidence is None or not prediction.regions:
         return prediction.region_probabilities
     return prediction.confidence.region_probabilities
+
+
+def is_training_photo(answer: Prediction) -> bool:
+    """Whether the most similar training photo of the first photo is the photo itself."""
+    return bool(answer.similarity[0, :1].max(initial=0.0) >= _SAME_PHOTO)
 
 
 @dataclass(frozen=True)
