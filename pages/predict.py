@@ -29,6 +29,6 @@ with above:
     elif len(photos) == 1:
         answer.one(predictor, prediction, 0, photos[0], shelf, subject.truth)
         if subject.photo_id is not None:
-            selection.lead_on(subject.photo_id, "predict")
+            uploads.step(folder, card, data, subject.photo_id)
     else:
         results.many(predictor, prediction, photos, shelf)

@@ -39,4 +39,12 @@ def pick(predictor: "Predictor") -> Photo | None:
     photos = data.table.iloc[rows].set_index("photo_id")["path"]
     chosen = st.selectbox("Or a photo of the loaded data set", list(photos.index), key=_CHOSEN)
     selection.link(_CHOSEN, chosen)
-    return None if chosen is None else Photo(chosen, Path(photos[chosen]).read_bytes())
+    if chosen is None:
+        return None
+    selection.stepper("explain", list(photos.index), chosen, _take)
+    selection.lead_on(chosen, "explain")
+    return Photo(chosen, Path(photos[chosen]).read_bytes())
+
+
+def _take(photo_id: str) -> None:
+    st.session_state[_CHOSEN] = photo_id

@@ -233,6 +233,14 @@ def examples(
     tiles.grid(page, list(rows.index)[:most], tile, choose, columns=EXAMPLES, page_size=EXAMPLES)
 
 
+def step(folder: Path, card: Card, data: Dataset | None, photo_id: str) -> None:
+    """Draw steps from an example to those before and after it, and links to its other pages."""
+    table = _unseen(folder, card, data)
+    if table is not None:
+        selection.stepper(_EXAMPLE_PAGE, table["photo_id"].tolist(), photo_id, _try)
+    selection.lead_on(photo_id, "predict")
+
+
 def _try(photo_id: str) -> None:
     _forget()
     st.session_state[_EXAMPLE] = photo_id

@@ -7,6 +7,7 @@ photo's digest (`scope`), so that no photo inherits the state of another.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -89,7 +90,9 @@ def choose(page: str, name: str | None) -> None:
     address.changed(_key(page))
 
 
-def stepper(page: str, names: Sequence[str], name: str) -> None:
+def stepper(
+    page: str, names: Sequence[str], name: str, take: Callable[[str], None] | None = None
+) -> None:
     """Draw buttons to the photos before and after the chosen one, and one that closes it.
 
     The arrow keys press them.
@@ -98,6 +101,8 @@ def stepper(page: str, names: Sequence[str], name: str) -> None:
         page: Short name of the page.
         names: The photos that are shown, in their order.
         name: The chosen photo; if it is not among them, the first and the last are next to it.
+        take: Opens a photo on a page that keeps the open one itself, and always has one; by
+            default the page's photo is chosen or closed.
     """
     place = names.index(name) if name in names else None
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -106,9 +111,11 @@ def stepper(page: str, names: Sequence[str], name: str) -> None:
             there = 0 <= to < len(names)
             st.button(
                 title, key=f"{page}_{title.lower()}", shortcut=shortcut, disabled=not there,
-                on_click=choose, args=(page, names[to] if there else None),
+                on_click=take or partial(choose, page), args=(names[to] if there else "",),
             )  # fmt: skip
-        st.button("Close", key=f"{page}_close", shortcut="Esc", on_click=choose, args=(page, None))
+        if take is None:
+            st.button("Close", key=f"{page}_close", shortcut="Esc", on_click=choose,
+                      args=(page, None))  # fmt: skip
         if place is not None:
             st.caption(f"{place + 1:,} of {len(names):,}")
 

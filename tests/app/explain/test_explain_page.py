@@ -53,6 +53,19 @@ def test_a_photo_of_the_data_set_is_explained_and_compared(
     assert "add up to the difference" not in said(app), "a map must not stay beside another target"
 
 
+def test_the_open_photo_steps_to_the_next_and_leads_on(
+    full_workspace: Path, open_page: OpenPage
+) -> None:
+    app = open_page(full_workspace, "explain")
+    names = app.selectbox(key="explain_chosen").options
+    assert button(app, "Previous").disabled
+    button(app, "Next").click().run()
+    assert not app.exception
+    assert app.selectbox(key="explain_chosen").value == names[1]
+    assert app.query_params["photo"] == [names[1]] or app.query_params["photo"] == names[1]
+    assert f"2 of {len(names):,}" in said(app)
+
+
 def test_two_outputs_are_explained_side_by_side(full_workspace: Path, open_page: OpenPage) -> None:
     app = open_page(full_workspace, "explain")
     app.session_state["explain_compare"] = "Two outputs"

@@ -18,6 +18,7 @@ from core.dataset.decode import Pixels
 from core.inference.matches import match_keypoints
 from core.inference.prediction import joined
 from core.inference.predictor import Predictor
+from core.splits.split import Split
 from tests.app.conftest import HOME
 from tests.app.page_text import said
 from tests.confidence.answers import TWO_PLACES, predicted, trust
@@ -243,3 +244,17 @@ def test_another_data_set_of_the_same_names_is_no_evidence(
     app.file_uploader[0].upload("a.jpg", photo, "image/jpeg")
     app.run()
     assert "choose the data set of the training" in said(app)
+
+
+def test_an_example_steps_to_the_next(full_workspace: Path, open_page: OpenPage) -> None:
+    split = Split.read(full_workspace / "checkpoints" / "tiny" / "split.json")
+    assert split is not None
+    tested = {photo for photo, part in split.parts.items() if part == "test"}
+    app = open_page(full_workspace, "predict", photo=min(tested))
+    steps = {one.label: one for one in app.button if one.label in ("Previous", "Next")}
+    forwards = not steps["Next"].disabled
+    steps["Next" if forwards else "Previous"].click().run()
+    assert not app.exception
+    opened = app.query_params["photo"]
+    other = opened[0] if isinstance(opened, list) else opened
+    assert other in tested - {min(tested)}
