@@ -249,7 +249,7 @@ def test_points_are_verified_with_the_field_of_view_of_the_training_photos(
         file.write("\n[camera]\nhfov_deg = 50.0\n")
     told: list[float] = []
 
-    def note(raw: Raw, photos: object, gallery: Gallery, hfov_deg: float) -> Raw:
+    def note(raw: Raw, photos: object, gallery: Gallery, hfov_deg: float, *_: object) -> Raw:
         told.append(hfov_deg)
         return raw
 
