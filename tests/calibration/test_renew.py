@@ -167,7 +167,7 @@ def test_photos_are_decoded_larger_from_then_on(older: Path, campus: Path, tmp_p
     folder = tmp_path / "copy"
     shutil.copytree(older, folder)
     options = {"run": folder, "dataset": campus, "device": "cpu"}
-    calibrate(CalibrateConfig(**options, gallery_points=MOST, store_size=96))
+    calibrate(CalibrateConfig(**options, renew_gallery=True, gallery_points=0, store_size=96))
     card, before = read_card(folder), read_card(older)
     assert (before.preprocess.store_size, card.preprocess.store_size) == (72, 96)
     assert card.preprocess.input_size == before.preprocess.input_size

@@ -61,8 +61,10 @@ def runs(
     return {kind: folder / kind for kind in STRIPPED}
 
 
-def judged(run: Path, root: Path, out: Path, part: str = "all") -> Evaluation:
-    options = {"run": run, "dataset": root, "out": out, "split": part, "plots": True}
+def judged(
+    run: Path, root: Path, out: Path, part: str = "all", *, plots: bool = False
+) -> Evaluation:
+    options = {"run": run, "dataset": root, "out": out, "split": part, "plots": plots}
     return evaluate(EvaluateConfig.model_validate(options))
 
 
@@ -78,7 +80,7 @@ def parts(report: Report) -> tuple[Label, ...]:
 def test_a_run_is_evaluated_in_what_it_has_learnt(
     campuses: dict[Stripped, Path], runs: dict[Stripped, Path], tmp_path: Path, kind: Stripped
 ) -> None:
-    found = judged(runs[kind], campuses[kind], tmp_path, "test")
+    found = judged(runs[kind], campuses[kind], tmp_path, "test", plots=True)
     report, table = found.report, found.table
     assert parts(report) == PREDICTED[kind] == read_card(runs[kind] / "checkpoints/best").labels
     stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

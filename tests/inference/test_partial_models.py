@@ -41,7 +41,7 @@ LEARNT: dict[Stripped, tuple[Label, ...]] = {
 def train(campus: Path, run: Path, *, seed: int = 0, weights: str = "random") -> Path:
     """A run of one short epoch with places, crops and keypoints; its best checkpoint.
 
-    With weights nothing is trained, and the training photos answer.
+    With weights nothing is trained, and the training photos answer, without keypoints.
     """
     config = TrainConfig(
         dataset=campus,
@@ -52,7 +52,7 @@ def train(campus: Path, run: Path, *, seed: int = 0, weights: str = "random") ->
         stage2=Stage2Config(epochs=0),
         tta=TtaConfig(views=3),
         store_size=64,
-        gallery_points=12,
+        gallery_points=12 if weights == "random" else 0,
         ema_decay=0.0,
         batch_size=64,
         least_steps=0,
