@@ -71,7 +71,7 @@ def show(checkpoint: Path, report_folder: Path) -> None:
         messages.show_error(fault)
     rows = table.index[table["photo_id"] == game.photo_id]
     if not len(rows):
-        st.success(f"You have seen all {len(table):,} photos of this report.")
+        st.success(f"You have seen every photo of this report to play with: {len(table):,}.")
         st.button("Play them again", key="play_again", on_click=_again)
         return
     row = table.loc[rows[0]]
