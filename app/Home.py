@@ -13,7 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "": (("home", "Home"), ("predict", "Predict"), ("play", "Beat the model")),
     "Data and training": (("data", "Data"), ("train", "Train"), ("tune", "Tune"), ("runs", "Runs")),
-    "Understanding": (("evaluate", "Evaluate"), ("map", "Map"), ("explain", "Explain")),
+    "Understanding": (
+        ("evaluate", "Evaluate"),
+        ("map", "Map"),
+        ("explore", "Explore"),
+        ("explain", "Explain"),
+    ),
 }
 
 # `streamlit run app/Home.py` puts app/ on the path, not the project: without this line no page

@@ -37,6 +37,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def layouts(self) -> Path:
+        """Folder of arrangements of photos by their descriptors, which may be deleted."""
+        return self.root / "layouts"
+
+    @property
     def demo_data(self) -> Path:
         """Where the demo campus is rendered to."""
         return self.data / DEMO

@@ -26,7 +26,7 @@ section = pickers.pick_section("evaluate", sections)
 if section == "Files":
     report_view.downloads(folder, report)
     st.stop()
-view = photos.open_view("evaluate", checkpoint, report, table)
+view = photos.open_view("evaluate", checkpoint, folder, report, table)
 if section == "Overview":
     report_view.overview(report, view, palette)
     human_view.show(card, table)

@@ -30,7 +30,7 @@ if mapped:
     section = pickers.pick_section("map", ("Photos", *regions, next_view.SECTION))
 
 if section == "Photos":
-    view = photos.open_view("map", folder, report, table)
+    view = photos.open_view("map", folder, place, report, table)
     found, name = view.shown, photos.opened(view, report)
     chosen = None if name is None else outcomes.row_of(table, name)
     left, right = st.columns([3, 2])

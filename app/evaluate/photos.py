@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import cache
+from app import cache, embedding
 from app.evaluate import outcomes
 from app.evaluate.outcomes import Method
 from app.figures.plan import photo_plan
@@ -72,13 +72,16 @@ class EvaluationView:
         return self.facts.table["hour"].loc[rows.index]
 
 
-def open_view(page: str, checkpoint: Path, report: Report, table: pd.DataFrame) -> EvaluationView:
+def open_view(
+    page: str, checkpoint: Path, folder: Path, report: Report, table: pd.DataFrame
+) -> EvaluationView:
     """Draw the filter of an evaluation, and return its photos.
 
     Args:
         page: Short name of the page.
         checkpoint: The evaluated model.
-        report: Its report.
+        folder: Folder of its report.
+        report: The report.
         table: `predictions.csv` of the report.
     """
     card = cache.card(checkpoint)
@@ -94,6 +97,7 @@ def open_view(page: str, checkpoint: Path, report: Report, table: pd.DataFrame) 
         table, card.local_frame, raw=method == "raw", data=data, split=split,
         tags=None if data is None else tagging.tags_of(data.root),
     )  # fmt: skip
+    facts = _on_planes(facts, checkpoint, folder)
     wanted = filters.bar(page, facts, card.region_names)
     return EvaluationView(page, table, card.region_names, facts, wanted, method, shelf, data)
 
@@ -210,6 +214,17 @@ def _neighbours(view: EvaluationView, names: list[str]) -> None:
             with cell:
                 st.image(cache.thumbnail(Path(data.at[name, "path"]), 224), width="stretch",
                          caption=messages.plain(title), alt=title)  # fmt: skip
+
+
+def _on_planes(facts: PhotoFacts, checkpoint: Path, folder: Path) -> PhotoFacts:
+    """The facts with places among similar photos, if an area of these is selected on Explore."""
+    areas = [plane for plane in embedding.PLANES if getattr(filters.held(), plane)]
+    photos = embedding.described(checkpoint, folder) if areas else None
+    if photos is None or not len(photos.evaluated):
+        return facts
+    for plane, place in embedding.places_on(photos, areas).items():
+        facts = photo_facts.on_plane(facts, plane, place[len(photos.gallery) :])
+    return facts
 
 
 def _is_evaluated(data: Dataset | None, report: Report, shelf: PhotoSource) -> bool:

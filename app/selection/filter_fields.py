@@ -36,7 +36,8 @@ class PhotoFacts:
             `heading_deg` (true), `hour` (local time of day), `refused`, `part` (of a split),
             `tags` (a tuple each), `north_m` and `east_m` (labelled), `confidence` (stated, of the
             region, in `[0, 1]`), `radius_m` (stated, of 90 %), `outside` (whether the labelled
-            position is outside of that radius), `similarity` (of the best training photo).
+            position is outside of that radius), `similarity` (of the best training photo),
+            `pca_x` to `tsne_y` (by the descriptor, see `core.retrieval.embedding`).
         frame: The metres that labelled positions are in; None if there are none.
     """
 
@@ -197,6 +198,14 @@ def _area(area: Area, facts: PhotoFacts) -> Flags:
     return inside(corners, facts.table[["north_m", "east_m"]].to_numpy(np.float64))
 
 
+def _on_plane(plane: str) -> Callable[[Area, PhotoFacts], Flags]:
+    def mask(area: Area, facts: PhotoFacts) -> Flags:
+        places = facts.table[[f"{plane}_x", f"{plane}_y"]].to_numpy(np.float64)
+        return inside(np.asarray(area), places)
+
+    return mask
+
+
 def _wrong(_: bool, facts: PhotoFacts) -> Flags:
     true, predicted = facts.table["region"], facts.table["predicted"]
     return np.asarray((true != "") & (predicted != "") & (true != predicted), bool)
@@ -314,6 +323,10 @@ FIELDS = (
     Field("tags", "tag", "Tag", ("tags",), list, _read_texts, _tagged, known=_unknown_tags),
     Field("area", "area", "Area on the map", ("north_m", "east_m"), _write_area, _read_area,
            _area, lambda *_: "Area on the map"),
+    Field("pca", "pca", "Similar photos (PCA)", ("pca_x", "pca_y"), _write_area, _read_area,
+           _on_plane("pca"), lambda *_: "Similar photos (PCA)"),
+    Field("tsne", "tsne", "Similar photos (t-SNE)", ("tsne_x", "tsne_y"), _write_area, _read_area,
+           _on_plane("tsne"), lambda *_: "Similar photos (t-SNE)"),
     Field("photos", "row", "Chosen photos", ("photo_id",), list, _read_texts, _among("photo_id"),
            lambda photos, _: f"{len(photos)} chosen photo{'s' if len(photos) > 1 else ''}"),
     Field("text", "name", "File name", ("filename",), lambda text: [text], _one, _named,

@@ -116,21 +116,44 @@ def chart(
         alt: What the chart shows, for readers who cannot see it.
         modes: How marks can be selected.
     """
-    # A new chart whenever its field changes: one that was clicked keeps its own selection, and
-    # would not report the same click again after the filter was cleared elsewhere.
-    count = st.session_state.get(_COUNTS, {}).get(field, 0)
-    key = f"{name}_{count}"
 
-    def selected() -> None:
-        made = value(st.session_state[key].selection)
+    def selected(event: Any) -> None:  # noqa: ANN401 - as Streamlit reports it
+        made = value(event)
         if made is None or made == getattr(held(), field):
             keep(held().without(field))
         else:
             keep_field(field, made)
 
+    clickable_chart(figure, name, (field,), selected, alt=alt, modes=modes)
+
+
+def clickable_chart(
+    figure: go.Figure,
+    name: str,
+    fields: Sequence[str],
+    selected: Callable[[Any], None],
+    *,
+    alt: str,
+    modes: Sequence[SelectionMode],
+) -> None:
+    """Draw a chart that is drawn anew whenever one of some fields of the filter changes.
+
+    One that was clicked keeps its own selection, and would not report the same click again after
+    the filter was cleared elsewhere.
+
+    Args:
+        figure: The chart. What is selected is drawn by the figure itself.
+        name: Short name of the chart.
+        fields: The fields that it sets.
+        selected: Called with the selection of the chart, as Streamlit reports it.
+        alt: What the chart shows, for readers who cannot see it.
+        modes: How marks can be selected.
+    """
+    counts = st.session_state.get(_COUNTS, {})
+    key = "_".join([name, *(str(counts.get(field, 0)) for field in fields)])
     st.plotly_chart(
-        figure, key=key, on_select=selected, selection_mode=modes, alt=alt,
-        config=figure_files.config(name),
+        figure, key=key, on_select=lambda: selected(st.session_state[key].selection),
+        selection_mode=modes, alt=alt, config=figure_files.config(name),
     )  # fmt: skip
 
 
@@ -203,13 +226,21 @@ def photos_of(event: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def area_of(event: Mapping[str, Any], frame: LocalFrame) -> Area | None:
     """The area of a lasso or a box on a plan of metres, as corners in label units."""
+    drawn = plane_of(event)
+    if drawn is None:
+        return None
+    labels = frame.to_labels(np.asarray(drawn)[:, ::-1])
+    return outline([(float(y), float(x)) for y, x in labels]) or None
+
+
+def plane_of(event: Mapping[str, Any]) -> Area | None:
+    """The area of a lasso or a box on a chart, as corners `(x, y)`."""
     for shape in ("lasso", "box"):
         for drawn in event.get(shape) or ():
-            east, north = (np.asarray(drawn[axis], np.float64) for axis in "xy")
+            x, y = (np.asarray(drawn[axis], np.float64) for axis in "xy")
             if shape == "box":
-                east, north = east[[0, 1, 1, 0]], north[[0, 0, 1, 1]]
-            labels = frame.to_labels(np.stack([north, east], axis=1))
-            return outline([(float(y), float(x)) for y, x in labels]) or None
+                x, y = x[[0, 1, 1, 0]], y[[0, 0, 1, 1]]
+            return outline(list(zip(x.tolist(), y.tolist(), strict=True))) or None
     return None
 
 

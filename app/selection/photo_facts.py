@@ -92,6 +92,12 @@ def of_dataset(
     return PhotoFacts(facts, frame)
 
 
+def on_plane(facts: PhotoFacts, plane: str, place: Floats) -> PhotoFacts:
+    """The facts with the place `(n, 2)` of each photo on a plane of descriptors."""
+    places = {f"{plane}_x": place[:, 0], f"{plane}_y": place[:, 1]}
+    return PhotoFacts(facts.table.assign(**places), facts.frame)
+
+
 def hours(data: Dataset) -> Floats:
     """Local hour of the day of each photo `(n,)`; NaN if it has no time."""
     if data not in _HOURS:

@@ -51,6 +51,8 @@ class PhotoFilter:
         parts: Only photos of these parts of the split.
         tags: Only photos with one of these tags.
         area: Corners `(latitude, longitude)` in label units around the labelled position.
+        pca: Corners `(x, y)` around the photo on the principal plane of the descriptors.
+        tsne: Corners `(x, y)` around the photo on the plane of similar photos (t-SNE).
         photos: Only these photos, by `photo_id`.
         text: Only photos whose file name contains this.
         raw: Errors are those of the network alone, not the refined ones. Selects no photo.
@@ -71,6 +73,8 @@ class PhotoFilter:
     parts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     area: Area = ()
+    pca: Area = ()
+    tsne: Area = ()
     photos: tuple[str, ...] = ()
     text: str = ""
     raw: bool = False
@@ -84,7 +88,8 @@ class PhotoFilter:
         cell = tuple(self.cell)
         fits = len(cell) == 2 and all(0 < len(region) <= LONGEST_VALUE for region in cell)
         object.__setattr__(self, "cell", cell if fits else ())
-        object.__setattr__(self, "area", outline(self.area))
+        for name in ("area", "pca", "tsne"):
+            object.__setattr__(self, name, outline(getattr(self, name)))
         object.__setattr__(self, "text", self.text.strip()[:LONGEST_VALUE].strip())
 
     def __bool__(self) -> bool:

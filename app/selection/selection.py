@@ -84,6 +84,12 @@ def link(key: str, name: str | None) -> None:
     address.write(key, (PHOTO,), {PHOTO: [name]} if name else {})
 
 
+def held(page: str = PHOTO) -> str | None:
+    """The name of the chosen photo as the session holds it, whether or not the page has it."""
+    name: str | None = st.session_state.get(_key(page))
+    return name
+
+
 def choose(page: str, name: str | None) -> None:
     """Choose a photo by name; for callbacks of buttons."""
     st.session_state[_key(page)] = name
@@ -129,7 +135,7 @@ def lead_on(name: str, page: str) -> None:
     """
     titles = {
         "predict": "Predict", "explain": "Explain", "map": "On the map", "evaluate": "Evaluate",
-        "data": "Label row",
+        "data": "Label row", "explore": "Similar photos",
     }  # fmt: skip
     with st.container(horizontal=True):
         for to, title in titles.items():

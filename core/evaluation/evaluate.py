@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.dataset.store import PhotoStore, prepare_dataset
 from core.errors import ConfigError
 from core.evaluation.coverage import Unseen
+from core.evaluation.descriptors import write_descriptors
 from core.evaluation.intervals import group_photos
 from core.evaluation.make_report import Caveats, make_report
 from core.evaluation.place import check_place
@@ -97,6 +98,9 @@ def evaluate(
     table = prediction_table(scored, selection, predictor.gallery)
     out = config.out or _report_folder(home_of(predictor.folder), root, dataset.root, config.split)
     write_table(table, out / "predictions.csv")
+    if predictor.gallery is not None:
+        ids = scored.truth.photo_ids
+        write_descriptors(out, prediction.descriptor, ids, predictor.gallery)
     if config.plots:
         write_plots(scored, baselines, out)
     # Last: a folder with a report is a complete one.

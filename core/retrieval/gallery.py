@@ -138,6 +138,13 @@ class Gallery:
         return not (complete and (self.region >= 0).all())
 
     @cached_property
+    def digest(self) -> str:
+        """A hash of its photos and their descriptors, as the file holds them."""
+        content = np.ascontiguousarray(self.features.astype(np.float16)).tobytes()
+        names = "\n".join(self.photo_ids).encode()
+        return hashlib.sha256(names + b"\n" + content).hexdigest()
+
+    @cached_property
     def tree(self) -> "cKDTree":
         """Positions in metres as a k-d tree (exact, float64); ValueError without positions."""
         from scipy.spatial import cKDTree  # no answer needs it, and it takes 0.3 s to import

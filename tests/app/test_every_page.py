@@ -10,7 +10,8 @@ from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
 PAGES = (
-    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explain",
+    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explore",
+    "explain",
 )  # fmt: skip
 # Labels and training need no checkpoint at all.
 NEED_NO_CHECKPOINT = ("data", "train", "tune")

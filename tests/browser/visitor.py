@@ -20,7 +20,8 @@ from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
-    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explain",
+    "home", "predict", "play", "data", "train", "tune", "runs", "evaluate", "map", "explore",
+    "explain",
 )  # fmt: skip
 TITLES = {"play": "Beat the model"}
 """What the sidebar calls a page, if not by its short name."""

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from core.errors import ConfigError, FrameError, SplitError
+from core.errors import CheckpointError, ConfigError, FrameError, SplitError
+from core.evaluation.descriptors import FILE, read_descriptors
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.report import Report, SuspectLabels
 from core.evaluation.schema import EvaluateConfig
 from core.evaluation.table import COLUMNS
 from core.inference.stored_split import load_split
+from core.retrieval.gallery import Gallery
 from core.runs import report_folders
 from tests.tiny_checkpoint import make_checkpoint
 
@@ -72,6 +75,25 @@ def test_the_report_has_every_promised_key(found: Evaluation) -> None:
     }  # fmt: skip
     assert {"n", "joint_10m_15deg", "per_region", "excluded", "notes", "checkpoint", "dataset",
             "trained_on", "seen_in_training"} <= set(report)  # fmt: skip
+
+
+def test_stored_descriptors_find_the_neighbours_of_the_table(
+    found: Evaluation, checkpoint: Path, tmp_path: Path
+) -> None:
+    gallery, ids = Gallery.load(checkpoint), tuple(found.table["photo_id"])
+    descriptors = read_descriptors(found.out, ids, gallery)
+    assert descriptors is not None
+    nearest = np.asarray(gallery.photo_ids)[(descriptors @ gallery.features.T).argmax(axis=1)]
+    listed = found.table["neighbours"].str.split(";")
+    assert np.mean([one in names for one, names in zip(nearest, listed, strict=True)]) > 0.9
+    # They are of these photos and of this gallery only.
+    assert read_descriptors(found.out, ids[::-1], gallery) is None
+    other = replace(gallery, features=np.roll(gallery.features, 1, axis=0))
+    assert read_descriptors(found.out, ids, other) is None
+    assert read_descriptors(tmp_path, ids, gallery) is None
+    (tmp_path / FILE).write_bytes((found.out / FILE).read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match="evaluate again"):
+        read_descriptors(tmp_path, ids, gallery)
 
 
 def test_figures_of_the_report_are_those_of_the_table(found: Evaluation) -> None:

@@ -1,0 +1,1 @@
+"""The Explore page: photos by what the model sees in them."""
