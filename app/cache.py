@@ -20,6 +20,7 @@ import streamlit as st
 from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
 from core.dataset.base_layer import BaseLayer, read_base_layer
+from core.dataset.base_picture import picture_files
 from core.dataset.decode import Pixels, decode_display
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import BASE_FILE, dataset_folder, dataset_state
@@ -77,8 +78,12 @@ def dataset(folder: Path) -> Dataset:
 
 def base_layer(source: Path) -> BaseLayer | LabelError | None:
     """The base layer of a data set's maps; None if it has none, the error if it is damaged."""
-    file = dataset_folder(source) / BASE_FILE
-    return _base_layer(file.parent, stamp(file))
+    folder = dataset_folder(source)
+    try:
+        files = picture_files(folder)
+    except LabelError as error:
+        return error
+    return _base_layer(folder, stamp(folder / BASE_FILE, *files))
 
 
 def look(folder: Path) -> "Look":

@@ -37,7 +37,7 @@ if section == "Photos":
     with left:
         if mapped:
             with st.container(horizontal=True, vertical_alignment="center"):
-                opacity = pick_layers(table, based=campus.base is not None)
+                opacity = pick_layers(table, campus.base)
                 area = st.toggle("Select an area", key="map_area")
         if mapped and area:
             photos.plan(view, palette)

@@ -23,19 +23,22 @@ from app.evaluate.outcomes import Method
 from app.theme import Palette
 from app.widgets.messages import legend
 from app.wording import metres, share
+from core.dataset.base_layer import BaseLayer
 
 
-def pick_layers(table: pd.DataFrame, *, based: bool) -> dict[Layer, float]:
+def pick_layers(table: pd.DataFrame, base: BaseLayer | None) -> dict[Layer, float]:
     """Let the reader choose layers and their opacity; returns the opacity of each that is drawn.
 
     Args:
         table: `predictions.csv`, which may lack what a layer draws.
-        based: Whether there is a base layer.
+        base: What can be drawn below all else.
     """
-    offered = [
-        layer for layer in TITLES
-        if (layer != "radius_cells" or RADIUS in table) and (layer != "base" or based)
-    ]  # fmt: skip
+    absent = {
+        "radius_cells": RADIUS not in table,
+        "base": base is None or not base.shapes,
+        "picture": base is None or base.picture is None,
+    }
+    offered = [layer for layer in TITLES if not absent.get(layer, False)]
     with st.popover("Layers", width="content"):
         drawn = {layer: _opacity(layer) for layer in offered}
     return {layer: opacity for layer, opacity in drawn.items() if opacity > 0}

@@ -22,8 +22,8 @@ from app.wording import metres
 from core.geo import Floats
 
 Layer = Literal[
-    "base", "regions", "training", "density", "error_cells", "radius_cells", "lines", "worst",
-    "truth", "raw", "refined", "headings",
+    "picture", "base", "regions", "training", "density", "error_cells", "radius_cells", "lines",
+    "worst", "truth", "raw", "refined", "headings",
 ]  # fmt: skip
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 """In the order in which they are drawn, the first at the bottom."""
@@ -33,14 +33,14 @@ TITLES: Mapping[Layer, str] = {
     "refined": "Refined", "raw": "Network alone", "headings": "Headings",
     "error_cells": "Error by cell", "radius_cells": "Stated radius by cell",
     "density": "Density of photos", "training": "Training photos", "regions": "Regions",
-    "base": "Base layer",
+    "base": "Base layer", "picture": "Picture",
 }  # fmt: skip
 """In the order in which they are offered."""
-DEFAULTS: tuple[Layer, ...] = ("truth", "worst", "regions", "base")
+DEFAULTS: tuple[Layer, ...] = ("truth", "worst", "regions", "base", "picture")
 OPACITY: Mapping[Layer, float] = {
-    "base": 1.0, "regions": 0.5, "training": 0.6, "density": 0.6, "error_cells": 0.7,
-    "radius_cells": 0.7, "lines": 0.5, "worst": 0.9, "truth": 0.95, "raw": 0.9, "refined": 0.9,
-    "headings": 0.8,
+    "picture": 1.0, "base": 1.0, "regions": 0.5, "training": 0.6, "density": 0.6,
+    "error_cells": 0.7, "radius_cells": 0.7, "lines": 0.5, "worst": 0.9, "truth": 0.95,
+    "raw": 0.9, "refined": 0.9, "headings": 0.8,
 }  # fmt: skip
 
 RADIUS = "radius_90_m"
@@ -107,7 +107,9 @@ def layers_of(
         method: Which prediction errors are of.
         opacity: What is drawn, each in (0, 1].
     """
-    made: list[pdk.Layer] = [*campus.bottom(palette, opacity=opacity.get("base", 0.0))]
+    made: list[pdk.Layer] = campus.bottom(
+        palette, opacity=opacity.get("base", 0.0), picture=opacity.get("picture", 0.0)
+    )
     for layer in LAYERS:
         if layer in opacity and layer in _DRAWERS:
             made += _DRAWERS[layer](campus, shown, palette, method, opacity[layer])

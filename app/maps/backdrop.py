@@ -242,7 +242,7 @@ class Backdrop:
         order: All region ids in their stable order.
         names: Display name by region id, where there is one.
         areas: Polygons of regions, which are drawn in place of hulls.
-        base: Buildings, ways, lawns and water, which are drawn below all else.
+        base: Buildings, ways, lawns and water, and a picture, which are drawn below all else.
     """
 
     frame: LocalFrame
@@ -278,18 +278,24 @@ class Backdrop:
         return [*self.bottom(palette, shown=shown), outlines, *dots]
 
     def bottom(
-        self, palette: Palette, *, opacity: float = 1.0, shown: Ground | None = None
+        self,
+        palette: Palette,
+        *,
+        opacity: float = 1.0,
+        picture: float = 1.0,
+        shown: Ground | None = None,
     ) -> list[pdk.Layer]:
         """The base layer, or a grid where there is none or it is not wanted, and the scale bar.
 
         Args:
             palette: Colours of the reader's theme.
-            opacity: Of the base layer, in [0, 1].
+            opacity: Of the features of the base layer, in [0, 1].
+            picture: Of its picture, in [0, 1].
             shown: The part that the map shows at first, which the grid and the bar fit; all of it
                 if absent.
         """
         ground = self.ground()
-        base = base_layers(ground, self.base, palette, opacity=opacity) if opacity > 0 else []
+        base = base_layers(ground, self.base, palette, opacity=opacity, picture=picture)
         # A grid says how far things lie apart where nothing else does.
         view = shown or ground
         return [*base, *scale_bar(view, palette)] if base else grid(view, palette)

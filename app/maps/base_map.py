@@ -3,6 +3,7 @@
 All tones lie near the page's background, so that points, lines and names keep their contrast.
 """
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.maps.ground import Ground
 from app.maps.layers import PIXELS
 from app.theme import Mode, Palette, rgba
 from core.dataset.base_layer import BaseLayer, Clipped, Kind, Shape
+from core.dataset.base_picture import BasePicture
 
 TONES: dict[Mode, dict[Kind, str]] = {
     "light": {
@@ -34,30 +36,56 @@ _AROUND = 0.35
 
 
 def base_layers(
-    ground: Ground, base: BaseLayer | None, palette: Palette, *, opacity: float = 1.0
+    ground: Ground,
+    base: BaseLayer | None,
+    palette: Palette,
+    *,
+    opacity: float = 1.0,
+    picture: float = 1.0,
 ) -> list[pdk.Layer]:
-    """The layers of a base layer, the ground first; none where a map has no degrees.
+    """The layers of a base layer, the picture first; features only where a map has degrees.
 
     Args:
         ground: What the map shows.
-        base: Features in degrees.
+        base: Features in degrees, and a picture.
         palette: Colours of the reader's theme.
-        opacity: In [0, 1].
+        opacity: Of the features, in [0, 1].
+        picture: Opacity of the picture, in [0, 1].
     """
-    clipped = clipped_to(ground, base)
+    below = picture_layers(ground, None if base is None else base.picture, opacity=picture)
+    clipped = clipped_to(ground, base) if opacity > 0 else None
     if clipped is None or not clipped.shapes:
-        return []
+        return below
     tones = TONES[palette.mode]
     areas = [shape for shape in clipped.shapes if shape.dimension == 2]
     buildings = [shape for shape in areas if shape.kind == "building"]
     lines = [shape for shape in clipped.shapes if shape.dimension == 1]
     spots = [part for shape in clipped.shapes if shape.dimension == 0 for part in shape.parts]
     return [
+        *below,
         _areas(ground, "base-ground", [a for a in areas if a.kind != "building"], tones, opacity),
         _lines(ground, lines, tones, opacity),
         _trees(ground, spots, tones["tree"], opacity),
         _areas(ground, "base-buildings", buildings, tones, opacity, edge=EDGE[palette.mode]),
     ]
+
+
+def picture_layers(
+    ground: Ground, picture: BasePicture | None, *, opacity: float = 1.0
+) -> list[pdk.Layer]:
+    """The layer of a picture; none without one, or where the map has other coordinates."""
+    corners_m = None if picture is None or opacity <= 0 else picture.corners_m(ground.frame)
+    if picture is None or corners_m is None:
+        return []
+    top_left, top_right, bottom_right, bottom_left = ground.places(corners_m)
+    # In the address itself: a browser without a network draws it, and no other host is asked.
+    url = "data:image/webp;base64," + base64.b64encode(picture.content).decode("ascii")
+    return [
+        pdk.Layer(
+            "BitmapLayer", None, id="base-picture", image=pdk.types.String(url),
+            bounds=[bottom_left, top_left, top_right, bottom_right], opacity=opacity,
+        )
+    ]  # fmt: skip
 
 
 def clipped_to(ground: Ground, base: BaseLayer | None) -> Clipped | None:

@@ -35,10 +35,11 @@ def credit(source: Path | None, *, planar: bool = False) -> None:
     found = _found(source)
     if isinstance(found, LabelError):
         st.warning(f"The map has no base layer. {messages.plain_lines(str(found))}")
-    elif found is not None and planar:
-        st.caption("No base layer: campus.geojson is in degrees, and the labels are in metres.")
-    elif found is not None and found.attribution:
-        st.caption(f"Base layer: {messages.plain(found.attribution)}")
+    elif found is not None:
+        if planar and found.shapes:
+            st.caption("Not drawn: campus.geojson is in degrees, and the labels are in metres.")
+        if found.sources:
+            st.caption(f"Base layer: {messages.plain(found.sources)}")
     if pickers.online_tiles() and not planar:
         st.caption(
             "Online background: © CARTO, © OpenStreetMap contributors. If it stays empty, your "

@@ -1,5 +1,7 @@
 """The base layer of maps: buildings, ways, lawns and water of a place, from `campus.geojson`.
 
+A picture may lie below them (`core.dataset.base_picture`).
+
 A GeoJSON (RFC 7946) in WGS 84 beside the labels. A feature is drawn as its property `kind` says,
 else as its OpenStreetMap tags say, which exports write as properties (osmtogeojson), under `tags`
 (overpass turbo, raw) or as text in `other_tags` (GDAL, QGIS). Features of other kinds are passed
@@ -9,7 +11,7 @@ over. The file is content from elsewhere, so its size, depth and number of corne
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import shapely
 
+from core.dataset.base_picture import BasePicture, read_base_picture
 from core.dataset.layout import BASE_FILE
 from core.errors import LabelError
 from core.files import read_object
@@ -105,11 +108,19 @@ class BaseLayer:
         shapes: Its features in degrees, in the order of the file.
         attribution: Whom the map names as its source; empty if the file names nobody.
         notes: What was passed over, in sentences.
+        picture: A picture below the features.
     """
 
     shapes: tuple[Shape, ...]
     attribution: str = ""
     notes: tuple[str, ...] = field(default=())
+    picture: BasePicture | None = None
+
+    @property
+    def sources(self) -> str:
+        """Whom the map names as its sources."""
+        pictured = "" if self.picture is None else self.picture.attribution
+        return "; ".join(dict.fromkeys(text for text in (self.attribution, pictured) if text))
 
     def within(self, frame: LocalFrame, extent_m: tuple[float, float, float, float]) -> "Clipped":
         """The part in a rectangle, in local metres, simplified to what a map can show.
@@ -141,12 +152,20 @@ class Clipped:
 
 
 def read_base_layer(root: Path) -> BaseLayer | None:
-    """Read `root/campus.geojson`; None if there is none.
+    """Read `root/campus.geojson` and the picture of a data set; None if there is neither.
 
     Raises:
-        LabelError: The file is damaged, too large, or not in WGS 84 degrees.
+        LabelError: A file is damaged or too large, the features are not in WGS 84 degrees, or the
+            picture has no plausible place.
     """
-    path = root / BASE_FILE
+    picture = read_base_picture(root)
+    features = _read_features(root / BASE_FILE)
+    if features is None:
+        return None if picture is None else BaseLayer((), picture=picture)
+    return replace(features, picture=picture)
+
+
+def _read_features(path: Path) -> BaseLayer | None:
     if not path.is_file():
         return None
     if (size := path.stat().st_size) > MOST_BYTES:

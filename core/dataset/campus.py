@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,29 @@ class Campus:
     area_property: str = ""
 
 
+@dataclass(frozen=True)
+class MapSettings:
+    """What campus.toml says about the picture below maps.
+
+    Attributes:
+        picture: Its file, relative to the data set; empty if none is named.
+        corners: Top left, top right, bottom right, bottom left; empty if the picture tells.
+        crs: Coordinate system of the corners or the world file; empty: that of the labels.
+        attribution: Whom the map names as its source.
+        frame: What the labels are.
+    """
+
+    picture: str = ""
+    corners: tuple[tuple[float, float], ...] = ()
+    crs: str = ""
+    attribution: str = ""
+    frame: FrameKind = "degrees"
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -90,6 +113,24 @@ class _Areas(_Section):
     property: str = ""
 
 
+class _Map(_Section):
+    picture: str = ""
+    corners: list[Pair] = Field([], max_length=4)
+    bounds: list[Number] = Field([], max_length=4)
+    crs: str = ""
+    attribution: str = Field("", max_length=200)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if len(self.corners) not in (0, 4):
+            raise ValueError(f"corners must be four pairs of numbers, and not {len(self.corners)}")
+        if len(self.bounds) not in (0, 4):
+            raise ValueError("bounds must be four numbers: south, west, north, east")
+        if self.corners and self.bounds:
+            raise ValueError("keep one of corners and bounds")
+        return self
+
+
 class _CampusFile(_Section):
     name: str | None = None
     heading: HeadingUnit | None = None
@@ -103,6 +144,7 @@ class _CampusFile(_Section):
     regions: dict[str, str] = {}
     region_count: int | None = None
     areas: _Areas = _Areas()
+    map: _Map = _Map()
     camera: _Camera = _Camera()
     demo: _Demo | None = None
 
@@ -206,6 +248,26 @@ def read_table_settings(
     return settings, _frame(file.frame) if file.frame else None
 
 
+def read_map_settings(root: Path) -> MapSettings:
+    """Read what `root/campus.toml` says about the picture below maps.
+
+    Raises:
+        LabelError: campus.toml is not TOML, or holds an unknown or wrong key.
+    """
+    file = _read_file(root / CAMPUS_FILE, None)
+    corners = file.map.corners
+    if file.map.bounds:
+        south, west, north, east = file.map.bounds
+        corners = [[north, west], [north, east], [south, east], [south, west]]
+    return MapSettings(
+        file.map.picture,
+        tuple((y, x) for y, x in corners),
+        file.map.crs,
+        file.map.attribution,
+        file.frame.kind if file.frame else "degrees",
+    )
+
+
 def is_placeholder_position(positions: Floats) -> np.ndarray:
     """Flag `(n,)` pairs that programs write for no position, such as 0, 0 and 999, 999."""
     north, east = positions[:, 0], positions[:, 1]
@@ -274,7 +336,8 @@ def _explain(problem: Problem) -> str:
             f"{key}: unknown key (known: above all sections name, heading, clockwise_from, "
             "counterclockwise_from, declination_deg, join_case, regions; [columns], [table] "
             "encoding separator decimal, [frame] kind scale origin_latitude origin_longitude, "
-            "[regions], [areas] property, [camera] hfov_deg, [demo] seed photos version)"
+            "[regions], [areas] property, [map] picture corners bounds crs "
+            "attribution, [camera] hfov_deg, [demo] seed photos version)"
         )
     return f"{key} {problem.words}".strip()
 
