@@ -1,15 +1,13 @@
 """Map: prediction against truth, photo by photo and region by region."""
 
+from functools import partial
+
 import streamlit as st
 
 from app import absence, cache, theme
-from app.evaluate import next_view, outcomes, photos, region_map
+from app.evaluate import next_view, outcomes, photos, playback, region_map
 from app.evaluate.map_controls import explain_layers, pick_layers, summary
-from app.evaluate.outcome_map import (
-    far_photos,
-    outcome_backdrop,
-    outcome_deck,
-)
+from app.evaluate.outcome_map import far_photos, outcome_backdrop, outcome_map
 from app.selection import selection
 from app.widgets import base_layer, other_place, pickers
 
@@ -42,14 +40,11 @@ if section == "Photos":
         if mapped and area:
             photos.plan(view, palette)
         elif mapped:
-            deck = outcome_deck(
-                campus, table, found, palette, method=view.method, chosen=chosen, online=online,
-                opacity=opacity,
+            draw = partial(
+                outcome_map, campus, table, palette, method=view.method, chosen=chosen,
+                online=online, opacity=opacity,
             )  # fmt: skip
-            selection.clickable_map(
-                selection.PHOTO, deck, lambda row: table.at[row, "photo_id"],
-                "Truth and prediction", key="outcomes",
-            )  # fmt: skip
+            playback.show(view, draw)
             explain_layers(opacity, palette, view.method, int(outcomes.placed(found).sum()))
             selection.far_list(selection.PHOTO, far_photos(campus, found, view.method))
             base_layer.credit(source, planar=campus.ground().planar)

@@ -13,6 +13,7 @@ from app.maps import layers
 from app.maps.backdrop import Backdrop, region_ids
 from app.maps.ground import Ground, deck
 from app.maps.layers import radius_layer
+from app.selection import selection
 from app.theme import Palette
 from core.dataset.base_layer import BaseLayer
 from core.model.card import Card
@@ -85,6 +86,28 @@ def outcome_deck(
     if chosen is not None and outcomes.placed(everything)[chosen]:
         drawn += _chosen(ground, everything.loc[[chosen]], method, colour, palette)
     return deck(ground, drawn, palette, online=online)
+
+
+def outcome_map(
+    campus: Backdrop,
+    everything: pd.DataFrame,
+    palette: Palette,
+    shown: pd.DataFrame,
+    *,
+    method: Method,
+    chosen: int | None,
+    online: bool,
+    opacity: Mapping[Layer, float],
+) -> None:
+    """Draw the map of an evaluation, whose dots open photos; see `outcome_deck`."""
+    drawn = outcome_deck(
+        campus, everything, shown, palette, method=method, chosen=chosen, online=online,
+        opacity=opacity,
+    )  # fmt: skip
+    selection.clickable_map(
+        selection.PHOTO, drawn, lambda row: everything.at[row, "photo_id"],
+        "Truth and prediction", key="outcomes",
+    )  # fmt: skip
 
 
 def default_opacity() -> dict[Layer, float]:
