@@ -1,6 +1,7 @@
 """Base layers on maps: what is drawn, in which order, and that points stand out from it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from app.maps.backdrop import Backdrop
 from app.maps.ground import Ground
 from app.theme import DARK, LIGHT, Palette, rgb
 from core.dataset.base_layer import BaseLayer, Shape
+from core.dataset.base_picture import BasePicture
 from core.geo import CoordinateFrame, LocalFrame
 
 DEGREES = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
@@ -85,3 +87,27 @@ def test_text_is_readable_and_dots_are_seen_on_every_tone(palette: Palette) -> N
         if kind in ("campus", "lawn", "wood", "pitch"):
             for dot in (palette.refined, palette.prediction, palette.truth):
                 assert contrast(dot, tone) >= 2.6, (kind, dot)
+
+
+def test_a_picture_lies_below_all_else_and_is_asked_of_no_host() -> None:
+    corners = DEGREES.to_degrees([(10, -20), (10, 20), (-10, 20), (-10, -20)])
+    base = replace(BASE, picture=BasePicture(b"webp", corners, planar=False))
+    first, *others = base_map.base_layers(ground(), base, LIGHT, picture=0.4)
+    assert [layer.id for layer in others] == [
+        layer.id for layer in base_map.base_layers(ground(), BASE, LIGHT)
+    ]
+    sent = json.loads(first.to_json())
+    assert (sent["@@type"], sent["opacity"]) == ("BitmapLayer", 0.4)
+    assert sent["image"] == "data:image/webp;base64,d2VicA=="
+    # Bottom left, top left, top right, bottom right, as deck.gl has them.
+    drawn = DEGREES.from_degrees(np.array(sent["bounds"])[:, ::-1])
+    expected = np.array([(-10, -20), (10, -20), (10, 20), (-10, 20)])
+    np.testing.assert_allclose(drawn, expected, atol=0.01)
+    only = base_map.base_layers(ground(), base, LIGHT, opacity=0.0)
+    assert [layer.id for layer in only] == ["base-picture"]
+    assert base_map.base_layers(ground(), base, LIGHT, opacity=0.0, picture=0.0) == []
+    assert base_map.base_layers(ground(PLANE), base, LIGHT) == []
+    plan = BaseLayer((), picture=BasePicture(b"webp", np.array(expected, float), planar=True))
+    assert [layer.id for layer in base_map.base_layers(ground(PLANE), plan, LIGHT)] == [
+        "base-picture"
+    ]
