@@ -88,7 +88,7 @@ def embedding(
         keep: While this is the same, the chart keeps its part and its scale.
     """
     known = np.isfinite(colouring.values)
-    figure, rows, barred = go.Figure(), list[NDArray[np.int64]](), False
+    figure, rows = go.Figure(), list[NDArray[np.int64]]()
     layers = (
         (~shown, 3, 0.22, False), (shown & ~known, 4, 0.5, False),
         (shown & known & ~large, 4.5, 0.8, True), (shown & known & large, 7, 0.95, True),
@@ -99,15 +99,9 @@ def embedding(
         own = own[np.argsort(colouring.values[own], kind="stable")]
         marker: dict[str, Any] = {"size": size, "opacity": opacity, "color": palette.faint}
         if coloured:
-            marker |= {
-                "color": colouring.values[own].astype(np.float32), "colorscale": colouring.scale,
-                "cmin": colouring.ends[0], "cmax": colouring.ends[1],
-            }  # fmt: skip
-            if colouring.bar is not None and not barred and len(own):
-                marker |= {"showscale": True, "colorbar": {"thickness": 12, **colouring.bar}}
-                barred = True
-            if size > 5:
-                marker["line"] = {"width": 1, "color": palette.background}
+            barred = any(trace.marker.showscale for trace in figure.data)
+            marker |= _coloured(colouring, own, barred=bool(len(own)) and not barred)
+            marker["line"] = {"width": int(size > 5), "color": palette.background}
         figure.add_scattergl(
             x=place[own, 0].astype(np.float32), y=place[own, 1].astype(np.float32),
             mode="markers", marker=marker, text=[texts[row] for row in own.tolist()],
@@ -116,20 +110,7 @@ def embedding(
             unselected={"marker": {"opacity": opacity}},
         )  # fmt: skip
         rows.append(own)
-    if lines is not None and len(lines):
-        gaps = np.full((len(lines), 1), np.nan)
-        figure.add_scattergl(
-            x=np.hstack([place[lines, 0], gaps]).ravel(),
-            y=np.hstack([place[lines, 1], gaps]).ravel(),
-            mode="lines", line={"color": css(palette.text, 0.6), "width": 1}, hoverinfo="skip",
-        )  # fmt: skip
-    _outline(figure, np.asarray(around, np.float64).reshape(-1, 2), palette)
-    if chosen is not None:
-        figure.add_scatter(
-            x=[place[chosen, 0]], y=[place[chosen, 1]], mode="markers", hoverinfo="skip",
-            marker={"size": 15, "color": "rgba(0,0,0,0)",
-                    "line": {"color": palette.text, "width": 3}},
-        )  # fmt: skip
+    _above(figure, place, palette, chosen, np.asarray(around, np.float64).reshape(-1, 2), lines)
     figure.update_layout(
         height=HEIGHT_PX, margin={"l": 5, "r": 5, "t": 40, "b": 5}, showlegend=False,
         dragmode="lasso", clickmode="event+select", uirevision=keep,
@@ -140,10 +121,42 @@ def embedding(
     return Embedding(figure, tuple(rows))
 
 
-def _outline(figure: go.Figure, corners: Floats, palette: Palette) -> None:
+def _coloured(colouring: Colouring, own: NDArray[np.int64], *, barred: bool) -> dict[str, Any]:
+    """Colours of some photos, with the bar that explains them if it is wanted."""
+    marker = {
+        "color": colouring.values[own].astype(np.float32), "colorscale": colouring.scale,
+        "cmin": colouring.ends[0], "cmax": colouring.ends[1],
+    }  # fmt: skip
+    if colouring.bar is not None and barred:
+        marker |= {"showscale": True, "colorbar": {"thickness": 12, **colouring.bar}}
+    return marker
+
+
+def _above(
+    figure: go.Figure,
+    place: Floats,
+    palette: Palette,
+    chosen: int | None,
+    corners: Floats,
+    lines: NDArray[np.int64] | None,
+) -> None:
+    """Draw the lines of pairs, the outline of the selected area, and a ring about a photo."""
+    if lines is not None and len(lines):
+        gaps = np.full((len(lines), 1), np.nan)
+        figure.add_scattergl(
+            x=np.hstack([place[lines, 0], gaps]).ravel(),
+            y=np.hstack([place[lines, 1], gaps]).ravel(),
+            mode="lines", line={"color": css(palette.text, 0.6), "width": 1}, hoverinfo="skip",
+        )  # fmt: skip
     if len(corners):
         closed = np.vstack([corners, corners[:1]])
         figure.add_scatter(
             x=closed[:, 0], y=closed[:, 1], mode="lines", hoverinfo="skip",
             line={"color": palette.prediction, "width": 3},
+        )  # fmt: skip
+    if chosen is not None:
+        figure.add_scatter(
+            x=[place[chosen, 0]], y=[place[chosen, 1]], mode="markers", hoverinfo="skip",
+            marker={"size": 15, "color": "rgba(0,0,0,0)",
+                    "line": {"color": palette.text, "width": 3}},
         )  # fmt: skip
