@@ -73,6 +73,11 @@ class Confidence:
         if shapes != ((n, 2), (n, 2), (n,), (n,)) or not placed:
             raise ValueError(f"confidence in {n} answers does not fit: {shapes}")
 
+    @property
+    def chance(self) -> Floats:
+        """What sizes grow with: `unseen` to the power that the calibration names, `(n,)`."""
+        return self.unseen**self.calibration.growth_power
+
     @cached_property
     def heights(self) -> tuple[Floats | None, ...]:
         """At each level the density `(n,)` above which the region lies; None where unknown."""
@@ -82,7 +87,7 @@ class Confidence:
         return tuple(
             None
             if mass is None or mass >= 1.0
-            else density.threshold(grown_mass(mass, growth(self.unseen, steep)) if steep else mass)
+            else density.threshold(grown_mass(mass, growth(self.chance, steep)) if steep else mass)
             for mass, steep in zip(fit.mass, fit.mass_growth, strict=True)
         )
 
@@ -136,21 +141,29 @@ def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
     unseen = np.zeros(len(answers.position_m))
     if calibration.overlap is not None and answers.evidence is not None:
         unseen = unseen_probability(calibration.overlap, answers.evidence)
+    chance = unseen**calibration.growth_power
     if position is not None:
         density = mixed_density(answers, position, unseen)
         size = expected(position.scale, position_clues(answers, density), unseen)
-        radius_m = _times(size, position.ratio, position.ratio_growth, unseen)
+        radius_m = _times(size, position.ratio, position.ratio_growth, chance)
     if heading is not None:
         size = expected(heading.scale, heading_clues(answers), unseen)
-        wedge_deg = _times(size, heading.ratio, heading.ratio_growth, unseen)
+        wedge_deg = _times(size, heading.ratio, heading.ratio_growth, chance)
         wedge_deg = np.minimum(wedge_deg, 180.0)
     score, refused = refuse(calibration.refusal, answers)
     return Confidence(calibration, shares, density, radius_m, wedge_deg, score, refused, unseen)
 
 
-def growth(unseen: Floats, steepness: float) -> Floats:
-    """Factor `(n,)` of sizes: 1 for a view that is seen for certain, `exp(steepness)` if unseen."""
-    return np.asarray(1.0 + unseen * np.expm1(steepness))
+def growth(chance: Floats, steepness: float) -> Floats:
+    """Factor `(n,)` of sizes: 1 for a view that is seen for certain, `exp(steepness)` if unseen.
+
+    Args:
+        chance: `(n,)` probability of an unseen view, to the power of the calibration. A power above
+            1 leaves views that are probably seen almost as they are: what they grow, the quantile
+            would take from those that are seen for certain.
+        steepness: Logarithm of the greatest factor.
+    """
+    return np.asarray(1.0 + chance * np.expm1(steepness))
 
 
 def grown_mass(mass: float, factor: Floats) -> Floats:
@@ -280,8 +293,8 @@ def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
     return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))
 
 
-def _times(size: Floats, ratio: Pair, steepness: Growth, unseen: Floats) -> Floats:
+def _times(size: Floats, ratio: Pair, steepness: Growth, chance: Floats) -> Floats:
     factor = np.array([np.nan if value is None else value for value in ratio])
     return np.asarray(size[:, None] * factor) * np.stack(
-        [growth(unseen, steep) for steep in steepness], axis=1
+        [growth(chance, steep) for steep in steepness], axis=1
     )

@@ -249,6 +249,8 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 
 PRIOR = 0.5
 """Share of photos that are taken where nobody photographed, which fits assume."""
+GROWTH_POWER = 2.0
+"""Sizes grow with the square of the chance of an unseen view."""
 STEEPEST = math.log(16.0)
 """Most that the logarithm of a radius or wedge grows with the chance of an unseen view."""
 STEEPEST_MASS = math.log(400.0)
@@ -336,13 +338,14 @@ def grown_quantiles(
         cases: Of the same rows.
         steepest: Most that the logarithm of a size grows.
     """
-    pairs = [_grown_quantile(scores, unseen, cases, level, steepest) for level in LEVELS]
+    chance = unseen**GROWTH_POWER
+    pairs = [_grown_quantile(scores, chance, cases, level, steepest) for level in LEVELS]
     low, high = (quantile for quantile, _ in pairs)
     return (low, high), tuple(steepness for _, steepness in pairs)
 
 
 def _grown_quantile(
-    scores: Floats, unseen: Floats, cases: Cases, level: float, steepest: float
+    scores: Floats, chance: Floats, cases: Cases, level: float, steepest: float
 ) -> tuple[float | None, float]:
     out = cases.left_out
     plain = conformal_quantile(scores[~out], level)
@@ -351,7 +354,7 @@ def _grown_quantile(
     photos = int((~out).sum())
     least, best = np.inf, (plain, 0.0)
     for steepness in np.linspace(0.0, steepest, _STEPS_OF_GROWTH):
-        shrunk = scores / growth(unseen, float(steepness))
+        shrunk = scores / growth(chance, float(steepness))
         seen, more = (conformal_quantile(shrunk[~out], at) for at in (level, level + SPARE[level]))
         hidden = conformal_quantile(shrunk[out], level, photos)
         if seen is None or hidden is None:

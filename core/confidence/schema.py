@@ -192,6 +192,8 @@ class Calibration(_Part):
         heading: Wedge.
         overlap: Probability that no training photo shows the view; None if the calibration photos
             were answered with the whole gallery only.
+        growth_power: Sizes grow with the chance of an unseen view to this power; 1 in files that do
+            not name it. See `core.confidence.apply.growth`.
         radii_m: They were answered again without the training photos within each of these.
         refusal: Score and threshold; None where too few photos were there to set one.
         notes: What is not predicted or not calibrated, and which labels only some of the photos
@@ -212,6 +214,7 @@ class Calibration(_Part):
     position: PositionFit | None
     heading: HeadingFit | None
     overlap: OverlapFit | None = None
+    growth_power: float = Field(1.0, gt=0)
     radii_m: tuple[float, ...] = ()
     refusal: RefusalFit | None = None
     notes: tuple[str, ...] = ()

@@ -90,7 +90,7 @@ def observe(confidence: Confidence, grid: Grid) -> Cells:
     needed = np.full((n, len(LEVELS)), np.nan)
     for index, (mass, steep) in enumerate(zip(fit.mass, fit.mass_growth, strict=True)):
         if mass is not None and mass < 1.0:
-            needed[:, index] = grown_mass(mass, growth(confidence.unseen, steep))
+            needed[:, index] = grown_mass(mass, growth(confidence.chance, steep))
     cells = np.empty((n, *grid.shape), np.float32)
     for row in range(n):
         if confidence.refused[row]:

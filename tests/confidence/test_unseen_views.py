@@ -6,6 +6,7 @@ import pytest
 from core.confidence.apply import Confidence, apply, growth, position_clues
 from core.confidence.density import make_density
 from core.confidence.fit import (
+    GROWTH_POWER,
     Cases,
     GroundTruth,
     fit_headings,
@@ -28,6 +29,7 @@ def calibration(answers: Invented, known: GroundTruth, out: np.ndarray) -> Calib
         answers="made up", split_hash="0", protocol="spot", part="calibrate",
         photos=int((~out).sum()), groups=len(np.unique(known.groups)), region=None,
         position=fit_positions(cases), heading=fit_headings(cases), overlap=cases.overlap(),
+        growth_power=GROWTH_POWER,
     )  # fmt: skip
 
 
@@ -90,7 +92,8 @@ def test_the_largest_radius_is_held_beside_all_of_them_together() -> None:
         """Shares `(5, levels)` of the scores that are held, by case."""
         cases = Cases.of(five, rows, out, farthest)
         quantiles, steepness = grown_quantiles(scores.ravel(), unseen_share, cases)
-        sizes = [q * growth(unseen_share, s) for q, s in zip(quantiles, steepness, strict=True)]
+        chance = unseen_share**GROWTH_POWER
+        sizes = [q * growth(chance, s) for q, s in zip(quantiles, steepness, strict=True)]
         return np.stack([(scores <= size.reshape(5, 400)).mean(axis=1) for size in sizes], axis=1)
 
     held, once = shares(far), shares(out)
@@ -151,3 +154,24 @@ def test_a_calibration_of_the_first_version_applies_as_before() -> None:
     np.testing.assert_array_equal(found.heights[1], density.threshold(0.8))
     assert not found.unseen.any()
     assert found.unseen_note(0) is None
+
+
+@pytest.mark.parametrize("power", [None, 1.0, 2.0])
+def test_sizes_grow_with_the_power_that_the_file_names(
+    both_cases: Calibration, power: float | None
+) -> None:
+    """A file of before the power was named means 1."""
+    answers, _ = world(40, 6, names=NAMES)
+    stored = both_cases.model_dump(exclude={"growth_power"})
+    named = Calibration.model_validate(stored | ({} if power is None else {"growth_power": power}))
+    found = apply(named, answers)
+    assert named.heading is not None
+    flat = named.heading.model_copy(update={"ratio_growth": (0.0, 0.0)})
+    plain = apply(named.model_copy(update={"heading": flat}), answers)
+    factor = np.stack(
+        [1.0 + found.unseen ** (power or 1.0) * np.expm1(s) for s in named.heading.ratio_growth],
+        axis=1,
+    )
+    assert (factor > 1.0).any()
+    wedge = np.minimum(plain.wedge_deg * factor, 180.0)
+    np.testing.assert_allclose(found.wedge_deg[wedge < 180.0], wedge[wedge < 180.0])
