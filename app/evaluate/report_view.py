@@ -36,7 +36,7 @@ from core.evaluation.schema import EvaluateConfig, Part
 from core.geo import Floats
 from core.labels import Label
 from core.runs import home_of
-from core.tables.formulas import inert_csv
+from core.tables.stored import inert_csv
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig

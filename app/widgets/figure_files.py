@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.tables.formulas import inert_csv
+from core.tables.stored import inert_csv
 
 FORMATS = ("png", "svg")
 _FORMAT = "figure_format"

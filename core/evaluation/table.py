@@ -16,7 +16,7 @@ from core.geo import Floats
 from core.inference.export import ANGLE_DECIMALS, METRE_DECIMALS, SHARE_DECIMALS, label_decimals
 from core.retrieval.gallery import Gallery
 from core.splits.leak import nearest_training_m
-from core.tables.formulas import inert_csv
+from core.tables.stored import inert_csv
 
 COLUMNS = (
     "filename",

@@ -11,11 +11,8 @@ the letter, also for the programs of other people; so does the course's submissi
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal
-
-import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
@@ -38,30 +35,10 @@ def original_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
     return value[1:] if guarded else value
 
 
-def inert_csv(table: pd.DataFrame) -> str:
-    """A data frame as the text of a CSV file, every cell as `inert_cell` has it."""
-    texts = {name: column.map(inert_cell) for name, column in _text_columns(table)}
-    quoting = quoting_of(value for column in texts.values() for value in column)
-    written = table.assign(**texts).to_csv(index=False, lineterminator="\n", quoting=quoting)
-    return str(written)
-
-
 def quoting_of(values: Iterable[Any]) -> Literal[0, 2]:
     """How the csv module must quote values: it leaves a return bare, where readers end the line."""
     bare = any(isinstance(value, str) and "\r" in value for value in values)
     return csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-
-
-def original_frame(table: pd.DataFrame) -> pd.DataFrame:
-    """A data frame that was read from such a file, with the texts that it was made of."""
-    return table.assign(**{name: text.map(original_cell) for name, text in _text_columns(table)})
-
-
-def _text_columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    for name in table.columns:
-        column = table[name]
-        if not is_numeric_dtype(column) and isinstance(name, str):
-            yield name, column
 
 
 def _would_compute(text: str) -> bool:

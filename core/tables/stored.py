@@ -1,7 +1,7 @@
-"""Tables of photos that Bearings wrote (`predictions.csv`), read back as data frames."""
+"""Data frames as CSV files that no spreadsheet computes, and read back (`predictions.csv`)."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from core.errors import BearingsError, reason
 from core.files import read_regular, refusing
-from core.tables.formulas import original_frame
+from core.tables.formulas import inert_cell, original_cell, quoting_of
 
 
 def read_frame(
@@ -63,3 +63,23 @@ def _holds_numbers(values: pd.Series) -> bool:
     if not is_numeric_dtype(values) or is_bool_dtype(values):
         return bool(values.isna().all())
     return not bool(np.isinf(values.to_numpy(float)).any())
+
+
+def inert_csv(table: pd.DataFrame) -> str:
+    """A data frame as the text of a CSV file, every cell as `inert_cell` has it."""
+    texts = {name: column.map(inert_cell) for name, column in _text_columns(table)}
+    quoting = quoting_of(value for column in texts.values() for value in column)
+    written = table.assign(**texts).to_csv(index=False, lineterminator="\n", quoting=quoting)
+    return str(written)
+
+
+def original_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """A data frame that was read from such a file, with the texts that it was made of."""
+    return table.assign(**{name: text.map(original_cell) for name, text in _text_columns(table)})
+
+
+def _text_columns(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    for name in table.columns:
+        column = table[name]
+        if not is_numeric_dtype(column) and isinstance(name, str):
+            yield name, column

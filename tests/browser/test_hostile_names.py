@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 HOST = "http://bearings.invalid"
 FILES = (
     "<img src=x onerror=alert(1)>.jpg", "$E=mc^2$ **bold**.jpg", "[click](javascript:alert(1)).jpg",
-    ":red[red] :material/delete:.jpg", "=cmd|calc.jpg", "`code` {t} {{x}}.jpg",
+    ":red[red] :rainbow[x].jpg", "=cmd|calc.jpg", "`code` {t} {{x}}.jpg",
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.errors import ConfigError
 from core.evaluation.table import write_table
 from core.inference.export_files import csv_text
-from core.tables.formulas import inert_cell, inert_csv, original_cell
-from core.tables.stored import read_frame
+from core.tables.formulas import inert_cell, original_cell
+from core.tables.stored import inert_csv, read_frame
 
 HOSTILE = ("=cmd|' /C calc'!A0", "+1+1.jpg", "@SUM(A1)", "-2+3", "\tx", "\rx", " =1", "''=1")
 

@@ -229,5 +229,5 @@ def test_there_must_be_a_run_to_go_on_with(tiny_run: TinyRun, tmp_path: Path) ->
 def test_a_torn_state_is_refused(left: TrainConfig) -> None:
     (state,) = RunFolder(path=left.run).last.glob("state-*.safetensors")
     state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(RunError, match="does not fit this run"):
+    with pytest.raises(RunError, match="is damaged"):
         list(fit(left, resume=True))
