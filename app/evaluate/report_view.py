@@ -320,6 +320,7 @@ def _by_region(
     )
     filters.chart(figure, f"evaluate_regions_{errors[0]}", "regions", filters.regions_of,
                   alt=f"{title} by region")  # fmt: skip
+    st.caption("A box holds the middle half of a region's photos. Click one to filter.")
     return figure
 
 

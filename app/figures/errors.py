@@ -278,7 +278,7 @@ def error_by_region(
 
     Returns:
         Boxes from the lower to the upper quartile about the median, under invisible bars whose
-        `customdata` is the region's id.
+        `customdata` is the region's id. Whiskers go on to the largest error, out of the chart.
     """
     figure = go.Figure()
     there = set(errors["true_region"])
@@ -311,7 +311,8 @@ def error_by_region(
         title="true region", type="category", categoryorder="array",
         categoryarray=list(shown.values()),
     )  # fmt: skip
-    figure.update_yaxes(title=title, rangemode="tozero")
+    # One photo that is hundreds of metres off would flatten every box.
+    figure.update_yaxes(title=title, range=[0, 1.02 * max(fences, default=1.0)])
     return figure
 
 
