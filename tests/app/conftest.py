@@ -65,7 +65,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
         app = AppTest.from_file(str(HOME), default_timeout=60)
         for name, value in parameters.items():
             app.query_params[name] = value
-        app.run()
-        return app.switch_page(f"../pages/{page}.py").run() if page != "home" else app
+        # As an address that names the page opens it: Home is not drawn before.
+        return (app if page == "home" else app.switch_page(f"../pages/{page}.py")).run()
 
     return opened

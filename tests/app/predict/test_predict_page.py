@@ -181,8 +181,6 @@ def test_uploads_survive_a_reload_until_they_are_removed(
     def reloaded(token: str) -> AppTest:
         # A reload is another session, with the address of the one before.
         new = AppTest.from_file(str(HOME), default_timeout=60)
-        new.query_params["uploads"] = token
-        new.run()
         new.switch_page("../pages/predict.py")
         new.query_params["uploads"] = token
         return new.run()
