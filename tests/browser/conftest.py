@@ -45,8 +45,7 @@ def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..
         pages.append(page)
         visitor = Visitor(page, url)
         page.set_default_timeout(PATIENCE_MS)
-        # Whatever a page asks of other hosts is noted, and never leaves the machine.
-        page.route(is_foreign, lambda route: route.abort())
+        # Whatever a page asks of other hosts is noted, though no answer comes; see `FLAGS`.
         page.on("request", lambda request: _note(request.url, visitor))
         page.on("websocket", lambda socket: _note(socket.url, visitor))
         return visitor

@@ -23,7 +23,6 @@ from tests.browser.visitor import (
     Visitor,
     app,
     chromium_path,
-    is_foreign,
 )
 from tests.browser.workspaces import make_broken, make_campus_and_run, make_full
 
@@ -76,7 +75,6 @@ def take(
             )
             page = context.new_page()
             page.set_default_timeout(PATIENCE_MS)
-            page.route(is_foreign, lambda route: route.abort())
             visitor = Visitor(page, url)
             for each in pages:
                 visitor.open(each, query)
