@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.axes import per_cent
+from app.figures.axes import per_cent, share_axis
 from app.theme import Palette
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ def deletion_curves(found: "Curves", palette: Palette) -> go.Figure:
                 hovertemplate=f"{words}: %{{y:.0f}} % left at %{{x:.0f}} %<extra></extra>",
                 row=row, col=1,
             )  # fmt: skip
-    figure.update_yaxes(title="answer left", tickformat=".0%", range=[-0.03, 1.05])
-    figure.update_xaxes(tickformat=".0%", range=[0, 1])
-    figure.update_xaxes(title="hidden share of the photo", row=1, col=1)
-    figure.update_xaxes(title="shown share of the photo", row=2, col=1)
+    figure.update_yaxes(share_axis("answer left", -0.03, 1.05))
+    figure.update_xaxes(share_axis("hidden share of the photo", 0, 1), row=1, col=1)
+    figure.update_xaxes(share_axis("shown share of the photo", 0, 1), row=2, col=1)
     figure.update_layout(
         height=480, margin={"l": 10, "r": 10, "t": 50, "b": 10},
         legend={"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0},
