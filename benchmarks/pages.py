@@ -198,7 +198,9 @@ def markdown(found: Sequence[Visit], head: str) -> str:
                 for which in ("heading_s", "settled_s")
             )
             sent = statistics.median(visit.kilobytes for visit in same)
-            lines.append(f"| {TITLES.get(name, name)} | {heading} | {settled} | {sent:,.0f} |")
+            lines.append(
+                f"| {TITLES.get(name, name.capitalize())} | {heading} | {settled} | {sent:,.0f} |"
+            )
         every = sorted(visit.heading_s for visit in rows)
         ninety_five = every[min(len(every) - 1, int(0.95 * len(every)))]
         lines += ["", f"p95 of the heading over {len(every)} visits: {ninety_five:.2f} s.", ""]
@@ -276,7 +278,7 @@ def main(words: Sequence[str] | None = None) -> int:
         browser.close()
     command = "python -m benchmarks.pages " + " ".join(sys.argv[1:] if words is None else words)
     head = (
-        f"`{command.strip()}`: {rounds} rounds, {os.cpu_count()} cores, load "
+        f"`{command.strip()}`: rounds: {rounds}, {os.cpu_count()} cores, load "
         f"{os.getloadavg()[1]:.1f}, Chromium {version} without a graphics card, Streamlit "
         f"{streamlit.__version__}, Python {platform.python_version()}. Seconds are medians; "
         "settled is the last change of the page."

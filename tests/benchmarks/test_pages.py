@@ -14,7 +14,7 @@ def test_each_page_has_its_median_spread_and_bytes_under_its_kind() -> None:
     text = markdown(VISITS, "Measured today.")
     first, table = text.split(f"### {KINDS['table'].capitalize()}")
     assert "Measured today." in first
-    assert "| map | 2.00 | 1.00 to 3.00 | 3.00 | 2.00 to 6.00 | 1,100 |" in first
+    assert "| Map | 2.00 | 1.00 to 3.00 | 3.00 | 2.00 to 6.00 | 1,100 |" in first
     assert "| Beat the model | 0.25 | 0.25 to 0.25 | 0.50 | 0.50 to 0.50 | 12 |" in table
     assert "p95 of the heading over 3 visits: 3.00 s." in first
     assert f"### {KINDS['map'].capitalize()}" not in text, "what was not measured has no table"
