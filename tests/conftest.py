@@ -28,33 +28,39 @@ if TYPE_CHECKING:
 
 CampusMaker = Callable[..., Path]
 
-# Files of more than half a minute, the longest first, and before all others: a process that takes
-# one of them last would work on alone.
+# Files of about half a minute or more, the longest first, and before all others: a process that
+# takes one of them last would work on alone.
 SLOWEST = (
     "cluster/test_real_ray.py",
     "browser/test_app.py",
-    "browser/test_partial_browser.py",
-    "browser/test_queue.py",
-    "browser/test_tuning_browser.py",
-    "golden/test_shipped.py",
-    "calibration/test_points.py",
-    "ensemble/test_fingerprint.py",
-    "benchmarks/test_gpu.py",
-    "training/test_distributed.py",
-    "jobs/test_faults.py",
+    "browser/test_manners.py",
     "browser/test_refused.py",
-    "jobs/test_runner.py",
-    "tables/test_random_dialects.py",
+    "browser/test_partial_browser.py",
+    "browser/test_tuning_browser.py",
+    "browser/test_queue.py",
+    "browser/test_play_browser.py",
+    "golden/test_shipped.py",
+    "calibration/test_renew.py",
+    "training/test_distributed.py",
+    "inference/test_partial_models.py",
+    "browser/test_review_browser.py",
+    "browser/test_columns_browser.py",
     "cluster/test_crossval_on_ray.py",
+    "jobs/test_faults.py",
+    "app/test_partial_pages.py",
+    "ensemble/test_fingerprint.py",
+    "training/test_mixed_precision.py",
+    "cli/test_partial_labels.py",
+    "demo/test_demo_build.py",
+    "benchmarks/test_gpu.py",
+    "jobs/test_runner.py",
+    "tuning/test_trials.py",
+    "crossval/test_crossval_run.py",
     "old_version/test_old_version.py",
     "golden/test_files_on_disk.py",
     "tuning/test_tune_kill.py",
-    "crossval/test_crossval_run.py",
-    "tuning/test_trials.py",
-    "browser/test_review_browser.py",
-    "browser/test_columns_browser.py",
-    "inference/test_partial_models.py",
-    "app/test_partial_pages.py",
+    "browser/test_maps_browser.py",
+    "tables/test_random_dialects.py",
 )
 # As `make test` sets them, before torch is imported: a fork has no second thread to wait for, and
 # OpenCV's threads keep each other waiting where other processes have the cores.
