@@ -63,7 +63,9 @@ def _tab_to(page: Page, words: str) -> None:
     """Press Tab until what has the focus says these words."""
     for _ in range(_MOST_TABS):
         page.keyboard.press("Tab")
+        # The body, which has the focus before anything else, says all words of the page.
         said = page.evaluate(
+            "document.activeElement === document.body ? '' : "
             "(document.activeElement.getAttribute('aria-label') || '') + ' ' + "
             "document.activeElement.innerText"
         )
