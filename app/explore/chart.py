@@ -168,12 +168,12 @@ def pairs(view: ExploreView, kind: str, found: AlikePairs) -> None:
     apart = distance_m(places[found.rows[:, 0]], places[found.rows[:, 1]])
     shown = pd.DataFrame(
         {
+            "Similarity": found.similarity.round(3),
+            "Apart": [metres(one) if one == one else None for one in apart],
             "One": first["filename"].tolist(),
             "Region": [view.names.get(one, one) for one in first["region"]],
             "Other": second["filename"].tolist(),
             "Its region": [view.names.get(one, one) for one in second["region"]],
-            "Apart": [metres(one) if one == one else None for one in apart],
-            "Similarity": found.similarity.round(3),
         }
     )
     left, right = st.columns([3, 2])

@@ -18,13 +18,13 @@ FRAME = LocalFrame(CoordinateFrame("degrees"), (17.445, 78.349))
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 SPANS = st.none() | st.tuples(NUMBERS, NUMBERS) | st.tuples(st.floats(0, 200), st.floats(200, 360))
 TEXTS = st.lists(st.text(max_size=30), max_size=60).map(tuple)
+AREAS = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), max_size=60).map(tuple)
 FILTERS = st.builds(
     PhotoFilter,
     regions=TEXTS, cell=st.lists(st.text(max_size=20), max_size=3).map(tuple), wrong=st.booleans(),
     error_m=SPANS, heading_error_deg=SPANS, facing_deg=SPANS, hours=SPANS,
     refused=st.sampled_from([None, True, False]), parts=TEXTS, tags=TEXTS,
-    area=st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), max_size=60).map(tuple),
-    photos=TEXTS, text=st.text(max_size=300), raw=st.booleans(),
+    area=AREAS, pca=AREAS, tsne=AREAS, photos=TEXTS, text=st.text(max_size=300), raw=st.booleans(),
 )  # fmt: skip
 
 FACTS = PhotoFacts(
@@ -48,6 +48,7 @@ FACTS = PhotoFacts(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(FILTERS)
 def test_an_address_holds_every_filter(made: PhotoFilter) -> None:
     query = made.to_query()
