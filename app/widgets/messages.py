@@ -15,6 +15,10 @@ from core.errors import BearingsError, FrameError, LabelError, storage_text
 _NOTICE = "notice"
 # A line between letters is part of a name, as in `Region_ID`.
 _MARKUP = re.compile(r"([\\`*\[\]<>$~:#&|]|(?<![^\W_])_|_(?![^\W_]))")
+# What GitHub's Markdown makes a link of, escaped or not: a bare address of a page or of mail. A word
+# joiner, which nobody sees, stands before what makes it one.
+_ADDRESS = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_JOINER = "\u2060"
 # What makes a list or a rule of a line that begins with it.
 _STARTS = re.compile(r"^(\d*)([-+=.)])")
 
@@ -50,7 +54,7 @@ def no_report() -> NoReturn:
 
 def plain(text: str) -> str:
     """Text of a file, such as a column name, as Markdown that shows every character as it is."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return _MARKUP.sub(r"\\\1", _ADDRESS.sub(_JOINER, " ".join(text.split())))
 
 
 def code(text: str) -> str:

@@ -13,6 +13,7 @@ HOSTILE = "a_b_c _p_ __q__ *d* `e` [f](http://g) <b>h</b> $i$ :red[j] ~~k~~ #l &
 
 def unescaped(text: str) -> str:
     """What Markdown shows of escaped text."""
+    text = text.replace("\u2060", "")
     return re.sub(r"\\(.)", r"\1", text.replace("  \n", "\n"))
 
 
@@ -67,3 +68,13 @@ def test_code_shows_what_a_file_says(text: str) -> None:
     # The fence is longer than every row of backticks inside.
     assert fence not in inside
     assert messages.code("") == "` `"
+
+
+def test_an_address_in_plain_text_is_no_link() -> None:
+    shown = messages.plain("see https://a.b/x, HTTP://c, www.d.e and me@f.org")
+    assert shown.replace("\u2060", "").replace("\\", "") == (
+        "see https://a.b/x, HTTP://c, www.d.e and me@f.org"
+    )
+    # What GitHub's Markdown looks for, also among escaped signs.
+    found = re.findall(r"https?://|www\.|[\w.+-]@", shown.replace("\\", ""), re.IGNORECASE)
+    assert found == []
