@@ -15,8 +15,8 @@ from core.errors import BearingsError, FrameError, LabelError, storage_text
 _NOTICE = "notice"
 # A line between letters is part of a name, as in `Region_ID`.
 _MARKUP = re.compile(r"([\\`*\[\]<>$~:#&|]|(?<![^\W_])_|_(?![^\W_]))")
-# What GitHub's Markdown makes a link of, escaped or not: a bare address of a page or of mail. A word
-# joiner, which nobody sees, stands before what makes it one.
+# What GitHub's Markdown makes a link of, escaped or not: a bare address of a page or of mail. A
+# word joiner, which nobody sees, stands before what makes it one.
 _ADDRESS = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 _JOINER = "\u2060"
 # What makes a list or a rule of a line that begins with it.
