@@ -63,11 +63,11 @@ def _tab_to(page: Page, words: str) -> None:
     """Press Tab until what has the focus says these words."""
     for _ in range(_MOST_TABS):
         page.keyboard.press("Tab")
-        # The body, which has the focus before anything else, says all words of the page.
+        # The page itself and its scrolling parts, which take the focus too, say all words.
         said = page.evaluate(
-            "document.activeElement === document.body ? '' : "
+            "['INPUT', 'BUTTON'].includes(document.activeElement.tagName) ? "
             "(document.activeElement.getAttribute('aria-label') || '') + ' ' + "
-            "document.activeElement.innerText"
+            "document.activeElement.innerText : ''"
         )
         if words in said:
             return
