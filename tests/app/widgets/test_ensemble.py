@@ -57,9 +57,9 @@ def test_a_page_opens_on_an_ensemble(
 
 
 def test_home_says_what_it_is(joined_workspace: Path, open_page: OpenPage) -> None:
-    assert "ensemble of 2 (left 50 %, right 50 %), trained on Tiny campus" in said(
-        open_page(joined_workspace, "home")
-    )
+    home = said(open_page(joined_workspace, "home"))
+    assert "Model **both (ensemble of 2)**, trained on Tiny campus" in home
+    assert "Network: ensemble of 2 (left 50 %, right 50 %), spot split" in home
 
 
 def test_evaluate_shows_the_members_beside_it(joined_workspace: Path, open_page: OpenPage) -> None:
