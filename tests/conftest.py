@@ -45,7 +45,6 @@ SLOWEST = (
     "inference/test_partial_models.py",
     "browser/test_review_browser.py",
     "browser/test_columns_browser.py",
-    "cluster/test_crossval_on_ray.py",
     "jobs/test_faults.py",
     "app/test_partial_pages.py",
     "ensemble/test_fingerprint.py",

@@ -1,4 +1,4 @@
-"""Runs on a real Ray: followed, stopped, resumed, followed again, and by workers."""
+"""Jobs on a real Ray: followed, stopped, resumed here, by workers, trials and folds."""
 
 import json
 import os
@@ -15,19 +15,22 @@ from typing import Any
 import pytest
 
 from core.cluster.record import read_ray
-from core.jobs.queue import cancel, enqueue
-from core.jobs.runner import PROJECT, ensure_runner
+from core.crossval.folder import fold_run
+from core.crossval.report import read_report
+from core.crossval.run import cross_validate
+from core.jobs.conductor import ComputeTarget
+from core.jobs.runner import PROJECT
 from core.jobs.state import log_tail, read_events, run_state
-from core.model.schema import ModelConfig
 from core.training.run_folder import RunFolder
-from core.training.schema import Stage2Config, TrainConfig
+from tests.crossval.conftest import tiny_crossval
 
 pytestmark = pytest.mark.slow
 # Starting Python with Ray and torch takes many seconds on a machine that others use too.
 PATIENCE_S = 400.0
 TINY = (
     "--backbone", "test_resnet", "--weights", "random", "--input-size", "32", "--batch-size", "16",
-    "--patience", "0", "--threads", "1", "--workers", "0", "--device", "cpu",
+    "--patience", "0", "--gallery-points", "0", "--threads", "1", "--workers", "0",
+    "--device", "cpu",
 )  # fmt: skip
 
 Cluster = SimpleNamespace
@@ -90,51 +93,27 @@ def state_of(run: Path) -> str:
     return "" if status is None else status.state
 
 
-def test_a_run_is_followed_to_its_end(
+def test_a_run_of_two_workers_is_followed_to_its_end(
     ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
 ) -> None:
     run = runs / "first"
     words = ("train", str(shared_campus), "--run", str(run), "--epochs", "2", *TINY)
-    code, said = ended(start(*words, "--on", ray_cluster.client_address))
+    code, said = ended(start(*words, "--on", ray_cluster.client_address, "--ray-workers", "2"))
     assert code == 0, said
     assert "epoch   2/2" in said
     assert "epoch   2/2" in log_tail(run)
     assert run_state(run).state == "finished"
     assert len(read_events(run)) == 2
     assert (run / "checkpoints" / "best" / "gallery.json").is_file()
+    assert RunFolder(path=run).read_json("environment.json")["processes"] == 2
+    assert not (run / ".ray-train").exists()
     record = read_ray(run)
     assert record is not None
     assert record.ended == "SUCCEEDED"
 
 
 @pytest.mark.usefixtures("forks")
-def test_a_queued_run_is_cancelled_there_and_goes_on_here(
-    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
-) -> None:
-    config = TrainConfig(
-        dataset=shared_campus,
-        run=runs / "queued",
-        model=ModelConfig(backbone="test_resnet", weights="random", input_size=32, place_anchors=0),
-        stage2=Stage2Config(epochs=10_000),
-        batch_size=16, patience=0, threads=1, workers=0, device="cpu",
-    )  # fmt: skip
-    run = enqueue(config, on=ray_cluster.address)
-    ensure_runner(runs)
-    wait_until(lambda: read_events(run), run)
-    assert run_state(run).state == "running"
-    cancel(run)
-    wait_until(lambda: run_state(run).state not in ("running", "cancelling"), run)
-    assert run_state(run).state == "cancelled", log_tail(run)
-    assert (run / "checkpoints" / "last" / "state.json").is_file()
-    wait_until(lambda: (found := read_ray(run)) is not None and not found.open, run)
-    done = shorten(run)
-    code, said = ended(start("train", "--run", str(run), "--resume"))
-    assert code == 0, said
-    assert len(read_events(run)) == done + 1
-
-
-@pytest.mark.usefixtures("forks")
-def test_a_killed_follower_is_replaced_and_nothing_runs_twice(
+def test_a_killed_follower_is_replaced_and_a_stopped_run_goes_on_here(
     ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
 ) -> None:
     run = runs / "orphan"
@@ -155,8 +134,14 @@ def test_a_killed_follower_is_replaced_and_nothing_runs_twice(
     code, said = ended(second)
     assert code == 130, said
     assert state_of(run) == "cancelled"
+    # Nothing ran twice.
     assert len(jobs_of(ray_cluster.address)) == before + 1
     assert (run / "checkpoints" / "last" / "state.json").is_file()
+    wait_until(lambda: (found := read_ray(run)) is not None and not found.open, run)
+    done = shorten(run)
+    code, said = ended(start("train", "--run", str(run), "--resume"))
+    assert code == 0, said
+    assert len(read_events(run)) == done + 1
 
 
 @pytest.mark.usefixtures("forks")
@@ -174,29 +159,15 @@ def test_a_run_that_cannot_begin_says_why(
 
 
 @pytest.mark.usefixtures("forks")
-def test_two_workers_of_ray_train_make_one_run(
-    ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
-) -> None:
-    run = runs / "workers"
-    words = ("train", str(shared_campus), "--run", str(run), "--epochs", "2", *TINY)
-    code, said = ended(start(*words, "--on", ray_cluster.address, "--ray-workers", "2"))
-    assert code == 0, said
-    assert state_of(run) == "finished"
-    assert len(read_events(run)) == 2
-    assert RunFolder(path=run).read_json("environment.json")["processes"] == 2
-    assert not (run / ".ray-train").exists()
-
-
-@pytest.mark.usefixtures("forks")
 def test_two_trials_of_a_search_at_a_time_are_jobs_of_the_cluster(
     ray_cluster: Cluster, shared_campus: Path, runs: Path, start: Started
 ) -> None:
     study = runs / "study"
-    own = {"--batch-size", "--patience", "--threads", "--workers", "--device"}
+    own = {"--batch-size", "--patience", "--gallery-points", "--threads", "--workers", "--device"}
     tiny = [f"--train.{word[2:]}" if word in own else word for word in TINY]
     code, said = ended(
         start(
-            "tune", str(shared_campus), "--study", str(study), "--trials", "3",
+            "tune", str(shared_campus), "--study", str(study), "--trials", "2",
             "--sampler", "random", "--vary", "stage2.lr_heads=1e-4..1e-2 log", "--epochs", "1",
             *tiny, "--on", ray_cluster.address, "--ray-workers", "2",
         )
@@ -205,9 +176,25 @@ def test_two_trials_of_a_search_at_a_time_are_jobs_of_the_cluster(
     assert state_of(study) == "finished"
     # Every trial is a run of its own, and all were trained to their end.
     trials = sorted(path for path in (study / "trials").glob("0*") if path.is_dir())
-    assert [trial.name for trial in trials] == ["0000", "0001", "0002"]
+    assert [trial.name for trial in trials] == ["0000", "0001"]
     assert {state_of(trial) for trial in trials} == {"finished"}
     rates = {RunFolder(path=trial).config().stage2.lr_heads for trial in trials}
-    assert len(rates) == 3
+    assert len(rates) == 2
     records = [read_ray(trial) for trial in trials]
     assert all(record and record.address == ray_cluster.address for record in records)
+
+
+@pytest.mark.usefixtures("forks")
+def test_folds_of_a_crossval_are_pooled_here(
+    ray_cluster: Cluster, shared_campus: Path, tmp_path: Path
+) -> None:
+    split = {"folds": 2}
+    here = tiny_crossval(shared_campus, tmp_path / "here", split=split, stage2={"epochs": 1})
+    there = here.model_copy(update={"run": tmp_path / "there"})
+    report = cross_validate(there, target=ComputeTarget(None, ray_cluster.address, {"cpus": 1.0}))
+    for number in range(2):
+        record = read_ray(fold_run(there.out, number).path)
+        assert record is not None
+        assert record.address == ray_cluster.address
+    cross_validate(here)
+    assert report.summary == read_report(here.out).summary
