@@ -31,8 +31,13 @@ def ray_cluster() -> Iterator[SimpleNamespace]:
     # Short: sockets lie in it, whose paths may have 107 characters.
     folder = tempfile.mkdtemp(prefix="ray-")
     dashboard, client = _free_port(), _free_port()
-    # Ray gives the process that serves a client 30 seconds to start: too few on two busy cores.
-    patient = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "150"}
+    # Ray gives the process that serves a client 30 seconds to start, and its dashboard 60: too few
+    # on two busy cores. A client whose process never comes is waited for as long, and tries again.
+    patient = {
+        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "75",
+        "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "150",
+        "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "120",
+    }
     environment = os.environ | patient | {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         environment.pop(name, None)

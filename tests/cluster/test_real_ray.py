@@ -197,4 +197,8 @@ def test_folds_of_a_crossval_are_pooled_here(
         assert record is not None
         assert record.address == ray_cluster.address
     cross_validate(here)
-    assert report.summary == read_report(here.out).summary
+    same = read_report(here.out).summary
+    assert report.summary.keys() == same.keys()
+    # A job there has as many threads as CPUs, which rounds the last digits otherwise.
+    for name, spread in report.summary.items():
+        assert spread.values == pytest.approx(same[name].values, rel=1e-6), name
