@@ -7,7 +7,8 @@ too large, and raise `error` with the path, the cause and the remedy if the file
 - `read_object(path, remedy, error)`: JSON without one, or whose version is checked first; `checked`
   then makes an instance of the schema;
 - `read_lines(path, columns, remedy, error)`: a CSV file with a fixed header;
-- `read_tensors(path, load, remedy, error, digest)`: safetensors;
+- `read_tensors(path, load, remedy, error, digest)`: safetensors; `read_hashed` any other file that
+  is named by its content;
 - `read_json_lines(path)`: a journal that may be growing.
 
 The readers of JSON and CSV return None if the file is missing, which each caller words itself.
@@ -340,18 +341,13 @@ def read_lines(
     return lines[1:]
 
 
-def read_tensors(
-    path: Path,
-    load: Callable[[bytes], Tensors],
-    remedy: str,
-    error: type[BearingsError],
-    digest: str | None = None,
-) -> Tensors:
-    """Read a safetensors file that is named by its content, or by a digest that another file has.
+def read_hashed(
+    path: Path, remedy: str, error: type[BearingsError], digest: str | None = None
+) -> bytes:
+    """Read a file that is named by its content, or by a digest that another file has.
 
     Args:
-        path: The file; without `digest`, its name is `KIND-HASH.safetensors`.
-        load: Of `safetensors.torch` or `safetensors.numpy`.
+        path: The file; without `digest`, its name is `KIND-HASH.EXTENSION`.
         remedy: What its reader should do about damage.
         error: The class of the error that says so.
         digest: SHA-256 of its content in hexadecimal.
@@ -373,6 +369,29 @@ def read_tensors(
             f"{path} is not the file that was stored with its neighbours (damaged, or of another "
             f"folder): {remedy}"
         )
+    return content
+
+
+def read_tensors(
+    path: Path,
+    load: Callable[[bytes], Tensors],
+    remedy: str,
+    error: type[BearingsError],
+    digest: str | None = None,
+) -> Tensors:
+    """Read a safetensors file; see `read_hashed`.
+
+    Args:
+        path: The file.
+        load: Of `safetensors.torch` or `safetensors.numpy`.
+        remedy: What its reader should do about damage.
+        error: The class of the error that says so.
+        digest: SHA-256 of its content in hexadecimal.
+
+    Raises:
+        error: It is missing, cannot be read, or is another file than the one that was meant.
+    """
+    content = read_hashed(path, remedy, error, digest)
     with refusing(path, remedy, error):
         return load(content)
 

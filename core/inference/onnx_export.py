@@ -121,7 +121,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
     card, network = checkpoint.card, TorchNetwork(checkpoint.model)
     size = card.preprocess.input_size
     content, graph = _graph(_Answers(checkpoint.model), size, card.model.backbone, network)
-    weights = read_weights(folder / card.weights, "model-")
+    weights = read_weights(folder / card.weights)
     session = make_session(content, graph, weights, folder)
     found = OnnxNetwork(folder, graph, session, network.anchors)
     difference = _difference(card, network, found, photos)
@@ -131,7 +131,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
         size, name = retrieval.card.preprocess.input_size, retrieval.card.backbone
         content, further = _graph(_Descriptors(retrieval), size, name, retrieval)
         files[further.file] = content
-        weights = read_weights(folder / retrieval.card.weights, "retrieval-")
+        weights = read_weights(folder / retrieval.card.weights)
         session = make_session(content, further, weights, folder)
         describer = OnnxDescriber(retrieval.card, further, session)
         apart = _apart(describe_whole(retrieval, photos), describe_whole(describer, photos))

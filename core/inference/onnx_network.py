@@ -4,7 +4,6 @@ The graphs hold no weights: those are read from the files that torch reads, so t
 from the same bytes. A graph is named by its content, as weights are.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as state
-from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from core.confidence.ood import appearance
 from core.dataset.decode import Pixels
 from core.errors import CheckpointError
+from core.files import read_hashed, read_tensors
 from core.geo import Floats, heading_unit
 from core.inference.known import KnownMetadata
 from core.inference.network import NetworkOutputs
@@ -37,6 +36,7 @@ OUTPUTS = ("region_logits", "position", "heading_vector", "features", "descripto
 ANCHORS = "place_head.anchors"
 _REMEDY = "copy the checkpoint folder again as a whole, or export it again"
 
+_GRAPH_READS = "session.model_external_initializers_file_folder_path"
 # What the runtime raises of a graph that it cannot use; they share no class of their own.
 _ERRORS = (
     state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
@@ -133,31 +133,31 @@ def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
     Raises:
         CheckpointError: The graph or the weights are missing, damaged or do not fit.
     """
-    weights = read_weights(folder / card.weights, "model-")
+    weights = read_weights(folder / card.weights)
     anchors = weights.get(ANCHORS)
-    session = make_session(_read(folder / graph.file, "network-"), graph, weights, folder)
+    session = make_session(
+        read_hashed(folder / graph.file, _REMEDY, CheckpointError), graph, weights, folder
+    )
     positions = None if anchors is None else anchors.astype(np.float64)
     return OnnxNetwork(folder, graph, session, positions)
 
 
 def load_describer(folder: Path, card: RetrievalCard, graph: GraphCard) -> OnnxDescriber:
     """Read the exported retrieval backbone of a checkpoint; raises as `load_network`."""
-    weights = read_weights(folder / card.weights, "retrieval-")
-    session = make_session(_read(folder / graph.file, "network-"), graph, weights, folder)
+    weights = read_weights(folder / card.weights)
+    session = make_session(
+        read_hashed(folder / graph.file, _REMEDY, CheckpointError), graph, weights, folder
+    )
     return OnnxDescriber(card, graph, session)
 
 
-def read_weights(path: Path, prefix: str) -> Weights:
+def read_weights(path: Path) -> Weights:
     """Read weights as float32, of any type that checkpoints store; integers stay as they are.
 
     Raises:
         CheckpointError: They are missing, damaged, or hold numbers that are not finite.
     """
-    content = _read(path, prefix)
-    try:
-        stored = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"weights {path} cannot be read ({error}): {_REMEDY}") from error
+    stored = read_tensors(path, load, _REMEDY, CheckpointError)
     weights = {
         name: each.astype(np.float32) if each.dtype.kind == "f" else each
         for name, each in stored.items()
@@ -183,6 +183,8 @@ def make_session(
     options.intra_op_num_threads = _threads()
     # A thread that waits for work in a loop takes a core from whatever else runs here.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A graph may name files that it reads; one from elsewhere reads none but its neighbours.
+    options.add_session_config_entry(_GRAPH_READS, str(folder))
     options.log_severity_level = 3
     given = {
         name: each
@@ -198,18 +200,6 @@ def make_session(
         raise CheckpointError(
             f"graph {folder / graph.file} does not fit the weights ({first}): {_REMEDY}"
         ) from error
-
-
-def _read(path: Path, prefix: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): {_REMEDY}") from error
-    if path.stem != prefix + hashlib.sha256(content).hexdigest()[:16]:
-        raise CheckpointError(
-            f"{path} is damaged (its content does not match the hash in its name): {_REMEDY}"
-        )
-    return content
 
 
 def _threads() -> int:

@@ -12,7 +12,7 @@ from tests.stripped_demo import Stripped
 pytestmark = pytest.mark.browser
 # All pages are opened on all kinds without a browser: app/test_partial_pages.
 PAGES: dict[Stripped, tuple[str, ...]] = {
-    "positions": ("home", "data", "map", "predict"),
+    "positions": ("data", "map", "predict"),
     "regions": ("map", "predict"),
 }
 

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import helper
 
 from core.__main__ import main
 from core.errors import CheckpointError
 from core.geo import CoordinateFrame, heading_error_deg
 from core.inference import onnx_export
 from core.inference.loading import load_predictor
-from core.inference.onnx_export import TOLERANCE, export_checkpoint
+from core.inference.onnx_export import OPSET, TOLERANCE, export_checkpoint
 from core.inference.onnx_network import OnnxDescriber, OnnxNetwork
 from core.labels import LABELS, Label
 from core.model.card import Card, PreprocessCard, SplitCard, read_card, write_card
@@ -189,10 +191,30 @@ def test_a_damaged_graph_is_refused_by_name(exported: Path, tmp_path: Path) -> N
         load_predictor(folder)
 
 
-def test_a_graph_that_does_not_fit_its_weights_is_refused(exported: Path, tmp_path: Path) -> None:
+def reading(location: str) -> bytes:
+    """A graph that answers with the first bytes of a file."""
+    taken = onnx.TensorProto(name="w", data_type=onnx.TensorProto.UINT8, dims=[5],
+                             data_location=onnx.TensorProto.EXTERNAL)  # fmt: skip
+    taken.external_data.add(key="location", value=location)
+    output = helper.make_tensor_value_info("features", onnx.TensorProto.UINT8, [5])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["w"], ["features"])], "g", [], [output], [taken]
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "graph", [b"no graph at all", reading("../secret.bin"), reading("/etc/hostname")],
+    ids=["damaged", "file", "path"],
+)  # fmt: skip
+def test_a_graph_that_is_none_of_these_weights_is_refused(
+    graph: bytes, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "best"
     shutil.copytree(exported, folder)
-    graph = b"no graph at all"
+    (tmp_path / "secret.bin").write_bytes(b"hello")
+    monkeypatch.chdir(tmp_path)
     name = f"network-{hashlib.sha256(graph).hexdigest()[:16]}.onnx"
     (folder / name).write_bytes(graph)
     card = read_card(folder)
