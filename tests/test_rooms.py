@@ -302,3 +302,14 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_breach_is_found(planted: Path, line: str) -> None:
     planted.write_text(line)
     assert len(breaches("core", SHELL)) == 1
+
+
+def test_every_picture_of_the_app_has_words_for_those_who_do_not_see_it() -> None:
+    found = []
+    for path in sources("app", "pages"):
+        for node in ast.walk(parsed(path)):
+            drawn = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            if drawn and node.func.attr == "image":
+                if "alt" not in {each.arg for each in node.keywords}:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []

@@ -242,6 +242,6 @@ def card(data: Dataset, row: int) -> None:
 
 def _picture(path: Path, side: int) -> None:
     try:
-        st.image(cache.thumbnail(path, side), width="stretch")
+        st.image(cache.thumbnail(path, side), width="stretch", alt=path.name)
     except ImageError as error:
         messages.show_error(error)

@@ -169,7 +169,7 @@ def outcome_card(
     if picture is None:
         st.caption("Photo not found: choose the evaluated data set in the sidebar (» opens it).")
     else:
-        st.image(picture, caption=messages.plain(name), width="stretch")
+        st.image(picture, caption=messages.plain(name), width="stretch", alt=name)
     st.dataframe(truth_beside_prediction(photo, names, method), hide_index=True)
 
 

@@ -341,7 +341,8 @@ def downloads(folder: Path, report: Report) -> None:
             st.download_button(f"Download {name}", text, name, "text/csv", key=f"get_{name}")
     columns = st.columns(2)
     for index, picture in enumerate(sorted(folder.glob("*.png"))):
-        columns[index % 2].image(picture.read_bytes(), caption=picture.stem.replace("_", " "))
+        title = picture.stem.replace("_", " ")
+        columns[index % 2].image(picture.read_bytes(), caption=title, alt=title)
 
 
 def table_of(table: pd.DataFrame) -> None:

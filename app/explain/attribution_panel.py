@@ -202,9 +202,11 @@ def _show_result(predictor: "Predictor", subject: Subject, place: int, method: s
         return
     _, found, knobs = kept
     photo, map_ = st.columns(2)
-    photo.image(enlarged(found.photo), caption="Input of the network")
+    photo.image(enlarged(found.photo), caption="Input of the network", alt="Input of the network")
     map_.image(
-        enlarged(blend(found)), caption=messages.plain(f"{METHODS[method].label}: {found.label}")
+        enlarged(blend(found)),
+        caption=messages.plain(f"{METHODS[method].label}: {found.label}"),
+        alt=f"Map of {METHODS[method].label} over the photo",
     )
     low, high = ("speaks against it", "supports it")
     if subject.target in ("north_m", "east_m"):

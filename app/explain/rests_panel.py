@@ -53,10 +53,14 @@ def show(predictor: "Predictor", photo: Photo, decoded: Pixels) -> None:
         if found is not None:
             _sentence(found)
     if found is None:
-        picture.image(enlarged(decoded), caption=messages.plain(photo.name))
+        picture.image(enlarged(decoded), caption=messages.plain(photo.name), alt=photo.name)
         return
     caption = "The parts that matter most, the strongest first."
-    picture.image(enlarged(marked(found)), caption=f"{messages.plain(photo.name)}. {caption}")
+    picture.image(
+        enlarged(marked(found)),
+        caption=f"{messages.plain(photo.name)}. {caption}",
+        alt=f"{photo.name} with the parts that matter most",
+    )
     _table(found)
     _contrast(found)
 
@@ -204,4 +208,5 @@ def _contrast(found: "RestsOn") -> None:
 
     support = compared.support[found.parts.index].astype(np.float32)
     drawn = overlay(found.parts.photo, support, percentile=100.0, opacity=0.7)
-    picture.image(enlarged(drawn), caption=messages.plain(f"{names[here]} or {names[there]}"))
+    title = f"{names[here]} or {names[there]}"
+    picture.image(enlarged(drawn), caption=messages.plain(title), alt=title)

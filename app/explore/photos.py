@@ -178,7 +178,8 @@ def panel(view: ExploreView, name: str) -> None:
     if picture is None:
         st.caption("Photo not found: choose the data set of the model in the sidebar.")
     else:
-        st.image(picture, caption=messages.plain(str(one["filename"])), width="stretch")
+        file = str(one["filename"])
+        st.image(picture, caption=messages.plain(file), width="stretch", alt=file)
     region, turned = str(one["region"]), float(one["heading_deg"])
     labels = {"Region": view.names.get(region, region)} if region else {}
     labels |= {"Heading": heading(turned)} if np.isfinite(turned) else {}

@@ -97,4 +97,5 @@ def _pair(
         caption=f"{named} Right: {messages.plain(gallery.filenames[row])}. {said}",
         width="stretch",
         output_format="PNG",
+        alt="Both photos side by side, matching keypoints joined by lines",
     )

@@ -84,7 +84,8 @@ def test_the_evaluate_page_offers_the_labels_that_have_figures(
     app = opened("evaluate")
     offered = sections(app, "evaluate_section")
     expected = [name for name, label in SECTIONS.items() if label in HAS[kind]]
-    assert offered == ["Overview", *expected, "Trust", "Files"]
+    retrieval = ["Retrieval"] if "position" in HAS[kind] else []
+    assert offered == ["Overview", *expected, *retrieval, "Trust", "Files"]
     for section in offered[1:]:
         opened("evaluate", evaluate_section=section)
 

@@ -137,7 +137,7 @@ def _photo(rows: LabelRows, row: int | None, finding: Finding) -> None:
         st.info(f"The photo {name} is missing, so only its label can be checked.")
         return
     try:
-        st.image(cache.thumbnail(Path(path), PHOTO_PX), width="stretch")
+        st.image(cache.thumbnail(Path(path), PHOTO_PX), width="stretch", alt=finding.filename)
     except ImageError as error:
         st.warning(messages.plain_lines(str(error)))
 
