@@ -22,6 +22,7 @@ def _style() -> str:
         "[data-testid=stMainBlockContainer] {padding-top: 3.5rem} "
         # In the colour of links, the chosen option has less than 4.5 to 1 on its tinted ground.
         f"button[data-selected=true] p {{color: {palette().text}}} "
+        f"[data-testid=stSliderThumbValue] p {{color: {palette().text}}} "
         # Streamlit fades captions to 4.2 to 1 on white; text needs 4.5.
         f"{caption} {{opacity: .8}}"
     )

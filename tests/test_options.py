@@ -192,7 +192,7 @@ def test_a_new_option_without_traits_affects_the_result_and_may_be_searched() ->
 def test_what_no_search_may_vary() -> None:
     whole = {
         "dataset", "allow_missing", "run", "monitor", "command", "seed", "device", "threads",
-        "workers", "wandb", "checkpoint_dtype", "preset",
+        "workers", "wandb", "checkpoint_dtype", "preset", "leave_out_tags",
     }  # fmt: skip
     whole |= {f"split.{name}" for name in TrainConfig.model_fields["split"].default.model_dump()}
     whole |= {f"retrieval.{name}" for name in RetrievalConfig.model_fields} | {"refine"}

@@ -74,11 +74,13 @@ def test_a_picture_lies_below_the_map_and_the_time_of_day_is_played(
     settings.write_text(f"{before}\n{place}", encoding="utf-8")
     try:
         visitor = visit(url)
-        page = visitor.open("map")
+        # The Map page draws the ground of the data set that was evaluated, which lies elsewhere.
+        page = visitor.open("data")
         canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first
         expect(canvas).to_be_visible(timeout=PATIENCE_MS)
         canvas.scroll_into_view_if_needed()
         assert _shows(page, canvas, PINK)
+        page = visitor.open("map")
         page.get_by_role("button", name="Play").click()
         expect(
             page.get_by_text(re.compile(r"\d\d:\d\d to \d\d:\d\d: [\d,]+ photos"))

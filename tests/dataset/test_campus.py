@@ -108,7 +108,9 @@ def test_scaled_degrees_need_their_scale(tmp_path: Path) -> None:
 
 def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
-    (tmp_path / "campus.toml").write_text(text.split("```toml\n")[1].split("```")[0])
+    examples = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
+    (whole,) = [example for example in examples if "[columns]" in example]
+    (tmp_path / "campus.toml").write_text(whole)
     settings, frame = read_table_settings(tmp_path)
     assert (settings.heading, settings.heading_from, settings.heading_clockwise) == (
         "radians", "east", False,
