@@ -25,7 +25,7 @@ from core.evaluation.intervals import (
     resampled_means,
     resampled_medians,
 )
-from core.files import sweep, write_text
+from core.files import read_lines, sweep, write_text
 from core.geo import Floats, LocalFrame, distance_m, heading_error_deg
 from core.headline import Interval
 from core.locks import Lock
@@ -76,16 +76,9 @@ def read_answers(folder: Path) -> tuple[HumanAnswer, ...]:
         LabelError: The file is no table of answers.
     """
     path = folder / HUMAN_ANSWERS
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path} cannot be read ({error}): mend it or delete it") from error
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise LabelError(f"{path} needs the header {','.join(COLUMNS)}: mend it or delete it")
+    lines = read_lines(path, COLUMNS, error=LabelError) or []
     answers = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         if not line:
             continue
         try:
