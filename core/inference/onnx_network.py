@@ -135,9 +135,7 @@ def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
     """
     weights = read_weights(folder / card.weights)
     anchors = weights.get(ANCHORS)
-    session = make_session(
-        read_hashed(folder / graph.file, _REMEDY, CheckpointError), graph, weights, folder
-    )
+    session = _read_session(folder, graph, weights)
     positions = None if anchors is None else anchors.astype(np.float64)
     return OnnxNetwork(folder, graph, session, positions)
 
@@ -145,10 +143,13 @@ def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
 def load_describer(folder: Path, card: RetrievalCard, graph: GraphCard) -> OnnxDescriber:
     """Read the exported retrieval backbone of a checkpoint; raises as `load_network`."""
     weights = read_weights(folder / card.weights)
-    session = make_session(
-        read_hashed(folder / graph.file, _REMEDY, CheckpointError), graph, weights, folder
-    )
+    session = _read_session(folder, graph, weights)
     return OnnxDescriber(card, graph, session)
+
+
+def _read_session(folder: Path, graph: GraphCard, weights: Weights) -> onnxruntime.InferenceSession:
+    content = read_hashed(folder / graph.file, _REMEDY, CheckpointError)
+    return make_session(content, graph, weights, folder)
 
 
 def read_weights(path: Path) -> Weights:
