@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.access import paths
 from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
 from core.dataset.base_layer import BaseLayer, read_base_layer
@@ -78,7 +79,7 @@ def dataset(folder: Path) -> Dataset:
 
 def base_layer(source: Path) -> BaseLayer | LabelError | None:
     """The base layer of a data set's maps; None if it has none, the error if it is damaged."""
-    folder = dataset_folder(source)
+    folder = dataset_folder(paths.opened(source))
     try:
         files = picture_files(folder)
     except LabelError as error:
@@ -101,7 +102,7 @@ def recognised(table: Path, settings: TableSettings) -> "Recognised":
     Raises:
         LabelError: As `core.tables.read.recognise`.
     """
-    return _recognised(table, stamp(table), settings)
+    return _recognised(table, stamp(paths.opened(table)), settings)
 
 
 def trial(source: Path, campus_toml: str) -> "Trial":
@@ -120,8 +121,16 @@ def split(folder: Path, protocol: str, seed: int) -> "Split":
 
 
 def state(folder: Path) -> Stamp:
-    """A key that changes when a data set or the decisions about its labels change."""
-    return (*dataset_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
+    """A key that changes when a data set or the decisions about its labels change.
+
+    Raises:
+        AccessError: The app does not open the data set, or something that its links lead to.
+    """
+    paths.opened(folder.absolute())
+    found = dataset_state(folder)
+    for name, _, _ in found:
+        paths.opened(Path(name).absolute())
+    return (*found, *stamp(dataset_folder(folder) / REPAIRS_FILE))
 
 
 def once_ended(
@@ -156,7 +165,8 @@ def runs(root: Path) -> list[RunSummary]:
     Raises:
         RunError: As `core.jobs.summary.list_runs`.
     """
-    return [job for job in list_jobs(root, _summary) if job.kind == "train"]
+    jobs = list_jobs(root, _summary)
+    return [job for job in jobs if job.kind == "train" and paths.is_opened(job.path)]
 
 
 def _summary(path: Path) -> RunSummary:
@@ -171,7 +181,7 @@ def card(folder: Path) -> Card:
     Raises:
         CheckpointError: As `read_card`.
     """
-    return _card(folder, stamp(folder / "card.json"))
+    return _card(folder, stamp(paths.opened(folder.absolute()) / "card.json"))
 
 
 def predictor(folder: Path) -> "Predictor":
@@ -182,6 +192,8 @@ def predictor(folder: Path) -> "Predictor":
     """
     settle_imports()
     files = (*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("members/*/*"))
+    for file in (folder, *files):
+        paths.opened(file.absolute())
     return _predictor(folder, stamp(*sorted(files)))
 
 
@@ -279,7 +291,7 @@ def report(folder: Path) -> Report:
     Raises:
         ConfigError: It cannot be read.
     """
-    return _report(folder, stamp(folder / "report.json"))
+    return _report(folder, stamp(paths.opened(folder.absolute()) / "report.json"))
 
 
 def predictions(folder: Path) -> pd.DataFrame:
@@ -288,7 +300,8 @@ def predictions(folder: Path) -> pd.DataFrame:
     Raises:
         CheckpointError: It cannot be read, or lacks columns.
     """
-    return _predictions(folder / "predictions.csv", stamp(folder / "predictions.csv"))
+    table = paths.opened(folder.absolute()) / "predictions.csv"
+    return _predictions(table, stamp(table))
 
 
 def forget_models() -> None:
@@ -317,7 +330,7 @@ def thumbnail(path: Path, side: int) -> bytes:
     Raises:
         ImageError: The photo cannot be read.
     """
-    return _thumbnail(path, stamp(path), side)
+    return _thumbnail(path, stamp(paths.opened(path.absolute())), side)
 
 
 def picture(photo: Photo, side: int) -> bytes:
@@ -362,7 +375,9 @@ def _labels(folder: Path, key: Stamp) -> Dataset:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _dataset(folder: Path, key: Stamp) -> Dataset:
-    return _labels(folder, key).check_trainable()
+    data = _labels(folder, key).check_trainable()
+    paths.check_photos(data.table["path"], folder)
+    return data
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

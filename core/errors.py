@@ -67,6 +67,10 @@ class ConfigError(BearingsError):
     """Options contradict each other or name something that does not exist."""
 
 
+class AccessError(BearingsError):
+    """A visitor of the app may not do this, or the app does not open this path."""
+
+
 # What can go wrong with the demo campus, said so that it can be put right.
 
 

@@ -7,6 +7,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 WORKSPACE = "BEARINGS_WORKSPACE"
 """Folder of the app's data sets, runs and models; set by the user."""
+ROOTS = "BEARINGS_ROOTS"
+"""Further folders that a shared app opens, separated as in PATH; if set, also empty, no others."""
 HELD_FOLDER = "BEARINGS_HELD_FOLDER"
 """Run folder whose lock a process was handed by the one that started it."""
 RAY_WORKERS = "BEARINGS_RAY_WORKERS"

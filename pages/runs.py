@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import cache, links
+from app.access import paths
 from app.runs import crossval, ensembling, judging, models, runs_page
 from app.train import deletion
 from app.widgets import messages, pickers
@@ -13,7 +14,7 @@ st.title("Runs")
 messages.show()
 place = workspace()
 every = [*models.of_runs(cache.runs(place.runs)), *models.of_checkpoints(place)]
-crossvals = list_crossvals(place.runs)
+crossvals = [each for each in list_crossvals(place.runs) if paths.is_opened(each.path)]
 if not any(model.run for model in every) and not crossvals:
     st.info("No run yet. Start one on the Train page.")
     links.to("train", "Train a model")

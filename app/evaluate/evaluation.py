@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache
+from app.access import paths
 from core.evaluation.schema import EvaluateConfig
 
 
@@ -19,6 +20,7 @@ def evaluate_here(config: EvaluateConfig, dataset: Path, before: str = "") -> No
     Raises:
         BearingsError: As `core.evaluation.evaluate.evaluate`.
     """
+    paths.check_options(config)
     cache.settle_imports()
     from core.audit.review import doubts
     from core.evaluation.evaluate import evaluate

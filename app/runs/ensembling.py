@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache, links
+from app.access import paths
 from app.runs.models import Model
 from app.widgets import messages, pickers
 from app.widgets.forms import FormPlan, config_form
@@ -69,6 +70,7 @@ def _form(members: tuple[Path, ...]) -> None:
 
 
 def _make(config: EnsembleConfig) -> Path:
+    paths.check_options(config)
     cache.settle_imports()
     from core.ensemble.make import make_ensemble
 

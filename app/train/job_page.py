@@ -189,7 +189,7 @@ def queue_folder(place: Workspace, folder: Path) -> Path:
         RunError: It is not directly under `runs/`, where the queue looks for jobs.
     """
     path = (place.runs if folder.parent == Path() else place.root) / folder
-    if path.parent != place.runs:
+    if path.parent != place.runs or path.name == "..":
         raise RunError(
             f"the folder {folder} is outside the queue: give a name such as "
             f"{place.label(place.runs / 'first')}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app import cache
+from app.access import paths
 from core.crossval.folder import is_crossval, read_config
 from core.crossval.schema import CrossvalConfig
 from core.errors import RunError
@@ -94,12 +95,12 @@ class Queue:
 
 def look(root: Path) -> Queue:
     """Return the jobs in a folder of runs, which need not exist yet."""
-    paths = [path for path in folders(root) if _is_job(path)]
-    states = {path: _state(path) for path in paths}
+    found = [path for path in folders(root) if _is_job(path) and paths.is_opened(path)]
+    states = {path: _state(path) for path in found}
     jobs = {path: now.job for path, now in states.items() if now.state == "queued" and now.job}
     waiting = [Entry(path, states[path], place) for place, path in enumerate(in_order(jobs), 1)]
     active = [Entry(path, now) for path, now in states.items() if now.state in ACTIVE]
-    rest = set(paths) - {entry.path for entry in (*active, *waiting)}
+    rest = set(found) - {entry.path for entry in (*active, *waiting)}
     ended = sorted(((_ended(path, states[path]), path) for path in rest), reverse=True)
     lately = [path for when, path in ended if time.time() - when < _LATELY_S][:_MOST_ENDED]
     return Queue(

@@ -10,6 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import cache
+from app.access import paths
 from app.selection import tagging
 from app.train import compute_target, job_page
 from app.train.job_page import Launch
@@ -276,6 +277,7 @@ def watch_next(run: Path) -> None:
 def _act(place: Workspace, config: TrainConfig, button: str, on: str) -> None:
     run = job_page.queue_folder(place, config.run.expanduser())
     config = config.model_copy(update={"run": run})
+    paths.check_options(config)
     if button == CHECK:
         st.session_state[_CHECKED] = command(config)
         return

@@ -7,6 +7,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import cache, links
+from app.access import paths
 from app.figures import tuning as figures
 from app.selection import selection
 from app.theme import palette
@@ -41,7 +42,7 @@ _STATES = {
 
 def studies(place: Workspace) -> list[Path]:
     """Folders of studies, also of queued ones, newest first."""
-    begun = {path: _begun(path) for path in folders(place.runs)}
+    begun = {path: _begun(path) for path in folders(place.runs) if paths.is_opened(path)}
     return sorted((path for path, when in begun.items() if when), key=lambda path: -begun[path])
 
 
@@ -100,6 +101,7 @@ def launch(place: Workspace) -> None:
 
     def act(config: TuneConfig, button: str, target: str) -> None:
         config = tune_form.checked(place, config)
+        paths.check_options(config)
         study = enqueue_job(config.study, tune_form.job(config, target))
         ensure_runner(study.parent)
         st.session_state[_WATCHED] = place.label(study)

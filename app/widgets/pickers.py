@@ -3,17 +3,17 @@
 The layout draws the pickers of data set and model once, in the sidebar; pages read what was picked.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from app import cache
+from app.access import paths
 from app.widgets import messages
 from app.workspace import workspace
 from core.dataset.labels import Dataset
-from core.errors import BearingsError, LabelError, reason, shortened
+from core.errors import AccessError, BearingsError, LabelError, reason, shortened
 from core.inference.known import improved_by
 from core.labels import Label
 from core.model.card import Card
@@ -36,7 +36,7 @@ PROTOCOLS = {
 def pick_dataset() -> None:
     """Sidebar: a folder under `data/`, or a typed path."""
     _pick_folder(
-        "Data set", _DATASET, workspace().datasets(),
+        "Data set", _DATASET, filter(paths.is_opened, workspace().datasets()),
         placeholder="Type the path of a folder",
         help="Folders under `data/`. For any other folder, type its path and press Enter.",
     )  # fmt: skip
@@ -46,18 +46,18 @@ def pick_checkpoint() -> None:
     """Sidebar: `checkpoints/*` and the best checkpoint of every run; only cards are read."""
     place = workspace()
     _pick_folder(
-        "Model", _CHECKPOINT, place.checkpoints(),
+        "Model", _CHECKPOINT, filter(paths.is_opened, place.checkpoints()),
         placeholder="Type the path of a model",
         help="Folders under `checkpoints/`, and the best checkpoint of every run.",
-        title=lambda label: _checkpoint_title(place.root / label),
+        title=lambda label: _checkpoint_title(Path(label)),
     )  # fmt: skip
 
 
 def _checkpoint_title(folder: Path) -> str:
     """The title of a model in the menu, which also shows a typed path that cannot be one."""
     try:
-        return cache.checkpoint_title(folder)
-    except (OSError, ValueError):
+        return cache.checkpoint_title(paths.opened(folder))
+    except (OSError, ValueError, AccessError):
         return shortened(folder.name)
 
 
@@ -71,7 +71,7 @@ def forget_checkpoints_in(folders: Sequence[Path]) -> None:
     picked = checkpoint_path()
     if picked is None or not any(picked.is_relative_to(folder) for folder in folders):
         return
-    others = workspace().checkpoints()
+    others = [*filter(paths.is_opened, workspace().checkpoints())]
     # None empties the picker: nothing is left to pick.
     st.session_state[_HANDED + _CHECKPOINT] = workspace().label(others[0]) if others else None
 
@@ -239,7 +239,7 @@ def pick_neighbours(most: int) -> int:
 def _pick_folder(
     label: str,
     key: str,
-    folders: Sequence[Path],
+    folders: Iterable[Path],
     *,
     placeholder: str,
     help: str,
@@ -275,14 +275,9 @@ def _options(key: str, labels: list[str]) -> list[str]:
 
 def _picked(key: str) -> Path | None:
     label = st.session_state.get(key)
-    # An absolute path replaces the root, a relative one is seen from it.
     if not label:
         return None
-    path = Path(label)
-    # The home of a user who does not exist cannot be; the page says that there is no such folder.
-    with suppress(RuntimeError):
-        path = path.expanduser()
-    path = workspace().root / path
+    path = paths.opened(Path(label))
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):

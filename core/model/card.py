@@ -220,7 +220,7 @@ class Card(BaseModel):
     command: str
     versions: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    weights: str = ""
+    weights: str = Field("", pattern=r"^[^/\\]*$")
     weights_dtype: Literal["float32", "float16"] = "float32"
     trained: bool = True
     tta: TtaCard | None = None

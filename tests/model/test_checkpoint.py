@@ -187,6 +187,14 @@ def test_missing_weights_are_named(folder: Path) -> None:
         load_checkpoint(folder)
 
 
+def test_weights_of_another_folder_are_refused(folder: Path) -> None:
+    card = folder / "card.json"
+    weights = read_card(folder).weights
+    card.write_text(card.read_text().replace(weights, f"../{weights}"))
+    with pytest.raises(CheckpointError, match="weights"):
+        read_card(folder)
+
+
 def test_weights_of_another_model_do_not_fit(model: BearingsModel, folder: Path) -> None:
     save_checkpoint(folder, model.state_dict(), _card(model, ("1", "2", "3", "4")))
     with pytest.raises(CheckpointError, match="region_embedding"):

@@ -1,0 +1,1 @@
+"""Who may do what in the app, and which folders and files it opens."""
