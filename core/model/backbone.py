@@ -15,15 +15,14 @@ from pickle import UnpicklingError
 from typing import Any, cast
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from core.errors import FAULTS, CheckpointError, ConfigError, reason, shortened
+from core.model.light_timm import resolve_data_config, timm
 from core.model.schema import ModelConfig
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.models import group_parameters
 from torch import nn
 
 from core.errors import ConfigError
+from core.model.light_timm import group_parameters
 from core.model.network import BearingsModel
 from core.training.schema import ScheduleConfig
 

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from core.errors import ConfigError
+from core.model.light_timm import convert_sync_batchnorm
 from core.model.network import BearingsModel
 from core.training.environment import PeerFailed, launched_count, launched_local_rank
 from core.training.interrupt import TrainingInterrupted
