@@ -91,6 +91,7 @@ class Traits:
         topic: The heading under which help and forms show it; empty: none of its own.
         basic: Whether most people need it: help shows it first.
         expert: Whether hardly anybody needs it: a form shows it last, and help does not show it.
+        nothing: How an optional value that is absent is written.
     """
 
     affects_result: bool = True
@@ -99,6 +100,7 @@ class Traits:
     topic: str = ""
     basic: bool = False
     expert: bool = False
+    nothing: str = NOTHING
 
     def inside(self, outer: "Traits") -> "Traits":
         """These traits, for a field of a schema that is itself a field with traits."""
@@ -145,6 +147,10 @@ class Option:
     def name(self) -> str:
         """Its dotted name: `stage1.lr`."""
         return ".".join(self.path)
+
+    def text(self, value: Any) -> str:  # noqa: ANN401 - any value of the option
+        """Write a value as the option's flag takes it."""
+        return self.traits.nothing if value is None else as_text(value)
 
     @property
     def choices(self) -> tuple[Any, ...]:

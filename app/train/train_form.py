@@ -80,6 +80,7 @@ BACKBONES = (
     "vit_base_patch14_dinov2.lvd142m",
 )
 WEIGHTS = ("pretrained", "random")
+BATCH_SIZES = ("16", "32", "64", "128", "256")
 _TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
 _WATCHED, _CHECKED = "train_watched", "train_checked"
 _PRESET = "train_preset"
@@ -235,6 +236,7 @@ def _plan(place: Workspace, preset: PresetName, dataset: Path) -> FormPlan:
         suggestions={
             ("model", "backbone"): BACKBONES,
             ("model", "weights"): WEIGHTS,
+            ("batch_size",): BATCH_SIZES,
             ("leave_out_tags",): tagging.known_tags(dataset),
         },
         choices={("monitor",): job_page.monitors(dataset)},

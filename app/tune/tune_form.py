@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app.train import compute_target, job_page
-from app.train.train_form import BACKBONES, LABELS, WEIGHTS
+from app.train.train_form import BACKBONES, BATCH_SIZES, LABELS, WEIGHTS
 from app.widgets import messages
 from app.widgets.forms import FormPlan
 from app.workspace import Workspace
@@ -154,6 +154,7 @@ def plan(place: Workspace, dataset: Path) -> FormPlan:
     suggestions: dict[tuple[str, ...], tuple[str, ...]] = {
         ("train", "model", "backbone"): BACKBONES,
         ("train", "model", "weights"): WEIGHTS,
+        ("train", "batch_size"): BATCH_SIZES,
     }
     return FormPlan(
         key="tune",

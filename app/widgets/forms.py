@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import BearingsError
-from core.options import Names, Option, Problem, Schema, as_text, nested, options, problems
+from core.options import NOTHING, Names, Option, Problem, Schema, as_text, nested, options, problems
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def draw(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN
     common["persist_state"] = "session"
     if item.kind == "flag":
         return box.checkbox(value=shown, **common)
-    if item.kind in ("integer", "number"):
+    if item.kind in ("integer", "number") and not _has_word(item):
         return _number(box, item, shown, common)
     if item.kind == "choice":
         choices = plan.choices.get(item.path, item.choices)
@@ -166,7 +166,9 @@ def draw(box: DeltaGenerator, item: Option, plan: FormPlan) -> Any:  # noqa: ANN
             del st.session_state[common["key"]]
         return box.selectbox(options=choices, index=place, **common)
     offered = list(plan.suggestions.get(item.path, ()))
-    if item.kind != "text" or not offered:
+    if _has_word(item):
+        offered.insert(0, item.traits.nothing)
+    elif item.kind != "text" or not offered:
         example = f"for example: {', '.join(offered[:3])}" if offered else None
         return box.text_input(value=shown, placeholder=example, **common)
     answered = st.session_state.get(common["key"])
@@ -201,7 +203,12 @@ def _step(shown: float | None) -> float:
 
 
 def as_held(item: Option, value: Any) -> Any:  # noqa: ANN401 - any answer
-    """Return a value of the schema as the option's widget holds it: lists and objects as text."""
+    """Return a value of the schema as the option's widget holds it.
+
+    Lists and objects are held as text, and numbers in whose place a word may stand.
+    """
+    if _has_word(item):
+        return item.text(value)
     if item.kind == "flag":
         return bool(value)
     if item.kind == "object":
@@ -212,6 +219,11 @@ def as_held(item: Option, value: Any) -> Any:  # noqa: ANN401 - any answer
         return "" if item.kind == "text" else None
     convert = {"integer": int, "number": float, "text": str}.get(item.kind)
     return value if convert is None else convert(value)
+
+
+def _has_word(item: Option) -> bool:
+    """Whether a word of its own stands for the absence of a value: it is offered as an answer."""
+    return item.optional and item.traits.nothing != NOTHING
 
 
 def read_list(text: str, item: Option) -> list[Any]:

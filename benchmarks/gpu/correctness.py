@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from statistics import mean
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -20,12 +21,14 @@ from core.jobs.devices import VISIBLE, slots_taken
 from core.jobs.state import UNFINISHED, log_tail, run_state
 from core.model.checkpoint import load_checkpoint
 from core.project import PROJECT, python_path
-from core.training import fit as training
+from core.training import batch_size as search
+from core.training.batch_size import seconds_a_photo
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder, StepReport
 from core.training.schema import Stage2Config, TrainConfig
 from core.training.stages import StepInput
+from core.training.step_losses import StepLosses
 
 # Relative differences. The first step has the same weights, photos and draws everywhere; later
 # steps of a network in training magnify roundings.
@@ -155,6 +158,38 @@ def memory(settings: Settings, seconds: float, recorder: Recorder) -> None:
     recorder.figure("steps_made_with_it", len(losses))
 
 
+def batch_size(settings: Settings, seconds: float, recorder: Recorder) -> None:
+    """Let runs find their batch size, with all memory and with a limit; those sizes train."""
+    backbone = "test_resnet" if settings.dry else "efficientnet_b0"
+    limits: dict[str, Callable[[], AbstractContextManager[None]]]
+    limits = {"limited_memory": _imitated_limit}
+    if settings.device == "cuda":
+        limits = {"all_memory": nullcontext, "limited_memory": _limited_memory}
+    for name, limited in limits.items():
+        tried: dict[int, float] = {}
+
+        def recorded(*arguments: Any, tried: dict[int, float] = tried) -> dict[int, float]:  # noqa: ANN401
+            tried |= seconds_a_photo(*arguments)
+            return tried
+
+        config = settings.run_of(
+            f"auto-{name}", backbone, settings.input_size, batch_size=None, workers=8
+        )
+        with (
+            limited(),
+            patch.object(search, "SEARCHED", (settings.device,)),
+            patch.object(search, "seconds_a_photo", recorded),
+        ):
+            losses = step_losses(config, 3)
+        chosen = RunFolder(path=config.run).config().batch_size
+        for size, spent in sorted(tried.items()):
+            recorder.figure(f"{name}_ms_a_photo_in_batches_of_{size}", 1e3 * spent)
+        recorder.figure(f"{name}_largest_that_fits", max(tried))
+        recorder.figure(f"{name}_chosen", chosen or 0)
+        recorder.expect(chosen in tried, f"{chosen} was not tried")
+        recorder.expect(len(losses) == 3, f"only {len(losses)} steps were made with {chosen}")
+
+
 @contextmanager
 def _limited_memory() -> Iterator[None]:
     """Let torch use a few GiB of the GPU, whatever its size."""
@@ -171,14 +206,14 @@ def _limited_memory() -> Iterator[None]:
 @contextmanager
 def _imitated_limit() -> Iterator[None]:
     """Raise CUDA's error for steps of more than 4 photos."""
-    forward = training.StepLosses.forward
+    forward = StepLosses.forward
 
-    def limited(self: training.StepLosses, inputs: StepInput) -> Tensor:
+    def limited(self: StepLosses, inputs: StepInput) -> Tensor:
         if len(inputs.batch.rows) > 4:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return forward(self, inputs)
 
-    with patch.object(training.StepLosses, "forward", limited):
+    with patch.object(StepLosses, "forward", limited):
         yield
 
 

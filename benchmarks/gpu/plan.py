@@ -13,7 +13,6 @@ MODELS = (
 )
 NOT_SHOWN = (
     "augmentation on the GPU: there is none",
-    "the largest batch that fits and the fastest one, sought by `--batch-size auto`: there is none",
     "`torch.compile`: training does not use it",
     "a whole default run on 6,500 photos beside the reference recipe's three trainings: "
     "`python -m benchmarks.reference_recipe`, longer than this benchmark",
@@ -39,6 +38,8 @@ def plan(settings: Settings) -> list[Check]:
               correctness.resume),
         Check("memory", "A batch that does not fit: the message names one that does", 20.0,
               correctness.memory),
+        Check("batch-size", "`--batch-size auto` finds a size that fits", 20.0,
+              correctness.batch_size),
         Check("queue", "Two queued runs take one device in turn", 40.0, correctness.queue, 15.0),
         Check("folds", "crossval --parallel places one fold a device", 45.0,
               correctness.folds, 20.0),

@@ -159,8 +159,8 @@ def throughput(settings: Settings, seconds: float, recorder: Recorder, backbone:
     config = settings.run_of(f"speed-{backbone}", backbone, size, stage2=Stage2Config(epochs=1000))
     compute = choose_compute(config)
     recorder.figure("precision", compute.precision)
-    recorder.figure("batch_size", config.batch_size)
-    bare = BareStep(backbone, size, config.batch_size, compute)
+    recorder.figure("batch_size", config.batch_photos)
+    bare = BareStep(backbone, size, config.batch_photos, compute)
     span = 0.2 if settings.dry else 1.5
     ours, ceiling, busy = [], [], []
     middle = time.monotonic() + 0.55 * seconds

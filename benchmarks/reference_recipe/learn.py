@@ -80,7 +80,7 @@ def _learn_epoch(
 ) -> float:
     """Learn every training photo once, as epoch `number` of its stage; returns the mean loss."""
     config, total = lessons.config, 0.0
-    steps = steps_per_epoch(len(lessons.rows(network.task, "train")), config.batch_size)
+    steps = steps_per_epoch(len(lessons.rows(network.task, "train")), config.batch_photos)
     network.train()
     for step, (images, targets) in enumerate(lessons.epoch(network.task, epoch)):
         done = number * steps + step

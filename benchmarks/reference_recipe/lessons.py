@@ -47,7 +47,7 @@ class Lessons:
     def epoch(self, task: Task, epoch: int) -> Iterator[tuple[Tensor, Targets]]:
         """Augmented images and targets of an epoch, step by step."""
         rows = self.rows(task, "train")
-        for step in epoch_order(rows, self.config.batch_size, self.config.seed, epoch):
+        for step in epoch_order(rows, self.config.batch_photos, self.config.seed, epoch):
             photos, heading = self._views(task, step, epoch)
             yield self._images(photos), self.targets(step, heading)
 

@@ -94,7 +94,7 @@ def as_words(config: BaseModel, short: Mapping[str, str] | None = None) -> list[
         if option.kind == "flag":
             words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words += [flag, as_text(value)]
+            words += [flag, option.text(value)]
     return words
 
 
@@ -213,7 +213,7 @@ def _flag(name: str) -> str:
 
 def _settings(option: Option) -> dict[str, Any]:
     text = option.help.replace("%", "%%")
-    after = "required" if option.required else f"default: {as_text(option.default)}"
+    after = "required" if option.required else f"default: {option.text(option.default)}"
     # The leading dot separates a schema's options from the command's own arguments.
     settings: dict[str, Any] = {
         "dest": f".{option.name}",
@@ -232,7 +232,7 @@ def _settings(option: Option) -> dict[str, Any]:
         settings["choices"] = [*option.choices, *([None] if option.optional else [])]
         shown = [*option.choices, *([NOTHING] if option.optional else [])]
         return settings | {"metavar": "{" + ",".join(shown) + "}"}
-    nothing = f"|{NOTHING}" if option.optional else ""
+    nothing = f"|{option.traits.nothing}" if option.optional else ""
     return settings | {"metavar": _METAVARS[option.type] + nothing}
 
 

@@ -72,8 +72,8 @@ def _memory(message: str, log: str, config: TrainConfig | None) -> str:
         if _OWN_ERROR.match(message) or not _OUT_OF_MEMORY.search(log):
             return ""
     smaller = "a smaller input size or backbone"
-    if config is not None and config.batch_size > 1:
-        smaller = f"--batch-size {config.batch_size // 2} in place of {config.batch_size}"
+    if config is not None and config.batch_photos > 1:
+        smaller = f"--batch-size {config.batch_photos // 2} in place of {config.batch_photos}"
         smaller += ", or a smaller input size or backbone"
     elif config is None:
         smaller = "a smaller batch size, input size or backbone"

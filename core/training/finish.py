@@ -126,14 +126,14 @@ def finish_run(
     rows = data.gallery_rows
     if config.model.descriptor == "middle" and model.stage is None:
         run.log(f"no stage of {config.model.backbone} can be read: {LAST_LAYER_ONLY}")
-    seen = _seen(model, compute, checkpoint.card, data, config.batch_size, watch)
+    seen = _seen(model, compute, checkpoint.card, data, config.batch_photos, watch)
     if not compute.processes.is_main:
         return None
     train, val = (np.mean(views, axis=0) for views in zip(*seen, strict=True))
     widths = model.descriptor_widths
     retrieval = make_retrieval_network(config.retrieval)
     if retrieval is not None:
-        further = _retrieval_descriptors(retrieval, compute, data, config.batch_size, watch_alone)
+        further = _retrieval_descriptors(retrieval, compute, data, config.batch_photos, watch_alone)
         train, val = np.hstack([train, further[0]]), np.hstack([val, further[1]])
         widths += retrieval.widths
     gallery = _gallery(data, rows, train, widths, config)
@@ -342,7 +342,7 @@ def calibrate_run(
     predictor = load_predictor(run.best, device, calibrated=False)
     try:
         calibration = fit_calibration(
-            predictor, data.dataset, data.store, part, config.batch_size, watch
+            predictor, data.dataset, data.store, part, config.batch_photos, watch
         )
     except SplitError as error:
         run.log(f"not calibrated: {error}")

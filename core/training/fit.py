@@ -24,7 +24,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from core.errors import RunError
 from core.geo import Floats, heading_from_unit
@@ -32,7 +32,7 @@ from core.headline import PhotoErrors
 from core.labels import LABELS
 from core.model.checkpoint import save_checkpoint
 from core.model.device import choose_device
-from core.model.losses import Share, multi_task_loss
+from core.model.losses import multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import Rows, TrainingData, steps_per_epoch
@@ -67,12 +67,11 @@ from core.training.stages import (
     StepInput,
     StepSource,
     cache_views,
-    known_metadata,
     plain_features,
     plan_stages,
-    step_features,
 )
 from core.training.state import TrainState, load_state, read_progress
+from core.training.step_losses import StepLosses
 
 Answers = tuple[Floats | None, Floats | None, NDArray[np.int64] | None]
 
@@ -102,6 +101,11 @@ def fit(
         PeerFailed: Another process of this run failed; the message says why.
         BearingsError: The data, the model or the options do not fit; see the other rooms.
     """
+    if resume and config.batch_size is None:
+        # The run found its batch size when it began.
+        config = config.model_copy(
+            update={"batch_size": RunFolder(path=config.run).config().batch_size}
+        )
     with (
         open_processes(choose_device(config.device)) as processes,
         processes.failures_shared(),
@@ -231,42 +235,6 @@ def _finish(session: Session) -> None:
     session.processes.exchange()
 
 
-class StepLosses(nn.Module):
-    """The network and its losses as one module: the whole forward pass of a step.
-
-    DDP averages gradients over the processes. Each process's loss of a label is therefore weighted
-    by its photos that have the label times the number of processes over such photos of the step:
-    the average is the gradient of the mean over the whole step, however unequal the parts are.
-    """
-
-    def __init__(self, session: Session) -> None:
-        """Take the network, its targets and its options from `session`."""
-        super().__init__()
-        self.model = session.model
-        self._compute, self._data, self._config = session.compute, session.data, session.config
-        self._has_target = {label: session.data.has_target(label) for label in LABELS}
-
-    def forward(self, inputs: StepInput) -> Tensor:
-        """Losses `(5,)` of this process's photos: total, region, position, heading, place."""
-        data, config, device = self._data, self._config, self._compute.device
-        targets = data.targets(inputs.batch.rows, inputs.batch.heading_deg).to(device)
-        region, heading = known_metadata(targets, inputs.draws, config.p_known)
-        features = step_features(inputs, self.model, self._compute)
-        outputs = self.model.heads(features, region, heading)
-        return multi_task_loss(
-            outputs, targets, config.loss, self.model.place_head, self._share(inputs)
-        ).stacked()
-
-    def _share(self, inputs: StepInput) -> Share:
-        own_rows, step_rows = inputs.batch.rows, inputs.step_rows
-        count = self._compute.processes.count
-        factors = {
-            label: count * float(has[own_rows].sum()) / max(1.0, float(has[step_rows].sum()))
-            for label, has in self._has_target.items()
-        }
-        return Share(**factors)
-
-
 class StageRunner:
     """Run the epochs of one stage, starting from the progress that is saved."""
 
@@ -283,7 +251,8 @@ class StageRunner:
         }
         self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
         self._frozen_features = self._features() if plan.rates.backbone is None else None
-        self._losses = session.processes.parallel(StepLosses(session))
+        losses = StepLosses(session.model, session.compute, session.data, session.config)
+        self._losses = session.processes.parallel(losses)
         self._started = 0.0
 
     def run_epoch(self, trackers: list[Tracker]) -> EpochReport:
@@ -405,7 +374,7 @@ class StageRunner:
             session.compute,
             session.data,
             session.data.rows["val"],
-            session.config.batch_size,
+            session.config.batch_photos,
             lambda done, total: session.beat(),
         )
 

@@ -36,12 +36,13 @@ def fitting_batch(attempt: Callable[[int], None], photos: int) -> int | None:
     """
     while photos > 1:
         photos //= 2
-        if _fits(attempt, photos):
+        if fits(attempt, photos):
             return photos
     return None
 
 
-def _fits(attempt: Callable[[int], None], photos: int) -> bool:
+def fits(attempt: Callable[[int], None], photos: int) -> bool:
+    """Whether a step of so many photos fits; call it outside of the handler of another error."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -74,7 +75,7 @@ def memory_explained(config: TrainConfig) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        size = f"--batch-size {max(1, config.batch_size // 2)} (now {config.batch_size})"
+        size = f"--batch-size {max(1, config.batch_photos // 2)} (now {config.batch_photos})"
         raise RunError(
             f"the memory does not suffice: start a new run with {size}, or {_SMALLER}"
         ) from error

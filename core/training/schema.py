@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from core.dataset.augment_schema import AugmentConfig
 from core.labels import Label
@@ -20,6 +20,10 @@ from core.options import NO_EFFECT, OptionSchema, Traits
 from core.retrieval.schema import GALLERY_POINTS, RefineConfig
 from core.splits.schema import SplitConfig
 
+BATCH_SIZE = 32
+LARGEST_BATCH = 8192
+AUTO = "auto"
+"""How `batch_size` is written when the run is to find it."""
 SMALLEST_BATCH = 8
 """`least_steps` never lowers a step to fewer photos: BatchNorm's statistics get too coarse."""
 BEFORE: dict[str, Any] = {
@@ -206,11 +210,17 @@ class TrainConfig(OptionSchema):
         description="Kind of keypoints. sift: 20 ms a photo on one core; xfeat: learned, 50 ms, "
         "and matches photos of different days better; auto: xfeat if it is installed, else sift",
     )
-    batch_size: Annotated[int, Traits(topic=_TRAINING, basic=True)] = Field(
-        32,
+    batch_size: Annotated[
+        int | None,
+        BeforeValidator(lambda value: None if value == AUTO else value),
+        Traits(topic=_TRAINING, basic=True, nothing=AUTO),
+    ] = Field(
+        BATCH_SIZE,
         ge=1,
-        le=8192,
-        description="Largest number of photos in a step, over all processes; 16 to 64 is usual",
+        le=LARGEST_BATCH,
+        description="Largest number of photos in a step, over all processes; 16 to 64 is usual. "
+        f"auto: the size that a GPU trains fastest, found before the first step; on a CPU "
+        f"{BATCH_SIZE}",
     )
     least_steps: Annotated[int, Traits(topic=_TRAINING)] = Field(
         24,
@@ -318,10 +328,16 @@ class TrainConfig(OptionSchema):
 
     def photos_per_step(self, photos: int) -> int:
         """Return the largest number of photos in a step, given the number of training photos."""
+        most = self.batch_photos
         if self.least_steps == 0:
-            return self.batch_size
-        least = min(SMALLEST_BATCH, self.batch_size)
-        return max(least, min(self.batch_size, photos // self.least_steps))
+            return most
+        least = min(SMALLEST_BATCH, most)
+        return max(least, min(most, photos // self.least_steps))
+
+    @property
+    def batch_photos(self) -> int:
+        """The batch size as a number: the usual one until a run has found its own."""
+        return BATCH_SIZE if self.batch_size is None else self.batch_size
 
     @property
     def stage1_epochs(self) -> int:

@@ -25,6 +25,7 @@ from core.model.places import PlaceHead, find_anchors
 from core.retrieval.local_features import chosen_kind
 from core.runs import CONFIG, SPLIT
 from core.splits.split import Split
+from core.training.batch_size import with_batch_size
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
@@ -170,6 +171,8 @@ def open_session(
     model = compute.to_device(model)
     check_refinement(config, data)
     check_monitor(config, data)
+    if config.batch_size is None:
+        config = with_batch_size(run, config, compute, data, model, watch)
     if processes.is_main:
         _write_start(run, config, compute, data, saved)
     progress = saved or Progress()
@@ -355,9 +358,9 @@ def _write_start(
     for note in data.notes(config.farthest_spreads):
         run.log(note)
     photos = len(data.rows["train"])
-    if (step := config.photos_per_step(photos)) < config.batch_size:
+    if (step := config.photos_per_step(photos)) < config.batch_photos:
         run.log(
-            f"{photos} training photos: {step} photos a step instead of {config.batch_size}, so "
+            f"{photos} training photos: {step} photos a step instead of {config.batch_photos}, so "
             "that an epoch has more steps (least_steps)"
         )
 

@@ -243,7 +243,7 @@ def cache_views(
             model,
             compute,
             rows,
-            config.batch_size,
+            config.batch_photos,
             lambda part, view=view: augmented(  # type: ignore[misc]
                 data, part, config.augment, model.input_size, config.seed, view
             ),

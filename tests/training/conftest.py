@@ -8,6 +8,9 @@ import pytest
 
 from core.model.schema import ModelConfig, TtaConfig
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
+from tests.training.memory_limit import full
+
+__all__ = ["full"]
 
 TinyRun = Callable[..., TrainConfig]
 

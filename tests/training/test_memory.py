@@ -1,6 +1,5 @@
 """A step that does not fit into memory ends in a sentence with a batch size that fits."""
 
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,38 +15,11 @@ from core.training.memory import is_out_of_memory
 from core.training.run_folder import RunFolder
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from core.training.stages import StepInput
+from core.training.step_losses import StepLosses
+from tests.training.memory_limit import CUDA
 
 TinyRun = Callable[..., TrainConfig]
 Full = Callable[[int], list[int]]
-CUDA = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB."
-
-
-class Activations:
-    """Stands for the tensors of a step, which a traceback keeps alive."""
-
-
-@pytest.fixture
-def full(monkeypatch: pytest.MonkeyPatch) -> Full:
-    """A device with memory for steps of so many photos; gives the sizes that were tried."""
-
-    def limit(most: int) -> list[int]:
-        tried: list[int] = []
-        kept: list[weakref.ref[Activations]] = []
-        forward = fit_module.StepLosses.forward
-
-        def limited(self: fit_module.StepLosses, inputs: StepInput) -> torch.Tensor:
-            assert not any(each() for each in kept), "the step that did not fit is still in memory"
-            held = Activations()
-            kept.append(weakref.ref(held))
-            tried.append(len(inputs.batch.rows))
-            if len(inputs.batch.rows) > most:
-                raise torch.cuda.OutOfMemoryError(CUDA)
-            return forward(self, inputs)
-
-        monkeypatch.setattr(fit_module.StepLosses, "forward", limited)
-        return tried
-
-    return limit
 
 
 @pytest.mark.parametrize("stage", [1, 2])
@@ -115,7 +87,7 @@ def test_other_errors_stay_what_they_are(
     def broken(self: object, inputs: StepInput) -> None:
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(fit_module.StepLosses, "forward", broken)
+    monkeypatch.setattr(StepLosses, "forward", broken)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         list(fit(tiny_run(tmp_path / "run")))
 

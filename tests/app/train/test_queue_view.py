@@ -85,7 +85,7 @@ def test_a_cancelled_job_is_resumed_or_begun_anew_with_changes(
     app.button(key="queue_retry_one").click().run()
     assert not app.exception
     app.button(key="train_options_page").click().run()
-    assert app.number_input(key="train_batch_size").value == 24
+    assert app.selectbox(key="train_batch_size").value == "24"
     assert app.text_input(key="train_run").value == "runs/one-2"
     app.button(key="queue_resume_one").click().run()
     assert not app.exception
