@@ -118,7 +118,7 @@ def _panel(place: Workspace, form: Launch[Schema], where: str) -> None:
 
 def _dialog(place: Workspace, form: Launch[Schema], dataset: Path) -> None:
     with messages.mendable():
-        held_options.follow(form.schema, form.plan(dataset))
+        held_options.follow(form.schema, form.plan(dataset), shown=True)
         with st.container(horizontal=True):
             labels = (form.start, *form.others)
             pressed = [

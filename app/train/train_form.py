@@ -16,7 +16,7 @@ from app.train import compute_target, job_page
 from app.train.job_page import Launch
 from app.train.speed import expected_s
 from app.widgets import held_options, messages, pickers
-from app.widgets.forms import FormPlan, fill, label_of
+from app.widgets.forms import FormPlan, fill, key_at, label_of
 from app.wording import roughly
 from app.workspace import Workspace, workspace
 from core.cli.flags import typed
@@ -119,7 +119,7 @@ def _take_over(place: Workspace) -> None:
         fill(TrainConfig, plan, begun)
     if _TAKEN in st.session_state:
         another = _another(place, st.session_state.pop(_TAKEN), dataset)
-        st.session_state["train_run"] = place.label(another)
+        st.session_state[key_at("train", ("run",))] = place.label(another)
 
 
 def _preset() -> PresetName:
@@ -185,7 +185,7 @@ def _on_gpu() -> bool:
     """Whether a GPU will train, as the options are now; a cluster is taken to have some."""
     if not compute_target.is_here():
         return True
-    return _has_gpu(str(st.session_state.get("train_device", "auto")))
+    return _has_gpu(str(st.session_state.get(key_at("train", ("device",)), "auto")))
 
 
 @st.cache_data(show_spinner=False, ttl=60.0, max_entries=8)
@@ -214,11 +214,8 @@ def propose_another_folder(taken: Path) -> None:
 def _plan(place: Workspace, preset: PresetName, dataset: Path) -> FormPlan:
     """Layout and start values: those of the preset for this data set, device and weights."""
     photos, gpu = _photos(dataset), _on_gpu()
-    held = {
-        name: st.session_state[f"train_model_{name}"]
-        for name in ("backbone", "weights")
-        if st.session_state.get(f"train_model_{name}")
-    }
+    keys = {name: key_at("train", ("model", name)) for name in ("backbone", "weights")}
+    held = {name: st.session_state[key] for name, key in keys.items() if st.session_state.get(key)}
     # A file of weights serves the retrieval backbone too, so its start value depends on the file.
     values = with_preset({"preset": preset, "model": held}, photos, gpu=gpu)
     alone = with_preset({"preset": preset}, photos, gpu=gpu)

@@ -132,7 +132,18 @@ def changed_mark(members: Sequence[Option], plan: FormPlan) -> str:
 
 def key_of(plan: FormPlan, item: Option) -> str:
     """The state key of an option's widget."""
-    return "_".join((plan.key, *item.path))
+    return key_at(plan.key, item.path)
+
+
+def key_at(form: str, path: Names) -> str:
+    """The state key of the widget of the option at a path; see `held_options.follow`."""
+    moves = st.session_state.get(moves_key(form), {}).get(path, 0)
+    return "_".join((form, *path, *([f"v{moves}"] if moves else [])))
+
+
+def moves_key(form: str) -> str:
+    """The state key of how often the widget of each option of a form was replaced."""
+    return f"{form}_moves"
 
 
 def _buttons(labels: tuple[str, ...]) -> str | None:

@@ -19,21 +19,33 @@ from app.widgets.forms import (
     groups_of,
     key_of,
     label_of,
+    moves_key,
 )
 from core.options import Names, Option, Schema, nested, options, problems
 
 
-def follow(schema: type[Schema], plan: FormPlan) -> None:
+def follow(schema: type[Schema], plan: FormPlan, *, shown: bool = False) -> None:
     """Move the answers that nobody changed to the start values of the plan.
 
-    They change with the data set and with the preset. Call it before any option is drawn.
+    They change with the data set, with the preset and with other answers. Call it before any option
+    is drawn.
+
+    Args:
+        schema: The options.
+        plan: With the start values of now.
+        shown: Whether the browser shows the options. It then sends the earlier answer with
+            whatever is typed before it has drawn this run, which would pass for a change. So a new
+            widget takes the place of one whose answer moves.
     """
     begun: dict[Names, Any] = st.session_state.setdefault(f"{plan.key}_begun", {})
+    moves: dict[Names, int] = st.session_state.setdefault(moves_key(plan.key), {})
     for item in options(schema, without=plan.hidden):
         start, key = start_of(item, plan), key_of(plan, item)
         was = begun.get(item.path, start)
         if was != start and st.session_state.get(key) == was:
-            st.session_state[key] = start
+            if shown:
+                moves[item.path] = moves.get(item.path, 0) + 1
+            st.session_state[key_of(plan, item)] = start
         begun[item.path] = start
 
 

@@ -55,11 +55,6 @@ def fill_form(visitor: Visitor) -> None:
     visitor.type_into("Device", "cpu")
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="In one of three runs the first job, once cancelled, ended as failed after 48 s; its "
-    "log was lost. The log is shown now: find the cause, then remove this mark.",
-)
 def test_a_queue_outlives_the_tab_and_the_server(
     place: Path, visit: Callable[..., Visitor]
 ) -> None:
