@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.files import read_stored, write_json
 from core.runs import JOB
 from core.system import SYSTEM
-from core.training.run_folder import RunFolder, RunStatus, living_process
+from core.training.run_folder import RunFolder, RunStatus, identity, living_process
 from core.training.schema import TrainConfig
 
 LOCAL = "local"
@@ -35,6 +35,8 @@ class Start(BaseModel):
             cluster or leaves all computing to jobs of its own.
         pid: Number of its process; None until the process is started.
         process_start: Start time of that process: numbers are given again.
+        after_boot: Seconds from the start of the machine to that of the process, which stay the
+            same when the clock is set.
         host: Machine that the process runs on.
         code: Exit code of the process, as Python gives it (on Linux and macOS negative for the
             signal that ended it); None if it runs, or if no queue saw its end.
@@ -47,15 +49,14 @@ class Start(BaseModel):
     slots: tuple[str, ...] = ()
     pid: int | None = None
     process_start: float = 0.0
+    after_boot: float | None = None
     host: str = ""
     code: int | None = None
     ended: float | None = None
 
     def as_process(self, pid: int) -> Self:
         """The same start, with the process that came of it."""
-        process_start = psutil.Process(pid).create_time()
-        process = {"pid": pid, "process_start": process_start, "host": platform.node()}
-        return self.model_copy(update=process)
+        return self.model_copy(update=identity(psutil.Process(pid)))
 
     @property
     def end(self) -> str:
@@ -181,4 +182,4 @@ def own_process(written: Start | RunStatus | None) -> psutil.Process | None:
     """The process that a start or a status names, if it lives on this machine; else None."""
     if written is None or written.pid is None or written.host not in ("", platform.node()):
         return None
-    return living_process(written.pid, written.process_start)
+    return living_process(written.pid, written.process_start, written.after_boot)

@@ -8,7 +8,6 @@ light processes read lists of runs.
 """
 
 import math
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -44,6 +43,8 @@ _REMEDY = "start the run anew"
 EVENTS = "events.jsonl"
 # Interval of heartbeats in seconds.
 HEARTBEAT_S = 2.0
+# The system counts the start of a process in hundredths of a second.
+_TICK_S = 0.05
 State = Literal["running", "finished", "cancelled", "failed"]
 StageName = Literal["heads", "fine-tune"]
 
@@ -52,7 +53,8 @@ class RunStatus(BaseModel):
     """Content of `status.json`.
 
     Times are seconds since 1970. `host` tells whose process `pid` is, where several machines share
-    a folder. `step` counts within the epoch, `epoch` over both stages.
+    a folder; `after_boot` are the seconds from the start of that machine to that of the process.
+    `step` counts within the epoch, `epoch` over both stages.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +62,7 @@ class RunStatus(BaseModel):
     state: State
     pid: int
     process_start: float
+    after_boot: float | None = None
     host: str = ""
     heartbeat: float
     stage: str = "preparing"
@@ -73,29 +76,43 @@ class RunStatus(BaseModel):
 
 def own_status(state: State = "running") -> RunStatus:
     """The status of this very process."""
-    started = psutil.Process().create_time()
-    return RunStatus(
-        state=state,
-        pid=os.getpid(),
-        process_start=started,
-        host=platform.node(),
-        heartbeat=time.time(),
-    )
+    return RunStatus(state=state, heartbeat=time.time(), **identity(psutil.Process()))
 
 
-def living_process(pid: int, process_start: float) -> psutil.Process | None:
+def identity(process: psutil.Process) -> dict[str, Any]:
+    """What tells a process of this machine from every other one; see `RunStatus`."""
+    start = process.create_time()
+    return {
+        "pid": process.pid,
+        "process_start": start,
+        "after_boot": round(start - psutil.boot_time(), 3),
+        "host": platform.node(),
+    }
+
+
+def living_process(
+    pid: int, process_start: float, after_boot: float | None = None
+) -> psutil.Process | None:
     """Return the living process with this number and this start time, or None.
 
-    A process id alone is no proof: ids are given again. The start time tells two apart.
+    A process id alone is no proof: ids are given again. The start time tells two apart. Linux
+    reckons it from the clock of now, so that it moves when the clock is set; the time since the
+    machine started does not, whereas other systems reckon that one from the clock. One that agrees
+    is enough.
     """
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process if abs(process.create_time() - process_start) < 1.0 else None
+        start = process.create_time()
+        since_boot = start - psutil.boot_time()
     except (psutil.NoSuchProcess, ValueError, OverflowError):
         # A damaged status may name a number that no process can have.
         return None
+    same = abs(start - process_start) < 1.0
+    if after_boot is not None:
+        same |= abs(since_boot - after_boot) < _TICK_S
+    return process if same else None
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def test_an_end_that_is_written_during_the_judgement_counts(
     status = run.status()
     assert status is not None
 
-    def ends_now(pid: int, process_start: float) -> None:
+    def ends_now(pid: int, process_start: float, after_boot: float | None) -> None:
         run.write_status(status.model_copy(update={"state": "finished"}))
 
     monkeypatch.setattr("core.jobs.job.living_process", ends_now)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.errors import RunError
+from core.jobs.job import own_process
 from core.locks import LockHeld, hold
 from core.training.run_folder import RunFolder, living_process, opened_run, own_status
 from core.training.schema import TrainConfig
@@ -114,6 +116,24 @@ def test_a_process_number_given_again_is_another_process() -> None:
     assert found is not None
     assert found.pid == os.getpid()
     assert living_process(status.pid, status.process_start - 60.0) is None
+    assert status.after_boot is not None
+    before = (status.process_start - 60.0, status.after_boot - 60.0)
+    assert living_process(status.pid, *before) is None
+
+
+@pytest.mark.parametrize("seconds", [1.0, -1.0, 3600.0, -86400.0])
+def test_a_process_is_the_same_after_the_clock_was_set(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = own_status()
+    # Linux adds the start of the machine by the clock of now; so does psutil.
+    create_time, boot_time = psutil.Process.create_time, psutil.boot_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: create_time(self) + seconds)
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + seconds)
+    assert own_process(status) is not None
+    # Other systems keep the start as the clock was then, and reckon that of the machine anew.
+    monkeypatch.setattr(psutil.Process, "create_time", create_time)
+    assert own_process(status) is not None
 
 
 def test_where_and_how_fast_may_change_on_resume(config: TrainConfig) -> None:
