@@ -246,7 +246,7 @@ def folds(settings: Settings, seconds: float, recorder: Recorder) -> None:
     config = _quick(settings, "folds")
     words = ("--parallel", "--folds", str(count))
     process = _bearings(settings, "crossval", config, *words)
-    _conducted(settings, process, out, count, seconds, recorder)
+    _conducted(settings, process, config, out, count, seconds, recorder)
 
 
 def trials(settings: Settings, seconds: float, recorder: Recorder) -> None:
@@ -260,12 +260,14 @@ def trials(settings: Settings, seconds: float, recorder: Recorder) -> None:
         "--vary", "stage2.lr_heads=1e-4..1e-2 log",
     )  # fmt: skip
     process = _bearings(settings, "tune", config, *words)
-    _conducted(settings, process, out / "trials", min(count, workers), seconds, recorder)
+    jobs = min(count, workers)
+    _conducted(settings, process, config, out / "trials", jobs, seconds, recorder)
 
 
 def _conducted(
     settings: Settings,
     process: "subprocess.Popen[str]",
+    config: TrainConfig,
     root: Path,
     jobs: int,
     seconds: float,
@@ -279,7 +281,9 @@ def _conducted(
     if process.poll() is None:
         process.kill()
         recorder.expect(False, f"it did not end within {seconds:.0f} s")
-    recorder.expect(process.returncode == 0, f"it ended with exit code {process.returncode}")
+    said = " / ".join(_output(config).read_text("utf-8", "replace").strip().splitlines()[-3:])
+    ended = f"it ended with exit code {process.returncode}: {said}"
+    recorder.expect(process.returncode == 0, ended)
     _expect_one_each(settings, seen, recorder)
     if settings.device == "cuda":
         wanted = min(jobs, settings.gpus)
@@ -326,14 +330,24 @@ def _bearings(
     environment = os.environ | python_path()
     if gpus is not None and settings.gpus > gpus and VISIBLE not in os.environ:
         environment[VISIBLE] = ",".join(map(str, range(gpus)))
-    return subprocess.Popen(
-        [sys.executable, "-m", "core", command, str(config.dataset), folder, str(config.run),
-         *flags, *words],
-        cwd=PROJECT,
-        env=environment,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    with _output(config).open("a", encoding="utf-8") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "core", command, str(config.dataset), folder, str(config.run),
+             *flags, *words],
+            cwd=PROJECT,
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def _output(config: TrainConfig) -> Path:
+    """What a command of the command line printed; the report quotes its end when it fails."""
+    path = config.run.with_suffix(".log")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def batchnorm(settings: Settings, seconds: float, recorder: Recorder) -> None:
