@@ -15,7 +15,6 @@ from core.calibration.schema import CalibrateConfig
 from core.confidence.evidence import Evidence
 from core.confidence.files import fingerprint, write_calibration
 from core.confidence.fit import (
-    GROWTH_POWER,
     Cases,
     GroundTruth,
     fit_headings,
@@ -153,7 +152,6 @@ def fit_calibration(
         else fit_positions(_cases(prediction, out, truth, position)),
         heading=None if heading is None else fit_headings(_cases(prediction, out, truth, heading)),
         overlap=_cases(prediction, out, truth, np.arange(len(truth.groups))).overlap(),
-        growth_power=GROWTH_POWER,
         radii_m=tuple(radii),
         refusal=_refusal(predictor, store, selection, prediction, truth, batch_size, progress),
         notes=(*absence_note(card.labels), *_partial_notes(rows, len(truth.groups))),

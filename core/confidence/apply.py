@@ -21,6 +21,7 @@ from core.confidence.schema import (
     LEVELS,
     AppearanceFit,
     Calibration,
+    Curves,
     Growth,
     Pair,
     RefusalFit,
@@ -73,22 +74,27 @@ class Confidence:
         if shapes != ((n, 2), (n, 2), (n,), (n,)) or not placed:
             raise ValueError(f"confidence in {n} answers does not fit: {shapes}")
 
-    @property
-    def chance(self) -> Floats:
-        """What sizes grow with: `unseen` to the power that the calibration names, `(n,)`."""
-        return self.unseen**self.calibration.growth_power
+    @cached_property
+    def masses(self) -> tuple[Floats | None, ...]:
+        """At each level the share `(n,)` of the density that the region holds; None if unknown."""
+        fit = self.calibration.position
+        if fit is None or self.density is None:
+            return (None,) * len(LEVELS)
+        factor = factors(
+            fit.mass_growth, fit.mass_curves, self.unseen, self.calibration.growth_power
+        )
+        return tuple(
+            None if mass is None or mass >= 1.0 else grown_mass(mass, factor[:, level])
+            for level, mass in enumerate(fit.mass)
+        )
 
     @cached_property
     def heights(self) -> tuple[Floats | None, ...]:
         """At each level the density `(n,)` above which the region lies; None where unknown."""
-        fit, density = self.calibration.position, self.density
-        if fit is None or density is None:
-            return (None,) * len(LEVELS)
+        density = self.density
         return tuple(
-            None
-            if mass is None or mass >= 1.0
-            else density.threshold(grown_mass(mass, growth(self.chance, steep)) if steep else mass)
-            for mass, steep in zip(fit.mass, fit.mass_growth, strict=True)
+            None if mass is None or density is None else density.threshold(mass)
+            for mass in self.masses
         )
 
     def region_m(self, row: int, level: float) -> tuple[Polygon, ...] | None:
@@ -141,17 +147,35 @@ def apply(calibration: Calibration, answers: PredictionFields) -> Confidence:
     unseen = np.zeros(len(answers.position_m))
     if calibration.overlap is not None and answers.evidence is not None:
         unseen = unseen_probability(calibration.overlap, answers.evidence)
-    chance = unseen**calibration.growth_power
+    power = calibration.growth_power
     if position is not None:
         density = mixed_density(answers, position, unseen)
         size = expected(position.scale, position_clues(answers, density), unseen)
-        radius_m = _times(size, position.ratio, position.ratio_growth, chance)
+        factor = factors(position.ratio_growth, position.ratio_curves, unseen, power)
+        radius_m = _times(size, position.ratio, factor)
     if heading is not None:
         size = expected(heading.scale, heading_clues(answers), unseen)
-        wedge_deg = _times(size, heading.ratio, heading.ratio_growth, chance)
-        wedge_deg = np.minimum(wedge_deg, 180.0)
+        factor = factors(heading.ratio_growth, heading.ratio_curves, unseen, power)
+        wedge_deg = np.minimum(_times(size, heading.ratio, factor), 180.0)
     score, refused = refuse(calibration.refusal, answers)
     return Confidence(calibration, shares, density, radius_m, wedge_deg, score, refused, unseen)
+
+
+def factors(steepness: Growth, curves: Curves | None, unseen: Floats, power: float) -> Floats:
+    """Factors `(n, levels)` of sizes by the chance `(n,)` of an unseen view.
+
+    Args:
+        steepness: At each level, of files up to version 2; see `growth`.
+        curves: In place of it.
+        unseen: `(n,)` probability of an unseen view.
+        power: Of the chance, which `steepness` belongs to.
+    """
+    if curves is None:
+        return np.stack([growth(unseen**power, steep) for steep in steepness], axis=1)
+    odds = log_odds(unseen)
+    return np.exp(
+        np.stack([np.interp(odds, curve.log_odds, curve.log_factor) for curve in curves], axis=1)
+    )
 
 
 def growth(chance: Floats, steepness: float) -> Floats:
@@ -293,8 +317,7 @@ def familiarity(fit: AppearanceFit, appearance: Floats) -> Floats:
     return np.asarray(-0.5 * np.log(np.maximum(squared, 0.0) + 1.0))
 
 
-def _times(size: Floats, ratio: Pair, steepness: Growth, chance: Floats) -> Floats:
-    factor = np.array([np.nan if value is None else value for value in ratio])
-    return np.asarray(size[:, None] * factor) * np.stack(
-        [growth(chance, steep) for steep in steepness], axis=1
-    )
+def _times(size: Floats, ratio: Pair, factor: Floats) -> Floats:
+    """Sizes `(n, levels)`; NaN at a level without a ratio."""
+    known = np.array([np.nan if value is None else value for value in ratio])
+    return np.asarray(size[:, None] * known * factor)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from core.confidence.apply import (
     expected,
-    growth,
     heading_clues,
     log_odds,
     position_clues,
@@ -22,14 +21,12 @@ from core.confidence.apply import (
 )
 from core.confidence.density import make_density, mixed_density
 from core.confidence.evidence import PredictionFields
+from core.confidence.fit_sizes import STEEPEST_MASS, fit_sizes
 from core.confidence.overlap import fit_overlap, unseen_probability
 from core.confidence.schema import (
-    LEVELS,
     DensityFit,
-    Growth,
     HeadingFit,
     OverlapFit,
-    Pair,
     PositionFit,
     RegionFit,
     ScaleFit,
@@ -65,29 +62,6 @@ def calibration_error(confidence: Floats, hit: NDArray[np.bool_]) -> float:
     counts = np.bincount(bins, minlength=BINS)
     sums = np.bincount(bins, confidence, BINS) - np.bincount(bins, hit.astype(np.float64), BINS)
     return float(np.abs(sums).sum() / max(counts.sum(), 1))
-
-
-def conformal_quantile(scores: ArrayLike, level: float, photos: int | None = None) -> float | None:
-    """Value that a new score does not exceed with probability `level` or more.
-
-    The `ceil((n + 1) level)`-th smallest of n exchangeable scores (Vovk et al. 2005; Lei et al.
-    2018, "Distribution-free predictive inference for regression", section 2.2). None if n is too
-    small: then the bound is infinite.
-
-    Args:
-        scores: `(n,)`.
-        level: Of the promise.
-        photos: Number of photos that the scores are of; by default, one score a photo.
-    """
-    ordered = np.sort(np.asarray(scores, np.float64))
-    n = len(ordered) if photos is None else photos
-    # Rounding in the product must not raise the rank: (9 + 1) 0.9 is 9.
-    rank = math.ceil((n + 1) * level - 1e-9)
-    if rank > n:
-        return None
-    # Several scores a photo are no more certain than one.
-    rank = math.ceil(rank * len(ordered) / n)
-    return float(ordered[max(rank, 1) - 1])
 
 
 Rows = NDArray[np.int64]
@@ -249,15 +223,6 @@ def _temperature(shares: Floats, truth: NDArray[np.int64]) -> float:
 
 PRIOR = 0.5
 """Share of photos that are taken where nobody photographed, which fits assume."""
-GROWTH_POWER = 2.0
-"""Sizes grow with the square of the chance of an unseen view."""
-STEEPEST = math.log(16.0)
-"""Most that the logarithm of a radius or wedge grows with the chance of an unseen view."""
-STEEPEST_MASS = math.log(400.0)
-"""The same of an area, whose growth is that of a squared radius."""
-SPARE = {0.5: 0.02, 0.9: 0.025}
-"""Coverage beyond a level that photos near training photos may get, so that others are held."""
-_STEPS_OF_GROWTH = 48
 
 
 @dataclass(frozen=True)
@@ -322,53 +287,6 @@ class Cases:
         return unseen_probability(fit, self.answers.evidence)
 
 
-def grown_quantiles(
-    scores: Floats, unseen: Floats, cases: Cases, steepest: float = STEEPEST
-) -> tuple[Pair, Growth]:
-    """Quantiles of scores, and how they grow with the chance of an unseen view, at each level.
-
-    The growth is the least with which the quantile of photos that were answered with the whole
-    gallery holds those with the photos around them left out as well: all of them together, and
-    those of the largest radius alone, which are the hardest. If none does, it is the growth that
-    comes nearest, and the quantile is raised by no more than `SPARE` allows.
-
-    Args:
-        scores: `(n,)` what a size must reach to hold the truth.
-        unseen: `(n,)` probability of an unseen view.
-        cases: Of the same rows.
-        steepest: Most that the logarithm of a size grows.
-    """
-    chance = unseen**GROWTH_POWER
-    pairs = [_grown_quantile(scores, chance, cases, level, steepest) for level in LEVELS]
-    low, high = (quantile for quantile, _ in pairs)
-    return (low, high), tuple(steepness for _, steepness in pairs)
-
-
-def _grown_quantile(
-    scores: Floats, chance: Floats, cases: Cases, level: float, steepest: float
-) -> tuple[float | None, float]:
-    out = cases.left_out
-    plain = conformal_quantile(scores[~out], level)
-    if plain is None or not out.any():
-        return plain, 0.0
-    photos = int((~out).sum())
-    least, best = np.inf, (plain, 0.0)
-    for steepness in np.linspace(0.0, steepest, _STEPS_OF_GROWTH):
-        shrunk = scores / growth(chance, float(steepness))
-        seen, more = (conformal_quantile(shrunk[~out], at) for at in (level, level + SPARE[level]))
-        hidden = conformal_quantile(shrunk[out], level, photos)
-        if seen is None or hidden is None:
-            return plain, 0.0
-        hidden = max(hidden, conformal_quantile(shrunk[cases.farthest], level) or 0.0)
-        gap = math.log(max(hidden, 1e-12) / max(seen, 1e-12))
-        if gap < least:
-            least = gap
-            best = (max(seen, min(hidden, seen if more is None else more)), float(steepness))
-        if gap <= 0.0:
-            break
-    return best
-
-
 # Headings: expected error from clues, scaled by a conformal quantile.
 
 
@@ -384,9 +302,9 @@ def fit_headings(cases: Cases) -> HeadingFit:
         unseen[held] = cases.rows(held).unseen(overlap)
         fit = fit_scale(error[train], clues[train], weight[train], fitted.unseen(overlap))
         ratios[held] = error[held] / expected(fit, clues[held], unseen[held])
-    ratio, steepness = grown_quantiles(ratios, unseen, cases)
+    ratio, curves = fit_sizes(ratios, unseen, cases.left_out, cases.farthest)
     scale = fit_scale(error, clues, weight, cases.unseen(cases.overlap()))
-    return HeadingFit(scale=scale, ratio=ratio, ratio_growth=steepness)
+    return HeadingFit(scale=scale, ratio=ratio, ratio_curves=curves)
 
 
 # Positions: the densities by likelihood, then region and radius by split conformal.
@@ -418,16 +336,17 @@ def fit_positions(cases: Cases) -> PositionFit:
         clues = position_clues(scored.answers, density)
         ratios[held] = error[held] / expected(fit.scale, clues, unseen[held])
     # The logarithm of the mass outside is what grows: see `grown_mass`.
-    lacking, mass_growth = grown_quantiles(
-        -np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases, STEEPEST_MASS
-    )
+    lacking, mass_curves = fit_sizes(
+        -np.log(np.maximum(1.0 - masses, _SURE)), unseen, cases.left_out, cases.farthest,
+        STEEPEST_MASS,
+    )  # fmt: skip
     low, high = (None if value is None else _mass(value) for value in lacking)
-    ratio, ratio_growth = grown_quantiles(ratios, unseen, cases)
+    ratio, ratio_curves = fit_sizes(ratios, unseen, cases.left_out, cases.farthest)
     fit = _positions(cases, cases.overlap(), campus)
     return fit.model_copy(
         update={
-            "mass": (low, high), "mass_growth": mass_growth,
-            "ratio": ratio, "ratio_growth": ratio_growth,
+            "mass": (low, high), "mass_curves": mass_curves,
+            "ratio": ratio, "ratio_curves": ratio_curves,
         }
     )  # fmt: skip
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from core.confidence.apply import familiarity, ood_score
 from core.confidence.evidence import Evidence
-from core.confidence.fit import conformal_quantile, fold_rows
+from core.confidence.fit import fold_rows
+from core.confidence.fit_sizes import conformal_quantile
 from core.confidence.logistic import logistic_weights
 from core.confidence.schema import AppearanceFit, RefusalFit
 from core.geo import Floats

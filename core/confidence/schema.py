@@ -1,11 +1,13 @@
 """What `calibration.json` holds; read by lists and pages, so this module imports nothing heavy."""
 
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 2
-"""Version 1 knew photos with the whole gallery only: all that it holds means the same."""
+SCHEMA_VERSION = 3
+"""Version 1 knew photos with the whole gallery only, and version 2 had no curves of sizes: all that
+they hold means the same."""
 LEVELS = (0.5, 0.9)
 """How often a radius, a region and a wedge hold the truth."""
 Pair = tuple[float | None, float | None]
@@ -33,6 +35,31 @@ class RegionFit(_Part):
     temperature: float = Field(gt=0)
     before: dict[str, float]
     after: dict[str, float]
+
+
+class SizeCurve(_Part):
+    """Factor of a size by the log-odds of an unseen view.
+
+    Its logarithm is linear between knots and constant beyond the first and last.
+
+    Attributes:
+        log_odds: Of the knots, ascending.
+        log_factor: At each knot.
+    """
+
+    log_odds: tuple[float, ...] = Field(min_length=1)
+    log_factor: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _check_knots(self) -> Self:
+        ascending = all(a < b for a, b in pairwise(self.log_odds))
+        if len(self.log_odds) != len(self.log_factor) or not ascending:
+            raise ValueError("a curve of sizes needs one factor for each of its ascending knots")
+        return self
+
+
+Curves = Annotated[tuple[SizeCurve, ...], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
+"""One curve a level of `LEVELS`."""
 
 
 class DensityFit(_Part):
@@ -79,19 +106,23 @@ class PositionFit(_Part):
         unseen: Of photos whose view no training photo shows; None: nothing is known of them. A
             photo's density mixes both by the probability that its view is unseen.
         mass: At each level.
-        mass_growth: See `core.confidence.apply.growth`.
+        mass_growth: Of files up to version 2, see `core.confidence.apply.growth`.
+        mass_curves: Growth of the mass, in place of `mass_growth`.
         scale: Expected error.
         ratio: At each level.
-        ratio_growth: See `core.confidence.apply.growth`.
+        ratio_growth: Like `mass_growth`.
+        ratio_curves: In place of `ratio_growth`.
     """
 
     density: DensityFit
     unseen: DensityFit | None = None
     mass: Pair
     mass_growth: Growth = NO_GROWTH
+    mass_curves: Curves | None = None
     scale: ScaleFit
     ratio: Pair
     ratio_growth: Growth = NO_GROWTH
+    ratio_curves: Curves | None = None
 
 
 class HeadingFit(_Part):
@@ -100,6 +131,7 @@ class HeadingFit(_Part):
     scale: ScaleFit
     ratio: Pair
     ratio_growth: Growth = NO_GROWTH
+    ratio_curves: Curves | None = None
 
 
 class AppearanceFit(_Part):
@@ -192,8 +224,8 @@ class Calibration(_Part):
         heading: Wedge.
         overlap: Probability that no training photo shows the view; None if the calibration photos
             were answered with the whole gallery only.
-        growth_power: Sizes grow with the chance of an unseen view to this power; 1 in files that do
-            not name it. See `core.confidence.apply.growth`.
+        growth_power: Of files up to version 2: sizes grow with the chance of an unseen view to this
+            power; 1 in files that do not name it. See `core.confidence.apply.growth`.
         radii_m: They were answered again without the training photos within each of these.
         refusal: Score and threshold; None where too few photos were there to set one.
         notes: What is not predicted or not calibrated, and which labels only some of the photos

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confidence.apply import Confidence, grown_mass, growth
+from core.confidence.apply import Confidence
 from core.confidence.density import Density
 from core.confidence.schema import LEVELS
 from core.errors import ConfigError
@@ -80,17 +80,17 @@ def observe(confidence: Confidence, grid: Grid) -> Cells:
     Raises:
         ConfigError: Positions are not calibrated.
     """
-    density, fit = confidence.density, confidence.calibration.position
-    if density is None or fit is None:
+    density = confidence.density
+    if density is None:
         raise ConfigError(
             "a walk is put together from calibrated areas, and the positions of this checkpoint "
             "are not calibrated: run `python -m core calibrate` first"
         )
     n = len(density)
     needed = np.full((n, len(LEVELS)), np.nan)
-    for index, (mass, steep) in enumerate(zip(fit.mass, fit.mass_growth, strict=True)):
-        if mass is not None and mass < 1.0:
-            needed[:, index] = grown_mass(mass, growth(confidence.chance, steep))
+    for index, mass in enumerate(confidence.masses):
+        if mass is not None:
+            needed[:, index] = mass
     cells = np.empty((n, *grid.shape), np.float32)
     for row in range(n):
         if confidence.refused[row]:

@@ -5,7 +5,7 @@ import pytest
 
 from core.confidence.density import Density, make_density, outline
 from core.confidence.evidence import Evidence
-from core.confidence.fit import conformal_quantile
+from core.confidence.fit_sizes import conformal_quantile
 from core.geo import Floats
 from tests.confidence.worlds import Invented, density_fit, world
 
