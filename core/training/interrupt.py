@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from core.errors import RunError, storage_text
 from core.locks import is_held
@@ -26,6 +27,7 @@ from core.training.run_folder import RunFolder, State, own_status
 # Exit code of a command that a stop request ended: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
 _LOOK_S = 0.5
+_T = TypeVar("_T")
 
 
 class TrainingInterrupted(RunError):  # noqa: N818 - to be asked to stop is no error
@@ -103,6 +105,25 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.reason = SYSTEM.stop_signals[number]
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def attended(work: Callable[[], _T], watch: Callable[[int, int], None]) -> _T:
+    """Do work that never looks up, such as a download, and return its result.
+
+    Args:
+        work: Done in a thread. If `watch` raises, it is left behind and ends with the process.
+        watch: Called meanwhile, to keep the heartbeat and to raise on a stop request.
+
+    Raises:
+        Exception: What `work` or `watch` raised.
+    """
+    with ThreadPool(1) as pool:
+        result = pool.apply_async(work)
+        while True:
+            result.wait(_LOOK_S)
+            if result.ready():
+                return result.get()
+            watch(0, 0)
 
 
 @contextmanager

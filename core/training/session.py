@@ -30,7 +30,7 @@ from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute
 from core.training.environment import command_line, environment, versions
 from core.training.finish import check_refinement
-from core.training.interrupt import Interruption
+from core.training.interrupt import Interruption, attended
 from core.training.optimiser import WeightAverage
 from core.training.processes import ALONE, Processes
 from core.training.run_folder import (
@@ -169,7 +169,7 @@ def open_session(
     data, model = processes.in_turn(lambda: _prepare(run, config, watch))
     _check_same_data(run, data, processes)
     model = compute.to_device(model)
-    check_refinement(config, data)
+    attended(lambda: check_refinement(config, data), watch)
     check_monitor(config, data)
     if config.batch_size is None:
         config = with_batch_size(run, config, compute, data, model, watch)
@@ -200,7 +200,8 @@ def _prepare(
     recorded = run.left_out() if stored is not None else None
     size = preprocess_of(config.model).input_size
     data = read_training_data(config, size, watch, stored, recorded)
-    model = build_model(config.model, data.regions, data.labels)
+    # Weights may be downloaded.
+    model = attended(lambda: build_model(config.model, data.regions, data.labels), watch)
     set_anchors(model, data, config)
     return data, model
 

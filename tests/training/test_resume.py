@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,36 @@ def test_a_stop_file_stops_the_run_and_is_gone_afterwards(
         list(fit(config, on_step=lambda step: run.request_stop()))
     assert not run.stop_requested
     assert [report.epoch for report in fit(config, resume=True)] == [1, 2]
+
+
+def test_a_stop_request_is_noticed_while_weights_are_downloaded(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_run(tmp_path / "run")
+    run, ended = RunFolder(path=config.run), threading.Event()
+
+    def download(*arguments: object) -> None:
+        run.request_stop()
+        ended.wait(60)
+
+    monkeypatch.setattr("core.training.session.build_model", download)
+    with pytest.raises(TrainingInterrupted, match="while the photos were prepared"):
+        list(fit(config))
+    ended.set()
+    status = run.status()
+    assert status is not None
+    assert status.state == "cancelled"
+
+
+def test_weights_that_cannot_be_had_end_the_run_with_the_reason(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*arguments: object) -> None:
+        raise TimeoutError("nobody answers")
+
+    monkeypatch.setattr("core.training.session.build_model", download)
+    with pytest.raises(TimeoutError, match="nobody answers"):
+        list(fit(tiny_run(tmp_path / "run")))
 
 
 def test_answers_read_off_places_go_on_exactly(tiny_run: TinyRun, tmp_path: Path) -> None:
