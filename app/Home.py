@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -27,6 +28,17 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 
+def _page(name: str, title: str) -> StreamlitPage:
+    """A page, which the menu lists if the person behind the session sees it."""
+    from app import entrance
+
+    path = ROOT / "pages" / f"{name}.py"
+    return st.Page(
+        path, title=title, default=name == "home",
+        visibility="visible" if entrance.is_open(name) else "hidden",
+    )  # fmt: skip
+
+
 def main() -> None:
     """Draw the sidebar and the page that the reader chose."""
     # After the path is set; these import the project.
@@ -34,13 +46,7 @@ def main() -> None:
 
     # A local file: an emoji or a material icon would be fetched from another host.
     st.set_page_config("Bearings", page_icon=str(ROOT / "app" / "icon.png"), layout="wide")
-    sections = {
-        section: [
-            st.Page(ROOT / "pages" / f"{name}.py", title=title, default=name == "home")
-            for name, title in pages
-        ]
-        for section, pages in PAGES.items()
-    }
+    sections = {section: [_page(*page) for page in pages] for section, pages in PAGES.items()}
     layout.show(st.navigation(sections))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app.access import paths
+from app.access import gate, paths
 from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
 from core.dataset.base_layer import BaseLayer, read_base_layer
@@ -126,11 +126,17 @@ def state(folder: Path) -> Stamp:
     Raises:
         AccessError: The app does not open the data set, or something that its links lead to.
     """
-    paths.opened(folder.absolute())
-    found = dataset_state(folder)
-    for name, _, _ in found:
+    return (*_label_state(folder), *stamp(dataset_folder(folder) / REPAIRS_FILE))
+
+
+def _label_state(source: Path) -> Stamp:
+    """The state of the files and folders of a data set, all of which the app may open."""
+    paths.opened(source.absolute())
+    found = dataset_state(source)
+    # The last one lists the photos beside the table by their names.
+    for name, _, _ in found[:-1]:
         paths.opened(Path(name).absolute())
-    return (*found, *stamp(dataset_folder(folder) / REPAIRS_FILE))
+    return found
 
 
 def once_ended(
@@ -533,7 +539,7 @@ def known_audit(source: Path, photos: bool) -> "Audit | None":
     The key holds the label files but not `repairs.csv`: repairs change no finding, and a decision
     must not make a new audit necessary.
     """
-    return _audit_place(source, dataset_state(source), photos).made
+    return _audit_place(source, _label_state(source), photos).made
 
 
 def make_audit(
@@ -548,11 +554,13 @@ def make_audit(
         photo_progress: Called with `(photos read, photos in all)`.
 
     Raises:
+        AccessError: The person is no operator.
         LabelError: As `core.audit.run.audit`.
     """
+    gate.need("operator")
     from core.audit import run
 
-    place = _audit_place(source, dataset_state(source), photos)
+    place = _audit_place(source, _label_state(source), photos)
     with place.lock:
         if place.made is None:
             config = AuditConfig(dataset=source, photos=photos)
@@ -566,7 +574,7 @@ def label_rows(source: Path) -> "LabelRows":
     Raises:
         LabelError: As `read_rows`.
     """
-    return _label_rows(source, dataset_state(source))
+    return _label_rows(source, _label_state(source))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.access import gate
 from app.workspace import Workspace, workspace
 from core.errors import BearingsError, CheckpointError
 from core.files import read_object
@@ -39,7 +40,12 @@ class DemoRender:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, place: Workspace) -> None:
-        """Render the demo of a workspace, unless that is under way here or elsewhere."""
+        """Render the demo of a workspace, unless that is under way here or elsewhere.
+
+        Only an operator starts it.
+        """
+        if not gate.allows("operator"):
+            return
         with self._lock:
             if self.running or is_busy(place):
                 return
@@ -137,10 +143,20 @@ def show() -> None:
     elif render().failure is not None:
         st.error("The demo campus could not be rendered. The end of its log:")
         st.code(render().failure)
-        st.button("Try again", on_click=render().start, args=(place,))
+        st.button(
+            "Try again",
+            on_click=render().start,
+            args=(place,),
+            disabled=not gate.allows("operator"),
+        )
     elif not is_whole(place) and not place.datasets():
         st.info(f"There is no demo campus yet. Rendering one takes {MINUTES} and needs no network.")
-        st.button("Render the demo campus", on_click=render().start, args=(place,))
+        st.button(
+            "Render the demo campus",
+            on_click=render().start,
+            args=(place,),
+            disabled=not gate.allows("operator"),
+        )
 
 
 def progress_text(done: int, wanted: int) -> str:

@@ -4,7 +4,8 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import demo, links, upload_limit
+from app import demo, entrance, links, upload_limit
+from app.access import gate
 from app.theme import palette
 from app.train import job_page
 from app.train.queue_state import look
@@ -30,9 +31,11 @@ def _style() -> str:
 
 def queue_line() -> None:
     """Show in the sidebar how many jobs run and wait, if any do."""
+    if not gate.allows("viewer"):
+        return
     runs = workspace().runs
     queue = look(runs)
-    if queue.waiting:
+    if queue.waiting and gate.allows("operator"):
         # After a restart of the machine, opening any page continues the queue.
         ensure_runner(runs)
     if queue.busy:
@@ -53,14 +56,17 @@ class Runnable(Protocol):
 def show(page: Runnable) -> None:
     """Draw the sidebar, then the page; errors that the reader can mend become sentences."""
     upload_limit.limit_uploads()
-    demo.begin()
     st.html(f"<style>{_style()}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
+    if not entrance.enter(page.url_path):
+        return
+    demo.begin()
     with st.sidebar, messages.mendable():
         job_page.make_room()
         pickers.pick_dataset()
         pickers.pick_checkpoint()
-        links.to("train", "Train a model")
+        if entrance.is_open("train"):
+            links.to("train", "Train a model")
         queue_line()
         pickers.pick_online_tiles()
     links.note_visit(page.url_path)

@@ -2,7 +2,7 @@
 
 Streamlit keeps every file that a browser sends until the session ends, whether or not a page uses
 it, and bounds only the size of each. Here what one session and all sessions hold is bounded too:
-one visitor must not fill the memory of a server that several use.
+one visitor must not fill the memory of a server that several use. Who sees no page uploads nothing.
 """
 
 import threading
@@ -12,6 +12,8 @@ import streamlit as st
 from starlette.exceptions import HTTPException
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from app.access import gate
 
 MOST_FILES, MOST_MB = 200, 500
 """Files and megabytes that one session may hold."""
@@ -34,6 +36,8 @@ def limit(uploads: MemoryUploadedFileManager) -> None:
     add, lock = uploads.add_file, threading.Lock()
 
     def add_within_limits(session_id: str, file: UploadedFileRec) -> None:
+        if not gate.is_admitted(session_id):
+            raise HTTPException(403, "Please sign in to upload files.")
         with lock:
             held = {key: dict(files) for key, files in dict(uploads.file_storage).items()}
             own = held.get(session_id, {})

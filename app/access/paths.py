@@ -1,7 +1,8 @@
 """Which folders and files the app opens: one function decides, for every path that somebody names.
 
 On one's own machine the app opens every folder that its user may open. A shared server is
-confined: to the workspace and to the folders that `BEARINGS_ROOTS` lists.
+confined: to the workspace and to the folders that `BEARINGS_ROOTS` lists, and for a visitor to the
+demo. A server is shared if that variable is set, if it has roles, or if it listens to a network.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from app.access import roles
 from app.workspace import workspace
 from core.errors import AccessError, shortened
 from core.project import ROOTS
@@ -25,11 +27,11 @@ _FILES = ("model.weights", "retrieval.weights")
 
 def is_confined() -> bool:
     """Whether only the workspace and the listed folders are opened."""
-    return ROOTS in os.environ
+    return ROOTS in os.environ or roles.is_shared()
 
 
 def roots() -> tuple[Path, ...]:
-    """The folders that a confined app opens, with all below them.
+    """The folders that a confined app opens, with all below them; for a visitor the demo's.
 
     Raises:
         AccessError: `BEARINGS_ROOTS` lists something that is no absolute path.
@@ -42,7 +44,10 @@ def roots() -> tuple[Path, ...]:
                 f"{ROOTS} lists {folder}, which is no absolute path: nothing is opened until this "
                 "is mended and the app is started again"
             )
-    return (workspace().root, *listed)
+    place = workspace()
+    if roles.person().role == "visitor":
+        return (place.demo_data, place.demo_checkpoint)
+    return (place.root, *listed)
 
 
 def opened(path: Path) -> Path:

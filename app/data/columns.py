@@ -13,6 +13,7 @@ import pydeck as pdk
 import streamlit as st
 
 from app import cache, theme
+from app.access import gate
 from app.data import browse
 from app.maps import backdrop, layers
 from app.maps.ground import Ground, deck
@@ -267,7 +268,9 @@ def _save(choice: _Choice, trial: mapping.Trial, text: str, new: str) -> None:
         with st.expander(f"{CAMPUS_FILE} as it will be saved"):
             st.code(new, language="toml")
     ready = trial.is_read and changed
+    ready = ready and gate.allows("operator")
     if st.button("Save", key="columns_save", type="primary", disabled=not ready):
+        gate.need("operator")
         path = mapping.save_reading(choice.source_read, choice.settings, choice.frame)
         messages.later(f"Saved in {path.name}.")
         if mapping.read_as(choice.source, choice.table) != choice.source:

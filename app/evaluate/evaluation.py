@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache
-from app.access import paths
+from app.access import gate, paths
 from core.evaluation.schema import EvaluateConfig
 
 
@@ -18,8 +18,10 @@ def evaluate_here(config: EvaluateConfig, dataset: Path, before: str = "") -> No
         before: Text before the progress.
 
     Raises:
+        AccessError: The person may not, or one of the folders is not opened.
         BearingsError: As `core.evaluation.evaluate.evaluate`.
     """
+    gate.need("operator")
     paths.check_options(config)
     cache.settle_imports()
     from core.audit.review import doubts

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import absence
+from app.access import gate
 from app.evaluate import outcomes, report_tables
 from app.evaluate.evaluation import evaluate_here
 from app.evaluate.photos import EvaluationView, gallery, plan
@@ -385,6 +386,9 @@ def _form(place: Workspace, checkpoint: Path) -> None:
     folder = pickers.dataset_path()
     if folder is None:
         st.write("Load a labelled data set in the sidebar (» opens it) first.")
+        return
+    if not gate.allows("operator"):
+        st.write("Operators evaluate models; you may look at their reports.")
         return
     part = st.selectbox("Photos", get_args(Part), format_func=_PARTS.__getitem__, key="judge_part")
     home = home_of(checkpoint)

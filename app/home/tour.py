@@ -11,6 +11,7 @@ import streamlit as st
 from pydantic import BaseModel, ConfigDict
 
 from app import links
+from app.access import gate
 from app.widgets import messages
 from app.workspace import workspace
 from core.errors import BearingsError, ConfigError
@@ -96,6 +97,9 @@ def show() -> None:
 def _keep(open_: bool) -> None:
     """Open or close the tour, for this session and for good; for callbacks."""
     st.session_state[_OPEN] = open_
+    if not gate.allows("operator"):
+        # For this session only: the file is that of all.
+        return
     path = workspace().root / FILE
     try:
         write_json(path, StoredTour(closed=not open_).model_dump(mode="json"))

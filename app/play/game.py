@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import cache, theme, wording
+from app.access import gate
 from app.figures.drawings import SIDE, compass
 from app.maps.ground import Ground
 from app.play import guess_map
@@ -189,6 +190,8 @@ def _ask(game: Game, row: pd.Series, card: Card, data: Dataset) -> None:
         st.button("Skip this photo", key="play_skip", on_click=_skip, args=(game,))
         if not state.get(_TURNED):
             st.caption("Without a turn of the camera, only the place counts.")
+    if not gate.allows("operator"):
+        return
     st.checkbox(KEEP, key=_CONSENT, persist_state="session")
     st.caption(CONSENT)
     if state.get(_CONSENT):
@@ -220,7 +223,7 @@ def _answer(game: Game, row: pd.Series, card: Card, root: Path) -> None:
     guess_m = np.array([state[_NORTH], state[_EAST]], np.float64)
     heading = float(state[_HEADING]) if state.get(_TURNED) else nan
     outcome = game.answer(row, guess_m, heading)
-    if not state.get(_CONSENT):
+    if not state.get(_CONSENT) or not gate.allows("operator"):
         return
     decimals = label_decimals(card.local_frame.frame)
     latitude, longitude = card.local_frame.to_labels(guess_m[None])[0].round(decimals).tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache, links
-from app.access import paths
+from app.access import gate, paths
 from app.runs.models import Model
 from app.widgets import messages, pickers
 from app.widgets.forms import FormPlan, config_form
@@ -23,7 +23,7 @@ _HIDDEN = (("members",), ("dataset",), ("device",), ("batch_size",), ("allow_mis
 
 def offer(chosen: Sequence[Model]) -> None:
     """Let the reader join the ticked models into one; nothing is drawn for fewer than two."""
-    if len(chosen) < 2:
+    if len(chosen) < 2 or not gate.allows("operator"):
         return
     with st.popover("Make an ensemble of these"):
         missing = [model.name for model in chosen if model.card is None]
@@ -70,6 +70,7 @@ def _form(members: tuple[Path, ...]) -> None:
 
 
 def _make(config: EnsembleConfig) -> Path:
+    gate.need("operator")
     paths.check_options(config)
     cache.settle_imports()
     from core.ensemble.make import make_ensemble

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.access import gate
 from app.evaluate.evaluation import evaluate_here
 from app.runs import compared, comparison, models
 from app.runs.models import Model
@@ -90,7 +91,12 @@ def _judge(place: Workspace, common: CommonPhotos) -> None:
         comparison.show_common(common)
         return
     st.markdown(sentence)
-    if st.button(f"Judge {every} on the same photos", type="primary", key="runs_judge"):
+    if st.button(
+        f"Judge {every} on the same photos",
+        type="primary",
+        key="runs_judge",
+        disabled=not gate.allows("operator"),
+    ):
         for name in common.missing:
             part = common.held_out[name].part
             config = EvaluateConfig(

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, links
+from app.access import gate
 from app.figures.curves import curve
 from app.figures.parallel import axis_of, broken, lines
 from app.runs import runs_table
@@ -80,6 +81,7 @@ def edit(model: Model, notes: Mapping[str, Notes]) -> None:
             accept_new_options=True, placeholder="Type a tag, press Enter",
         )  # fmt: skip
         if st.form_submit_button("Save", type="primary"):
+            gate.need("operator")
             write_notes(model.home, Notes(text=text.strip(), tags=tuple(chosen)))
             st.rerun()
 
@@ -123,7 +125,8 @@ def next_steps(model: Model, notes: Mapping[str, Notes]) -> None:
                 if st.button(page.capitalize(), key=f"runs_{page}"):
                     pickers.hand_over_checkpoint(checkpoint)
                     links.go(page)
-        edit(model, notes)
+        if gate.allows("operator"):
+            edit(model, notes)
         deletion.offer([model.home] if run is not None else [], "runs")
 
 

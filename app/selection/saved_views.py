@@ -7,6 +7,7 @@ from typing import Annotated
 import streamlit as st
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from app.access import gate
 from app.selection.photo_filter import PhotoFilter
 from app.widgets import messages
 from app.workspace import workspace
@@ -47,7 +48,9 @@ def menu(page: str, made: PhotoFilter, keep: Callable[[PhotoFilter], None]) -> N
         made: The filter now.
         keep: Filters by another one from now on.
     """
-    root = workspace().root
+    if not gate.allows("viewer"):
+        return
+    root, may = workspace().root, gate.allows("operator")
     views = read_views(root)
     key = f"{page}_view"
     with st.popover("Saved views"):
@@ -57,13 +60,14 @@ def menu(page: str, made: PhotoFilter, keep: Callable[[PhotoFilter], None]) -> N
             with st.container(horizontal=True):
                 st.button("Open", key=f"{key}_open", disabled=name is None, on_click=_open,
                           args=(views.get(name or "", {}), keep))  # fmt: skip
-                st.button("Delete", key=f"{key}_delete", disabled=name is None, on_click=_store,
+                st.button("Delete", key=f"{key}_delete", on_click=_store,
+                          disabled=name is None or not may,
                           args=(root, name, None))  # fmt: skip
         else:
             st.caption("No view is saved yet.")
         st.text_input("Save the filter as", key=f"{key}_new", max_chars=_LONGEST,
                       placeholder="for example: north side, far off")  # fmt: skip
-        st.button("Save", key=f"{key}_save", disabled=not made, on_click=_save,
+        st.button("Save", key=f"{key}_save", disabled=not made or not may, on_click=_save,
                   args=(root, f"{key}_new", made.to_query()))  # fmt: skip
     if fault := st.session_state.pop(_FAULT, None):
         messages.show_error(fault)
@@ -87,7 +91,9 @@ def change_views(root: Path, name: str, query: Query | None) -> None:
     Raises:
         ConfigError: The file is damaged, holds as many views as it may, or cannot be written.
         LockHeld: Another process has been changing views for longer than a second.
+        AccessError: The person is no operator.
     """
+    gate.need("operator")
     try:
         lock = Lock.take(root / STORE_FOLDER / "views")
         try:

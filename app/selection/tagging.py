@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache
+from app.access import gate
 from app.selection import selection
 from app.widgets import messages
 from core.dataset.tags import (
@@ -58,7 +59,7 @@ def of_photo(folder: Path, name: str) -> None:
     st.multiselect(
         "Tags", sorted({tag for each in tags.values() for tag in each}), key=key,
         accept_new_options=True, placeholder="Choose a tag or type a new one",
-        on_change=_take, args=(folder, name, key, held),
+        on_change=_take, args=(folder, name, key, held), disabled=not gate.allows("operator"),
     )  # fmt: skip
     _faults()
 
@@ -74,11 +75,12 @@ def of_shown(page: str, folder: Path, names: Sequence[str]) -> None:
     tags = tags_of(folder)
     key = f"{page}_tag"
     with st.popover(f"Tag these {len(names):,} photos", disabled=not names):
+        may = gate.allows("operator")
         st.text_input("Tag", key=key, max_chars=LONGEST_TAG, placeholder="for example: mirror")
         with st.container(horizontal=True):
             for title, adds in (("Add to all", True), ("Remove from all", False)):
                 st.button(title, key=f"{key}_{adds}", on_click=_change_shown,
-                          args=(folder, tuple(names), key, adds))  # fmt: skip
+                          args=(folder, tuple(names), key, adds), disabled=not may)  # fmt: skip
         st.caption(f"Tags are stored in `{TAGS_FILE}` beside the labels, and change no label.")
         if tags:
             st.download_button(f"Download {TAGS_FILE}", tags_text(tags), TAGS_FILE, "text/csv",
@@ -104,6 +106,7 @@ def _change_shown(folder: Path, names: tuple[str, ...], key: str, adds: bool) ->
 
 def _change(folder: Path, names: Sequence[str], *, add: str = "", remove: str = "") -> None:
     try:
+        gate.need("operator")
         change_tags(folder, names, add=add, remove=remove)
     except BearingsError as error:
         st.session_state[_FAULT] = str(error)

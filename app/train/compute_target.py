@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.access import roles
 from app.widgets import messages
 from app.wording import level
 from core.cluster.client import check_address
-from core.errors import ConfigError
+from core.errors import AccessError, BearingsError
 from core.jobs.devices import Gpu, gpus
 from core.jobs.job import LOCAL
 
@@ -17,19 +18,20 @@ _GIB = 1024**3
 
 def pick() -> None:
     """Ask where; what is wrong with an address is shown beside it."""
-    typed = st.session_state.get(_ON)
+    typed, shared = st.session_state.get(_ON), roles.is_shared()
+    offered = roles.clusters() if shared else () if typed in (None, HERE) else (typed,)
     st.selectbox(
         "Run on",
-        [HERE] if typed in (None, HERE) else [HERE, typed],
+        [HERE, *offered],
         key=_ON,
-        accept_new_options=True,
+        accept_new_options=not shared,
         persist_state="session",
         help="Or type the address of a Ray cluster, such as `http://host:8265` or "
         "`ray://host:10001`.",
     )
     try:
         chosen()
-    except ConfigError as error:
+    except BearingsError as error:
         messages.show_error(error)
 
 
@@ -38,8 +40,14 @@ def chosen() -> str:
 
     Raises:
         ConfigError: The address is not one.
+        AccessError: The server is shared, and its file of roles does not list the address.
     """
-    return LOCAL if is_here() else check_address(str(st.session_state[_ON]))
+    if is_here():
+        return LOCAL
+    address = check_address(str(st.session_state[_ON]))
+    if roles.is_shared() and address not in map(check_address, roles.clusters()):
+        raise AccessError(f"{address} is not among the clusters that {roles.FILE} lists")
+    return address
 
 
 def is_here() -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache
+from app.access import gate
 from app.widgets import messages, pickers
 from app.wording import size
 from core.jobs.delete import contents_of, delete_runs
@@ -19,7 +20,7 @@ def offer(paths: Sequence[Path], key: str) -> None:
         paths: Their folders; without any, nothing is drawn.
         key: Prefix of the state keys.
     """
-    if not paths:
+    if not paths or not gate.allows("operator"):
         return
     opened = f"{key}_deleting"
     st.button(
@@ -50,6 +51,7 @@ def _confirm(paths: tuple[Path, ...], key: str, close: Callable[[], None]) -> No
         )
         label = "Delete it" if len(paths) == 1 else f"Delete all {len(paths)}"
         if st.button(label, key=f"{key}_delete_now", type="primary"):
+            gate.need("operator")
             delete_runs(paths)
             cache.forget_models()
             pickers.forget_checkpoints_in(paths)

@@ -12,6 +12,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import absence, cache
+from app.access import gate
 from app.theme import palette
 from app.train import compute_target
 from app.widgets import held_options, messages, pickers
@@ -61,6 +62,8 @@ class Launch(Generic[Schema]):
 
 def launch(place: Workspace, form: Launch[Schema]) -> None:
     """Draw the panel of a new job in the sidebar, and on the page while the sidebar is closed."""
+    if not gate.allows("operator"):
+        return
     dataset = pickers.dataset_path()
     if dataset is not None and dataset.is_dir():
         held_options.follow(form.schema, form.plan(dataset))
@@ -250,6 +253,8 @@ def headline(
 
 def _show(job: Path, draw: Callable[[Path, RunState], None], *, polling: bool) -> None:
     with messages.mendable():
+        # A fragment is drawn again without what stands before every page.
+        gate.need("viewer")
         now = run_state(job)
         if polling and now.state not in UNFINISHED:
             # A rerun of the whole page ends the polling.

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import links
+from app.access import gate
 from app.train import compute_target, eta, job_page, train_form, watch
 from app.train.history import best_event
 from app.train.queue_state import Entry, Queue, look, options_of
@@ -43,11 +44,13 @@ def show(place: Workspace) -> None:
 
 def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
     with messages.mendable():
+        # A fragment is drawn again without what stands before every page.
+        gate.need("viewer")
         queue = look(place.runs)
         if queue.standing != standing:
             # A job began or ended, so the rest of the page changes too.
             st.rerun()
-        if queue.waiting:
+        if queue.waiting and gate.allows("operator"):
             # After a restart of the machine no runner is left for the jobs that wait.
             ensure_runner(place.runs)
         _draw(queue)

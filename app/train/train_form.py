@@ -10,7 +10,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import cache
-from app.access import paths
+from app.access import gate, paths
 from app.selection import tagging
 from app.train import compute_target, job_page
 from app.train.job_page import Launch
@@ -280,6 +280,7 @@ def _act(place: Workspace, config: TrainConfig, button: str, on: str) -> None:
     if button == CHECK:
         st.session_state[_CHECKED] = command(config)
         return
+    gate.need("operator")
     cache.dataset(config.dataset)
     before = _jobs_before(place, config.device, on)
     queued = enqueue(config, on=on) if button == START else enqueue_crossval(_folds(config), on=on)

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import links
+from app.access import gate
 from app.figures.curves import curve
 from app.train import job_page, reproduce, samples_view, train_form
 from app.train.history import Events, best_event, curve_table, fine_tuning_begins, measured
@@ -39,6 +40,8 @@ def offer(entry: Entry, last_place: int = 0) -> None:
         entry: The job.
         last_place: How many jobs wait; used for waiting jobs only.
     """
+    if not gate.allows("operator"):
+        return
     if entry.now.state == "queued":
         _waiting(entry, last_place)
     elif entry.now.state == "cancelling":
@@ -51,10 +54,13 @@ def offer(entry: Entry, last_place: int = 0) -> None:
 
 def ended(entry: Entry, key: str) -> None:
     """Draw the buttons of a job that has ended: resume it, or retry it with changes."""
+    if not gate.allows("operator"):
+        return
     # The queue can resume the jobs it started, and any training run.
     known = entry.now.job is not None or entry.kind == "train"
     resumable = known and entry.now.state in RESUMABLE
     if resumable and st.button("Resume", key=f"{key}_resume_{entry.name}"):
+        gate.need("operator")
         requeue(entry.path)
         ensure_runner(entry.path.parent)
         st.rerun()
@@ -78,9 +84,11 @@ def _waiting(entry: Entry, last_place: int) -> None:
     ):
         key = f"queue_{words}_{entry.name}".lower()
         if st.button(words, key=key, disabled=not possible):
+            gate.need("operator")
             move(entry.path, places)
             st.rerun()
     if st.button("Cancel", key=f"queue_cancel_{entry.name}"):
+        gate.need("operator")
         cancel(entry.path)
         st.rerun()
 
@@ -89,12 +97,14 @@ def _cancel_active(entry: Entry) -> None:
     with st.popover("Cancel …", key=f"queue_ask_{entry.name}"):
         st.write("The run saves its state and can resume at exactly this step.")
         if st.button("Yes, cancel it", key=f"queue_cancel_{entry.name}", type="primary"):
+            gate.need("operator")
             cancel(entry.path)
             st.rerun()
 
 
 def _end_now(entry: Entry) -> None:
     if st.button("End it now", key=f"queue_end_{entry.name}", help="Ends without saving"):
+        gate.need("operator")
         with st.spinner("Ending the process …"):
             stop(entry.path, grace_s=0.0)
         st.rerun()

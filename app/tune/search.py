@@ -7,7 +7,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from app import cache, links
-from app.access import paths
+from app.access import gate, paths
 from app.figures import tuning as figures
 from app.selection import selection
 from app.theme import palette
@@ -100,6 +100,7 @@ def launch(place: Workspace) -> None:
     """Draw what starts a search: what it does, the start button, and all options."""
 
     def act(config: TuneConfig, button: str, target: str) -> None:
+        gate.need("operator")
         config = tune_form.checked(place, config)
         paths.check_options(config)
         study = enqueue_job(config.study, tune_form.job(config, target))
@@ -158,6 +159,8 @@ def _progress(view: StudyView) -> None:
 
 
 def _buttons(study: Path, now: RunState, view: StudyView) -> None:
+    if not gate.allows("operator"):
+        return
     with st.container(horizontal=True):
         if view.best is not None and st.button(
             "Train with the best options",
@@ -166,6 +169,7 @@ def _buttons(study: Path, now: RunState, view: StudyView) -> None:
         ):
             _train_with(view, view.best.number)
         if now.state in UNFINISHED and now.state != "cancelling" and st.button("Cancel the search"):
+            gate.need("operator")
             cancel(study)
             st.rerun()
         if now.state in RESUMABLE and st.button("Resume the search"):
@@ -179,6 +183,7 @@ def _train_with(view: StudyView, number: int) -> None:
 
 
 def _resume(study: Path) -> None:
+    gate.need("operator")
     if read_job(study) is None:
         # Started on the command line, so it has no job file yet.
         enqueue_job(study, tune_form.job(options_of(study)))

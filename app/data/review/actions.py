@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app.access import gate
 from app.data.review.queue import in_words
 from app.widgets import messages
 from core.audit.findings import Finding
@@ -155,6 +156,7 @@ def settle(
     """
 
     def act() -> str:
+        gate.need("operator")
         new = typed() if decision == "accepted" else finding.proposal
         if new != finding.proposal:
             new = checked(place[0], place[1], finding.column, new)
@@ -173,6 +175,7 @@ def undo(folder: Path) -> None:
     """Take the last decision back and show its finding."""
 
     def act() -> str:
+        gate.need("operator")
         last = undo_last(folder)
         if last is None:
             return "No decision to take back."
@@ -186,6 +189,7 @@ def accept_kind(folder: Path, findings: Sequence[Finding], kind: str, least: flo
     """Accept every undecided finding of a kind with at least this score."""
 
     def act() -> str:
+        gate.need("operator")
         return f"Accepted by rule: {len(accept_by_rule(folder, findings, [kind], least)):,}."
 
     _done(act)
@@ -193,7 +197,12 @@ def accept_kind(folder: Path, findings: Sequence[Finding], kind: str, least: flo
 
 def forget(folder: Path, keys: Collection[Key]) -> None:
     """Take back chosen decisions."""
-    _done(lambda: f"Taken back: {take_back(folder, keys):,}.")
+
+    def act() -> str:
+        gate.need("operator")
+        return f"Taken back: {take_back(folder, keys):,}."
+
+    _done(act)
 
 
 def _done(act: Callable[[], str]) -> None:

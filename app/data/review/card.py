@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache, theme
+from app.access import gate
 from app.data.review import actions
 from app.data.review.actions import known_regions
 from app.data.review.queue import WHOLE_PHOTO, after
@@ -70,16 +71,16 @@ def show(queue: Sequence[Reviewed], place: int, rows: LabelRows, *, undoable: bo
 def _decide_buttons(
     rows: LabelRows, row: int | None, finding: Finding, new: str, following: Key | None
 ) -> None:
-    reader = _reader(finding)
+    reader, may = _reader(finding), gate.allows("operator")
     st.button(
         "Accept" if new else "Leave the photo out", key="review_accept", type="primary",
-        shortcut=ACCEPT, on_click=actions.settle, disabled=not finding.labels,
+        shortcut=ACCEPT, on_click=actions.settle, disabled=not finding.labels or not may,
         args=(rows.root, finding, "accepted", following, reader, (rows, row)),
     )  # fmt: skip
     st.button(
         "Reject", key="review_reject", shortcut=REJECT, on_click=actions.settle,
         args=(rows.root, finding, "rejected", following, reader, (rows, row)),
-        help="The label is right: keep it",
+        help="The label is right: keep it", disabled=not may,
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def undo_button(folder: Path, undoable: bool) -> None:
     """Draw the button that takes the last decision back; it stays when the queue is empty."""
     st.button(
         "Undo", key="review_undo", shortcut=UNDO, on_click=actions.undo, args=(folder,),
-        disabled=not undoable, help="Undo the last decision",
+        disabled=not undoable or not gate.allows("operator"), help="Undo the last decision",
     )  # fmt: skip
 
 

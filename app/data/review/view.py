@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app import cache
+from app.access import gate
 from app.data.review import actions, card
 from app.data.review.queue import (
     Wanted,
@@ -58,7 +59,8 @@ def show(source: Path) -> None:
 def _check(source: Path) -> "Audit | None":
     """The button, and the audit of the labels as they are now, where it was made."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        asked = st.button("Check the labels", key="review_check", type="primary")
+        may = gate.allows("operator")
+        asked = st.button("Check the labels", key="review_check", type="primary", disabled=not may)
         photos = st.toggle(
             "Check the photos too", key="review_photos",
             help="Finds unreadable, dark and blurred photos, duplicates, and labels that EXIF "
@@ -129,7 +131,7 @@ def _filter(kinds: list[str]) -> Wanted:
 
 def _accept_many(made: "Audit", reviewed: Sequence[Reviewed], wanted: Wanted) -> None:
     """Let the reader accept all findings of a kind, after showing how many these are."""
-    with st.popover("Accept many …", key="review_many"):
+    with st.popover("Accept many …", key="review_many", disabled=not gate.allows("operator")):
         kinds = [k for k in made.by_kind if by_rule(reviewed, k, 0.0)]
         if not kinds:
             st.write("No undecided finding can be accepted by rule.")
@@ -176,6 +178,8 @@ def show_decided(folder: Path, decisions: Sequence[Repair]) -> None:
         return
     st.markdown(counted(decisions) + ".")
     st.dataframe(decided_table(decisions), hide_index=True, height=280)
+    if not gate.allows("operator"):
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _one_by_one(folder, decisions)
         _by_rule(folder, decisions)

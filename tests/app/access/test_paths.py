@@ -139,6 +139,15 @@ def test_a_page_says_one_sentence_of_any_foreign_path(
     assert len(texts) == 1
 
 
+def test_a_page_of_what_lies_in_a_root_opens(
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ROOTS, "")
+    app = open_page(full_workspace, "data", dataset="data/tiny")
+    assert not app.error
+    assert "48" in [each.value for each in app.metric]
+
+
 def test_a_linked_folder_is_not_listed(
     workspace_copy: Path, small_campus: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
