@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.gpu import correctness, speed
+from benchmarks.gpu import choices, correctness, speed
 from benchmarks.gpu.checks import Check, Settings
 
 MODELS = (
@@ -12,8 +12,6 @@ MODELS = (
     "vit_small_patch16_224",
 )
 NOT_SHOWN = (
-    "augmentation on the GPU: there is none",
-    "`torch.compile`: training does not use it",
     "a whole default run on 6,500 photos beside the reference recipe's three trainings: "
     "`python -m benchmarks.reference_recipe`, longer than this benchmark",
 )
@@ -47,9 +45,13 @@ def plan(settings: Settings) -> list[Check]:
               correctness.trials, 20.0),
         Check("batchnorm", "BatchNorm sees the photos of two GPUs",
               30.0 if settings.gpus > 1 else 0.1, correctness.batchnorm, 1.0),
-        Check("loading", "Loading and augmentation alone, by number of threads", 20.0,
+        Check("loading", "Loading and augmentation alone, by threads and by processes", 25.0,
               speed.loading),
+        Check("augmentation", "Augmentation on the device alone", 8.0, choices.augmentation),
+        Check("feeding", "Training fed by threads, by processes, and augmented on the device",
+              50.0, choices.feeding, 25.0),
         *rates,
+        Check("formats", "Steps in both memory formats and compiled", 60.0, choices.formats, 30.0),
         Check("cached-epochs", "Heads on cached features, beside a pass of the backbone an epoch",
               25.0, speed.cached_epochs, 15.0),
         Check("whole-run", "The finish of a run, as a share of it", 80.0, speed.whole_run, 20.0),

@@ -32,23 +32,32 @@ _SAMPLE_S = 0.05
 class BareStep:
     """A training step of a timm model on synthetic pixels: what any loop around it can reach."""
 
-    def __init__(self, backbone: str, input_size: int, batch_size: int, compute: Compute) -> None:
-        """Make the model, its optimiser and a batch on the device."""
+    def __init__(
+        self,
+        backbone: str,
+        input_size: int,
+        batch_size: int,
+        compute: Compute,
+        layout: torch.memory_format = torch.channels_last,
+        compiled: str = "",
+    ) -> None:
+        """Make the model, its optimiser and a batch on the device; `compiled` names a backend."""
         self.device, self.batch_size = compute.device, batch_size
         self.dtype = _DTYPES.get(compute.precision)
         self.model = timm.create_model(backbone, num_classes=19).train()
-        self.model.to(memory_format=torch.channels_last).to(self.device)
+        self.model.to(memory_format=layout).to(self.device)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-4)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=compute.precision == "fp16")
         shape = (batch_size, 3, input_size, input_size)
         photos = torch.randn(shape, device=self.device)
-        self.photos = photos.to(memory_format=torch.channels_last)
+        self.photos = photos.to(memory_format=layout)
+        self.network = torch.compile(self.model, backend=compiled) if compiled else self.model
         self.target = torch.randint(19, (batch_size,), device=self.device)
 
     def step(self) -> None:
         """Make one step."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            loss = nn.functional.cross_entropy(self.model(self.photos), self.target)
+            loss = nn.functional.cross_entropy(self.network(self.photos), self.target)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimiser)
@@ -204,18 +213,26 @@ def _record(recorder: Recorder, name: str, ours: list[float], bare: list[float])
 
 
 def loading(settings: Settings, seconds: float, recorder: Recorder) -> None:
-    """Prepare batches with nobody training, by more and more threads."""
+    """Prepare batches with nobody training, by more and more threads, and by processes."""
     config = settings.run_of("loading", "test_resnet", settings.input_size)
     data = read_training_data(config, settings.input_size)
     counts = (1, 2) if settings.dry else (1, 2, 4, 8, 16)
-    span = 0.3 if settings.dry else min(3.0, 0.8 * seconds / (len(counts) + 1))
+    span = 0.3 if settings.dry else min(3.0, 0.8 * seconds / (len(counts) + 3))
     for workers in counts:
         steps = PhotoSteps(data, settings.input_size, config, workers=workers)
-        recorder.figure(f"photos_per_s_{workers}_workers", _prepared(steps, span))
+        recorder.figure(f"photos_per_s_{workers}_threads", _prepared(steps, span))
+    ways = {
+        "processes": config.model_copy(update={"loader": "processes"}),
+        "threads_that_augment_nothing": config.model_copy(update={"augment_on": "device"}),
+    }
+    for name, way in ways.items():
+        workers = counts[-1] if settings.dry else 8
+        steps = PhotoSteps(data, settings.input_size, way, workers=workers)
+        recorder.figure(f"photos_per_s_{workers}_{name}", _prepared(steps, span))
     threads = cv2.getNumThreads()
     with patch.object(cv2, "setNumThreads", lambda count: None):
         steps = PhotoSteps(data, settings.input_size, config, workers=1)
-        recorder.figure(f"photos_per_s_1_worker_opencv_{threads}_threads", _prepared(steps, span))
+        recorder.figure(f"photos_per_s_1_thread_opencv_{threads}_threads", _prepared(steps, span))
 
 
 def _prepared(steps: PhotoSteps, seconds: float) -> float:

@@ -1,5 +1,8 @@
 """Augmentation that keeps labels true: one warp, one blur, one colour step, noise, erasing.
 
+All random numbers of a photo are drawn first, as `Changes`; they give the heading, and either
+`changed` here or `core.training.device_augment` makes the picture.
+
 Geometry is one homography for crop, roll, perspective and resizing. Coordinates are continuous
 pixels: x to the right, y down, the photo from 0 to its side. The camera is an ideal pinhole whose
 axis meets the photo's centre. Colour jitter is one matrix, noise comes from one table.
@@ -109,7 +112,10 @@ def resize_photo(photo: Pixels, size: int) -> Pixels:
 # NTSC luma and chroma (FCC 1953); hue turns in the chroma plane, several times cheaper than HSV.
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
-_NOISE_LEVELS = 24.0
+LUMA = _TO_YIQ[0]
+"""Luma of red, green and blue `(3,)`."""
+NOISE_LEVELS = 24.0
+"""Standard deviation of the numbers in the noise table."""
 _NOISE_SAMPLES = 1 << 21
 
 
@@ -132,12 +138,17 @@ def colour_matrix(
         hue_deg: Turn of the chroma plane.
         gains: Factors on red, green and blue.
     """
+    return Colour(_colour_turn(brightness, saturation, hue_deg, gains), contrast).matrix(mean_rgb)
+
+
+def _colour_turn(
+    brightness: float, saturation: float, hue_deg: float, gains: tuple[float, float, float]
+) -> Floats:
+    """Linear colour change `(3, 3)`: everything but the contrast."""
     hue = math.radians(hue_deg)
     cos, sin = saturation * math.cos(hue), saturation * math.sin(hue)
     chroma = np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
-    matrix = brightness * (_FROM_YIQ @ chroma @ _TO_YIQ) * np.asarray(gains)
-    luma = float(_TO_YIQ[0] @ matrix @ mean_rgb)
-    return np.column_stack([contrast * matrix, np.full(3, (1.0 - contrast) * luma)])
+    return np.asarray(brightness * (_FROM_YIQ @ chroma @ _TO_YIQ) * np.asarray(gains))
 
 
 def recolour(photo: Pixels, matrix: Floats) -> Pixels:
@@ -150,34 +161,50 @@ def mean_colour(photo: Pixels) -> Floats:
     return np.asarray(cv2.mean(photo)[:3], np.float64)
 
 
-def add_noise(photo: Pixels, std: float, rng: np.random.Generator) -> Pixels:
+def add_noise(photo: Pixels, std: float, start: int) -> Pixels:
     """Add Gaussian noise of `std` grey levels to every value.
 
     Drawing 150,000 normal numbers a photo would cost more than all other steps together, so they
-    are cut from one long table at a random place.
+    are cut from one long table, from the number `start` on.
     """
-    table = _noise_table()
-    start = int(rng.integers(len(table) - photo.size))
-    noise = table[start : start + photo.size].reshape(photo.shape)
-    scale = std / _NOISE_LEVELS
+    noise = noise_table()[start : start + photo.size].reshape(photo.shape)
+    scale = std / NOISE_LEVELS
     return np.asarray(cv2.addWeighted(photo, 1.0, noise, scale, 0.0, dtype=cv2.CV_8U), np.uint8)
 
 
 @cache
-def _noise_table() -> NDArray[np.int8]:
+def noise_table() -> NDArray[np.int8]:
+    """Normal numbers with a standard deviation of `NOISE_LEVELS`."""
     normal = np.random.default_rng(0).standard_normal(_NOISE_SAMPLES, np.float32)
-    return np.clip(np.round(normal * _NOISE_LEVELS), -127, 127).astype(np.int8)
+    return np.clip(np.round(normal * NOISE_LEVELS), -127, 127).astype(np.int8)
 
 
-def erase(photo: Pixels, area: float, rng: np.random.Generator) -> Pixels:
-    """Fill a rectangle covering a share `area` of the photo with one random colour, in place."""
-    height, width = photo.shape[:2]
+@dataclass(frozen=True)
+class Erased:
+    """A rectangle in pixels of the view that is filled with one colour."""
+
+    top: int
+    left: int
+    tall: int
+    wide: int
+    rgb: tuple[int, int, int]
+
+
+def draw_erased(area: float, size: int, rng: np.random.Generator) -> Erased:
+    """Draw a rectangle that covers a share `area` of a view of `size` pixels a side."""
     u = rng.random(6)
     aspect = math.exp((2.0 * u[0] - 1.0) * math.log(3.0))
-    tall = max(1, min(height, round(height * math.sqrt(area / aspect))))
-    wide = max(1, min(width, round(width * math.sqrt(area * aspect))))
-    top, left = int(u[1] * (height - tall + 1)), int(u[2] * (width - wide + 1))
-    photo[top : top + tall, left : left + wide] = (u[3:6] * 255).astype(np.uint8)
+    tall = max(1, min(size, round(size * math.sqrt(area / aspect))))
+    wide = max(1, min(size, round(size * math.sqrt(area * aspect))))
+    top, left = int(u[1] * (size - tall + 1)), int(u[2] * (size - wide + 1))
+    red, green, blue = (u[3:6] * 255).astype(np.uint8).tolist()
+    return Erased(top, left, tall, wide, (red, green, blue))
+
+
+def erase(photo: Pixels, erased: Erased) -> Pixels:
+    """Fill a rectangle, in place."""
+    rows = slice(erased.top, erased.top + erased.tall)
+    photo[rows, erased.left : erased.left + erased.wide] = erased.rgb
     return photo
 
 
@@ -201,6 +228,41 @@ _NOISE_STD: Range = (1.0, 8.0)
 _ERASED_AREA: Range = (0.02, 0.1)
 
 
+@dataclass(frozen=True)
+class Colour:
+    """A change of colour: a linear one, then contrast about the mean luma of its result."""
+
+    turn: Floats
+    contrast: float
+
+    def matrix(self, mean_rgb: Floats) -> Floats:
+        """As `colour_matrix`, of a photo with this mean colour."""
+        luma = float(LUMA @ self.turn @ mean_rgb)
+        offset = np.full(3, (1.0 - self.contrast) * luma)
+        return np.column_stack([self.contrast * self.turn, offset])
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Everything that happens to a photo, in this order; what does not happen is None.
+
+    Attributes:
+        view: The part of the photo that is seen.
+        mirrored: Whether left and right change places.
+        blur_sigma: In pixels of the view.
+        colour: Change of colour.
+        noise: Standard deviation in grey levels, and where in the noise table to begin.
+        erased: The rectangle that is filled.
+    """
+
+    view: View
+    mirrored: bool = False
+    blur_sigma: float | None = None
+    colour: Colour | None = None
+    noise: tuple[float, int] | None = None
+    erased: Erased | None = None
+
+
 def augment_photo(
     photo: Pixels,
     heading_deg: float,
@@ -222,24 +284,51 @@ def augment_photo(
     Returns:
         RGB pixels `(input_size, input_size, 3)` and the heading in `[0, 360)`.
     """
+    changes = draw_changes(config, rng, input_size)
+    return changed(photo, changes, input_size), turned(heading_deg, hfov_deg, config, changes)
+
+
+def draw_changes(config: AugmentConfig, rng: np.random.Generator, input_size: int) -> Changes:
+    """Draw what happens to a photo that becomes a view of `input_size` pixels a side."""
     view = draw_view(config, rng)
-    heading = heading_deg + view.heading_shift_deg(hfov_deg)
-    if config.rotation_rule == "add_angle":
-        heading = reference_rotation(heading, view.roll_deg)
-    result = render_view(photo, view, input_size)
-    if _happens(config.mirror_probability, rng):
-        result = np.ascontiguousarray(result[:, ::-1])
-        heading = reference_mirror(heading)
+    mirrored = _happens(config.mirror_probability, rng)
+    blur_sigma = colour = noise = erased = None
     if _happens(config.blur_probability, rng):
-        sigma = _between(_BLUR_SIGMA, rng)
-        result = np.asarray(cv2.GaussianBlur(result, (0, 0), sigma), np.uint8)
+        blur_sigma = _between(_BLUR_SIGMA, rng)
     if _happens(config.colour_probability, rng):
-        result = _jitter_colour(result, rng)
+        colour = _draw_colour(rng)
     if _happens(config.noise_probability, rng):
-        result = add_noise(result, _between(_NOISE_STD, rng), rng)
+        std = _between(_NOISE_STD, rng)
+        noise = std, int(rng.integers(_NOISE_SAMPLES - 3 * input_size**2))
     if _happens(config.erasing_probability, rng):
-        result = erase(result, _between(_ERASED_AREA, rng), rng)
-    return result, float(wrap_heading_deg(heading))
+        erased = draw_erased(_between(_ERASED_AREA, rng), input_size, rng)
+    return Changes(view, mirrored, blur_sigma, colour, noise, erased)
+
+
+def changed(photo: Pixels, changes: Changes, input_size: int) -> Pixels:
+    """Apply the changes to a photo `(s, s, 3)`; returns new pixels of `input_size` a side."""
+    result = render_view(photo, changes.view, input_size)
+    if changes.mirrored:
+        result = np.ascontiguousarray(result[:, ::-1])
+    if changes.blur_sigma is not None:
+        result = np.asarray(cv2.GaussianBlur(result, (0, 0), changes.blur_sigma), np.uint8)
+    if changes.colour is not None:
+        result = recolour(result, changes.colour.matrix(mean_colour(result)))
+    if changes.noise is not None:
+        result = add_noise(result, *changes.noise)
+    if changes.erased is not None:
+        result = erase(result, changes.erased)
+    return result
+
+
+def turned(heading_deg: float, hfov_deg: float, config: AugmentConfig, changes: Changes) -> float:
+    """The heading in `[0, 360)` of a photo after the changes."""
+    heading = heading_deg + changes.view.heading_shift_deg(hfov_deg)
+    if config.rotation_rule == "add_angle":
+        heading = reference_rotation(heading, changes.view.roll_deg)
+    if changes.mirrored:
+        heading = reference_mirror(heading)
+    return float(wrap_heading_deg(heading))
 
 
 def draw_view(config: AugmentConfig, rng: np.random.Generator) -> View:
@@ -276,17 +365,15 @@ def reference_mirror(heading_deg: float) -> float:
     return (360.0 - heading_deg) % 360.0
 
 
-def _jitter_colour(photo: Pixels, rng: np.random.Generator) -> Pixels:
+def _draw_colour(rng: np.random.Generator) -> Colour:
     u = rng.uniform(-1.0, 1.0, 6)
-    matrix = colour_matrix(
-        mean_colour(photo),
+    turn = _colour_turn(
         brightness=1.0 + _BRIGHTNESS * u[0],
-        contrast=1.0 + _CONTRAST * u[1],
         saturation=1.0 + _SATURATION * u[2],
         hue_deg=_HUE_DEG * u[3],
         gains=(1.0 + _WHITE_BALANCE * u[4], 1.0, 1.0 + _WHITE_BALANCE * u[5]),
     )
-    return recolour(photo, matrix)
+    return Colour(turn, 1.0 + _CONTRAST * u[1])
 
 
 def _happens(probability: float, rng: np.random.Generator) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from core.model.network import BearingsModel
-from core.training.data import Batch, TrainingData, augmented
+from core.training.data import Augmenter, Batch, TrainingData
 from core.training.device import Compute
 from core.training.memory import fits, step_error
 from core.training.optimiser import freeze, make_optimiser, train_mode
@@ -165,8 +165,8 @@ def _tried_steps(
         train_mode(network)
         optimiser = make_optimiser(network, plan.rates)
         losses = StepLosses(network, compute, data, config)
-        rows = data.rows["train"][:_AUGMENTED]
-        few = augmented(data, rows, config.augment, network.input_size, config.seed, 0)
+        augmenter = Augmenter.of(data, config, network.input_size)
+        few = augmenter((0, data.rows["train"][:_AUGMENTED]))
         scaler = torch.amp.GradScaler(device.type, enabled=compute.scaler.is_enabled())
 
         def step(inputs: StepInput) -> float:
@@ -191,5 +191,6 @@ def _tried_steps(
 def _repeated(batch: Batch, photos: int) -> StepInput:
     """A step of so many photos, made of a few."""
     index = np.arange(photos) % len(batch.rows)
-    many = Batch(batch.rows[index], batch.photos[index], batch.heading_deg[index])
+    changes = tuple(batch.changes[each] for each in index) if batch.changes else ()
+    many = Batch(batch.rows[index], batch.photos[index], batch.heading_deg[index], changes)
     return StepInput(many, None, np.zeros((photos, 2), np.float32), many.rows)

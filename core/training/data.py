@@ -3,19 +3,17 @@
 Order and augmentation depend on seed, epoch and photo, and on nothing else.
 """
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from mmap import mmap
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.dataset.augment import AugmentConfig, View, augment_photo
+from core.dataset.augment import AugmentConfig, Changes, View, changed, draw_changes, turned
+from core.dataset.decode import Pixels
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.store import PhotoStore, prepare_dataset, typical_side
 from core.dataset.tags import read_tags, tagged
@@ -34,6 +32,8 @@ from core.splits.split import PARTS, Part, Split, as_begun
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]
+Task = tuple[int, Rows]
+"""An epoch and the rows of one of its steps."""
 # Keeps the random streams of order and augmentation apart.
 _ORDER, _AUGMENT = 1, 2
 XFEAT_SIDE = 448
@@ -312,11 +312,13 @@ class Batch:
         rows: `(b,)` row numbers.
         photos: `(b, s, s, 3)` RGB.
         heading_deg: `(b,)` headings, turned where the augmentation turned the view.
+        changes: What is still to happen to each photo; none if they are as the network sees them.
     """
 
     rows: Rows
     photos: NDArray[np.uint8]
     heading_deg: Floats
+    changes: tuple[Changes, ...] = ()
 
 
 def epoch_order(rows: Rows, batch_size: int, seed: int, epoch: int) -> list[Rows]:
@@ -333,67 +335,90 @@ def steps_per_epoch(photos: int, batch_size: int) -> int:
     return -(-photos // batch_size)
 
 
-def augmented(
-    data: TrainingData, rows: Rows, config: AugmentConfig, size: int, seed: int, epoch: int
-) -> Batch:
-    """Augment photos as epoch `epoch` (or view `epoch`) shows them."""
-    photos = np.empty((len(rows), size, size, 3), np.uint8)
-    heading_deg = np.empty(len(rows))
-    for index, row in enumerate(rows):
-        rng = np.random.default_rng([seed, _AUGMENT, epoch, int(row)])
-        photos[index], heading_deg[index] = augment_photo(
-            data.store.photos[row],
-            float(data.heading_deg[row]),
-            float(data.store.hfov_deg[row]),
-            config,
-            rng,
+@dataclass(frozen=True)
+class Augmenter:
+    """Makes the batches of training steps; a worker process gets it without the photos.
+
+    Attributes:
+        photos: Stored photos `(n, s, s, 3)`, of which a copy in another process maps the same file.
+        heading_deg: `(n,)` headings.
+        hfov_deg: `(n,)` horizontal fields of view.
+        config: What may happen to a photo.
+        size: Side of a view in pixels.
+        seed: Seed of all draws, with epoch and row.
+        on_device: Whether batches hold photos as they are stored and the changes to be made.
+        pinned: Whether photos are put where a GPU can fetch them while the CPU goes on.
+    """
+
+    photos: Pixels
+    heading_deg: Floats
+    hfov_deg: Floats
+    config: AugmentConfig
+    size: int
+    seed: int
+    on_device: bool = False
+    pinned: bool = False
+
+    @classmethod
+    def of(
+        cls, data: TrainingData, config: TrainConfig, size: int, *, pinned: bool = False
+    ) -> "Augmenter":
+        """What augments the photos of a run."""
+        return cls(
+            data.store.photos,
+            data.heading_deg,
+            data.store.hfov_deg,
+            config.augment,
             size,
+            config.seed,
+            config.augment_on == "device",
+            pinned,
         )
-    return Batch(rows, photos, heading_deg)
+
+    def __call__(self, task: Task) -> Batch:
+        """Augment photos as an epoch, or a view of stage 1, shows them."""
+        epoch, rows = task
+        side = self.photos.shape[1] if self.on_device else self.size
+        # Its memory is the tensor's own.
+        shape = (len(rows), side, side, 3)
+        photos = torch.empty(shape, dtype=torch.uint8, pin_memory=self.pinned).numpy()
+        heading_deg, every = np.empty(len(rows)), []
+        for index, row in enumerate(rows):
+            rng = np.random.default_rng([self.seed, _AUGMENT, epoch, int(row)])
+            changes = draw_changes(self.config, rng, self.size)
+            before = float(self.heading_deg[row]), float(self.hfov_deg[row])
+            heading_deg[index] = turned(*before, self.config, changes)
+            if self.on_device:
+                photos[index] = self.photos[row]
+                every.append(changes)
+            else:
+                photos[index] = changed(self.photos[row], changes, self.size)
+        return Batch(rows, photos, heading_deg, tuple(every))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the photos, if they are a whole file."""
+        state = dict(vars(self))
+        if isinstance(self.photos, np.memmap) and isinstance(self.photos.base, mmap):
+            state["photos"] = _PhotoFile(str(self.photos.filename), self.photos.shape)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the file of the photos."""
+        if isinstance(state["photos"], _PhotoFile):
+            state["photos"] = state["photos"].mapped()
+        vars(self).update(state)
+
+
+@dataclass(frozen=True)
+class _PhotoFile:
+    name: str
+    shape: tuple[int, ...]
+
+    def mapped(self) -> Pixels:
+        return np.memmap(self.name, np.uint8, "r", shape=self.shape)
 
 
 def plain(data: TrainingData, rows: Rows, size: int, crop: View = WHOLE) -> Batch:
     """Photos, or a crop of each, as evaluation and prediction see them."""
     photos = np.stack([render_crop(data.store.photos[row], crop, size) for row in rows])
     return Batch(rows, photos, data.heading_deg[rows])
-
-
-def ahead(
-    prepare: Callable[[Rows], Batch], steps: Iterable[Rows], workers: int
-) -> Generator[Batch]:
-    """Prepare the batches of steps in threads while the caller trains; yield them in order.
-
-    As many batches as there are workers are prepared or wait at any time. OpenCV releases the
-    interpreter lock, so threads share the work. A batch depends on its rows alone: order and pixels
-    are the same for any number of workers.
-
-    Args:
-        prepare: Makes the batch of a step; is called by several threads at the same time.
-        steps: Row numbers of each step.
-        workers: Number of threads; 0: the caller's own.
-
-    Raises:
-        Exception: What `prepare` raised, where its batch would have been yielded.
-    """
-    if workers == 0:
-        yield from map(prepare, steps)
-        return
-    upcoming: deque[Future[Batch]] = deque()
-    left = iter(steps)
-    with _serial_opencv(), ThreadPoolExecutor(workers) as pool:
-        upcoming.extend(pool.submit(prepare, rows) for rows in islice(left, workers))
-        while upcoming:
-            batch = upcoming.popleft().result()
-            upcoming.extend(pool.submit(prepare, rows) for rows in islice(left, 1))
-            yield batch
-
-
-@contextmanager
-def _serial_opencv() -> Iterator[None]:
-    """Keep OpenCV from splitting each small photo over all cores, which the workers use."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

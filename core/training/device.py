@@ -1,6 +1,7 @@
 """Device, precision and memory format that the network runs with."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -10,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.dataset.augment import Changes
 from core.errors import ConfigError
-from core.model.backbone import normalise
+from core.model.backbone import normalise, standardise
 from core.model.device import choose_device
 from core.model.network import BearingsModel
+from core.training.device_augment import changed_photos
 from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
 
@@ -30,6 +33,7 @@ class Compute:
         precision: Arithmetic of the backbone's forward pass.
         channels_last: Whether images and convolutions use that memory format.
         processes: The processes that share the run.
+        workers: Threads that load photos while features are computed.
         scaler: Scales losses so that fp16 gradients do not vanish; passes everything through in
             other precisions. Both stages share it, because the scale adapts to the run.
     """
@@ -38,6 +42,7 @@ class Compute:
     precision: Precision
     channels_last: bool
     processes: Processes = ALONE
+    workers: int = 0
     scaler: torch.amp.GradScaler = field(
         default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
     )
@@ -57,23 +62,45 @@ class Compute:
         """The same device in float32, as predictions are made."""
         return replace(self, precision="fp32")
 
-    def features(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
-        """Return pooled features `(n, width)` in float32 of RGB photos `(n, s, s, 3)`."""
+    @property
+    def pins(self) -> bool:
+        """Whether photos travel to the device from pinned memory, while the CPU goes on."""
+        return self.device.type == "cuda"
+
+    def features(
+        self, model: BearingsModel, photos: NDArray[np.uint8], changes: Sequence[Changes] = ()
+    ) -> Tensor:
+        """Return pooled features `(n, width)` in float32; the rest is as for `images`."""
+        images = self.images(model, photos, changes)
         with self.autocast():
-            features = model.features(self.images(model, photos))
+            features = model.features(images)
         # The heads are cheap and regress small distances: they stay in float32.
         return features.float()
 
-    def descriptors(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
-        """Return descriptors `(n, d)` in float32 of RGB photos; they start with the features."""
+    def descriptors(
+        self, model: BearingsModel, photos: NDArray[np.uint8], changes: Sequence[Changes] = ()
+    ) -> Tensor:
+        """Return descriptors `(n, d)` in float32; they start with the features."""
+        images = self.images(model, photos, changes)
         with self.autocast():
-            _, descriptor = model.describe(self.images(model, photos))
+            _, descriptor = model.describe(images)
         return descriptor.float()
 
-    def images(self, model: BearingsModel, photos: NDArray[np.uint8]) -> Tensor:
-        """Normalise RGB photos `(n, s, s, 3)`, in the memory format that the backbone runs in."""
-        images = normalise(photos, model.mean, model.std, self.device)
-        return images if self.channels_last else images.contiguous()
+    def images(
+        self, model: BearingsModel, photos: NDArray[np.uint8], changes: Sequence[Changes] = ()
+    ) -> Tensor:
+        """Normalise RGB photos `(n, s, s, 3)`, in the memory format that the backbone runs in.
+
+        With `changes`, one a photo, the device augments the photos first.
+        """
+        if not changes:
+            images = normalise(photos, model.mean, model.std, self.device)
+            return images if self.channels_last else images.contiguous()
+        pixels = torch.from_numpy(photos).to(self.device, non_blocking=self.pins)
+        views = changed_photos(pixels, changes, model.input_size)
+        images = standardise(views, model.mean, model.std)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.contiguous(memory_format=layout)
 
 
 def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute:
@@ -95,6 +122,7 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
         precision,
         kind != "mps",
         processes,
+        0 if kind == "cpu" else choose_workers(config, kind, processes.count),
         torch.amp.GradScaler(kind, enabled=precision == "fp16"),
     )
 

@@ -212,7 +212,8 @@ def _step_source(session: Session, plan: StagePlan) -> StepSource:
     data, config, model = session.data, session.config, session.model
     if plan.rates.backbone is not None:
         workers = choose_workers(config, session.compute.device.type, session.processes.count)
-        return PhotoSteps(data, model.input_size, config, session.processes, workers)
+        pinned = session.compute.pins
+        return PhotoSteps(data, model.input_size, config, session.processes, workers, pinned)
     session.log(f"computing features of {config.stage1.views} views of the training photos")
     views = cache_views(model, session.compute, data, config, session.watch)
     return CachedSteps(views, config, session.processes)

@@ -274,9 +274,25 @@ class TrainConfig(OptionSchema):
             None,
             ge=0,
             le=64,
-            description="Threads that prepare the next batches during a step; 0: off; none: 1 if "
-            "a CPU trains, up to 8 if a GPU does",
+            description="Threads or processes that prepare the next batches during a step; 0: "
+            "off; none: 1 if a CPU trains, up to 8 if a GPU does",
         )
+    )
+    loader: Annotated[
+        Literal["threads", "processes"],
+        Traits(affects_result=False, topic=_HARDWARE, expert=True),
+    ] = Field(
+        "threads",
+        description="What prepares batches. threads: start at once; processes: share no "
+        "interpreter lock with the training, and take seconds to start; batches are the same",
+    )
+    augment_on: Annotated[
+        Literal["cpu", "device"],
+        Traits(not_searchable=NO_EFFECT, topic=_HARDWARE, expert=True),
+    ] = Field(
+        "cpu",
+        description="Where photos are augmented. device: whole batches where the network is "
+        "trained; the same changes, pictures differ by roundings",
     )
     store_size: Annotated[int | None, Traits(topic=_DATA)] = Field(
         None,

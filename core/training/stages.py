@@ -4,8 +4,10 @@ Stage 1 sees features of the frozen backbone, computed once per augmented view a
 stage 2 sees freshly augmented photos.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +20,9 @@ from core.geo import Floats
 from core.inference.network import WHOLE
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
-from core.training.data import Batch, Rows, TrainingData, ahead, augmented, epoch_order, plain
+from core.training.data import Augmenter, Batch, Rows, Task, TrainingData, epoch_order, plain
 from core.training.device import Compute
+from core.training.loading import ProcessLoader, ahead
 from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
 from core.training.run_folder import StageName
@@ -81,7 +84,12 @@ class StepInput:
     def first(self, photos: int) -> "StepInput":
         """Return a step of the first photos alone, in a single process."""
         batch = self.batch
-        part = Batch(batch.rows[:photos], batch.photos[:photos], batch.heading_deg[:photos])
+        part = Batch(
+            batch.rows[:photos],
+            batch.photos[:photos],
+            batch.heading_deg[:photos],
+            batch.changes[:photos],
+        )
         features = None if self.features is None else self.features[:photos]
         return StepInput(part, features, self.draws[:photos], self.step_rows[:photos])
 
@@ -140,33 +148,48 @@ class CachedSteps:
 
 @dataclass(frozen=True)
 class PhotoSteps:
-    """Steps on freshly augmented photos."""
+    """Steps on freshly augmented photos.
+
+    Attributes:
+        data: Photos and targets.
+        input_size: Side of a view in pixels.
+        config: The options of the run.
+        processes: The processes that share each step.
+        workers: Threads or processes (`config.loader`) that prepare batches.
+        pinned: Whether photos are put where a GPU can fetch them while the CPU goes on.
+    """
 
     data: TrainingData
     input_size: int
     config: TrainConfig
     processes: Processes = ALONE
     workers: int = 1
+    pinned: bool = False
 
     def of_epoch(self, epoch: int, first_step: int) -> Generator[StepInput]:
         """Yield the steps of an epoch from `first_step` on."""
         config = self.config
         rows = self.data.rows["train"]
         order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
+        tasks = [(epoch, self.processes.share(rows)) for rows in order[first_step:]]
+        with closing(self._batches(tasks)) as batches:
+            for step, batch in enumerate(batches, first_step):
+                draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
+                yield StepInput(batch, None, draws, order[step])
 
-        def prepare(rows: Rows) -> Batch:
-            return augmented(self.data, rows, config.augment, self.input_size, config.seed, epoch)
-
-        steps = map(self.processes.share, order[first_step:])
-        for step, batch in enumerate(ahead(prepare, steps, self.workers), first_step):
-            draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
-            yield StepInput(batch, None, draws, order[step])
+    @cached_property
+    def _batches(self) -> Callable[[Sequence[Task]], Generator[Batch]]:
+        """What prepares batches; processes stay from epoch to epoch."""
+        augmenter = Augmenter.of(self.data, self.config, self.input_size, pinned=self.pinned)
+        if self.config.loader == "processes" and self.workers:
+            return ProcessLoader(augmenter, self.workers).batches
+        return lambda tasks: ahead(augmenter, tasks, self.workers)
 
 
 def step_features(inputs: StepInput, model: BearingsModel, compute: Compute) -> Tensor:
     """Return pooled features `(b, width)`: the cached ones, or those of the backbone."""
     if inputs.features is None:
-        return compute.features(model, inputs.batch.photos)
+        return compute.features(model, inputs.batch.photos, inputs.batch.changes)
     return inputs.features.to(compute.device)
 
 
@@ -215,14 +238,16 @@ def compute_features(
     run = compute.descriptors if descriptors else compute.features
     features, headings = [np.empty((0, width), np.float32)], [np.empty(0)]
     with torch.no_grad():
-        for start in range(0, len(parts[0]), batch_size):
-            if watch is not None:
-                watch(start // batch_size, -(-len(parts[0]) // batch_size))
-            part = parts[processes.rank][start : start + batch_size]
-            if len(part):
-                batch = load(part)
-                features.append(run(model, batch.photos).cpu().numpy())
-                headings.append(batch.heading_deg)
+        starts = range(0, len(parts[0]), batch_size)
+        own = [parts[processes.rank][start : start + batch_size] for start in starts]
+        with closing(ahead(load, filter(len, own), compute.workers)) as batches:
+            for number, part in enumerate(own):
+                if watch is not None:
+                    watch(number, len(own))
+                if len(part):
+                    batch = next(batches)
+                    features.append(run(model, batch.photos, batch.changes).cpu().numpy())
+                    headings.append(batch.heading_deg)
     return (
         np.concatenate(processes.exchange(np.concatenate(features))),
         np.concatenate(processes.exchange(np.concatenate(headings))),
@@ -238,15 +263,14 @@ def cache_views(
 ) -> FeatureViews:
     """Compute `config.stage1.views` augmented views of the training part."""
     rows = data.rows["train"]
+    augmenter = Augmenter.of(data, config, model.input_size, pinned=compute.pins)
     views = [
         compute_features(
             model,
             compute,
             rows,
             config.batch_photos,
-            lambda part, view=view: augmented(  # type: ignore[misc]
-                data, part, config.augment, model.input_size, config.seed, view
-            ),
+            lambda part, view=view: augmenter((view, part)),  # type: ignore[misc]
             watch,
         )
         for view in range(config.stage1.views)

@@ -1,5 +1,6 @@
 """Order, augmentation and what may be known: drawn from seed, epoch and photo alone."""
 
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -15,15 +17,15 @@ from core.dataset.augment_schema import AugmentConfig
 from core.geo import heading_difference_deg
 from core.model.losses import Targets
 from core.training.data import (
+    Augmenter,
     Batch,
     TrainingData,
-    ahead,
-    augmented,
     epoch_order,
     plain,
     read_training_data,
     steps_per_epoch,
 )
+from core.training.loading import ahead
 from core.training.schema import TrainConfig
 from core.training.stages import PhotoSteps, known_metadata
 
@@ -33,6 +35,13 @@ TinyRun = Callable[..., TrainConfig]
 @pytest.fixture(scope="module")
 def data(tiny_run: TinyRun) -> TrainingData:
     return read_training_data(tiny_run(Path("unused")), 32)
+
+
+def augmented(
+    data: TrainingData, rows: np.ndarray, config: AugmentConfig, seed: int, epoch: int
+) -> Batch:
+    options = TrainConfig(dataset=Path(), run=Path(), augment=config, seed=seed)
+    return Augmenter.of(data, options, 32)((epoch, rows))
 
 
 @pytest.mark.trap(name="oversampling before the split")
@@ -54,18 +63,18 @@ def test_order_depends_on_seed_and_epoch() -> None:
 
 @pytest.mark.trap(name="runs that cannot be repeated or resumed exactly")
 def test_a_photo_is_augmented_the_same_whatever_surrounds_it(data: TrainingData) -> None:
-    alone = augmented(data, np.array([7]), AugmentConfig(), 32, seed=3, epoch=5)
-    among = augmented(data, np.array([1, 7, 2]), AugmentConfig(), 32, seed=3, epoch=5)
+    alone = augmented(data, np.array([7]), AugmentConfig(), seed=3, epoch=5)
+    among = augmented(data, np.array([1, 7, 2]), AugmentConfig(), seed=3, epoch=5)
     assert np.array_equal(alone.photos[0], among.photos[1])
     assert alone.heading_deg[0] == among.heading_deg[1]
-    later = augmented(data, np.array([7]), AugmentConfig(), 32, seed=3, epoch=6)
+    later = augmented(data, np.array([7]), AugmentConfig(), seed=3, epoch=6)
     assert not np.array_equal(alone.photos[0], later.photos[0])
 
 
 @pytest.mark.trap(name="off-centre crops with the heading unchanged")
 def test_off_centre_crops_turn_the_heading_target(data: TrainingData) -> None:
     rows = data.rows["train"]
-    batch = augmented(data, rows, AugmentConfig(crop_scale=(0.5, 0.5)), 32, seed=0, epoch=0)
+    batch = augmented(data, rows, AugmentConfig(crop_scale=(0.5, 0.5)), seed=0, epoch=0)
     turned = np.abs(heading_difference_deg(batch.heading_deg, data.heading_deg[rows]))
     assert turned.max() > 2.0
     targets = data.targets(rows, batch.heading_deg)
@@ -113,6 +122,42 @@ def test_any_number_of_workers_prepares_the_same_pixels(
         assert np.array_equal(one.batch.photos, other.batch.photos)
         assert np.array_equal(one.batch.heading_deg, other.batch.heading_deg)
         assert np.array_equal(one.draws, other.draws)
+
+
+@pytest.mark.trap(name="runs that cannot be repeated or resumed exactly")
+@pytest.mark.parametrize("augment_on", ["cpu", "device"])
+def test_a_worker_process_gets_the_file_of_the_photos_and_makes_the_same_batch(
+    data: TrainingData, tiny_run: TinyRun, augment_on: str
+) -> None:
+    config = tiny_run(Path("unused"), augment_on=augment_on)
+    augmenter = Augmenter.of(data, config, 32)
+    sent = pickle.dumps(augmenter)
+    assert len(sent) < data.store.photos.nbytes / 10
+    one, other = augmenter((2, data.rows["train"])), pickle.loads(sent)((2, data.rows["train"]))
+    assert np.array_equal(one.photos, other.photos)
+    assert np.array_equal(one.heading_deg, other.heading_deg)
+    assert repr(one.changes) == repr(other.changes)
+
+
+@pytest.mark.slow
+def test_processes_prepare_the_same_batches_and_stay_from_epoch_to_epoch(
+    data: TrainingData, tiny_run: TinyRun
+) -> None:
+    config = tiny_run(Path("unused"), batch_size=8)
+    here = PhotoSteps(data, 32, config, workers=0)
+    there = PhotoSteps(data, 32, config.model_copy(update={"loader": "processes"}), workers=2)
+    before = {child.pid for child in psutil.Process().children()}
+    # An epoch that is left after a step does not reach into the next one.
+    with closing(there.of_epoch(0, 0)) as steps:
+        next(steps)
+    started = {child.pid for child in psutil.Process().children()} - before
+    for epoch, first in ((1, 2), (2, 0)):
+        both = zip(here.of_epoch(epoch, first), there.of_epoch(epoch, first), strict=True)
+        for one, other in both:
+            assert np.array_equal(one.batch.rows, other.batch.rows)
+            assert np.array_equal(one.batch.photos, other.batch.photos)
+            assert np.array_equal(one.batch.heading_deg, other.batch.heading_deg)
+    assert {child.pid for child in psutil.Process().children()} - before == started
 
 
 def test_workers_prepare_different_batches_at_the_same_time() -> None:
