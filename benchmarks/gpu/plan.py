@@ -47,7 +47,7 @@ def plan(settings: Settings) -> list[Check]:
               30.0 if settings.gpus > 1 else 0.1, correctness.batchnorm, 1.0),
         Check("loading", "Loading and augmentation alone, by threads and by processes", 25.0,
               speed.loading),
-        Check("augmentation", "Augmentation on the device alone", 8.0, choices.augmentation),
+        Check("augmentation", "Augmentation on the device alone", 8.0, choices.augmentation, 3.0),
         Check("feeding", "Training fed by threads, by processes, and augmented on the device",
               50.0, choices.feeding, 25.0),
         *rates,

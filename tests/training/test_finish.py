@@ -218,7 +218,7 @@ def ended(checkpoint: Path, shared_campus: Path, tmp_path: Path) -> Any:  # noqa
 
 
 def finish(ended: Any) -> None:  # noqa: ANN401
-    calibrate_run(ended.run, cast(Any, SimpleNamespace(batch_size=16)), ended.data, "cpu")
+    calibrate_run(ended.run, cast(Any, SimpleNamespace(batch_photos=16)), ended.data, "cpu")
 
 
 def test_a_run_ends_with_a_calibration(ended: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
