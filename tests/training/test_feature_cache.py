@@ -1,12 +1,13 @@
 """Stage 1 runs the backbone once per view, never once per epoch; the counter proves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from core.dataset.augment import Changes
 from core.model.network import BearingsModel
 from core.training.data import read_training_data
 from core.training.device import Compute, choose_compute
@@ -23,9 +24,11 @@ def test_backbone_passes_do_not_grow_with_the_epochs(
     passes: list[int] = []
     honest = Compute.images
 
-    def counted(self: Compute, model: BearingsModel, photos: np.ndarray) -> torch.Tensor:
+    def counted(
+        self: Compute, model: BearingsModel, photos: np.ndarray, changes: Sequence[Changes] = ()
+    ) -> torch.Tensor:
         passes.append(len(photos))
-        return honest(self, model, photos)
+        return honest(self, model, photos, changes)
 
     monkeypatch.setattr(Compute, "images", counted)
 
