@@ -128,15 +128,29 @@ def is_foreign(url: str) -> bool:
     return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "localhost"
 
 
-@contextmanager
-def app(workspace: Path, *, kill: bool = False) -> Iterator[str]:
-    """Start the app over a workspace on a free port; give its address; end it, or kill it."""
+def free_port() -> int:
+    """A port on which nothing listens now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def app(
+    workspace: Path, *further: str, kill: bool = False, port: int | None = None
+) -> Iterator[str]:
+    """Start the app over a workspace; give its address; end it, or kill it.
+
+    Args:
+        workspace: Its folder.
+        further: Settings of Streamlit, as on its command line.
+        kill: Whether it is killed in the end.
+        port: Its port; a free one if none is named.
+    """
+    port = port or free_port()
     environment = os.environ | {"BEARINGS_WORKSPACE": str(workspace), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "streamlit", "run", "app/Home.py"]
-    settings = ["--server.port", str(port), "--server.headless", "true"]
+    settings = ["--server.port", str(port), "--server.headless", "true", *further]
     log_path = workspace / "server.log"
     with log_path.open("wb") as log:
         server = subprocess.Popen(
