@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
+from xml.etree import ElementTree
 
 import psutil
 from pydantic import BaseModel, ValidationError
@@ -248,6 +249,22 @@ def parsed_json(raw: bytes | str, *, finite: bool = True) -> Any:  # noqa: ANN40
         if depth > _DEEPEST:
             raise RecursionError(f"it is nested more than {_DEEPEST} levels deep")
     return content
+
+
+class _WithoutDoctype(ElementTree.TreeBuilder):
+    """Builds a tree, and refuses a document type, whose entities can grow without bound."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("it declares a document type, which no such file needs")
+
+
+def parsed_xml(raw: bytes) -> ElementTree.Element:
+    """Return the root of an XML document without a document type.
+
+    Raises:
+        ElementTree.ParseError, ValueError, RecursionError: It is no such document.
+    """
+    return ElementTree.fromstring(raw, ElementTree.XMLParser(target=_WithoutDoctype()))
 
 
 def _inside(value: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON value

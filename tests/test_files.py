@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from core.errors import CheckpointError, RunError
 from core.files import (
     append_json_line,
+    parsed_xml,
     read_json_lines,
     read_object,
     read_regular,
@@ -192,3 +193,10 @@ def test_a_message_that_quotes_a_hostile_file_stays_short() -> None:
     message = str(RunError(f"{'a' * 9_000_000} is no region"))
     assert len(message) < 4_100
     assert message.endswith(" is no region")
+
+
+def test_an_xml_document_with_entities_is_refused() -> None:
+    assert parsed_xml(b"<gpx><trk/></gpx>")[0].tag == "trk"
+    bomb = b'<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><a>&c;</a>'
+    with pytest.raises(ValueError, match="document type"):
+        parsed_xml(bomb)

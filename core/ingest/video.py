@@ -19,6 +19,7 @@ from PIL import Image
 from core.dataset.decode import Pixels
 from core.dataset.exif import PhotoExif
 from core.errors import ConfigError
+from core.files import parsed_xml
 from core.geo import CoordinateFrame
 from core.ingest.photos import QUALITY, Copy, LeftOut, Source
 from core.ingest.schema import VIDEO_SUFFIXES, IngestConfig
@@ -72,7 +73,7 @@ def read_track(path: Path) -> Track:
         ConfigError: It cannot be read, or has fewer than two such points.
     """
     try:
-        root = ElementTree.fromstring(path.read_bytes())
+        root = parsed_xml(path.read_bytes())
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise ConfigError(f"the track {path} cannot be read: {error}") from error
     points: dict[float, tuple[float, float]] = {}

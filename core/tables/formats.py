@@ -21,7 +21,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from core.errors import LabelError, reason
-from core.files import MOST_BYTES, read_regular, refusing
+from core.files import MOST_BYTES, parsed_xml, read_regular, refusing
 from core.tables.columns import count_roles
 from core.tables.raw import RawTable, check_cells, decode, read_delimited, table_of
 from core.tables.settings import FOREIGN_TABLES
@@ -237,7 +237,7 @@ def _label_studio(annotations: Sequence[Any]) -> Record:
 
 def _xml(path: Path, content: bytes) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(content)
+        return parsed_xml(content)
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise LabelError(f"{path} is not valid XML: {error}") from error
 

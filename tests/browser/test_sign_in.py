@@ -1,14 +1,23 @@
 """Signing in with a real browser, a real provider on this machine, and a real proxy with TLS."""
 
+import base64
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.oidc_provider import CLIENT, SECRET, provider
-from tests.browser.visitor import Visitor, app, free_port
+from tests.browser.visitor import ROOT, Visitor, app, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -76,3 +85,84 @@ def test_signing_in_and_out(tmp_path: Path, visit: Callable[..., Visitor]) -> No
             expect(sidebar).to_contain_text("operator, everything")
             assert visitor.foreign == []
             assert visitor.exceptions == []
+
+
+def recipe(kind: str, number: int = 0) -> str:
+    """A block of docs/deploy.md."""
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[number]
+
+
+def test_the_proxy_of_the_recipe(tmp_path: Path, browser: Browser) -> None:
+    caddy = shutil.which("caddy")
+    if caddy is None:
+        pytest.skip("needs caddy, which Debian packages under this name")
+    (tmp_path / "access.toml").write_text(recipe("toml", 2))
+    port, tls = free_port(), free_port()
+    command = [caddy, "hash-password", "--plaintext", "of ada"]
+    hashed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    site = recipe("caddyfile").replace("bearings.example.org {", f"https://localhost:{tls} {{", 1)
+    site = site.replace("HASH", hashed + "\n\t\tbo " + hashed).replace("8501", str(port))
+    file = tmp_path / "Caddyfile"
+    file.write_text(
+        "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
+        + site.replace("\trequest_body", "\ttls internal\n\trequest_body", 1)
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "caddy")}
+    log = (tmp_path / "caddy.log").open("wb")
+    proxy = subprocess.Popen(
+        [caddy, "run", "--config", str(file)], env=environment, stdout=log, stderr=log
+    )
+    try:
+        with app(tmp_path, "--server.allowedHosts", "localhost", port=port):
+            url = f"https://localhost:{tls}"
+            for person, words in (("ada", "operator, everything"), ("bo", "has no role here")):
+                context = browser.new_context(
+                    ignore_https_errors=True,
+                    http_credentials={"username": person, "password": "of ada"},
+                    # What a visitor writes there does not count.
+                    extra_http_headers={"X-Forwarded-User": "ada"},
+                )
+                page = context.new_page()
+                page.goto(f"{url}/train")
+                expect(page.get_by_test_id("stApp")).to_contain_text(words)
+                context.close()
+            upload, mine = "/_stcore/upload_file/1/1", "ada:of ada"
+            for path, person, size, status in (
+                ("/", None, 0, 401), ("/", "ada:wrong", 0, 401), ("/", mine, 0, 200),
+                ("/_stcore/metrics", mine, 0, 404), (upload, mine, 1_000, 403),
+            ):  # fmt: skip
+                assert _status(url + path, person, size) == status, (path, person)
+            for host, status in (("localhost", b"101"), ("evil.example.org", b"403")):
+                assert _handshake(port, host).split()[1] == status
+    finally:
+        proxy.terminate()
+        proxy.wait(timeout=30)
+        log.close()
+
+
+def _status(url: str, person: str | None, size: int) -> int:
+    """The status that a request gets: an upload of so many bytes, or a page."""
+    request = urllib.request.Request(url, data=bytes(size) or None, method="PUT" if size else "GET")
+    if person is not None:
+        token = base64.b64encode(person.encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+    trusting = ssl._create_unverified_context()
+    try:
+        with urllib.request.urlopen(request, context=trusting, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def _handshake(port: int, host: str) -> bytes:
+    """What the app itself answers to a browser that knows it under a name."""
+    lines = (
+        "GET /_stcore/stream HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket",
+        "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "",
+    )  # fmt: skip
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return connection.recv(1000)
