@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,14 +50,28 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def parsed(path: Path) -> ast.Module:
-    """The syntax tree of a file, parsed once a session."""
-    return _parsed(path, path.stat().st_mtime_ns)
+def nodes(path: Path, *kinds: type[ast.AST]) -> list[Any]:
+    """The nodes of some kinds in the syntax tree of a file, which is walked once a session."""
+    by_kind = _nodes(path, path.stat().st_mtime_ns)
+    return [node for kind in kinds for node in by_kind.get(kind, ())]
 
 
 @functools.cache
-def _parsed(path: Path, modified_ns: int) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _nodes(path: Path, modified_ns: int) -> dict[type[ast.AST], list[ast.AST]]:
+    by_kind: dict[type[ast.AST], list[ast.AST]] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+        by_kind.setdefault(type(node), []).append(node)
+    return by_kind
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    """The calls of a function by its dotted name."""
+    last = name.rpartition(".")[2]
+    return [
+        node for node in nodes(path, ast.Call)
+        if last == getattr(node.func, "attr", getattr(node.func, "id", None))
+        and ast.unparse(node.func) == name
+    ]  # fmt: skip
 
 
 def module_name(path: Path) -> str:
@@ -73,18 +88,17 @@ def is_module(name: str) -> bool:
 
 def imports(path: Path) -> Iterator[Import]:
     """Every import of a file, also those inside functions; `from core import geo` is core.geo."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (Import(path, node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            base = node.module or ""
-            if base == "pickle" and {alias.name for alias in node.names} == {"UnpicklingError"}:
-                # The error of torch.load with weights_only=True, to say it in plain words.
-                continue
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                yield Import(path, node.lineno, inner if is_module(inner) else base)
+    for node in nodes(path, ast.Import):
+        yield from (Import(path, node.lineno, alias.name) for alias in node.names)
+    for node in nodes(path, ast.ImportFrom):
+        assert node.level == 0, f"{path}:{node.lineno}: relative import"
+        base = node.module or ""
+        if base == "pickle" and {alias.name for alias in node.names} == {"UnpicklingError"}:
+            # The error of torch.load with weights_only=True, to say it in plain words.
+            continue
+        for alias in node.names:
+            inner = f"{base}.{alias.name}"
+            yield Import(path, node.lineno, inner if is_module(inner) else base)
 
 
 def breaches(folder: str, forbidden: set[str]) -> list[str]:
@@ -111,10 +125,9 @@ def test_pages_compute_nothing() -> None:
 def test_nothing_is_ever_unpickled(folder: str) -> None:
     assert breaches(folder, UNSAFE) == []
     for path in sources(folder):
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                given = {word.arg: ast.unparse(word.value) for word in node.keywords}
-                assert given.get("weights_only") == "True", f"{path}:{node.lineno}"
+        for call in calls(path, "torch.load"):
+            given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+            assert given.get("weights_only") == "True", f"{path}:{call.lineno}"
 
 
 def room(name: str) -> str:
@@ -212,11 +225,9 @@ def test_light_modules_import_no_heavy_package() -> None:
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
     """Every function of a file with its number of lines, decorators left out."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            name = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-            yield name, node.end_lineno - node.lineno + 1
+    for node in nodes(path, ast.FunctionDef, ast.AsyncFunctionDef):
+        name = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        yield name, node.end_lineno - node.lineno + 1
 
 
 def test_files_hold_at_most_600_lines() -> None:
@@ -244,8 +255,8 @@ def test_environment_variables_are_named_in_one_place() -> None:
     named = {
         path.relative_to(ROOT).as_posix()
         for path in sources("core", "app", "pages")
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.Constant) and str(node.value).startswith("BEARINGS_")
+        for node in nodes(path, ast.Constant)
+        if str(node.value).startswith("BEARINGS_")
     }
     assert named == {"core/project.py"}
 
@@ -261,12 +272,11 @@ def test_tests_have_no_package_that_shadows_the_project() -> None:
 def test_no_error_is_swallowed_and_nothing_is_left_to_do() -> None:
     found = []
     for path in sources("core", "app", "pages", "tests", "benchmarks"):
-        for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.ExceptHandler):
-                caught = "" if node.type is None else ast.unparse(node.type)
-                reraises = any(isinstance(inner, ast.Raise) for inner in node.body)
-                broad = caught in {"", "Exception"} or (caught == "BaseException" and not reraises)
-                found += [f"{path}:{node.lineno} except {caught}"] if broad else []
+        for node in nodes(path, ast.ExceptHandler):
+            caught = "" if node.type is None else ast.unparse(node.type)
+            reraises = any(isinstance(inner, ast.Raise) for inner in node.body)
+            broad = caught in {"", "Exception"} or (caught == "BaseException" and not reraises)
+            found += [f"{path}:{node.lineno} except {caught}"] if broad else []
         found += [
             f"{path}:{number} {line.strip()}"
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
@@ -277,11 +287,10 @@ def test_no_error_is_swallowed_and_nothing_is_left_to_do() -> None:
 
 def test_only_the_command_line_prints() -> None:
     printing = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+        f"{path.relative_to(ROOT)}:{call.lineno}"
         for path in sources("core")
         if path.name != "__main__.py" and path.parent.name != "cli"
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        for call in calls(path, "print")
     ]
     assert printing == []
 
@@ -307,9 +316,8 @@ def test_a_breach_is_found(planted: Path, line: str) -> None:
 def test_every_picture_of_the_app_has_words_for_those_who_do_not_see_it() -> None:
     found = []
     for path in sources("app", "pages"):
-        for node in ast.walk(parsed(path)):
-            drawn = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            if drawn and node.func.attr == "image":
+        for node in nodes(path, ast.Call):
+            if isinstance(node.func, ast.Attribute) and node.func.attr == "image":
                 if "alt" not in {each.arg for each in node.keywords}:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert found == []

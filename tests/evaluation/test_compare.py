@@ -90,13 +90,13 @@ def test_better_here_and_worse_there_is_neither(model: EvaluatedModel) -> None:
 @pytest.mark.slow
 def test_two_equal_models_are_told_apart_by_luck_in_one_comparison_of_twenty_at_most() -> None:
     rng = np.random.default_rng(7)
-    trials, fooled, config = 200, 0, CompareConfig(draws=2000)
+    trials, fooled, config = 100, 0, CompareConfig(draws=1000)
     for _ in range(trials):
         first, second = (simulated(name, rng, photos=4) for name in ("first", "second"))
         found = compare(first, second, config)
         fooled += len(found.measures("not distinguishable")) < len(MEASURES)
-    # 5 % of 200 is 10; three standard deviations of a binomial above it are 19.
-    assert fooled <= 19
+    # 5 % of 100 is 5; three standard deviations of a binomial above it are 11.
+    assert fooled <= 11
 
 
 @pytest.mark.trap(name="intervals from photos that are no independent draws")

@@ -141,7 +141,7 @@ def written(rows: pd.DataFrame, dialect: dict[str, object], root: Path) -> Path:
 
 
 @pytest.mark.trap(name="labels in a dialect that is read wrong")
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(dialects())
 def test_any_dialect_is_read_back(dialect: dict[str, object]) -> None:
     place, seed = dialect["place"], dialect["seed"]
