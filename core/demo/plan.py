@@ -235,26 +235,27 @@ class Site:
 
 
 def oblong(centre: Points, length_m: float, depth_m: float, angle: float) -> Points:
-    """Corners of a rectangle, in the order in which walls read left to right from outside.
+    """Corners of rectangles, in the order in which walls read left to right from outside.
 
     Args:
-        centre: ``(2,)`` north, east.
+        centre: ``(..., 2)`` north, east.
         length_m: extent along ``angle``.
         depth_m: extent across.
         angle: radians clockwise from north of the long side.
 
     Returns:
-        ``(4, 2)``; counter-clockwise on a map with north up.
+        ``(..., 4, 2)``; counter-clockwise on a map with north up.
     """
     along = np.array([np.cos(angle), np.sin(angle)]) * length_m / 2
     across = np.array([-np.sin(angle), np.cos(angle)]) * depth_m / 2
-    return np.array([centre - along - across, centre - along + across,
-                     centre + along + across, centre + along - across])  # fmt: skip
+    return np.stack([centre - along - across, centre - along + across,
+                     centre + along + across, centre + along - across], axis=-2)  # fmt: skip
 
 
 def fill(corners: Points, step_m: float = 1.5) -> Points:
     """Points that cover a rectangle, edges included."""
     first, second = corners[1] - corners[0], corners[3] - corners[0]
     counts = [max(2, int(np.linalg.norm(side) / step_m) + 2) for side in (first, second)]
-    u, v = np.meshgrid(np.linspace(0, 1, counts[0]), np.linspace(0, 1, counts[1]))
-    return np.asarray(corners[0] + u.reshape(-1, 1) * first + v.reshape(-1, 1) * second)
+    u, v = (np.linspace(0, 1, count) for count in counts)
+    across = corners[0] + u[:, None] * first
+    return np.asarray(across + (v[:, None] * second)[:, None]).reshape(-1, 2)

@@ -117,7 +117,7 @@ def _clump(
         dx, dy = reach * far * np.cos(turn), reach * far * np.sin(turn)
         light = (1.05 - 0.42 * dy / reach + rng.normal(0, 0.16)) * tint
         base = bloom if bloom and rng.random() < 0.42 else leaf
-        ink = tuple(int(np.clip(channel * light, 6, 250)) for channel in base)
+        ink = tuple(int(min(max(channel * light, 6), 250)) for channel in base)
         where = (int(spot[0] * width + dx), int(spot[1] * height + dy))
         axes = (int(rng.integers(2, 6)), int(rng.integers(2, 4)))
         angle = float(rng.uniform(0, 180))

@@ -108,16 +108,15 @@ def _find_place(
     polygon = plan.polygons[region]
     low, high = polygon.min(axis=0), polygon.max(axis=0)
     draws = rng.random((_CANDIDATES, 3))
-    turns = angle + np.where(draws[:, 2] < 0.5, np.pi / 2, 0.0)
-    candidates = [
-        oblong(centre, *size, turn)
-        for centre, turn in zip(low + (high - low) * draws[:, :2], turns, strict=True)
-    ]
-    corners_in = inside(polygon, np.concatenate(candidates)).reshape(-1, 4)
+    turned, centres = draws[:, 2] < 0.5, low + (high - low) * draws[:, :2]
+    candidates = oblong(centres, *size, angle)
+    candidates[turned] = oblong(centres[turned], *size, angle + np.pi / 2)
     best: tuple[float, Points] | None = None
-    for corners, within in zip(candidates, corners_in, strict=True):
-        # The corners alone turn most away, before the ground between them is looked at.
-        if not within.all() or not site.free(fill(corners, np.inf)) or not site.free(fill(corners)):
+    # The corners alone turn most away, before the ground between them is looked at.
+    every = candidates.reshape(-1, 2)
+    kept = (inside(polygon, every) & site.open(every)).reshape(-1, 4).all(axis=1)
+    for corners in candidates[kept]:
+        if not site.free(fill(corners)):
             continue
         distance = float(site.way_distance(fill(corners, 3.0)).min())
         if best is None or abs(distance - 3.0) < best[0]:
