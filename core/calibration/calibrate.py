@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.calibration.renew import renew_gallery
 from core.calibration.schema import CalibrateConfig
+from core.confidence import negatives
 from core.confidence.evidence import Evidence
 from core.confidence.files import fingerprint, write_calibration
 from core.confidence.fit import (
@@ -22,7 +23,6 @@ from core.confidence.fit import (
     fit_regions,
 )
 from core.confidence.fit_refusal import LEAST_PHOTOS, fit_refusal
-from core.confidence.negatives import MOST_EACH, make_negatives
 from core.confidence.schema import Calibration, RefusalFit
 from core.dataset.labels import Dataset
 from core.dataset.store import PhotoStore, prepare_dataset
@@ -246,12 +246,12 @@ def _refusal(
     if genuine is None or len(prediction) < LEAST_PHOTOS:
         return None
     rng = np.random.default_rng(0)
-    chosen = rng.permutation(len(selection.rows))[:MOST_EACH]
+    chosen = rng.permutation(len(selection.rows))[: negatives.MOST_EACH]
     photos = np.asarray(store.photos[selection.rows[np.sort(chosen)]])
-    negatives: dict[str, Evidence] = {}
-    for kind, synthetic in make_negatives(photos, rng).items():
+    made: dict[str, Evidence] = {}
+    for kind, synthetic in negatives.make_negatives(photos, rng).items():
         answers = predictor.predict_photos(synthetic, batch_size=batch_size, progress=progress)
         evidence = answers.evidence
         if evidence is not None:
-            negatives[kind] = evidence
-    return fit_refusal(genuine, negatives, truth.groups)
+            made[kind] = evidence
+    return fit_refusal(genuine, made, truth.groups)

@@ -18,11 +18,12 @@ from onnx import helper
 from core.__main__ import main
 from core.errors import CheckpointError
 from core.geo import CoordinateFrame, heading_error_deg
-from core.inference import onnx_export
+from core.inference import onnx_export, torch_network
 from core.inference.loading import load_predictor
 from core.inference.onnx_export import OPSET, TOLERANCE, export_checkpoint
 from core.inference.onnx_network import OnnxDescriber, OnnxNetwork
 from core.labels import LABELS, Label
+from core.model.backbone import normalise
 from core.model.card import Card, PreprocessCard, SplitCard, read_card, write_card
 from core.model.checkpoint import save_checkpoint
 from core.model.network import BearingsModel
@@ -161,17 +162,19 @@ def test_a_retrieval_backbone_is_exported_too(tmp_path: Path) -> None:
 
 
 def test_different_answers_are_refused_and_nothing_is_written(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "best"
-    shutil.copytree(checkpoint, folder)
+    shutil.copytree(exported, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    right = onnx_export._normalised
-
-    def brighter(photos: torch.Tensor, statistics: onnx_export._Statistics) -> torch.Tensor:
-        return right(photos, statistics) + 0.5
-
-    monkeypatch.setattr(onnx_export, "_normalised", brighter)
+    card = read_card(folder)
+    assert card.exported is not None
+    graph = card.exported.network
+    # The graph that was accepted, which saves making it again.
+    monkeypatch.setattr(onnx_export, "_graph", lambda *_: (before[graph.file], graph))
+    assert export_checkpoint(folder, PHOTOS, "5 photos").network == graph
+    write_card(folder, card)
+    monkeypatch.setattr(torch_network, "normalise", lambda *given: normalise(*given) + 0.5)
     with pytest.raises(CheckpointError, match=r"differ from torch's.*nothing was written"):
         export_checkpoint(folder, PHOTOS, "5 photos")
     after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
