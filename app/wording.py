@@ -4,6 +4,7 @@ from datetime import datetime
 from math import isfinite
 
 from core.geo import CoordinateFrame, Floats
+from core.percent import percent
 
 # A sixth decimal of a degree is 0.1 m; a scaled unit is about as much; metres get one decimal.
 DECIMALS = {"degrees": 6, "scaled_degrees": 0, "planar_metres": 1}
@@ -49,12 +50,12 @@ def within(value: float) -> str:
 
 def share(value: float) -> str:
     """A measured share: `96.3 %`."""
-    return f"{100.0 * value:.1f} %"
+    return percent(value, 1)
 
 
 def level(value: float) -> str:
     """A probability, a weight or a promised share, in whole per cent: `90 %`."""
-    return f"{100.0 * value:.0f} %"
+    return percent(value)
 
 
 def radius(value: float, unit: str) -> str:

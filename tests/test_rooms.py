@@ -321,3 +321,19 @@ def test_every_picture_of_the_app_has_words_for_those_who_do_not_see_it() -> Non
                 if "alt" not in {each.arg for each in node.keywords}:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert found == []
+
+
+# `:.1%}` and `{100 * share:.0f} %` are left to one function, `%{y:.0f} %` is plotly's; `100% ` is
+# text without the space, and `100%;` is CSS.
+_OWN_PERCENT = re.compile(r":\.\d%|(?<!%)\{[^{}]*f\} %|\d%(?=[ \"').,])(?! !important)")
+
+
+def test_shares_are_written_by_one_function() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sources("app", "core", "pages")
+        if path != ROOT / "core" / "percent.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if _OWN_PERCENT.search(line)
+    ]
+    assert found == [], "use core.percent.percent: `96.3 %`"

@@ -52,7 +52,7 @@ def _opacity(layer: Layer) -> float:
             width=190,
         )  # fmt: skip
         percent = st.slider(
-            f"Opacity of {TITLES[layer]}", 5, 100, round(100 * OPACITY[layer]), 5, format="%d%%",
+            f"Opacity of {TITLES[layer]}", 5, 100, round(100 * OPACITY[layer]), 5, format="%d %%",
             key=f"map_opacity_{layer}", persist_state="session", disabled=not on,
             label_visibility="collapsed", width=110,
         )  # fmt: skip
@@ -75,7 +75,7 @@ def explain_layers(
         meanings |= error_legend(palette)
     tone = palette.refined if method == "refined" else palette.prediction
     if "worst" in drawn and placed:
-        meanings[f"predictions of the {min(WORST, placed)} largest errors"] = tone
+        meanings[f"small: predictions of the {min(WORST, placed)} largest errors"] = tone
     if "refined" in drawn:
         meanings["refined prediction"] = palette.refined
     if "raw" in drawn:

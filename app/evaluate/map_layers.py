@@ -154,7 +154,7 @@ def _radius_cells(
 ) -> list[pdk.Layer]:
     if RADIUS not in shown:
         return []
-    radii, words = shown[RADIUS].to_numpy(np.float64), "median 90% radius"
+    radii, words = shown[RADIUS].to_numpy(np.float64), "median 90 % radius"
     return _cells(campus.ground(), "radius-cells", shown, radii, words, palette, opacity)
 
 

@@ -29,6 +29,7 @@ from core.evaluation.next_photos import (
     walk_length_m,
 )
 from core.geo import Floats
+from core.percent import percent
 from core.retrieval.gallery import Gallery
 
 SECTION = "Next photos"
@@ -146,7 +147,7 @@ def show(
         height=selection.MAP_HEIGHT_PX,
         alt="Cells of the campus by how much new photos would help, and a walk through them",
     )  # fmt: skip
-    ends = [f"{100 * bound:.0f} %" for bound in BOUNDS]
+    ends = [percent(bound) for bound in BOUNDS]
     words = [f"need up to {ends[0]}", *(f"up to {end}" for end in ends[1:]), f"over {ends[-1]}"]
     tones = dict(zip(words, ERROR_COLOURS[palette.mode], strict=True))
     messages.legend(tones | {"training photos": palette.faint})

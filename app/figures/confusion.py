@@ -10,6 +10,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from app.figures.axes import inert
 from app.theme import RAMP, Palette
+from core.percent import percent
 
 _CELL_PX, _LABEL_PX = 32, 160
 
@@ -134,7 +135,7 @@ def _click_targets(
         ],
         text=[
             f"{counts.to_numpy()[row, column]:,} photos, "
-            f"{100 * share[row, column]:.0f} % of the region"
+            f"{percent(share[row, column])} of the region"
             for row, column in zip(rows, columns, strict=True)
         ],
         hovertemplate=("true: %{y}<br>predicted: %{x}<br>%{text}<extra></extra>"),

@@ -12,6 +12,7 @@ from core.evaluation.report_coverage import (
     CoverageOfPhotos,
     CoverageReport,
 )
+from core.percent import percent
 
 NAMES = {"radius": "radius", "region": "region", "wedge": "heading wedge"}
 _SYMBOLS = {"radius": "circle", "region": "diamond", "wedge": "triangle-up"}
@@ -105,7 +106,7 @@ def coverage_regions(
     figure.add_vline(x=100 * level, line={"color": palette.faint, "dash": "dot"})
     figure.update_layout(height=120 + 28 * len(titles), margin=MARGIN, legend=LEGEND)
     figure.update_layout(clickmode="event+select", dragmode=False)
-    figure.update_xaxes(share_axis(f"measured ({100 * level:.0f} % promised)", 0.3, 1.02))
+    figure.update_xaxes(share_axis(f"measured ({percent(level)} promised)", 0.3, 1.02))
     figure.update_yaxes(autorange="reversed", type="category")
     return figure
 

@@ -17,6 +17,7 @@ from app.figures.axes import (
     titled,
 )
 from app.theme import SERIES, Palette, css
+from core.percent import percent
 
 SECTORS = 24
 
@@ -69,7 +70,7 @@ def region_probabilities(
         shown.append(max(0.0, 1.0 - sum(shown)))
     bars = go.Bar(
         x=per_cent(shown), y=names, orientation="h",
-        text=[f"{100 * value:.0f} %" for value in shown],
+        text=[percent(value) for value in shown],
         textposition="outside", cliponaxis=False, hoverinfo="skip",
         marker_color=[palette.refined] + [palette.faint] * (len(names) - 1),
     )  # fmt: skip

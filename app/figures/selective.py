@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from app.figures.axes import LEGEND, MARGIN, opacity, overlap, per_cent, share_axis
 from app.theme import Palette
 from core.evaluation.selective import ReliabilityBin, RiskCurve
+from core.percent import percent
 
 Span = tuple[float, float]
 _HEIGHT_PX = 360
@@ -104,8 +105,8 @@ def reliability_bars(
             "opacity": [opacity(overlap(span, chosen)) for span in spans],
         },
         text=[
-            f"confidence {100 * one.low:.0f} to {100 * one.high:.0f} %, mean "
-            f"{100 * one.confidence:.0f} %<br>{one.n:,} photos, {100 * one.right:.0f} % right"
+            f"confidence {100 * one.low:.0f} to {percent(one.high)}, mean "
+            f"{percent(one.confidence)}<br>{one.n:,} photos, {percent(one.right)} right"
             for one in bins
         ],
         textposition="none", hovertemplate="%{text}<extra></extra>",

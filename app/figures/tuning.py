@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from app.figures.axes import inert, per_cent, share_axis, titled
 from app.figures.parallel import broken, choice_axis, lines, number_axis
 from app.theme import Palette
+from core.percent import percent
 from core.tuning.space import Distribution
 
 # More axes than this cannot be told apart on a laptop's screen.
@@ -65,7 +66,7 @@ def importances(shares: Mapping[str, float], palette: Palette) -> go.Figure:
             y=[inert(name) for name in names],
             orientation="h",
             marker={"color": palette.refined},
-            text=[f"{100 * value:.0f} %" for value in values],
+            text=[percent(value) for value in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",

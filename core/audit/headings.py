@@ -8,6 +8,7 @@ from core.audit.findings import NOTATION_SCORE, Finding, row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.geo import wrap_heading_deg
+from core.percent import percent
 
 KINDS = {
     "heading_out_of_range": "a heading below 0 or above 360 degrees",
@@ -66,8 +67,8 @@ def _rounding(rows: LabelRows, heading: np.ndarray) -> Iterator[Finding]:
     yield _about_files(
         rows,
         "heading_rounding",
-        f"{share:.0%} of the headings are multiples of 10 where 10 % would be, so about "
-        f"{(share - TENTH) / (1.0 - TENTH):.0%} were rounded to 10 degrees",
+        f"{percent(share)} of the headings are multiples of 10 where 10 % would be, so about "
+        f"{percent((share - TENTH) / (1.0 - TENTH))} were rounded to 10 degrees",
     )
 
 

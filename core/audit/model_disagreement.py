@@ -20,6 +20,7 @@ from core.errors import ConfigError
 from core.evaluation.stored_reports import read_predictions
 from core.geo import Floats, distance_m, heading_difference_deg, heading_error_deg
 from core.inference.export import label_decimals
+from core.percent import percent
 
 PREDICTIONS = "predictions.csv"
 
@@ -208,15 +209,15 @@ def _regions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
         there = (
             ""
             if np.isnan(around[place])
-            else (f", and {around[place]:.0%} of the nearest in space")
+            else (f", and {percent(around[place])} of the nearest in space")
         )
         yield row_finding(
             rows, int(answers.row[place]), "unlikely_region", "Region_ID",
             said if evidence >= SURE else "", _score(evidence, doubt[place]),
-            f"the model says region {said} with {answers.said_probability[place]:.0%} and "
-            f"{given} with {answers.given_probability[place]:.0%}; of the "
-            f"{len(answers.neighbours[place])} training photos most alike {support[place]:.0%} "
-            f"are in {said}{there}; "
+            f"the model says region {said} with {percent(answers.said_probability[place])} and "
+            f"{given} with {percent(answers.given_probability[place])}; of the "
+            f"{len(answers.neighbours[place])} most similar training photos "
+            f"{percent(support[place])} are in {said}{there}; "
             f"{_in_words(doubt[place])}",
         )  # fmt: skip
 
@@ -322,7 +323,7 @@ def _score(evidence: float, doubt: float) -> float:
 
 
 def _in_words(doubt: float) -> str:
-    return f"where it is as sure it contradicts {doubt:.1%} of the labels"
+    return f"where it is as sure it contradicts {percent(doubt, 1)} of the labels"
 
 
 def _share(flags: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from core.audit.schema import AuditConfig
 from core.dataset.exif import PhotoExif
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m, heading_error_deg
 from core.inference.export import label_decimals
+from core.percent import percent
 
 APPEARANCE_KINDS = {
     "unreadable_photo": "a photo that cannot be decoded whole",
@@ -110,7 +111,8 @@ def _sizes(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> I
         width, height = sizes[place]
         yield row_finding(
             rows, int(number[place]), "odd_shape", "", "", 0.7 if extreme else 0.2,
-            f"{width:.0f} x {height:.0f} pixels: {share[place]:.1%} of the photos have this shape",
+            f"{width:.0f} x {height:.0f} pixels: "
+            f"{percent(share[place], 1)} of the photos have this shape",
         )  # fmt: skip
 
 
@@ -131,7 +133,7 @@ def _light(rows: LabelRows, number: np.ndarray, seen: Sequence[PhotoFacts]) -> I
             score = max(fact.burnt, beyond(z[place], FAR) if z[place] > FAR else 0.5)
             yield row_finding(
                 rows, row, "overexposed_photo", "", "", min(score, 0.95),
-                f"{fact.burnt:.0%} of it are white; {words}",
+                f"{percent(fact.burnt)} of it are white; {words}",
             )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from core.audit.findings import HABIT_SHARE, NOTATION_SCORE, Finding, row_findin
 from core.audit.positions import find_walk_neighbours
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
+from core.percent import percent
 
 KINDS = {
     "region_neighbours": "a region that hardly any photo around has",
@@ -47,9 +48,9 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     for index in np.flatnonzero((own <= OWN_AT_MOST) & (share >= OTHER_AT_LEAST)):
         meant = str(names[other[index]])
         evidence = (
-            f"{share[index]:.0%} of the {votes} nearest photos, within "
+            f"{percent(share[index])} of the {votes} nearest photos, within "
             f"{extent.length(float(away[index, -1]))}, are of region {meant} and "
-            f"{own[index]:.0%} of region {names[region[index]]}"
+            f"{percent(own[index])} of region {names[region[index]]}"
         )
         score = share[index] * (1.0 - 5.0 * own[index])
         yield row_finding(
@@ -83,7 +84,8 @@ def _without_region(
             if share >= OTHER_AT_LEAST:
                 proposal = str(names[counts.argmax()])
                 evidence = (
-                    f"{said}; {share:.0%} of the {votes} nearest photos are of region {proposal}"
+                    f"{said}; {percent(share)} of the {votes} nearest photos are of region "
+                    f"{proposal}"
                 )
         if many and not proposal:
             untold += 1

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 SHORT = {flag: path for flag, path in TRAIN_SHORT.items() if flag != "--fold"} | {"--out": "run"}
 # Title, name in the report, factor, unit, and which interval belongs to it.
 _SHOWN: tuple[tuple[str, str, float, str, Kind, Figure], ...] = (
-    ("region accuracy", "region.accuracy", 100.0, "%", "refined", "region_accuracy"),
+    ("region accuracy", "region.accuracy", 100.0, " %", "refined", "region_accuracy"),
     ("median error", "position.raw.median_m", 1.0, " m", "raw", "median_m"),
     ("median error, refined", "position.refined.median_m", 1.0, " m", "refined", "median_m"),
     ("heading MAAE", "heading.raw.maae_deg", 1.0, "°", "raw", "maae_deg"),
     ("heading MAAE, refined", "heading.refined.maae_deg", 1.0, "°", "refined", "maae_deg"),
-    ("within 10 m and 15°", "joint_10m_15deg", 100.0, "%", "refined", "joint_10m_15deg"),
+    ("within 10 m and 15°", "joint_10m_15deg", 100.0, " %", "refined", "joint_10m_15deg"),
 )
 
 

@@ -2,22 +2,23 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.command import Command, bar, say
 from core.cli.flags import add_flags, given, validated
 from core.ensemble.schema import EnsembleConfig
+from core.percent import percent
 
 if TYPE_CHECKING:
     from core.ensemble.make import SavedEnsemble
 
 # Figures of labels that the members do not predict are absent.
-_FIGURES = {
-    "val_region_accuracy_refined": "region {:.1%}",
-    "val_median_refined_m": "median {:.1f} m",
-    "val_maae_refined_deg": "heading MAAE {:.1f}°",
+_FIGURES: Mapping[str, Callable[[float], str]] = {
+    "val_region_accuracy_refined": lambda share: f"region {percent(share, 1)}",
+    "val_median_refined_m": "median {:.1f} m".format,
+    "val_maae_refined_deg": "heading MAAE {:.1f}°".format,
 }
 
 
@@ -47,9 +48,7 @@ def _lines(made: "SavedEnsemble") -> Iterator[str]:
     rows = [(member.name, member.weight, member.metrics) for member in made.about.members]
     for name, weight, metrics in [*rows, ("ensemble", 1.0, made.card.metrics)]:
         figures = [
-            text.format(metrics[key])
-            for key, text in _FIGURES.items()
-            if metrics.get(key) is not None
+            text(metrics[key]) for key, text in _FIGURES.items() if metrics.get(key) is not None
         ]
         yield f"{name:<20} weight {weight:.3f}, {', '.join(figures)}"
     yield f"refined figures on the {made.about.photos} validation photos"

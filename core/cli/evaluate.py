@@ -13,6 +13,7 @@ from core.confidence.schema import LEVELS, Calibration
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
 from core.headline import Figure
+from core.percent import percent
 from core.runs import trained_dataset
 
 _SHOWN: dict[str, Figure] = {
@@ -91,14 +92,14 @@ def _lines(report: "Report") -> Iterator[str]:
 def _coverage(report: "Report", coverage: "CoverageReport") -> Iterator[str]:
     """Measured against promised coverage, and the share of genuine photos refused."""
     yield from _sizes(report, coverage.overall)
-    yield f"refused   {coverage.refused.share:.1%} of these photos"
+    yield f"refused   {percent(coverage.refused.share, 1)} of these photos"
     unseen = coverage.unseen
     if unseen is None or unseen.radius_m is None:
         return
     error = "" if unseen.median_m is None else f", median error {unseen.median_m:.1f} m"
     yield (
         f"without the training photos within {unseen.radius_m:g} m ({unseen.n} photos{error}, "
-        f"{unseen.named:.1%} named as such, {unseen.refused:.1%} refused):"
+        f"{percent(unseen.named, 1)} named as such, {percent(unseen.refused, 1)} refused):"
     )
     yield from _sizes(report, unseen)
 
@@ -110,8 +111,8 @@ def _sizes(report: "Report", coverage: "CoverageOfPhotos") -> Iterator[str]:
         if (report.heading if name == "wedge" else report.position) is None:
             continue
         shown = ", ".join(
-            f"{each.promised:.0%} promised, "
-            + ("unknown" if each.measured is None else f"{each.measured:.1%} measured")
+            f"{percent(each.promised)} promised, "
+            + ("unknown" if each.measured is None else f"{percent(each.measured, 1)} measured")
             for each in entries
         )
         yield f"{name:<9} {shown}"
@@ -166,7 +167,8 @@ def _calibration_lines(found: Calibration) -> Iterator[str]:
         if fit is None:
             continue
         shown = ", ".join(
-            f"{level:.0%} at " + ("unknown: too few photos" if value is None else f"{value:.2f}")
+            f"{percent(level)} at "
+            + ("unknown: too few photos" if value is None else f"{value:.2f}")
             for level, value in zip(LEVELS, fit.ratio, strict=True)
         )
         yield f"{name:<9} times the expected error: {shown}"
@@ -175,7 +177,7 @@ def _calibration_lines(found: Calibration) -> Iterator[str]:
     else:
         yield (
             f"refusal   above {found.refusal.threshold:.2f}, which accepts "
-            f"{found.refusal.accepted:.0%} of photos like these"
+            f"{percent(found.refusal.accepted)} of photos like these"
         )
     yield from (f"note: {note}" for note in found.notes)
 

@@ -14,6 +14,7 @@ from core.jobs.queue import cancel, move
 from core.jobs.runner import ensure_runner, run_queue
 from core.jobs.state import ACTIVE, UNFINISHED, log_tail, run_state
 from core.jobs.summary import RunSummary, list_jobs
+from core.percent import percent
 from core.runs import is_run
 
 _COLUMNS = ("place", "job", "state", "command", "device", "epoch", "why")
@@ -46,7 +47,7 @@ def _list(root: Path) -> int:
     # Replace a runner that was killed.
     ensure_runner(root)
     for gpu in gpus():
-        busy = "" if gpu.utilisation is None else f", {gpu.utilisation:.0%} busy"
+        busy = "" if gpu.utilisation is None else f", {percent(gpu.utilisation)} busy"
         memory = f"{gpu.used_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB"
         say(f"GPU {gpu.index}: {gpu.name}, {memory}{busy}")
     jobs = [job for job in list_jobs(root) if job.state != "finished"]

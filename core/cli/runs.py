@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
+from core.percent import percent
 from core.runs import has_card, home_of, is_run, trained_dataset
 from core.system import SYSTEM
 
@@ -133,19 +134,21 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         run.name,
         run.state,
         f"{run.epoch}/{run.epochs}" if run.epochs else "-",
-        _figure(best, "region_accuracy", ".1%"),
-        _figure(best, "median_m", ".1f"),
-        _figure(best, "maae_deg", ".1f"),
+        _figure(best, "region_accuracy", lambda share: percent(share, 1)),
+        _figure(best, "median_m", "{:.1f}".format),
+        _figure(best, "maae_deg", "{:.1f}".format),
         datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M") if run.started else "-",
         _took(run.duration_s),
         run.backbone or "-",
     )
 
 
-def _figure(best: Mapping[str, float | None] | None, name: str, form: str) -> str:
+def _figure(
+    best: Mapping[str, float | None] | None, name: str, text_of: Callable[[float], str]
+) -> str:
     """A validation figure as text; a dash where there is none."""
     value = best.get(name) if best else None
-    return "-" if value is None else format(value, form)
+    return "-" if value is None else text_of(value)
 
 
 def _took(seconds: float | None) -> str:

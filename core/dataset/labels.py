@@ -40,6 +40,7 @@ from core.dataset.repairs import (
 from core.errors import LabelError
 from core.geo import FAR_SPREADS, CoordinateFrame, Floats, LocalFrame, far_from_middle
 from core.labels import LABELS, Label
+from core.percent import percent
 from core.tables.read import Source, read_label_table
 from core.tables.times import minute_of_day
 from core.tables.values import LabelValues, read_values
@@ -159,8 +160,8 @@ def check_excluded(
             "label file in images/ (or images_train/, images_val/ and images_test/)."
         )
     raise LabelError(
-        f"{root}: {len(excluded)} of {total} labelled photos ({share:.1%}) cannot be used, more "
-        f"than 1 % may be left out.\n{_by_reason(excluded)}\n{advice}.{looked}"
+        f"{root}: {len(excluded)} of {total} labelled photos ({percent(share, 1)}) cannot be used, "
+        f"more than 1 % may be left out.\n{_by_reason(excluded)}\n{advice}.{looked}"
     )
 
 

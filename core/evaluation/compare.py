@@ -27,6 +27,7 @@ from core.evaluation.schema import Clusters, CompareConfig, Kind
 from core.evaluation.stored_reports import EvaluatedModel
 from core.geo import Floats
 from core.headline import Figure, PhotoErrors
+from core.percent import percent
 
 Unit = Literal["share", "m", "deg"]
 
@@ -54,7 +55,7 @@ class Measure:
         if math.isnan(value):
             return "unknown"
         if self.unit == "share":
-            return f"{100.0 * value:.1f} %"
+            return percent(value, 1)
         return f"{value:.1f}{'°' if self.unit == 'deg' else ' m'}"
 
     def number(self, difference: float) -> str:

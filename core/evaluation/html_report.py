@@ -26,6 +26,7 @@ from core.geo import Floats
 from core.headline import FIGURES, Figure
 from core.labels import listed
 from core.model.card import Card, read_card
+from core.percent import percent
 from core.runs import find_checkpoint, home_of_report
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def _coverage(report: Report) -> list[Html]:
         note = "This checkpoint is not calibrated: how far an answer can be believed is unknown."
         return [element("h2", "Coverage"), element("p", note)]
     parts = [element("h2", "Coverage"), _promises(found.overall)]
-    parts.append(element("p", f"{found.refused.share:.1%} of these photos are refused."))
+    parts.append(element("p", f"{percent(found.refused.share, 1)} of these photos are refused."))
     unseen = found.unseen
     if unseen is not None and unseen.radius_m is not None:
         title = f"Without the training photos within {unseen.radius_m:g} m"
@@ -239,8 +240,8 @@ def _coverage(report: Report) -> list[Html]:
 def _promises(photos: CoverageOfPhotos) -> Html:
     rows = [
         (
-            _SIZES[name], f"{one.promised:.0%}", f"{one.measured:.1%}",
-            "" if one.interval is None else f"{one.interval[0]:.1%} to {one.interval[1]:.1%}",
+            _SIZES[name], percent(one.promised), percent(one.measured, 1),
+            "" if one.interval is None else " to ".join(percent(end, 1) for end in one.interval),
         )
         for name, entries in photos.by_size.items()
         for one in entries

@@ -49,6 +49,7 @@ from core.headline import PhotoErrors, Rows
 from core.inference.predictor import Predictor
 from core.labels import Label
 from core.model.card import EnsembleCard
+from core.percent import percent
 from core.retrieval.baselines import Baseline
 from core.splits.leak import LEAK_RADII_M, shares_within
 
@@ -266,8 +267,8 @@ def baseline_notes(scores: Scores) -> list[str]:
         }
     else:
         better = {
-            name: f"a region accuracy of {rival.region_accuracy:.1%}, the model "
-            f"{model.region_accuracy:.1%}"
+            name: f"a region accuracy of {percent(rival.region_accuracy, 1)}, the model "
+            f"{percent(model.region_accuracy, 1)}"
             for name, rival in rivals.items()
             if None not in (rival.region_accuracy, model.region_accuracy)
             and rival.known("region_accuracy") >= model.known("region_accuracy")

@@ -11,6 +11,7 @@ from core.headline import (
     Figure,
     FigureIntervals,
 )
+from core.percent import percent
 
 
 def shown(figure: Figure, value: float | None) -> str:
@@ -18,7 +19,7 @@ def shown(figure: Figure, value: float | None) -> str:
     if value is None:
         return "unknown"
     if figure in SHARES:
-        return f"{100.0 * value:.1f} %"
+        return percent(value, 1)
     return f"{value:.1f}{'°' if figure == 'maae_deg' else ' m'}"
 
 
@@ -52,8 +53,8 @@ def intervals_basis(scores: Scores) -> str:
         return f"no intervals: all photos are of {groups}"
     doubt = "" if found.reliable else "; from so few they are unreliable"
     return (
-        f"in brackets {100 * found.confidence:.0f} % intervals, each for its own figure, from "
-        f"{found.draws} draws of whole {found.by}s ({groups}){doubt}"
+        f"in brackets {percent(found.confidence)} intervals, each for its own figure, from "
+        f"{found.draws:,} draws of whole {found.by}s ({groups}){doubt}"
     )
 
 
@@ -70,7 +71,7 @@ def leak_sentence(scores: Scores) -> str:
     leak, away = scores.leak, None if scores.leak is None else scores.leak.beyond_5m
     if leak is None:
         return "how near these photos are to training photos is unknown"
-    share = f"{100 * leak.within_5m:.0f} %"
+    share = percent(leak.within_5m)
     near = f"{share} of these photos are within {LEAK_RADIUS_M:g} m of a training photo"
     if away is None:
         return near

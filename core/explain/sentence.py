@@ -6,8 +6,9 @@ import numpy as np
 
 from core.explain.hiding import Contrast, Effects, RestsOn, shares_of
 from core.explain.parts import describe
-from core.explain.words import metres, percent
+from core.explain.words import metres, probability
 from core.inference.prediction import Prediction
+from core.percent import percent
 
 # Smaller changes are not worth a clause.
 _TURN_DEG, _SUPPORT = 10.0, 0.1
@@ -34,7 +35,7 @@ def sentence(found: RestsOn) -> str:
             f"the rest {others}."
         )
     strongest = list(found.ranked[:3])
-    size = f"{100 * found.parts.share(strongest):.0f} %"
+    size = percent(found.parts.share(strongest))
     return (
         f"No part stands out: without the three that matter most ({size} of the photo) "
         f"{change(found, found.together, 0)}; hiding as much of the rest {others}."
@@ -53,7 +54,7 @@ def change(found: RestsOn, effects: Effects, row: int) -> str:
         from_to = f"from {region_name(answer, before)} to {region_name(answer, after)}"
         said = f"{said}, {from_to}" if said else f"the answer changes {from_to}"
     elif "position" not in answer.labels and answer.regions:
-        shares = [percent(float(one[before])) for one in both]
+        shares = [probability(float(one[before])) for one in both]
         falls = both[1][before] < both[0][before] and shares[0] != shares[1]
         verb = f"falls from {shares[0]} to" if falls else "stays at"
         said = f"{region_name(answer, before)} {verb} {shares[1]}"
@@ -67,13 +68,13 @@ def contrast_sentence(found: RestsOn, compared: Contrast) -> str:
     """Return why one region was preferred to another, with the parts that support either."""
     answer = found.answer
     here, there = (region_name(answer, one) for one in (compared.here, compared.there))
-    before = [percent(share) for share in compared.shares]
+    before = [probability(share) for share in compared.shares]
     joins = "and not" if compared.shares[0] >= compared.shares[1] else "against"
     start = f"{here} ({before[0]}) {joins} {there} ({before[1]})"
     clauses = []
     most, least = int(compared.support.argmax()), int(compared.support.argmin())
     for part, region, sign in ((most, here, 1.0), (least, there, -1.0)):
-        after = [percent(share) for share in compared.without[part]]
+        after = [probability(share) for share in compared.without[part]]
         if sign * compared.support[part] > _SUPPORT and after != before:
             clauses.append(
                 f"{describe(found.parts, [part])} supports {region} most: without it {here} is at "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import ConfigError
 from core.explain.methods import TARGETS, TargetName
-from core.explain.words import metres, percent
+from core.explain.words import metres, probability
 from core.geo import Floats, heading_from_unit
 from core.model.card import Card
 from core.model.network import BearingsModel, Outputs
@@ -131,7 +131,7 @@ class TargetScore(nn.Module):
         if self.target == "region":
             named = [self.region] if self.against is None else [self.region, self.against]
             return " and ".join(
-                f"{self._name(index)} {percent(share)}"
+                f"{self._name(index)} {probability(share)}"
                 for index, share in zip(named, values, strict=True)
             )
         if self.target == "heading":

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
+from core.percent import percent
+
 
 def metres(value: float) -> str:
     """A distance: `7.4 m`, `120 m`."""
     return f"{value:.1f} m" if value < 10 else f"{value:,.0f} m"
 
 
-def percent(share: float) -> str:
+def probability(share: float) -> str:
     """A probability: `98 %`, `0.4 %`; `under 0.1 %` and `over 99.9 %` at the ends."""
     if share < 0.001:
         return "under 0.1 %"
     if share > 0.999:
         return "over 99.9 %"
-    return f"{100 * share:.1f} %" if share < 0.02 or share > 0.98 else f"{100 * share:.0f} %"
+    return percent(share, 1 if share < 0.02 or share > 0.98 else 0)
 
 
 def listed_words(phrases: Sequence[str]) -> str:

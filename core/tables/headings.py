@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.geo import Floats, wrap_heading_deg
+from core.percent import percent
 from core.tables.columns import UNITS
 from core.tables.numbers import NO_NUMBER, Number, is_placeholder, number_of, numbers
 from core.tables.settings import HeadingUnit, Side, TableSettings
@@ -175,7 +176,7 @@ def _beyond(values: Floats, unit: HeadingUnit) -> str:
     share = float((np.abs(known) > 2.0 * PER_TURN[unit]).mean())
     if share <= BEYOND_SHARE:
         return ""
-    return f"{share:.0%} of the headings are more than two turns in {unit}"
+    return f"{percent(share)} of the headings are more than two turns in {unit}"
 
 
 def _unlike_degrees(values: Floats) -> tuple[HeadingUnit | None, str]:
@@ -196,8 +197,8 @@ def _unlike_degrees(values: Floats) -> tuple[HeadingUnit | None, str]:
         for unit in large:
             if high <= PER_TURN[unit]:
                 return unit, (
-                    f"{beyond:.0%} of {len(known)} headings are more than 360 and none is more "
-                    f"than {high:g}, so they look like {unit} and not like degrees"
+                    f"{percent(beyond)} of {len(known)} headings are more than 360 and none is "
+                    f"more than {high:g}, so they look like {unit} and not like degrees"
                 )
     return None, ""
 

@@ -35,6 +35,7 @@ from core.files import (
 from core.locks import Lock, LockHeld, hold, is_held
 from core.model.card import LeftOutCard
 from core.options import different
+from core.percent import percent
 from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
 
@@ -152,13 +153,15 @@ class Validation:
     score: float
 
     def in_words(self) -> str:
-        """The figures that there are, such as `region 91.2%, median 4.1 m, heading 12.3°`."""
-        figures = {
-            "region {:.1%}": self.region_accuracy,
-            "median {:.1f} m": self.median_m,
-            "heading {:.1f}°": self.maae_deg,
-        }
-        return ", ".join(text.format(own) for text, own in figures.items() if own is not None)
+        """The figures that there are, such as `region 91.2 %, median 4.1 m, heading 12.3°`."""
+        parts = []
+        if self.region_accuracy is not None:
+            parts.append(f"region {percent(self.region_accuracy, 1)}")
+        if self.median_m is not None:
+            parts.append(f"median {self.median_m:.1f} m")
+        if self.maae_deg is not None:
+            parts.append(f"heading {self.maae_deg:.1f}°")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

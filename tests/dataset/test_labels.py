@@ -107,7 +107,7 @@ def test_more_than_one_percent_left_out_stops_unless_allowed(small_campus: Path)
     (small_campus / "images" / "img_0010.jpg").unlink()
     with pytest.raises(LabelError) as caught:
         read_dataset(small_campus)
-    assert "1 of 48 labelled photos (2.1%)" in str(caught.value)
+    assert "1 of 48 labelled photos (2.1 %)" in str(caught.value)
     assert "1 x photo missing: images/img_0010.jpg" in str(caught.value)
     assert "--allow-missing" in str(caught.value)
     assert len(read_dataset(small_campus, allow_missing=True)) == 47
@@ -284,7 +284,7 @@ def test_labels_without_photos_say_what_is_missing(tmp_path: Path) -> None:
         with pytest.raises(LabelError) as caught:
             read_dataset(given)
         message = str(caught.value)
-        assert "6542 of 6542 labelled photos (100.0%) cannot be used" in message
+        assert "6542 of 6542 labelled photos (100.0 %) cannot be used" in message
         assert f"looked for in {tmp_path}" in message
         assert "images/" in message
 

@@ -127,8 +127,8 @@ def test_a_model_that_predicts_fewer_labels_has_the_others_figures(absent: Label
 def test_without_positions_the_region_decides_what_is_worth_the_training() -> None:
     scores = score_photos(ScoredPrediction(truth(), prediction(("region",))), [nowhere()], {})
     assert baseline_notes(scores) == [
-        "Baseline constant has a region accuracy of 66.7%, the model 66.7%: the model is not worth "
-        "its training."
+        "Baseline constant has a region accuracy of 66.7 %, the model 66.7 %: the model is not "
+        "worth its training."
     ]
 
 

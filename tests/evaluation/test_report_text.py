@@ -66,7 +66,7 @@ def test_suspect_labels_come_with_both_figures(report: Report) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "2000 draws of whole visits (34 visits)"),
+        ({}, "2,000 draws of whole visits (34 visits)"),
         ({"clusters": 4, "reliable": False}, "(4 visits); from so few they are unreliable"),
         ({"clusters": 1, "draws": 0, "reliable": False}, "no intervals: all photos are of 1 visit"),
     ],
