@@ -106,7 +106,7 @@ def _pick_subject(predictor: "Predictor", source: Photo, photo: Pixels, place: i
         [NOTHING, *predictor.regions],
         format_func=lambda one: names.get(one) or one,
         key=f"{_AGAINST}_{scope}",
-        help="The map then shows what speaks for the first region and against this one.",
+        help="The map then shows what supports the first region over this one.",
     )
     return Subject(
         source,
@@ -208,7 +208,7 @@ def _show_result(predictor: "Predictor", subject: Subject, place: int, method: s
         caption=messages.plain(f"{METHODS[method].label}: {found.label}"),
         alt=f"Map of {METHODS[method].label} over the photo",
     )
-    low, high = ("speaks against it", "supports it")
+    low, high = ("counts against it", "supports it")
     if subject.target in ("north_m", "east_m"):
         low, high = ("south", "north") if subject.target == "north_m" else ("west", "east")
     st.html(legend(low, high))

@@ -40,7 +40,7 @@ TARGETS: dict[TargetName, TargetKind] = {
     "region": TargetKind(
         "Region",
         "How high the network scores one region. Orange: this part supports the region; blue: it "
-        "speaks against it.",
+        "counts against it.",
         "region",
     ),
     "position": TargetKind(

@@ -47,20 +47,16 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class OnnxNetwork:
-    """A `core.inference.network.Network` that ONNX Runtime computes.
+class _OnnxGraph:
+    """An exported graph of a checkpoint.
 
     Attributes:
-        folder: The checkpoint's folder.
-        graph: What the checkpoint's card says about its graph.
+        graph: What the checkpoint's card says about it.
         session: The graph with the weights.
-        anchors: Normalised positions `(anchors, 2)` of the place head; None without one.
     """
 
-    folder: Path
     graph: GraphCard
     session: onnxruntime.InferenceSession
-    anchors: Floats | None
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -71,6 +67,19 @@ class OnnxNetwork:
     def parts(self) -> tuple[str, ...]:
         """What the parts of its descriptors are, in words."""
         return self.graph.parts
+
+
+@dataclass(frozen=True)
+class OnnxNetwork(_OnnxGraph):
+    """A `core.inference.network.Network` that ONNX Runtime computes.
+
+    Attributes:
+        folder: The checkpoint's folder.
+        anchors: Normalised positions `(anchors, 2)` of the place head; None without one.
+    """
+
+    folder: Path
+    anchors: Floats | None
 
     @cached_property
     def model(self) -> "BearingsModel":
@@ -104,22 +113,10 @@ class OnnxNetwork:
 
 
 @dataclass(frozen=True)
-class OnnxDescriber:
+class OnnxDescriber(_OnnxGraph):
     """A `core.inference.network.Describer` that ONNX Runtime computes."""
 
     card: RetrievalCard
-    graph: GraphCard
-    session: onnxruntime.InferenceSession
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Widths of the parts of its descriptors."""
-        return self.graph.widths
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What the parts of its descriptors are, in words."""
-        return self.graph.parts
 
     def describe(self, photos: Pixels) -> NDArray[np.float32]:
         """Descriptors `(n, d)` of RGB photos `(n, input_size, input_size, 3)`."""
@@ -137,7 +134,7 @@ def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
     anchors = weights.get(ANCHORS)
     session = _read_session(folder, graph, weights)
     positions = None if anchors is None else anchors.astype(np.float64)
-    return OnnxNetwork(folder, graph, session, positions)
+    return OnnxNetwork(graph, session, folder, positions)
 
 
 def load_describer(folder: Path, card: RetrievalCard, graph: GraphCard) -> OnnxDescriber:

@@ -159,7 +159,7 @@ def load_state(folder: Path, state: TrainState, processes: Processes) -> int:
     if about is None:
         return 0
     with refusing(folder / _FILE, _REMEDY):
-        # A name without folders: the state lies beside its JSON.
+        # A name without folders: the state is stored in the folder of its JSON file.
         path = folder / Path(about["tensors"]).name
     saved = read_tensors(path, load, _REMEDY, RunError)
     try:
