@@ -54,7 +54,7 @@ class Figure:
 
     def legend(self, palette: Palette) -> dict[str, str]:
         """Words -> colour of each class."""
-        ends = [self.shown(bound) for bound in self.bounds]
+        ends = [self.shown(bound).replace(".0", "") for bound in self.bounds]
         first, last = ("at least", "below") if self.higher_is_better else ("up to", "over")
         words = [*(f"{first} {end}" for end in ends), f"{last} {ends[-1]}"]
         return dict(zip(words, ERROR_COLOURS[palette.mode], strict=True))

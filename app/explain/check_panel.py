@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app import theme
 from app.explain import pace
 from app.figures.deletion import deletion_curves
-from app.widgets import messages
+from app.widgets import figure_files, messages
 from core.explain.attribution import Attribution
 from core.explain.methods import METHODS, TargetName
 
@@ -72,7 +72,11 @@ def show(
         if kept is None or kept[0] != key or kept[1] is not found:
             return
         st.markdown(f"**{curves_verdict(kept[2])}**")
-        st.plotly_chart(deletion_curves(kept[2], theme.palette()), key=f"explain_curves_{place}")
+        st.plotly_chart(
+            deletion_curves(kept[2], theme.palette()), key=f"explain_curves_{place}",
+            config=figure_files.config("deletion_and_insertion"),
+            alt="The answer while parts are hidden, and while they are shown",
+        )  # fmt: skip
         st.caption(
             "100 % is the answer for this photo, 0 % that for a photo of one colour, which is "
             f"{kept[2].change:.0f}{_UNITS[kept[2].unit]} away."

@@ -196,7 +196,7 @@ def texts(view: ExploreView) -> list[str]:
     regions = [view.names.get(region, region) for region in table["region"]]
     errors = _errors(view)
     return [
-        f"{name}<br>{region}" + (f", {metres(error)} off" if error == error else "")
+        f"{name}\n{region}" + (f", {metres(error)} off" if error == error else "")
         for name, region, error in zip(table["filename"], regions, errors, strict=True)
     ]
 

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from app.figures.axes import inert
 from app.theme import Palette, css
 from core.geo import Floats
 
@@ -78,7 +79,7 @@ def embedding(
     Args:
         place: `(n, 2)` coordinates.
         colouring: Colours of the dots.
-        texts: What the pointer shows of each photo.
+        texts: What the pointer shows of each photo, in lines.
         palette: Colours of the theme.
         large: Photos `(n,)` with larger dots, on top of the others.
         shown: Photos `(n,)` that pass the filter; the others are faint.
@@ -104,7 +105,8 @@ def embedding(
             marker["line"] = {"width": int(size > 5), "color": palette.background}
         figure.add_scattergl(
             x=place[own, 0].astype(np.float32), y=place[own, 1].astype(np.float32),
-            mode="markers", marker=marker, text=[texts[row] for row in own.tolist()],
+            mode="markers", marker=marker,
+            text=[inert(texts[row]).replace("\n", "<br>") for row in own.tolist()],
             hovertemplate="%{text}<extra></extra>",
             selected={"marker": {"opacity": opacity}},
             unselected={"marker": {"opacity": opacity}},

@@ -301,7 +301,10 @@ def error_by_region(
         f"{quartiles.loc[region, (raw, 0.5)]:.1f}"
         for region in order
     ]
-    fences = [2.5 * max(quartiles.loc[region].max(), 1e-6) for region in order]
+    largest = errors.groupby("true_region")[[raw, refined]].max().max(axis=1)
+    fences = [
+        max(min(2.5 * quartiles.loc[region].max(), largest[region]), 1e-6) for region in order
+    ]
     figure.add_trace(targets(list(shown.values()), fences, [[one] for one in order], texts))
     figure.update_layout(
         height=340, margin=MARGIN, legend=LEGEND, boxmode="group", barmode="overlay",

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from app.figures.axes import inert
 from app.theme import Palette, css
 
 
@@ -48,12 +49,15 @@ def lines(
 
 
 def broken(name: str) -> str:
-    """The name of an option on two lines of similar length, so that neighbours do not overlap."""
+    """The name of an option on two lines of similar length, so that neighbours do not overlap.
+
+    Both are `inert`: plotly reads the result as markup.
+    """
     words = re.split(r"[._ ]", name)
     cuts = range(1, len(words) + 1)
     halves = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in cuts]
     first, second = min(halves, key=lambda pair: max(map(len, pair)))
-    return f"{first}<br>{second}" if second else first
+    return f"{inert(first)}<br>{inert(second)}" if second else inert(first)
 
 
 def choice_axis(label: str, values: Sequence[str], choices: Sequence[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from app.play import guess_map
 from app.play.rounds import Answer, Game, Outcome, playable
 from app.play.score import RULES
 from app.selection import address, selection
-from app.widgets import base_layer, messages, pickers
+from app.widgets import base_layer, figure_files, messages, pickers
 from app.widgets.photo_source import PhotoSource
 from core.dataset.labels import Dataset
 from core.errors import BearingsError
@@ -245,7 +245,7 @@ def _reveal(outcome: Outcome, card: Card, data: Dataset) -> None:
     guess_map.add_outcome(figure, outcome, palette)
     st.plotly_chart(
         figure, key=f"play_truth_{selection.scope(outcome.photo_id)}",
-        config={"displayModeBar": False}, alt=sentence(outcome),
+        config=figure_files.config("beat_the_model"), alt=sentence(outcome),
     )  # fmt: skip
     messages.legend({"You": palette.evidence, "The model": palette.refined, "Truth": palette.truth})
 

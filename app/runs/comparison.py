@@ -13,7 +13,7 @@ from app import absence, cache, theme
 from app.figures.comparison import forest
 from app.runs import compared, runs_table
 from app.runs.models import Group
-from app.widgets import messages
+from app.widgets import figure_files, messages
 from core.errors import BearingsError
 from core.evaluation.common_photos import CommonPhotos
 from core.evaluation.compare import Compared, Comparison, Difference, Measure, RegionDifference
@@ -200,7 +200,9 @@ def _differences(
     for pair in found.pairs:
         _verdict(pair)
     if found.pairs:
-        st.plotly_chart(forest(forest_table(found.pairs), theme.palette()), key=f"{key}_forest")
+        st.plotly_chart(forest(forest_table(found.pairs), theme.palette()), key=f"{key}_forest",
+                        config=figure_files.config("comparison"), alt="Differences between the "
+                        "compared models, with their intervals")  # fmt: skip
         st.caption(basis(found.pairs))
         _tables(found.pairs, names, key)
 

@@ -8,7 +8,7 @@ import streamlit as st
 from app import cache
 from app.figures.samples import sample_plan
 from app.theme import palette
-from app.widgets import messages
+from app.widgets import figure_files, messages
 from app.wording import degrees, metres
 from core.dataset.labels import Dataset
 from core.errors import BearingsError
@@ -48,6 +48,7 @@ def show(run: Path, dataset: Path) -> None:
         st.plotly_chart(
             sample_plan(samples, epoch, palette()), key=f"watch_plan_{run.name}",
             alt="True and predicted places of the validation photos above",
+            config=figure_files.config("validation_photos"),
         )  # fmt: skip
     st.caption(
         "The network alone, before training photos refine its answer. The grey path shows its "

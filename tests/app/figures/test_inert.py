@@ -14,7 +14,9 @@ from app.figures import (
     confusion,
     coverage,
     curves,
+    embedding,
     errors,
+    parallel,
     plan,
     regions,
     tuning,
@@ -44,6 +46,14 @@ def _coverage() -> go.Figure:
     return coverage.coverage_regions(report.coverage, {first: NAME}, LIGHT)
 
 
+def _embedding() -> go.Figure:
+    colouring = embedding.Colouring(np.zeros(1), "Viridis", (0.0, 1.0))
+    yes = np.ones(1, bool)
+    return embedding.embedding(
+        np.zeros((1, 2)), colouring, [NAME], LIGHT, large=yes, shown=yes
+    ).figure
+
+
 FIGURES: dict[str, Callable[[], go.Figure]] = {
     "confusion": lambda: confusion.confusion_matrix(
         confusion.confusion_counts(ROWS, ["1", "2"]), NAMES, LIGHT
@@ -61,6 +71,7 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     "agreement": lambda: agreement.predicted_against_actual(
         [0.0], [1.0], ["a"], [NAME], "north", LIGHT, refined=True
     ),
+    "embedding": _embedding,
     "importances": lambda: tuning.importances({NAME: 0.5}, LIGHT),
     "baselines": lambda: comparison.baseline_bars(
         pd.DataFrame({"name": [NAME], "kind": ["baseline"], "given_truth": [False], "m": [1.0]}),
@@ -75,6 +86,16 @@ def test_a_name_is_no_markup(name: str) -> None:
     drawn = _texts(figure.to_plotly_json())
     assert any(SHOWN in text for text in drawn)
     assert not any("<b>" in text or "<a href" in text or "%{x} &" in text for text in drawn)
+
+
+def test_the_label_of_an_axis_of_parallel_coordinates_is_no_markup() -> None:
+    axis = parallel.axis_of(parallel.broken(NAME), [NAME, "Lake"])
+    figure = parallel.lines([axis], [0.0, 1.0], "share", True, LIGHT)
+    label = figure.data[0].dimensions[0].label
+    assert label.replace("<br>", " ").startswith("&lt;b&gt;Gate&lt;/b&gt; %&#123;x}")
+    assert label.count("<") == label.count("<br>") == 1
+    # plotly writes the steps of such an axis as plain text.
+    assert NAME in figure.data[0].dimensions[0].ticktext
 
 
 def test_the_saved_data_have_the_name_as_it_is() -> None:
