@@ -10,8 +10,10 @@ from core.__main__ import main
 from core.dataset.labels import labels_hash, read_dataset
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import EvaluateConfig
-from core.files import write_json
+from core.files import read_object, write_json
+from core.jobs.job import Job
 from core.lineage.read import Fact, lineage
+from core.training.run_folder import RunFolder
 from tests.app.run_folders import write_run
 
 
@@ -48,6 +50,21 @@ def test_a_run_names_its_data_split_code_checkpoints_and_evaluations(
     assert results["Same weights"] == checkpoint.name
     write_json(run / "environment.json", {"data": data | {"labels_hash": "0" * 64}})
     assert texts(lineage(run, dataset=dataset).sources)["Labels"].endswith("CHANGED since")
+
+
+def test_a_retry_names_its_origin_and_the_options_that_were_changed(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    first, again = (write_run(tmp_path, name).path for name in ("first", "again"))
+    shutil.copy(checkpoint / "split.json", again / "split.json")
+    job = Job.training(RunFolder(path=again).config(), origin=first)
+    write_json(again / "job.json", job.model_dump(mode="json"))
+    assert texts(lineage(again).sources)["Retry of"] == "first, with no option changed"
+    config = read_object(first / "config.json") or {}
+    write_json(first / "config.json", config | {"batch_size": 7})
+    assert texts(lineage(again).sources)["Retry of"] == "first, with batch_size changed"
+    shutil.rmtree(first)
+    assert texts(lineage(again).sources)["Retry of"] == "first, which is no longer there"
 
 
 def test_a_fold_names_its_cross_validation_and_the_command_line_tells_the_same(

@@ -81,7 +81,7 @@ BACKBONES = (
 )
 WEIGHTS = ("pretrained", "random")
 BATCH_SIZES = ("16", "32", "64", "128", "256")
-_TAKEN, _BEGUN = "train_folder_taken", "train_begun_with"
+_TAKEN, _BEGUN, _ORIGIN = "train_folder_taken", "train_begun_with", "train_origin"
 _WATCHED, _CHECKED = "train_watched", "train_checked"
 _PRESET = "train_preset"
 # The data set stands in the sidebar, and the preset above the start button.
@@ -203,6 +203,7 @@ def _above() -> None:
 def prefill(config: TrainConfig) -> None:
     """Let the form show the options of an earlier run next time, and a run folder that is free."""
     st.session_state[_BEGUN] = config
+    st.session_state[_ORIGIN] = config.run
     pickers.hand_over_dataset(config.dataset)
 
 
@@ -283,7 +284,11 @@ def _act(place: Workspace, config: TrainConfig, button: str, on: str) -> None:
     gate.need("operator")
     cache.dataset(config.dataset)
     before = _jobs_before(place, config.device, on)
-    queued = enqueue(config, on=on) if button == START else enqueue_crossval(_folds(config), on=on)
+    if button == START:
+        queued = enqueue(config, on=on, origin=st.session_state.get(_ORIGIN))
+        st.session_state.pop(_ORIGIN, None)
+    else:
+        queued = enqueue_crossval(_folds(config), on=on)
     ensure_runner(queued.parent)
     if before:
         messages.later(f"**{queued.name}** waits in the queue: {before} before it.")

@@ -91,6 +91,7 @@ class Job(BaseModel):
         on: `local`, or the address of the cluster that runs it.
         wishes: Resources to reserve on a cluster: `cpus`, `gpus`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
+        origin: Folder of the run whose options it began with; empty if it began with none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,6 +110,7 @@ class Job(BaseModel):
     on: str = LOCAL
     wishes: dict[str, float | bool] = Field(default_factory=dict)
     cwd: Path = Field(default_factory=Path.cwd)
+    origin: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -123,7 +125,7 @@ class Job(BaseModel):
         return values
 
     @classmethod
-    def training(cls, config: TrainConfig, on: str = LOCAL) -> Self:
+    def training(cls, config: TrainConfig, on: str = LOCAL, origin: Path | None = None) -> Self:
         """The job of a training run; `config` names its folder and data set absolutely."""
         return cls(
             kind="train",
@@ -132,6 +134,7 @@ class Job(BaseModel):
             again=("train", "--run", str(config.run), "--resume"),
             device=config.device,
             on=on,
+            origin="" if origin is None else str(origin),
         )
 
     @property

@@ -44,19 +44,20 @@ class QueuedJob:
         return self.path.name
 
 
-def enqueue(config: TrainConfig, on: str = LOCAL) -> Path:
+def enqueue(config: TrainConfig, on: str = LOCAL, origin: Path | None = None) -> Path:
     """Put a new training run into the queue of the folder it lies in; returns its own folder.
 
     Args:
         config: Every option; `config.run` names the folder.
         on: `local`, or the address of a cluster.
+        origin: The run whose options it began with, which its lineage names.
 
     Raises:
         RunError: The folder holds a run or other things, or is queued already.
     """
     run, dataset = config.run.resolve(), config.dataset.resolve()
     config = config.model_copy(update={"run": run, "dataset": dataset})
-    return enqueue_job(run, Job.training(config, on))
+    return enqueue_job(run, Job.training(config, on, origin))
 
 
 def enqueue_job(folder: Path, job: Job) -> Path:

@@ -16,8 +16,10 @@ from core.errors import BearingsError
 from core.evaluation.report_text import photos_of
 from core.evaluation.stored_reports import read_report
 from core.files import read_object
+from core.jobs.job import read_job
 from core.jobs.state import read_events
 from core.model.card import Card, read_card
+from core.options import different
 from core.runs import CONFIG, best_of, has_card, last_of, report_folders, run_of, split_file
 from core.splits.split import PARTS, Split
 from core.training.run_folder import RunFolder
@@ -64,6 +66,7 @@ def lineage(home: Path, others: Sequence[Path] = (), dataset: Dataset | None = N
     split = Split.read(split_file(checkpoint))
     sources = [
         *([] if run is None else _belonging(home)),
+        *_origin(home, config),
         *_data(home, config, card, dataset, split),
         *_split(split),
         *_network(config, card),
@@ -81,6 +84,21 @@ def _belonging(home: Path) -> Iterator[Fact]:
         yield Fact("Part of", f"{home.name} of the cross-validation {parent.name}")
     elif parent.name == "trials" and StudyFolder(path=parent.parent).exists:
         yield Fact("Part of", f"trial {home.name} of the search {parent.parent.name}")
+
+
+def _origin(home: Path, config: TrainConfig | None) -> Iterator[Fact]:
+    """The run whose options it began with, and which of them were changed."""
+    job = read_job(home)
+    if config is None or job is None or not job.origin:
+        return
+    origin = Path(job.origin)
+    if not (origin / CONFIG).is_file():
+        # The folds of a cross-validation have their options, not the cross-validation.
+        gone = "" if is_crossval(origin) else ", which is no longer there"
+        yield Fact("Retry of", f"{origin.name}{gone}")
+        return
+    changed = different(RunFolder(path=origin).config(), config)
+    yield Fact("Retry of", f"{origin.name}, with {', '.join(changed) or 'no option'} changed")
 
 
 def _data(
