@@ -9,10 +9,9 @@ from pathlib import Path
 
 from core.dataset.layout import possible_tables
 from core.project import PROJECT, WORKSPACE
-from core.runs import CARD, best_of, folders, has_card
+from core.runs import CARD, SHIPPED, best_of, folders, has_card
 
 DEMO = "demo"
-DEMO_CHECKPOINT = "demo-campus"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Workspace:
     @property
     def demo_checkpoint(self) -> Path:
         """The checkpoint that ships with the project."""
-        return self.root / "checkpoints" / DEMO_CHECKPOINT
+        return self.root / "checkpoints" / SHIPPED
 
     def datasets(self) -> list[Path]:
         """Folders under `data/` with a label table, by name, the demo first."""
@@ -59,7 +58,7 @@ class Workspace:
     def checkpoints(self) -> list[Path]:
         """Folders with a `card.json`: the demo, other checkpoints, then runs, newest first."""
         kept = [folder for folder in folders(self.root / "checkpoints") if has_card(folder)]
-        kept.sort(key=lambda folder: (folder.name != DEMO_CHECKPOINT, folder.name))
+        kept.sort(key=lambda folder: (folder.name != SHIPPED, folder.name))
         best = [best_of(run) for run in folders(self.runs)]
         trained = [folder for folder in best if has_card(folder)]
         trained.sort(key=lambda folder: -(folder / CARD).stat().st_mtime_ns)

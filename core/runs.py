@@ -16,6 +16,8 @@ JOB = "job.json"
 REPORT = "report.json"
 SPLIT = "split.json"
 
+SHIPPED = "demo-campus"
+"""Name of the checkpoint that ships with the project, in a folder `checkpoints/`."""
 _CHECKPOINTS = "checkpoints"
 _BEST, _LAST = "best", "last"
 # `report` is where a checkpoint that ships with the project has its only one.
@@ -46,6 +48,11 @@ def run_of(checkpoint: Path) -> Path | None:
     """The run that a checkpoint belongs to, or None for one that stands alone."""
     inside = checkpoint.parent.name == _CHECKPOINTS and checkpoint.name in (_BEST, _LAST)
     return checkpoint.parents[1] if inside else None
+
+
+def is_shipped(checkpoint: Path) -> bool:
+    """Whether a folder is the checkpoint that ships with the project."""
+    return checkpoint.parent.name == _CHECKPOINTS and checkpoint.name == SHIPPED
 
 
 def home_of(path: Path) -> Path:

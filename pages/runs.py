@@ -26,7 +26,7 @@ if every:
     elif chosen:
         with st.container(horizontal=True):
             ensembling.offer(chosen)
-            deletion.offer([model.home for model in chosen if model.run], "runs")
+            deletion.offer([model.home for model in chosen if model.can_be_deleted], "runs")
     if not chosen:
         st.info("Tick one row, or several to compare them.")
     else:

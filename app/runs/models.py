@@ -15,7 +15,7 @@ from core.evaluation.report import Report
 from core.evaluation.report_text import photos_of
 from core.jobs.summary import RunSummary
 from core.model.card import Card
-from core.runs import best_of, has_card, home_of, report_folders, run_of
+from core.runs import best_of, has_card, home_of, is_shipped, report_folders, run_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Model:
         return self.home if self.run is None else best_of(self.home)
 
     @property
+    def can_be_deleted(self) -> bool:
+        """Whether it is not the model that ships with Bearings."""
+        return self.run is not None or not is_shipped(self.home)
+
+    @property
     def split_hash(self) -> str:
         """Hash of its split; empty before there is one."""
         if self.run is not None:
@@ -83,7 +88,7 @@ def of_runs(runs: Iterable[RunSummary]) -> list[Model]:
 
 
 def of_checkpoints(place: Workspace) -> list[Model]:
-    """Checkpoints and ensembles that stand alone, named by their path; the shipped one first."""
+    """Checkpoints and ensembles that stand alone, the shipped one first, damaged ones last."""
     alone = [folder for folder in place.checkpoints() if run_of(folder) is None]
     found = []
     for folder in alone:
@@ -95,7 +100,7 @@ def of_checkpoints(place: Workspace) -> list[Model]:
         elif folder == place.demo_checkpoint:
             model = replace(model, state="shipped")
         found.append(model)
-    return found
+    return sorted(found, key=lambda model: model.state == "damaged")
 
 
 def groups(models: Sequence[Model]) -> list[Group]:

@@ -127,7 +127,7 @@ def next_steps(model: Model, notes: Mapping[str, Notes]) -> None:
                     links.go(page)
         if gate.allows("operator"):
             edit(model, notes)
-        deletion.offer([model.home] if run is not None else [], "runs")
+        deletion.offer([model.home] if model.can_be_deleted else [], "runs")
 
 
 def curves(chosen: Sequence[Model]) -> None:
@@ -178,6 +178,7 @@ def options_against_figures(rows: Sequence[Model]) -> None:
     st.plotly_chart(
         lines(axes, figures[title].tolist(), title, better, palette()),
         key="runs_parallel_chart", alt="Options of runs against their validation figures",
+        config=figure_files.config("options_against_figures"),
     )  # fmt: skip
     splits = {model.split_hash for model in rows if model.name in figures.index}
     other = " The runs have different splits, so these figures are of different photos."

@@ -14,7 +14,7 @@ from core.jobs.delete import contents_of, delete_runs
 
 
 def offer(paths: Sequence[Path], key: str) -> None:
-    """Draw a button that asks before it deletes runs, cross-validations or studies.
+    """Draw a button that asks before it deletes runs, cross-validations, studies or models.
 
     Args:
         paths: Their folders; without any, nothing is drawn.
@@ -46,8 +46,8 @@ def _confirm(paths: tuple[Path, ...], key: str, close: Callable[[], None]) -> No
             )
             st.markdown("\n".join(f"- {messages.plain(part)}" for part in found.parts))
         st.caption(
-            "Ensembles and exported models keep their own copies. Photos, labels and other runs "
-            "stay. This cannot be undone."
+            "Ensembles and exported models keep their own copies. Photos, labels and all other "
+            "runs and models stay. This cannot be undone."
         )
         label = "Delete it" if len(paths) == 1 else f"Delete all {len(paths)}"
         if st.button(label, key=f"{key}_delete_now", type="primary"):

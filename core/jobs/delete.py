@@ -1,4 +1,4 @@
-"""Deletion of a run, a cross-validation or a study: what goes with it, and the removal in one step.
+"""Deletion of a run, cross-validation, study or checkpoint: what goes with it, in one step.
 
 The folder is first renamed to a hidden name, which no list shows, and removed after that: a kill in
 between leaves no half of a run, and the next deletion removes what it left.
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from core.errors import RunError
 from core.jobs.job import Kind
@@ -20,15 +21,18 @@ from core.runs import (
     folders,
     has_card,
     is_run,
+    is_shipped,
     last_of,
     report_folders,
+    run_of,
 )
 from core.system import SYSTEM
 
 _TRASH = ".deleted-"
 # What tells a cross-validation and a study that no queue started.
 _OTHER_KINDS: dict[str, Kind] = {"crossval-config.json": "crossval", "study.json": "tune"}
-_TITLES: dict[Kind, str] = {
+_TITLES: dict[Kind | Literal["checkpoint"], str] = {
+    "checkpoint": "model",
     "train": "training run",
     "crossval": "cross-validation",
     "tune": "search for options",
@@ -37,18 +41,18 @@ _TITLES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Contents:
-    """What is deleted with a run.
+    """What is deleted with a run, or with a checkpoint that stands alone.
 
     Attributes:
         path: Its folder.
-        kind: Training run, cross-validation or study.
+        kind: Training run, cross-validation, study or checkpoint.
         parts: What lies in it, in words: epochs, checkpoints, reports, notes.
         files: Number of files.
         size_bytes: Their size.
     """
 
     path: Path
-    kind: Kind
+    kind: Kind | Literal["checkpoint"]
     parts: tuple[str, ...]
     files: int
     size_bytes: int
@@ -60,10 +64,10 @@ class Contents:
 
 
 def contents_of(path: Path) -> Contents:
-    """Return what deleting a run, a cross-validation or a study would remove.
+    """Return what deleting a run, a cross-validation, a study or a checkpoint would remove.
 
     Raises:
-        RunError: The folder holds none of them, or is a link.
+        RunError: The folder holds none of them, is a link, or is the shipped checkpoint.
     """
     kind = _kind(path)
     files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
@@ -72,15 +76,17 @@ def contents_of(path: Path) -> Contents:
 
 
 def delete_runs(paths: Sequence[Path]) -> None:
-    """Remove the folders of runs, cross-validations or studies, with all that lies in them.
+    """Remove folders of runs, cross-validations, studies or checkpoints, with all that is in them.
 
     Raises:
-        RunError: One of them runs or waits, holds no run, or is a link; then none is removed.
+        RunError: One of them runs or waits, holds no run and no checkpoint, is a link, or is the
+            shipped checkpoint; then none is removed.
         OSError: A folder cannot be renamed or removed.
     """
     homes = [path.absolute() for path in paths]
     for path in homes:
-        _kind(path)
+        if _kind(path) == "checkpoint":
+            continue
         for job in (path, *_jobs_inside(path)):
             _check_ended(job)
     for path in homes:
@@ -98,12 +104,14 @@ def _remove(path: Path) -> None:
         shutil.rmtree(left)
 
 
-def _kind(path: Path) -> Kind:
+def _kind(path: Path) -> Kind | Literal["checkpoint"]:
     if path.is_symlink():
         raise RunError(f"{path} is a link: delete the folder that it points to")
     for file, kind in _OTHER_KINDS.items():
         if (path / file).is_file():
             return kind
+    if has_card(path):
+        return _checked_checkpoint(path)
     if not is_run(path):
         raise RunError(f"{path} holds no run: give the path of a run folder")
     try:
@@ -112,6 +120,15 @@ def _kind(path: Path) -> Kind:
         # Its files are damaged, which is a reason to delete it.
         return "train"
     return "train" if job is None else job.kind
+
+
+def _checked_checkpoint(path: Path) -> Literal["checkpoint"]:
+    run = run_of(path)
+    if run is not None:
+        raise RunError(f"{path} is a part of the run {run.name}: delete the run")
+    if is_shipped(path):
+        raise RunError(f"{path} ships with Bearings: it cannot be deleted")
+    return "checkpoint"
 
 
 def _check_ended(path: Path) -> None:
@@ -139,6 +156,8 @@ def _parts(path: Path) -> Iterator[str]:
         yield f"{_counted(len(inside), 'run')} inside: {_named([run.name for run in inside])}"
     if epochs := len(read_events(path)):
         yield f"the figures of {_counted(epochs, 'epoch')}"
+    if has_card(path):
+        yield "its network, its gallery of training photos and its calibration"
     kept = {"best": best_of(path), "last": last_of(path)}
     if checkpoints := [name for name, folder in kept.items() if has_card(folder)]:
         yield f"{_counted(len(checkpoints), 'checkpoint')}: {_named(checkpoints)}"

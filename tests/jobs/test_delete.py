@@ -105,3 +105,24 @@ def test_only_runs_are_deleted_and_damaged_ones_too(tmp_path: Path) -> None:
     (run / "status.json").write_text("{", encoding="utf-8")
     delete_runs([run])
     assert not run.exists()
+
+
+def test_a_checkpoint_that_stands_alone_goes_but_never_the_shipped_one(tmp_path: Path) -> None:
+    shipped, mine = (tmp_path / "checkpoints" / name for name in ("demo-campus", "mine"))
+    best = write_run(tmp_path, "first").path / "checkpoints" / "best"
+    for checkpoint in (shipped, mine, best):
+        write_json(checkpoint / "card.json", {})
+    write_json(mine / "reports" / "demo-test" / "report.json", {})
+    found = contents_of(mine)
+    assert (found.kind_title, found.files) == ("model", 2)
+    assert found.parts == (
+        "its network, its gallery of training photos and its calibration",
+        "1 report with predictions: demo-test",
+    )
+    with pytest.raises(RunError, match="ships with Bearings"):
+        delete_runs([mine, shipped])
+    with pytest.raises(RunError, match="is a part of the run first: delete the run"):
+        delete_runs([best])
+    assert all(path.exists() for path in (mine, shipped, best))
+    delete_runs([mine])
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["demo-campus"]
