@@ -267,8 +267,8 @@ def baseline_notes(scores: Scores) -> list[str]:
         }
     else:
         better = {
-            name: f"a region accuracy of {percent(rival.region_accuracy, 1)}, the model "
-            f"{percent(model.region_accuracy, 1)}"
+            name: f"a region accuracy of {percent(rival.known('region_accuracy'), 1)}, the model "
+            f"{percent(model.known('region_accuracy'), 1)}"
             for name, rival in rivals.items()
             if None not in (rival.region_accuracy, model.region_accuracy)
             and rival.known("region_accuracy") >= model.known("region_accuracy")

@@ -123,7 +123,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
     content, graph = _graph(_Answers(checkpoint.model), size, card.model.backbone, network)
     weights = read_weights(folder / card.weights)
     session = make_session(content, graph, weights, folder)
-    found = OnnxNetwork(folder, graph, session, network.anchors)
+    found = OnnxNetwork(graph, session, folder, network.anchors)
     difference = _difference(card, network, found, photos)
     files, further = {graph.file: content}, None
     retrieval = load_retrieval_network(folder, card.retrieval, "cpu")
@@ -133,7 +133,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
         files[further.file] = content
         weights = read_weights(folder / retrieval.card.weights)
         session = make_session(content, further, weights, folder)
-        describer = OnnxDescriber(retrieval.card, further, session)
+        describer = OnnxDescriber(further, session, retrieval.card)
         apart = _apart(describe_whole(retrieval, photos), describe_whole(describer, photos))
         difference["retrieval_descriptor"] = apart
     _check(difference, folder)

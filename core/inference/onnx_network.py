@@ -141,7 +141,7 @@ def load_describer(folder: Path, card: RetrievalCard, graph: GraphCard) -> OnnxD
     """Read the exported retrieval backbone of a checkpoint; raises as `load_network`."""
     weights = read_weights(folder / card.weights)
     session = _read_session(folder, graph, weights)
-    return OnnxDescriber(card, graph, session)
+    return OnnxDescriber(graph, session, card)
 
 
 def _read_session(folder: Path, graph: GraphCard, weights: Weights) -> onnxruntime.InferenceSession:
