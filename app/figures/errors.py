@@ -301,10 +301,7 @@ def error_by_region(
         f"{quartiles.loc[region, (raw, 0.5)]:.1f}"
         for region in order
     ]
-    largest = errors.groupby("true_region")[[raw, refined]].max().max(axis=1)
-    fences = [
-        max(min(2.5 * quartiles.loc[region].max(), largest[region]), 1e-6) for region in order
-    ]
+    fences = _fences(errors.groupby("true_region")[[raw, refined]], order)
     figure.add_trace(targets(list(shown.values()), fences, [[one] for one in order], texts))
     figure.update_layout(
         height=340, margin=MARGIN, legend=LEGEND, boxmode="group", barmode="overlay",
@@ -317,6 +314,12 @@ def error_by_region(
     # One photo that is hundreds of metres off would flatten every box.
     figure.update_yaxes(title=title, range=[0, 1.02 * max(fences, default=1.0)])
     return figure
+
+
+def _fences(by_region: Any, order: Sequence[str]) -> list[float]:  # noqa: ANN401 - of pandas
+    """Height of each region's part of a chart: 2.5 times the box, but no more than its largest."""
+    upper, largest = by_region.quantile(0.75).max(axis=1), by_region.max().max(axis=1)
+    return [max(min(2.5 * upper[region], largest[region]), 1e-6) for region in order]
 
 
 def _bars(
