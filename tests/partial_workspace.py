@@ -12,6 +12,7 @@ _SHORT = [
     "--split", "random", "--backbone", "test_resnet", "--weights", "random",
     "--input-size", "32", "--store-size", "64", "--gallery-points", "12", "--epochs", "1",
     "--least-steps", "0", "--batch-size", "64", "--threads", "1", "--device", "cpu",
+    "--no-export-onnx",
 ]  # fmt: skip
 
 

@@ -74,6 +74,7 @@ class Settings(BaseModel):
             "gallery_points": 0,
             "patience": 0,
             "device": self.device,
+            "export_onnx": False,
             "command": "benchmarks.gpu",
         }
         return TrainConfig(**(options | changes))

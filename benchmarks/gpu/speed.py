@@ -299,6 +299,7 @@ def whole_run(settings: Settings, seconds: float, recorder: Recorder) -> None:
         stage2=Stage2Config(epochs=1 if settings.dry else 3),
         tta=TtaConfig(views=1 if settings.dry else 3),
         gallery_points=16 if settings.dry else 128,
+        export_onnx=True,
     )
     epochs = Epochs.of(config)
     last = 0.0

@@ -47,6 +47,7 @@ class CrossvalConfig(TrainConfig):
         values = {name: getattr(self, name) for name in TrainConfig.model_fields}
         values["run"] = fold_path(self.run, number)
         values["split"] = self.split.model_copy(update={"fold": number})
+        values["export_onnx"] = False
         outer = {name: value for name, value in removed_values(self).items() if "." not in name}
         return TrainConfig.model_validate(values | outer)
 

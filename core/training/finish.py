@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.calibration.calibrate import LEAST, fit_calibration
 from core.confidence.files import write_calibration
 from core.dataset.augment import View
-from core.errors import ConfigError, SplitError
+from core.errors import CheckpointError, ConfigError, SplitError
 from core.files import write_json
 from core.geo import heading_from_unit
 from core.headline import PhotoErrors, raw_card_metrics
@@ -57,6 +57,8 @@ from core.training.schema import TrainConfig
 from core.training.stages import Watch, plain_features
 
 Features = NDArray[np.float32]
+# Photos on which the exported network's answers are compared with torch's.
+_CHECKED = 32
 LAST_LAYER_ONLY = "photos are compared by the pooled last layer alone"
 
 
@@ -163,7 +165,9 @@ def finish_run(
         }
     )
     write_card(run.best, card)
-    calibrate_run(run, config, data, str(compute.device), watch_alone)
+    calibrated = calibrate_run(run, config, data, str(compute.device), watch_alone)
+    if calibrated and config.export_onnx:
+        export_run(run, data)
     return card
 
 
@@ -328,17 +332,17 @@ def calibrate_run(
     data: TrainingData,
     device: str,
     watch: Watch | None = None,
-) -> None:
+) -> bool:
     """Calibrate the best checkpoint on its calibration part; one that is too small is logged.
 
     The main process of a run calls this, after the card is written, so that the predictions that
-    users get are calibrated.
+    users get are calibrated. Returns whether it is calibrated.
     """
     part = calibration_part(data.split)
     photos = len(data.rows[part])
     if photos < LEAST:
         run.log(f"not calibrated: {photos} photos are in the {part} part, {LEAST} are needed")
-        return
+        return False
     predictor = load_predictor(run.best, device, calibrated=False)
     try:
         calibration = fit_calibration(
@@ -346,8 +350,29 @@ def calibrate_run(
         )
     except SplitError as error:
         run.log(f"not calibrated: {error}")
-        return
+        return False
     for note in calibration.notes:
         run.log(note)
     write_calibration(run.best, calibration)
     run.log(f"calibrated on the {calibration.photos} photos of the {part} part")
+    return True
+
+
+def export_run(run: RunFolder, data: TrainingData) -> None:
+    """Export the best checkpoint as ONNX, so that it answers at once on a CPU.
+
+    A network that cannot be exported is logged, and answers by torch.
+    """
+    val = data.rows["val"]
+    chosen = val[:: -(-len(val) // _CHECKED)]
+    # ONNX takes a second to import.
+    from core.inference.onnx_export import export_checkpoint
+
+    try:
+        photos = np.stack([data.store.photos[row] for row in chosen])
+        export_checkpoint(run.best, photos, f"{len(chosen)} validation photos")
+    # torch's exporter raises RuntimeError for what it cannot follow.
+    except (CheckpointError, RuntimeError, MemoryError) as error:
+        run.log(f"not exported as ONNX, so that CPUs predict with torch: {error}")
+        return
+    run.log(f"exported as ONNX; answers for {len(chosen)} validation photos are those of torch")

@@ -92,6 +92,7 @@ def trial_options(config: TuneConfig, folder: StudyFolder, trial: Trial) -> Trai
         "dataset": config.train.dataset.resolve(),
         "monitor": config.monitor,
         "command": f"python -m core tune --study {folder.path}",
+        "export_onnx": False,
     }
     return with_values(config.train.model_copy(update=own), config.space, trial.values)
 

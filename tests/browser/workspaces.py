@@ -23,6 +23,7 @@ def make_campus_and_run(root: Path) -> None:
         "stage2": {"epochs": 1},
         "batch_size": 8,
         "device": "cpu",
+        "export_onnx": False,
     }
     assert len(list(fit(TrainConfig.model_validate(config)))) == 1
     evaluate(EvaluateConfig(run=root / "tiny", dataset=demo, device="cpu"))

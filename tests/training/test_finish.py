@@ -13,19 +13,21 @@ import torch
 from safetensors.torch import save_file
 
 from core.confidence.files import FILE
+from core.crossval.schema import CrossvalConfig
 from core.dataset.store import prepare_dataset
 from core.errors import CheckpointError, ConfigError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.schema import EvaluateConfig
 from core.explain.attribute import attribute
 from core.inference.loading import load_predictor
+from core.inference.onnx_network import OnnxNetwork
 from core.inference.stored_split import load_split
 from core.model.backbone import create_backbone
 from core.model.card import read_card
 from core.model.schema import ModelConfig, RetrievalConfig
 from core.retrieval.refine import retrieve
 from core.splits.split import Split
-from core.training.finish import calibrate_run
+from core.training.finish import calibrate_run, export_run
 from core.training.fit import fit
 from core.training.interrupt import TrainingInterrupted
 from core.training.run_folder import RunFolder
@@ -235,3 +237,57 @@ def test_a_run_with_too_few_photos_ends_without_and_says_so(ended: Any) -> None:
     finish(ended)
     assert not (ended.run.best / FILE).exists()
     assert ended.said[0].startswith("not calibrated")
+
+
+def test_a_calibrated_run_ends_with_an_export_and_one_in_many_without(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported: list[Path] = []
+    monkeypatch.setattr(
+        "core.training.finish.export_run", lambda run, data: exported.append(run.best)
+    )
+
+    def ends_with_export(calibrated: bool, **options: Any) -> bool:  # noqa: ANN401
+        monkeypatch.setattr("core.training.finish.calibrate_run", lambda *_: calibrated)
+        exported.clear()
+        name = f"run-{calibrated}-{len(options)}"
+        config = tiny_run(tmp_path / name, stage2=Stage2Config(epochs=0), **options)
+        list(fit(config))
+        assert exported in ([], [RunFolder(path=config.run).best])
+        return bool(exported)
+
+    assert ends_with_export(True)
+    assert not ends_with_export(False)
+    assert not ends_with_export(True, export_onnx=False)
+    whole = CrossvalConfig(dataset=tmp_path, run=tmp_path / "folds")
+    assert whole.export_onnx
+    assert not whole.of_fold(0).export_onnx
+
+
+def test_the_export_of_a_run_answers_on_a_cpu(ended: Any) -> None:  # noqa: ANN401
+    export_run(ended.run, ended.data)
+    assert ended.said == ["exported as ONNX; answers for 6 validation photos are those of torch"], (
+        "the log"
+    )
+    card = read_card(ended.run.best)
+    assert card.exported is not None
+    assert card.exported.checked_on == "6 validation photos"
+    assert isinstance(load_predictor(ended.run.best).network, OnnxNetwork)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CheckpointError("ONNX has no operation for one of its layers"), RuntimeError("no program")],
+)
+def test_what_cannot_be_exported_is_logged_and_the_run_ends_well(
+    ended: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("core.inference.onnx_export.export_checkpoint", refuse)
+    export_run(ended.run, ended.data)
+    assert ended.said == [f"not exported as ONNX, so that CPUs predict with torch: {error}"]
+    assert read_card(ended.run.best).exported is None
