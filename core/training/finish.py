@@ -165,10 +165,16 @@ def finish_run(
         }
     )
     write_card(run.best, card)
-    calibrated = calibrate_run(run, config, data, str(compute.device), watch_alone)
-    if calibrated and config.export_onnx:
-        export_run(run, data)
+    _finish_checkpoint(run, config, data, str(compute.device), watch_alone)
     return card
+
+
+def _finish_checkpoint(
+    run: RunFolder, config: TrainConfig, data: TrainingData, device: str, watch: Watch | None
+) -> None:
+    """Calibrate the best checkpoint, and export it if that was done."""
+    if calibrate_run(run, config, data, device, watch) and config.export_onnx:
+        export_run(run, data)
 
 
 def _seen(
