@@ -171,7 +171,7 @@ def _calibration_lines(found: Calibration) -> Iterator[str]:
             + ("unknown: too few photos" if value is None else f"{value:.2f}")
             for level, value in zip(LEVELS, fit.ratio, strict=True)
         )
-        yield f"{name:<9} times the expected error: {shown}"
+        yield f"{name:<9} least multiple of the expected error: {shown}"
     if found.refusal is None:
         yield "refusal   none: too few photos to set a threshold"
     else:

@@ -99,7 +99,7 @@ class PositionFit(_Part):
     """The density, the mass of its highest part that holds the truth, and the radius.
 
     `mass` is what share of a photo's own density a region must hold at each level; the radius at a
-    level is `ratio` times the expected error.
+    level is `ratio` times the expected error, by more where a view may be unseen.
 
     Attributes:
         density: Of photos whose view a training photo shows.
