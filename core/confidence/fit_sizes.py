@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.confidence.apply import growth, log_odds
+from core.confidence.apply import log_odds
 from core.confidence.schema import LEVELS, Curves, Pair, SizeCurve
 from core.geo import Floats
 
@@ -26,14 +26,14 @@ SPARE = {0.5: 0.01, 0.9: 0.02}
 """Coverage beyond a level that photos near training photos may get, so that others are held."""
 SHORT = 0.03
 """Coverage below a level that photos without their surroundings may get, of all radii together."""
-POWERS = (1, 2, 4, 8, 16)
-"""Of the chance that sizes grow with: the greater, the less the size of views that look seen."""
+STARTS = tuple(np.arange(-2.0, 1.51, 0.5).tolist())
+"""Log-odds of an unseen view from which sizes may grow; one further they have grown."""
 _NEARLY = 0.95
-"""The least power is taken with which sizes of views that look seen keep this share of the most."""
+"""A start must leave views that look seen this share of the size that the best one leaves them."""
 _STEPS_OF_GROWTH = 48
 _LEAST_SCORE = 1e-6
-_KNOTS = np.arange(-3.0, 7.01, 0.5)
-"""Log-odds at which the growth is stored, beside the middles of the ranges."""
+_KNOTS = np.array([*STARTS, *(start + 1.0 for start in STARTS[-2:])])
+"""Log-odds at which sizes are stored, beside the middles of the ranges."""
 
 
 def conformal_quantile(scores: ArrayLike, level: float, photos: int | None = None) -> float | None:
@@ -69,10 +69,11 @@ def fit_sizes(
     """Return the least size at each level, and by what it is multiplied; None: by nothing.
 
     Photos that were answered with the whole gallery are held in every range of the chance. Then
-    sizes grow with a power of the chance until those without their surroundings are held as well:
-    the photos of the largest radius alone, which are the hardest, and nearly (`SHORT`) those of all
-    radii together. The power is nearly the one that changes the sizes of views that look seen the
-    least. If no growth holds them within `SPARE`, the one that comes nearest is taken.
+    sizes grow from a chance on until those without their surroundings are held as well: the photos
+    of the largest radius alone, which are the hardest, and nearly (`SHORT`) those of all radii
+    together. Of the starts that change the sizes of views that look seen nearly the least, it is
+    the one with the smallest sizes of unseen views. If no growth holds them within `SPARE`, the one
+    that comes nearest is taken.
 
     Args:
         scores: `(n,)` what a size must reach to hold the truth.
@@ -124,14 +125,13 @@ def _grown(
     seen, farthest = which
     photos = int(seen.sum())
     scores = np.log(scores)
-    chance = 1.0 / (1.0 + np.exp(-knots))
     plain = conformal_quantile((scores - np.interp(odds, knots, curve))[seen], level) or 0.0
     curve = curve + plain
     held: list[tuple[float, Floats]] = []
     nearest, best = np.inf, curve
-    for power in POWERS:
+    for start in STARTS:
         for steepness in np.linspace(0.0, steepest, _STEPS_OF_GROWTH):
-            grown = curve + np.log(growth(chance**power, float(steepness)))
+            grown = curve + steepness * np.clip(knots - start, 0.0, 1.0)
             beyond = scores - np.interp(odds, knots, grown)
             own, more = (
                 conformal_quantile(beyond[seen], at) for at in (level, level + SPARE[level])
@@ -151,4 +151,5 @@ def _grown(
     if not held:
         return best
     most = max(shift for shift, _ in held)
-    return next(size for shift, size in held if shift >= most + math.log(_NEARLY))
+    kept = [size for shift, size in held if shift >= most + math.log(_NEARLY)]
+    return min(kept, key=lambda size: float(np.interp(odds[~seen], knots, size).mean()))
