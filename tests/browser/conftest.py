@@ -16,6 +16,11 @@ from tests.browser.workspaces import make_broken, make_campus_and_run, make_full
 from tests.shared import made_once
 
 VIEWPORT = {"width": 1400, "height": 1000}
+# Pages are put together without WebGL: SwiftShader would take most of the processor's time.
+QUICK_FLAGS = [*FLAGS, "--disable-gpu-compositing"]
+# SwiftShader compiles the shaders of each map anew when it first draws, which takes five seconds.
+UNDRAWN = """for (const call of ["drawArrays", "drawElements", "drawArraysInstanced",
+  "drawElementsInstanced"]) WebGL2RenderingContext.prototype[call] = () => {};"""
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +29,7 @@ def browser() -> Iterator[Browser]:
     # The usual 5 seconds are less than a first prediction takes on a busy machine.
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=QUICK_FLAGS)
         yield chromium
         chromium.close()
 
@@ -37,11 +42,16 @@ def profile(browser: Browser) -> Callable[[str, str], BrowserContext]:
 
 @pytest.fixture
 def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..., Visitor]]:
-    """Open a tab on an app, for which all is new: `visit(url, color_scheme="dark")`."""
+    """Open a tab on an app, for which all is new: `visit(url, color_scheme="dark")`.
+
+    Its maps are whole but blank, which saves seconds each; `draws=True` for who looks at them.
+    """
     pages: list[Page] = []
 
-    def new(url: str, color_scheme: str = "light") -> Visitor:
+    def new(url: str, color_scheme: str = "light", *, draws: bool = False) -> Visitor:
         page = profile(url, color_scheme).new_page()
+        if not draws:
+            page.add_init_script(UNDRAWN)
         pages.append(page)
         visitor = Visitor(page, url)
         page.set_default_timeout(PATIENCE_MS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.pages import Tab
 from core.jobs.queue import stop
@@ -79,7 +79,7 @@ def test_a_broken_checkpoint_is_named(
 def test_a_photo_dropped_on_home_gets_a_pin_a_heading_and_evidence(
     full: tuple[str, Path], visit: Visit, demo: Path
 ) -> None:
-    visitor = visit(full[0])
+    visitor = visit(full[0], draws=True)
     page = visitor.open("home")
     visitor.drop(sorted((demo / "images").iterdir())[5])
     page.wait_for_url(f"{full[0]}/predict?*uploads=*")
@@ -242,12 +242,9 @@ def _click_middle(page: Page, element: Locator) -> None:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
-def test_a_visit_of_a_page_is_timed(browser: Browser, full: tuple[str, Path]) -> None:
-    url = full[0]
-    page = browser.new_page()
-    tab = Tab(page, url, {"runs": "Runs", "data": "Data"})
+def test_a_visit_of_a_page_is_timed(full: tuple[str, Path], visit: Visit) -> None:
+    tab = Tab(visit(full[0]).page, full[0], {"runs": "Runs", "data": "Data"})
     first, warm = tab.by_address("data"), tab.by_link("runs", "table")
-    page.close()
-    for visit in (first, warm):
-        assert 0 < visit.heading_s <= visit.settled_s
-        assert visit.kilobytes > 1, "a page is more than its heading"
+    for one in (first, warm):
+        assert 0 < one.heading_s <= one.settled_s
+        assert one.kilobytes > 1, "a page is more than its heading"

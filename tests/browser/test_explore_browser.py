@@ -73,7 +73,7 @@ def test_a_picture_lies_below_the_map_and_the_time_of_day_is_played(
     place = '[map]\npicture = "plan.png"\nbounds = [11.98, 76.98, 12.02, 77.02]\n'
     settings.write_text(f"{before}\n{place}", encoding="utf-8")
     try:
-        visitor = visit(url)
+        visitor = visit(url, draws=True)
         # The Map page draws the ground of the data set that was evaluated, which lies elsewhere.
         page = visitor.open("data")
         canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first

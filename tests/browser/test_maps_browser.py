@@ -21,7 +21,7 @@ Visit = Callable[..., Visitor]
 def test_the_map_shows_the_campus_and_a_region_opens_its_photos(
     full: tuple[str, Path], visit: Visit
 ) -> None:
-    visitor = visit(full[0])
+    visitor = visit(full[0], draws=True)
     page = visitor.open("map", "?map_section=Regions")
     canvas = page.get_by_test_id("stDeckGlJsonChart").locator("canvas").first
     expect(canvas).to_be_visible(timeout=PATIENCE_MS)

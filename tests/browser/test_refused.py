@@ -59,7 +59,7 @@ def test_the_shipped_checkpoint_answers(
     assert seed is not None
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(photo_jpeg(seed, 3))
-    visitor = visit(shipped)
+    visitor = visit(shipped, draws=True)
     visitor.open("predict")
     visitor.drop(photo)
     has_pin_heading_and_evidence(visitor)
