@@ -86,9 +86,12 @@ def _account(who: Person) -> None:
     """Who is signed in, and the way in or out; nothing on a machine of one's own."""
     if not roles.is_shared():
         return
-    rights = _ROLES[who.role]
+    rules, role = roles.access(), f"{who.role.capitalize()}: {_ROLES[who.role]}"
+    if rules is None or rules.login == "none":
+        st.caption(role)
+        return
     name = f"**{messages.plain(who.name)}**" if who.name else "Not signed in"
-    st.caption(f"{name}: {who.role}, {rights}")
+    st.caption(f"{name}  \n{role}")
     if who.name:
         _sign_out_button()
     else:

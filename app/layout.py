@@ -65,7 +65,7 @@ def show(page: Runnable) -> None:
         job_page.make_room()
         pickers.pick_dataset()
         pickers.pick_checkpoint()
-        if entrance.is_open("train"):
+        if gate.allows("operator"):
             links.to("train", "Train a model")
         queue_line()
         pickers.pick_online_tiles()

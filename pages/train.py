@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.access import gate
 from app.train import queue_view, train_form, watch
 from app.widgets import messages
 from app.workspace import workspace
@@ -14,6 +15,7 @@ messages.show()
 queue_view.show(place)
 run = train_form.pick_run(place)
 if run is None:
-    st.info("No run yet. Choose a preset, then press **Start training**.")
+    way = " Choose a preset, then press **Start training**." if gate.allows("operator") else ""
+    st.info(f"No run yet.{way}")
     st.stop()
 watch.watch(run)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app.access import gate
 from app.train import deletion
 from app.tune import search
 from app.widgets import messages
@@ -18,7 +19,8 @@ messages.show()
 search.launch(place)
 study = search.pick_study(place)
 if study is None:
-    st.info("No search yet. Press **Start the search**.")
+    way = " Press **Start the search**." if gate.allows("operator") else ""
+    st.info(f"No search yet.{way}")
     st.stop()
 deletion.offer([study], "study")
 search.watch(study)

@@ -31,7 +31,7 @@ def is_confined() -> bool:
 
 
 def roots() -> tuple[Path, ...]:
-    """The folders that a confined app opens, with all below them; for a visitor the demo's.
+    """The folders that a confined app opens, with all below them.
 
     Raises:
         AccessError: `BEARINGS_ROOTS` lists something that is no absolute path.
@@ -44,10 +44,7 @@ def roots() -> tuple[Path, ...]:
                 f"{ROOTS} lists {folder}, which is no absolute path: nothing is opened until this "
                 "is mended and the app is started again"
             )
-    place = workspace()
-    if roles.person().role == "visitor":
-        return (place.demo_data, place.demo_checkpoint)
-    return (place.root, *listed)
+    return (workspace().root, *listed)
 
 
 def opened(path: Path) -> Path:
@@ -72,7 +69,7 @@ def opened(path: Path) -> Path:
         if confined:
             raise _refused(named) from None
         return path
-    if confined and not any(_lies_in(path, real, root) for root in roots()):
+    if confined and not (_lies_in(path, real, roots()) and _is_shown(path)):
         raise _refused(named)
     if any(map(real.is_relative_to, _SYSTEM)) and not real.is_relative_to(_MEMORY):
         raise AccessError(
@@ -143,18 +140,22 @@ def _paths_of(value: object, name: str = "") -> Iterator[str]:
         yield from value.split(":")
 
 
-def _lies_in(path: Path, real: Path, root: Path) -> bool:
-    """Whether a path and what its links lead to are visible in a root.
+def _lies_in(path: Path, real: Path, folders: tuple[Path, ...]) -> bool:
+    """Whether both a path and what its links lead to lie in one of some folders.
 
     The way up (`..`) is refused, because whether it passes tells which folders there are outside.
     """
-    for start in (root, root.resolve()):
-        if path.is_relative_to(start):
-            inside = path.relative_to(start).parts
-            break
-    else:
-        return False
-    return ".." not in inside and any(real.is_relative_to(each.resolve()) for each in roots())
+    starts = {start for folder in folders for start in (folder, folder.resolve())}
+    named = any(path.is_relative_to(start) for start in starts)
+    return named and ".." not in path.parts and any(map(real.is_relative_to, starts))
+
+
+def _is_shown(path: Path) -> bool:
+    """Whether the person behind this session may see a path of the roots: a visitor the demo's."""
+    if roles.person().role != "visitor":
+        return True
+    place = workspace()
+    return any(map(path.is_relative_to, (place.demo_data, place.demo_checkpoint)))
 
 
 def _refused(path: Path) -> AccessError:

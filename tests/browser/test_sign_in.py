@@ -56,7 +56,7 @@ def test_signing_in_and_out(tmp_path: Path, visit: Callable[..., Visitor]) -> No
 
             sign_in()
             sidebar = page.get_by_test_id("stSidebar")
-            expect(sidebar).to_contain_text("viewer, look and predict")
+            expect(sidebar).to_contain_text("Viewer: look and predict")
             visitor.open("train")
             expect(page.get_by_text("No run yet")).to_be_visible()
             assert page.get_by_role("button", name="Start training").count() == 0
@@ -82,7 +82,7 @@ def test_signing_in_and_out(tmp_path: Path, visit: Callable[..., Visitor]) -> No
             expect(page.get_by_text("Please sign in")).to_be_visible()
 
             sign_in(email="ada@example.org")
-            expect(sidebar).to_contain_text("operator, everything")
+            expect(sidebar).to_contain_text("Operator: everything")
             assert visitor.foreign == []
             assert visitor.exceptions == []
 
@@ -116,7 +116,7 @@ def test_the_proxy_of_the_recipe(tmp_path: Path, browser: Browser) -> None:
     try:
         with app(tmp_path, "--server.allowedHosts", "localhost", port=port):
             url = f"https://localhost:{tls}"
-            for person, words in (("ada", "operator, everything"), ("bo", "has no role here")):
+            for person, words in (("ada", "Operator: everything"), ("bo", "has no role here")):
                 context = browser.new_context(
                     ignore_https_errors=True,
                     http_credentials={"username": person, "password": "of ada"},

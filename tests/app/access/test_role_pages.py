@@ -61,7 +61,7 @@ def test_an_account_without_a_role_sees_that_it_has_none(as_role: Callable[..., 
 
 def test_a_viewer_looks_and_changes_nothing(as_role: Callable[..., AppTest]) -> None:
     app = as_role("viewer", "home")
-    assert f"**{NAME.replace('@', chr(0x2060) + '@')}**: viewer, look and predict" in said(app)
+    assert f"**{NAME.replace('@', chr(0x2060) + '@')}**  \nViewer: look and predict" in said(app)
     for page, absent in (
         ("data", {"Add to all", "Save"}),
         ("train", {"Start training", "All options …"}),
@@ -122,11 +122,16 @@ def test_a_visitor_sees_the_demo_only(
     public = 'visitors_see = "demo"'
     app = as_role("nobody", "data", workspace_copy, public)
     assert not app.exception
-    assert "Not signed in: visitor, the demo" in said(app)
+    assert "Not signed in  \nVisitor: the demo" in said(app)
     assert app.sidebar.selectbox(key="dataset").options == ["data/demo"]
     app = as_role("nobody", "data", workspace_copy, public, dataset="data/private")
     assert "cannot be opened here" in said(app)
     assert "secret" not in said(app)
+    # A visitor sees no more of a link than a viewer.
+    (workspace_copy / "data" / "demo").rename(workspace_copy.parent / "elsewhere")
+    (workspace_copy / "data" / "demo").symlink_to(workspace_copy.parent / "elsewhere")
+    app = as_role("nobody", "data", workspace_copy, public, dataset="data/demo")
+    assert "cannot be opened here" in said(app)
     for page in ("train", "runs"):
         app = as_role("nobody", page, workspace_copy, public)
         assert "Visitors see the demo only" in said(app)
