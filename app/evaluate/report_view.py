@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import absence
-from app.access import gate
+from app.access import gate, paths
 from app.evaluate import outcomes, report_tables
 from app.evaluate.evaluation import evaluate_here
 from app.evaluate.photos import EvaluationView, gallery, plan
@@ -331,7 +331,7 @@ def downloads(folder: Path, report: Report) -> None:
     st.caption(f"The files are in `{workspace().label(folder)}`, with the charts as pictures.")
     with st.container(horizontal=True):
         for name, kind in files.items():
-            content = (folder / name).read_bytes()
+            content = paths.opened(folder / name).read_bytes()
             st.download_button(f"Download {name}", content, name, kind, key=f"get_{name}")
         tables = {
             "predictors.csv": report_tables.predictors(report),
@@ -341,7 +341,7 @@ def downloads(folder: Path, report: Report) -> None:
             text = inert_csv(table)
             st.download_button(f"Download {name}", text, name, "text/csv", key=f"get_{name}")
     columns = st.columns(2)
-    for index, picture in enumerate(sorted(folder.glob("*.png"))):
+    for index, picture in enumerate(sorted(filter(paths.is_opened, folder.glob("*.png")))):
         title = picture.stem.replace("_", " ")
         columns[index % 2].image(picture.read_bytes(), caption=title, alt=title)
 

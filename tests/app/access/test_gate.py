@@ -1,14 +1,17 @@
 """Every action of the app that writes, starts or stops something asks the gate before it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.exceptions import HTTPException
+from streamlit.runtime import caching
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from app import cache, demo, upload_limit
-from app.access import gate, roles
+from app.access import gate, roles, server
 from app.access.roles import Person
 from app.data.review import actions
 from app.evaluate.evaluation import evaluate_here
@@ -130,6 +133,23 @@ def test_a_session_that_sees_no_page_uploads_nothing(as_viewer: Path) -> None:
     with pytest.raises(HTTPException):
         uploads.add_file("one", photo)
     (as_viewer / "access.toml").unlink()
+
+
+def test_no_browser_clears_the_caches_of_a_shared_server(
+    as_viewer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.keep_caches()
+    cleared: list[str] = []
+    for name in ("cache_data", "cache_resource"):
+        monkeypatch.setattr(
+            caching, name, SimpleNamespace(clear=lambda name=name: cleared.append(name))
+        )
+    session = SimpleNamespace(_session_state={})
+    AppSession._handle_clear_cache_request(session)  # type: ignore[arg-type]
+    assert cleared == []
+    monkeypatch.setenv(WORKSPACE, str(as_viewer / "alone"))
+    AppSession._handle_clear_cache_request(session)  # type: ignore[arg-type]
+    assert cleared == ["cache_data", "cache_resource"]
 
 
 def test_a_shared_server_uses_the_clusters_that_are_listed(
