@@ -86,7 +86,7 @@ def test_a_lost_run_is_no_longer_at_work(tmp_path: Path, make: MakeRun) -> None:
     status = run.status()
     assert status is not None
     begun = psutil.Process(os.getpid()).create_time() - 1000.0
-    run.write_status(status.model_copy(update={"process_start": begun}))
+    run.write_status(status.model_copy(update={"process_start": begun, "after_boot": None}))
     found = look(tmp_path / "runs")
     assert not found.busy
     assert [(entry.name, entry.now.state) for entry in found.ended] == [("gone", "lost")]
