@@ -12,6 +12,7 @@ from app.wording import metres, roughly, share
 from app.workspace import Workspace
 from core.errors import RunError
 from core.jobs.failures import plain_cause
+from core.jobs.queue import interrupted
 from core.jobs.runner import ensure_runner
 from core.jobs.state import log_tail, read_events
 from core.training.schema import TrainConfig
@@ -38,7 +39,7 @@ def show(place: Workspace) -> None:
     """Show the queue; look again every two seconds while anything is at work or waits."""
     queue = look(place.runs)
     if queue.busy or queue.ended:
-        every = job_page.POLL_S if queue.busy else None
+        every = job_page.POLL_S if queue.busy or interrupted(place.runs) else None
         st.fragment(_show, run_every=every)(place, queue.standing)
 
 
@@ -50,8 +51,9 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
         if queue.standing != standing:
             # A job began or ended, so the rest of the page changes too.
             st.rerun()
-        if queue.waiting and gate.allows("operator"):
-            # After a restart of the machine no runner is left for the jobs that wait.
+        lost = any(entry.now.state == "lost" for entry in queue.ended)
+        if (queue.waiting or lost) and gate.allows("operator"):
+            # After a restart of the machine no runner is left for jobs that wait or were at work.
             ensure_runner(place.runs)
         _draw(queue)
 

@@ -88,6 +88,8 @@ class Job(BaseModel):
         slots: How many devices it can use at once; fewer if the machine has fewer. 0: it computes
             nothing itself, and starts without waiting for a device.
         start: Its last start by a queue; none before the first.
+        restarts: How many times in a row a queue has queued it again by itself because it was lost;
+            0 again once a user does.
         on: `local`, or the address of the cluster that runs it.
         wishes: Resources to reserve on a cluster: `cpus`, `gpus`; see `core.cluster`.
         cwd: Folder that relative paths among the options start from.
@@ -107,6 +109,7 @@ class Job(BaseModel):
     device: str = "auto"
     slots: int = Field(1, ge=0)
     start: Start | None = None
+    restarts: int = Field(0, ge=0)
     on: str = LOCAL
     wishes: dict[str, float | bool] = Field(default_factory=dict)
     cwd: Path = Field(default_factory=Path.cwd)

@@ -4,6 +4,7 @@ Every change replaces one job's `job.json` while its folder is held, so that it 
 after the runner's start of the same job, never in the middle.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from core.training.schema import TrainConfig
 
 # Lock inside a folder of runs, held by its runner.
 QUEUE = ".queue"
+# Set to `no`, it keeps lost jobs as they are until a user resumes them.
+RESUME = "BEARINGS_RESUME"
+# A job that was lost again may be what takes its machine down.
+_MOST_RESTARTS = 1
 _PATIENCE_S = 10.0
 _POLL_S = 0.05
 _STOP_POLL_S = 0.1
@@ -172,12 +177,59 @@ def requeue(folder: Path, job: Job | None = None) -> Path:
     return folder
 
 
+def interrupted(root: Path) -> list[Path]:
+    """Return the jobs that a queue may start again by itself, as they were lost with it.
+
+    Those are lost jobs of this machine whose end no queue saw, unless a stop request was sent, the
+    queue has restarted them once already, or the operator set `BEARINGS_RESUME=no`.
+    """
+    if os.environ.get(RESUME, "").strip().lower() == "no" or not root.is_dir():
+        return []
+    return [folder for folder in sorted(root.iterdir()) if _was_interrupted(folder)]
+
+
+def resume_interrupted(root: Path) -> list[Path]:
+    """Queue the jobs of `interrupted` again, at the places that they had; return them.
+
+    A job whose folder another process holds is left to that process.
+    """
+    resumed = []
+    for folder in interrupted(root):
+        try:
+            with hold(folder):
+                job = read_job(folder)
+                if job is None or not _was_interrupted(folder, holding=True):
+                    continue
+                again = moved_on(job, folder, "queued", restarts=job.restarts + 1)
+                again.write(folder)
+        except LockHeld:
+            continue
+        RunFolder(path=folder).log("lost with its queue, which starts it again")
+        resumed.append(folder)
+    return resumed
+
+
+def _was_interrupted(folder: Path, *, holding: bool = False) -> bool:
+    try:
+        job = read_job(folder)
+        if job is None or job.state != "started" or not job.is_local:
+            return False
+        seen = job.start is not None and job.start.code is not None
+        if seen or job.restarts >= _MOST_RESTARTS or RunFolder(path=folder).stop_requested:
+            return False
+        return run_state(folder, holding=holding).state == "lost"
+    except RunError:
+        # `list_runs` lists it as damaged, with the reason.
+        return False
+
+
 def _put(folder: Path, job: Job) -> None:
     waiting = queue_of(folder.parent)
     order = max((each.job.order for each in waiting), default=0.0) + 1.0
     # The earlier start stays: its process may still be ending, and has its device until then.
     before = read_job(folder)
-    changes = {"order": order, "created": time.time(), "start": before and before.start}
+    start = before and before.start
+    changes = {"order": order, "created": time.time(), "start": start, "restarts": 0}
     moved_on(job, folder, "queued", **changes).write(folder)
 
 

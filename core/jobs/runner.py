@@ -3,7 +3,7 @@
 Runner and jobs are processes of the command line, each in a session of its own: they outlive their
 starter, and no signal for its group reaches them. The runner of a queue holds `ROOT/.queue`, so
 there is never a second. All its state is in the folders, so the next runner continues after one
-that was killed.
+that was killed, and starts once more the jobs that were killed with it.
 """
 
 import json
@@ -23,7 +23,7 @@ from core.errors import RunError
 from core.files import sweep
 from core.jobs.devices import fitting, free_slots, machine_slots, slot_environment, slots_taken
 from core.jobs.job import Job, Start, moved_on, read_job
-from core.jobs.queue import QUEUE, QueuedJob, queue_of
+from core.jobs.queue import QUEUE, QueuedJob, interrupted, queue_of, resume_interrupted
 from core.jobs.state import run_state
 from core.locks import Lock, LockHeld, hold, is_held
 from core.project import PROJECT, python_path
@@ -55,6 +55,8 @@ def run_queue(root: Path) -> None:
 
 def _work_off(root: Path) -> None:
     sweep(root)
+    for folder in resume_interrupted(root):
+        _log(root, f"{folder.name} was lost with its queue and is queued again")
     runner = Runner(root)
     while runner.step():
         time.sleep(_POLL_S)
@@ -200,13 +202,13 @@ def _log(root: Path, text: str) -> None:
 
 
 def ensure_runner(root: Path) -> None:
-    """Start a runner for a folder of runs if jobs wait there and none is at work.
+    """Start a runner for a folder of runs if none is at work, and jobs wait or were lost with it.
 
     Safe to call at any time: of two runners that start together, one ends at once.
     """
     root = root.resolve()
     place = root / QUEUE
-    if not queue_of(root) or is_held(place):
+    if is_held(place) or not (queue_of(root) or interrupted(root)):
         return
     place.mkdir(exist_ok=True)
     with SYSTEM.open_log(place / RUNNER_LOG) as log:

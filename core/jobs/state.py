@@ -113,6 +113,8 @@ def _lost(job: Job | None) -> tuple[State, str]:
     how = "its process is gone: killed, or the machine restarted"
     if start is not None and start.code is not None:
         how = f"its process {'was ' if start.killed else ''}{start.end}"
+    if job is not None and job.restarts:
+        how += ", again after its queue had restarted it, so the queue leaves it alone now"
     return "lost", f"{how}; resume it to continue"
 
 

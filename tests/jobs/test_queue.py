@@ -13,9 +13,19 @@ import pytest
 
 from core.errors import RunError
 from core.jobs.job import Job, Start, read_job
-from core.jobs.queue import QUEUE, cancel, enqueue, enqueue_job, move, queue_of, requeue
-from core.jobs.runner import _write_end, ensure_runner, run_queue
-from core.jobs.state import run_state
+from core.jobs.queue import (
+    QUEUE,
+    cancel,
+    enqueue,
+    enqueue_job,
+    interrupted,
+    move,
+    queue_of,
+    requeue,
+    resume_interrupted,
+)
+from core.jobs.runner import Runner, _write_end, ensure_runner, run_queue
+from core.jobs.state import log_tail, run_state
 from core.jobs.summary import list_jobs, list_runs, summarise
 from core.locks import LockHeld, hold
 from core.training.run_folder import RunFolder
@@ -300,6 +310,83 @@ def test_jobs_of_every_kind_are_listed_and_runs_alone_are_runs(root: Path) -> No
     assert [run.name for run in list_runs(root)] == ["a"]
     assert {job.name: job.kind for job in list_jobs(root)} == {"a": "train", "b": "tune"}
     assert summarise(root / "b").state == "queued"
+
+
+def test_a_job_that_was_killed_with_its_queue_is_queued_again_once(root: Path) -> None:
+    for name in "ab":
+        queued(root, name)
+    started(root / "a")
+    assert interrupted(root) == [root / "a"]
+    assert resume_interrupted(root) == [root / "a"]
+    # At its old place, before what waits.
+    assert names(root) == ["a", "b"]
+    assert "starts it again" in log_tail(root / "a")
+    started(root / "a")
+    assert resume_interrupted(root) == []
+    now = run_state(root / "a")
+    assert now.state == "lost"
+    # A user may insist, after which it counts from nothing.
+    requeue(root / "a")
+    started(root / "a")
+    assert interrupted(root) == [root / "a"]
+
+
+def test_the_queue_leaves_alone_what_a_user_or_the_operator_ended(
+    root: Path, spawn: ProcessMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, seen, there, held = (queued(root, name) for name in "abcd")
+    for run in (stopped, seen, there, held):
+        started(run)
+    RunFolder(path=stopped).request_stop()
+    job = read_job(seen)
+    assert job is not None
+    assert job.start is not None
+    # A queue that lived saw how it ended: somebody killed the job, not the queue.
+    start = job.start.model_copy(update={"code": -9, "ended": 1.0})
+    job.model_copy(update={"start": start}).write(seen)
+    job = read_job(there)
+    assert job is not None
+    job.model_copy(update={"on": "http://cluster:8265"}).write(there)
+    with hold(held):
+        assert interrupted(root) == []
+    (root / "damaged").mkdir()
+    (root / "damaged" / "job.json").write_bytes(b"\xff")
+    assert interrupted(root) == [held]
+    monkeypatch.setenv("BEARINGS_RESUME", "no")
+    assert interrupted(root) == []
+    assert resume_interrupted(root) == []
+
+
+def test_a_runner_is_started_for_what_was_lost_and_takes_it_up(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = queued(root, "a")
+    started(run)
+    begun: list[list[str]] = []
+
+    class NoRunner:
+        def wait(self) -> int:
+            return 0
+
+    def begin(words: list[str], *_: object) -> NoRunner:
+        begun.append(words)
+        return NoRunner()
+
+    monkeypatch.setattr("core.jobs.runner._command", begin)
+    ensure_runner(root)
+    assert begun == [["queue", "run", str(root.resolve())]]
+    taken: list[list[str]] = []
+
+    def step(runner: Runner) -> bool:
+        taken.append(names(root))
+        cancel(run)
+        return False
+
+    monkeypatch.setattr(Runner, "step", step)
+    run_queue(root)
+    assert taken == [["a"]]
+    ensure_runner(root)
+    assert len(begun) == 1
 
 
 def test_no_runner_is_started_for_nothing_nor_beside_another(
