@@ -14,14 +14,13 @@ from core.errors import RunError
 from core.jobs.job import LOCAL, Job, moved_on, read_job
 from core.jobs.state import ACTIVE, RESUMABLE, UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
+from core.project import RESUME
 from core.system import SYSTEM
 from core.training.run_folder import RunFolder, check_free
 from core.training.schema import TrainConfig
 
 # Lock inside a folder of runs, held by its runner.
 QUEUE = ".queue"
-# Set to `no`, it keeps lost jobs as they are until a user resumes them.
-RESUME = "BEARINGS_RESUME"
 # A job that was lost again may be what takes its machine down.
 _MOST_RESTARTS = 1
 _PATIENCE_S = 10.0
