@@ -1,6 +1,7 @@
 """The files around the code say what the code needs: settings, themes, requirements."""
 
 import ast
+import functools
 import itertools
 import re
 import sys
@@ -106,16 +107,22 @@ def required(name: str) -> set[str]:
 FOLDERS = ("core", "app", "pages", "benchmarks")
 
 
+@functools.cache
+def named_imports(folder: str) -> frozenset[str]:
+    """The dotted names that the files of a folder import."""
+    names: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(node.module or "")
+    return frozenset(names)
+
+
 def imported(folders: Sequence[str] = FOLDERS) -> set[str]:
     """The packages that folders of the project import, by the names to install them under."""
-    names: set[str] = set()
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Import):
-                    names |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom):
-                    names.add(node.module or "")
+    names: set[str] = set().union(*map(named_imports, folders))
     # torch only wraps it.
     names |= {"tensorboard"} & {name.rpartition(".")[2] for name in names}
     packages = {name.split(".")[0] for name in names}

@@ -1,5 +1,6 @@
 """Start several processes as torchrun does, for tests."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -30,6 +31,8 @@ def as_torchrun(forks: Forks, count: int, folder: Path, act: Callable[[], int | 
 
     As there, the store in which they meet is kept by their starter. The output goes to `folder`.
     """
+    # DistributedDataParallel loads the compiler, which no other job needs: once, here.
+    importlib.import_module("torch._dynamo.config")
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     shared = {
         "WORLD_SIZE": str(count),
