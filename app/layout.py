@@ -56,7 +56,7 @@ class Runnable(Protocol):
 def show(page: Runnable) -> None:
     """Draw the sidebar, then the page; errors that the reader can mend become sentences."""
     upload_limit.limit_uploads()
-    server.keep_caches()
+    server.guard()
     st.html(f"<style>{_style()}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
     if not entrance.enter(page.url_path):

@@ -1,5 +1,6 @@
 """What Streamlit's server lets any browser do to all others, prevented on a shared server."""
 
+from streamlit import config
 from streamlit.runtime.app_session import AppSession
 
 from app.access import roles
@@ -7,11 +8,15 @@ from app.access import roles
 _MARK = "bearings_keeps_caches"
 
 
-def keep_caches() -> None:
-    """Let no browser clear the caches of all, which Streamlit's protocol offers to every one.
+def guard() -> None:
+    """Let no browser clear the caches of all, nor write files; does nothing on one's own machine.
 
-    Afterwards every model would be loaded anew. On one's own machine nothing changes.
+    Streamlit's protocol offers the first to every session; afterwards every model would be loaded
+    anew. It also offers to write help files of its own into the project, unless the server is
+    headless or the browser is elsewhere: behind a proxy on the same machine none is.
     """
+    if roles.is_shared():
+        config.set_option("server.headless", True)
     if hasattr(AppSession, _MARK):
         return
     clear = AppSession._handle_clear_cache_request

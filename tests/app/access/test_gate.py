@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from starlette.exceptions import HTTPException
+from streamlit import config
 from streamlit.runtime import caching
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -135,11 +136,14 @@ def test_a_session_that_sees_no_page_uploads_nothing(as_viewer: Path) -> None:
     (as_viewer / "access.toml").unlink()
 
 
-def test_no_browser_clears_the_caches_of_a_shared_server(
+def test_no_browser_clears_the_caches_of_a_shared_server_or_writes_files(
     as_viewer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.keep_caches()
     cleared: list[str] = []
+    monkeypatch.setattr(config, "set_option", lambda name, value: cleared.append(f"{name} {value}"))
+    server.guard()
+    assert cleared == ["server.headless True"]
+    cleared.clear()
     for name in ("cache_data", "cache_resource"):
         monkeypatch.setattr(
             caching, name, SimpleNamespace(clear=lambda name=name: cleared.append(name))
