@@ -40,6 +40,7 @@ SLOWEST = (
     "browser/test_queue.py",
     "browser/test_play_browser.py",
     "golden/test_shipped.py",
+    "inference/test_onnx.py",
     "calibration/test_renew.py",
     "training/test_distributed.py",
     "inference/test_partial_models.py",
@@ -57,6 +58,9 @@ SLOWEST = (
     "crossval/test_crossval_run.py",
     "old_version/test_old_version.py",
     "golden/test_files_on_disk.py",
+    "calibration/test_calibrate.py",
+    "cli/test_commands.py",
+    "test_system.py",
     "tuning/test_tune_kill.py",
     "browser/test_maps_browser.py",
     "tables/test_random_dialects.py",
@@ -184,6 +188,24 @@ def checkpoint(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) ->
     from tests.tiny_checkpoint import make_checkpoint  # torch: only for those who ask
 
     return make_checkpoint(tmp_path_factory.mktemp("checkpoint"), shared_campus)
+
+
+@pytest.fixture(scope="session")
+def calibrated(
+    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """That checkpoint, calibrated on the photos that it was taught; read only."""
+    from core.calibration.calibrate import fit_calibration
+    from core.confidence.files import write_calibration
+    from core.dataset.store import prepare_dataset
+    from core.inference.loading import load_predictor
+
+    folder = tmp_path_factory.mktemp("calibrated") / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    plain = load_predictor(folder, calibrated=False)
+    dataset, store = prepare_dataset(shared_campus, plain.store_size)
+    write_calibration(folder, fit_calibration(plain, dataset, store, "train"))
+    return folder
 
 
 @pytest.fixture(scope="session")

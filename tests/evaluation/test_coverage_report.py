@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.spatial.distance import cdist
 
-from core.calibration.calibrate import fit_calibration
 from core.confidence.apply import Confidence
-from core.confidence.files import write_calibration
 from core.dataset.store import prepare_dataset
 from core.evaluation.coverage import Unseen, coverage_report, risk_coverage
 from core.evaluation.evaluate import evaluate, predict_cases, predict_selection
@@ -23,12 +20,10 @@ from core.inference.loading import load_predictor
 
 
 @pytest.fixture(scope="module")
-def scored(checkpoint: Path, shared_campus: Path) -> ScoredPrediction:
+def scored(calibrated: Path, shared_campus: Path) -> ScoredPrediction:
     """All photos of the tiny campus, by a model that was calibrated on some that it was taught."""
-    plain = load_predictor(checkpoint, calibrated=False)
-    dataset, store = prepare_dataset(shared_campus, plain.store_size)
-    found = fit_calibration(plain, dataset, store, "train")
-    predictor = replace(plain, loaded=replace(plain.loaded, calibration=found))
+    predictor = load_predictor(calibrated)
+    dataset, store = prepare_dataset(shared_campus, predictor.store_size)
     selection = select(dataset, predictor, "all")
     return ScoredPrediction(selection.truth, predict_selection(predictor, store, selection, 64))
 
@@ -108,17 +103,18 @@ def test_photos_of_one_visit_are_less_sure_than_as_many_visits(
 
 
 def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
-    checkpoint: Path, shared_campus: Path, tmp_path: Path
+    calibrated: Path, shared_campus: Path, tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(checkpoint, tmp_path / "checkpoint")
-    plain = load_predictor(folder, calibrated=False)
-    dataset, store = prepare_dataset(shared_campus, plain.store_size)
-    write_calibration(folder, fit_calibration(plain, dataset, store, "train"))
     found = evaluate(
         EvaluateConfig(
-            run=folder, dataset=shared_campus, out=tmp_path, split="all", plots=False, by="visit"
+            run=calibrated,
+            dataset=shared_campus,
+            out=tmp_path,
+            split="all",
+            plots=False,
+            by="visit",
         )
-    )
+    )  # fmt: skip
     promised, table = found.report.coverage.overall.radius[0], found.table
     held = (table["error_refined_m"] <= table["radius_50_m"]).to_numpy()
     visits = pd.factorize(table["visit"])[0]

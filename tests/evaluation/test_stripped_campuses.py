@@ -1,21 +1,16 @@
 """Evaluations of models and data sets of which one has fewer labels than the other."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.calibration.calibrate import fit_calibration
-from core.confidence.files import write_calibration
-from core.dataset.store import prepare_dataset
 from core.errors import SplitError
 from core.evaluation.evaluate import Evaluation, evaluate
 from core.evaluation.report import Report
 from core.evaluation.schema import EvaluateConfig
-from core.inference.loading import load_predictor
 from core.labels import LABELS, Label
 from core.model.card import read_card
 from core.model.schema import ModelConfig
@@ -137,15 +132,22 @@ def test_a_model_of_regions_is_evaluated_on_a_data_set_with_all_labels(
     assert {each.median_m for each in report.per_region.values()} == {None}
 
 
+@pytest.fixture(scope="module")
+def whole(
+    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Evaluation:
+    """A model of all labels on the campus that has them all."""
+    return judged(checkpoint, shared_campus, tmp_path_factory.mktemp("whole"))
+
+
 @pytest.mark.parametrize("kind", STRIPPED)
 def test_a_full_model_has_the_same_figures_where_labels_are_missing(
     checkpoint: Path,
-    shared_campus: Path,
     campuses: dict[Stripped, Path],
+    whole: Evaluation,
     tmp_path: Path,
     kind: Stripped,
 ) -> None:
-    whole = judged(checkpoint, shared_campus, tmp_path / "whole")
     part = judged(checkpoint, campuses[kind], tmp_path / "part")
     labels = ("position",) if kind == "positions" else PREDICTED[kind]
     assert parts(part.report) == labels
@@ -171,14 +173,10 @@ def test_a_full_model_has_the_same_figures_where_labels_are_missing(
 
 
 def test_coverage_is_measured_on_the_photos_with_the_label(
-    checkpoint: Path, shared_campus: Path, campuses: dict[Stripped, Path], tmp_path: Path
+    calibrated: Path, shared_campus: Path, campuses: dict[Stripped, Path], tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(checkpoint, tmp_path / "checkpoint")
-    plain = load_predictor(folder, calibrated=False)
-    dataset, store = prepare_dataset(shared_campus, plain.store_size)
-    write_calibration(folder, fit_calibration(plain, dataset, store, "train"))
-    whole = judged(folder, shared_campus, tmp_path / "whole")
-    found = {kind: judged(folder, root, tmp_path / kind) for kind, root in campuses.items()}
+    whole = judged(calibrated, shared_campus, tmp_path / "whole")
+    found = {kind: judged(calibrated, root, tmp_path / kind) for kind, root in campuses.items()}
     of_all = whole.report.coverage
     assert of_all is not None
     coverage = {kind: each.report.coverage for kind, each in found.items()}
