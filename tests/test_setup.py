@@ -3,13 +3,16 @@
 import ast
 import functools
 import itertools
+import json
 import re
+import runpy
 import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from streamlit import config as streamlit_config
 
 from app import theme
@@ -94,7 +97,7 @@ def test_text_and_controls_stand_out_from_their_ground(mode: str) -> None:
     assert contrast("#FFFFFF", colours["primaryColor"]) >= 3.0
 
 
-REQUIREMENTS = ["requirements.txt", "requirements-cluster.txt", "requirements-test.txt"]
+REQUIREMENTS = [f"requirements{each}.txt" for each in ("", "-cluster", "-test", "-tools")]
 
 
 def required(name: str) -> set[str]:
@@ -157,3 +160,51 @@ def test_every_requirement_has_a_floor_and_a_reason(name: str) -> None:
         else:
             assert re.search(r"(>=|==)\d", line), f"{line} has no floor"
             assert reason, f"{line} has no reason above it"
+
+
+def test_the_lock_holds_every_requirement_in_an_allowed_version_with_hashes() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text, "it names where packages came from"
+    locked: dict[str, list[str]] = {}
+    for entry in re.split(r"\n(?=[a-z0-9])", text.split("\n", 2)[2]):
+        name, version = entry.split(" ", 1)[0].split("==")
+        locked.setdefault(name, []).append(version)
+        assert "--hash=sha256:" in entry, name
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            wanted = Requirement(line)
+            assert all(version in wanted.specifier for version in locked[wanted.name]), line
+    assert locked["torch"] == ["2.14.1"]
+    assert locked["torchvision"] == ["0.29.1"]
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "words"),
+    [
+        ([], 0, "SKIPPED: the data about vulnerabilities cannot be reached: no network"),
+        ([{"name": "a", "skip_reason": "not found"}], 0, "SKIPPED: "),
+        ([{"name": "a", "version": "1", "vulns": []}], 0, "0 known vulnerabilities in 1 packages"),
+        (
+            [{"name": "a", "version": "1", "vulns": [{"id": "X-1", "fix_versions": ["2"]}]},
+             {"name": "b", "skip_reason": "not found"}],
+            1, "not looked up: b: not found\na 1: X-1, mended in 2\n1 known",
+        ),
+    ],
+)  # fmt: skip
+def test_packages_that_cannot_be_looked_up_are_not_called_free_of_faults(
+    packages: list[dict[str, object]],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = json.dumps({"dependencies": packages}) if packages else ""
+    program = tmp_path / "pip-audit"
+    program.write_text(
+        "#!/bin/sh\necho 'no network' >&2\nfor last; do :; done\n"
+        + (f"echo '{found}' > \"$last\"\n" if found else "exit 1\n")
+    )
+    program.chmod(0o755)
+    main = runpy.run_path(str(ROOT / ".ci" / "vulnerabilities.py"))["main"]
+    assert main(str(program), "requirements.lock") == code
+    assert words in capsys.readouterr().out
