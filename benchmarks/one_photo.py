@@ -5,68 +5,44 @@ and prints median, smallest and largest of each.
 """
 
 import argparse
-import statistics
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from benchmarks.pairs import compared, timed
 from core.cli.command import say
 from core.inference.loading import load_predictor
 from core.inference.onnx_network import OnnxNetwork
 from core.model.backbone import normalise
+from core.project import PROJECT, python_path
 
 
-def timed(what: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each, in turns; the first round, which fills caches, is not counted."""
-    spent: dict[str, list[float]] = {name: [] for name in what}
-    for number in range(rounds + 1):
-        for name, run in what.items():
-            start = time.perf_counter()
-            run()
-            if number:
-                spent[name].append(1e3 * (time.perf_counter() - start))
-    return spent
-
-
-def rows(spent: Mapping[str, list[float]]) -> list[str]:
-    """One line of a Markdown table each; the ratio is to the last, of medians."""
-    against = statistics.median(list(spent.values())[-1])
-    return [
-        f"| {name} | {statistics.median(each):,.0f} | {min(each):,.0f} to {max(each):,.0f} | "
-        f"{statistics.median(each) / against:.2f} |"
-        for name, each in spent.items()
-    ]
-
-
-def main() -> int:
+def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
     """Time the command line, then the loaded model."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
 
     def program(*words: str) -> Callable[[], object]:
         command = [sys.executable, *words]
-        return lambda: subprocess.run(command, check=True, capture_output=True)
+        return lambda: subprocess.run(
+            command, check=True, capture_output=True, cwd=PROJECT, env=os.environ | python_path()
+        )
 
-    say(f"command line, {asked.rounds} rounds")
-    predict = ("-m", "core", "predict", str(asked.checkpoint), str(asked.photo), "--device", "cpu")
+    say(f"command line, {rounds} rounds")
+    predict = ("-m", "core", "predict", str(checkpoint), str(photo), "--device", "cpu")
+    importing = "`import torch`"
     cold = {
         "`predict` of one photo": program(*predict),
-        "`import torch`": program("-c", "import torch"),
+        importing: program("-c", "import torch"),
     }
-    table = ["| a new process | ms | from, to | ratio |", "|---|---|---|---|"]
-    table += rows(timed(cold, asked.rounds))
+    lines = ["A new process:", "", *compared(timed(cold, rounds), importing)]
 
-    say(f"loaded model, {5 * asked.rounds} rounds")
-    content = asked.photo.read_bytes()
-    eager = load_predictor(asked.checkpoint, exported=False)
-    fast = load_predictor(asked.checkpoint)
+    say(f"loaded model, {5 * rounds} rounds")
+    content = photo.read_bytes()
+    eager = load_predictor(checkpoint, exported=False)
+    fast = load_predictor(checkpoint)
     photos = eager.view(eager.decode(content)[None])
     model = eager.model
 
@@ -79,9 +55,19 @@ def main() -> int:
         what["bytes to answer, exported"] = lambda: fast.predict_photos(fast.decode(content)[None])
     what["bytes to answer, torch"] = lambda: eager.predict_photos(eager.decode(content)[None])
     what["backbone alone, torch"] = forward
-    table += ["", "| loaded | ms | from, to | ratio |", "|---|---|---|---|"]
-    table += rows(timed(what, 5 * asked.rounds))
-    sys.stdout.write("\n".join(table) + "\n")
+    spent = timed(what, 5 * rounds)
+    return [*lines, "", "Model loaded:", "", *compared(spent, "backbone alone, torch")]
+
+
+def main() -> int:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    lines = one_photo(asked.checkpoint.resolve(), asked.photo.resolve(), asked.rounds)
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 import streamlit
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from core.files import write_text
+from benchmarks.document import DOCUMENT, write_section
 from core.project import PROJECT, python_path
 from tests.browser.visitor import FLAGS, PAGES, TITLES, app, chromium_path
 
@@ -39,7 +39,6 @@ KINDS = {
     "table": "after a table page",
     "map": "after a map page",
 }
-DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 _VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 # A page that did not change for so long has settled; charts come in bursts.
 _QUIET_MS = 800
@@ -212,20 +211,6 @@ def _cells(seconds: Sequence[float]) -> str:
     return f"{middle:.2f} | {min(seconds):.2f} to {max(seconds):.2f}"
 
 
-def replace_section(document: str, section: str) -> str:
-    """Return a Markdown document with the section of the same `##` heading replaced, or added."""
-    title = section.splitlines()[0]
-    parts = re.split(r"(?m)^(?=## )", document)
-    kept = [part.rstrip("\n") for part in parts if part.strip()]
-    for index, part in enumerate(kept):
-        if part.splitlines()[0] == title:
-            kept[index] = section.rstrip("\n")
-            break
-    else:
-        kept.append(section.rstrip("\n"))
-    return "\n\n".join(kept) + "\n"
-
-
 @contextmanager
 def workspace(demo: Path | None, photos: int) -> Iterator[Path]:
     """Make a workspace with the demo campus, rendered if none is given, and the shipped model."""
@@ -287,8 +272,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.quick:
         sys.stdout.write(section)
         return 0
-    old = asked.out.read_text(encoding="utf-8") if asked.out.exists() else "# Benchmarks\n"
-    write_text(asked.out, replace_section(old, section))
+    write_section(asked.out, section)
     sys.stdout.write(f"{asked.out}\n")
     return 0
 

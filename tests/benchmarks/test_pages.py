@@ -1,6 +1,7 @@
 """The document that page timings are written to; tests/browser times a visit."""
 
-from benchmarks.pages import KINDS, Visit, markdown, replace_section
+from benchmarks.document import replace_section
+from benchmarks.pages import KINDS, Visit, markdown
 
 VISITS = [
     Visit("map", "first", 1.0, 2.0, 900.0),

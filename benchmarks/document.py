@@ -1,0 +1,43 @@
+"""docs/benchmarks.md: each benchmark owns the section under its `##` heading and no other."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from core.files import write_text
+from core.project import PROJECT
+
+DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+_BEGIN = "# Benchmarks\n"
+
+
+def write_section(document: Path, section: str) -> None:
+    """Put a section into a document, which is begun if there is none."""
+    old = document.read_text(encoding="utf-8") if document.exists() else _BEGIN
+    write_text(document, replace_section(old, section))
+
+
+def replace_section(document: str, section: str) -> str:
+    """Return a Markdown document with the section of the same `##` heading replaced, or added."""
+    title = section.splitlines()[0]
+    parts = re.split(r"(?m)^(?=## )", document)
+    kept = [part.rstrip("\n") for part in parts if part.strip()]
+    for index, part in enumerate(kept):
+        if part.splitlines()[0] == title:
+            kept[index] = section.rstrip("\n")
+            break
+    else:
+        kept.append(section.rstrip("\n"))
+    return "\n\n".join(kept) + "\n"
+
+
+def measured_on(command: str, packages: Iterable[str]) -> str:
+    """The command, machine, load and versions, as a sentence."""
+    named = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (
+        f"`{command.strip()}`: {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}, "
+        f"Python {platform.python_version()}, {named}."
+    )

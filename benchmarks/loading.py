@@ -1,0 +1,60 @@
+"""Batches that nobody trains on, by more and more threads and processes, beside one worker."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pairs import compared
+from core.model.schema import ModelConfig
+from core.training.data import TrainingData, read_training_data
+from core.training.schema import TrainConfig
+from core.training.stages import PhotoSteps
+
+SIZE = 224
+
+
+def loading(demo: Path, rounds: int, photos: int) -> list[str]:
+    """Time epochs of prepared batches, each way in turn; processes have started before."""
+    config = TrainConfig(
+        dataset=demo,
+        run=Path("unused"),
+        model=ModelConfig(backbone="test_resnet", weights="random", input_size=SIZE),
+        gallery_points=0,
+        least_steps=0,
+        batch_size=16,
+    )
+    data = read_training_data(config, SIZE)
+    cores = os.cpu_count() or 1
+    counts = sorted({1, 2, min(4, cores), min(8, cores)})
+    ways = {
+        f"{count} {kind if count > 1 else single}": _steps(data, config, count, loader=kind)
+        for kind, single in (("threads", "thread"), ("processes", "process"))
+        for count in counts
+    }
+    raw = _steps(data, config, counts[-1], loader="threads", augment_on="device")
+    ways[f"{counts[-1]} threads, photos as stored, augmented on the device"] = raw
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, steps in ways.items():
+            seconds = _seconds_a_photo(steps, number, photos)
+            if number:
+                spent[name].append(seconds)
+    return [
+        *compared(spent, "1 thread", "µs a photo", 1e6),
+        "",
+        f"{SIZE} px, batches of 16, every default augmentation.",
+    ]
+
+
+def _steps(data: TrainingData, config: TrainConfig, workers: int, **options: Any) -> PhotoSteps:  # noqa: ANN401 - any option
+    return PhotoSteps(data, SIZE, config.model_copy(update=options), workers=workers)
+
+
+def _seconds_a_photo(steps: PhotoSteps, epoch: int, photos: int) -> float:
+    began, done, number = time.perf_counter(), 0, 0
+    while done < photos:
+        for inputs in steps.of_epoch(1000 * epoch + number, 0):
+            done += len(inputs.batch.rows)
+        number += 1
+    return (time.perf_counter() - began) / done
