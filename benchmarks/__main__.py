@@ -57,7 +57,7 @@ def _augmentation(effort: Effort) -> list[str]:
 def _loading(effort: Effort) -> list[str]:
     from benchmarks.loading import loading
 
-    return loading(effort.demo, effort.rounds, 16 if effort.quick else 2000)
+    return loading(effort.demo, effort.rounds, 16 if effort.quick else 1000)
 
 
 def _neighbours(effort: Effort) -> list[str]:

@@ -11,6 +11,10 @@ from core.files import write_text
 from core.project import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+BUSY = (
+    " Other work took the cores meanwhile: times are long, and rows of several threads or processes "
+    "say nothing about scaling."
+)
 _BEGIN = "# Benchmarks\n"
 
 
@@ -35,9 +39,10 @@ def replace_section(document: str, section: str) -> str:
 
 
 def measured_on(command: str, packages: Iterable[str]) -> str:
-    """The command, machine, load and versions, as a sentence."""
+    """The command, machine, load and versions, and a warning if other work took the cores."""
     named = ", ".join(f"{name} {version(name)}" for name in packages)
+    cores, load = os.cpu_count() or 1, os.getloadavg()[1]
     return (
-        f"`{command.strip()}`: {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}, "
-        f"Python {platform.python_version()}, {named}."
+        f"`{command.strip()}`: {cores} cores, load {load:.1f}, "
+        f"Python {platform.python_version()}, {named}.{BUSY if load > cores else ''}"
     )

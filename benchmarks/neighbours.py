@@ -14,7 +14,7 @@ def neighbours(rounds: int, counts: tuple[int, ...], queries: int) -> list[str]:
     """Time both searches for more and more training photos."""
     rng, lines = np.random.default_rng(0), []
     for count in counts:
-        train_m, query_m = rng.uniform(0, 1000, (count, 2)), rng.uniform(0, 1000, (queries, 2))
+        train_m, query_m = rng.uniform(0, 1000, (2, count, 2))
         train, query = (np.radians(17.4 + each / 111_000.0) for each in (train_m, query_m))
         spent = timed(
             {
@@ -25,7 +25,7 @@ def neighbours(rounds: int, counts: tuple[int, ...], queries: int) -> list[str]:
             },
             rounds,
         )
-        lines += [f"Nearest of {count:,} positions, {queries} photos:", ""]
+        lines += [f"Nearest of {count:,} positions, for as many photos:", ""]
         lines += [*compared(spent, next(iter(spent))), ""]
         gallery = rng.standard_normal((count, 256), np.float32)
         gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)

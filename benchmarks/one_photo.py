@@ -26,8 +26,10 @@ def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
 
     def program(*words: str) -> Callable[[], object]:
         command = [sys.executable, *words]
+        # A user's Python keeps its bytecode.
+        env = os.environ | python_path() | {"PYTHONDONTWRITEBYTECODE": ""}
         return lambda: subprocess.run(
-            command, check=True, capture_output=True, cwd=PROJECT, env=os.environ | python_path()
+            command, check=True, capture_output=True, cwd=PROJECT, env=env
         )
 
     say(f"command line, {rounds} rounds")
