@@ -12,8 +12,8 @@ from core.project import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 BUSY = (
-    " Other work took the cores meanwhile: times are long, and rows of several threads or processes "
-    "say nothing about scaling."
+    " Other work took the cores meanwhile: times are long, and rows of several threads or "
+    "processes say nothing about scaling."
 )
 _BEGIN = "# Benchmarks\n"
 
