@@ -10,8 +10,6 @@ bytes are read, digests must match, and the model must load before its folder ge
 
 import hashlib
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import CheckpointError, ConfigError
-from core.files import new_file
+from core.files import new_file, unfinished_folder
 from core.model.card import MEMBERS
 from core.options import in_words
 from core.runs import CARD, SPLIT, find_checkpoint, home_of, split_file
@@ -149,21 +147,15 @@ def import_model(bundle: Path, out: Path) -> Path:
         CheckpointError: The file is no bundle, is damaged, or its model cannot answer.
         ConfigError: `out` exists.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     _check_new(out)
-    unpacked = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
+    with unfinished_folder(out) as unpacked:
         _unpack(bundle, unpacked)
         try:
             _check_loads(unpacked)
         except CheckpointError as error:
             raise CheckpointError(f"{bundle} holds no model that can answer: {error}") from error
-        unpacked.chmod(0o755)
         _check_new(out)
         SYSTEM.replace(unpacked, out)
-    except BaseException:
-        shutil.rmtree(unpacked, ignore_errors=True)
-        raise
     return out
 
 

@@ -18,6 +18,7 @@ within `refusing`.
 
 import csv
 import errno
+import glob
 import hashlib
 import io
 import json
@@ -25,6 +26,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import stat
 import tempfile
 from collections import deque
@@ -114,16 +116,37 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 def sweep(folder: Path, name: str = "") -> None:
     """Delete what writers of this machine left behind in and under a folder when they were killed.
 
-    The temporary file of a writer that lives is let alone.
+    The temporary file or folder of a writer that lives is let alone.
 
     Args:
         folder: Where they wrote.
-        name: Only what was to become the file of this name, directly in the folder.
+        name: Only what was to become the file or folder of this name, directly in the folder.
     """
-    for path in folder.glob(f".{name}.*") if name else folder.rglob(".*"):
+    for path in list(folder.glob(f".{glob.escape(name)}.*") if name else folder.rglob(".*")):
         found = _TEMPORARY.fullmatch(path.name)
         if found and found["host"] == platform.node() and not psutil.pid_exists(int(found["pid"])):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Give a hidden folder beside `path`, which the block fills and renames to `path`.
+
+    It is removed if the block fails. What a killed writer of the same `path` left is removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.{_writer()}."))
+    try:
+        # mkdtemp makes private folders.
+        folder.chmod(0o755)
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _writer() -> str:

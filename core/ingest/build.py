@@ -7,8 +7,6 @@ not at all.
 import csv
 import io
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.dataset.made_regions import cluster_centres, nearest_centre
 from core.errors import ConfigError
-from core.files import write_text
+from core.files import unfinished_folder, write_text
 from core.geo import CoordinateFrame, Floats, LocalFrame
 from core.ingest.panorama import TILTED_DEG, Sphere, sphere_of
 from core.ingest.photos import (
@@ -187,9 +185,7 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         sources, left_out = gather(config, _said(progress, "Reading EXIF"))
         _check_labels(config, sources, left_out)
     out = config.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    whole = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.part-"))
-    try:
+    with unfinished_folder(out) as whole:
         (whole / "images").mkdir()
         copying = _said(progress, "Copying")
         if config.is_video:
@@ -200,13 +196,9 @@ def ingest(config: IngestConfig, progress: Progress | None = None) -> Ingested:
         _check_labels(config, [copy.source for copy in copies], left_out)
         region, names = _regions(copies, config)
         write_tables(whole, config, copies, region, names, left_out)
-        whole.chmod(0o755)
         if out.exists():
             out.rmdir()
         SYSTEM.replace(whole, out)
-    except BaseException:
-        shutil.rmtree(whole, ignore_errors=True)
-        raise
     return _ingested(out, copies, len(names), left_out)
 
 

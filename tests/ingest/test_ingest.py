@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +207,21 @@ def test_a_failure_leaves_nothing(phone: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(OSError, match="disk full"):
         made(phone)
     assert [path.name for path in phone.parent.iterdir()] == ["phone"]
+
+
+def test_the_copies_of_a_killed_ingest_are_removed_by_the_next(phone: Path) -> None:
+    killed = phone.with_name(f".data.999999999@{platform.node()}.abcdefgh")
+    other = phone.with_name(f".other.999999999@{platform.node()}.abcdefgh")
+    at_work = phone.with_name(f".data.{os.getpid()}@{platform.node()}.abcdefgh")
+    for folder in (killed, other, at_work):
+        (folder / "images").mkdir(parents=True)
+        (folder / "images" / "copy.jpg").write_bytes(b"half")
+    out = phone.with_name("data")
+    ingest(IngestConfig(photos=phone, out=out))
+    assert (out / "labels.csv").is_file()
+    assert sorted(path.name for path in phone.parent.iterdir() if path != phone) == sorted(
+        [out.name, other.name, at_work.name]
+    )
 
 
 def test_photos_without_any_exif_are_refused_with_the_reasons(tmp_path: Path) -> None:
