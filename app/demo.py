@@ -28,7 +28,7 @@ LOG_TAIL = 600
 # A renderer adds a photo every fraction of a second, on a busy machine every few seconds.
 QUIET_S = 60.0
 POLL_S = 1.0
-MINUTES = "about a minute for 1,000 on two cores"
+MINUTES = "about a minute for 1,000 photos on two cores"
 
 
 @dataclass

@@ -27,7 +27,11 @@ links.cards(
         "runs": ("Runs", "Compare trained models."),
         "evaluate": ("Evaluate", "See where the model is right, and which places it confuses."),
         "map": ("Map", "Prediction against truth, photo by photo and region by region."),
+        "explore": (
+            "Explore",
+            "Photos by how alike they look to the model: see what it confuses.",
+        ),
         "explain": ("Explain", "See which parts of a photo drove the answer."),
     },
-    columns=3,
+    columns=5,
 )

@@ -15,7 +15,11 @@ messages.show()
 queue_view.show(place)
 run = train_form.pick_run(place)
 if run is None:
-    way = " Choose a preset, then press **Start training**." if gate.allows("operator") else ""
+    way = (
+        " Choose a data set and a preset, then press **Start training**."
+        if gate.allows("operator")
+        else ""
+    )
     st.info(f"No run yet.{way}")
     st.stop()
 watch.watch(run)

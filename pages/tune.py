@@ -19,7 +19,7 @@ messages.show()
 search.launch(place)
 study = search.pick_study(place)
 if study is None:
-    way = " Press **Start the search**." if gate.allows("operator") else ""
+    way = " Choose a data set, then press **Start the search**." if gate.allows("operator") else ""
     st.info(f"No search yet.{way}")
     st.stop()
 deletion.offer([study], "study")

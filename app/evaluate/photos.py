@@ -65,6 +65,12 @@ class EvaluationView:
         """Whether refined predictions are shown."""
         return self.method == "refined"
 
+    def days(self, rows: pd.DataFrame) -> pd.Series | None:
+        """Day of each row, with its time as a fraction; None if no photo has a date."""
+        if "day" not in self.facts.table or not self.facts.table["day"].notna().any():
+            return None
+        return self.facts.table["day"].loc[rows.index]
+
     def hours(self, rows: pd.DataFrame) -> pd.Series | None:
         """Hour of the day of each row; None if no photo has a time."""
         if "hour" not in self.facts.table or not self.facts.table["hour"].notna().any():

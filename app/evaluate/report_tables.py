@@ -1,5 +1,6 @@
 """`report.json` as the tables and figures of the Evaluate page and of the list of runs."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,6 +55,14 @@ LABELS = {
     "median_refined_m": "Median error, refined (m)",
     "maae_refined_deg": "Mean heading error, refined (°)",
 }
+
+
+def note_text(note: str) -> str:
+    """A note of a report as the page says it: baselines by their titles, no commands."""
+    name = note.removeprefix("Baseline ").partition(" ")[0]
+    if note.startswith("Baseline ") and name in _BASELINES:
+        note = note.replace(f"Baseline {name} has", f"The baseline “{_BASELINES[name]}” has", 1)
+    return re.sub(r" \(python -m core [^)]*\)", "", note)
 
 
 def predictors(report: Scores) -> pd.DataFrame:

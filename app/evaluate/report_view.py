@@ -91,7 +91,7 @@ def overview(report: Report, view: EvaluationView, palette: Palette) -> None:
         table_of(outcomes.figures({"of the filter": view.shown, "all": view.table}, view.method))
     _caveats(report)
     for note in report.notes:
-        st.warning(messages.plain_lines(note))
+        st.warning(messages.plain_lines(report_tables.note_text(note)))
     table = report_tables.predictors(report)
     st.subheader("Baselines that need no training")
     st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")

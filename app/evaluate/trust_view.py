@@ -61,6 +61,10 @@ def trust(report: Report, view: EvaluationView, names: Mapping[str, str], palett
 def retrieval(report: Report, view: EvaluationView, palette: Palette) -> None:
     """Recall at k and error by similarity, with the photos."""
     away_m = read_distances(view.table)
+    if away_m is None and "similarity" not in view.facts.table:
+        st.info(NO_RECALL)
+        gallery(view, report)
+        return
     left, right = st.columns(2)
     charts: dict[str, go.Figure] = {}
     with left:
@@ -72,7 +76,7 @@ def retrieval(report: Report, view: EvaluationView, palette: Palette) -> None:
     with right:
         st.subheader("Error by similarity")
         if "similarity" not in view.facts.table:
-            st.info(NO_RECALL if away_m is None else "No similarity is known of these photos.")
+            st.info("No similarity is known of these photos.")
         else:
             charts["Error by similarity"] = _similarity(view, palette)
     figure_files.offer("retrieval", charts)

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import cache
+from app.explain import rests_panel
 from app.photo import Photo
 from app.widgets import matches, messages, pickers
 from app.widgets.photo_source import PhotoSource
@@ -34,11 +35,15 @@ def _pairs(predictor: "Predictor", photo: Photo) -> None:
     if isinstance(answer, ImageError):
         messages.show_error(answer)
         return
-    matches.warn_of_same_photo(answer, 0)
+    own = rests_panel.training_photo(predictor, photo)
+    if own is None:
+        matches.warn_of_same_photo(answer, 0)
     shelf = PhotoSource.of(predictor.card, pickers.dataset_if_readable())
     # A stable sort: of equal counts the more similar photo comes first.
-    best = np.argsort(-answer.inliers[0], kind="stable")[:_SHOWN]
-    counts = matches.pairs(predictor, photo, answer.neighbours[0][best].tolist(), shelf)
+    order = np.argsort(-answer.inliers[0], kind="stable")
+    ids = predictor.gallery.photo_ids if predictor.gallery is not None else ()
+    others = [int(row) for row in answer.neighbours[0][order] if ids[row] != own]
+    counts = matches.pairs(predictor, photo, others[:_SHOWN], shelf)
     if counts and not any(counts):
         st.info(
             "No keypoint of this photo matches a training photo: the answer rests on the network "

@@ -47,10 +47,12 @@ def show(predictor: "Predictor", photo: Photo, decoded: Pixels) -> None:
         offer = st.empty()
         if found is None and _asked(offer, own.expected("answers", passes(PARTS))):
             with messages.mendable():
-                found = _find(predictor, decoded, own)
+                found = _find(predictor, photo, decoded, own)
             st.session_state[_FOUND] = (key, found)
             offer.empty()
         if found is not None:
+            if training_photo(predictor, photo) is not None:
+                st.caption("The model was trained on this photo. Its search leaves the photo out.")
             _sentence(found)
     if found is None:
         picture.image(enlarged(decoded), caption=messages.plain(photo.name), alt=photo.name)
@@ -63,6 +65,12 @@ def show(predictor: "Predictor", photo: Photo, decoded: Pixels) -> None:
     )
     _table(found)
     _contrast(found)
+
+
+def training_photo(predictor: "Predictor", photo: Photo) -> str | None:
+    """The id of a photo of the data set that the model was trained on; None for any other."""
+    gallery = predictor.gallery
+    return photo.name if gallery is not None and photo.name in gallery.photo_ids else None
 
 
 def _kept(key: tuple[str, ...]) -> "RestsOn | None":
@@ -83,7 +91,7 @@ def _asked(place: DeltaGenerator, time: str) -> bool:
     return pressed
 
 
-def _find(predictor: "Predictor", decoded: Pixels, own: pace.Pace) -> "RestsOn":
+def _find(predictor: "Predictor", photo: Photo, decoded: Pixels, own: pace.Pace) -> "RestsOn":
     from core.explain.hiding import passes, rests_on
     from core.explain.parts import PARTS
 
@@ -93,7 +101,9 @@ def _find(predictor: "Predictor", decoded: Pixels, own: pace.Pace) -> "RestsOn":
         bar.progress(done / total, f"Hiding parts: {done} of {total} answers …")
 
     with own.measured("answers", passes(PARTS)):
-        found = rests_on(predictor, decoded, progress=progress)
+        found = rests_on(
+            predictor, decoded, exclude_id=training_photo(predictor, photo), progress=progress
+        )
     bar.empty()
     return found
 

@@ -8,12 +8,12 @@ USUAL_RADIUS_M = 25.0
 _HEADING_LIMIT_DEG = 90.0
 
 RULES = (
-    f"The place gives {PLACE_POINTS} points at the true spot and half as many for each radius of "
-    "the model's 90 % area that you are off; the heading gives up to "
-    f"{HEADING_POINTS}, in proportion, and none from {_HEADING_LIMIT_DEG:.0f}° off. "
-    "The model gets points by the same rule, and you win a photo with more points than it."
+    f"The true spot gives {PLACE_POINTS} points; each radius of the model's 90 % area that you are "
+    f"off halves them. The heading gives up to {HEADING_POINTS} more, and none from "
+    f"{_HEADING_LIMIT_DEG:.0f}° off. The model gets points by the same rule; with more points than "
+    "the model, you win the photo."
 )
-"""The rules in two sentences."""
+"""The rules in a few sentences."""
 
 
 def points(error_m: float, heading_error_deg: float, radius_m: float) -> int:

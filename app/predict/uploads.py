@@ -139,8 +139,9 @@ def drop_field(key: str, changed: Callable[[str], None] | None = None) -> Sequen
     """
     # Any type: what is no photo gets a sentence on the page, in place of a mark on its chip.
     return st.file_uploader(
-        f"Drop photos here, or a ZIP of them: {FORMATS_TEXT}, at most {LARGEST_MB} MB each and "
-        f"{MOST_PHOTOS} at once. They stay on this machine, in memory only.",
+        f"Drop photos here, or a ZIP of them: {FORMATS_TEXT}, at most {LARGEST_MB} MB each "
+        f"({LARGEST_ZIP_MB} MB for a ZIP) and {MOST_PHOTOS} at once. They stay on this machine, "
+        "in memory only.",
         accept_multiple_files=True, max_upload_size=LARGEST_ZIP_MB, key=key,
         on_change=changed, args=(key,),
     )  # fmt: skip

@@ -101,7 +101,7 @@ def pick_models(rows: Sequence[Model], notes: Mapping[str, Notes]) -> list[Model
     }
     ticked = selection.ticked(
         "runs", table, [model.name for model in rows], multi=True, first=True,
-        column_config=columns | {"Run": st.column_config.TextColumn(pinned=True)},
+        column_config=columns | {"Run": st.column_config.TextColumn(pinned=True, width="medium")},
     )  # fmt: skip
     return [model for model in rows if model.name in ticked]
 

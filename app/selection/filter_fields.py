@@ -5,6 +5,7 @@ A new field needs a line in `FIELDS` and an attribute of `PhotoFilter`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import inf, isfinite
 from typing import Any
 
@@ -33,7 +34,8 @@ class PhotoFacts:
     Attributes:
         table: One row a photo. Columns, each absent if the view does not know it: `photo_id`,
             `filename`, `region` (true), `predicted`, `error_m`, `heading_error_deg`,
-            `heading_deg` (true), `hour` (local time of day), `refused`, `part` (of a split),
+            `heading_deg` (true), `hour` (local time of day), `day` (local date, with its
+            time as a fraction), `refused`, `part` (of a split),
             `tags` (a tuple each), `north_m` and `east_m` (labelled), `confidence` (stated, of the
             region, in `[0, 1]`), `radius_m` (stated, of 90 %), `outside` (whether the labelled
             position is outside of that radius), `similarity` (of the best training photo),
@@ -111,6 +113,30 @@ def _read_ordered(texts: Sequence[str]) -> Span:
     if low >= high:
         raise ValueError
     return low, high
+
+
+def _write_days(span: Span) -> list[str]:
+    """Both days, the last one included."""
+    return [f"{day_text(span[0])}..{day_text(span[1] - 1) if isfinite(span[1]) else ''}"]
+
+
+def _read_days(texts: Sequence[str]) -> Span:
+    first, dots, last = _one(texts).partition("..")
+    low = float(date.fromisoformat(first).toordinal())
+    high = date.fromisoformat(last).toordinal() + 1.0 if last else inf
+    if not dots or low >= high:
+        raise ValueError
+    return low, high
+
+
+def day_text(day: float) -> str:
+    """A day that `date.toordinal` counts: `2024-03-05`."""
+    return date.fromordinal(int(min(max(day, 1), date.max.toordinal()))).isoformat()
+
+
+def _day_words(span: Span, _: Mapping[str, str]) -> str:
+    first, last = day_text(span[0]), day_text(span[1] - 1) if isfinite(span[1]) else ""
+    return first if first == last else f"{first} to {last}" if last else f"From {first}"
 
 
 def _read_sector(texts: Sequence[str]) -> Span:
@@ -306,6 +332,7 @@ FIELDS = (
            _facing),
     Field("hours", "hours", "Time of day", ("hour",), _write_span, _read_ordered,
            _within("hour"), lambda span, _: f"{_clock(span[0])} to {_clock(min(span[1], 24.0))}"),
+    Field("days", "days", "Date", ("day",), _write_days, _read_days, _within("day"), _day_words),
     Field("confidence", "confidence", "Confidence", ("confidence",), _write_span, _read_ordered,
            _within("confidence"), _span_words("Confidence", level)),
     Field("radius_m", "radius", "Stated radius", ("radius_m",), _write_span, _read_ordered,

@@ -10,11 +10,12 @@ from app.selection.filter_fields import PhotoFacts
 from core.dataset.labels import Dataset
 from core.geo import Floats, LocalFrame
 from core.splits.split import Split
-from core.tables.times import minute_of_day
+from core.tables.times import iso_day, minute_of_day
 
 _CONFIDENCE = ("region_probability_calibrated", "region_probability")
 # Parsing 100,000 times takes a third of a second, and each click needs them.
 _HOURS: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
+_DAYS: "WeakKeyDictionary[Dataset, Floats]" = WeakKeyDictionary()
 
 
 def of_outcomes(
@@ -54,6 +55,8 @@ def of_outcomes(
     if data is not None:
         by_photo = pd.Series(hours(data), index=data.table["photo_id"])
         facts["hour"] = by_photo.reindex(table["photo_id"]).to_numpy(np.float64)
+        by_photo = pd.Series(days(data), index=data.table["photo_id"])
+        facts["day"] = by_photo.reindex(table["photo_id"]).to_numpy(np.float64)
     _add(facts, split, tags)
     return PhotoFacts(facts, frame)
 
@@ -77,7 +80,7 @@ def of_dataset(
         raw: Errors of the network alone in place of the refined ones.
     """
     facts = data.table[["photo_id", "filename", "region", "heading_deg"]].copy()
-    facts["hour"] = hours(data)
+    facts["hour"], facts["day"] = hours(data), days(data)
     frame = data.local_frame() if "position" in data.labels else None
     if frame is not None:
         facts[["north_m", "east_m"]] = frame.to_metres(data.positions)
@@ -103,6 +106,18 @@ def hours(data: Dataset) -> Floats:
     if data not in _HOURS:
         _HOURS[data] = minute_of_day(data.table["timestamp"]) / 60.0
     return _HOURS[data]
+
+
+def days(data: Dataset) -> Floats:
+    """Local day of each photo `(n,)` with its time as a fraction; NaN without a date.
+
+    Days are counted as `date.toordinal` counts them.
+    """
+    if data not in _DAYS:
+        known = {text: iso_day(text) for text in data.table["timestamp"].unique()}
+        whole = data.table["timestamp"].map(known).to_numpy(np.float64)
+        _DAYS[data] = whole + np.nan_to_num(hours(data)) / 24.0
+    return _DAYS[data]
 
 
 def _errors(raw: bool) -> tuple[str, str]:

@@ -24,7 +24,8 @@ from app.selection.filter_fields import (
 )
 
 _SPANS = (
-    "error_m", "heading_error_deg", "facing_deg", "hours", "confidence", "radius_m", "similarity",
+    "error_m", "heading_error_deg", "facing_deg", "hours", "days", "confidence", "radius_m",
+    "similarity",
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class PhotoFilter:
         heading_error_deg: Heading error.
         facing_deg: True heading, clockwise from the first to the second; may pass north.
         hours: Local hour of the day.
+        days: Local days, as `date.toordinal` counts them.
         confidence: Stated confidence of the region, in `[0, 1]`.
         radius_m: Stated radius that holds the position at 90 %.
         outside: Only photos outside of that radius (True), or only others (False).
@@ -65,6 +67,7 @@ class PhotoFilter:
     heading_error_deg: Span | None = None
     facing_deg: Span | None = None
     hours: Span | None = None
+    days: Span | None = None
     confidence: Span | None = None
     radius_m: Span | None = None
     outside: bool | None = None

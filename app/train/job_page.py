@@ -98,7 +98,8 @@ def _panel(place: Workspace, form: Launch[Schema], where: str) -> None:
     dataset = pickers.dataset_path()
     if dataset is None or not dataset.is_dir():
         st.markdown(f"**{form.title}**")
-        st.caption("Choose a data set in the sidebar (» opens it) first.")
+        there = "below" if where == "sidebar" else "in the sidebar (» opens it)"
+        st.caption(f"Choose a data set {there} first.")
         return
     st.markdown(f"**{form.title}** on `{place.label(dataset)}`")
     data = pickers.dataset_if_readable()

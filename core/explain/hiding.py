@@ -35,8 +35,10 @@ _SAME_PHOTO = 0.9995
 class Answering(Protocol):
     """What is needed of a predictor."""
 
-    def predict_photos(self, photos: Pixels) -> Prediction:
-        """Predict `(n, s, s, 3)` photos."""
+    def predict_photos(
+        self, photos: Pixels, *, exclude_ids: Sequence[str | None] | None = None
+    ) -> Prediction:
+        """Predict `(n, s, s, 3)` photos, each without a training photo in its search."""
         ...
 
 
@@ -103,6 +105,7 @@ def rests_on(
     photo: Pixels,
     count: int = PARTS,
     *,
+    exclude_id: str | None = None,
     progress: Progress | None = None,
     seed: int = 0,
 ) -> RestsOn:
@@ -115,6 +118,7 @@ def rests_on(
         predictor: A predictor of any kind, with or without a gallery.
         photo: `(s, s, 3)` uint8, as `Predictor.decode` returns it.
         count: Parts that the photo is cut into.
+        exclude_id: Training photo that the search leaves out: the photo itself.
         progress: Called with `(answers given, answers in all)`.
         seed: Of the random parts.
 
@@ -125,7 +129,7 @@ def rests_on(
         raise ConfigError(f"a photo is cut into at least 4 parts, got {count}")
     parts = cut(photo, count)
     n = len(parts)
-    answer = _Answers(predictor, photo, passes(n), progress)
+    answer = _Answers(predictor, photo, exclude_id, passes(n), progress)
     nothing = np.zeros(photo.shape[:2], bool)
     first = answer([nothing, *(parts.mask([part]) for part in range(n))])
     whole = first.rows(np.array([0]))
@@ -161,16 +165,23 @@ class _Answers:
     """Answers for one photo with masked pixels hidden, in batches, with progress over all calls."""
 
     def __init__(
-        self, predictor: Answering, photo: Pixels, total: int, progress: Progress | None
+        self,
+        predictor: Answering,
+        photo: Pixels,
+        exclude_id: str | None,
+        total: int,
+        progress: Progress | None,
     ) -> None:
         self.predictor, self.photo, self.progress = predictor, photo, progress
+        self.exclude_id = exclude_id
         self.done, self.total = 0, total
 
     def __call__(self, masks: list[Masks]) -> Prediction:
         found: list[Prediction] = []
         for start in range(0, len(masks), _AT_ONCE):
             batch = [hide(self.photo, mask) for mask in masks[start : start + _AT_ONCE]]
-            found.append(self.predictor.predict_photos(np.stack(batch)))
+            exclude_ids = [self.exclude_id] * len(batch)
+            found.append(self.predictor.predict_photos(np.stack(batch), exclude_ids=exclude_ids))
             self.done += len(batch)
             if self.progress is not None:
                 self.progress(self.done, self.total)

@@ -1,7 +1,7 @@
 """Times as people and cameras write them: minutes since midnight, one form for machines'."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ _DOTTED = re.compile(
     r"(?P<H>\d{1,2})\.(?P<M>\d{2})(?:\.(?P<S>\d{2}))?"
 )
 _SPOKEN = re.compile(r"(?<!\d)(?P<H>\d{1,2})(?:h(?P<M>\d{2})?|\.(?P<N>\d{2}) ?Uhr)(?!\d)", re.I)
+_ISO = re.compile(r"(?<!\d)(\d{4})[-/.:](\d{1,2})[-/.:](\d{1,2})(?!\d)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 # Seconds, milliseconds, microseconds and nanoseconds since 1970, by the number of digits.
 _EPOCH = {9: 1.0, 10: 1.0, 12: 1e3, 13: 1e3, 16: 1e6, 19: 1e9}
@@ -45,6 +46,17 @@ def minute_of_day(timestamps: pd.Series) -> Floats:
     invalid |= halved & ((hour < 1) | (hour > 12))
     hour[halved] = hour[halved] % 12 + 12 * (half[halved] == "p")
     return np.where(invalid, np.nan, hour * 60 + minute + second / 60)
+
+
+def iso_day(text: str) -> int | None:
+    """Number of the day of a time whose date begins with the year, as `date.toordinal` counts."""
+    found = _ISO.search(text)
+    if found is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3])).toordinal()
+    except ValueError:
+        return None
 
 
 def plain_times(timestamps: pd.Series) -> tuple[pd.Series, list[str]]:

@@ -11,7 +11,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -25,10 +24,9 @@ from core.splits.visits import UNKNOWN, day_key
 from core.tables.columns import NAMES, meaning
 from core.tables.formats import read_raw
 from core.tables.raw import RawTable
-from core.tables.times import joined_dates, minute_of_day, plain_times
+from core.tables.times import iso_day, joined_dates, minute_of_day, plain_times
 
 _DAY_S = 86_400.0
-_ISO = re.compile(r"(?<!\d)(\d{4})[-/.:](\d{1,2})[-/.:](\d{1,2})(?!\d)")
 _SECONDS = re.compile(r"\d:\d{2}:\d{2}")
 _SHOWN = 3
 
@@ -178,7 +176,7 @@ def _days(texts: Sequence[str]) -> tuple[Floats, bool]:
     known = {key for key in keys if key != UNKNOWN}
     if len(known) <= 1:
         return np.zeros(len(texts)), all(key != UNKNOWN for key in keys)
-    days = [_iso_day(text) for text in texts]
+    days = [iso_day(text) for text in texts]
     if None in days:
         unclear = next(text for text, day in zip(texts, days, strict=True) if day is None)
         raise ConfigError(
@@ -186,16 +184,6 @@ def _days(texts: Sequence[str]) -> tuple[Floats, bool]:
             "2024-03-05 12:30, or give the photos of one day"
         )
     return np.array(days, np.float64), True
-
-
-def _iso_day(text: str) -> int | None:
-    found = _ISO.search(text)
-    if found is None:
-        return None
-    try:
-        return date(int(found[1]), int(found[2]), int(found[3])).toordinal()
-    except ValueError:
-        return None
 
 
 def _after_longest_pause(seconds: Floats) -> Floats:

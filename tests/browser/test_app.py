@@ -122,6 +122,15 @@ def test_a_selection_in_one_view_is_in_all_and_in_a_copied_address(
     copy.go("map")
     expect(copy.page.get_by_text("largest error first")).to_have_text(shown, timeout=PATIENCE_MS)
     visitor.click("Clear all")
+    # By region a click on a box, in the curve and on Trust a box around a range.
+    _drag(page, "evaluate_regions_error_m", (0.25, 0.95), (0.25, 0.95))
+    _chosen_by(visitor, "region=")
+    _drag(page, "evaluate_cdf", (0.05, 0.5), (0.95, 0.5))
+    _chosen_by(visitor, "error=")
+    page.get_by_test_id("stMain").get_by_role("radio", name="Trust").click()
+    visitor.rest()
+    _drag(page, "evaluate_reliability", (0.02, 0.5), (0.98, 0.5))
+    _chosen_by(visitor, "confidence=")
     page.locator("[class*=st-key-open_] button").first.click()
     expect(page.get_by_text(re.compile(r"^1 of \d+$"))).to_be_visible(timeout=PATIENCE_MS)
     visitor.rest()
@@ -130,6 +139,32 @@ def test_a_selection_in_one_view_is_in_all_and_in_a_copied_address(
     for one in (visitor, copy):
         assert one.exceptions == []
         assert one.foreign == []
+
+
+def _drag(page: Page, chart: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one place of a chart to another, in parts of its width and height; or click."""
+    plot = page.locator(f"[class*=st-key-{chart}] .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    first, last = (
+        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)
+    )
+    page.mouse.move(*first)
+    page.mouse.down()
+    if last != first:
+        page.mouse.move(*last, steps=8)
+    page.mouse.up()
+
+
+def _chosen_by(visitor: Visitor, parameter: str) -> None:
+    """The address and a chip name what was selected in a chart; then nothing is selected."""
+    page = visitor.page
+    page.wait_for_url(re.compile(parameter), timeout=PATIENCE_MS)
+    visitor.rest()
+    assert visitor.exceptions == []
+    visitor.click("Clear all")
+    page.wait_for_url(lambda url: parameter not in url, timeout=PATIENCE_MS)
 
 
 @pytest.fixture

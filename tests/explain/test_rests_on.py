@@ -1,5 +1,7 @@
 """Planted cases: an answer that rests on one known part of the photo, and sentences about it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -21,9 +23,13 @@ class Planted:
     def __init__(self, labels: tuple[Label, ...] = LABELS) -> None:
         self.labels = labels
         self.asked = 0
+        self.excluded: set[str | None] = set()
 
-    def predict_photos(self, photos: NDArray[np.uint8]) -> Prediction:
+    def predict_photos(
+        self, photos: NDArray[np.uint8], *, exclude_ids: Sequence[str | None] | None = None
+    ) -> Prediction:
         self.asked += len(photos)
+        self.excluded.update(exclude_ids or ())
         half = photos.shape[1] // 2
         purple = np.abs(photos[:, :half, :half].astype(float) - PURPLE).sum(axis=3) < 40
         share = purple.mean(axis=(1, 2))  # (n,) of the quarter
@@ -102,7 +108,9 @@ def test_progress_ends_when_all_answers_are_given() -> None:
 
 def test_an_answer_that_rests_on_nothing_says_so() -> None:
     class Same:
-        def predict_photos(self, photos: NDArray[np.uint8]) -> Prediction:
+        def predict_photos(
+            self, photos: NDArray[np.uint8], *, exclude_ids: Sequence[str | None] | None = None
+        ) -> Prediction:
             return prediction(np.full(len(photos), 0.3))
 
     found = rests_on(Same(), banner())
@@ -115,7 +123,9 @@ def test_parts_that_replace_each_other_are_not_claimed() -> None:
     class Either:
         """Goes by the purple square or the red one, whichever is there."""
 
-        def predict_photos(self, photos: NDArray[np.uint8]) -> Prediction:
+        def predict_photos(
+            self, photos: NDArray[np.uint8], *, exclude_ids: Sequence[str | None] | None = None
+        ) -> Prediction:
             near = [np.abs(photos.astype(float) - c).sum(axis=3) < 40 for c in (PURPLE, red)]
             seen = (near[0] | near[1]).mean(axis=(1, 2))
             return prediction((seen > 0.01).astype(float))
@@ -140,7 +150,9 @@ def test_models_of_few_labels_are_explained_by_what_they_predict(
     labels: tuple[Label, ...], expected: str
 ) -> None:
     class Sure(Planted):
-        def predict_photos(self, photos: NDArray[np.uint8]) -> Prediction:
+        def predict_photos(
+            self, photos: NDArray[np.uint8], *, exclude_ids: Sequence[str | None] | None = None
+        ) -> Prediction:
             return prediction(np.where(self.share(photos) > 0.05, 0.9, 0.1), self.labels)
 
         def share(self, photos: NDArray[np.uint8]) -> Floats:
@@ -227,3 +239,9 @@ def test_colours_have_their_everyday_names(rgb: tuple[int, int, int], name: str)
 def test_a_mural_is_named_by_its_colours_not_by_their_average() -> None:
     pixels = np.array([(200, 30, 30)] * 50 + [(40, 150, 40)] * 40 + [(120, 120, 120)] * 30)
     assert colour_name(pixels.astype(np.uint8)) == "red and green"
+
+
+def test_every_answer_leaves_the_photo_itself_out_of_its_search() -> None:
+    model = Planted()
+    rests_on(model, banner(), exclude_id="images/a.jpg")
+    assert model.excluded == {"images/a.jpg"}

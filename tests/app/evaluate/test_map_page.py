@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,14 @@ def dots(app: AppTest) -> int:
 def test_the_time_of_day_filters_and_is_played(full_workspace: Path, open_page: OpenPage) -> None:
     app = open_page(full_workspace, "map")
     everything = dots(app)
-    low, high = app.slider(key="map_time").value
-    app.slider(key="map_time").set_value((low, (low + high) // 0.5 * 0.25)).run()
+    slider = app.slider(key="map_time_hours")
+    low, high = slider.value
+    middle = (low.hour + high.hour) // 2
+    slider.set_value((low, time(middle, 30))).run()
     assert "hours" in app.query_params
     some = dots(app)
     assert 0 < some < everything
-    app.slider(key="map_time").set_value((low, high)).run()
+    app.slider(key="map_time_hours").set_value((low, high)).run()
     assert "hours" not in app.query_params
     next(button for button in app.button if button.label == "Play").click().run()
     assert not app.exception
@@ -67,6 +70,27 @@ def test_the_time_of_day_filters_and_is_played(full_workspace: Path, open_page: 
     next(button for button in app.button if button.label == "Stop").click().run()
     assert not app.exception
     assert "hours" in app.query_params
+
+
+def test_photos_of_several_days_are_played_by_date(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    for table in (workspace_copy / "data" / "tiny").glob("*.csv"):
+        labels = pd.read_csv(table, dtype=str)
+        # Every other photo is of the first day.
+        day = (labels.index % 2 * 3 + 5).map("2024-03-{:02d} ".format)
+        labels.assign(timestamp=day + labels["timestamp"]).to_csv(table, index=False)
+    app = open_page(workspace_copy, "map")
+    everything = dots(app)
+    slider = app.slider(key="map_time_days")
+    assert slider.value == (date(2024, 3, 5), date(2024, 3, 8))
+    slider.set_value((date(2024, 3, 5), date(2024, 3, 5))).run()
+    assert not app.exception
+    assert app.query_params["days"] == "2024-03-05..2024-03-05"
+    assert 0 < dots(app) < everything
+    app.segmented_control(key="map_time_by").set_value("Time of day").run()
+    assert not app.exception
+    assert isinstance(app.slider(key="map_time_hours").value[0], time)
 
 
 def test_playback_ends_with_the_last_photo() -> None:
@@ -81,5 +105,5 @@ def test_photos_without_times_have_no_slider(workspace_copy: Path, open_page: Op
         labels.drop(columns="timestamp", errors="ignore").to_csv(table, index=False)
     app = open_page(workspace_copy, "map")
     assert not app.exception
-    assert not [each for each in app.slider if each.key == "map_time"]
+    assert not [each for each in app.slider if (each.key or "").startswith("map_time")]
     assert "Play" not in [button.label for button in app.button]
