@@ -244,9 +244,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, default=DOCUMENT, help=f"Document (default: {DOCUMENT})"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="One round of three pages, not written"
-    )
+    parser.add_argument("--quick", action="store_true", help="One round of two pages, not written")
     asked = parser.parse_args(words)
     pages = QUICK_PAGES if asked.quick else PAGES
     photos, rounds = (40, 1) if asked.quick else (asked.photos, asked.rounds)

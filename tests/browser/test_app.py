@@ -122,14 +122,16 @@ def test_a_selection_in_one_view_is_in_all_and_in_a_copied_address(
     copy.go("map")
     expect(copy.page.get_by_text("largest error first")).to_have_text(shown, timeout=PATIENCE_MS)
     visitor.click("Clear all")
-    # By region a click on a box, in the curve and on Trust a box around a range.
+    # By region a click on a box, in the curve a box around a range, on Trust a click on a bar.
     _drag(page, "evaluate_regions_error_m", (0.25, 0.95), (0.25, 0.95))
     _chosen_by(visitor, "region=")
-    _drag(page, "evaluate_cdf", (0.05, 0.5), (0.95, 0.5))
+    _drag(page, "evaluate_cdf", (0.05, 0.05), (0.95, 0.95))
     _chosen_by(visitor, "error=")
     page.get_by_test_id("stMain").get_by_role("radio", name="Trust").click()
     visitor.rest()
-    _drag(page, "evaluate_reliability", (0.02, 0.5), (0.98, 0.5))
+    bar = page.locator("[class*=st-key-evaluate_reliability] .barlayer .point path").last
+    bar.scroll_into_view_if_needed()
+    _click_middle(page, bar)
     _chosen_by(visitor, "confidence=")
     page.locator("[class*=st-key-open_] button").first.click()
     expect(page.get_by_text(re.compile(r"^1 of \d+$"))).to_be_visible(timeout=PATIENCE_MS)
