@@ -49,7 +49,7 @@ class Timeline:
     width: float
     step: timedelta
     form: str
-    mark: Callable[[float], date | time]
+    mark: Callable[[float], Any]
     number: Callable[[Any], float]
     moment: Callable[[float], str]
 
@@ -115,7 +115,8 @@ def show(view: EvaluationView, draw: Draw) -> None:
             st.button("Play", on_click=_play, disabled=within[0] >= within[1], help=order)
         key = f"{_RANGE}_{line.field}"
         st.session_state[key] = (line.mark(within[0]), line.mark(within[1] - line.width))
-        st.slider(line.title, *map(line.mark, line.ends), step=line.step, format=line.form, key=key,
+        first, last = map(line.mark, line.ends)
+        st.slider(line.title, first, last, step=line.step, format=line.form, key=key,
                   disabled=playing, on_change=_take, args=(line, key))  # fmt: skip
 
 
