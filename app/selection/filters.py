@@ -77,7 +77,8 @@ def bar(page: str, facts: PhotoFacts, names: Mapping[str, str]) -> PhotoFilter:
     usable, notes = wanted.usable(facts)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.popover("Filter photos"):
-            _controls(page, facts, names, wanted)
+            # Names of their own: charts of the page are called after fields too.
+            _controls(f"{page}_filter", facts, names, wanted)
         saved_views.menu(page, wanted, keep)
         for number, (words, rest) in enumerate(wanted.chips(names)):
             st.button(

@@ -19,7 +19,8 @@ def decks(app: AppTest) -> list[dict[str, Any]]:
 def test_map_filters_and_regions(full_workspace: Path, open_page: OpenPage) -> None:
     app = open_page(full_workspace, "map")
     everything = len(app.dataframe[0].value)
-    app.toggle(key="map_wrong").set_value(True).run()
+    assert "map_regions" not in app.session_state, "the map of regions alone is called so"
+    app.toggle(key="map_filter_wrong").set_value(True).run()
     assert app.query_params["wrong"] == "yes"
     assert 0 < len(app.dataframe[0].value) < everything or everything == 0
     app.segmented_control(key="map_section").set_value("Regions").run()

@@ -189,7 +189,7 @@ def test_tags_and_named_views_are_kept_and_filter(
     app = click(app, "Save")
     app = click(app, "Clear all")
     assert len(app.dataframe[0].value) == 48
-    app.multiselect(key="data_tags").select("near the gate").run()
+    app.multiselect(key="data_filter_tags").select("near the gate").run()
     assert app.dataframe[0].value["Photo"].tolist() == listed
     assert app.query_params["tag"] == "near the gate"
     app = open_page(workspace_copy, "data", data_section="Labels")
