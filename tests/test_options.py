@@ -154,17 +154,19 @@ def test_only_options_that_affect_the_result_make_runs_different() -> None:
     [
         (
             TrainConfig,
-            {"run", "dataset", "device", "threads", "workers", "wandb", "command", "preset"},
+            {"run", "dataset", "device", "threads", "workers", "loader", "export_onnx", "wandb",
+             "command", "preset"},
         ),
         (
             CrossvalConfig,
-            {"run", "dataset", "device", "threads", "workers", "wandb", "command", "preset",
-             "plots"},
+            {"run", "dataset", "device", "threads", "workers", "loader", "export_onnx", "wandb",
+             "command", "preset", "plots"},
         ),
         (
             TuneConfig,
             {"study", "trials", "workers", "train.run", "train.dataset", "train.device",
-             "train.threads", "train.workers", "train.wandb", "train.command", "train.preset"},
+             "train.threads", "train.workers", "train.loader", "train.export_onnx", "train.wandb",
+             "train.command", "train.preset"},
         ),
     ],
 )  # fmt: skip
@@ -192,7 +194,8 @@ def test_a_new_option_without_traits_affects_the_result_and_may_be_searched() ->
 def test_what_no_search_may_vary() -> None:
     whole = {
         "dataset", "allow_missing", "run", "monitor", "command", "seed", "device", "threads",
-        "workers", "wandb", "checkpoint_dtype", "preset", "leave_out_tags",
+        "workers", "wandb", "checkpoint_dtype", "preset", "leave_out_tags", "loader",
+        "export_onnx", "augment_on",
     }  # fmt: skip
     whole |= {f"split.{name}" for name in TrainConfig.model_fields["split"].default.model_dump()}
     whole |= {f"retrieval.{name}" for name in RetrievalConfig.model_fields} | {"refine"}
