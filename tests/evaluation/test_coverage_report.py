@@ -114,7 +114,7 @@ def test_the_intervals_of_a_report_go_by_the_visits_that_were_asked_for(
             plots=False,
             by="visit",
         )
-    )  # fmt: skip
+    )
     promised, table = found.report.coverage.overall.radius[0], found.table
     held = (table["error_refined_m"] <= table["radius_50_m"]).to_numpy()
     visits = pd.factorize(table["visit"])[0]
