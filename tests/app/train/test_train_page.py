@@ -41,7 +41,8 @@ def started(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> list[Train
     """Options of the runs that the page starts; none of them really begins."""
     begun: list[TrainConfig] = []
 
-    def enqueue(config: TrainConfig, on: str) -> Path:
+    def enqueue(config: TrainConfig, on: str, origin: Path | None) -> Path:
+        assert origin is None
         begun.append(config)
         return write_run(workspace_copy, "tiny-1", "running").path
 
