@@ -33,6 +33,11 @@ CampusMaker = Callable[..., Path]
 SLOWEST = (
     "cluster/test_real_ray.py",
     "browser/test_app.py",
+    "browser/test_accessibility.py",
+    "browser/test_hostile_names.py",
+    "browser/test_explore_browser.py",
+    "browser/test_runs_browser.py",
+    "browser/test_sign_in.py",
     "browser/test_manners.py",
     "browser/test_refused.py",
     "browser/test_partial_browser.py",
