@@ -5,6 +5,7 @@ after the runner's start of the same job, never in the middle.
 """
 
 import os
+import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -211,10 +212,12 @@ def resume_interrupted(root: Path) -> list[Path]:
 def _was_interrupted(folder: Path, *, holding: bool = False) -> bool:
     try:
         job = read_job(folder)
-        if job is None or job.state != "started" or not job.is_local:
+        if job is None or job.state != "started" or not job.is_local or job.start is None:
             return False
-        seen = job.start is not None and job.start.code is not None
-        if seen or job.restarts >= _MOST_RESTARTS or RunFolder(path=folder).stop_requested:
+        # A machine that shares the folder may have lost sight of it for a while.
+        elsewhere = job.start.host not in ("", platform.node())
+        seen = job.start.code is not None
+        if elsewhere or seen or job.restarts >= _MOST_RESTARTS or RunFolder(path=folder).stop_requested:
             return False
         return run_state(folder, holding=holding).state == "lost"
     except RunError:

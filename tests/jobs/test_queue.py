@@ -334,9 +334,14 @@ def test_a_job_that_was_killed_with_its_queue_is_queued_again_once(root: Path) -
 def test_the_queue_leaves_alone_what_a_user_or_the_operator_ended(
     root: Path, spawn: ProcessMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped, seen, there, held = (queued(root, name) for name in "abcd")
-    for run in (stopped, seen, there, held):
+    stopped, seen, there, held, other = (queued(root, name) for name in "abcde")
+    for run in (stopped, seen, there, held, other):
         started(run)
+    job = read_job(other)
+    assert job is not None
+    assert job.start is not None
+    start = job.start.model_copy(update={"host": "another machine"})
+    job.model_copy(update={"start": start}).write(other)
     RunFolder(path=stopped).request_stop()
     job = read_job(seen)
     assert job is not None
