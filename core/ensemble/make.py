@@ -96,6 +96,8 @@ def _copy(member: Predictor, to: Path) -> None:
     files = [member.card.weights, *((NAMES, ARRAYS) if has_gallery(source) else ())]
     files += [] if member.card.retrieval is None else [member.card.retrieval.weights]
     files += [CALIBRATION] if (source / CALIBRATION).exists() else []
+    if (exported := member.card.exported) is not None:
+        files += [graph.file for graph in (exported.network, exported.retrieval) if graph]
     try:
         for name in files:
             write_bytes(to / name, (source / name).read_bytes())
