@@ -139,10 +139,12 @@ class Conductor:
                 self._lock = None
 
     def submit(self, folder: Path, job: Job) -> None:
-        """Queue a job, or queue it again; a running one is left alone.
+        """Queue a job, or queue it again; one that runs or has finished is left alone.
+
+        A job outlives a conductor that is killed, and may finish while the next one looks.
 
         Raises:
-            RunError: It is finished, or its folder is damaged.
+            RunError: Its folder is damaged, or holds something else.
         """
         state = run_state(folder).state if is_run(folder) else None
         if state == "queued":
@@ -151,7 +153,7 @@ class Conductor:
             state = "cancelled"
         if state in RESUMABLE:
             requeue(folder, job)
-        elif state not in UNFINISHED:
+        elif state is None:
             enqueue_job(folder, job)
         self.jobs.add(folder.resolve())
 
