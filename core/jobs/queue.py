@@ -217,7 +217,12 @@ def _was_interrupted(folder: Path, *, holding: bool = False) -> bool:
         # A machine that shares the folder may have lost sight of it for a while.
         elsewhere = job.start.host not in ("", platform.node())
         seen = job.start.code is not None
-        if elsewhere or seen or job.restarts >= _MOST_RESTARTS or RunFolder(path=folder).stop_requested:
+        if (
+            elsewhere
+            or seen
+            or job.restarts >= _MOST_RESTARTS
+            or RunFolder(path=folder).stop_requested
+        ):
             return False
         return run_state(folder, holding=holding).state == "lost"
     except RunError:

@@ -316,7 +316,7 @@ class TrainConfig(OptionSchema):
         Literal["float32", "float16"],
         Traits(not_searchable=NO_EFFECT, topic=_SAVING, expert=True),
     ] = Field("float32", description="Type of the saved weights; float16 halves the checkpoint")
-    export_onnx: Annotated[bool, Traits(affects_result=False, topic=_SAVING)] = Field(
+    export_onnx: Annotated[bool, Traits(affects_result=False, topic=_SAVING, expert=True)] = Field(
         True,
         description="Export the calibrated checkpoint as ONNX at the end, which takes seconds: "
         "CPUs then predict without torch; off for folds and trials",

@@ -162,7 +162,7 @@ def test_a_dry_run_makes_every_check(make_campus: CampusMaker, tmp_path: Path) -
     states = {each["name"]: each["state"] for each in report["checks"]}
     assert states.pop("batchnorm") == "not run"
     assert set(states.values()) == {"ok"}
-    assert len(states) == 10
+    assert len(states) == 14
     figures = {each["name"]: each["figures"] for each in report["checks"]}
     assert figures["resume"]["bit_exact"] == "yes"
     assert figures["memory"]["batch_size_that_fits"] == 4
@@ -171,7 +171,7 @@ def test_a_dry_run_makes_every_check(make_campus: CampusMaker, tmp_path: Path) -
     throughput = figures["throughput-test_resnet"]
     assert throughput["share_of_bare_step_end_to_end"] > 0
     assert throughput["share_of_bare_step_one_batch_repeated"] > 0
-    assert figures["loading"]["photos_per_s_2_workers"] > 0
+    assert figures["loading"]["photos_per_s_2_threads"] > 0
     assert figures["cached-epochs"]["times_faster"] > 0
     assert 0 < figures["whole-run"]["finish_share_of_this_run"] < 1
     assert (tmp_path / MARKDOWN).read_text().startswith("# CPU")

@@ -22,7 +22,7 @@ def _tick(visitor: Visitor, row: int) -> None:
     visitor.rest()
 
 
-def test_two_models_are_judged_with_one_click_and_a_run_is_deleted(
+def test_two_models_are_judged_with_one_click_and_both_are_deleted(
     demo: Path, trained: Path, tmp_path: Path, visit: Visit
 ) -> None:
     shutil.copytree(demo, tmp_path / "data" / "demo")
@@ -47,9 +47,10 @@ def test_two_models_are_judged_with_one_click_and_a_run_is_deleted(
         expect(dialog).to_have_count(0)
         expect(delete).to_be_focused()
         delete.click()
-        dialog.get_by_role("button", name="Delete it").click()
+        dialog.get_by_role("button", name="Delete all 2").click()
         expect(dialog).to_have_count(0)
         visitor.rest()
         assert not (tmp_path / "runs" / "tiny").exists()
+        assert not (tmp_path / "checkpoints" / "copy").exists()
         assert visitor.exceptions == []
         assert visitor.foreign == []

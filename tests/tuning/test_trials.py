@@ -77,7 +77,9 @@ def test_the_view_names_the_best_and_what_mattered(searched: StudyView, tmp_path
     assert sum(shares.values()) == pytest.approx(1.0)
     options = searched.options(best.number, tmp_path / "own")
     trained = RunFolder(path=searched.run(best.number)).config()
-    assert options == trained.model_copy(update={"run": tmp_path / "own", "command": ""})
+    # Trials are not exported; a run of one's own is.
+    own = {"run": tmp_path / "own", "command": "", "export_onnx": True}
+    assert options == trained.model_copy(update=own)
     table = searched.table()
     assert list(table.columns[:4]) == ["trial", "state", "score", "epochs"]
     assert len(table) == 4
