@@ -16,6 +16,7 @@ import torch
 from onnx import helper
 
 from core.__main__ import main
+from core.ensemble.make import _copy
 from core.errors import CheckpointError
 from core.geo import CoordinateFrame, heading_error_deg
 from core.inference import onnx_export, torch_network
@@ -47,6 +48,12 @@ def exported(
         assert main(words) == 0
 
     return made_once(tmp_path_factory, "exported", make) / "best"
+
+
+def test_an_ensemble_takes_the_graphs_of_its_members(exported: Path, tmp_path: Path) -> None:
+    _copy(load_predictor(exported), tmp_path / "member")
+    member = load_predictor(tmp_path / "member")
+    assert isinstance(member.network, OnnxNetwork)
 
 
 def test_answers_are_those_of_torch(exported: Path) -> None:

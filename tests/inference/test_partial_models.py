@@ -59,6 +59,7 @@ def train(campus: Path, run: Path, *, seed: int = 0, weights: str = "random") ->
         precision="fp32",
         threads=1,
         zero_training=weights != "random",
+        export_onnx=False,
     )
     for _ in fit(config):
         pass
