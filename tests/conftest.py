@@ -107,6 +107,18 @@ def sift_by_default() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def gradients_before_exports() -> None:
+    """Let forks compute gradients, see `tests/forked.py`.
+
+    An export to ONNX makes torch start threads for devices with the first gradient of the process,
+    and then no fork may compute one. With a gradient before that there are none to start.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.ones(1, requires_grad=True).sum().backward()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def few_negatives() -> Iterator[None]:
     """A refusal is fitted to 12 photos of each synthetic kind, which takes seconds off each."""
     with pytest.MonkeyPatch.context() as patch:
