@@ -16,8 +16,9 @@ from pathlib import Path
 
 from benchmarks.document import DOCUMENT, measured_on, write_section
 from core.project import PROJECT
+from core.runs import SHIPPED
 
-CHECKPOINT = PROJECT / "checkpoints" / "demo-campus"
+CHECKPOINT = PROJECT / "checkpoints" / SHIPPED
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "opencv-python-headless")
 
 

@@ -39,7 +39,7 @@ def show(place: Workspace) -> None:
     """Show the queue; look again every two seconds while anything is at work or waits."""
     queue = look(place.runs)
     if queue.busy or queue.ended:
-        every = job_page.POLL_S if queue.busy or interrupted(place.runs) else None
+        every = job_page.POLL_S if queue.busy or _resumes(place, queue) else None
         st.fragment(_show, run_every=every)(place, queue.standing)
 
 
@@ -51,11 +51,15 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
         if queue.standing != standing:
             # A job began or ended, so the rest of the page changes too.
             st.rerun()
-        lost = any(entry.now.state == "lost" for entry in queue.ended)
-        if (queue.waiting or lost) and gate.allows("operator"):
+        if (queue.waiting or _resumes(place, queue)) and gate.allows("operator"):
             # After a restart of the machine no runner is left for jobs that wait or were at work.
             ensure_runner(place.runs)
         _draw(queue)
+
+
+def _resumes(place: Workspace, queue: Queue) -> bool:
+    """Whether jobs were lost with their queue, which the next runner starts again."""
+    return any(entry.now.state == "lost" for entry in queue.ended) and bool(interrupted(place.runs))
 
 
 def _draw(queue: Queue) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.train import compute_target, job_page
 from app.train.train_form import BACKBONES, BATCH_SIZES, LABELS, WEIGHTS
 from app.widgets import messages
-from app.widgets.forms import FormPlan
+from app.widgets.forms import FormPlan, key_at
 from app.workspace import Workspace
 from core.errors import ConfigError, RunError
 from core.jobs.job import LOCAL, Job
@@ -52,7 +52,7 @@ _HIDDEN = (
 
 def panel(dataset: Path, where: str) -> None:
     """Say what a search does; the same in the sidebar and on the page."""
-    trials = st.session_state.get("tune_trials", DEFAULT_TRIALS) or "All"
+    trials = st.session_state.get(key_at("tune", ("trials",)), DEFAULT_TRIALS) or "All"
     lines = [line.strip() for line in _space_text().splitlines()]
     varied = sum(bool(line) and not line.startswith("#") for line in lines)
     st.caption(f"{trials} trials, each a short training. They vary {varied} of the options.")
