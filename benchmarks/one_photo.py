@@ -37,8 +37,11 @@ def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
     say(f"command line, {rounds} rounds")
     importing = "`import torch`"
     with tempfile.TemporaryDirectory() as folder:
-        # Beside the labels of a data set, they are read too, to tell whether it is another place.
-        alone = shutil.copy(photo, folder)
+        # The labels of a photo's data set are read too, and a lone table of the folder above may
+        # hold them: nothing is above this one.
+        alone = Path(folder, "photos", photo.name)
+        alone.parent.mkdir()
+        shutil.copy(photo, alone)
         words = ("-m", "core", "predict", str(checkpoint))
         cold = {
             "`predict` of one photo": program(*words, str(alone), "--device", "cpu"),

@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from tqdm import tqdm
 
 from core.cli.flags import add_flags, given, validated
 from core.dataset.layout import find_label_files
 from core.errors import ConfigError, RunError, storage_text
 from core.options import Schema
 from core.training.environment import launched_rank
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 # `train --split` names the protocol; `--split` is still accepted for a part.
 _SHORT = {"--part": "split"}
@@ -130,6 +133,8 @@ def say(text: str) -> None:
     """Write a line for the reader, above any progress bar."""
     if launched_rank() != 0:
         return
+    from tqdm import tqdm  # takes 25 ms, and an answer without notes needs none
+
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
 
@@ -179,7 +184,9 @@ def bar(label: str, unit: str = "photos") -> Iterator[Callable[[int, int], None]
             each.close()
 
 
-def _new(label: str, unit: str, total: int) -> tqdm:
+def _new(label: str, unit: str, total: int) -> "tqdm":
+    from tqdm import tqdm
+
     return tqdm(
         total=total,
         desc=label,

@@ -92,7 +92,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from core.inference.export_files import check_form, written
         from core.inference.loading import load_predictor
 
-    predictor = load_predictor(arguments.model, arguments.device)
+        # All that is loaded also stays, and what fills it in has no cycles.
+        predictor = load_predictor(arguments.model, arguments.device)
     if arguments.walk:
         _check_model(predictor, arguments.format)
     else:

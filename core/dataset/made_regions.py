@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from core.dataset.labels import Dataset
 from core.dataset.layout import AREAS_FILE
@@ -39,6 +38,8 @@ def cluster_centres(position_m: Floats, count: int, seed: int) -> Floats:
 
 def nearest_centre(position_m: Floats, centres_m: Floats) -> NDArray[np.int64]:
     """Index `(n,)` of the centre `(k, 2)` that is nearest to each position `(n, 2)`."""
+    from scipy.spatial import cKDTree  # slow to import, and most data sets name their regions
+
     return np.asarray(cKDTree(centres_m).query(position_m)[1], np.int64)
 
 

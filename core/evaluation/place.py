@@ -137,7 +137,7 @@ def _labelled_m(card: Card, source: Path, photos: Sequence[Path]) -> Floats:
     for root in (folder, folder.parent):
         try:
             find_label_files(root)
-            from core.dataset.labels import read_dataset
+            from core.dataset.labels import read_dataset  # imports pandas
 
             dataset = read_dataset(root, allow_missing=True)
             named = [str(Path(path).resolve()) in wanted for path in dataset.table["path"]]

@@ -4,8 +4,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pynvml
-
 from core.confidence.apply import needed_signals
 from core.confidence.files import fingerprint, read_calibration
 from core.confidence.ood import BEST_POINTS
@@ -140,6 +138,8 @@ def _on_cpu(device: str) -> bool:
     """Whether a device is the CPU; for `auto`, whether this machine has nothing faster."""
     if device != "auto":
         return device == "cpu"
+    import pynvml  # only asked on a machine whose device is not named
+
     try:
         pynvml.nvmlInit()
         return sys.platform != "darwin" and not int(pynvml.nvmlDeviceGetCount())

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from core.geo import Floats
+from core.geo import Floats, distance_m
 
 LEAK_RADII_M = (1.0, 5.0, 10.0)
+# So few are compared with every training photo before scipy would be imported.
+_FEW = 16
 
 
 def leak_shares(test_m: Floats, train_m: Floats) -> dict[str, float]:
@@ -27,12 +29,17 @@ def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
 
     NaN for a test photo without a position.
     """
-    from scipy.spatial import cKDTree
-
     test, train = np.asarray(test_m, np.float64), np.asarray(train_m, np.float64)
+    train = train[np.isfinite(train).all(axis=1)]
     placed = np.isfinite(test).all(axis=1)
     nearest_m = np.full(len(test), np.nan)
-    nearest_m[placed] = cKDTree(train[np.isfinite(train).all(axis=1)]).query(test[placed])[0]
+    if placed.sum() <= _FEW:
+        away_m = [distance_m(photo, train).min(initial=np.inf) for photo in test[placed]]
+        nearest_m[placed] = away_m
+        return nearest_m
+    from scipy.spatial import cKDTree
+
+    nearest_m[placed] = cKDTree(train).query(test[placed])[0]
     return nearest_m
 
 
