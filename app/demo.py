@@ -153,6 +153,7 @@ def show() -> None:
         st.info(f"There is no demo campus yet. Rendering one takes {MINUTES} and needs no network.")
         st.button(
             "Render the demo campus",
+            type="primary",
             on_click=render().start,
             args=(place,),
             disabled=not gate.allows("operator"),

@@ -25,7 +25,11 @@ def _style() -> str:
         f"button[data-selected=true] p {{color: {palette().text}}} "
         f"[data-testid=stSliderThumbValue] p {{color: {palette().text}}} "
         # Streamlit fades captions to 4.2 to 1 on white; text needs 4.5.
-        f"{caption} {{opacity: .8}}"
+        f"{caption} {{opacity: .8}} "
+        # A link among text looks like one, and begins where the text begins.
+        "[data-testid=stMain] [data-testid=stPageLink-NavLink] {padding-left: 0} "
+        "[data-testid=stMain] [data-testid=stPageLink-NavLink] p "
+        f"{{color: {palette().link}}} "
     )
 
 

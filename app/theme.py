@@ -22,7 +22,10 @@ RAMP = "Cividis"
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours as hex text; `mode` says which background they are meant for."""
+    """Colours as hex text; `mode` says which background they are meant for.
+
+    `series` is for what has no fixed meaning: regions, runs, parts.
+    """
 
     mode: Mode
     truth: str
@@ -33,15 +36,20 @@ class Palette:
     faint: str
     background: str
     surface: str
+    link: str
+    series: tuple[str, ...]
 
 
 LIGHT = Palette(
     mode="light", truth="#009E73", prediction="#D55E00", refined="#0072B2", evidence="#CC79A7",
-    text="#1B2430", faint="#8A939C", background="#FFFFFF", surface="#F1F4F8",
+    text="#1B2430", faint="#8A939C", background="#FFFFFF", surface="#F1F4F8", link="#005A8D",
+    series=SERIES,
 )  # fmt: skip
 DARK = Palette(
     mode="dark", truth="#1FC79A", prediction="#F0803C", refined="#56B4E9", evidence="#E39AC3",
-    text="#E8ECF2", faint="#7F8A95", background="#0E1117", surface="#1A1F2B",
+    text="#E8ECF2", faint="#7F8A95", background="#0E1117", surface="#1A1F2B", link="#56B4E9",
+    # The lighter blue goes first: the first series is the one most charts have.
+    series=(SERIES[5], *SERIES[1:5], SERIES[0], *SERIES[6:]),
 )  # fmt: skip
 
 

@@ -70,4 +70,4 @@ else:
     with st.container(horizontal=True):
         protocol, seed = pickers.pick_split(), pickers.pick_seed()
     split = cache.split(path, protocol, seed)
-    label_charts.of_split(data, split)
+    label_charts.of_split(data, split, palette)

@@ -9,7 +9,7 @@ from app.evaluate import next_view, outcomes, photos, playback, region_map
 from app.evaluate.map_controls import explain_layers, pick_layers, summary
 from app.evaluate.outcome_map import far_photos, outcome_backdrop, outcome_map
 from app.selection import selection
-from app.widgets import base_layer, other_place, pickers
+from app.widgets import base_layer, figure_files, other_place, pickers
 
 st.title("Map")
 other_place.show()
@@ -38,7 +38,7 @@ if section == "Photos":
                 opacity = pick_layers(table, campus.base)
                 area = st.toggle("Select an area", key="map_area")
         if mapped and area:
-            photos.plan(view, palette)
+            figure_files.offer("map", {"Photos at their places": photos.plan(view, palette)})
         elif mapped:
             draw = partial(
                 outcome_map, campus, table, palette, method=view.method, chosen=chosen,

@@ -84,6 +84,7 @@ def test_streamlit_and_charts_share_one_theme(palette: theme.Palette) -> None:
     assert colours["backgroundColor"] == palette.background
     assert colours["secondaryBackgroundColor"] == palette.surface
     assert colours["textColor"] == palette.text
+    assert colours["linkColor"] == palette.link
     assert SETTINGS["theme"]["chartCategoricalColors"] == list(theme.SERIES)
 
 

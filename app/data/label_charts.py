@@ -1,5 +1,6 @@
 """Charts of the labels of a data set and of its split, or why there are none."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import absence, wording
@@ -16,6 +17,7 @@ from core.splits.split import Split
 def of_labels(view: DataView, palette: Palette) -> None:
     """Photos of each region, and where cameras faced; clicks filter."""
     data, wanted = view.data, view.wanted
+    charts: dict[str, go.Figure] = {}
     left, right = st.columns(2)
     with left:
         st.subheader("Photos of each region")
@@ -24,8 +26,10 @@ def of_labels(view: DataView, palette: Palette) -> None:
             counts = view.beside("regions")["region"].value_counts()
             sizes = {"photos": {name: int(counts.get(one, 0)) for one, name in names.items()}}
             ids = {name: one for one, name in names.items()}
+            figure = region_counts(sizes, palette, ids, wanted.regions)
+            charts["Photos of each region"] = figure
             filters.chart(
-                region_counts(sizes, ids, wanted.regions), "data_regions", "regions",
+                figure, "data_regions", "regions",
                 filters.regions_of, alt="Photos of each region", modes=("points", "box"),
             )  # fmt: skip
         else:
@@ -34,15 +38,18 @@ def of_labels(view: DataView, palette: Palette) -> None:
         st.subheader("Camera headings")
         if "heading" in data.labels:
             headings = view.beside("facing_deg")["heading_deg"]
+            figure = heading_rose(headings, palette, chosen=wanted.facing_deg)
+            charts["Camera headings"] = figure
             filters.chart(
-                heading_rose(headings, palette, chosen=wanted.facing_deg), "data_rose",
-                "facing_deg", filters.span_of_sector, alt="Photos by camera heading",
+                figure, "data_rose", "facing_deg", filters.span_of_sector,
+                alt="Photos by camera heading",
             )  # fmt: skip
         else:
             st.info(absence.of_data("heading", "chart of headings"))
+    figure_files.offer("data", charts)
 
 
-def of_split(data: Dataset, split: Split) -> None:
+def of_split(data: Dataset, split: Split, palette: Palette) -> None:
     """Sizes of the parts, how near test photos are to training photos, and the regions of each."""
     facts = browse.split_facts(data, split)
     with st.container(horizontal=True):
@@ -64,9 +71,9 @@ def of_split(data: Dataset, split: Split) -> None:
     for note in split.notes:
         st.caption(f"Assumed: {note}.")
     if "region" in data.labels:
-        st.plotly_chart(
-            region_counts(facts.counts), key="data_parts", config=figure_files.config("parts")
-        )
+        figure = region_counts(facts.counts, palette)
+        st.plotly_chart(figure, key="data_parts", config=figure_files.config("parts"))
+        figure_files.offer("split", {"Regions of each part": figure})
     else:
         st.info(absence.of_data("region", "chart of the regions of each part"))
 

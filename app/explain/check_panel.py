@@ -72,8 +72,9 @@ def show(
         if kept is None or kept[0] != key or kept[1] is not found:
             return
         st.markdown(f"**{curves_verdict(kept[2])}**")
+        figure = deletion_curves(kept[2], theme.palette())
         st.plotly_chart(
-            deletion_curves(kept[2], theme.palette()), key=f"explain_curves_{place}",
+            figure, key=f"explain_curves_{place}",
             config=figure_files.config("deletion_and_insertion"),
             alt="The answer while parts are hidden, and while they are shown",
         )  # fmt: skip
@@ -81,4 +82,5 @@ def show(
             "100 % is the answer for this photo, 0 % that for a photo of one colour, which is "
             f"{kept[2].change:.0f}{_UNITS[kept[2].unit]} away."
         )
+        figure_files.offer(f"explain_{place}", {"Deletion and insertion": figure})
         st.markdown(f"**{weights_verdict(kept[3])}**")

@@ -13,7 +13,7 @@ from app.figures.embedding import Colouring, discrete, embedding
 from app.maps.backdrop import region_colours
 from app.selection import filters, selection
 from app.theme import RAMP, SERIES, Palette
-from app.widgets import messages
+from app.widgets import figure_files, messages
 from app.wording import metres
 from core.geo import distance_m
 from core.retrieval.embedding import AlikePairs, alike_pairs
@@ -129,6 +129,7 @@ def chart(
         alt="Photos by their descriptors: similar ones lie together",
         modes=("points", "box", "lasso"),
     )  # fmt: skip
+    figure_files.offer("explore", {"Photos by their descriptors": drawn.figure})
 
 
 def pick_pairs(view: ExploreView) -> tuple[str | None, AlikePairs | None]:

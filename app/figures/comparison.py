@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.axes import inert
-from app.theme import SERIES, Palette, css
+from app.theme import Palette, css
 
 _AXES = {
     "share": "difference in percentage points",
@@ -75,7 +75,7 @@ def forest(table: pd.DataFrame, palette: Palette) -> go.Figure:
         for index, model in enumerate(models):
             rows = part[part["model"] == model]
             figure.add_trace(
-                _points(rows, titles, index, len(models), show=row == 1), row=row, col=1
+                _points(rows, titles, index, len(models), palette, show=row == 1), row=row, col=1
             )
         figure.update_yaxes(
             tickvals=list(range(len(titles))), ticktext=titles, row=row, col=1,
@@ -96,10 +96,10 @@ def forest(table: pd.DataFrame, palette: Palette) -> go.Figure:
 
 
 def _points(
-    rows: pd.DataFrame, titles: list[str], index: int, count: int, *, show: bool
+    rows: pd.DataFrame, titles: list[str], index: int, count: int, palette: Palette, *, show: bool
 ) -> go.Scatter:
     scale = rows["unit"].map(_SHOWN)
-    colour = SERIES[index % len(SERIES)]
+    colour = palette.series[index % len(palette.series)]
     off = _SPREAD * ((index + 0.5) / count - 0.5)
     difference = rows["difference"] * scale
     return go.Scatter(

@@ -4,13 +4,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.axes import inert, per_cent
-from app.theme import SERIES
+from app.theme import Palette
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
 def curve(
-    table: pd.DataFrame, title: str, unit: str, fine_tuning_from: int | None = None
+    table: pd.DataFrame,
+    title: str,
+    unit: str,
+    palette: Palette,
+    fine_tuning_from: int | None = None,
 ) -> go.Figure:
     """Draw one line per series over the epochs.
 
@@ -19,20 +23,21 @@ def curve(
         title: What is measured.
         unit: Unit of the value, for the title; empty for a pure number, `share` for a
             part of 1.
+        palette: Colours of the reader's theme.
         fine_tuning_from: First epoch in which the backbone learns, marked by a line.
 
     Returns:
         A figure whose series differ by colour and by dash, so that colour alone carries nothing.
     """
-    figure, share = go.Figure(), unit == "share"
+    figure, share, colours = go.Figure(), unit == "share", palette.series
     for index, (name, rows) in enumerate(table.groupby("series", sort=False)):
-        dash = _DASHES[index // len(SERIES) % len(_DASHES)] if index >= len(SERIES) else None
+        dash = _DASHES[index // len(colours) % len(_DASHES)] if index >= len(colours) else None
         figure.add_scatter(
             x=rows["epoch"],
             y=per_cent(rows["value"]) if share else rows["value"],
             name=inert(name),
             mode="lines+markers",
-            line={"color": SERIES[index % len(SERIES)], "dash": dash or _DASHES[index % 2]},
+            line={"color": colours[index % len(colours)], "dash": dash or _DASHES[index % 2]},
             marker={"size": 6},
         )
     figure.update_layout(

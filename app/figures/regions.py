@@ -16,7 +16,7 @@ from app.figures.axes import (
     share_axis,
     titled,
 )
-from app.theme import SERIES, Palette, css
+from app.theme import Palette, css
 from core.percent import percent
 
 SECTORS = 24
@@ -24,6 +24,7 @@ SECTORS = 24
 
 def region_counts(
     counts: Mapping[str, Mapping[str, int]],
+    palette: Palette,
     ids: Mapping[str, str] | None = None,
     chosen: Sequence[str] = (),
 ) -> go.Figure:
@@ -31,6 +32,7 @@ def region_counts(
 
     Args:
         counts: Part (`train`, `val`, `test`, or `photos`) -> region -> number of photos.
+        palette: Colours of the reader's theme.
         ids: Region -> its id, which is the `customdata` of its bars.
         chosen: Ids of the selected regions, if any; the bars of others are faint.
     """
@@ -38,7 +40,7 @@ def region_counts(
     for index, (name, parts) in enumerate(counts.items()):
         figure.add_bar(
             x=[inert(region) for region in parts], y=list(parts.values()), name=name,
-            marker_color=SERIES[index],
+            marker_color=palette.series[index],
             hovertemplate="%{x}: %{y:,} photos<extra>" + name + "</extra>",
             customdata=[[ids[region]] for region in parts] if ids else None,
             marker_opacity=[

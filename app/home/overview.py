@@ -33,9 +33,8 @@ def dataset_box() -> None:
         if demo.is_rendering(place):
             st.markdown("**Data set**: the demo campus, once all its photos are rendered.")
         else:
-            st.info(
-                "No data set yet. Choose a folder in the sidebar (» opens it), or type its path."
-            )
+            st.markdown("**Data set**: none yet.")
+            st.caption("Choose a folder in the sidebar (» opens it), or type its path.")
         return
     try:
         data = pickers.need_dataset()
@@ -59,9 +58,8 @@ def model_box() -> None:
     """The loaded model with its newest report, or what is wrong, or how to get one."""
     folder = pickers.checkpoint_path()
     if folder is None:
-        st.info(
-            "No model yet. Train one, or type the path of a checkpoint in the sidebar (» opens it)."
-        )
+        st.markdown("**Model**: none yet.")
+        st.caption("Train one, or type the path of a checkpoint in the sidebar (» opens it).")
         return
     try:
         card = cache.card(folder)

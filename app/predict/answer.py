@@ -188,6 +188,7 @@ def _details(predictor: "Predictor", prediction: Prediction, row: int) -> None:
         names = [prediction.region_names.get(region, region) for region in prediction.regions]
         figure = region_probabilities(shares[row], names, theme.palette())
         st.plotly_chart(figure, key="predict_regions", config=figure_files.config("regions"))
+        figure_files.offer("predict", {"Probabilities of regions": figure})
     if "position" not in prediction.labels:
         st.info(absence.of_model("position", "map"))
     for note in prediction.notes:

@@ -200,9 +200,11 @@ def _differences(
     for pair in found.pairs:
         _verdict(pair)
     if found.pairs:
-        st.plotly_chart(forest(forest_table(found.pairs), theme.palette()), key=f"{key}_forest",
+        figure = forest(forest_table(found.pairs), theme.palette())
+        st.plotly_chart(figure, key=f"{key}_forest",
                         config=figure_files.config("comparison"), alt="Differences between the "
                         "compared models, with their intervals")  # fmt: skip
+        figure_files.offer(key, {"Differences": figure})
         st.caption(basis(found.pairs))
         _tables(found.pairs, names, key)
 

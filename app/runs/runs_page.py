@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import cache, links
@@ -138,13 +139,16 @@ def curves(chosen: Sequence[Model]) -> None:
         st.caption("None of the chosen models has learning curves: only runs keep them.")
         return
     measures = measured(events.values())
+    charts: dict[str, go.Figure] = {}
     for pair in (measures[:2], measures[2:]):
         for place, measure in zip(st.columns(2), pair, strict=False):
             title = f"{measure.title}, validation"
-            figure = curve(overlaid_table(events, measure), title, measure.unit)
+            figure = curve(overlaid_table(events, measure), title, measure.unit, palette())
+            charts[title] = figure
             place.plotly_chart(
                 figure, key=f"runs_{measure.title}", config=figure_files.config(measure.title)
             )
+    figure_files.offer("curves", charts)
 
 
 def options(chosen: Sequence[Model]) -> None:
@@ -175,11 +179,13 @@ def options_against_figures(rows: Sequence[Model]) -> None:
     axes = [axis_of(broken(option), table[option].tolist()) for option in shown]
     axes += [axis_of(broken(each), figures[each].map(str).tolist()) for each in figures]
     better = runs_table.HEADLINE[title][2]
+    figure = lines(axes, figures[title].tolist(), title, better, palette())
     st.plotly_chart(
-        lines(axes, figures[title].tolist(), title, better, palette()),
+        figure,
         key="runs_parallel_chart", alt="Options of runs against their validation figures",
         config=figure_files.config("options_against_figures"),
     )  # fmt: skip
+    figure_files.offer("parallel", {PARALLEL: figure})
     splits = {model.split_hash for model in rows if model.name in figures.index}
     other = " The runs have different splits, so these figures are of different photos."
     st.caption(

@@ -11,6 +11,7 @@ from app import wording
 from app.evaluate import report_tables
 from app.evaluate.report_tables import LABELS
 from app.runs.models import Model
+from app.train.train_form import title_of
 from app.wording import moment, spoken
 from core.evaluation.report import Report
 from core.headline import SHARES as HIGHER
@@ -27,7 +28,7 @@ _COMPARED: tuple[Figure, ...] = (
     "joint_10m_15deg",
 )
 # Every run has its own folder and command: differences that explain nothing.
-_OWN = frozenset({"run", "command"})
+_OWN = frozenset({title_of(("run",)), title_of(("command",))})
 LEAK = "Leak within 5 m"
 REGION, VALIDATION_REGION = "Region accuracy", "Validation region accuracy"
 SHARES = (REGION, VALIDATION_REGION, LEAK)
@@ -51,8 +52,8 @@ def listing(models: Sequence[Model], notes: Mapping[str, Notes]) -> pd.DataFrame
     rows = [_row(model, notes.get(model.name, Notes())) for model in models]
     table = pd.DataFrame(rows)
     idle = [name for name in ("Tags", "Note", "Report on") if (table[name] == "").all()]
-    if table["Split"].nunique() < 2:
-        idle.append("Split")
+    if table["Split and its hash"].nunique() < 2:
+        idle.append("Split and its hash")
     # A checkpoint differs from every run in options that nobody compares here.
     shown = differing_options([model for model in models if model.run is not None]).index
     options = pd.DataFrame(
@@ -77,7 +78,7 @@ def _unpredicted(table: pd.DataFrame, figure: str) -> bool:
 
 
 def differing_options(models: Sequence[Model]) -> pd.DataFrame:
-    """Return the options in which models differ: one row an option, one column a model.
+    """Return the options in which models differ: a row an option by its title, a column a model.
 
     An option that a model does not record, as a checkpoint those of its training, is empty and
     makes no difference.
@@ -122,14 +123,16 @@ def options_with_figures(models: Sequence[Model]) -> tuple[pd.DataFrame, pd.Data
 
 
 def options_of(model: Model) -> dict[str, Any]:
-    """Options by dotted name: those of a run, or what the card of a checkpoint records."""
+    """Options by the titles that the form gives them: of a run, or what a checkpoint records."""
     if model.run is not None:
         return {} if model.run.config is None else _flat(model.run.config)
     if model.card is None:
         return {}
-    kept = {f"model.{name}": value for name, value in _flat(model.card.model).items()}
     split = model.card.split
-    return kept | {"split.protocol": split.protocol, "split.seed": split.seed}
+    known = {"protocol": split.protocol, "seed": split.seed}
+    return _flat(model.card.model, "model") | {
+        title_of(("split", name)): value for name, value in known.items()
+    }
 
 
 def evaluated_on(report: Report) -> str:
@@ -193,8 +196,8 @@ def _row(model: Model, notes: Notes) -> dict[str, Any]:
         VALIDATION_REGION: best.get("region_accuracy"),
         "Validation median error (m)": best.get("median_m"),
         "Validation heading error (°)": best.get("maae_deg"),
-        "Epochs": f"{run.epoch} of {run.epochs}" if run is not None and run.epochs else "–",
-        "Split": f"{_protocol(model)} {model.split_hash[:8]}".strip(),
+        "Epochs done": f"{run.epoch} of {run.epochs}" if run is not None and run.epochs else "–",
+        "Split and its hash": f"{_protocol(model)} {model.split_hash[:8]}".strip(),
         "Report on": "" if report is None else evaluated_on(report),
         "Note": " ".join(notes.text.split()),
         "Started": moment(_made(model) if run is None else run.started),
@@ -226,6 +229,7 @@ def _made(model: Model) -> float | None:
         return None
 
 
-def _flat(config: BaseModel) -> dict[str, Any]:
-    """Options by dotted name."""
-    return {option.name: value_at(config, option.path) for option in options(type(config))}
+def _flat(config: BaseModel, *within: str) -> dict[str, Any]:
+    """Options by title, of a part of the options of training."""
+    found = options(type(config))
+    return {title_of((*within, *each.path)): value_at(config, each.path) for each in found}

@@ -39,7 +39,8 @@ def show(place: Workspace) -> None:
     """Show the queue; look again every two seconds while anything is at work or waits."""
     queue = look(place.runs)
     if queue.busy or queue.ended:
-        every = job_page.POLL_S if queue.busy or _resumes(place, queue) else None
+        resumes = gate.allows("operator") and _resumes(place, queue)
+        every = job_page.POLL_S if queue.busy or resumes else None
         st.fragment(_show, run_every=every)(place, queue.standing)
 
 
@@ -51,7 +52,7 @@ def _show(place: Workspace, standing: tuple[tuple[str, str], ...]) -> None:
         if queue.standing != standing:
             # A job began or ended, so the rest of the page changes too.
             st.rerun()
-        if (queue.waiting or _resumes(place, queue)) and gate.allows("operator"):
+        if gate.allows("operator") and (queue.waiting or _resumes(place, queue)):
             # After a restart of the machine no runner is left for jobs that wait or were at work.
             ensure_runner(place.runs)
         _draw(queue)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import cache
@@ -23,14 +24,15 @@ _STYLE = f"""@media (max-width: 640px) {{
 }}"""
 
 
-def show(run: Path, dataset: Path) -> None:
-    """Draw the photos, and where the network placed them up to a chosen epoch.
+def show(run: Path, dataset: Path) -> dict[str, go.Figure]:
+    """Draw the photos, and where the network placed them up to a chosen epoch; return the plan.
 
     Nothing is drawn of a run of a version that kept no samples, or before the first epoch.
     """
     samples = read_samples(run)
+    charts: dict[str, go.Figure] = {}
     if not samples:
-        return
+        return charts
     st.markdown("**Validation photos, epoch by epoch**")
     epoch = samples[-1].epoch
     if len(samples) > 1:
@@ -45,8 +47,9 @@ def show(run: Path, dataset: Path) -> None:
             with cell:
                 _photo(number, photo, paths, names)
     if any(photo.position_m and photo.true_position_m for photo in shown.photos):
+        charts["Validation photos"] = sample_plan(samples, epoch, palette())
         st.plotly_chart(
-            sample_plan(samples, epoch, palette()), key=f"watch_plan_{run.name}",
+            charts["Validation photos"], key=f"watch_plan_{run.name}",
             alt="True and predicted places of the validation photos above",
             config=figure_files.config("validation_photos"),
         )  # fmt: skip
@@ -54,6 +57,7 @@ def show(run: Path, dataset: Path) -> None:
         "The network alone, before training photos refine its answer. The grey path shows its "
         "answers of earlier epochs."
     )
+    return charts
 
 
 def _pick_epoch(first: int, last: int, key: str) -> int:

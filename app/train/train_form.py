@@ -154,10 +154,15 @@ def _panel(place: Workspace, dataset: Path, where: str) -> None:
     if times[PRESETS.index(_preset())] is None:
         summary += " Its time is known once such a run has finished on this machine."
     st.caption(summary)
-    names = [LABELS.get(path, label_of(path)) for path in changed if path != ("run",)]
+    names = [title_of(path) for path in changed if path != ("run",)]
     if names:
         more = " …" if len(names) > 4 else ""
         st.caption(f"Changed from the preset: {', '.join(names[:4]).lower()}{more}.")
+
+
+def title_of(path: Names) -> str:
+    """What the form calls an option of training; no two have one title."""
+    return LABELS.get(path, label_of(path))
 
 
 def _time(

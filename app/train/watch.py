@@ -6,11 +6,13 @@ not stop the run.
 
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import links
 from app.access import gate
 from app.figures.curves import curve
+from app.theme import palette
 from app.train import job_page, reproduce, samples_view, train_form
 from app.train.history import Events, best_event, curve_table, fine_tuning_begins, measured
 from app.train.queue_state import Entry, options_of
@@ -124,9 +126,10 @@ def _show(run: Path, now: RunState) -> None:
             ended(entry, "watch")
         if has_card(best_of(run)):
             _next(run)
-    _curves(read_events(run), now)
+    charts = _curves(read_events(run), now)
     if config is not None:
-        samples_view.show(run, config.dataset)
+        charts |= samples_view.show(run, config.dataset)
+    figure_files.offer("watch", charts)
     _log(run, now)
     if config is not None:
         reproduce.show(run, config)
@@ -144,21 +147,25 @@ def _next(run: Path) -> None:
             links.go(page)
 
 
-def _curves(events: Events, now: RunState) -> None:
+def _curves(events: Events, now: RunState) -> dict[str, go.Figure]:
+    charts: dict[str, go.Figure] = {}
     if not events:
         if now.state in ACTIVE:
             st.caption("Curves appear after the first epoch.")
-        return
+        return charts
     begins, best = fine_tuning_begins(events), best_event(events)
     if best is not None:
         st.caption(f"The best epoch so far is {best['epoch']}; its model is kept.")
     measures = measured([events])
     for pair in (measures[:2], measures[2:]):
         for place, measure in zip(st.columns(2), pair, strict=False):
-            figure = curve(curve_table(events, measure), measure.title, measure.unit, begins)
+            table = curve_table(events, measure)
+            figure = curve(table, measure.title, measure.unit, palette(), begins)
+            charts[measure.title] = figure
             place.plotly_chart(
                 figure, key=f"watch_{measure.title}", config=figure_files.config(measure.title)
             )
+    return charts
 
 
 def _log(run: Path, now: RunState) -> None:

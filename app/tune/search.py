@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 from pydantic import ValidationError
 
@@ -194,16 +195,19 @@ def _resume(study: Path) -> None:
 
 def _figures(view: StudyView, shares: dict[str, float]) -> None:
     config, table, colours = view.config, view.table(), palette()
+    charts: dict[str, go.Figure] = {}
     left, right = st.columns([3, 2])
     with left:
         st.subheader("History")
         figure = figures.history(table, config.monitor, config.higher_is_better, colours)
+        charts["History"] = figure
         st.plotly_chart(figure, key="study_history", config=figure_files.config("study_history"))
     with right:
         st.subheader("Importance of options")
         if shares:
+            charts["Importance of options"] = figures.importances(shares, colours)
             st.plotly_chart(
-                figures.importances(shares, colours), key="study_importances",
+                charts["Importance of options"], key="study_importances",
                 config=figure_files.config("study_importances"),
             )  # fmt: skip
             finished = view.counts["finished"]
@@ -224,7 +228,9 @@ def _figures(view: StudyView, shares: dict[str, float]) -> None:
             config.higher_is_better,
             colours,
         )
+        charts["Options and figures"] = figure
         st.plotly_chart(figure, key="study_parallel", config=figure_files.config("study_parallel"))
+    figure_files.offer("study", charts)
 
 
 def _trials(study: Path, view: StudyView) -> None:

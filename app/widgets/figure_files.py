@@ -42,16 +42,26 @@ def offer(page: str, figures: Mapping[str, go.Figure]) -> None:
                 "Data (CSV)", lambda: inert_csv(table_of(figure)), f"{name}.csv",
                 "text/csv", key=f"{page}_figure_csv",
             )  # fmt: skip
+        key = f"{page}_figure_format"
+        # A page can have several menus, and all follow the one choice.
+        st.session_state[key] = _format()
         st.segmented_control(
-            "The camera above each chart saves it as", FORMATS, key=_FORMAT, required=True,
-            persist_state="session", format_func=str.upper,
-            default=None if _FORMAT in st.session_state else FORMATS[0],
+            "The camera above each chart saves it as", FORMATS, key=key, required=True,
+            format_func=str.upper, on_change=_keep_format, args=(key,),
         )  # fmt: skip
+
+
+def _format() -> str:
+    return str(st.session_state.get(_FORMAT, FORMATS[0]))
+
+
+def _keep_format(key: str) -> None:
+    st.session_state[_FORMAT] = st.session_state[key]
 
 
 def config(name: str) -> dict[str, Any]:
     """Options of a chart's toolbar: its camera saves a file of this name, as the reader chose."""
-    kind = st.session_state.get(_FORMAT) or FORMATS[0]
+    kind = _format()
     scale = 2 if kind == "png" else 1
     camera = {"format": kind, "filename": name.replace("_", "-"), "scale": scale}
     return {"displaylogo": False, "toImageButtonOptions": camera}
@@ -67,8 +77,8 @@ def page_of(figure: go.Figure, title: str) -> str:
 def table_of(figure: go.Figure) -> pd.DataFrame:
     """Return the data of a chart: one row a mark, with the name of its series.
 
-    Cells of a matrix are rows of `x`, `y`, `share` and `text`. Marks that only take clicks are left
-    out.
+    Cells of a matrix are rows of `x`, `y`, `share` and `text`; of parallel coordinates each line is
+    a row, each axis a column. Marks that only take clicks are left out.
     """
     parts = []
     for trace in figure.data:
@@ -82,6 +92,9 @@ def table_of(figure: go.Figure) -> pd.DataFrame:
                 "share": np.ravel(trace.z),
                 "text": np.ravel(trace.text),
             }
+        elif trace.type == "parcoords":
+            part = {_axis_name(axis): _axis_values(axis) for axis in trace.dimensions}
+            part[trace.line.colorbar.title.text] = list(trace.line.color)
         else:
             held = trace.to_plotly_json()
             part = {axis: list(held[axis]) for axis in _AXES if np.ndim(held.get(axis)) == 1}
@@ -89,3 +102,18 @@ def table_of(figure: go.Figure) -> pd.DataFrame:
         # Names are escaped where plotly would read markup.
         parts.append(table.map(lambda cell: unescape(cell) if isinstance(cell, str) else cell))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _axis_name(axis: go.parcoords.Dimension) -> str:
+    return str(axis.label).replace("<br>", " ")
+
+
+def _axis_values(axis: go.parcoords.Dimension) -> list[Any]:
+    """What an axis shows: the text of its ticks where they name the values."""
+    if axis.tickvals is None:
+        return list(axis.values)
+    words = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    if set(axis.values) <= set(words):
+        return [words[value] for value in axis.values]
+    # The axis is logarithmic: its ticks are powers of ten.
+    return [float(f"{10.0**value:.6g}") for value in axis.values]

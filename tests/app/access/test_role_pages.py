@@ -9,8 +9,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.access import roles
+from app.train import queue_view
 from core.dataset.tags import read_tags
+from core.jobs.queue import cancel, enqueue
 from core.project import ROOTS
+from core.training.schema import TrainConfig
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -73,6 +76,20 @@ def test_a_viewer_looks_and_changes_nothing(as_role: Callable[..., AppTest]) -> 
         assert not app.exception
         assert not app.error
         assert not labels(app) & absent
+
+
+def test_only_an_operator_looks_for_jobs_to_start_again(
+    as_role: Callable[..., AppTest], workspace_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = workspace_copy / "runs" / "one"
+    enqueue(TrainConfig.model_validate({"dataset": workspace_copy / "data" / "tiny", "run": run}))
+    cancel(run)
+    looked: list[object] = []
+    monkeypatch.setattr(queue_view, "_resumes", lambda *seen: looked.append(seen))
+    assert "cancelled" in said(as_role("viewer", "train", workspace_copy))
+    assert not looked
+    as_role("operator", "train", workspace_copy)
+    assert looked
 
 
 def test_an_operator_has_every_button(as_role: Callable[..., AppTest]) -> None:

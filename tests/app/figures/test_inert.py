@@ -62,10 +62,10 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     "errors by region": lambda: errors.error_by_region(
         ROWS, "error_m", "error_refined_m", "m", LIGHT, names=NAMES
     ),
-    "photos by region": lambda: regions.region_counts({"photos": {NAME: 3}}, {NAME: "1"}),
+    "photos by region": lambda: regions.region_counts({"photos": {NAME: 3}}, LIGHT, {NAME: "1"}),
     "probabilities": lambda: regions.region_probabilities([0.7, 0.3], [NAME, "Lake"], LIGHT),
     "curves": lambda: curves.curve(
-        pd.DataFrame({"series": [NAME], "epoch": [1], "value": [0.5]}), "title", "share"
+        pd.DataFrame({"series": [NAME], "epoch": [1], "value": [0.5]}), "title", "share", LIGHT
     ),
     "plan": lambda: plan.photo_plan([[0.0, 0.0]], None, [NAME], LIGHT),
     "agreement": lambda: agreement.predicted_against_actual(

@@ -28,13 +28,13 @@ def test_a_rose_has_north_up_and_runs_clockwise() -> None:
 
 
 def test_region_counts_stack_by_part() -> None:
-    figure = region_counts({"train": {"Gate": 3, "Lake": 1}, "test": {"Gate": 1, "Lake": 0}})
+    figure = region_counts({"train": {"Gate": 3, "Lake": 1}, "test": {"Gate": 1, "Lake": 0}}, LIGHT)
     assert [trace.name for trace in figure.data] == ["train", "test"]
     assert list(figure.data[0].y) == [3, 1]
     assert figure.layout.barmode == "stack"
     assert figure.layout.yaxis.title.text == "Photos"
     ids = {"Gate": "1", "Lake": "2"}
-    (bars,) = region_counts({"photos": {"Gate": 3, "Lake": 1}}, ids, ["2"]).data
+    (bars,) = region_counts({"photos": {"Gate": 3, "Lake": 1}}, LIGHT, ids, ["2"]).data
     assert list(bars.marker.opacity) == [0.3, 1.0]
     assert [list(one) for one in bars.customdata] == [["1"], ["2"]]
 

@@ -45,5 +45,5 @@ def test_while_the_demo_is_rendered_home_does_not_ask_for_a_folder(
 ) -> None:
     (tmp_path / "data" / "demo" / "images").mkdir(parents=True)
     app = open_page(tmp_path, "home")
-    assert not any("No data set yet" in each.value for each in app.info)
+    assert "**Data set**: none yet." not in [each.value for each in app.markdown]
     assert any("once all its photos are rendered" in each.value for each in app.markdown)

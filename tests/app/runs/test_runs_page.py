@@ -62,9 +62,9 @@ def test_runs_are_listed_with_the_options_that_differ_and_the_newest_chosen(
     assert table["Run"].tolist() == ["second", "first", "checkpoints/tiny"]
     assert table["State"].tolist() == ["finished", "finished", "imported"]
     assert table["Validation median error (m)"].tolist()[:2] == [45.0, 45.0]
-    assert table["batch_size"].tolist() == ["16", "32", ""]
-    assert table["model.backbone"].tolist()[::2] == ["resnet10t", "test_resnet"]
-    same = {"Tags", "Note", "dataset", "seed", "run", "command"}
+    assert table["Batch size"].tolist() == ["16", "32", ""]
+    assert table["Backbone"].tolist()[::2] == ["resnet10t", "test_resnet"]
+    same = {"Tags", "Note", "Dataset", "Seed", "Run folder", "Command"}
     assert same & set(table.columns) == set(), "what is the same everywhere is no column"
     assert "python -m core evaluate runs/second" in said(app)
     assert any(one.label == "Watch" for one in app.button)
@@ -122,7 +122,7 @@ def test_curves_and_options_of_chosen_runs(with_runs: Path, open_page: OpenPage)
     assert not app.exception
     assert len(app.get("plotly_chart")) == 4
     app = open_page(with_runs, "runs", runs_section="Options that differ")
-    assert app.dataframe[0].value.index.tolist() == ["model.backbone", "batch_size"]
+    assert app.dataframe[0].value.index.tolist() == ["Backbone", "Batch size"]
 
 
 def test_options_stand_against_figures_and_a_run_knows_where_it_comes_from(
@@ -131,10 +131,10 @@ def test_options_stand_against_figures_and_a_run_knows_where_it_comes_from(
     app = open_page(with_runs, "runs", runs_section="Options against figures")
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
-    assert app.multiselect(key="runs_axes").value == ["model.backbone", "batch_size"]
+    assert app.multiselect(key="runs_axes").value == ["Backbone", "Batch size"]
     table = app.dataframe[1].value
     assert table.loc["first", "Median error (m)"] == 45.0
-    assert table.loc["second", "batch_size"] == "16"
+    assert table.loc["second", "Batch size"] == "16"
     shutil.rmtree(with_runs / "runs" / "first")
     (with_runs / "runs" / "second" / "split.json").unlink()
     app = open_page(with_runs, "runs", runs_section="Options against figures")

@@ -2,7 +2,9 @@ from pathlib import Path
 
 from app.runs import runs_table
 from app.runs.models import Model
+from app.train.train_form import title_of
 from core.jobs.summary import RunSummary
+from core.options import options
 from core.training.schema import TrainConfig
 from tests.app.reports import honest, report
 
@@ -31,8 +33,18 @@ def test_only_options_that_differ_are_compared() -> None:
     table = runs_table.differing_options(
         [run("a"), run("b", batch_size=16, model={"backbone": "resnet10t"})]
     )
-    assert table.index.tolist() == ["model.backbone", "batch_size"]
-    assert table.loc["batch_size"].tolist() == ["32", "16"]
+    assert table.index.tolist() == ["Backbone", "Batch size"]
+    assert table.loc["Batch size"].tolist() == ["32", "16"]
     assert runs_table.differing_options([run("a"), run("b")]).empty
     damaged = RunSummary("x", Path("x"), "damaged")
     assert runs_table.differing_options([Model("x", Path("x"), "damaged", {}, run=damaged)]).empty
+
+
+def test_an_option_is_called_as_in_the_form_and_like_no_other_column() -> None:
+    models = [run("a"), run("b", stage2={"epochs": 3}, split={"protocol": "random"})]
+    table = runs_table.listing(models, {})
+    assert {"Split", "Epochs", "Split and its hash", "Epochs done"} <= set(table.columns)
+    assert table.columns.is_unique
+    titles = [title_of(option.path) for option in options(TrainConfig)]
+    assert len(titles) == len(set(titles))
+    assert not set(runs_table.listing([run("a")], {}).columns) & set(titles)

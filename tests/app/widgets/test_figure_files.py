@@ -1,9 +1,11 @@
 import pandas as pd
 
+from app.figures import parallel
 from app.figures.confusion import confusion_counts, confusion_matrix
 from app.figures.errors import heading_error_by_heading, position_error_cdf
 from app.theme import LIGHT
 from app.widgets.figure_files import page_of, table_of
+from core.project import PROJECT
 
 ERRORS = pd.DataFrame(
     {
@@ -39,3 +41,28 @@ def test_a_saved_page_needs_no_network_and_shows_no_markup() -> None:
     page = page_of(position_error_cdf(ERRORS, LIGHT), "Errors")
     assert "<script src=" not in page
     assert "plotly.js v" in page
+
+
+def test_lines_through_axes_are_rows_with_a_column_for_each_axis() -> None:
+    axes = [
+        parallel.axis_of("Batch<br>size", ["16", "64"]),
+        parallel.axis_of("Backbone", ["b", "a"]),
+        parallel.axis_of("Rate", ["0.002", "0.3"]),
+    ]
+    table = table_of(parallel.lines(axes, [3.0, 2.0], "Median error (m)", False, LIGHT))
+    assert table["Batch size"].tolist() == [16, 64]
+    assert table["Backbone"].tolist() == ["b", "a"]
+    assert table["Rate"].tolist() == [0.002, 0.3]
+    assert table["Median error (m)"].tolist() == [3.0, 2.0]
+
+
+# A board to click on, and a picture of a result, which the page offers as a file itself.
+UNSAVED = {"app/play/game.py", "app/selection/filters.py"}
+
+
+def test_every_chart_can_be_saved() -> None:
+    for file in [*(PROJECT / "app").rglob("*.py"), *(PROJECT / "pages").glob("*.py")]:
+        name, text = file.relative_to(PROJECT).as_posix(), file.read_text()
+        draws = any(call in text for call in ("plotly_chart(", "filters.chart(", "ble_chart("))
+        handed_on = "-> go.Figure:" in text or "-> dict[str, go.Figure]:" in text
+        assert not draws or name in UNSAVED or handed_on or "figure_files.offer(" in text, name
