@@ -23,9 +23,6 @@ if section == columns.SECTION:
     st.stop()
 
 data, palette = columns.need_dataset(path), theme.palette()
-with st.container(horizontal=True):
-    for name, value in browse.facts(data).items():
-        st.metric(name, value, border=True)
 for sentence in absence.partial(data):
     st.caption(sentence)
 
@@ -54,6 +51,7 @@ if section == "Photos":
                 "a dot on the map, or a photo below," if "position" in data.labels else "a photo"
             )
             st.info(f"Click {where} to see it with its labels.")
+            browse.figures(data)
         else:
             selection.stepper(selection.PHOTO, photos.shown["photo_id"].tolist(), chosen)
             browse.card(data, row)
@@ -62,6 +60,7 @@ if section == "Photos":
     browse.grid(photos, chosen)
     browse.label_rows(photos)
 elif section == "Labels":
+    browse.figures(data)
     photos = browse.open_view(data)
     label_charts.of_labels(photos, palette)
     browse.label_rows(photos)

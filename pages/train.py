@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.access import gate
 from app.train import queue_view, train_form, watch
-from app.widgets import messages
+from app.widgets import messages, pickers
 from app.workspace import workspace
 
 st.title("Train")
@@ -15,11 +15,8 @@ messages.show()
 queue_view.show(place)
 run = train_form.pick_run(place)
 if run is None:
-    way = (
-        " Choose a data set and a preset, then press **Start training**."
-        if gate.allows("operator")
-        else ""
-    )
-    st.info(f"No run yet.{way}")
+    first = "" if pickers.dataset_path() else "a data set in the sidebar (» opens it) and then "
+    way = f" Choose {first}a preset, then press **Start training**."
+    st.info(f"No run yet.{way if gate.allows('operator') else ''}")
     st.stop()
 watch.watch(run)

@@ -5,7 +5,7 @@ import streamlit as st
 from app.access import gate
 from app.train import deletion
 from app.tune import search
-from app.widgets import messages
+from app.widgets import messages, pickers
 from app.workspace import workspace
 
 st.title("Tune")
@@ -19,8 +19,10 @@ messages.show()
 search.launch(place)
 study = search.pick_study(place)
 if study is None:
-    way = " Choose a data set, then press **Start the search**." if gate.allows("operator") else ""
-    st.info(f"No search yet.{way}")
+    way = " Press **Start the search**."
+    if pickers.dataset_path() is None:
+        way = " Choose a data set in the sidebar (» opens it), then press **Start the search**."
+    st.info(f"No search yet.{way if gate.allows('operator') else ''}")
     st.stop()
 deletion.offer([study], "study")
 search.watch(study)

@@ -82,6 +82,13 @@ def facts(data: Dataset) -> dict[str, str]:
     return found
 
 
+def figures(data: Dataset) -> None:
+    """Draw the first figures of a data set."""
+    with st.container(horizontal=True):
+        for name, value in facts(data).items():
+            st.metric(name, value, border=True)
+
+
 def split_facts(data: Dataset, split: Split) -> SplitFacts:
     """Count a split's parts and measure how near its test photos are to training photos."""
     rows = {part: split.rows(data, part) for part in PARTS}

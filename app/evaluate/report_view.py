@@ -160,13 +160,17 @@ def regions(report: Report, view: EvaluationView, names: dict[str, str], palette
     order = by_geography(outcomes.region_middles(view.table), list(names))
     counts = confusion_counts(view.beside("cell"), order)
     figure = confusion_matrix(counts, names, palette, chosen=view.wanted.cell)
-    filters.chart(
-        figure,
-        "evaluate_confusion",
-        "cell",
-        filters.cell_of,
-        alt="Which region was taken for which",
+    # On a phone its cells stay large enough for a finger, and the chart scrolls sideways.
+    inside, width = ".st-key-evaluate_matrix", figure.layout.height
+    st.html(
+        f"<style>@media (max-width: 640px) {{ {inside} {{overflow-x: auto}} "
+        f"{inside} [data-testid=stElementContainer] {{min-width: {width}px}} }}</style>"
     )
+    with st.container(key="evaluate_matrix"):
+        filters.chart(
+            figure, "evaluate_confusion", "cell", filters.cell_of,
+            alt="Which region was taken for which",
+        )  # fmt: skip
     st.caption(
         "Near regions stand side by side. Colour: share of each true region's photos. Click a cell "
         "to filter the photos."

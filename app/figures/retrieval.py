@@ -53,7 +53,7 @@ def recall_at_k(
         height=_HEIGHT_PX, margin=MARGIN, legend=LEGEND | {"y": -0.25, "yanchor": "top"}
     )
     figure.update_xaxes(title="k: most similar training photos", dtick=1)
-    figure.update_yaxes(share_axis("photos with one of the place among them", 0, 1.02))
+    figure.update_yaxes(share_axis("photos with a near one", 0, 1.02))
     return figure
 
 
@@ -105,7 +105,7 @@ def error_by_similarity(
         height=_HEIGHT_PX, margin=MARGIN | {"t": 24}, bargap=0.1, clickmode="event+select",
         dragmode=False, showlegend=False,
     )  # fmt: skip
-    figure.update_xaxes(title="similarity of the best training photo (photos above each bar)",
+    figure.update_xaxes(title="best similarity (photos above each bar)",
                         type="category")  # fmt: skip
     figure.update_yaxes(title="median position error (m)", rangemode="tozero")
     return figure

@@ -7,7 +7,7 @@ import streamlit as st
 from app import cache
 from app.widgets import messages, pickers
 from core.dataset.base_layer import BaseLayer
-from core.errors import LabelError
+from core.errors import BearingsError, LabelError
 
 
 def of(source: Path | None) -> BaseLayer | None:
@@ -19,10 +19,24 @@ def of(source: Path | None) -> BaseLayer | None:
     return found if isinstance(found, BaseLayer) else None
 
 
-def source_of(evaluated: str) -> Path | None:
-    """The folder of the evaluated data set if it is still there, else that in the sidebar."""
-    folder = Path(evaluated) if evaluated else None
-    return folder if folder is not None and folder.exists() else pickers.dataset_path()
+def source_of(evaluated: str, checkpoint: Path) -> Path | None:
+    """The data set whose base layer the maps of a report show.
+
+    That of the sidebar, if it has one and is of the model's place; else the evaluated one, if it is
+    still there.
+    """
+    picked, folder = pickers.dataset_path(), Path(evaluated) if evaluated else None
+    if folder is None or not folder.exists():
+        return picked
+    newer = picked is not None and of(picked) is not None and _same_place(picked, checkpoint)
+    return picked if newer else folder
+
+
+def _same_place(source: Path, checkpoint: Path) -> bool:
+    try:
+        return cache.other_place_m(source, checkpoint) is None
+    except BearingsError:
+        return False
 
 
 def credit(source: Path | None, *, planar: bool = False) -> None:
