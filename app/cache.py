@@ -7,9 +7,7 @@ the functions, so that the first page shows at once.
 import gc
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -22,7 +20,6 @@ from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
 from core.dataset.base_layer import BaseLayer, read_base_layer
 from core.dataset.base_picture import picture_files
-from core.dataset.decode import Pixels, decode_display
 from core.dataset.labels import Dataset, read_dataset
 from core.dataset.layout import BASE_FILE, dataset_folder, dataset_state
 from core.dataset.repairs import REPAIRS_FILE
@@ -56,7 +53,6 @@ TABLE_COLUMNS = {
 Value = TypeVar("Value")
 # Photos that the network sees together; also how often a progress bar moves.
 _AT_ONCE = 16
-_DECODERS = 4
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -233,15 +229,12 @@ def predictions_of(
     new = [row for row, held in enumerate(kept) if not held]
     for start in range(0, len(new), _AT_ONCE):
         rows = new[start : start + _AT_ONCE]
-        # Pillow decodes outside the interpreter lock.
-        with ThreadPoolExecutor(_DECODERS) as pool:
-            decoded = list(pool.map(partial(_decoded, model), [photos[row] for row in rows]))
         part = []
-        for row, found in zip(rows, decoded, strict=True):
-            if isinstance(found, ImageError):
-                kept[row].append(found)
-            else:
-                part.append((row, found))
+        for row in rows:
+            try:
+                part.append((row, photos[row].square(model.store_size)))
+            except ImageError as error:
+                kept[row].append(error)
         if part:
             names = [photos[row].name for row, _ in part]
             pixels = np.stack([image for _, image in part])
@@ -251,13 +244,6 @@ def predictions_of(
         if progress is not None:
             progress(len(photos) - len(new) + min(start + _AT_ONCE, len(new)), len(photos))
     return [held[0] for held in kept]
-
-
-def _decoded(model: "Predictor", photo: Photo) -> "Pixels | ImageError":
-    try:
-        return model.decode(photo.content, photo.name)
-    except ImageError as error:
-        return error
 
 
 def checkpoint_split(folder: Path) -> "Split | None":
@@ -350,7 +336,7 @@ def picture(photo: Photo, side: int) -> bytes:
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _picture(digest: str, side: int, _photo: Photo) -> bytes:
-    return jpeg(decode_display(_photo.content, max_side=side, name=_photo.name))
+    return jpeg(_photo.whole(side))
 
 
 @st.cache_data(max_entries=2048, show_spinner=False)

@@ -17,7 +17,7 @@ if photo is None:
         "photos."
     )
     st.stop()
-decoded = predictor.decode(photo.content, photo.name)
+decoded = photo.square(predictor.store_size)
 rests_panel.show(predictor, photo, decoded)
 network = ensemble.pick_network(predictor)
 if network.card.trained:

@@ -4,8 +4,7 @@ from math import isfinite
 
 from app import wording
 from app.photo import Photo
-from core.dataset.exif import PhotoExif, read_exif
-from core.errors import ImageError
+from core.dataset.exif import PhotoExif
 from core.geo import distance_m, heading_error_deg
 from core.inference.prediction import Prediction
 
@@ -22,10 +21,8 @@ def file_says(photo: Photo, prediction: Prediction, row: int) -> str | None:
         prediction: Answers for one or more photos.
         row: Which of them is the photo's.
     """
-    try:
-        exif = read_exif(photo.content, name=photo.name)
-    except ImageError:
-        # It was decoded, so only its metadata is damaged.
+    exif = photo.exif
+    if exif is None:
         return None
     parts = list(filter(None, (_position(exif, prediction, row), _heading(exif, prediction, row))))
     if not parts:

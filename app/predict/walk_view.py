@@ -19,7 +19,7 @@ from core.errors import ConfigError
 from core.geo import Floats
 from core.inference.prediction import Prediction
 from core.walk.export import records, written
-from core.walk.times import Moments, exif_times, order_of_files, order_of_times
+from core.walk.times import Moments, order_of_files, order_of_times
 from core.walk.walk import MEANING, Flag, Walk, make_walk
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show(
 
 def moments_of(photos: tuple[Photo, ...]) -> Moments:
     """Return when photos were taken, by their EXIF; in their order here if none has a time."""
-    texts = exif_times([photo.content for photo in photos])
+    texts = ["" if photo.exif is None else photo.exif.taken for photo in photos]
     if any(texts):
         return order_of_times(texts, [photo.name for photo in photos])
     return order_of_files(len(photos), _APART_S)

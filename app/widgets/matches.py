@@ -37,7 +37,7 @@ def pairs(
     Returns:
         Numbers of matched keypoints; empty for a gallery without keypoints.
     """
-    decoded = predictor.decode(photo.content, photo.name)
+    decoded = photo.square(predictor.store_size)
     model = f"{predictor.folder} {predictor.fingerprint}"
     found = _matched(model, photo.digest, tuple(rows), predictor, decoded)
     named = f"Left: your photo {messages.plain(photo.name)}."

@@ -195,9 +195,11 @@ def open_header(source: Path | str | bytes, *, name: str | None = None) -> Itera
     """
     label = _label(source, name)
     with _refusing(label), _open(source) as opened:
-        # Before EXIF: that of a PNG may lie behind its pixels.
         _check(opened, label)
-        exif = opened.getexif()
+        # The EXIF of a PNG may lie behind its pixels, all of which Pillow then unfolds.
+        unfolded = 4 * opened.width * opened.height if opened.format == "PNG" else 0
+        with _memory.held(unfolded):
+            exif = opened.getexif()
         xmp = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp") or b""
         size = opened.size
         if isinstance(opened, TiffImagePlugin.TiffImageFile):

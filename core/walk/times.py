@@ -55,7 +55,7 @@ class Moments:
             raise ValueError("times of a walk must be one a photo, and never fall")
 
 
-def exif_times(photos: Sequence[Path | bytes]) -> list[str]:
+def exif_times(photos: Sequence[Path]) -> list[str]:
     """Return when each photo was taken, as its EXIF says; empty where it does not."""
     texts = []
     for photo in photos:

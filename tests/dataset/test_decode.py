@@ -18,6 +18,7 @@ from core.dataset.decode import (
     decode_display,
     decode_photo,
     known_signature,
+    open_header,
     square_hfov_deg,
 )
 from core.errors import ImageError
@@ -220,6 +221,18 @@ def test_large_photos_with_transparency_are_the_same_picture() -> None:
     np.testing.assert_allclose(
         corners(photo), [[255, 255, 255], [20, 220, 20], [20, 20, 220], [240, 240, 240]], atol=1
     )
+
+
+def test_metadata_behind_the_pixels_of_a_png_take_memory_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    held = decode._memory.held
+    monkeypatch.setattr(decode._memory, "held", lambda size: (asked.append(size), held(size))[1])
+    for kind in ("PNG", "JPEG"):
+        with open_header(encoded(Image.new("RGB", (80, 60)), kind)):
+            pass
+    assert asked == [4 * 80 * 60, 0]
 
 
 def test_photos_wait_for_memory_and_one_that_is_too_large_goes_alone() -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.predict.evidence import best_match
 from app.predict.results import answers
 from app.widgets.matches import sentence
 from core.dataset.decode import Pixels
+from core.dataset.decode_worker import DecodeWorker
 from core.inference.matches import match_keypoints
 from core.inference.prediction import joined
 from core.inference.predictor import Predictor
@@ -24,6 +26,19 @@ from tests.app.page_text import said
 from tests.confidence.answers import TWO_PLACES, predicted, trust
 
 OpenPage = Callable[..., AppTest]
+
+# A worker whose decoder ends its process for one photo.
+CRASHING = """
+import os
+from core.dataset import decode_worker
+genuine = decode_worker.decode_photo
+def planted(content, *, size, name):
+    if content == b"crash":
+        os.abort()
+    return genuine(content, size=size, name=name)
+decode_worker.decode_photo = planted
+decode_worker.main()
+"""
 
 
 def decks(app: AppTest) -> list[dict[str, Any]]:
@@ -71,6 +86,28 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     assert first.endswith("confidence unknown\\: this model is not calibrated")
     assert app.session_state["predict_form"] is False, "the form makes way for the answer"
     assert len(app.get("download_button")) == 7, "also of one photo"
+
+
+def test_a_photo_that_crashes_its_decoder_loses_only_its_own_answer(
+    full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = DecodeWorker([sys.executable, "-c", CRASHING])
+    monkeypatch.setattr("app.photo.worker", lambda: planted)
+    page = open_page(full_workspace, "predict")
+    photos = full_workspace / "data/tiny/images"
+    for name, content in (
+        ("first.jpg", (photos / "img_0003.jpg").read_bytes()),
+        ("evil.jpg", b"crash"),
+        ("last.jpg", (photos / "img_0004.jpg").read_bytes()),
+    ):
+        page.file_uploader[0].upload(name, content, "image/jpeg")
+    page.run()
+    planted.close()
+    assert not page.exception
+    assert [error.value for error in page.error] == [
+        "evil.jpg cannot be read\\: its decoder crashed on it; save it again as JPEG"
+    ]
+    assert page.dataframe[0].value["Photo"].tolist() == ["first.jpg", "last.jpg"]
 
 
 def test_a_training_photo_is_compared_with_lines_between_matched_keypoints(
