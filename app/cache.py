@@ -5,9 +5,8 @@ the functions, so that the first page shows at once.
 """
 
 import gc
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app import line
 from app.access import gate, paths
 from app.photo import Photo, jpeg
 from core.audit.schema import AuditConfig
@@ -220,6 +220,7 @@ def predictions_of(
 
     Raises:
         CheckpointError: As `predictor`.
+        AccessError: Too many wait for predictions.
     """
     model = predictor(folder)
     kept = [
@@ -228,19 +229,23 @@ def predictions_of(
     ]
     new = [row for row, held in enumerate(kept) if not held]
     for start in range(0, len(new), _AT_ONCE):
-        rows = new[start : start + _AT_ONCE]
-        part = []
-        for row in rows:
-            try:
-                part.append((row, photos[row].square(model.store_size)))
-            except ImageError as error:
-                kept[row].append(error)
-        if part:
-            names = [photos[row].name for row, _ in part]
-            pixels = np.stack([image for _, image in part])
-            answers = model.predict_photos(pixels, names, known_region, known_heading_deg)
-            for number, (row, _) in enumerate(part):
-                kept[row].append(answers.rows(np.array([number])))
+        # A turn for each part, so that few photos need not wait for many of somebody else.
+        with line.turn(line.predictions):
+            part = []
+            for row in new[start : start + _AT_ONCE]:
+                if kept[row]:
+                    # Somebody who came before asked about the same photo.
+                    continue
+                try:
+                    part.append((row, photos[row].square(model.store_size)))
+                except ImageError as error:
+                    kept[row].append(error)
+            if part:
+                names = [photos[row].name for row, _ in part]
+                pixels = np.stack([image for _, image in part])
+                answers = model.predict_photos(pixels, names, known_region, known_heading_deg)
+                for number, (row, _) in enumerate(part):
+                    kept[row].append(answers.rows(np.array([number])))
         if progress is not None:
             progress(len(photos) - len(new) + min(start + _AT_ONCE, len(new)), len(photos))
     return [held[0] for held in kept]
@@ -516,7 +521,6 @@ class _AuditPlace:
     """Holds the audit of one state of a data set, once it is made."""
 
     made: "Audit | None" = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def known_audit(source: Path, photos: bool) -> "Audit | None":
@@ -531,7 +535,7 @@ def known_audit(source: Path, photos: bool) -> "Audit | None":
 def make_audit(
     source: Path, photos: bool, progress: "Progress", photo_progress: "Progress"
 ) -> "Audit":
-    """Make the audit; another session that needs the same one waits for it.
+    """Make the audit; another session that needs the same one waits for it in the line.
 
     Args:
         source: A folder, or one CSV file.
@@ -540,14 +544,14 @@ def make_audit(
         photo_progress: Called with `(photos read, photos in all)`.
 
     Raises:
-        AccessError: The person is no operator.
+        AccessError: The person is no operator, or too many wait.
         LabelError: As `core.audit.run.audit`.
     """
     gate.need("operator")
     from core.audit import run
 
     place = _audit_place(source, _label_state(source), photos)
-    with place.lock:
+    with line.turn(line.audits):
         if place.made is None:
             config = AuditConfig(dataset=source, photos=photos)
             place.made = run.audit(config, progress=progress, photo_progress=photo_progress)

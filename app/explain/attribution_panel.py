@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from pydantic import BaseModel
 
-from app import wording
+from app import line, wording
 from app.explain import check_panel, pace
 from app.explain.pictures import enlarged, legend
 from app.photo import Photo
@@ -144,6 +144,7 @@ def panel(predictor: "Predictor", subject: Subject, place: int, *, other_method:
         if answer is not None:
             passes = chosen.passes(answer.config)
             with (
+                line.turn(line.explanations),
                 st.spinner(f"{chosen.label}: {own.expected(work, passes)} …", show_time=True),
                 own.measured(work, passes),
             ):

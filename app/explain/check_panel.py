@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from pydantic import BaseModel
 
-from app import theme
+from app import line, theme
 from app.explain import pace
 from app.figures.deletion import deletion_curves
 from app.widgets import figure_files, messages
@@ -64,7 +64,11 @@ def show(
         )
         target = Target(asked.target, asked.region, asked.against)
         if st.button("Check this map", key=f"explain_check_{place}"):
-            with messages.mendable(), st.spinner("Checking …", show_time=True):
+            with (
+                messages.mendable(),
+                line.turn(line.explanations),
+                st.spinner("Checking …", show_time=True),
+            ):
                 measured = curves(predictor, found, target)
                 alike = weights_similarity(predictor, found, asked.knobs, target)
                 st.session_state[f"{_KEPT}_{place}"] = (key, found, measured, alike)

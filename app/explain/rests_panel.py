@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import wording
+from app import line, wording
 from app.explain import pace
 from app.explain.pictures import enlarged, legend
 from app.photo import Photo
@@ -46,7 +46,7 @@ def show(predictor: "Predictor", photo: Photo, decoded: Pixels) -> None:
         found = _kept(key)
         offer = st.empty()
         if found is None and _asked(offer, own.expected("answers", passes(PARTS))):
-            with messages.mendable():
+            with messages.mendable(), line.turn(line.explanations):
                 found = _find(predictor, photo, decoded, own)
             st.session_state[_FOUND] = (key, found)
             offer.empty()

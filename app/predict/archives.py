@@ -17,6 +17,8 @@ from core.dataset.decode import FORMATS_TEXT, PHOTO_SUFFIXES, RAW_SUFFIXES, know
 
 LARGEST_MB, MOST_PHOTOS = 20, 100
 """Size of a photo and number of photos that are predicted at once."""
+LARGEST_SUM_MB = 500
+"""Size of all of them, also when they come unfolded from an archive."""
 LARGEST_ZIP_MB, MOST_ENTRIES = 200, 10_000
 _MOST_RATIO = 100
 """A photo hardly shrinks in an archive: what unfolds to more is made to fill the memory."""
@@ -58,7 +60,8 @@ def photos_of(files: Sequence[ChosenFile]) -> Chosen:
     notes: list[str] = []
     others: list[str] = []
     large: list[str] = []
-    more = 0
+    much: list[str] = []
+    more = sum_bytes = 0
     for name, size, content in _entries(files, notes):
         if PurePosixPath(name).suffix.lower() not in _SUFFIXES and not content.is_photo:
             others.append(name)
@@ -66,12 +69,17 @@ def photos_of(files: Sequence[ChosenFile]) -> Chosen:
             large.append(name)
         elif len(photos) >= MOST_PHOTOS:
             more += 1
+        elif sum_bytes + size > LARGEST_SUM_MB * 1_000_000:
+            much.append(name)
         elif (bytes_ := content(notes)) is not None:
+            sum_bytes += len(bytes_)
             photos.append(Photo(name, bytes_))
     if others:
         notes.append(f"No photos ({FORMATS_TEXT}), left out: {_listed(others)}.")
     if large:
         notes.append(f"Larger than {LARGEST_MB} MB, left out: {_listed(large)}.")
+    if much:
+        notes.append(f"More than {LARGEST_SUM_MB} MB in all, left out: {_listed(much)}.")
     if more:
         notes.append(f"Only the first {MOST_PHOTOS} photos are predicted; {more:,} more are not.")
     return Chosen(tuple(photos), tuple(notes))

@@ -54,6 +54,19 @@ def test_photos_of_an_archive_are_named_by_their_last_part() -> None:
     assert "notes.txt" in note
 
 
+def test_an_archive_does_not_unfold_to_more_than_may_be_uploaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = jpeg()
+    monkeypatch.setattr(archives, "LARGEST_SUM_MB", 2.5 * len(content) / 1_000_000)
+    chosen = photos_of(
+        [Given("a.zip", packed(dict.fromkeys(("1.jpg", "2.jpg", "3.jpg"), content)))]
+    )
+    assert [photo.name for photo in chosen.photos] == ["1.jpg", "2.jpg"]
+    [note] = chosen.notes
+    assert note.endswith("MB in all, left out: 3.jpg.")
+
+
 def test_what_is_no_photo_is_named() -> None:
     files = [Given("notes.pdf", b"%PDF"), Given("page.html", b"<"), Given("image:1000", jpeg())]
     chosen = photos_of(files)
