@@ -11,7 +11,7 @@ from app.selection import filters
 from app.theme import Palette
 from app.widgets import figure_files
 from core.dataset.labels import Dataset
-from core.splits.split import Split
+from core.splits.split import PART_NAMES, Split
 
 
 def of_labels(view: DataView, palette: Palette) -> None:
@@ -54,7 +54,7 @@ def of_split(data: Dataset, split: Split, palette: Palette) -> None:
     facts = browse.split_facts(data, split)
     with st.container(horizontal=True):
         for part, size in facts.sizes.items():
-            st.metric(part, f"{size:,} photos", border=True)
+            st.metric(PART_NAMES.get(part, part).capitalize(), f"{size:,} photos", border=True)
         for radius, share in facts.leak.items():
             st.metric(
                 f"Test photos within {radius} of a training photo",
@@ -71,7 +71,9 @@ def of_split(data: Dataset, split: Split, palette: Palette) -> None:
     for note in split.notes:
         st.caption(f"Assumed: {note}.")
     if "region" in data.labels:
-        figure = region_counts(facts.counts, palette)
+        figure = region_counts(
+            {PART_NAMES[part]: counts for part, counts in facts.counts.items()}, palette
+        )
         st.plotly_chart(figure, key="data_parts", config=figure_files.config("parts"))
         figure_files.offer("split", {"Regions of each part": figure})
     else:

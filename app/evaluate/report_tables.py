@@ -10,6 +10,7 @@ from app import wording
 from core.evaluation import report_text
 from core.evaluation.report import Report, Scores
 from core.headline import Figure, Figures
+from core.splits.split import PART_NAMES
 
 MODEL, REFINED = "network alone", "refined by training photos"
 _BASELINES = {
@@ -209,7 +210,7 @@ def median_intervals(report: Scores) -> list[str]:
 def evaluated_on(report: Report) -> str:
     """Which photos the report is about; figures on different photos do not compare."""
     split = report.split
-    part = f"{split.part} part of the {split.name} split"
+    part = f"{PART_NAMES.get(split.part, split.part)} part of the {split.name} split"
     if split.part == "all":
         part = "all photos"
     fold = f", fold {split.fold} of {split.folds}" if split.fold is not None else ""

@@ -23,6 +23,7 @@ from core.evaluation.report_coverage import Coverage, CoverageOfPhotos, Coverage
 from core.evaluation.selective import ReliabilityBin, RiskCurve, reliability, risk_curve
 from core.geo import Floats
 from core.headline import Figure
+from core.splits.split import PART_NAMES
 
 NONE = (
     "No coverage: this model was not calibrated before its evaluation. Calibrate it with "
@@ -32,7 +33,6 @@ NO_RECALL = (
     "An earlier version made this report, which does not hold how far the most similar training "
     "photos are. Evaluate again to see the recall of retrieval."
 )
-PART_NAMES = {"val": "validation", "calibrate": "calibration", "train": "training"}
 _HALF = 0.5
 
 

@@ -17,6 +17,7 @@ from app.widgets import figure_files, messages
 from app.wording import metres
 from core.geo import distance_m
 from core.retrieval.embedding import AlikePairs, alike_pairs
+from core.splits.split import PART_NAMES
 
 Colour = Literal["Region", "Wrong region", "Position error", "Heading", "Part"]
 COLOURS: tuple[Colour, ...] = get_args(Colour)
@@ -71,7 +72,7 @@ def colouring(view: ExploreView, colour: Colour, palette: Palette) -> Colouring:
 def legend(view: ExploreView, colour: Colour, palette: Palette) -> None:
     """Write what the colours mean, if no bar beside the chart does."""
     training, evaluated = int((~view.is_evaluated).sum()), int(view.is_evaluated.sum())
-    part = "" if view.report is None else view.report.split.part
+    part = "" if view.report is None else PART_NAMES.get(view.report.split.part, "evaluated")
     if colour == "Region":
         order = filters.region_order(view.table["region"])
         if len(order) <= 2 * _PLAIN + 4:

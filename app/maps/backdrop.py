@@ -11,7 +11,7 @@ from app.maps import layers
 from app.maps.base_map import base_layers
 from app.maps.ground import Ground
 from app.maps.layers import PIXELS
-from app.theme import RGB, SERIES, Palette, rgb
+from app.theme import RGB, SERIES, Mode, Palette, rgb
 from core.areas import Area
 from core.dataset.base_layer import BaseLayer
 from core.geo import Floats, LocalFrame
@@ -20,6 +20,8 @@ KEPT_SHARE = 0.97
 STEPS_M = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 LINES = 9
 MOST_FAINT = 4000
+FILLED: dict[Mode, float] = {"light": 0.6, "dark": 0.45}
+"""Opacity of regions that are coloured by a figure: names on them are read."""
 
 
 def outline(position_m: ArrayLike) -> Floats:
@@ -228,7 +230,9 @@ def _fill(
 ) -> tuple[RGB, float]:
     if fills is None:
         return region_colour(index), 0.10
-    return (rgb(fills[region]), 0.75) if region in fills else (rgb(palette.faint), 0.15)
+    if region not in fills:
+        return rgb(palette.faint), 0.15
+    return rgb(fills[region]), FILLED[palette.mode]
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,13 @@ from core.jobs.state import read_events
 from core.model.card import Card, read_card
 from core.options import different
 from core.runs import CONFIG, best_of, has_card, last_of, report_folders, run_of, split_file
-from core.splits.split import PARTS, Split
+from core.splits.split import PART_NAMES, PARTS, Split
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.tuning.folder import StudyFolder
 
 _RESUMED = re.compile(r" training goes on after epoch (\d+)")
 _SHORT = 12
-_TITLES = {"train": "training", "val": "validation", "calibrate": "calibration", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _split(split: Split | None) -> Iterator[Fact]:
         return
     fold = "" if split.fold is None else f", fold {split.fold} of {split.folds}"
     sizes = [(part, sum(1 for own in split.parts.values() if own == part)) for part in PARTS]
-    counts = ", ".join(f"{count:,} {_TITLES[part]}" for part, count in sizes if count)
+    counts = ", ".join(f"{count:,} {PART_NAMES[part]}" for part, count in sizes if count)
     yield Fact(
         "Split",
         f"{split.protocol}, seed {split.seed}{fold}, hash {split.hash[:_SHORT]}: {counts}",
@@ -212,7 +211,7 @@ def _checkpoints(home: Path, run: RunFolder | None) -> Iterator[Fact]:
             yield Fact(
                 "Calibration",
                 f"{calibration.get('photos', 0):,} photos of the "
-                f"{_TITLES.get(str(calibration.get('part')), 'unknown')} part, {written}",
+                f"{PART_NAMES.get(str(calibration.get('part')), 'unknown')} part, {written}",
             )
         if (folder / "gallery.json").is_file():
             yield Fact("Gallery", f"written {_when_changed(folder / 'gallery.json')}")

@@ -15,6 +15,10 @@ from core.files import read_object
 
 Part = Literal["train", "val", "calibrate", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+PART_NAMES: dict[str, str] = {
+    "train": "training", "val": "validation", "calibrate": "calibration", "test": "test",
+}  # fmt: skip
+"""What readers call the parts."""
 Place = Literal[Part, "buffer"]
 """A part, or the buffer, which is in none."""
 _NEEDED: tuple[Part, ...] = ("train", "val", "test")

@@ -8,8 +8,9 @@ import numpy as np
 import pydeck as pdk
 import pytest
 
+from app.evaluate.map_layers import ERROR_COLOURS
 from app.maps import base_map
-from app.maps.backdrop import Backdrop
+from app.maps.backdrop import FILLED, Backdrop
 from app.maps.ground import Ground
 from app.theme import DARK, LIGHT, Palette, rgb
 from core.dataset.base_layer import BaseLayer, Shape
@@ -87,6 +88,15 @@ def test_text_is_readable_and_dots_are_seen_on_every_tone(palette: Palette) -> N
         if kind in ("campus", "lawn", "wood", "pitch"):
             for dot in (palette.refined, palette.prediction, palette.truth):
                 assert contrast(dot, tone) >= 2.6, (kind, dot)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_names_of_regions_are_readable_on_each_colour_of_a_figure(palette: Palette) -> None:
+    ground = np.array(rgb(base_map.TONES[palette.mode]["lawn"]))
+    for colour in ERROR_COLOURS[palette.mode]:
+        mixed = ground + FILLED[palette.mode] * (np.array(rgb(colour)) - ground)
+        red, green, blue = (round(part) for part in mixed)
+        assert contrast(palette.text, f"#{red:02X}{green:02X}{blue:02X}") >= 3.5, colour
 
 
 def test_a_picture_lies_below_all_else_and_is_asked_of_no_host() -> None:
