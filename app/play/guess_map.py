@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from app.maps.backdrop import grid_step_m, places
 from app.maps.base_map import TONES, clipped_to
 from app.maps.ground import Ground
+from app.maps.layers import label_offsets
 from app.play.rounds import Outcome
 from app.theme import Palette, css
 from core.dataset.base_layer import KINDS, BaseLayer, Shape
@@ -23,6 +24,8 @@ _CELLS = 140
 # Share of the height below the campus, for the scale bar.
 _BELOW = 0.08
 _NEEDLE_M, _MOST_DOTS = 24.0, 1500
+# Height of the names, and the usual width of a letter as a part of it.
+_NAME_PX, _LETTER = 11, 0.6
 
 
 def click_step_m(ground: Ground) -> int:
@@ -67,10 +70,11 @@ def campus_plan(
         )  # fmt: skip
     # A trace, as annotations would hide the pins.
     named = places(position_m, region, names, order)
-    middles = np.array([one.middle_m for one in named]).reshape(-1, 2)
+    words = [one.name for one in named]
+    middles = _apart(np.array([one.middle_m for one in named]).reshape(-1, 2), words, ground)
     figure.add_scatter(
-        x=middles[:, 1], y=middles[:, 0], mode="text", text=[_text(one.name) for one in named],
-        hoverinfo="skip", textfont={"size": 11, "color": palette.text},
+        x=middles[:, 1], y=middles[:, 0], mode="text", text=[_text(word) for word in words],
+        hoverinfo="skip", textfont={"size": _NAME_PX, "color": palette.text},
     )  # fmt: skip
     _add_scale(figure, ground, palette)
     south, west, north, east = ground.extent_m
@@ -189,6 +193,19 @@ def _add_scale(figure: go.Figure, ground: Ground, palette: Palette) -> None:
         x=east, y=north, text="N ↑", showarrow=False, xanchor="right", yanchor="top",
         font={"size": 14, "color": palette.text},
     )  # fmt: skip
+
+
+def _apart(middles_m: Floats, words: Sequence[str], ground: Ground) -> Floats:
+    """Where names `(n, 2)` are written so that none lies on another or beyond the map."""
+    south, west, north, east = ground.extent_m
+    scale_m = (1 + _BELOW) * (north - south) / HEIGHT_PX
+    right, down = label_offsets(middles_m / scale_m * [-1.0, 1.0], words, _NAME_PX).T
+    moved = middles_m + scale_m * np.stack([-down, right], axis=1)
+    half_m = scale_m * _NAME_PX * _LETTER / 2.0 * np.array([len(word) for word in words])
+    # A name wider than the map stands in its middle.
+    middle, room = (west + east) / 2.0, np.maximum((east - west) / 2.0 - half_m, 0.0)
+    moved[:, 1] = np.clip(moved[:, 1], middle - room, middle + room)
+    return moved
 
 
 def _text(name: str) -> str:

@@ -12,6 +12,7 @@ from core.headline import (
     FigureIntervals,
 )
 from core.percent import percent
+from core.splits.split import PART_NAMES
 
 
 def shown(figure: Figure, value: float | None) -> str:
@@ -104,4 +105,5 @@ def photos_of(report: Report) -> str:
     if split.part == "all":
         return f"all photos of a data set, {split.hash[:8]}"
     fold = "" if split.fold is None else f", fold {split.fold} of {split.folds}"
-    return f"{split.part} part of the {split.name} split {split.hash[:8]}{fold}"
+    part = PART_NAMES.get(split.part, split.part)
+    return f"{part} part of the {split.name} split {split.hash[:8]}{fold}"
