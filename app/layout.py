@@ -75,5 +75,6 @@ def show(page: Runnable) -> None:
         queue_line()
         pickers.pick_online_tiles()
     links.note_visit(page.url_path)
-    with messages.mendable():
+    # The page of the labels is where its own link leads.
+    with messages.mendable(linked=page.url_path != "data"):
         page.run()

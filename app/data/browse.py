@@ -21,7 +21,8 @@ from core.geo import off_campus
 from core.labels import LABELS
 from core.runs import report_folders
 from core.splits.leak import leak_shares
-from core.splits.split import PARTS, Split
+from core.splits.parts import PARTS
+from core.splits.split import Split
 
 SIDE_PX = 224
 

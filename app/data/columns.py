@@ -12,7 +12,7 @@ import numpy as np
 import pydeck as pdk
 import streamlit as st
 
-from app import cache, theme
+from app import cache, links, theme
 from app.access import gate
 from app.data import browse
 from app.maps import backdrop, layers
@@ -60,6 +60,12 @@ def need_dataset(source: Path) -> Dataset:
         return cache.dataset(source)
     except (LabelError, FrameError) as error:
         messages.show_error(error)
+        try:
+            mapping.tables_to_read(source)
+        except LabelError:
+            st.caption("Photos need no labels to be located: drop them on Predict.")
+            links.to("predict", "Predict")
+            st.stop()
         st.caption(
             "If its columns or units are read wrongly, choose them below. The section Review above "
             "checks labels that cannot be used yet, and labels whose photos are not here."

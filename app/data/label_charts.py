@@ -11,7 +11,8 @@ from app.selection import filters
 from app.theme import Palette
 from app.widgets import figure_files
 from core.dataset.labels import Dataset
-from core.splits.split import PART_NAMES, Split
+from core.splits.parts import PART_NAMES
+from core.splits.split import Split
 
 
 def of_labels(view: DataView, palette: Palette) -> None:

@@ -10,7 +10,7 @@ from app import wording
 from core.evaluation import report_text
 from core.evaluation.report import Report, Scores
 from core.headline import Figure, Figures
-from core.splits.split import PART_NAMES
+from core.splits.parts import PART_NAMES
 
 MODEL, REFINED = "network alone", "refined by training photos"
 _BASELINES = {

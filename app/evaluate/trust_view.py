@@ -23,7 +23,7 @@ from core.evaluation.report_coverage import Coverage, CoverageOfPhotos, Coverage
 from core.evaluation.selective import ReliabilityBin, RiskCurve, reliability, risk_curve
 from core.geo import Floats
 from core.headline import Figure
-from core.splits.split import PART_NAMES
+from core.splits.parts import PART_NAMES
 
 NONE = (
     "No coverage: this model was not calibrated before its evaluation. Calibrate it with "

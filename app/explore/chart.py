@@ -17,7 +17,7 @@ from app.widgets import figure_files, messages
 from app.wording import metres
 from core.geo import distance_m
 from core.retrieval.embedding import AlikePairs, alike_pairs
-from core.splits.split import PART_NAMES
+from core.splits.parts import PART_NAMES
 
 Colour = Literal["Region", "Wrong region", "Position error", "Heading", "Part"]
 COLOURS: tuple[Colour, ...] = get_args(Colour)

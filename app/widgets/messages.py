@@ -84,17 +84,20 @@ def show_error(error: BearingsError | str, *, linked: bool = False) -> None:
 
 
 @contextmanager
-def mendable() -> Iterator[None]:
+def mendable(*, linked: bool = True) -> Iterator[None]:
     """Show what a user can mend in the block and end the run; Home.py does so around every page.
 
     That is a `BearingsError`, and a full disk, a folder that cannot be written and their like.
 
     Only bodies that run without Home.py, that is fragments, need it themselves.
+
+    Args:
+        linked: As for `show_error`.
     """
     try:
         yield
     except BearingsError as error:
-        show_error(error, linked=True)
+        show_error(error, linked=linked)
         st.stop()
     except OSError as error:
         if (text := storage_text(error)) is None:

@@ -38,8 +38,9 @@ from core.labels import PLURALS, Label, absence_note
 from core.model.card import Card
 from core.retrieval.neighbours import Surroundings
 from core.runs import trained_dataset
+from core.splits.parts import Part
 from core.splits.spatial_groups import spot_groups
-from core.splits.split import Part, calibration_part
+from core.splits.split import calibration_part
 
 Progress = Callable[[int, int], None]
 

@@ -12,7 +12,7 @@ from core.headline import (
     FigureIntervals,
 )
 from core.percent import percent
-from core.splits.split import PART_NAMES
+from core.splits.parts import PART_NAMES
 
 
 def shown(figure: Figure, value: float | None) -> str:

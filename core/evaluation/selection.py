@@ -17,7 +17,7 @@ from core.geo import distance_m, heading_error_deg
 from core.inference.stored_split import load_split
 from core.model.card import Card
 from core.retrieval.gallery import Gallery
-from core.splits.split import Part as SplitPart
+from core.splits.parts import Part as SplitPart
 from core.splits.split import Split
 from core.splits.visits import GAP_MINUTES, find_visits
 

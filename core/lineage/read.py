@@ -21,7 +21,8 @@ from core.jobs.state import read_events
 from core.model.card import Card, read_card
 from core.options import different
 from core.runs import CONFIG, best_of, has_card, last_of, report_folders, run_of, split_file
-from core.splits.split import PART_NAMES, PARTS, Split
+from core.splits.parts import PART_NAMES, PARTS
+from core.splits.split import Split
 from core.training.run_folder import RunFolder
 from core.training.schema import TrainConfig
 from core.tuning.folder import StudyFolder

@@ -5,20 +5,15 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from core.dataset.labels import Dataset
 from core.errors import FAULTS, SplitError
 from core.files import read_object
+from core.splits.parts import PARTS, Part
 
-Part = Literal["train", "val", "calibrate", "test"]
-PARTS: tuple[Part, ...] = get_args(Part)
-PART_NAMES: dict[str, str] = {
-    "train": "training", "val": "validation", "calibrate": "calibration", "test": "test",
-}  # fmt: skip
-"""What readers call the parts."""
 Place = Literal[Part, "buffer"]
 """A part, or the buffer, which is in none."""
 _NEEDED: tuple[Part, ...] = ("train", "val", "test")

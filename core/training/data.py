@@ -27,8 +27,9 @@ from core.model.losses import Targets
 from core.model.normaliser import Normaliser
 from core.model.schema import ModelConfig, RetrievalConfig
 from core.retrieval.local_features import chosen_kind
+from core.splits.parts import PARTS, Part
 from core.splits.protocols import split_by
-from core.splits.split import PARTS, Part, Split, as_begun
+from core.splits.split import Split, as_begun
 from core.training.schema import TrainConfig
 
 Rows = NDArray[np.int64]

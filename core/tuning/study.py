@@ -22,7 +22,7 @@ from core.jobs.state import UNFINISHED, RunState, run_state
 from core.locks import LockHeld, hold
 from core.model.backbone import preprocess_of
 from core.runs import CONFIG, SPLIT
-from core.splits.split import Part
+from core.splits.parts import Part
 from core.training.data import TrainingData, read_training_data
 from core.training.interrupt import Interruption, TrainingInterrupted, recorded
 from core.training.run_folder import RunFolder

@@ -7,9 +7,10 @@ import pytest
 
 from core.dataset.labels import Dataset, read_dataset
 from core.errors import SplitError
+from core.splits.parts import PARTS
 from core.splits.protocols import make_split
 from core.splits.spatial_groups import spot_groups
-from core.splits.split import PARTS, Split, as_begun, calibration_part
+from core.splits.split import Split, as_begun, calibration_part
 from tests.dataset.plane import dataset_of
 
 PROTOCOLS = [("random", None), ("spot", None), ("random", 1), ("spot", 1), ("region", 1)]

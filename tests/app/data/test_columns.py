@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.data.columns import ROLES
@@ -142,3 +143,19 @@ def test_home_leads_to_the_columns(garden: Path, open_page: OpenPage) -> None:
     assert not app.exception
     labels = [link.proto.label for link in app.get("page_link")]
     assert "See how the labels are read" in labels
+
+
+def test_photos_without_labels_lead_to_predict_and_are_refused_once(
+    garden: Path, open_page: OpenPage
+) -> None:
+    folder = garden / "data" / "new"
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "a.jpg")
+    app = open_page(garden, "data", dataset="data/new")
+    assert not app.exception
+    (refused,) = app.error
+    assert "has no label file" in refused.value
+    assert [link.proto.label for link in app.main.get("page_link")] == ["Predict"]
+    # A link to the page itself would lead nowhere.
+    gone = open_page(garden, "data", dataset="data/gone")
+    assert [link.proto.label for link in gone.main.get("page_link")] == []
