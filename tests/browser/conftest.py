@@ -5,14 +5,16 @@ the spot, small enough to take seconds.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.visitor import FLAGS, PATIENCE_MS, Visitor, app, chromium_path, is_foreign
+from tests.browser.forked_app import ForkedApps
+from tests.browser.visitor import FLAGS, PATIENCE_MS, Serve, Visitor, app, chromium_path, is_foreign
 from tests.browser.workspaces import make_broken, make_campus_and_run, make_full
+from tests.forked import Forks
 from tests.shared import made_once
 
 VIEWPORT = {"width": 1400, "height": 1000}
@@ -66,6 +68,15 @@ def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..
 
 
 @pytest.fixture(scope="session")
+def serve(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Serve:
+    """Serve a workspace as `visitor.app` does, by a fork of this process: `with serve(root)`."""
+    forks = ForkedApps(Forks(tmp_path_factory.mktemp("forks") / "processes"))
+    return partial(app, start=forks.start)
+
+
+@pytest.fixture(scope="session")
 def demo(campus_and_run: Path) -> Path:
     """A data set of a few photos of a demo campus; read it, never write to it."""
     return campus_and_run / "demo"
@@ -85,26 +96,28 @@ def campus_and_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def full(
-    demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
+    serve: Serve, demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Path]]:
     """The app over a workspace with a data set and a run, and that workspace."""
     root = make_full(tmp_path_factory.mktemp("full"), demo, trained)
-    with app(root) as url:
+    with serve(root) as url:
         yield url, root
 
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app over a workspace with nothing in it."""
+    """The app over a workspace with nothing in it, started as users start it."""
     with app(tmp_path_factory.mktemp("empty")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def broken(demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def broken(
+    serve: Serve, demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The app over a workspace whose checkpoints are damaged, each in another way."""
     root = make_broken(tmp_path_factory.mktemp("broken"), demo, trained)
-    with app(root) as url:
+    with serve(root) as url:
         yield url
 
 

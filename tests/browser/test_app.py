@@ -15,7 +15,7 @@ from benchmarks.pages import Tab
 from core.jobs.queue import stop
 from core.jobs.state import run_state
 from tests.browser.pins import has_pin_heading_and_evidence
-from tests.browser.visitor import PAGES, PATIENCE_MS, Visitor, app
+from tests.browser.visitor import PAGES, PATIENCE_MS, Serve, Visitor
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Visitor]
@@ -170,11 +170,11 @@ def _chosen_by(visitor: Visitor, parameter: str) -> None:
 
 
 @pytest.fixture
-def fresh(demo: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def fresh(serve: Serve, demo: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The app over a data set without any model, and the run that a test starts there."""
     shutil.copytree(demo, tmp_path / "data" / "demo")
     run = tmp_path / "runs" / "mine"
-    with app(tmp_path) as url:
+    with serve(tmp_path) as url:
         yield url, run
     if run.is_dir():
         stop(run, grace_s=5.0)

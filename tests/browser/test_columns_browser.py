@@ -9,7 +9,7 @@ from playwright.sync_api import TimeoutError, expect
 
 from app.data.columns import ROLES
 from core.dataset.labels import read_dataset
-from tests.browser.visitor import PATIENCE_MS, Visitor, app
+from tests.browser.visitor import PATIENCE_MS, Serve, Visitor
 from tests.tables.folders import campus_rows, folder
 
 pytestmark = pytest.mark.browser
@@ -21,14 +21,14 @@ NAMES = {
 
 
 @pytest.fixture
-def garden(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def garden(serve: Serve, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The app over a folder with German names, semicolons and radians, and that folder."""
     rows = ROWS.assign(angle=[f"{np.deg2rad(float(value)):.6f}" for value in ROWS["angle"]])
     root = folder(
         tmp_path / "data" / "garten", rows.rename(columns=NAMES), separator=";",
         name="standorte.csv", encoding="cp1252", campus="# im Mai\nname = 'Garten'\n",
     )  # fmt: skip
-    with app(tmp_path) as url:
+    with serve(tmp_path) as url:
         yield url, root
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from core.files import write_json
-from tests.browser.visitor import PAGES, Visitor, app
+from tests.browser.visitor import PAGES, Serve, Visitor
 
 pytestmark = pytest.mark.browser
 HOST = "http://bearings.invalid"
@@ -48,7 +48,9 @@ PLANTED = ("campus", "card", "message", "note", "report-note", "region", "run-ta
 
 
 @pytest.fixture(scope="module")
-def hostile(demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def hostile(
+    serve: Serve, demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The app over a data set and runs whose every text is markup."""
     root = tmp_path_factory.mktemp("hostile")
     data, run = root / "data" / "demo", root / "runs" / "tiny"
@@ -85,7 +87,7 @@ def hostile(demo: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copytree(run, failed)
     _change(failed / "status.json", state="failed", message=_markup("message"))
     (failed / "log.txt").write_text(f"{_markup('log')}\nerror: {_markup('log2')}\n")
-    with app(root) as url:
+    with serve(root) as url:
         yield url
 
 

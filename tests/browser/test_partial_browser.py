@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import Visitor, app
+from tests.browser.visitor import Serve, Visitor
 from tests.stripped_demo import Stripped
 
 pytestmark = pytest.mark.browser
@@ -18,9 +18,9 @@ PAGES: dict[Stripped, tuple[str, ...]] = {
 
 
 @pytest.fixture(scope="module")
-def url(partial_workspace: Path) -> Iterator[str]:
+def url(serve: Serve, partial_workspace: Path) -> Iterator[str]:
     """The app over what was trained, calibrated and evaluated on them."""
-    with app(partial_workspace) as url:
+    with serve(partial_workspace) as url:
         yield url
 
 

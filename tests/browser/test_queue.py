@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from core.jobs.queue import cancel, queue_of, stop
 from core.jobs.state import run_state
-from tests.browser.visitor import Visitor, app
+from tests.browser.visitor import Serve, Visitor
 
 pytestmark = pytest.mark.browser
 NAMES = ("one", "two", "three")
@@ -56,10 +56,10 @@ def fill_form(visitor: Visitor) -> None:
 
 
 def test_a_queue_outlives_the_tab_and_the_server(
-    place: Path, visit: Callable[..., Visitor]
+    serve: Serve, place: Path, visit: Callable[..., Visitor]
 ) -> None:
     runs = place / "runs"
-    with app(place, kill=True) as url:
+    with serve(place, kill=True) as url:
         visitor = visit(url)
         page = visitor.open("train")
         page.get_by_test_id("stSidebar").get_by_text("Balanced").click()
@@ -86,7 +86,7 @@ def test_a_queue_outlives_the_tab_and_the_server(
         expect(row(visitor, "two")).to_contain_text(AT_WORK, timeout=PATIENCE_MS)
         expect(row(visitor, "three")).to_contain_text("queued")
         assert visitor.exceptions == []
-    with app(place) as url:
+    with serve(place) as url:
         visitor = visit(url)
         visitor.open("train")
         expect(row(visitor, "two")).to_contain_text("running", timeout=PATIENCE_MS)

@@ -15,20 +15,20 @@ from playwright.sync_api import Page, expect
 from core.demo.photo import photo_jpeg
 from core.model.card import read_card
 from tests.browser.pins import has_pin_heading_and_evidence
-from tests.browser.visitor import ROOT, Visitor, app
+from tests.browser.visitor import ROOT, Serve, Visitor
 
 pytestmark = pytest.mark.browser
 SHIPPED = ROOT / "checkpoints" / "demo-campus"
 
 
 @pytest.fixture(scope="module")
-def shipped(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def shipped(serve: Serve, demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app over a workspace with the calibrated checkpoint and a data set."""
     root = tmp_path_factory.mktemp("shipped")
     shutil.copytree(SHIPPED, root / "checkpoints" / "demo-campus")
     # A whole demo: without one the app renders it in the background, and goes on after the test.
     shutil.copytree(demo, root / "data" / "demo")
-    with app(root) as url:
+    with serve(root) as url:
         yield url
 
 

@@ -9,20 +9,20 @@ from playwright.sync_api import expect
 
 from core.demo.build import DemoConfig, build_demo
 from core.demo.faults import FAULTS_FILE
-from tests.browser.visitor import PATIENCE_MS, Visitor, app
+from tests.browser.visitor import PATIENCE_MS, Serve, Visitor
 
 pytestmark = pytest.mark.browser
 PHOTOS = 72
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def spoiled(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The app over a campus with three headings that are none, and its folder."""
     root = tmp_path_factory.mktemp("spoiled")
     folder = root / "data" / "demo"
     kinds = ("heading_out_of_range=0.05",)
     build_demo(DemoConfig(out=folder, photos=PHOTOS, seed=3, workers=1, fault_kinds=kinds))
-    with app(root) as url:
+    with serve(root) as url:
         yield url, folder
 
 

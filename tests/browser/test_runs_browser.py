@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import Visitor, app
+from tests.browser.visitor import Serve, Visitor
 
 Visit = Callable[..., Visitor]
 pytestmark = pytest.mark.browser
@@ -23,12 +23,12 @@ def _tick(visitor: Visitor, row: int) -> None:
 
 
 def test_two_models_are_judged_with_one_click_and_both_are_deleted(
-    demo: Path, trained: Path, tmp_path: Path, visit: Visit
+    serve: Serve, demo: Path, trained: Path, tmp_path: Path, visit: Visit
 ) -> None:
     shutil.copytree(demo, tmp_path / "data" / "demo")
     shutil.copytree(trained, tmp_path / "runs" / "tiny")
     shutil.copytree(trained / "checkpoints" / "best", tmp_path / "checkpoints" / "copy")
-    with app(tmp_path) as url:
+    with serve(tmp_path) as url:
         visitor = visit(url)
         page = visitor.open("runs")
         _tick(visitor, 1)

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.oidc_provider import CLIENT, SECRET, provider
-from tests.browser.visitor import ROOT, Visitor, app, free_port
+from tests.browser.visitor import ROOT, Serve, Visitor, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -37,13 +37,13 @@ server_metadata_url = "{url}/.well-known/openid-configuration"
 """
 
 
-def test_signing_in_and_out(tmp_path: Path, visit: Callable[..., Visitor]) -> None:
+def test_signing_in_and_out(serve: Serve, tmp_path: Path, visit: Callable[..., Visitor]) -> None:
     (tmp_path / "access.toml").write_text(ROLES)
     port = free_port()
     with provider() as oidc:
         file = tmp_path / "secrets.toml"
         file.write_text(SECRETS.format(port=port, client=CLIENT, secret=SECRET, url=oidc.url))
-        with app(tmp_path, "--secrets.files", str(file), port=port) as url:
+        with serve(tmp_path, "--secrets.files", str(file), port=port) as url:
             visitor = visit(url)
             page = visitor.open("train")
             expect(page.get_by_text("Please sign in")).to_be_visible()
@@ -93,7 +93,7 @@ def recipe(kind: str, number: int = 0) -> str:
     return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[number]
 
 
-def test_the_proxy_of_the_recipe(tmp_path: Path, browser: Browser) -> None:
+def test_the_proxy_of_the_recipe(serve: Serve, tmp_path: Path, browser: Browser) -> None:
     caddy = shutil.which("caddy")
     if caddy is None:
         pytest.skip("needs caddy, which Debian packages under this name")
@@ -114,7 +114,7 @@ def test_the_proxy_of_the_recipe(tmp_path: Path, browser: Browser) -> None:
         [caddy, "run", "--config", str(file)], env=environment, stdout=log, stderr=log
     )
     try:
-        with app(tmp_path, "--server.allowedHosts", "localhost", port=port):
+        with serve(tmp_path, "--server.allowedHosts", "localhost", port=port):
             url = f"https://localhost:{tls}"
             for person, words in (("ada", "Operator: everything"), ("bo", "has no role here")):
                 context = browser.new_context(

@@ -10,18 +10,18 @@ from playwright.sync_api import expect
 from core.jobs.queue import stop
 from core.jobs.state import run_state
 from core.tuning.results import read_study
-from tests.browser.visitor import PATIENCE_MS, Visitor, app
+from tests.browser.visitor import PATIENCE_MS, Serve, Visitor
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Visitor]
 
 
 @pytest.fixture
-def fresh(demo: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def fresh(serve: Serve, demo: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The app over a data set without any model, and the study that the test starts there."""
     shutil.copytree(demo, tmp_path / "data" / "demo")
     study = tmp_path / "runs" / "mine"
-    with app(tmp_path) as url:
+    with serve(tmp_path) as url:
         yield url, study
     if study.is_dir():
         stop(study, grace_s=10.0)

@@ -10,8 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,6 +37,8 @@ FLAGS = [
     # would do the same, but with routes the browser reads every script anew for every page.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
 ]
+Serve = Callable[..., AbstractContextManager[str]]
+"""`app`, or what does the same."""
 _DRAG = """([content, name]) => {
   const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
   const dragged = new DataTransfer();
@@ -137,7 +139,11 @@ def free_port() -> int:
 
 @contextmanager
 def app(
-    workspace: Path, *further: str, kill: bool = False, port: int | None = None
+    workspace: Path,
+    *further: str,
+    kill: bool = False,
+    port: int | None = None,
+    start: Callable[..., "subprocess.Popen[bytes]"] = subprocess.Popen,
 ) -> Iterator[str]:
     """Start the app over a workspace; give its address; end it, or kill it.
 
@@ -146,6 +152,7 @@ def app(
         further: Settings of Streamlit, as on its command line.
         kill: Whether it is killed in the end.
         port: Its port; a free one if none is named.
+        start: Starts its process, as `subprocess.Popen` does.
     """
     port = port or free_port()
     environment = os.environ | {"BEARINGS_WORKSPACE": str(workspace), "OMP_NUM_THREADS": "1"}
@@ -153,9 +160,7 @@ def app(
     settings = ["--server.port", str(port), "--server.headless", "true", *further]
     log_path = workspace / "server.log"
     with log_path.open("wb") as log:
-        server = subprocess.Popen(
-            [*command, *settings], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
+        server = start([*command, *settings], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _wait_for(f"http://localhost:{port}/_stcore/health", server, log_path)
             yield f"http://localhost:{port}"
@@ -176,5 +181,5 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
-            time.sleep(0.25)
+            time.sleep(0.05)
     raise AssertionError(f"the app did not start:\n{log.read_text()}")
