@@ -7,6 +7,7 @@ the spot, small enough to take seconds.
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -18,11 +19,23 @@ from tests.forked import Forks
 from tests.shared import made_once
 
 VIEWPORT = {"width": 1400, "height": 1000}
-# Pages are put together without WebGL: SwiftShader would take most of the processor's time.
-QUICK_FLAGS = [*FLAGS, "--disable-gpu-compositing"]
+QUICK_FLAGS = [
+    *FLAGS,
+    # Pages are put together without WebGL: SwiftShader would take most of the processor's time.
+    "--disable-gpu-compositing",
+    # A tab finds the app's scripts compiled by the tabs before it, which halves its cost.
+    "--process-per-site",
+]
 # SwiftShader compiles the shaders of each map anew when it first draws, which takes five seconds.
 UNDRAWN = """for (const call of ["drawArrays", "drawElements", "drawArraysInstanced",
   "drawElementsInstanced"]) WebGL2RenderingContext.prototype[call] = () => {};"""
+# While a page waits, its animations would be drawn 60 times a second.
+STILL = """addEventListener("DOMContentLoaded", () => {
+  const style = document.createElement("style");
+  style.textContent = "*, *::before, *::after {animation: none !important; "
+    + "transition: none !important}";
+  document.head.append(style);
+});"""
 
 
 @pytest.fixture(scope="session")
@@ -37,25 +50,50 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def profile(browser: Browser) -> Callable[[str, str], BrowserContext]:
-    """A browser profile for an app and a colour scheme: each has the app's scripts read once."""
-    return cache(lambda url, scheme: browser.new_context(viewport=VIEWPORT, color_scheme=scheme))
+def profile(browser: Browser) -> Callable[[str], BrowserContext]:
+    """A browser profile for a colour scheme; nothing moves in its pages."""
+
+    @cache
+    def made(scheme: Literal["light", "dark"]) -> BrowserContext:
+        context = browser.new_context(
+            viewport=VIEWPORT, color_scheme=scheme, reduced_motion="reduce"
+        )
+        context.add_init_script(STILL)
+        return context
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def open_tabs() -> dict[str, Page]:
+    """A tab of each profile that stays: its process ends with the last, see `QUICK_FLAGS`."""
+    return {}
 
 
 @pytest.fixture
-def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..., Visitor]]:
+def visit(
+    profile: Callable[[str], BrowserContext], open_tabs: dict[str, Page]
+) -> Iterator[Callable[..., Visitor]]:
     """Open a tab on an app, for which all is new: `visit(url, color_scheme="dark")`.
 
     Its maps are whole but blank, which saves seconds each; `draws=True` for who looks at them.
     """
-    pages: list[Page] = []
+    visitors: list[Visitor] = []
 
     def new(url: str, color_scheme: str = "light", *, draws: bool = False) -> Visitor:
-        page = profile(url, color_scheme).new_page()
+        context = profile(color_scheme)
+        if not visitors:
+            # Every server of this machine gets the cookies of all.
+            context.clear_cookies()
+        if color_scheme not in open_tabs:
+            open_tabs[color_scheme] = context.new_page()
+            open_tabs[color_scheme].set_default_timeout(PATIENCE_MS)
+            open_tabs[color_scheme].goto(f"{url}/_stcore/health")
+        page = context.new_page()
         if not draws:
             page.add_init_script(UNDRAWN)
-        pages.append(page)
         visitor = Visitor(page, url)
+        visitors.append(visitor)
         page.set_default_timeout(PATIENCE_MS)
         # Whatever a page asks of other hosts is noted, though no answer comes; see `FLAGS`.
         page.on("request", lambda request: _note(request.url, visitor))
@@ -63,8 +101,8 @@ def visit(profile: Callable[[str, str], BrowserContext]) -> Iterator[Callable[..
         return visitor
 
     yield new
-    for page in pages:
-        page.close()
+    for visitor in visitors:
+        visitor.page.close()
 
 
 @pytest.fixture(scope="session")

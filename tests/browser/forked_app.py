@@ -1,8 +1,7 @@
 """The app as a server that is forked from the test's own process, with the jobs that it starts.
 
 What a server and its jobs import is imported once, in the process of the tests. That
-`streamlit run app/Home.py` starts as a program is proved by `test_app.py` (an empty workspace) and
-`test_sign_in.py`.
+`streamlit run app/Home.py` starts as a program is proved by the tests of an empty workspace.
 """
 
 import importlib
