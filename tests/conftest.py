@@ -34,6 +34,7 @@ SLOWEST = (
     "cluster/test_real_ray.py",
     "browser/test_app.py",
     "browser/test_accessibility.py",
+    "browser/test_train_browser.py",
     "browser/test_hostile_names.py",
     "browser/test_explore_browser.py",
     "browser/test_runs_browser.py",

@@ -32,11 +32,10 @@ def shipped(serve: Serve, demo: Path, tmp_path_factory: pytest.TempPathFactory) 
         yield url
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_photo_of_nowhere_gets_no_pin_until_it_is_asked_for(
-    shipped: str, visit: Callable[..., Visitor], scheme: str, tmp_path: Path
+    shipped: str, visit: Callable[..., Visitor], tmp_path: Path
 ) -> None:
-    visitor = visit(shipped, scheme)
+    visitor = visit(shipped)
     page = visitor.open("predict")
     photo = tmp_path / "page.jpg"
     Image.fromarray(np.full((200, 200, 3), (240, 238, 230), np.uint8)).save(photo)
@@ -79,7 +78,8 @@ def test_several_photos_open_survive_a_reload_and_are_downloaded(
         for photo in ("photo3.jpg", "page.png", "photo4.jpg"):
             archive.write(tmp_path / photo, f"walk/{photo}")
         archive.writestr("walk/notes.txt", "no photo")
-    visitor = visit(shipped)
+    # Dark, as the other tests are light: answers and refusals are drawn in colours of their own.
+    visitor = visit(shipped, color_scheme="dark")
     page = visitor.open("predict")
     main = page.get_by_test_id("stMain")
     page.locator("input[type=file]").first.set_input_files(tmp_path / "walk.zip")
