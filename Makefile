@@ -16,7 +16,7 @@ FOR_TOOLS := $(TOOLS)/.installed
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help app demo test soak check format screenshots chromium clean lock licences sbom vulnerabilities
+.PHONY: help app demo test soak check format screenshots chromium clean lock licences sbom vulnerabilities matrix
 
 help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -71,6 +71,10 @@ sbom: $(FOR_TOOLS) ## write sbom.json: the bill of materials of requirements.loc
 
 vulnerabilities: $(FOR_TOOLS) ## look requirements.lock up among known vulnerabilities, or say why that cannot be
 	$(TOOLS)/bin/python .ci/vulnerabilities.py $(TOOLS)/bin/pip-audit requirements.lock
+
+# Environments of their own in .venv/matrix, some GB each. It skips a Python that is not here.
+matrix: $(FOR_TOOLS) ## run the tests of equal answers on Python 3.11 to 3.13, with the lowest and the newest packages
+	OMP_NUM_THREADS=1 $(TOOLS)/bin/python .ci/matrix.py $(TOOLS)/bin/uv $(VENV)/matrix $(ARGS)
 
 clean: ## remove .venv and every cache; data, runs and checkpoints stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -227,6 +227,21 @@ def calibrated(
 
 
 @pytest.fixture(scope="session")
+def exported(
+    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """That checkpoint with its network as ONNX; read only."""
+    from core.__main__ import main
+
+    def make(folder: Path) -> None:
+        shutil.copytree(checkpoint, folder / "best")
+        words = ["export", str(folder / "best"), "--onnx", "--data", str(shared_campus)]
+        assert main(words) == 0
+
+    return made_once(tmp_path_factory, "exported", make) / "best"
+
+
+@pytest.fixture(scope="session")
 def predictor(checkpoint: Path) -> "Predictor":
     """The predictor of that checkpoint."""
     from core.inference.loading import load_predictor

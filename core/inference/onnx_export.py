@@ -36,6 +36,7 @@ from core.inference.onnx_network import (
     REGION,
     OnnxDescriber,
     OnnxNetwork,
+    columns_of,
     make_session,
     read_weights,
 )
@@ -123,7 +124,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
     content, graph = _graph(_Answers(checkpoint.model), size, card.model.backbone, network)
     weights = read_weights(folder / card.weights)
     session = make_session(content, graph, weights, folder)
-    found = OnnxNetwork(graph, session, folder, network.anchors)
+    found = OnnxNetwork(graph, session, folder, network.anchors, columns_of(card, graph))
     difference = _difference(card, network, found, photos)
     files, further = {graph.file: content}, None
     retrieval = load_retrieval_network(folder, card.retrieval, "cpu")
@@ -133,7 +134,7 @@ def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCa
         files[further.file] = content
         weights = read_weights(folder / retrieval.card.weights)
         session = make_session(content, further, weights, folder)
-        describer = OnnxDescriber(further, session, retrieval.card)
+        describer = OnnxDescriber(further, session, folder, retrieval.card)
         apart = _apart(describe_whole(retrieval, photos), describe_whole(describer, photos))
         difference["retrieval_descriptor"] = apart
     _check(difference, folder)

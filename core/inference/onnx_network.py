@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -37,10 +37,11 @@ ANCHORS = "place_head.anchors"
 _REMEDY = "copy the checkpoint folder again as a whole, or export it again"
 
 _GRAPH_READS = "session.model_external_initializers_file_folder_path"
-# What the runtime raises of a graph that it cannot use; they share no class of their own.
+# What the runtime raises of a graph that it cannot use; they share no class of their own. A name
+# that is no text fails within its binding.
 _ERRORS = (
-    state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoSuchFile,
-    state.NotImplemented, state.RuntimeException,
+    UnicodeDecodeError, state.Fail, state.InvalidArgument, state.InvalidGraph,
+    state.InvalidProtobuf, state.NoSuchFile, state.NotImplemented, state.RuntimeException,
 )  # fmt: skip
 
 Weights = Mapping[str, NDArray[Any]]
@@ -53,10 +54,12 @@ class _OnnxGraph:
     Attributes:
         graph: What the checkpoint's card says about it.
         session: The graph with the weights.
+        folder: The checkpoint's folder.
     """
 
     graph: GraphCard
     session: onnxruntime.InferenceSession
+    folder: Path
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -68,18 +71,50 @@ class _OnnxGraph:
         """What the parts of its descriptors are, in words."""
         return self.graph.parts
 
+    def _computed(
+        self, inputs: Mapping[str, NDArray[Any]], needed: Mapping[str, int]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Outputs of the graph for n photos by name: those `(n, columns)` that are needed, others.
+
+        Raises:
+            CheckpointError: It cannot be computed, or is the graph of another network.
+        """
+        taken = {each.name for each in self.session.get_inputs()}
+        names = [each.name for each in self.session.get_outputs()]
+        try:
+            given = {name: each for name, each in inputs.items() if name in taken}
+            values = self.session.run(names, given)
+        except (*_ERRORS, ValueError) as error:
+            raise self._refused(str(error).splitlines()[0]) from error
+        found = dict(zip(names, values, strict=True))
+        n = len(inputs[PHOTOS])
+        for name, columns in needed.items():
+            if name not in found:
+                raise self._refused(f"no output {name}")
+            if np.shape(found[name]) != (n, columns):
+                raise self._refused(f"{name} of shape {np.shape(found[name])} for {n} photos")
+        if any(np.shape(each)[:1] != (n,) for each in found.values()):
+            raise self._refused(f"outputs that are not of {n} photos")
+        return found
+
+    def _refused(self, why: str) -> CheckpointError:
+        return CheckpointError(
+            f"graph {self.folder / self.graph.file} does not compute this network ({why}): "
+            f"{_REMEDY}"
+        )
+
 
 @dataclass(frozen=True)
 class OnnxNetwork(_OnnxGraph):
     """A `core.inference.network.Network` that ONNX Runtime computes.
 
     Attributes:
-        folder: The checkpoint's folder.
         anchors: Normalised positions `(anchors, 2)` of the place head; None without one.
+        columns: Of the outputs that the network must have.
     """
 
-    folder: Path
     anchors: Floats | None
+    columns: Mapping[str, int]
 
     @cached_property
     def model(self) -> "BearingsModel":
@@ -91,15 +126,12 @@ class OnnxNetwork(_OnnxGraph):
     def run(self, photos: Pixels, known: KnownMetadata) -> NetworkOutputs:
         """Run photos `(n, input_size, input_size, 3)` through backbone and heads."""
         n = len(photos)
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             PHOTOS: np.ascontiguousarray(photos),
             REGION: known.region.astype(np.int64),
             HEADING: heading_unit(known.heading_deg).astype(np.float32),
         }
-        taken = {each.name for each in self.session.get_inputs()}
-        names = [each.name for each in self.session.get_outputs()]
-        values = self.session.run(names, {k: v for k, v in inputs.items() if k in taken})
-        found = dict(zip(names, values, strict=True))
+        found = self._computed(inputs, self.columns)
         logits, views = found.get("region_logits"), found.get("place_logits")
         return NetworkOutputs(
             np.empty((n, 0)) if logits is None else _softmax(logits.astype(np.float64)),
@@ -120,8 +152,10 @@ class OnnxDescriber(_OnnxGraph):
 
     def describe(self, photos: Pixels) -> NDArray[np.float32]:
         """Descriptors `(n, d)` of RGB photos `(n, input_size, input_size, 3)`."""
-        (found,) = self.session.run(None, {PHOTOS: np.ascontiguousarray(photos)})
-        return cast(NDArray[np.float32], found)
+        # Its one output has the name of any of its operators.
+        name = self.session.get_outputs()[0].name
+        found = self._computed({PHOTOS: np.ascontiguousarray(photos)}, {name: sum(self.widths)})
+        return found[name]
 
 
 def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
@@ -134,14 +168,29 @@ def load_network(folder: Path, card: Card, graph: GraphCard) -> OnnxNetwork:
     anchors = weights.get(ANCHORS)
     session = _read_session(folder, graph, weights)
     positions = None if anchors is None else anchors.astype(np.float64)
-    return OnnxNetwork(graph, session, folder, positions)
+    return OnnxNetwork(graph, session, folder, positions, columns_of(card, graph))
+
+
+def columns_of(card: Card, graph: GraphCard) -> dict[str, int]:
+    """How many columns each output has that a network of a card must have.
+
+    Heads of the position and the heading may be absent: places can answer both.
+    """
+    needed = {"features": graph.widths[0], "descriptor": sum(graph.widths)}
+    if "region" in card.labels:
+        needed["region_logits"] = len(card.regions)
+    if "position" in card.labels and card.model.position_head == "regression":
+        needed["position"] = 2
+    if "heading" in card.labels and card.model.heading_head == "vector":
+        needed["heading_vector"] = 2
+    return needed
 
 
 def load_describer(folder: Path, card: RetrievalCard, graph: GraphCard) -> OnnxDescriber:
     """Read the exported retrieval backbone of a checkpoint; raises as `load_network`."""
     weights = read_weights(folder / card.weights)
     session = _read_session(folder, graph, weights)
-    return OnnxDescriber(graph, session, card)
+    return OnnxDescriber(graph, session, folder, card)
 
 
 def _read_session(folder: Path, graph: GraphCard, weights: Weights) -> onnxruntime.InferenceSession:

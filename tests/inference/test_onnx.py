@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -31,23 +32,8 @@ from core.model.network import BearingsModel
 from core.model.normaliser import Normaliser
 from core.model.retrieval_network import make_retrieval_network, save_retrieval_network
 from core.model.schema import ModelConfig, RetrievalConfig
-from tests.shared import made_once
 
 PHOTOS = np.random.default_rng(0).integers(0, 256, (5, 72, 72, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def exported(
-    checkpoint: Path, shared_campus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The shared checkpoint with its network as ONNX; read only."""
-
-    def make(folder: Path) -> None:
-        shutil.copytree(checkpoint, folder / "best")
-        words = ["export", str(folder / "best"), "--onnx", "--data", str(shared_campus)]
-        assert main(words) == 0
-
-    return made_once(tmp_path_factory, "exported", make) / "best"
 
 
 def test_an_ensemble_takes_the_graphs_of_its_members(exported: Path, tmp_path: Path) -> None:
@@ -291,3 +277,65 @@ def test_a_model_without_photos_to_compare_asks_for_its_data(
 ) -> None:
     assert main(["export", str(checkpoint), "--onnx"]) == 1
     assert "name the dataset folder" in capsys.readouterr().err
+
+
+def drop_output(graph: onnx.GraphProto) -> None:
+    graph.output.remove(next(each for each in graph.output if each.name == "descriptor"))
+
+
+def rename_features(graph: onnx.GraphProto) -> None:
+    """Free the name `features` for what a test computes in its place."""
+    for node in graph.node:
+        node.input[:] = ["kept" if name == "features" else name for name in node.input]
+        node.output[:] = ["kept" if name == "features" else name for name in node.output]
+
+
+def other_output(graph: onnx.GraphProto) -> None:
+    """The two columns of a position as features."""
+    rename_features(graph)
+    graph.node.append(helper.make_node("Identity", ["position"], ["features"]))
+
+
+def other_shape(graph: onnx.GraphProto) -> None:
+    """A step that only fails as it is computed, when the number of photos is known."""
+    rename_features(graph)
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([7]), "seven"))
+    graph.node.append(helper.make_node("Reshape", ["kept", "seven"], ["features"]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (drop_output, "no output descriptor"),
+        (other_output, "features of shape"),
+        (other_shape, "Reshape"),
+    ],
+)
+def test_a_graph_that_computes_something_else_is_refused(
+    spoil: Callable[[onnx.GraphProto], None], words: str, exported: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(exported, tmp_path / "copy")
+    graph = next((tmp_path / "copy").glob("*.onnx"))
+    model = onnx.load(graph, load_external_data=False)
+    spoil(model.graph)
+    put_graph(graph, model.SerializeToString())
+    with pytest.raises(CheckpointError, match=f"graph .*{words}"):
+        load_predictor(tmp_path / "copy").predict_photos(PHOTOS[:2])
+
+
+def test_a_name_in_a_graph_that_is_no_text_is_refused(exported: Path, tmp_path: Path) -> None:
+    shutil.copytree(exported, tmp_path / "copy")
+    graph = next((tmp_path / "copy").glob("*.onnx"))
+    name = onnx.load(graph, load_external_data=False).graph.node[-1].name.encode()
+    put_graph(graph, graph.read_bytes().replace(name, b"\xff" + name[1:]))
+    with pytest.raises(CheckpointError, match="graph "):
+        load_predictor(tmp_path / "copy").predict_photos(PHOTOS[:2])
+
+
+def put_graph(graph: Path, content: bytes) -> None:
+    """Put other content in the place of a graph, under the name that it gives."""
+    name = f"network-{hashlib.sha256(content).hexdigest()[:16]}.onnx"
+    card = graph.parent / "card.json"
+    card.write_text(card.read_text().replace(graph.name, name))
+    graph.unlink()
+    (graph.parent / name).write_bytes(content)

@@ -28,6 +28,7 @@ VALUES: tuple[Any, ...] = (
 BYTES = ("flip", "cut", "insert", "drop", "repeat", "swap")
 NODES = ("set", "delete", "rename", "wrap", "nest", "add")
 CELLS = ("cell", "column", "row")
+GRAPH = ("operator", "unlink", "output", "number", "tensor")
 
 
 def mutations(kinds: Sequence[str]) -> st.SearchStrategy[list[Mutation]]:
@@ -45,6 +46,8 @@ def mutated(content: bytes, changes: Sequence[Mutation]) -> bytes:
             content = _json(content, kind, where, what)
         elif kind in CELLS:
             content = _table(content, kind, where, what)
+        elif kind in GRAPH:
+            content = _graph(content, kind, where, what)
         else:
             content = _bytes(content, kind, where, what)
     return content
@@ -138,3 +141,39 @@ def _table(content: bytes, kind: str, where: float, what: int) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode(errors="replace")
+
+
+def _graph(content: bytes, kind: str, where: float, what: int) -> bytes:
+    """Change an operator, a link, an output, an attribute or a constant of an ONNX graph."""
+    import onnx  # only for who mutates graphs
+    from google.protobuf.message import DecodeError
+
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError:
+        return content
+    nodes = list(model.graph.node)
+    if not nodes:
+        return content
+    node = nodes[int(where * len(nodes))]
+    other = nodes[what % len(nodes)]
+    if kind == "operator":
+        node.op_type = other.op_type if what % 3 else "Identity"
+    elif kind == "unlink" and node.input and other.output:
+        node.input[what % len(node.input)] = other.output[0] if what % 2 else ""
+    elif kind == "output" and model.graph.output:
+        chosen = model.graph.output[what % len(model.graph.output)]
+        if what % 3:
+            chosen.name = other.output[0] if other.output and what % 2 else "other"
+        else:
+            model.graph.output.remove(chosen)
+    elif kind == "number" and node.attribute:
+        attribute = node.attribute[what % len(node.attribute)]
+        attribute.i, attribute.f = what - 5000, float(what)
+        for place in range(len(attribute.ints)):
+            attribute.ints[place] = what % 97 - 48
+    elif kind == "tensor" and model.graph.initializer:
+        tensor = model.graph.initializer[what % len(model.graph.initializer)]
+        tensor.dims[:] = [what % 7, *tensor.dims[1:]]
+    return bytes(model.SerializeToString())

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from core.bundle import export_model, import_model
 from core.cli.queue import _row as queue_row
 from core.cli.runs import _notes as runs_notes
 from core.cli.runs import _row as runs_row
@@ -20,6 +21,8 @@ from core.dataset.base_layer import read_base_layer
 from core.dataset.decode import decode_display, decode_photo
 from core.dataset.exif import read_exif
 from core.dataset.labels import read_dataset
+from core.dataset.layout import store_folder
+from core.dataset.store import prepare_dataset
 from core.dataset.tags import change_tags, read_tags
 from core.evaluation.stored_reports import read_evaluated_model
 from core.files import write_json
@@ -31,7 +34,8 @@ from core.jobs.summary import list_jobs
 from core.model.backbone import read_weights
 from core.splits.split import Split
 from core.tables.formats import read_raw
-from tests.soak.mutations import BYTES, CELLS, NODES
+from core.views import change_views, read_views
+from tests.soak.mutations import BYTES, CELLS, GRAPH, NODES
 
 JSON = (*BYTES, *NODES, *NODES)
 CSV = (*BYTES, *CELLS, *CELLS)
@@ -93,6 +97,59 @@ def checkpoint_readers(checkpoint: Path, campus: Path, folder: Path) -> list[Rea
         Reader("gallery", BYTES, copy / "gallery.safetensors", answer, put_gallery, 8),
         Reader("weights", BYTES, weights, answer, put_weights, 8),
         _plain("split", JSON, copy / "split.json", lambda: load_split(copy)),
+    ]
+
+
+def graph_reader(exported: Path, folder: Path) -> Reader:
+    """The graph of an exported network, named by its content and computed once."""
+    copy = folder / "exported"
+    shutil.copytree(exported, copy)
+    card = (copy / "card.json").read_text(encoding="utf-8")
+    graph = next(copy.glob("network-*.onnx"))
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 72, 72, 3), np.uint8)
+
+    def put(content: bytes) -> None:
+        for old in copy.glob("network-*.onnx"):
+            old.unlink()
+        name = f"network-{hashlib.sha256(content).hexdigest()[:16]}.onnx"
+        (copy / name).write_bytes(content)
+        (copy / "card.json").write_text(card.replace(graph.name, name), encoding="utf-8")
+
+    def answer() -> object:
+        return load_predictor(copy).predict_photos(pixels)
+
+    return Reader("graph", (*BYTES[:2], *GRAPH, *GRAPH), graph, answer, put, 2)
+
+
+def bundle_reader(checkpoint: Path, folder: Path) -> Reader:
+    """A model as one file, imported."""
+    bundle, out = folder / "model.zip", folder / "imported"
+    export_model(checkpoint, bundle)
+
+    def read() -> object:
+        try:
+            return import_model(bundle, out)
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+
+    return _plain("bundle", BYTES, bundle, read, 8)
+
+
+def index_readers(campus: Path, folder: Path) -> list[Reader]:
+    """What finds stored photos, and named filters of photos."""
+    copy = folder / "stored"
+    shutil.copytree(campus, copy)
+    prepare_dataset(copy, 32)
+    change_views(folder, {"north": {"region": ["1"]}})
+
+    def stored() -> object:
+        # A store that cannot be read is made again.
+        return prepare_dataset(copy, 32)[1].photos.sum()
+
+    index = store_folder(copy) / "photos-32.json"
+    return [
+        _plain("store-index", JSON, index, stored, 4),
+        _plain("views.json", JSON, folder / "views.json", lambda: read_views(folder)),
     ]
 
 

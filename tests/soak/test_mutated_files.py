@@ -24,8 +24,11 @@ from tests.app.run_folders import write_run
 from tests.soak.mutations import Mutation, mutated, mutations
 from tests.soak.readers import (
     Reader,
+    bundle_reader,
     checkpoint_readers,
     dataset_readers,
+    graph_reader,
+    index_readers,
     photo_readers,
     report_readers,
     run_readers,
@@ -39,13 +42,14 @@ MINUTES = float(os.environ.get("BEARINGS_SOAK_MINUTES", "0"))
 EXAMPLES = 1_000_000 if MINUTES else 16
 
 
-def make_readers(folder: Path, campus: Path, checkpoint: Path) -> dict[str, Reader]:
+def make_readers(folder: Path, campus: Path, checkpoint: Path, exported: Path) -> dict[str, Reader]:
     """All readers, each with files of its own below a folder.
 
     Args:
         folder: Where the files are made.
         campus: A dataset, which is copied.
         checkpoint: A checkpoint of it, which is copied.
+        exported: The same with its network as ONNX, which is copied.
     """
     own = folder / "campus"
     shutil.copytree(campus, own, ignore=shutil.ignore_patterns(".bearings"))
@@ -64,6 +68,9 @@ def make_readers(folder: Path, campus: Path, checkpoint: Path) -> dict[str, Read
     (report / "predictions.csv").write_bytes(b"".join(rows[:9]))
     readers = [
         *checkpoint_readers(checkpoint, campus, folder),
+        graph_reader(exported, folder),
+        bundle_reader(checkpoint, folder),
+        *index_readers(campus, folder),
         *run_readers(folder / "runs" / "first"),
         *dataset_readers(own),
         *report_readers(report),
@@ -107,10 +114,13 @@ def attack(reader: Reader, content: bytes, changes: Sequence[Mutation]) -> None:
 
 @pytest.fixture(scope="module")
 def readers(
-    tmp_path_factory: pytest.TempPathFactory, shared_campus: Path, checkpoint: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_campus: Path,
+    checkpoint: Path,
+    exported: Path,
 ) -> dict[str, Reader]:
     """Every reader, over files that only this module changes."""
-    return make_readers(tmp_path_factory.mktemp("soak"), shared_campus, checkpoint)
+    return make_readers(tmp_path_factory.mktemp("soak"), shared_campus, checkpoint, exported)
 
 
 NAMES = (
@@ -119,7 +129,8 @@ NAMES = (
     "campus.toml", "repairs.csv", "regions.geojson", "tags.csv", "campus.geojson", "report",
     "predictions", "zip.pth", "old.pth", "new.safetensors", "labels.geojson", "labels.gpx",
     "labels.json", "labels.kml", "labels.parquet", "labels.xlsx", "photo.jpg", "photo.png",
-    "photo.webp", "photo.tif", "photo.gif", "split-file",
+    "photo.webp", "photo.tif", "photo.gif", "split-file", "graph", "bundle", "store-index",
+    "views.json",
 )  # fmt: skip
 
 
