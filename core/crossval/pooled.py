@@ -196,7 +196,7 @@ def aggregate(config: CrossvalConfig, dataset: Dataset) -> CrossvalReport:
     pooled = pool(folds, dataset)
     report = _report(config, dataset, folds, pooled)
     table = pooled_table(folds)
-    write_table(table, config.out / PREDICTIONS)
+    write_table(table, config.out / PREDICTIONS, raw=config.raw)
     if config.plots:
         write_plots(pooled.scored, pooled.baselines, config.out / PLOTS)
     # Last: a folder with a report is complete.

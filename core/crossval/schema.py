@@ -23,6 +23,11 @@ class CrossvalConfig(TrainConfig):
     plots: Annotated[bool, Traits(affects_result=False, basic=True)] = Field(
         True, description="Also draw the static plots of each fold and of all together"
     )
+    raw: Annotated[bool, Traits(affects_result=False)] = Field(
+        False,
+        description="In predictions.csv, no apostrophe before text that spreadsheets would compute "
+        "(= + - @ first)",
+    )
 
     @model_validator(mode="after")
     def _has_folds(self) -> Self:

@@ -97,7 +97,7 @@ def evaluate(
     report = make_report(scored, baselines, selection, dataset, predictor, caveats, unseen)
     table = prediction_table(scored, selection, predictor.gallery)
     out = config.out or _report_folder(home_of(predictor.folder), root, dataset.root, config.split)
-    write_table(table, out / "predictions.csv")
+    write_table(table, out / "predictions.csv", raw=config.raw)
     if predictor.gallery is not None:
         ids = scored.truth.photo_ids
         write_descriptors(out, prediction.descriptor, ids, predictor.gallery)

@@ -41,6 +41,11 @@ class EvaluateConfig(OptionSchema):
         "visit; none: visits if at least ten are known, else spots",
     )
     plots: bool = Field(True, description="Also draw the static plots")
+    raw: bool = Field(
+        False,
+        description="In predictions.csv, no apostrophe before text that spreadsheets would compute "
+        "(= + - @ first)",
+    )
 
 
 class CompareConfig(OptionSchema):

@@ -75,9 +75,15 @@ def prediction_table(
     return pd.concat([table, _more(scored, selection, gallery)], axis=1)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write the table as CSV, at once; `core.tables.stored.read_frame` reads it back."""
-    write_text(path, inert_csv(table))
+def write_table(table: pd.DataFrame, path: Path, *, raw: bool = False) -> None:
+    """Write the table as CSV, at once; `core.tables.stored.read_frame` reads it back.
+
+    Args:
+        table: One row a photo.
+        path: The file.
+        raw: Keep text that a spreadsheet takes for a formula as it is.
+    """
+    write_text(path, inert_csv(table, raw=raw))
 
 
 def _of_true_region(scored: ScoredPrediction) -> Floats:

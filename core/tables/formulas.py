@@ -29,8 +29,17 @@ def inert_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
     return _GUARD + value
 
 
+def raw_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
+    """A cell as `--raw` exports it: as it is, a formula too.
+
+    But text that has apostrophes before such a sign gets one more: `original_cell` takes one off.
+    """
+    guarded = isinstance(value, str) and value.startswith(_GUARD)
+    return inert_cell(value) if guarded else value
+
+
 def original_cell(value: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
-    """The text that `inert_cell` was given."""
+    """The text that `inert_cell` or `raw_cell` was given."""
     guarded = isinstance(value, str) and value.startswith(_GUARD) and _would_compute(value)
     return value[1:] if guarded else value
 

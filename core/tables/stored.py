@@ -10,7 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from core.errors import BearingsError, reason
 from core.files import read_regular, refusing
-from core.tables.formulas import inert_cell, original_cell, quoting_of
+from core.tables.formulas import inert_cell, original_cell, quoting_of, raw_cell
 
 
 def read_frame(
@@ -65,9 +65,10 @@ def _holds_numbers(values: pd.Series) -> bool:
     return not bool(np.isinf(values.to_numpy(float)).any())
 
 
-def inert_csv(table: pd.DataFrame) -> str:
-    """A data frame as the text of a CSV file, every cell as `inert_cell` has it."""
-    texts = {name: column.map(inert_cell) for name, column in _text_columns(table)}
+def inert_csv(table: pd.DataFrame, *, raw: bool = False) -> str:
+    """A data frame as the text of a CSV file, every cell as `inert_cell` or `raw_cell` has it."""
+    cell = raw_cell if raw else inert_cell
+    texts = {name: column.map(cell) for name, column in _text_columns(table)}
     quoting = quoting_of(value for column in texts.values() for value in column)
     written = table.assign(**texts).to_csv(index=False, lineterminator="\n", quoting=quoting)
     return str(written)
