@@ -259,14 +259,21 @@ def checkpoint_split(folder: Path) -> "Split | None":
 def gallery(folder: Path) -> "Gallery | None":
     """The gallery of a checkpoint, read without its network; None if it has none.
 
-    An ensemble's is that of its lead member.
-
     Raises:
         CheckpointError: It is damaged.
     """
-    about = card(folder).ensemble
-    folder = folder if about is None else folder / MEMBERS / about.lead
+    folder = gallery_folder(folder)
     return _gallery(folder, stamp(folder / "gallery.json", folder / "gallery.safetensors"))
+
+
+def gallery_folder(folder: Path) -> Path:
+    """Where the gallery of a checkpoint lies: an ensemble's is that of its lead member.
+
+    Raises:
+        CheckpointError: As `card`.
+    """
+    about = card(folder).ensemble
+    return folder if about is None else folder / MEMBERS / about.lead
 
 
 def other_place_m(source: Path, checkpoint: Path) -> float | None:
@@ -301,11 +308,11 @@ def predictions(folder: Path) -> pd.DataFrame:
     return _predictions(table, stamp(table))
 
 
-def forget_models() -> None:
-    """Drop what the caches hold of models, reports and predictions: some were deleted."""
+def forget_deleted() -> None:
+    """Drop what the caches hold of files: a model, a run or what belongs to a data set went."""
     for cached in (
-        _predictor, _answer, _card, _checkpoint_split, _gallery, _report, _predictions,
-        _kept,
+        _predictor, _answer, _card, _checkpoint_split, _gallery, _report, _predictions, _kept,
+        _labels, _dataset, _look, _split, _thumbnail, _audit_place, _label_rows, _base_layer,
     ):  # fmt: skip
         cached.clear()
 

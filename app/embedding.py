@@ -21,6 +21,7 @@ from safetensors.numpy import load, save
 
 from app import cache
 from app.workspace import workspace
+from core.deletion.layouts import gallery_key, layout_name
 from core.errors import storage_text
 from core.evaluation.descriptors import FILE, read_descriptors
 from core.files import write_bytes
@@ -48,7 +49,7 @@ class Described:
             their name.
         evaluated: Rows `(m,)` of `predictions.csv`; none if the report has no descriptors.
         features: `(n + m, d)` of length 1.
-        key: Of the descriptors and their order.
+        key: Of the gallery, then of all descriptors and their order.
     """
 
     gallery: NDArray[np.int64]
@@ -103,7 +104,8 @@ def described(checkpoint: Path, report: Path | None) -> Described | None:
     if gallery is None:
         return None
     files = [] if report is None else [report / "predictions.csv", report / FILE]
-    return _described(gallery, report, (gallery.digest, cache.stamp(*files)))
+    key = gallery_key(cache.gallery_folder(checkpoint))
+    return _described(gallery, report, key, (gallery.digest, cache.stamp(*files)))
 
 
 def principal(photos: Described) -> Floats:
@@ -147,31 +149,33 @@ def expected_s(count: int) -> float:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _described(_gallery: Gallery, report: Path | None, key: tuple[str, cache.Stamp]) -> Described:
+def _described(
+    _gallery: Gallery, report: Path | None, prefix: str, key: tuple[str, cache.Stamp]
+) -> Described:
     rows = np.arange(len(_gallery))
     if report is None:
-        return _joined(_gallery, rows, 0, np.zeros(0, np.int64), _gallery.features[:0])
+        return _joined(_gallery, prefix, rows, 0, np.zeros(0, np.int64), _gallery.features[:0])
     table = cache.predictions(report)
     ids = tuple(table["photo_id"])
     found = read_descriptors(report, ids, _gallery)
     if found is None:
-        return _joined(_gallery, rows, 0, np.zeros(0, np.int64), _gallery.features[:0])
+        return _joined(_gallery, prefix, rows, 0, np.zeros(0, np.int64), _gallery.features[:0])
     shared = _gallery.rows_of(ids, len(ids))
     seen = np.zeros(len(ids), bool)
     if "seen_in_training" in table:
         seen = table["seen_in_training"].to_numpy(bool)
     kept = np.setdiff1d(rows, shared)
     namesakes = int(((shared >= 0) & ~seen).sum())
-    return _joined(_gallery, kept, namesakes, np.arange(len(ids)), found)
+    return _joined(_gallery, prefix, kept, namesakes, np.arange(len(ids)), found)
 
 
 def _joined(
-    gallery: Gallery, kept: NDArray[np.int64], namesakes: int, evaluated: NDArray[np.int64],
-    others: Features,
+    gallery: Gallery, prefix: str, kept: NDArray[np.int64], namesakes: int,
+    evaluated: NDArray[np.int64], others: Features,
 ) -> Described:  # fmt: skip
     features = np.concatenate([gallery.features[kept], others])
     key = hashlib.sha256(features.astype(np.float16).tobytes()).hexdigest()[:32]
-    return Described(kept, namesakes, evaluated, features, f"{len(kept)}-{key}")
+    return Described(kept, namesakes, evaluated, features, f"{prefix}-{len(kept)}-{key}")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -194,7 +198,7 @@ def _arrange(made: Arrangement, photos: Described, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / _name(photos), save({"place": place}))
-        files = sorted(folder.glob("tsne-*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
+        files = sorted(folder.glob(layout_name("*")), key=lambda file: file.stat().st_mtime_ns)
         for file in files[:-MOST_KEPT]:
             file.unlink(missing_ok=True)
     except OSError as error:
@@ -214,4 +218,4 @@ def _kept(photos: Described) -> Floats | None:
 
 
 def _name(photos: Described) -> str:
-    return f"tsne-{photos.key}.safetensors"
+    return layout_name(photos.key)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import demo, entrance, links, upload_limit
+from app import demo, entrance, links, server_start, upload_limit
 from app.access import gate, server
 from app.theme import palette
 from app.train import job_page
@@ -61,6 +61,7 @@ def show(page: Runnable) -> None:
     """Draw the sidebar, then the page; errors that the reader can mend become sentences."""
     upload_limit.limit_uploads()
     server.guard()
+    server_start.begin(workspace())
     st.html(f"<style>{_style()}</style>")
     st.logo(str(PROJECT / "app" / "logo.png"), icon_image=str(PROJECT / "app" / "icon.png"))
     if not entrance.enter(page.url_path):

@@ -3,12 +3,12 @@
 Only names and presence of files are looked at here; nothing is loaded.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.dataset.layout import possible_tables
-from core.project import PROJECT, WORKSPACE
+from core.deletion.layouts import LAYOUTS
+from core.project import workspace_root
 from core.runs import CARD, SHIPPED, best_of, folders, has_card
 
 DEMO = "demo"
@@ -38,7 +38,7 @@ class Workspace:
     @property
     def layouts(self) -> Path:
         """Folder of arrangements of photos by their descriptors, which may be deleted."""
-        return self.root / "layouts"
+        return self.root / LAYOUTS
 
     @property
     def demo_data(self) -> Path:
@@ -71,7 +71,7 @@ class Workspace:
 
 def workspace() -> Workspace:
     """The workspace of this process."""
-    return Workspace(Path(os.environ.get(WORKSPACE) or PROJECT).resolve())
+    return Workspace(workspace_root())
 
 
 def has_labels(folder: Path) -> bool:

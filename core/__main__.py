@@ -32,6 +32,7 @@ COMMANDS = {
     "predict": "predict.COMMAND",
     "explain": "explain.COMMAND",
     "runs": "runs.COMMAND",
+    "delete": "delete.COMMAND",
     "queue": "queue.COMMAND",
     "follow": "queue.FOLLOW",
     "compare": "compare.COMMAND",

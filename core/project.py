@@ -23,6 +23,11 @@ CONDUCTOR = "BEARINGS_CONDUCTOR"
 """Folder of the job that a process is part of: a fold's cross-validation, a trial's study."""
 
 
+def workspace_root() -> Path:
+    """The folder of data sets, runs and models that `BEARINGS_WORKSPACE` names; else the code's."""
+    return Path(os.environ.get(WORKSPACE) or PROJECT).resolve()
+
+
 def python_path() -> dict[str, str]:
     """The environment in which `python -m core` finds this code, before whatever else is there."""
     here = [str(PROJECT), os.environ.get("PYTHONPATH")]

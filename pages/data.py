@@ -9,12 +9,15 @@ from app.data import browse, columns, label_charts
 from app.data.review import view
 from app.maps.photo_map import dots_left_out, far_photos, photo_deck
 from app.selection import selection, tagging
-from app.widgets import base_layer, pickers
+from app.widgets import base_layer, deletion, messages, pickers
 
 st.title("Data")
+messages.show()
 path = pickers.need_dataset_path()
 SECTIONS = ("Photos", "Labels", view.SECTION, "Split and leak", columns.SECTION)
-section = pickers.pick_section("data", SECTIONS)
+with st.container(horizontal=True, horizontal_alignment="distribute"):
+    section = pickers.pick_section("data", SECTIONS)
+    deletion.offer_dataset(path, "data")
 if section == view.SECTION:
     view.show(path)
     st.stop()

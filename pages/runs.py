@@ -5,8 +5,7 @@ import streamlit as st
 from app import cache, links
 from app.access import paths
 from app.runs import crossval, ensembling, judging, models, runs_page
-from app.train import deletion
-from app.widgets import messages, pickers
+from app.widgets import deletion, messages, pickers
 from app.workspace import workspace
 from core.crossval.report import list_crossvals
 

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from app.access import gate
-from app.train import deletion
 from app.tune import search
-from app.widgets import messages, pickers
+from app.widgets import deletion, messages, pickers
 from app.workspace import workspace
 
 st.title("Tune")

@@ -84,7 +84,6 @@ def show(source: Path, *, explained: bool = False) -> None:
     Raises:
         LabelError: There is no table, or campus.toml cannot be read.
     """
-    messages.show()
     st.subheader("How the labels are read")
     table = _pick_table(source)
     source_read = mapping.read_as(source, table)

@@ -10,8 +10,7 @@ from app.evaluate import report_tables
 from app.evaluate.report_view import table_of
 from app.runs import comparison
 from app.selection import selection
-from app.train import deletion
-from app.widgets import messages
+from app.widgets import deletion, messages
 from app.wording import moment
 from app.workspace import Workspace
 from core.crossval.report import CrossvalSummary

@@ -15,9 +15,9 @@ from app.runs import runs_table
 from app.runs.models import Model
 from app.selection import selection
 from app.theme import palette
-from app.train import deletion, train_form
+from app.train import train_form
 from app.train.history import measured, overlaid_table
-from app.widgets import figure_files, messages, pickers
+from app.widgets import deletion, figure_files, messages, pickers
 from app.workspace import Workspace
 from core.dataset.labels import Dataset
 from core.errors import BearingsError, RunError

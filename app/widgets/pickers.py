@@ -76,6 +76,14 @@ def forget_checkpoints_in(folders: Sequence[Path]) -> None:
     st.session_state[_HANDED + _CHECKPOINT] = workspace().label(others[0]) if others else None
 
 
+def forget_dataset(folder: Path) -> None:
+    """Let the next run pick another data set, if a deleted one is picked."""
+    if dataset_path() == folder:
+        others = [*filter(paths.is_opened, workspace().datasets())]
+        # None empties the picker: nothing is left to pick.
+        st.session_state[_HANDED + _DATASET] = workspace().label(others[0]) if others else None
+
+
 def hand_over_dataset(folder: Path) -> None:
     """Let the next run pick this data set: the picker of this run is drawn already."""
     _hand_over(_DATASET, folder)

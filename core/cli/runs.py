@@ -1,21 +1,19 @@
-"""`runs`: list the training runs of a folder, and delete runs."""
+"""`runs`: list the training runs of a folder, and tell where one comes from."""
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from core.cli.command import Command, aligned, imports, say
 from core.errors import BearingsError, ConfigError, RunError
-from core.jobs.delete import Contents, contents_of, delete_runs
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
 from core.percent import percent
 from core.runs import has_card, home_of, is_run, trained_dataset
-from core.system import SYSTEM
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")
 
@@ -24,29 +22,22 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD",
         help="Folder of run folders (default: runs); or lineage RUN: what it was made from and "
-        "what came of it; or delete RUN [...]: remove runs, cross-validations or studies with "
-        "their checkpoints and reports",
+        "what came of it",
     )  # fmt: skip
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG",
         help="Only runs with this tag; if repeated, with all of the tags",
     )  # fmt: skip
-    parser.add_argument(
-        "--yes", action="store_true",
-        help="With delete: delete; without it, only what would be deleted is listed",
-    )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
     words: list[str] = arguments.words
-    if words and words[0] == "delete":
-        return _delete([Path(word) for word in words[1:]], confirmed=arguments.yes)
     if words and words[0] == "lineage":
         return _lineage(words[1:])
     if len(words) > 1:
         raise ConfigError(
-            f"runs {' '.join(words)} is not a request: give one folder of runs, lineage RUN or "
-            "delete RUN"
+            f"runs {' '.join(words)} is not a request: give one folder of runs, or lineage RUN; "
+            "python -m core delete RUN deletes one"
         )
     return _list(Path(words[0] if words else "runs"), arguments.tag)
 
@@ -69,29 +60,6 @@ def _lineage(words: list[str]) -> int:
     for line in lineage_in_text(lineage(home, dataset=dataset)):
         sys.stdout.write(f"{line}\n")
     return 0
-
-
-def _delete(paths: list[Path], *, confirmed: bool) -> int:
-    if not paths:
-        raise ConfigError("runs delete needs RUN: the path of a run folder")
-    # All of them are looked at before any is deleted.
-    contents = [contents_of(path) for path in paths]
-    for each in contents:
-        say("\n".join(_contents(each)))
-    if not confirmed:
-        repeat = SYSTEM.command_line(["python", "-m", "core", "runs", "delete", *map(str, paths)])
-        say(f"Nothing is deleted yet. To delete this for good: {repeat} --yes")
-        return 0
-    delete_runs(paths)
-    for path in paths:
-        sys.stdout.write(f"deleted {path}\n")
-    return 0
-
-
-def _contents(contents: Contents) -> Iterator[str]:
-    size = f"{contents.size_bytes / 2**20:,.1f} MB"
-    yield f"{contents.path}: a {contents.kind_title}, {contents.files:,} files, {size}"
-    yield from (f"  {part}" for part in contents.parts)
 
 
 def _list(folder: Path, tags: list[str]) -> int:
@@ -161,15 +129,12 @@ def _took(seconds: float | None) -> str:
 
 COMMAND = Command(
     "runs",
-    "[FOLDER] [--tag TAG]\n       python -m core runs lineage RUN\n"
-    "       python -m core runs delete RUN [...] [--yes]",
-    "List training runs: state, epochs, best validation figures and tags; delete runs.",
+    "[FOLDER] [--tag TAG]\n       python -m core runs lineage RUN",
+    "List training runs: state, epochs, best validation figures and tags.",
     (
         "python -m core runs",
         "python -m core runs /data/runs --tag baseline",
         "python -m core runs lineage runs/first",
-        "python -m core runs delete runs/first          # list what would go",
-        "python -m core runs delete runs/first --yes",
     ),
     _add,
     _run,

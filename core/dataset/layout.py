@@ -4,8 +4,10 @@ Names are compared as sets of words, so that `labels_train.csv`, `train_label.cs
 `Train/labels.csv` are one thing, and `images_train/`, `train_images/` and `train/images/` another.
 """
 
+import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,6 +72,18 @@ class LabelFile:
 def dataset_folder(source: Path) -> Path:
     """The folder of a dataset that is given as a folder or as one label file."""
     return source.parent if source.is_file() else source
+
+
+def store_folder(root: Path) -> Path:
+    """Return the folder of a dataset's stores: inside it, or a cache if it is read-only."""
+    inside = root / STORE_FOLDER
+    written = inside if inside.is_dir() else root
+    # The owner's bit counts even for root, to whom every folder is writable.
+    if os.access(written, os.W_OK) and written.stat().st_mode & stat.S_IWUSR:
+        return inside
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    return Path(cache) / "bearings" / f"{root.resolve().name}-{key}"
 
 
 def find_label_files(root: Path) -> tuple[tuple[LabelFile, ...], tuple[str, ...]]:

@@ -9,7 +9,6 @@ holds the photos of the dataset that was opened last.
 
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from core.dataset.decode import (
     square_hfov_deg,
 )
 from core.dataset.labels import Dataset, read_dataset
-from core.dataset.layout import STORE_FOLDER
+from core.dataset.layout import store_folder
 from core.errors import ImageError, RunError
 from core.files import new_file, read_object, read_regular, sweep, write_json
 from core.geo import Floats
@@ -122,18 +121,6 @@ def write_index(folder: Path, index: StoreIndex) -> None:
         "faulty": [asdict(e) for e in index.faulty],
     }
     write_json(_index_path(folder, index.size), {"version": VERSION, **entries})
-
-
-def store_folder(root: Path) -> Path:
-    """Return the folder of a dataset's stores: inside it, or a cache if it is read-only."""
-    inside = root / STORE_FOLDER
-    written = inside if inside.is_dir() else root
-    # The owner's bit counts even for root, to whom every folder is writable.
-    if os.access(written, os.W_OK) and written.stat().st_mode & stat.S_IWUSR:
-        return inside
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    key = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
-    return Path(cache) / "bearings" / f"{root.resolve().name}-{key}"
 
 
 def _index_path(folder: Path, size: int) -> Path:

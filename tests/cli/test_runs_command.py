@@ -39,14 +39,14 @@ def test_a_run_is_deleted_once_it_is_confirmed(
     write_notes(write_run(tmp_path, "first").path, Notes(text="old"))
     write_run(tmp_path, "second")
     path = tmp_path / "runs" / "first"
-    assert main(["runs", "delete", str(path)]) == 0
+    assert main(["delete", str(path)]) == 0
     told = capsys.readouterr()
     assert path.is_dir()
     assert "training run" in told.err
     assert "2 epochs" in told.err
     assert "its note and tags" in told.err
     assert "--yes" in told.err
-    assert main(["runs", "delete", str(path), "--yes"]) == 0
+    assert main(["delete", str(path), "--yes"]) == 0
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["second"]
-    assert main(["runs", "delete", str(path), "--yes"]) == 1
+    assert main(["delete", str(path), "--yes"]) == 1
     assert "holds no run" in capsys.readouterr().err

@@ -11,7 +11,8 @@ from PIL import Image
 
 from core.dataset.decode import counters, decode_photo
 from core.dataset.labels import read_dataset
-from core.dataset.store import open_store, prepare_dataset, store_folder
+from core.dataset.layout import store_folder
+from core.dataset.store import open_store, prepare_dataset
 from core.errors import ImageError, LabelError
 
 SIZE = 24

@@ -22,7 +22,6 @@ from app.data.review.queue import (
     summary,
     waiting,
 )
-from app.widgets import messages
 from core.audit.review import Reviewed, review
 from core.dataset.layout import dataset_folder
 from core.dataset.repairs import REPAIRS_FILE, Repair, read_repairs
@@ -47,7 +46,6 @@ def show(source: Path) -> None:
     Raises:
         LabelError: The labels cannot be read as a table, or repairs.csv is broken.
     """
-    messages.show()
     audit = _check(source)
     folder = dataset_folder(source)
     repairs = read_repairs(folder)

@@ -31,6 +31,9 @@ UNGUARDED = {
     "app/embedding.py folder.mkdir",
     "app/embedding.py write_bytes",
     "app/embedding.py file.unlink",
+    # Once a server, whoever opens the first page: jobs that an operator began go on.
+    "app/server_start.py ensure_runner",
+    "app/server_start.py sweep_trash",
     # Encodes a picture in memory.
     "app/cache.py photo_jpeg",
 }
@@ -51,7 +54,8 @@ def test_the_search_knows_what_writes() -> None:
         ("core.jobs.queue", "enqueue"), ("core.jobs.queue", "cancel"), ("core.jobs.queue", "move"),
         ("core.jobs.queue", "requeue"), ("core.jobs.queue", "stop"),
         ("core.jobs.queue", "enqueue_job"), ("core.crossval.folder", "enqueue_crossval"),
-        ("core.jobs.runner", "ensure_runner"), ("core.jobs.delete", "delete_runs"),
+        ("core.jobs.runner", "ensure_runner"), ("core.deletion.runs", "delete_runs"),
+        ("core.deletion.dataset", "delete_dataset"), ("core.views", "change_views"),
         ("core.jobs.notes", "write_notes"), ("core.ensemble.make", "make_ensemble"),
         ("core.evaluation.evaluate", "evaluate"), ("core.dataset.tags", "change_tags"),
         ("core.dataset.mapping", "save_reading"), ("core.audit.review", "decide"),

@@ -66,7 +66,7 @@ def test_a_viewer_looks_and_changes_nothing(as_role: Callable[..., AppTest]) -> 
     app = as_role("viewer", "home")
     assert f"**{NAME.replace('@', chr(0x2060) + '@')}**  \nViewer: look and predict" in said(app)
     for page, absent in (
-        ("data", {"Add to all", "Save"}),
+        ("data", {"Add to all", "Save", "Delete …"}),
         ("train", {"Start training", "All options …"}),
         ("tune", {"Start the search"}),
         ("runs", {"Delete …", "Save", "Make the ensemble"}),

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.widgets import messages
 from core.dataset import look as look_module
+from core.dataset.tags import change_tags
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -192,3 +194,45 @@ def test_names_of_files_and_regions_are_shown_as_they_are(
     for shown in [*words, said(open_page(workspace_copy, "home"))]:
         plain = re.sub(r"`[^`]*`", "", shown)
         assert not re.search(r"(?<!\\)!?\[[a-z]\]|(?<!\\)<b>|(?<!\\)\$", plain), shown
+
+
+def test_what_was_made_of_a_data_set_is_deleted_after_it_is_named(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    campus = workspace_copy / "data" / "tiny"
+    change_tags(campus, ["images/img_0000.jpg"], add="tree")
+    report = workspace_copy / "checkpoints" / "tiny" / "report" / "report.json"
+    content = json.loads(report.read_text())
+    report.write_text(json.dumps(content | {"dataset": content["dataset"] | {"root": str(campus)}}))
+    app = open_page(workspace_copy, "data")
+    _press(app, "Delete …")
+    assert not app.exception
+    assert messages.plain("1 report with predictions: tiny/report") in said(app)
+    assert "Photos, labels and decisions" in said(app)
+    assert (campus / "tags.csv").is_file()
+    _press(app, "Delete this")
+    assert not app.exception
+    assert not (campus / "tags.csv").exists()
+    assert not report.parent.exists()
+    assert len(list((campus / "images").iterdir())) == 48
+
+
+def test_photos_are_deleted_only_by_the_name_of_their_folder(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    shutil.copytree(workspace_copy / "data" / "tiny", workspace_copy / "data" / "other")
+    app = open_page(workspace_copy, "data", dataset="data/tiny")
+    _press(app, "Delete …")
+    app.checkbox(key="data_with_photos").check().run()
+    label = "Delete photos, labels and all of this"
+    assert "48 photos, of which Bearings keeps no copy" in said(app)
+    assert next(one for one in app.button if one.label == label).disabled
+    app.text_input(key="data_typed").set_value("tiny").run()
+    _press(app, label)
+    assert not app.exception
+    assert not (workspace_copy / "data" / "tiny").exists()
+    assert app.selectbox(key="dataset").value == "data/other"
+
+
+def _press(app: AppTest, label: str) -> None:
+    next(one for one in app.button if one.label == label).click().run()

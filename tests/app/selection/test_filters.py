@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache
 from app.selection import filters
-from app.selection.saved_views import change_views, read_views
 from core.dataset.tags import read_tags
 from core.errors import ConfigError
 from core.geo import CoordinateFrame, LocalFrame
+from core.views import change_views, read_views
 from tests.app.page_text import said
 
 OpenPage = Callable[..., AppTest]
@@ -203,17 +203,17 @@ def test_tags_and_named_views_are_kept_and_filter(
     box.unselect("near the gate").run()
     assert listed[0] not in read_tags(data)
     app.selectbox(key="data_view_name").select("Gate, all of it").run()
-    app = click(app, "Delete")
+    app = next(one for one in app.button if one.label == "Delete").click().run()
     assert read_views(workspace_copy) == {}
 
 
 def test_two_writers_lose_no_view(tmp_path: Path) -> None:
     names = [f"view {number}" for number in range(8)]
     with ThreadPoolExecutor(2) as writers:
-        list(writers.map(lambda name: change_views(tmp_path, name, {"region": ["1"]}), names))
+        list(writers.map(lambda name: change_views(tmp_path, {name: {"region": ["1"]}}), names))
     assert sorted(read_views(tmp_path)) == sorted(names)
     with ThreadPoolExecutor(2) as writers:
-        list(writers.map(lambda name: change_views(tmp_path, name, None), names[1:]))
+        list(writers.map(lambda name: change_views(tmp_path, {name: None}), names[1:]))
     assert list(read_views(tmp_path)) == names[:1]
 
 
@@ -223,9 +223,9 @@ def test_a_full_disk_is_named_with_its_remedy(
     def full(path: Path, content: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("app.selection.saved_views.write_json", full)
+    monkeypatch.setattr("core.views.write_json", full)
     with pytest.raises(ConfigError, match=r"views.json cannot be written .*: free some space"):
-        change_views(tmp_path, "north", {"region": ["1"]})
+        change_views(tmp_path, {"north": {"region": ["1"]}})
 
 
 def test_a_damaged_file_of_views_is_named(workspace_copy: Path, open_page: OpenPage) -> None:

@@ -1,16 +1,16 @@
 """Deletion of a run, cross-validation, study or checkpoint: what goes with it, in one step.
 
-The folder is first renamed to a hidden name, which no list shows, and removed after that: a kill in
-between leaves no half of a run, and the next deletion removes what it left.
+All that was made of it lies in its folder, but the arrangements of its photos that the Explore page
+keeps in the workspace.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from core.deletion.contents import Contents, counted, measured, named
+from core.deletion.layouts import delete_layouts
+from core.deletion.trash import put_aside, sweep_trash
 from core.errors import RunError
 from core.jobs.job import Kind
 from core.jobs.notes import NOTES
@@ -28,7 +28,6 @@ from core.runs import (
 )
 from core.system import SYSTEM
 
-_TRASH = ".deleted-"
 # What tells a cross-validation and a study that no queue started.
 _OTHER_KINDS: dict[str, Kind] = {"crossval-config.json": "crossval", "study.json": "tune"}
 _TITLES: dict[Kind | Literal["checkpoint"], str] = {
@@ -39,28 +38,9 @@ _TITLES: dict[Kind | Literal["checkpoint"], str] = {
 }
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What is deleted with a run, or with a checkpoint that stands alone.
-
-    Attributes:
-        path: Its folder.
-        kind: Training run, cross-validation, study or checkpoint.
-        parts: What lies in it, in words: epochs, checkpoints, reports, notes.
-        files: Number of files.
-        size_bytes: Their size.
-    """
-
-    path: Path
-    kind: Kind | Literal["checkpoint"]
-    parts: tuple[str, ...]
-    files: int
-    size_bytes: int
-
-    @property
-    def kind_title(self) -> str:
-        """The kind in words."""
-        return _TITLES[self.kind]
+def is_run_or_model(path: Path) -> bool:
+    """Whether a folder holds a run, a cross-validation, a study or a checkpoint."""
+    return is_run(path) or has_card(path) or any((path / name).is_file() for name in _OTHER_KINDS)
 
 
 def contents_of(path: Path) -> Contents:
@@ -69,14 +49,15 @@ def contents_of(path: Path) -> Contents:
     Raises:
         RunError: The folder holds none of them, is a link, or is the shipped checkpoint.
     """
-    kind = _kind(path)
-    files = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
-    size = sum(file.stat().st_size for file in files)
-    return Contents(path, kind, tuple(_parts(path)), len(files), size)
+    return Contents(path, _TITLES[_kind(path)], tuple(_parts(path)), *measured([path]))
 
 
-def delete_runs(paths: Sequence[Path]) -> None:
+def delete_runs(paths: Sequence[Path], layouts: Path) -> None:
     """Remove folders of runs, cross-validations, studies or checkpoints, with all that is in them.
+
+    Args:
+        paths: The folders.
+        layouts: Where the workspace keeps arrangements of photos; theirs go, too.
 
     Raises:
         RunError: One of them runs or waits, holds no run and no checkpoint, is a link, or is the
@@ -90,18 +71,17 @@ def delete_runs(paths: Sequence[Path]) -> None:
         for job in (path, *_jobs_inside(path)):
             _check_ended(job)
     for path in homes:
+        delete_layouts([path], layouts)
         _remove(path)
 
 
 def _remove(path: Path) -> None:
-    trash = _free_name(path)
-    SYSTEM.replace(path, trash)
+    trash = put_aside(path)
     if any(is_held(job) for job in (trash, *_jobs_inside(trash))):
         # It was started after its state was read. The lock moves with the folder.
         SYSTEM.replace(trash, path)
         raise LockHeld(f"{path} was started meanwhile: cancel it first, then delete it")
-    for left in path.parent.glob(f"{_TRASH}*"):
-        shutil.rmtree(left)
+    sweep_trash([path.parent])
 
 
 def _kind(path: Path) -> Kind | Literal["checkpoint"]:
@@ -113,7 +93,7 @@ def _kind(path: Path) -> Kind | Literal["checkpoint"]:
     if has_card(path):
         return _checked_checkpoint(path)
     if not is_run(path):
-        raise RunError(f"{path} holds no run: give the path of a run folder")
+        raise RunError(f"{path} holds no run, model or data set: give the path of its folder")
     try:
         job = run_state(path).job
     except RunError:
@@ -146,32 +126,18 @@ def _jobs_inside(path: Path) -> list[Path]:
     return [folder for folder in (*folders(path), *folders(path / "trials")) if is_run(folder)]
 
 
-def _free_name(path: Path) -> Path:
-    names = (path.with_name(f"{_TRASH}{path.name}-{number}") for number in count(1))
-    return next(name for name in names if not name.exists())
-
-
 def _parts(path: Path) -> Iterator[str]:
     if inside := _jobs_inside(path):
-        yield f"{_counted(len(inside), 'run')} inside: {_named([run.name for run in inside])}"
+        yield f"{counted(len(inside), 'run')} inside: {named([run.name for run in inside])}"
     if epochs := len(read_events(path)):
-        yield f"the figures of {_counted(epochs, 'epoch')}"
+        yield f"the figures of {counted(epochs, 'epoch')}"
     if has_card(path):
         yield "its network, its gallery of training photos and its calibration"
     kept = {"best": best_of(path), "last": last_of(path)}
     if checkpoints := [name for name, folder in kept.items() if has_card(folder)]:
-        yield f"{_counted(len(checkpoints), 'checkpoint')}: {_named(checkpoints)}"
+        yield f"{counted(len(checkpoints), 'checkpoint')}: {named(checkpoints)}"
     if reports := report_folders(path):
-        names = _named([report.name for report in reports])
-        yield f"{_counted(len(reports), 'report')} with predictions: {names}"
+        names = named([report.name for report in reports])
+        yield f"{counted(len(reports), 'report')} with predictions: {names}"
     if (path / NOTES).is_file():
         yield "its note and tags"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _named(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from core.deletion import runs
+from core.deletion.runs import contents_of
 from core.errors import RunError
 from core.files import write_json
-from core.jobs import delete
-from core.jobs.delete import contents_of, delete_runs
 from core.jobs.job import Job
 from core.jobs.summary import list_runs
 from core.locks import LockHeld, hold
 from tests.app.run_folders import write_run
+
+
+def delete_runs(paths: list[Path]) -> None:
+    """Delete runs of a workspace that keeps no arrangement of photos."""
+    runs.delete_runs(paths, Path("no such folder"))
 
 
 def test_all_that_lies_in_a_run_goes_with_it(tmp_path: Path) -> None:
@@ -70,7 +75,7 @@ def test_a_run_that_is_started_meanwhile_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = write_run(tmp_path, "first").path
-    monkeypatch.setattr(delete, "_check_ended", lambda path: None)
+    monkeypatch.setattr(runs, "_check_ended", lambda path: None)
     with hold(run), pytest.raises(LockHeld, match="started meanwhile"):
         delete_runs([run])
     assert [each.name for each in list_runs(tmp_path / "runs")] == ["first"]
