@@ -87,11 +87,16 @@ def _summary(result: "Audit") -> Iterator[str]:
     if len(table) > 1:
         yield from aligned(table)
     photos = {found.photo_id for found in result.findings if found.photo_id}
-    yield (
-        f"{len(result.findings)} findings about {len(photos)} photos in {result.rows} rows; "
-        "the label files are unchanged"
-    )
+    findings = _counted(len(result.findings), "finding")
+    # A finding may be about an area, or about all rows together.
+    about = f" about {_counted(len(photos), 'photo')}" if photos else ""
+    rows = _counted(result.rows, "row")
+    yield f"{findings}{about} in {rows}; the label files are unchanged"
     yield from (f"skipped: {each.check}: {each.reason}" for each in result.skipped)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 COMMAND = Command(

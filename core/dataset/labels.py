@@ -46,6 +46,8 @@ from core.tables.times import minute_of_day
 from core.tables.values import LabelValues, read_values
 
 ALLOWED_SHARE = 0.01
+# Of rows that agree the first is kept, so the others lack no photo and count against no share.
+_REPEATED = "the same row occurs before"
 # No file system has longer names of files; a cell of a table may hold a book.
 LONGEST_NAME = 255
 # So far from the campus, 0, 0 is no place of it.
@@ -115,7 +117,7 @@ def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
     again = rows["photo_id"].duplicated(keep=False)
     for _, group in rows[again].groupby("photo_id", sort=False):
         if len(group[_CONTENT].drop_duplicates()) == 1:
-            faults[group.index[1:]] = "the same row occurs before"
+            faults[group.index[1:]] = _REPEATED
         else:
             faults[group.index] = f"{len(group)} rows label this photo and contradict one another"
     return faults
@@ -128,7 +130,7 @@ def check_excluded(
     allow_missing: bool,
     folders: Sequence[Path] = (),
 ) -> pd.DataFrame:
-    """Stop when more than 1 % of the rows are left out, unless allowed; always when all are.
+    """Stop when more than 1 % of the photos are left out, unless allowed; always when all are.
 
     Args:
         root: What was read, for the message.
@@ -146,8 +148,9 @@ def check_excluded(
     out = faults != ""
     excluded = pd.DataFrame({"photo_id": rows["photo_id"][out], "reason": faults[out]})
     excluded = excluded.reset_index(drop=True)
-    total, left = len(rows), len(rows) - len(excluded)
-    share = len(excluded) / total
+    left, lost = len(rows) - len(excluded), int((excluded["reason"] != _REPEATED).sum())
+    total = left + lost
+    share = lost / total
     if share <= ALLOWED_SHARE or (allow_missing and left):
         return excluded
     advice = "Add the photos or mend the rows"
@@ -160,7 +163,7 @@ def check_excluded(
             "label file in images/ (or images_train/, images_val/ and images_test/)."
         )
     raise LabelError(
-        f"{root}: {len(excluded)} of {total} labelled photos ({percent(share, 1)}) cannot be used, "
+        f"{root}: {lost} of {total} labelled photos ({percent(share, 1)}) cannot be used, "
         f"more than 1 % may be left out.\n{_by_reason(excluded)}\n{advice}.{looked}"
     )
 

@@ -1,7 +1,8 @@
-"""Positions that Google Takeout keeps beside a photo, in a JSON file of its name."""
+"""Positions and times that Google Takeout keeps beside a photo, in a JSON file of its name."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,37 @@ def _sidecars(photo: Path) -> list[Path]:
 
 
 def with_sidecar(exif: PhotoExif, photo: Path) -> PhotoExif:
-    """Return the EXIF of a photo, with the position of its sidecar if it has none of its own.
+    """Return the EXIF of a photo, with position and time of its sidecar if it has none of its own.
+
+    Takeout knows the time in UTC, and says so; EXIF has that of the place.
 
     Raises:
         LabelError: Two sidecars fit, or it is damaged.
     """
-    if exif.has_position or (path := sidecar_of(photo)) is None:
+    if (exif.has_position and exif.taken) or (path := sidecar_of(photo)) is None:
         return exif
     content = read_object(path, "correct or remove it", LabelError) or {}
+    if not exif.taken:
+        exif = replace(exif, taken=_moment(content.get("photoTakenTime")))
+    if exif.has_position:
+        return exif
     for key in ("geoDataExif", "geoData"):
         position = _position(content.get(key))
         if position is not None:
             return replace(exif, latitude=position[0], longitude=position[1], position_fault="")
     return exif
+
+
+def _moment(value: Any) -> str:  # noqa: ANN401 - as the file has it
+    """A time as `YYYY-MM-DD HH:MM:SS UTC`; empty without one."""
+    seconds = value.get("timestamp") if isinstance(value, dict) else None
+    if not str(seconds).isdecimal():
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(int(str(seconds)), tz=UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        # No time of this calendar.
+        return ""
 
 
 def _position(value: Any) -> tuple[float, float] | None:  # noqa: ANN401 - as the file has it

@@ -21,27 +21,32 @@ NAMES: dict[str, tuple[str, ...]] = {
         "sourcefile filepath imagepath imgpath photopath picture picturename img imagefilename "
         "imgname imagefilepath",
         "dateiname datei bild bilddatei foto fotoname fichier nomfichier nomdufichier archivo "
-        "fichero nombrearchivo nombredearchivo imagen path filepaths",
+        "fichero nombrearchivo nombredearchivo imagen path filepaths "
+        "plik nazwapliku zdjecie nazwazdjecia obraz arquivo ficheiro nomearquivo nomedoarquivo "
+        "nomeficheiro nomedoficheiro imagem fotografia nomefile nomedelfile immagine",
     ),
     "timestamp": (
         "timestamp time datetime",
         "capturedat datetimeoriginal mapcapturetime capturetime phototakentimetimestamp "
         "phototakentime takenat taken datetaken gpsdatetime when",
         "createdate zeit uhrzeit zeitstempel aufnahmezeit aufnahmezeitpunkt heure horodatage hora "
-        "fechahora marcadetiempo epoch unixtime",
+        "fechahora marcadetiempo epoch unixtime czas godzina znacznikczasu dataiczas datagodzina "
+        "datahora dataehora carimbodetempo horario dataora dataeora orario marcatemporale",
     ),
-    "date": ("date datum fecha datejour aufnahmedatum",),
+    "date": ("date datum fecha datejour aufnahmedatum datazdjecia datafoto datadafoto datascatto",),
     "latitude": (
         "latitude lat",
         "gpslatitude maplatitude geodatalatitude latitudewgs84 latwgs84 latdeg latitudedeg "
         "decimallatitude northing northm",
-        "breite breitengrad geographischebreite geogrbreite latitud nord norte",
+        "breite breitengrad geographischebreite geogrbreite latitud nord norte "
+        "szerokosc szerokoscgeograficzna szerokoscgeogr latitudine",
     ),
     "longitude": (
         "longitude lng lon long",
         "gpslongitude maplongitude geodatalongitude longitudewgs84 lonwgs84 londeg longitudedeg "
         "decimallongitude easting eastm",
-        "lange langengrad laenge laengengrad geographischelange geogrlange longitud ost este",
+        "lange langengrad laenge laengengrad geographischelange geogrlange longitud ost este "
+        "dlugosc dlugoscgeograficzna dlugoscgeogr longitudine",
     ),
     "heading": (
         "angle heading headingdeg bearing azimuth yaw",
@@ -49,13 +54,15 @@ NAMES: dict[str, tuple[str, ...]] = {
         "computedcompassangle compassheading compass imgdirection cameraheading cameraazimuth "
         "headingangle poseheadingdegrees",
         "direction viewdirection richtung blickrichtung kamerarichtung kurs kompass azimut "
-        "peilung cap rumbo acimut direccion orientacion course",
+        "peilung cap rumbo acimut direccion orientacion course kierunek azymut kierunekpatrzenia "
+        "kierunekkamery rumo azimute direcao orientacao direzione orientamento rotta",
     ),
     "region": (
         "regionid region zone zoneid",
         "groundtruthlabel groundtruth label class classlabel category choice",
         "area areaid place placename location building sector bereich gebiet ort standort "
-        "secteur quartier lieu zona sectorid lugar edificio batiment gebaude",
+        "secteur quartier lieu zona sectorid lugar edificio batiment gebaude rejon obszar "
+        "strefa sektor budynek miejsce regiao setor predio regione settore luogo",
     ),
     "hfov_deg": ("hfovdeg hfov fov", "horizontalfov fovdeg fieldofview bildwinkel"),
     "walk": (
@@ -96,6 +103,8 @@ UNITS: dict[str, str] = {
     "m": "metres", "metre": "metres", "metres": "metres", "meter": "metres", "meters": "metres",
 }  # fmt: skip
 HEADING_UNITS: tuple[HeadingUnit, ...] = ("degrees", "radians", "turns", "mils", "grads")
+# Letters that Unicode does not split into a plain one and an accent.
+_LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "°": ""})
 _PREFIXES = ("data.", "properties.", "fields.", "metadata.", "exif.", "gps.")
 
 
@@ -144,7 +153,7 @@ def suggestions(titles: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
 
 def plain_name(name: str) -> str:
     """Letters and digits in lower case, without accents."""
-    text = unicodedata.normalize("NFKD", name.lower().replace("ß", "ss").replace("°", ""))
+    text = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
     return "".join(sign for sign in text if sign.isalnum() and not unicodedata.combining(sign))
 
 

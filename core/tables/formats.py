@@ -29,6 +29,11 @@ from core.tables.settings import FOREIGN_TABLES
 # A label table is a few megabytes; a small archive that unpacks to more is an attack.
 _LARGEST_BYTES = MOST_BYTES
 Record = dict[str, Any]
+_FORMULA = re.compile(rb"<f[ >/]")
+_UNCOMPUTED = (
+    "formulas without a value, which count as empty cells: open it in a spreadsheet program, which "
+    "computes them, and save it"
+)
 # What openpyxl and zipfile raise for a file that is cut or altered.
 _DAMAGED = (
     KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, EOFError, zlib.error,
@@ -130,16 +135,47 @@ def _workbook(path: Path, content: bytes) -> RawTable:
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             sheets = {sheet.title: _sheet(sheet) for sheet in book.worksheets}
             book.close()
+        formulas = _formulas_without_value(content, sheets)
     except _DAMAGED as error:
         raise LabelError(f"{path} is damaged or no Excel workbook: {error}") from error
     filled = {name: rows for name, rows in sheets.items() if any(map(any, rows))}
+    if not filled and any(formulas.values()):
+        raise LabelError(f"{path} holds {sum(formulas.values()):,} {_UNCOMPUTED}")
     if not filled:
         raise LabelError(f"{path} is empty: it needs a header and one row per photo")
     name = max(filled, key=lambda each: max(map(count_roles, filled[each][:20])))
     table = table_of(path, "xlsx", filled[name])
     others = [each for each in filled if each != name]
     notes = [f"{path.name}: sheet {name!r} was read, not {', '.join(others)}"] if others else []
+    if lost := formulas.get(name):
+        notes.append(f"{path.name}: it holds {lost:,} {_UNCOMPUTED}")
     return RawTable(path, "xlsx", table.header, table.rows, notes=(*notes, *table.notes))
+
+
+def _formulas_without_value(content: bytes, sheets: dict[str, list[list[str]]]) -> dict[str, int]:
+    """How many cells of each sheet hold a formula but no value, which reads as an empty cell.
+
+    A program that computes nothing leaves them so when it writes a workbook.
+    """
+    import openpyxl
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        if not any(_FORMULA.search(archive.read(name)) for name in names):
+            return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+        found = {
+            sheet.title: sum(
+                cell.startswith("=") and not value
+                for written, values in zip(_sheet(sheet), sheets[sheet.title], strict=True)
+                for cell, value in zip(written, values, strict=True)
+            )
+            for sheet in book.worksheets
+        }  # fmt: skip
+        book.close()
+    return found
 
 
 def _sheet(sheet: Any) -> list[list[str]]:  # noqa: ANN401 - openpyxl's read-only sheet

@@ -54,9 +54,21 @@ def read_regions(
             f"{int(hidden.sum())} rows have a placeholder for a region and count as without one: "
             f"{shown}. A region of that name needs a line under [regions] in campus.toml"
         )
-    ids = region_ids(clean.mask(absent, ""))
+    kept = clean.mask(absent, "")
+    ids = region_ids(kept)
     joined, case_notes = _cases(ids, join_case)
-    return joined, [*notes, *case_notes]
+    return joined, [*notes, *_numbers(kept, ids), *case_notes]
+
+
+def _numbers(names: pd.Series, ids: pd.Series) -> list[str]:
+    """Report numbers that are written in several ways, such as 001 and 1; `1.0` is a program's."""
+    bare = names.str.replace(r"(?<=\d)\.0*$", "", regex=True)
+    written = pd.DataFrame({"name": bare, "id": ids}).drop_duplicates()
+    several = written[written["id"].duplicated(keep=False) & (written["id"] != "")]
+    shown = [f"{' / '.join(group['name'])} is region {id}" for id, group in several.groupby("id")]
+    if not shown:
+        return []
+    return [f"region numbers written in several ways were joined: {'; '.join(shown[:3])}"]
 
 
 def _cases(ids: pd.Series, join: bool) -> tuple[pd.Series, list[str]]:

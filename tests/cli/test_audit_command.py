@@ -20,7 +20,7 @@ def test_findings_are_summed_up_and_written(
     assert main(["audit", str(small_campus), "--no-photos", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "heading_out_of_range  1" in shown
-    assert "1 findings about 1 photos in 48 rows" in shown
+    assert "1 finding about 1 photo in 48 rows" in shown
     assert pd.read_csv(out)["finding"].tolist() == ["heading_out_of_range"]
     assert labels.read_bytes() == before
 

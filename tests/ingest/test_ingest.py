@@ -308,6 +308,17 @@ def test_positions_are_read_from_sidecars_of_google_takeout(
     assert len(pd.read_csv(phone.parent / "dataset" / "left_out.csv")) == 0
 
 
+def test_the_time_of_google_takeout_stands_in_for_one_that_a_photo_lacks(phone: Path) -> None:
+    (phone / "without.jpg").write_bytes(phone_photo(taken=None))
+    (phone / "with.jpg").write_bytes(phone_photo())
+    for name in ("without.jpg", "with.jpg"):
+        content = {"title": name, "photoTakenTime": {"timestamp": "1709618420"}}
+        (phone / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    labels = pd.read_csv(made(phone) / "labels.csv").set_index("source")["timestamp"]
+    assert labels["without.jpg"] == "2024-03-05 06:00:20 UTC"
+    assert not labels["with.jpg"].endswith("UTC")
+
+
 def test_two_sidecars_and_a_damaged_one_are_named(phone: Path) -> None:
     for name in ("two.jpg", "torn.jpg"):
         (phone / name).write_bytes(phone_photo(latitude=None))

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
 from core.dataset.labels import Dataset, read_dataset
 from core.errors import FrameError, LabelError
+from core.tables.formats import read_raw
 from tests.tables.folders import (
     COLUMNS,
     campus_rows,
@@ -172,6 +174,9 @@ HEADERS = {
     "german": "Dateiname Uhrzeit Breitengrad Längengrad Blickrichtung Bereich",
     "french": "fichier heure latitude longitude cap secteur",
     "spanish": "archivo hora latitud longitud rumbo zona",
+    "polish": "Nazwa_pliku czas Szerokość Długość Kierunek Obszar",
+    "portuguese": "arquivo hora latitude longitude direção região",
+    "italian": "immagine orario latitudine longitudine direzione settore",
     "label studio": "image timestamp latitude longitude angle choice",
 }
 
@@ -239,6 +244,23 @@ def test_workbooks_parquet_and_json(tmp_path: Path) -> None:
         dataset = read_dataset(root)
         check(dataset)
         np.testing.assert_array_equal(dataset.headings_deg, numbers(ROWS, "angle"))
+
+
+def test_formulas_that_no_program_computed_are_named(tmp_path: Path) -> None:
+    root = photos(tmp_path / "campus", ROWS["filename"].tolist())
+    book = openpyxl.Workbook()
+    book.active.append(["filename", "latitude", "longitude"])
+    for row in ROWS.itertuples():
+        book.active.append([row.filename, float(row.latitude), "=77+0.0001"])
+    book.save(root / "labels.xlsx")
+    notes = read_raw(root / "labels.xlsx").notes
+    assert any(f"{len(ROWS)} formulas without a value" in note for note in notes)
+    for row in book.active.iter_rows():
+        for cell in row:
+            cell.value = "=1"
+    book.save(root / "labels.xlsx")
+    with pytest.raises(LabelError, match="holds 123 formulas without a value"):
+        read_raw(root / "labels.xlsx")
 
 
 def test_gpx_waypoints_and_kml_placemarks(tmp_path: Path) -> None:

@@ -145,6 +145,18 @@ def test_region_names_are_written_in_one_way(tmp_path: Path) -> None:
     assert read_dataset(root).regions == ("Café Nord",)
 
 
+def test_numbers_of_regions_that_are_written_in_two_ways_are_named(tmp_path: Path) -> None:
+    rows = ROWS.assign(Region_ID="1")
+    rows.loc[:9, "Region_ID"] = "001"
+    dataset = read_dataset(folder(tmp_path / "both", rows))
+    assert dataset.regions == ("1",)
+    assert any("001 / 1 is region 1" in note for note in dataset.notes)
+    # 1.0 is how programs write a column of whole numbers with gaps.
+    rows.loc[:9, "Region_ID"] = "1.0"
+    notes = read_dataset(folder(tmp_path / "one", rows)).notes
+    assert not any("several ways" in note for note in notes)
+
+
 def look(root: Path, capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str, str]:
     code = main(["look", str(root), *flags])
     captured = capsys.readouterr()
