@@ -30,6 +30,7 @@ from core.runs import (
     best_of,
     folders,
     has_card,
+    home_of_report,
     is_run,
     is_shipped,
     report_folders,
@@ -274,7 +275,7 @@ def _parts(found: _Made) -> Iterator[str]:
     if reports := found.reports:
         yield (
             f"{counted(len(reports), 'report')} with predictions: "
-            f"{named([f'{folder.parents[1].name}/{folder.name}' for folder in reports])}"
+            f"{named([f'{home_of_report(folder).name}/{folder.name}' for folder in reports])}"
         )
     if layouts := found.layouts:
         yield f"{counted(len(layouts), 'arrangement')} of photos for the Explore page"

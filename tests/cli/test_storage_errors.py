@@ -93,7 +93,7 @@ WRITERS = (
 def test_every_command_is_walked() -> None:
     # These write only into the folder of a run or a checkpoint that is there already, or not at
     # all; `calibrate` is tried on a disk that cannot be written below.
-    inside = {"calibrate", "runs", "queue", "follow", "look"}
+    inside = {"calibrate", "runs", "queue", "follow", "look", "delete"}
     assert {words.split()[0] for words in WRITERS} | inside == COMMANDS.keys()
 
 
