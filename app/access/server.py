@@ -9,14 +9,16 @@ _MARK = "bearings_keeps_caches"
 
 
 def guard() -> None:
-    """Let no browser clear the caches of all, nor write files; does nothing on one's own machine.
+    """Let no browser clear caches, write files or read traces; does nothing on one's own machine.
 
     Streamlit's protocol offers the first to every session; afterwards every model would be loaded
     anew. It also offers to write help files of its own into the project, unless the server is
-    headless or the browser is elsewhere: behind a proxy on the same machine none is.
+    headless or the browser is elsewhere: behind a proxy on the same machine none is. The trace of a
+    bug names files and values, which belong in the server's log.
     """
     if roles.is_shared():
         config.set_option("server.headless", True)
+        config.set_option("client.showErrorDetails", "none")
     if hasattr(AppSession, _MARK):
         return
     clear = AppSession._handle_clear_cache_request

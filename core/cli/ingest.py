@@ -35,7 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if made.panoramas:
         say(f"{made.panoramas} panoramas were cut into views of {config.view_hfov:g} degrees")
     if made.tilted:
-        say(f"{made.tilted} panoramas lean by more than 5 degrees; their views lean too")
+        say(f"{made.tilted} panoramas lean by more than 5 degrees; their views are level")
     if made.whole_panoramas:
         say(f"{made.whole_panoramas} panoramas were kept whole: --panorama cuts them into views")
     if not made.regions:

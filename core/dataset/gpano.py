@@ -16,16 +16,23 @@ class GPano:
     Attributes:
         projection: ProjectionType in lower case.
         heading_deg: PoseHeadingDegrees: degrees clockwise from true north of the middle.
-        tilt_deg: The larger of pitch and roll of the camera, in degrees.
+        pitch_deg: How far the middle of the sphere is above the horizon, in degrees.
+        roll_deg: How far the horizon is turned counterclockwise in the picture, in degrees.
         full_size: Width and height in pixels of the whole sphere.
         crop: Left, top, width and height in pixels of the part of it that the photo shows.
     """
 
     projection: str
     heading_deg: float | None = None
-    tilt_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
     full_size: tuple[float, float] | None = None
     crop: tuple[float, float, float, float] | None = None
+
+    @property
+    def tilt_deg(self) -> float:
+        """The larger of pitch and roll, in degrees."""
+        return max(abs(self.pitch_deg), abs(self.roll_deg))
 
 
 def read_gpano(xmp: bytes) -> GPano | None:
@@ -42,12 +49,13 @@ def read_gpano(xmp: bytes) -> GPano | None:
         *(number(f"CroppedArea{side}Pixels") for side in ("Left", "Top")),
         *(number(f"CroppedAreaImage{side}Pixels") for side in ("Width", "Height")),
     ]
-    tilts = [abs(number(f"Pose{axis}Degrees") or 0.0) for axis in ("Pitch", "Roll")]
+    pitch, roll = (number(f"Pose{axis}Degrees") or 0.0 for axis in ("Pitch", "Roll"))
     known, cropped = (tuple(n for n in part if n is not None) for part in (full, crop))
     return GPano(
         xmp_value(xmp, "GPano:ProjectionType").lower(),
         heading % 360.0 if heading is not None and 0.0 <= heading <= 360.0 else None,
-        max(tilts),
+        pitch if abs(pitch) <= 90.0 else 0.0,
+        roll if abs(roll) <= 180.0 else 0.0,
         (known[0], known[1]) if len(known) == 2 and min(known) > 0 else None,
         (cropped[0], cropped[1], cropped[2], cropped[3]) if len(cropped) == 4 else None,
     )

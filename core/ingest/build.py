@@ -152,7 +152,7 @@ class Ingested:
         regions: In how many regions; 0 if none was asked for.
         panoramas: How many panoramas were cut into views.
         whole_panoramas: How many panoramas became one wide photo each.
-        tilted: How many of those that were cut lean by more than 5 degrees.
+        tilted: How many of those that were cut lean by more than 5 degrees, as their tags say.
         lacks: How many photos lack a label, by `(label, reason)`.
         left_out: Files that did not become labelled photos; also in `left_out.csv`.
     """

@@ -32,12 +32,16 @@ class Sphere:
         top_deg: Elevation of its upper edge.
         bottom_deg: Elevation of its lower edge.
         middle_deg: Degrees from the middle of the sphere, clockwise, to that of the picture.
+        pitch_deg: How far the middle of the sphere is above the horizon.
+        roll_deg: How far the horizon is turned counterclockwise in the picture.
     """
 
     degrees_wide: float = 360.0
     top_deg: float = 90.0
     bottom_deg: float = -90.0
     middle_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
 
     @property
     def is_turn(self) -> bool:
@@ -76,6 +80,8 @@ def sphere_of(exif: PhotoExif, by_shape: bool) -> Sphere | str | None:
         90.0 - 180.0 * top / full[1],
         90.0 - 180.0 * (top + high) / full[1],
         360.0 * ((left + wide / 2) / full[0] - 0.5),
+        exif.pano.pitch_deg,
+        exif.pano.roll_deg,
     )
 
 
@@ -108,12 +114,13 @@ def cut(
     focal = side / 2 / math.tan(math.radians(hfov_deg) / 2)
     turned = np.degrees(np.arctan2(across, focal))
     rise = np.degrees(np.arctan2(-across[:, None], np.hypot(across, focal)))
-    row = (sphere.top_deg - rise) / (sphere.top_deg - sphere.bottom_deg) * height - 0.5
-    # Half a pixel beyond the outer ones still lies on them.
-    reached = ((row >= -0.5) & (row <= height - 0.5)).all(axis=1)
     views: dict[float, Pixels] = {}
     for bearing in bearings_deg.tolist():
-        bearing_of = (bearing + turned + 180.0) % 360.0 - 180.0
+        turn, elevation = _in_picture(sphere, bearing + turned, rise)
+        row = (sphere.top_deg - elevation) / (sphere.top_deg - sphere.bottom_deg) * height - 0.5
+        # Half a pixel beyond the outer ones still lies on them.
+        reached = ((row >= -0.5) & (row <= height - 0.5)).all(axis=1)
+        bearing_of = (turn + 180.0) % 360.0 - 180.0
         column = (bearing_of / sphere.degrees_wide + 0.5) * width - 0.5
         in_sight = sphere.is_turn or bool(((column >= -0.5) & (column <= width - 0.5)).all())
         if not in_sight or reached.sum() < MIN_SIDE:
@@ -124,3 +131,32 @@ def cut(
         view = cv2.remap(pixels, columns, rows, cv2.INTER_LINEAR, borderMode=border)
         views[bearing] = np.asarray(view, np.uint8)
     return views
+
+
+def _in_picture(sphere: Sphere, turned_deg: Floats, rise_deg: Floats) -> tuple[Floats, Floats]:
+    """Where level directions are in the picture of a camera that leans.
+
+    Args:
+        sphere: How it leans.
+        turned_deg: `(n,)` degrees clockwise from the middle of the picture.
+        rise_deg: `(m, n)` degrees above the horizon.
+
+    Returns:
+        Degrees clockwise from the picture's middle, and above the plane of the camera; the former
+        is `(n,)` if it does not lean, else both are `(m, n)`.
+    """
+    if sphere.pitch_deg == 0.0 and sphere.roll_deg == 0.0:
+        return turned_deg, rise_deg
+    turn, rise = np.radians(turned_deg + sphere.middle_deg), np.radians(rise_deg)
+    ahead, right, up = np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)
+    pitch, roll = math.radians(sphere.pitch_deg), math.radians(sphere.roll_deg)
+    ahead, up = (
+        math.cos(pitch) * ahead + math.sin(pitch) * up,
+        math.cos(pitch) * up - math.sin(pitch) * ahead,
+    )
+    right, up = (
+        math.cos(roll) * right - math.sin(roll) * up,
+        math.cos(roll) * up + math.sin(roll) * right,
+    )
+    across = np.degrees(np.arctan2(right, ahead)) - sphere.middle_deg
+    return across, np.degrees(np.arcsin(np.clip(up, -1.0, 1.0)))

@@ -101,6 +101,40 @@ def test_views_without_a_direction_have_positions_only(tmp_path: Path) -> None:
     assert sum(made.lacks.values()) == 8
 
 
+def leaning(pitch_deg: float, roll_deg: float) -> Pixels:
+    """Pixels as in `panorama`, but blue is their elevation, seen by a camera that leans."""
+    pitch, roll = np.deg2rad([pitch_deg, roll_deg])
+    # North, east and up of the axes of the camera: ahead, to its right and its top.
+    ahead = np.array([np.cos(pitch), 0.0, np.sin(pitch)])
+    top = np.array([-np.sin(pitch), 0.0, np.cos(pitch)])
+    east = np.array([0.0, 1.0, 0.0])
+    axes = np.stack([
+        ahead, np.cos(roll) * east - np.sin(roll) * top, np.sin(roll) * east + np.cos(roll) * top
+    ])  # fmt: skip
+    across = np.deg2rad((np.arange(WIDTH) + 0.5) / WIDTH * 360 - 180)[None, :]
+    above = np.deg2rad(90 - (np.arange(HEIGHT) + 0.5) / HEIGHT * 180)[:, None]
+    seen = np.stack(np.broadcast_arrays(
+        np.cos(above) * np.cos(across), np.cos(above) * np.sin(across), np.sin(above)
+    ), axis=-1) @ axes  # fmt: skip
+    bearing = np.arctan2(seen[..., 1], seen[..., 0])
+    colours = [128 + 100 * np.cos(bearing), 128 + 100 * np.sin(bearing), 128 + 100 * seen[..., 2]]
+    return np.round(np.stack(colours, axis=-1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("pitch", "roll"), [(20.0, 0.0), (0.0, -15.0), (12.0, 30.0)])
+def test_views_of_a_leaning_panorama_are_level(tmp_path: Path, pitch: float, roll: float) -> None:
+    tags = {"PosePitchDegrees": pitch, "PoseRollDegrees": roll, "PoseHeadingDegrees": 0}
+    write(tmp_path / "in/p.jpg", leaning(pitch, roll), full(**tags))
+    made, labels = cut(tmp_path / "in", views=4, view_hfov=60)
+    assert made.tilted == 1
+    for row in labels.itertuples():
+        view = decode_display(made.folder / "images" / row.filename)
+        assert heading_error_deg(bearing_of(view), row.angle) < 2.0
+        middle = view[view.shape[0] // 2 - 2 : view.shape[0] // 2 + 2, :, 2].astype(float)
+        # The horizon is the middle row, from its left end to its right one.
+        assert np.abs(middle - 128).max() < 8
+
+
 def test_shape_counts_only_if_asked(tmp_path: Path) -> None:
     write(tmp_path / "in/p.jpg", panorama(-180, 180), None, direction=0.0)
     made, labels = cut(tmp_path / "in")

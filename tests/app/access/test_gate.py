@@ -146,7 +146,7 @@ def test_no_browser_clears_the_caches_of_a_shared_server_or_writes_files(
     cleared: list[str] = []
     monkeypatch.setattr(config, "set_option", lambda name, value: cleared.append(f"{name} {value}"))
     server.guard()
-    assert cleared == ["server.headless True"]
+    assert cleared == ["server.headless True", "client.showErrorDetails none"]
     cleared.clear()
     for name in ("cache_data", "cache_resource"):
         monkeypatch.setattr(
