@@ -42,6 +42,8 @@ KINDS = {
 _VIEWPORT: ViewportSize = {"width": 1280, "height": 900}
 # A page that did not change for so long has settled; charts come in bursts.
 _QUIET_MS = 800
+# At every frame, Playwright's way, the map would be drawn by the processor without a pause.
+_POLL_MS = 100
 _PATIENCE_MS = 600_000
 # Notes when the heading of a page appears and when the page last changed.
 _WATCH = """([heading, start]) => {
@@ -135,7 +137,7 @@ class Tab:
         return self._settled(name, kind, before)
 
     def _settled(self, name: str, kind: str, before: int) -> Visit:
-        self.page.wait_for_function(_SETTLED, arg=_QUIET_MS)
+        self.page.wait_for_function(_SETTLED, arg=_QUIET_MS, polling=_POLL_MS)
         heading_ms, settled_ms = self.page.evaluate(_RESULT)
         sent = (self.received.count - before) / 1000
         return Visit(name, kind, heading_ms / 1000, settled_ms / 1000, sent)
