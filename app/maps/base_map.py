@@ -30,6 +30,8 @@ TONES: dict[Mode, dict[Kind, str]] = {
 }  # fmt: skip
 EDGE: dict[Mode, str] = {"light": "#A89F92", "dark": "#5A6372"}
 """Outlines of buildings."""
+GROUND_KINDS = ("campus", "lawn", "wood", "pitch")
+"""What covers the ground of a map, other things upon it."""
 _TREE_M = 2.4
 # Beyond the extent, in its longer sides: a reader who zooms out still sees the surroundings.
 _AROUND = 0.35
@@ -58,6 +60,9 @@ def base_layers(
         return below
     tones = TONES[palette.mode]
     areas = [shape for shape in clipped.shapes if shape.dimension == 2]
+    if below:
+        # The picture shows the ground itself, which these would hide.
+        areas = [shape for shape in areas if shape.kind not in GROUND_KINDS]
     buildings = [shape for shape in areas if shape.kind == "building"]
     lines = [shape for shape in clipped.shapes if shape.dimension == 1]
     spots = [part for shape in clipped.shapes if shape.dimension == 0 for part in shape.parts]

@@ -85,7 +85,7 @@ def test_text_is_readable_and_dots_are_seen_on_every_tone(palette: Palette) -> N
     for kind, tone in base_map.TONES[palette.mode].items():
         assert contrast(palette.text, tone) >= 4.5, kind
         # 3:1 for graphics, on what covers most of a map.
-        if kind in ("campus", "lawn", "wood", "pitch"):
+        if kind in base_map.GROUND_KINDS:
             for dot in (palette.refined, palette.prediction, palette.truth):
                 assert contrast(dot, tone) >= 2.6, (kind, dot)
 
@@ -106,6 +106,11 @@ def test_a_picture_lies_below_all_else_and_is_asked_of_no_host() -> None:
     assert [layer.id for layer in others] == [
         layer.id for layer in base_map.base_layers(ground(), BASE, LIGHT)
     ]
+    areas, alone = (
+        next(one for one in layers if one.id == "base-ground").data
+        for layers in (others, base_map.base_layers(ground(), BASE, LIGHT))
+    )
+    assert len(areas) < len(alone), "lawns would hide the picture"
     sent = json.loads(first.to_json())
     assert (sent["@@type"], sent["opacity"]) == ("BitmapLayer", 0.4)
     assert sent["image"] == "data:image/webp;base64,d2VicA=="
