@@ -28,7 +28,7 @@ from pathlib import Path
 import streamlit
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from benchmarks.document import DOCUMENT, write_section
+from benchmarks.document import BUSY, DOCUMENT, write_section
 from core.project import PROJECT, python_path
 from tests.browser.visitor import FLAGS, PAGES, TITLES, app, chromium_path
 
@@ -261,12 +261,14 @@ def main(words: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"round {number + 1} of {rounds}\n")
         version = browser.version
         browser.close()
+    # A browser, a server and what draws the maps keep both cores in work by themselves.
+    busy = os.getloadavg()[1] > 2 * (os.cpu_count() or 1)
     command = "python -m benchmarks.pages " + " ".join(sys.argv[1:] if words is None else words)
     head = (
         f"`{command.strip()}`: rounds: {rounds}, {os.cpu_count()} cores, load "
         f"{os.getloadavg()[1]:.1f}, Chromium {version} without a graphics card, Streamlit "
         f"{streamlit.__version__}, Python {platform.python_version()}. Seconds are medians; "
-        "settled is the last change of the page."
+        f"settled is the last change of the page.{BUSY if busy else ''}"
     )
     section = markdown(found, head)
     if asked.quick:

@@ -56,7 +56,7 @@ def basis(pairs: Sequence[Comparison]) -> str:
     models = "" if len(pairs) == 1 else f" and for all {len(pairs)} models"
     return (
         f"{photos}; {first.kind} predictions. Differences are a model's figure minus that of "
-        f"{first.reference}. Intervals: {first.draws} draws of whole {first.by}s; with "
+        f"{first.reference}. Intervals: {first.draws:,} draws of whole {first.by}s; with "
         f"{100 * together:.3g} % confidence they hold for all measures{models} at the same time. "
         "Intervals of a measure by region hold for all regions at the same time."
     )
