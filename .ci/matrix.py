@@ -17,7 +17,7 @@ TESTS = (
     "tests/inference/test_same_answer.py", "tests/inference/test_onnx.py", "tests/test_bundle.py",
     "tests/tables",
 )  # fmt: skip
-TOOLS = ("pytest", "pytest-timeout", "hypothesis", "packaging")
+TOOLS = ("pytest", "pytest-timeout", "hypothesis")
 
 
 def find(uv: str, version: str) -> str | None:
@@ -31,34 +31,29 @@ def find(uv: str, version: str) -> str | None:
     return run.stdout.strip() if run.returncode == 0 else None
 
 
-def requirements(folder: Path) -> list[str]:
-    """What is installed: requirements.txt, and the tools of the tests within their bounds."""
+def tools(folder: Path) -> str:
+    """A file that names the tools of the tests, which are the newest that are allowed."""
     tests = Path("requirements-test.txt").read_text(encoding="utf-8").splitlines()
-    tools = [line for line in tests if line.split(">")[0].split("=")[0] in TOOLS]
-    (folder / "tools.txt").write_text("\n".join(tools), encoding="utf-8")
-    return ["-r", "requirements.txt", "-r", str(folder / "tools.txt")]
+    named = [line for line in tests if line.split(">")[0].split("=")[0] in TOOLS]
+    (folder / "tools.txt").write_text("\n".join(named), encoding="utf-8")
+    return str(folder / "tools.txt")
 
 
 def combination(uv: str, python: str, resolution: str, home: Path) -> str:
     """Make an environment, run the tests in it and return in words how it went."""
     folder = home / resolution
     program = folder / "bin" / "python"
-    steps = (
-        [
-            uv,
-            "venv",
-            "--quiet",
-            "--clear",
-            "--no-python-downloads",
-            "--python",
-            python,
+    install = [uv, "pip", "install", "--quiet", "--python", str(program), "--resolution"]
+    steps = {
+        "environment": [
+            uv, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", python,
             str(folder),
         ],
-        [uv, "pip", "install", "--quiet", "--python", str(program), "--resolution", resolution],
-        [str(program), "-m", "pytest", "-q", "-m", "", *TESTS, *sys.argv[3:]],
-    )
-    steps[1].extend(requirements(home))
-    for name, step in zip(("environment", "packages", "tests"), steps, strict=True):
+        "packages": [*install, resolution, "-r", "requirements.txt"],
+        "tools": [*install, "highest", "-r", tools(home)],
+        "tests": [str(program), "-m", "pytest", "-q", "-m", "", *TESTS, *sys.argv[3:]],
+    }  # fmt: skip
+    for name, step in steps.items():
         run = subprocess.run(step, check=False)
         if run.returncode:
             return f"FAILED: {name}"

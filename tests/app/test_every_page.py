@@ -1,6 +1,9 @@
 """Every page over a workspace that holds everything, nothing, or a broken checkpoint."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,52 @@ PAGES = (
 )  # fmt: skip
 # Labels and training need no checkpoint at all.
 NEED_NO_CHECKPOINT = ("data", "train", "tune")
+
+
+@pytest.fixture(autouse=True)
+def outgoing(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
+    """Fail a test whose page connects to another machine, or asks for the address of one.
+
+    What a browser asks of other hosts is looked at in `tests/browser/test_hostile_names.py`.
+    """
+    found: list[object] = []
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def watched(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if not _is_here(host):
+            found.append(address)
+            raise ConnectionRefusedError
+        connect(self, address)  # type: ignore[arg-type]
+
+    def asked(host: object, *given: object, **named: object) -> object:
+        if not _is_here(host):
+            found.append(host)
+            raise socket.gaierror
+        return resolve(host, *given, **named)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(socket.socket, "connect", watched)
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    yield found
+    assert found == []
+
+
+def _is_here(host: object) -> bool:
+    if host in (None, "", "localhost", socket.gethostname()):
+        return True
+    try:
+        return ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def test_a_connection_to_another_machine_is_noticed(outgoing: list[object]) -> None:
+    with suppress(OSError):
+        socket.create_connection(("198.51.100.1", 80), timeout=1)
+    with suppress(OSError):
+        socket.create_connection(("hub.invalid", 80), timeout=1)
+    assert outgoing == ["198.51.100.1", "hub.invalid"]
+    outgoing.clear()
 
 
 @pytest.mark.parametrize("page", PAGES)
