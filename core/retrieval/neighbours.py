@@ -23,6 +23,8 @@ LEAST_SHARE = 1e-4
 """Added to probabilities before their logarithm is taken, so that none excludes a photo."""
 BY_CHANCE = 12
 """Inliers of a fundamental matrix that photos of different places often have (SIFT and XFeat)."""
+_GROUP = 32
+"""Columns whose greatest score is looked at first."""
 ROWS_AT_ONCE = 512
 """Queries searched together: bounds the (queries, gallery) matrices to some tens of megabytes."""
 
@@ -362,15 +364,36 @@ def inlier_evidence(verified: Verified, evidence: Evidence) -> Floats:
 def best(score: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Columns `(n, k)` of the k greatest scores of each row, greatest first, and the scores."""
     k = min(k, score.shape[1])
-    first = score.shape[1] - k
-    columns = np.argpartition(score, min(first, score.shape[1] - 1), axis=1)[:, first:]
-    greatest = np.take_along_axis(score, columns, axis=1)
+    promising = _promising(score, k)
+    kept = score if promising is None else np.take_along_axis(score, promising, axis=1)
+    first = kept.shape[1] - k
+    columns = np.argpartition(kept, min(first, kept.shape[1] - 1), axis=1)[:, first:]
+    greatest = np.take_along_axis(kept, columns, axis=1)
+    if promising is not None:
+        columns = np.take_along_axis(promising, columns, axis=1)
     # Equal scores in the gallery's order, so that results do not depend on the partition.
     order = np.lexsort((columns, -greatest), axis=1)
     return (
         np.take_along_axis(columns, order, axis=1).astype(np.int64),
         np.take_along_axis(greatest, order, axis=1),
     )
+
+
+def _promising(score: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
+    """Columns `(n, c)` among which the k greatest scores of each row are; None: all are.
+
+    They are in the k groups of columns with the greatest maxima. Maxima are found at the speed of
+    memory, a partition of whole rows takes ten times as long.
+    """
+    n, m = score.shape
+    if not k or m <= 4 * k * _GROUP:
+        return None
+    groups = m // _GROUP
+    grouped = score[:, : _GROUP * groups].reshape(n, _GROUP, groups)
+    chosen = np.argpartition(grouped.max(axis=1), groups - k, axis=1)[:, groups - k :]
+    columns = (chosen[:, None, :] + groups * np.arange(_GROUP)[:, None]).reshape(n, -1)
+    rest = np.broadcast_to(np.arange(_GROUP * groups, m), (n, m - _GROUP * groups))
+    return np.concatenate([columns, rest], axis=1)
 
 
 def row_parts(n: int) -> Iterator[slice]:

@@ -39,7 +39,7 @@ def nearest_training_m(test_m: Floats, train_m: Floats) -> Floats:
         return nearest_m
     from scipy.spatial import cKDTree
 
-    nearest_m[placed] = cKDTree(train).query(test[placed])[0]
+    nearest_m[placed] = cKDTree(train).query(test[placed], workers=-1)[0]
     return nearest_m
 
 
