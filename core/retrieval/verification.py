@@ -7,7 +7,7 @@ fast, reliable and accurate robust estimator"). Galleries of the first method co
 map (Philbin et al. 2007, "Object retrieval with large vocabularies and fast spatial matching").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.geo import Floats
-from core.retrieval.local_features import LocalFeatures
+from core.retrieval.local_features import LocalFeatures, PointMethod
 from core.retrieval.projection import Features
 
 Places = NDArray[np.float32]
@@ -26,6 +26,8 @@ Pairs = dict[tuple[int, int], tuple[int, float]]
 Points = tuple[Places, Features]
 Model = Callable[..., Any]
 
+_TOGETHER = 16
+"""Gallery photos whose cosines are one product: small ones wait for the threads of BLAS."""
 _SIDE = 448.0
 """Photos are compared as if they had this side in pixels."""
 _TOLERANCE = 1.5
@@ -118,13 +120,12 @@ def verify(
     """
     pairs = {} if pairs is None else pairs
     inliers, turn_deg = np.zeros(rows.shape, np.int64), np.full(rows.shape, np.nan)
-    for photo, candidates in enumerate(rows):
-        points = query.of(photo)
+    for photo, candidates in enumerate(rows.tolist()):
+        new = [row for row in dict.fromkeys(candidates) if (photo, row) not in pairs]
+        compared = _compare(query.of(photo), gallery, new, hfov_deg)
+        pairs |= {(photo, row): found for row, found in zip(new, compared, strict=True)}
         for column, row in enumerate(candidates):
-            pair = (photo, int(row))
-            if pair not in pairs:
-                pairs[pair] = _compare(points, gallery, int(row), hfov_deg)
-            inliers[photo, column], turn_deg[photo, column] = pairs[pair]
+            inliers[photo, column], turn_deg[photo, column] = pairs[photo, row]
         if progress is not None:
             progress(photo + 1)
     if gallery.method.verification != "affine":
@@ -133,15 +134,14 @@ def verify(
 
 
 def _compare(
-    points: Points, gallery: LocalFeatures, row: int, hfov_deg: float
-) -> tuple[int, float]:
-    """Inliers of a photo and a gallery photo, and the turn between them, NaN if too few agree."""
-    mine, theirs = _matched(points, gallery, row)
+    points: Points, gallery: LocalFeatures, rows: Sequence[int], hfov_deg: float
+) -> Iterator[tuple[int, float]]:
+    """Yield inliers of a photo and each gallery photo, and their turn, NaN if too few agree."""
     affine = gallery.method.verification == "affine"
-    if len(mine) < (_AFFINE_TO_TURN if affine else _LEAST_TO_TURN):
-        return len(mine), np.nan
-    turned = _median_turn if affine else _turn
-    return len(mine), turned(mine, theirs, hfov_deg)
+    least, turned = (_AFFINE_TO_TURN, _median_turn) if affine else (_LEAST_TO_TURN, _turn)
+    for mine, theirs in _matched(points, gallery, rows):
+        turn_deg = turned(mine, theirs, hfov_deg) if len(mine) >= least else np.nan
+        yield len(mine), turn_deg
 
 
 def _overlapping(inliers: Rows) -> NDArray[np.bool_]:
@@ -172,17 +172,32 @@ def matched_points(
     Returns:
         `(m, 2)` x and y in the photo, and `(m, 2)` in the gallery photo, as fractions of the side.
     """
-    return _matched(query.of(photo), gallery, row)
+    (found,) = _matched(query.of(photo), gallery, [row])
+    return found
 
 
-def _matched(points: Points, gallery: LocalFeatures, row: int) -> tuple[Floats, Floats]:
-    (place, seen), (other, known) = points, gallery.of(row)
-    detector = gallery.method.detector
-    affine = gallery.method.verification == "affine"
+def _matched(
+    points: Points, gallery: LocalFeatures, rows: Sequence[int]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield the inliers of a photo and each gallery photo, as `matched_points`."""
+    place, seen = points
+    for start in range(0, len(rows), _TOGETHER):
+        others = [gallery.of(row) for row in rows[start : start + _TOGETHER]]
+        ends = np.cumsum([len(known) for _, known in others])
+        cosine = seen @ np.concatenate([known for _, known in others]).T
+        for (other, _), part in zip(others, np.split(cosine, ends[:-1], axis=1), strict=True):
+            yield _inliers(place, other, part, gallery.method)
+
+
+def _inliers(
+    place: Places, other: Places, cosine: Features, method: PointMethod
+) -> tuple[Floats, Floats]:
+    """Points of two photos that match by their cosines and lie as one scene allows."""
+    affine = method.verification == "affine"
     least = _AFFINE_LEAST if affine else _LEAST_MATCHES
     mine = theirs = np.empty(0, np.int64)
-    if min(len(seen), len(known)) >= least:
-        mine, theirs = _partners(seen @ known.T, detector.ratio)
+    if min(cosine.shape) >= least:
+        mine, theirs = _partners(cosine, method.detector.ratio)
     if len(mine) < least:
         return np.empty((0, 2)), np.empty((0, 2))
     agreeing = _affine if affine else _fundamental

@@ -60,9 +60,10 @@ def test_pairs_that_were_compared_are_not_compared_again(
     seen: list[tuple[int, int]] = []
     first = asked.of(0)[0]
 
-    def counted(points: Points, known: LocalFeatures, row: int, hfov_deg: float) -> object:
-        seen.append((int(not np.array_equal(points[0], first)), row))
-        return _compare(points, known, row, hfov_deg)
+    def counted(points: Points, known: LocalFeatures, new: list[int], hfov_deg: float) -> object:
+        photo = int(not np.array_equal(points[0], first))
+        seen.extend((photo, row) for row in new)
+        return _compare(points, known, new, hfov_deg)
 
     monkeypatch.setattr("core.retrieval.verification._compare", counted)
     pairs: Pairs = {}
