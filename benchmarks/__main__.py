@@ -6,73 +6,27 @@ not run, and why. `--quick` makes small ones and writes to the output stream alo
 """
 
 import argparse
+import importlib
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-from benchmarks.document import DOCUMENT, measured_on, write_section
-from core.project import PROJECT
-from core.runs import SHIPPED
+from benchmarks.document import DOCUMENT, LAST, measured_on, write_section
+from benchmarks.effort import Effort
 
-CHECKPOINT = PROJECT / "checkpoints" / SHIPPED
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "opencv-python-headless")
 
 
-@dataclass
-class Effort:
-    """How much is measured, and on what.
+def _of(module: str) -> Callable[[Effort], list[str]]:
+    """The `measure` of a module, which is imported when it is called."""
 
-    Attributes:
-        quick: Whether everything is as small as it can be.
-        rounds: Rounds of each pair.
-        given: A rendered demo campus of seed 7, or None.
-        opened: Removes what is made.
-    """
+    def measure(effort: Effort) -> list[str]:
+        lines: list[str] = importlib.import_module(f"benchmarks.{module}").measure(effort)
+        return lines
 
-    quick: bool
-    rounds: int
-    given: Path | None
-    opened: ExitStack
-
-    @cached_property
-    def demo(self) -> Path:
-        """The demo campus, rendered if none is given."""
-        if self.given is not None:
-            return self.given
-        from core.demo.build import DemoConfig, build_demo
-
-        folder = Path(self.opened.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
-        return build_demo(DemoConfig(out=folder / "demo", photos=24 if self.quick else 128))
-
-
-def _augmentation(effort: Effort) -> list[str]:
-    from benchmarks.augmentation import augmentation
-
-    return augmentation(effort.demo, effort.rounds, 4 if effort.quick else 64)
-
-
-def _loading(effort: Effort) -> list[str]:
-    from benchmarks.loading import loading
-
-    return loading(effort.demo, effort.rounds, 16 if effort.quick else 1000)
-
-
-def _neighbours(effort: Effort) -> list[str]:
-    from benchmarks.neighbours import neighbours
-
-    counts = (1_000,) if effort.quick else (7_000, 100_000)
-    return neighbours(effort.rounds, counts, 10 if effort.quick else 300)
-
-
-def _one_photo(effort: Effort) -> list[str]:
-    from benchmarks.one_photo import one_photo
-
-    photo = min((effort.demo / "images").iterdir())
-    return one_photo(CHECKPOINT, photo, effort.rounds)
+    return measure
 
 
 @dataclass(frozen=True)
@@ -84,10 +38,18 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "augmentation": Benchmark("Augmentation on one core", _augmentation),
-    "loading": Benchmark("Loading by threads and processes", _loading),
-    "neighbours": Benchmark("Nearest photos", _neighbours),
-    "one-photo": Benchmark("One photo", _one_photo),
+    "augmentation": Benchmark("Augmentation on one core", _of("augmentation")),
+    "loading": Benchmark("Loading by threads and processes", _of("loading")),
+    "neighbours": Benchmark("Nearest photos", _of("neighbours")),
+    "one-photo": Benchmark("One photo", _of("one_photo")),
+    "folder": Benchmark("Many photos", _of("folder")),
+    "verification": Benchmark("Geometric verification", _of("verification")),
+    "attribution": Benchmark("Attribution", _of("attribution")),
+    "finish": Benchmark("Finish of a run", _of("finish")),
+    "app-start": Benchmark("Start of the app", _of("app_start")),
+    "map": Benchmark("Map of 100,000 predictions", _of("map_bytes")),
+    "demo": Benchmark("Demo campus", _of("demo_time")),
+    "memory": Benchmark("Memory", _of("memory")),
 }
 # What takes another machine, or hours; each has a command of its own.
 ELSEWHERE = (
@@ -109,16 +71,10 @@ ELSEWHERE = (
         "python -m benchmarks.ablation",
     ),
     ("a second process", "needs two quiet cores", "python -m benchmarks.two_processes DATASET"),
-    (
-        "position neighbours among 10 million, descriptors among 1 million",
-        "has no command yet",
-        "",
-    ),
-    ("Captum's integrated gradients beside attribution", "has no command yet", ""),
-    ("maps of 100,000 predictions: bytes and frame times", "has no command yet", ""),
-    ("memory with 65,000 photos and with 20 sessions", "has no command yet", ""),
+    ("position neighbours among 10 million", "has no command yet", ""),
+    ("frame times of a map of 100,000 predictions", "has no command yet", ""),
+    ("memory with 20 sessions", "has no command yet", ""),
 )
-NOT_RUN = "## Not run here"
 
 
 def not_run() -> str:
@@ -128,7 +84,7 @@ def not_run() -> str:
         for what, why, command in ELSEWHERE
     ]
     table = ["| what | why | command |", "|---|---|---|", *rows]
-    return "\n".join([NOT_RUN, "", *table])
+    return "\n".join([LAST, "", *table])
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ BUSY = (
     " Other work took the cores meanwhile: times are long, and rows of several threads or "
     "processes say nothing about scaling."
 )
+LAST = "## Not run here"
 _BEGIN = "# Benchmarks\n"
 
 
@@ -25,7 +26,10 @@ def write_section(document: Path, section: str) -> None:
 
 
 def replace_section(document: str, section: str) -> str:
-    """Return a Markdown document with the section of the same `##` heading replaced, or added."""
+    """Return a Markdown document with the section of the same `##` heading replaced, or added.
+
+    A new section comes before that of `LAST`.
+    """
     title = section.splitlines()[0]
     parts = re.split(r"(?m)^(?=## )", document)
     kept = [part.rstrip("\n") for part in parts if part.strip()]
@@ -34,7 +38,8 @@ def replace_section(document: str, section: str) -> str:
             kept[index] = section.rstrip("\n")
             break
     else:
-        kept.append(section.rstrip("\n"))
+        has_last = kept[-1].splitlines()[0] == LAST
+        kept.insert(len(kept) - has_last, section.rstrip("\n"))
     return "\n\n".join(kept) + "\n"
 
 

@@ -1,12 +1,17 @@
 """One command makes the benchmarks; each writes its own section of the document."""
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks.__main__ import NOT_RUN, Benchmark, Effort, main
-from benchmarks.pairs import compared, timed
+from benchmarks.__main__ import Benchmark, main
+from benchmarks.document import LAST, replace_section
+from benchmarks.effort import Effort
+from benchmarks.goals import verdict
+from benchmarks.pairs import compared, timed, times_faster
+from core.project import PROJECT
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def test_each_benchmark_writes_its_section_and_leaves_the_others(
     assert "measured 2" in text
     assert "measured 1" not in text
     assert f"`python -m benchmarks --only one --rounds 2 --out {document}`" in text
-    assert text.count(NOT_RUN) == 1
+    assert text.count(LAST) == 1
     assert "needs a CUDA GPU | `python -m benchmarks.gpu" in text
 
     before = text
@@ -66,3 +71,30 @@ def test_the_ratio_is_the_median_of_ratios_within_a_round() -> None:
     table = compared({"old": [0.2, 2.0, 0.2], "new": [0.1, 1.0, 0.05]}, "old")
     assert table[2] == "| old | 200 | 200 to 2,000 |  |"
     assert table[3] == "| new | 100 | 50 to 1,000 | 2.00 |"
+
+
+def test_each_benchmark_has_a_file_that_measures() -> None:
+    for name, benchmark in benchmarks.BENCHMARKS.items():
+        module = inspect.getclosurevars(benchmark.measure).nonlocals["module"]
+        source = (PROJECT / "benchmarks" / f"{module}.py").read_text(encoding="utf-8")
+        assert "\ndef measure(effort: Effort) -> list[str]:\n" in source, name
+
+
+def test_a_missed_goal_comes_with_the_profile_that_shows_why() -> None:
+    met = verdict("at least twice as fast", "3 times", met=True, missed_in=lambda: 1 / 0)
+    assert met == ["", "Goal: at least twice as fast. Measured: 3 times. **Met.**"]
+    missed = verdict("a", "b", met=False, missed_in=lambda: sorted(range(100_000), key=str))
+    assert missed[1] == "Goal: a. Measured: b. **Missed.**"
+    assert missed[3:5] == ["| most of the time is in | share |", "|---|---|"]
+    assert any("sorted" in line for line in missed[5:])
+
+
+def test_pairs_give_how_many_times_faster_a_way_is() -> None:
+    assert times_faster({"a": [1.0, 1.0, 1.0], "b": [2.0, 9.0, 3.0]}, "a", "b") == 3.0
+
+
+def test_a_new_section_comes_before_the_last_one() -> None:
+    document = f"# Benchmarks\n\n{LAST}\n\nnothing\n"
+    assert replace_section(document, "## New\n\nmeasured") == (
+        f"# Benchmarks\n\n## New\n\nmeasured\n\n{LAST}\n\nnothing\n"
+    )
