@@ -34,7 +34,14 @@ def measure(effort: Effort) -> list[str]:
 
 def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
     """Time the command line, then the loaded model."""
+    say(f"command line, {rounds} rounds")
+    new = _new_process(checkpoint, photo, rounds)
+    say(f"loaded model, {5 * rounds} rounds")
+    loaded = _model_loaded(checkpoint, photo.read_bytes(), 5 * rounds)
+    return ["A new process:", "", *new, "", "Model loaded:", "", *loaded]
 
+
+def _new_process(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
     def program(*words: str) -> Callable[[], object]:
         command = [sys.executable, *words]
         # A user's Python keeps its bytecode.
@@ -43,7 +50,6 @@ def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
             command, check=True, capture_output=True, cwd=PROJECT, env=env
         )
 
-    say(f"command line, {rounds} rounds")
     importing = "`import torch`"
     with tempfile.TemporaryDirectory() as folder:
         # The labels of a photo's data set are read too, and a lone table of the folder above may
@@ -58,16 +64,18 @@ def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
             importing: program("-c", "import torch"),
         }
         spent = timed(cold, rounds)
-        shares = [1.0 / times_faster(spent, name, importing) for name in list(cold)[:2]]
-        lines = ["A new process:", "", *compared(spent, importing)]
-        lines += verdict(
+    shares = [1.0 / times_faster(spent, name, importing) for name in list(cold)[:2]]
+    return [
+        *compared(spent, importing),
+        *verdict(
             f"at most {_COLD:g} of `import torch`",
             f"{shares[0]:.2f}, and {shares[1]:.2f} in a data set, whose labels are read too",
             met=max(shares) <= _COLD,
-        )
+        ),
+    ]
 
-    say(f"loaded model, {5 * rounds} rounds")
-    content = photo.read_bytes()
+
+def _model_loaded(checkpoint: Path, content: bytes, rounds: int) -> list[str]:
     eager = load_predictor(checkpoint, exported=False)
     fast = load_predictor(checkpoint)
     photos = eager.view(eager.decode(content)[None])
@@ -81,16 +89,12 @@ def one_photo(checkpoint: Path, photo: Path, rounds: int) -> list[str]:
     if isinstance(fast.network, OnnxNetwork):
         what["bytes to answer, exported"] = lambda: fast.predict_photos(fast.decode(content)[None])
     what["bytes to answer, torch"] = lambda: eager.predict_photos(eager.decode(content)[None])
-    what["backbone alone, torch"] = forward
     backbone = "backbone alone, torch"
-    spent = timed(what, 5 * rounds)
+    what[backbone] = forward
+    spent = timed(what, rounds)
     first = next(iter(what))
     times = 1.0 / times_faster(spent, first, backbone)
     return [
-        *lines,
-        "",
-        "Model loaded:",
-        "",
         *compared(spent, backbone),
         *verdict(
             f"at most {_WARM:g} times the backbone alone",
