@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import layout
+from app import layout, server_start
 from app.train import queue_view, train_form, watch
 from core.crossval.folder import enqueue_crossval
 from core.crossval.schema import CrossvalConfig
@@ -25,7 +25,7 @@ Place = tuple[Path, list[Path]]
 def place(workspace_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A workspace, and the folders of runs for which somebody asked for a runner; none starts."""
     asked: list[Path] = []
-    for module in (layout, queue_view, watch, train_form):
+    for module in (layout, server_start, queue_view, watch, train_form):
         monkeypatch.setattr(module, "ensure_runner", asked.append)
     return workspace_copy, asked
 
