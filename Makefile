@@ -33,11 +33,11 @@ demo: $(FOR_APP) ## render the demo campus (6,500 photos) to data/demo
 test: $(FOR_TESTS) chromium ## run every test, the slow and the browser ones included
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1 $(BIN)/python -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# How many minutes all readers of files are attacked.
+# How many minutes: two thirds for the readers of files, a third for 50 visitors of the app.
 MINUTES ?= 30
 
-soak: $(FOR_TESTS) ## attack every reader of files with random damage for MINUTES (30)
-	BEARINGS_SOAK_MINUTES=$(MINUTES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/soak $(ARGS)
+soak: $(FOR_TESTS) ## attack readers with random damage, and the app with visitors, for MINUTES (30)
+	BEARINGS_SOAK_MINUTES=$(MINUTES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" tests/soak $(ARGS)
 
 check: $(FOR_TESTS) ## lint and type-check
 	$(BIN)/ruff check .

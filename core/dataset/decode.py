@@ -240,6 +240,9 @@ def _heif_is_read() -> bool:
 
 def _open(source: Path | str | bytes) -> Image.Image:
     heif = _heif_is_read()
+    # Whoever opens a FIFO waits for ever; that there is no such file, opening it says.
+    if not isinstance(source, bytes) and Path(source).exists() and not Path(source).is_file():
+        raise ValueError("it is no regular file")
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     return Image.open(stream, formats=[name for name in FORMATS if heif or name != "HEIF"])
 

@@ -73,6 +73,12 @@ class NetworkOutputs:
         ]
         return cls(*columns)
 
+    @property
+    def are_finite(self) -> bool:
+        """Whether the network computed numbers; finite weights can overflow too."""
+        computed = (self.probabilities, self.features, self.descriptor, self.views)
+        return all(bool(np.isfinite(values).all()) for values in computed)
+
     def rows(self, part: slice) -> Self:
         """The outputs for some of the photos."""
         return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))

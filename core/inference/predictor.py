@@ -17,6 +17,7 @@ from core.confidence.schema import Calibration
 from core.dataset.augment import resize_photo
 from core.dataset.decode import Pixels, decode_photo
 from core.dataset.exif import ASSUMED_HFOV_DEG
+from core.errors import CheckpointError
 from core.geo import Floats, heading_from_unit
 from core.inference.files import FilePredictions, predict_files
 from core.inference.known import KnownHeading, KnownMetadata, KnownRegion
@@ -196,6 +197,7 @@ class Predictor:
             progress: Called with `(photos done, photos in all)`.
 
         Raises:
+            CheckpointError: The network computes values that are not finite.
             ConfigError: A known region is none of the model's, or what is known changes nothing
                 that the model predicts.
         """
@@ -282,10 +284,15 @@ class Predictor:
         retrieval = self.loaded.retrieval
         with self.lock:
             outputs = run_in_crops(self.card, self.network, photos, known)
-            if retrieval is None:
-                return outputs
-            further = describe_whole(retrieval, photos)
-        return replace(outputs, descriptor=np.hstack([outputs.descriptor, further]))
+            if retrieval is not None:
+                further = describe_whole(retrieval, photos)
+                outputs = replace(outputs, descriptor=np.hstack([outputs.descriptor, further]))
+        if not outputs.are_finite:
+            raise CheckpointError(
+                f"the network of {self.folder} computes values that are not finite: its weights "
+                "are damaged; copy the checkpoint folder again, or train again"
+            )
+        return outputs
 
     def predict_files(
         self,

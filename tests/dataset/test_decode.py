@@ -223,6 +223,22 @@ def test_large_photos_with_transparency_are_the_same_picture() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_metadata_are_read_of_regular_files_only(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jpg"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with (
+        pytest.raises(ImageError, match=r"a\.jpg cannot be read: it is no regular file"),
+        open_header(path),
+    ):
+        pass
+
+
 def test_metadata_behind_the_pixels_of_a_png_take_memory_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch.nn import BatchNorm2d
 
 from core.dataset.decode import decode_photo
 from core.errors import CheckpointError, ConfigError, SplitError
@@ -255,3 +257,13 @@ def test_a_card_with_an_unknown_refinement_is_damaged(
     (copy / "card.json").write_text(json.dumps(card))
     with pytest.raises(CheckpointError, match=next(iter(wrong))):
         load_predictor(copy, calibrated=False)
+
+
+def test_a_network_that_computes_no_numbers_is_named(
+    predictor: Predictor, photos: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A negative variance, or weights that overflow, are finite and give NaN all the same."""
+    norm = next(each for each in predictor.model.modules() if isinstance(each, BatchNorm2d))
+    monkeypatch.setattr(norm, "running_var", torch.full_like(norm.running_var, -1.0))
+    with pytest.raises(CheckpointError, match=r"computes values that are not finite: its weights"):
+        predictor.predict_photos(photos[:1])
