@@ -243,13 +243,17 @@ def test_a_mistake_is_told_once(tiny_run: TinyRun, tmp_path: Path, forks: Forks)
     assert [path.name for path in config.run.iterdir()] == ["thesis.txt"]
 
 
-def test_accelerate_starts_two_processes_too(tiny_run: TinyRun, tmp_path: Path) -> None:
-    config = tiny_run(tmp_path / "run", **(PARITY | {"stage2": Stage2Config(epochs=0)}))
-    options = tmp_path / "options.json"
-    options.write_text(config.model_dump_json())
+def test_accelerate_tells_two_processes_what_torchrun_tells() -> None:
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
     launcher += ["--num_processes", "2", "--main_process_port", "0"]
-    words = ["-m", "core", "train", str(config.dataset), "--run", str(config.run)]
-    ended = run([*launcher, *words, "--config", str(options)])
+    ended = run([*launcher, "-m", "tests.training.launched"])
     assert ended.returncode == 0, ended.stderr
-    assert RunFolder(path=config.run).read_json("environment.json")["processes"] == 2
+    lines = map(json.loads, ended.stdout.splitlines())
+    one, two = sorted(lines, key=lambda line: int(line["rank"]))
+    assert (one["rank"], one["local"], one["count"]) == (0, 0, 2)
+    assert two == one | {"rank": 1, "local": 1}
+    assert int(one["MASTER_PORT"]) > 0
+    told = [one[name] for name in ("LOCAL_WORLD_SIZE", "TORCHELASTIC_USE_AGENT_STORE")]
+    # As `as_torchrun` tells the processes that train in the tests above.
+    assert told == ["2", "True"]
+    assert one["MASTER_ADDR"]
