@@ -25,7 +25,7 @@ from core.training.schema import Stage2Config, TrainConfig
 from tests.forked import Forks
 
 PATIENCE_S = 600.0
-KILLS = 20
+KILLS = 12
 EPOCHS = 30
 
 
@@ -145,7 +145,7 @@ def weights(run: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_twenty_kills_change_nothing(stage: Stage) -> None:
+def test_a_dozen_kills_change_nothing(stage: Stage) -> None:
     seed = int(os.environ.get("BEARINGS_FAULT_SEED", random.SystemRandom().randrange(10**6)))
     print(f"BEARINGS_FAULT_SEED={seed}")
     dice = random.Random(seed)
@@ -154,30 +154,32 @@ def test_twenty_kills_change_nothing(stage: Stage) -> None:
     stage.wait(lambda: run_state(calm).state not in {"queued", *ACTIVE})
     assert run_state(calm).state == "finished", log_tail(calm)
 
-    killed: list[str] = []
+    # Each as often: which of them is next, and when, is chance.
+    victims = ["runner", "trainer", "server"] * (KILLS // 3)
+    dice.shuffle(victims)
+    planned = " ".join(victims)
     runs = [stage.add(f"run-{number}") for number in range(2)]
-    while len(killed) < KILLS:
+    while victims:
         stage.serve()
         if len(stage.unfinished()) < 2:
             # A fast machine: there must be something left to kill.
             runs.append(stage.add(f"run-{len(runs)}"))
-        victim = dice.choice(("runner", "trainer", "server"))
+        victim = victims[-1]
         if victim == "trainer" and dice.random() < 0.6:
             # At work, not still loading its packages, which takes most of the time.
             stage.wait(lambda: any(run_state(run).state == "running" for run in runs))
         stage.nap(dice.uniform(0.0, 1.2))
         if stage.kill(victim):
-            killed.append(victim)
+            victims.pop()
 
     stage.serve()
     stage.wait(lambda: not stage.unfinished())
     stage.kill("server")
     stage.wait(lambda: not is_held(stage.root / QUEUE) and not stage.living("queue"))
     assert not stage.living("train")
-    assert {"runner", "trainer", "server"} <= set(killed)
     told = (stage.root / "told.txt").read_text().splitlines()
     starts = {run.name: check_run(run, calm) for run in runs}
-    print(f"killed {killed}\nstarts {starts}\n" + "\n".join(told))
+    print(f"killed, the last first: {planned}\nstarts {starts}\n" + "\n".join(told))
     again = sum(RunFolder(path=run).log_path.read_text().count("starts it again") for run in runs)
     # Nothing starts that was not queued, put back after it was told lost, or taken up by a runner.
     assert sum(starts.values()) <= len(runs) + len(told) + again
