@@ -60,6 +60,9 @@ class Forks:
                 super().__init__(command, *given, **options)
 
         patch.setattr(subprocess, "Popen", Popen)
+        # A tiny job ends between two looks; the forks look as often.
+        for conductor in ("core.jobs.runner", "core.tuning.study", "core.crossval.run"):
+            patch.setattr(f"{conductor}._POLL_S", 0.1)
         # The kernel shows the arguments of pytest for a fork.
         patch.setattr("core.jobs.devices.is_command", self._is_command)
         return self
