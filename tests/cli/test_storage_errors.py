@@ -58,8 +58,10 @@ def writers(
     """The words of every command that writes, below a folder where it should write."""
     campus = shared_campus
     photo = campus / "images" / "img_0000.jpg"
+    # The seed of other tests, whose world is built.
+    few = ["demo", "--photos", 2, "--seed", 3, "--workers", 1]
     return {
-        "demo": lambda at: ["demo", "--out", at / "demo", "--photos", 2, "--workers", 1],
+        "demo": lambda at: [*few, "--out", at / "demo"],
         "ingest": lambda at: ["ingest", phone, "--out", at / "ds"],
         "audit": lambda at: ["audit", campus, "--no-photos", "--out", at / "x.csv"],
         "train": lambda at: ["train", campus, "--run", at / "run", *TINY],
