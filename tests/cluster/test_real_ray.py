@@ -23,6 +23,7 @@ from core.jobs.runner import PROJECT
 from core.jobs.state import log_tail, read_events, run_state
 from core.training.run_folder import RunFolder
 from tests.crossval.conftest import tiny_crossval
+from tests.inline_jobs import Inline
 
 pytestmark = pytest.mark.slow
 # Starting Python with Ray and torch takes many seconds on a machine that others use too.
@@ -196,7 +197,9 @@ def test_folds_of_a_crossval_are_pooled_here(
         record = read_ray(fold_run(there.out, number).path)
         assert record is not None
         assert record.address == ray_cluster.address
-    cross_validate(here)
+    with pytest.MonkeyPatch.context() as patch:
+        Inline().put_in(patch)
+        cross_validate(here)
     same = read_report(here.out).summary
     assert report.summary.keys() == same.keys()
     # A job there has as many threads as CPUs, which rounds the last digits otherwise.
