@@ -38,6 +38,12 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         # What a job imports late is imported once, here.
+        import pi_heif  # noqa: F401
+        import pyproj  # noqa: F401
+        import scipy.stats  # noqa: F401
+        import sklearn.cluster
+        import sklearn.metrics  # noqa: F401
+
         import core.__main__
         import core.crossval.run
         import core.training.fit
