@@ -3,19 +3,19 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from benchmarks.effort import Effort
 from benchmarks.goals import verdict
 from benchmarks.pairs import compared, times_faster
 from core.model.schema import ModelConfig
 from core.training.data import TrainingData, read_training_data
+from core.training.device import Loader
 from core.training.schema import TrainConfig
 from core.training.stages import PhotoSteps
 
 SIZE = 224
 _SHARE = 0.8
-_KINDS = {"threads": "thread", "processes": "process"}
+_KINDS: dict[Loader, str] = {"threads": "thread", "processes": "process"}
 
 
 def measure(effort: Effort) -> list[str]:
@@ -33,11 +33,11 @@ def measure(effort: Effort) -> list[str]:
     cores = os.cpu_count() or 1
     counts = sorted({1, 2, min(4, cores), min(8, cores)})
     ways = {
-        f"{count} {kind if count > 1 else single}": _steps(data, config, count, loader=kind)
+        f"{count} {kind if count > 1 else single}": _steps(data, config, count, kind)
         for kind, single in _KINDS.items()
         for count in counts
     }
-    raw = _steps(data, config, counts[-1], loader="threads", augment_on="device")
+    raw = _steps(data, config, counts[-1], "threads", augment_on="device")
     ways[f"{counts[-1]} threads, photos as stored, augmented on the device"] = raw
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(effort.rounds + 1):
@@ -59,8 +59,11 @@ def measure(effort: Effort) -> list[str]:
     ]
 
 
-def _steps(data: TrainingData, config: TrainConfig, workers: int, **options: Any) -> PhotoSteps:  # noqa: ANN401 - any option
-    return PhotoSteps(data, SIZE, config.model_copy(update=options), workers=workers)
+def _steps(
+    data: TrainingData, config: TrainConfig, workers: int, loader: Loader, augment_on: str = "cpu"
+) -> PhotoSteps:
+    config = config.model_copy(update={"augment_on": augment_on})
+    return PhotoSteps(data, SIZE, config, loader=loader, workers=workers)
 
 
 def _seconds_a_photo(steps: PhotoSteps, epoch: int, photos: int) -> float:

@@ -14,9 +14,10 @@ from core.training.schema import Stage2Config
 
 # Options of a run, by the name of the way in which it is fed.
 WAYS: dict[str, dict[str, Any]] = {
-    "threads": {"loader": "threads", "augment_on": "cpu"},
     "processes": {"loader": "processes", "augment_on": "cpu"},
+    "threads": {"loader": "threads", "augment_on": "cpu"},
     "device": {"loader": "threads", "augment_on": "device"},
+    "processes_and_device": {"loader": "processes", "augment_on": "device"},
 }
 
 
@@ -29,7 +30,7 @@ def feeding(settings: Settings, seconds: float, recorder: Recorder) -> None:
     recorder.figure("backbone", backbone)
     changes = {"stage2": Stage2Config(epochs=1000)}
     # Processes take seconds to start; a dry run starts some in `loading`.
-    ways = {way: WAYS[way] for way in WAYS if not settings.dry or way != "processes"}
+    ways = {way: WAYS[way] for way in WAYS if not settings.dry or "processes" not in way}
     runs = {
         way: Epochs.of(settings.run_of(f"fed-{way}", backbone, size, **changes, **options))
         for way, options in ways.items()
@@ -42,7 +43,9 @@ def feeding(settings: Settings, seconds: float, recorder: Recorder) -> None:
             for way, each in reports.items():
                 report = next(each)
                 # The first epoch starts workers and chooses kernels.
-                if number > 1:
+                if number == 1:
+                    recorder.figure(f"photos_per_s_{way}_first_epoch", report.photos_per_s)
+                else:
                     rates[way].append(report.photos_per_s)
                     recorder.figure(f"photos_per_s_{way}", median(rates[way]))
                     busy = utilisation.between(*runs[way].spans[report.epoch])

@@ -140,6 +140,7 @@ def memory(settings: Settings, seconds: float, recorder: Recorder) -> None:
     limited = _limited_memory if settings.device == "cuda" else _imitated_limit
     recorder.figure("limit", "4 GiB" if settings.device == "cuda" else "imitated: 4 photos")
     with limited():
+        began = time.monotonic()
         try:
             step_losses(config("memory-large", asked), 1)
         except RunError as error:
@@ -147,6 +148,7 @@ def memory(settings: Settings, seconds: float, recorder: Recorder) -> None:
         else:
             raise NotRunError(f"a step of {asked} photos fitted into the limit")
         recorder.figure("message", message)
+        recorder.figure("seconds_until_the_message", time.monotonic() - began)
         named = re.search(r"(\d+) photos fit\..* --batch-size (\d+)", message)
         recorder.expect(named is not None, f"no batch size that fits is named: {message}")
         assert named is not None
@@ -175,12 +177,14 @@ def batch_size(settings: Settings, seconds: float, recorder: Recorder) -> None:
         config = settings.run_of(
             f"auto-{name}", backbone, settings.input_size, batch_size=None, workers=8
         )
+        began = time.monotonic()
         with (
             limited(),
             patch.object(search, "SEARCHED", (settings.device,)),
             patch.object(search, "seconds_a_photo", recorded),
         ):
             losses = step_losses(config, 3)
+        recorder.figure(f"{name}_seconds", time.monotonic() - began)
         chosen = RunFolder(path=config.run).config().batch_size
         for size, spent in sorted(tried.items()):
             recorder.figure(f"{name}_ms_a_photo_in_batches_of_{size}", 1e3 * spent)
@@ -241,6 +245,7 @@ def _all_ended(root: Path, runs: tuple[str, ...]) -> bool:
 
 def folds(settings: Settings, seconds: float, recorder: Recorder) -> None:
     """Cross-validate with `--parallel`: one fold a GPU."""
+    _need_two_gpus(settings)
     out = settings.work / "folds"
     count = max(2, min(4, settings.gpus))
     config = _quick(settings, "folds")
@@ -251,6 +256,7 @@ def folds(settings: Settings, seconds: float, recorder: Recorder) -> None:
 
 def trials(settings: Settings, seconds: float, recorder: Recorder) -> None:
     """Search with a worker a GPU: one trial a GPU."""
+    _need_two_gpus(settings)
     out = settings.work / "trials"
     workers = max(1, min(4, settings.gpus))
     count = 1 if settings.dry else max(2, workers)
@@ -352,8 +358,7 @@ def _output(config: TrainConfig) -> Path:
 
 def batchnorm(settings: Settings, seconds: float, recorder: Recorder) -> None:
     """Train by two processes on two GPUs: the losses are those of one."""
-    if settings.gpus < 2:
-        raise NotRunError(f"it needs two GPUs, here {'is one' if settings.gpus else 'are none'}")
+    _need_two_gpus(settings, dry=False)
     alone = _first_epoch(settings.small("norm-alone"), [])
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
     pair = settings.small("norm-pair", stage2=Stage2Config(epochs=1))
@@ -365,6 +370,12 @@ def batchnorm(settings: Settings, seconds: float, recorder: Recorder) -> None:
     recorder.expect(said, "BatchNorm was not synchronised")
     difference = abs(alone - together) / abs(alone)
     recorder.expect(difference <= 2e-2, f"the losses differ by {difference:.1%}")
+
+
+def _need_two_gpus(settings: Settings, *, dry: bool = True) -> None:
+    """Raise NotRunError on fewer than two GPUs; a dry run imitates them where `dry` is set."""
+    if settings.gpus < 2 and not (settings.dry and dry):
+        raise NotRunError(f"it needs two GPUs, here {'is one' if settings.gpus else 'are none'}")
 
 
 def _first_epoch(config: TrainConfig, launcher: list[str]) -> float:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean, median
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from torch import nn
 from benchmarks.gpu.checks import Recorder, Settings
 from core.model.schema import TtaConfig
 from core.training import fit as training
+from core.training import session
 from core.training.data import epoch_order, read_training_data
 from core.training.device import Compute, choose_compute
 from core.training.fit import fit
@@ -142,15 +144,17 @@ class Epochs:
     Attributes:
         config: Its options.
         spans: Times of the first and last step of each epoch, of `time.monotonic`.
+        steps: Times when the steps of the first epoch ended.
     """
 
     config: TrainConfig
     spans: dict[int, tuple[float, float]]
+    steps: list[float]
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Epochs":
         """Prepare a run."""
-        return cls(config, {})
+        return cls(config, {}, [])
 
     def reports(self) -> Iterator[EpochReport]:
         """Yield each epoch when it has ended."""
@@ -158,6 +162,8 @@ class Epochs:
         def note(report: StepReport) -> None:
             now = time.monotonic()
             self.spans[report.epoch] = (self.spans.get(report.epoch, (now, now))[0], now)
+            if report.epoch == 1:
+                self.steps.append(now)
 
         return fit(self.config, on_step=note)
 
@@ -169,14 +175,22 @@ def throughput(settings: Settings, seconds: float, recorder: Recorder, backbone:
     compute = choose_compute(config)
     recorder.figure("precision", compute.precision)
     recorder.figure("batch_size", config.batch_photos)
-    bare = BareStep(backbone, size, config.batch_photos, compute)
     span = 0.2 if settings.dry else 1.5
+    clock = time.monotonic()
+    bare = BareStep(backbone, size, config.batch_photos, compute)
+    bare.step()
+    wait(compute.device)
+    recorder.figure("seconds_until_the_first_bare_step_ended", time.monotonic() - clock)
+    recorder.figure("photos_per_s_bare_step_at_first", bare.photos_per_s(span))
     ours, ceiling, busy = [], [], []
     middle = time.monotonic() + 0.55 * seconds
     with Utilisation() as utilisation:
         epochs = Epochs.of(config)
+        began = time.monotonic()
         reports = epochs.reports()
         for report in reports:
+            if report.epoch == 1:
+                _record_first(recorder, began, epochs.steps)
             ceiling.append(bare.photos_per_s(span))
             if report.epoch == 1:
                 recorder.figure("photos_per_s_first_epoch", report.photos_per_s)
@@ -191,7 +205,7 @@ def throughput(settings: Settings, seconds: float, recorder: Recorder, backbone:
     recorder.figure("utilisation", mean(busy) if busy else "unknown")
     alone, beside = [], []
     again = config.model_copy(update={"run": config.run.with_name(f"{config.run.name}-repeated")})
-    with patch.object(training, "PhotoSteps", RepeatedBatch):
+    with patch.object(session, "PhotoSteps", RepeatedBatch):
         reports = fit(again)
         for report in reports:
             beside.append(bare.photos_per_s(span))
@@ -201,6 +215,14 @@ def throughput(settings: Settings, seconds: float, recorder: Recorder, backbone:
             if report.epoch > 1 and (settings.dry or time.monotonic() > until):
                 break
         reports.close()  # type: ignore[attr-defined]
+
+
+def _record_first(recorder: Recorder, began: float, steps: list[float]) -> None:
+    """Record what the first epoch waited for: kernels are chosen and workers start."""
+    recorder.figure("seconds_until_the_first_step_ended", steps[0] - began)
+    between = [1e3 * (later - earlier) for earlier, later in pairwise(steps)]
+    recorder.figure("ms_of_the_next_steps", ", ".join(f"{each:.0f}" for each in between[:10]))
+    recorder.figure("ms_of_a_later_step", median(between[len(between) // 2 :]))
 
 
 def _record(recorder: Recorder, name: str, ours: list[float], bare: list[float]) -> None:
@@ -221,14 +243,17 @@ def loading(settings: Settings, seconds: float, recorder: Recorder) -> None:
     for workers in counts:
         steps = PhotoSteps(data, settings.input_size, config, workers=workers)
         recorder.figure(f"photos_per_s_{workers}_threads", _prepared(steps, span))
-    ways = {
-        "processes": config.model_copy(update={"loader": "processes"}),
-        "threads_that_augment_nothing": config.model_copy(update={"augment_on": "device"}),
-    }
-    for name, way in ways.items():
-        workers = counts[-1] if settings.dry else 8
-        steps = PhotoSteps(data, settings.input_size, way, workers=workers)
-        recorder.figure(f"photos_per_s_{workers}_{name}", _prepared(steps, span))
+    raw = config.model_copy(update={"augment_on": "device"})
+    steps = PhotoSteps(data, settings.input_size, raw, workers=2)
+    recorder.figure("photos_per_s_2_threads_that_augment_nothing", _prepared(steps, span))
+    for workers in counts[:2] if settings.dry else (4, 8, 15):
+        steps = PhotoSteps(data, settings.input_size, config, loader="processes", workers=workers)
+        began = time.perf_counter()
+        # An epoch in which all of them start.
+        for _ in steps.of_epoch(1000, 0):
+            pass
+        recorder.figure(f"seconds_to_start_{workers}_processes", time.perf_counter() - began)
+        recorder.figure(f"photos_per_s_{workers}_processes", _prepared(steps, span))
     threads = cv2.getNumThreads()
     with patch.object(cv2, "setNumThreads", lambda count: None):
         steps = PhotoSteps(data, settings.input_size, config, workers=1)

@@ -21,6 +21,8 @@ from core.training.processes import ALONE, Processes
 from core.training.schema import TrainConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Loader = Literal["threads", "processes"]
+_MOST_WORKERS: dict[Loader, int] = {"threads": 4, "processes": 8}
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -33,7 +35,7 @@ class Compute:
         precision: Arithmetic of the backbone's forward pass.
         channels_last: Whether images and convolutions use that memory format.
         processes: The processes that share the run.
-        workers: Threads that load photos while features are computed.
+        workers: Threads that read photos while features of them are computed.
         scaler: Scales losses so that fp16 gradients do not vanish; passes everything through in
             other precisions. Both stages share it, because the scale adapts to the run.
     """
@@ -122,7 +124,7 @@ def choose_compute(config: TrainConfig, processes: Processes = ALONE) -> Compute
         precision,
         kind != "mps",
         processes,
-        0 if kind == "cpu" else choose_workers(config, kind, processes.count),
+        0 if kind == "cpu" else choose_workers(config, kind, "threads", processes.count),
         torch.amp.GradScaler(kind, enabled=precision == "fp16"),
     )
 
@@ -158,17 +160,29 @@ def choose_precision(config: TrainConfig, device: str) -> Precision:
     return "bf16" if device == "cpu" and plain and _cpu_has_bf16() else "fp32"
 
 
-def choose_workers(config: TrainConfig, device: str, processes: int = 1) -> int:
-    """Return how many threads prepare batches beside a kind of device.
+def choose_loader(config: TrainConfig, device: str) -> Loader:
+    """Return what prepares batches beside a kind of device.
 
-    On a CPU they take the cores that train. Beyond 8 they wait for the interpreter lock, which a
-    photo's augmentation holds for a quarter of its time.
+    A step gives a GPU hundreds of small pieces of work, and each waits for the interpreter lock,
+    which threads that augment photos hold.
+    """
+    if config.loader != "auto":
+        return config.loader
+    return "threads" if device == "cpu" else "processes"
+
+
+def choose_workers(config: TrainConfig, device: str, loader: Loader, processes: int = 1) -> int:
+    """Return how many threads or processes prepare batches beside a kind of device.
+
+    On a CPU they take the cores that train. More than 4 threads prepare fewer photos than 4: they
+    wait for the interpreter lock, which augmentation holds for a quarter of its time.
     """
     if config.workers is not None:
         return config.workers
     if device == "cpu":
         return 1
-    return max(1, min(8, (os.cpu_count() or 1) // processes - 1))
+    most = _MOST_WORKERS[loader]
+    return max(1, min(most, (os.cpu_count() or 1) // processes - 1))
 
 
 def _cpu_has_bf16() -> bool:

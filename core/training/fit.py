@@ -36,7 +36,7 @@ from core.model.losses import multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import Rows, TrainingData, steps_per_epoch
-from core.training.device import Compute, choose_workers
+from core.training.device import Compute
 from core.training.finish import finish_run, untrained_note
 from core.training.interrupt import Interruption, recorded
 from core.training.memory import fitting_batch, is_out_of_memory, memory_explained, step_error
@@ -62,7 +62,6 @@ from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
 from core.training.session import OnStep, Session, Tracker, make_card, open_session, open_trackers
 from core.training.stages import (
     CachedSteps,
-    PhotoSteps,
     StagePlan,
     StepInput,
     StepSource,
@@ -209,13 +208,11 @@ def _planned(session: Session) -> int:
 
 
 def _step_source(session: Session, plan: StagePlan) -> StepSource:
-    data, config, model = session.data, session.config, session.model
     if plan.rates.backbone is not None:
-        workers = choose_workers(config, session.compute.device.type, session.processes.count)
-        pinned = session.compute.pins
-        return PhotoSteps(data, model.input_size, config, session.processes, workers, pinned)
+        return session.photos
+    config = session.config
     session.log(f"computing features of {config.stage1.views} views of the training photos")
-    views = cache_views(model, session.compute, data, config, session.watch)
+    views = cache_views(session.model, session.compute, session.photos, session.watch)
     return CachedSteps(views, config, session.processes)
 
 

@@ -3,9 +3,10 @@
 A batch depends on its epoch and its rows alone, and batches come in the order of the steps: both
 give the same ones, for any number of workers. Threads need no start and no copy, but share the
 interpreter lock, which augmentation holds for a quarter of its time, with the loop that trains.
-Processes map the same file of photos; each takes seconds to start, once a stage.
+Processes map the same file of photos and take seconds to start, once a run.
 """
 
+import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from core.geo import Floats
 from core.training.data import Augmenter, Batch, Task
 
 Step = TypeVar("Step")
+_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 def ahead(
@@ -74,9 +76,12 @@ class ProcessLoader:
     def __init__(self, augmenter: Augmenter, workers: int) -> None:
         """Prepare by `workers` processes, which start with the first epoch.
 
-        They are spawned, as Windows and macOS start processes: a forked one would inherit a GPU
-        that it cannot use. With `augmenter.pinned` a thread of this process pins what they give.
+        They are forks of a server that has no GPU and imports what they need once; where there are
+        no forks, each starts anew. With `augmenter.pinned` a thread of this process pins what they
+        give.
         """
+        context = multiprocessing.get_context(_START)
+        context.set_forkserver_preload([__name__])
         self._tasks: list[Task] = []
         self._loader: DataLoader[Any] = DataLoader(
             _Prepared(augmenter),
@@ -86,8 +91,10 @@ class ProcessLoader:
             collate_fn=_as_given,
             pin_memory=augmenter.pinned,
             worker_init_fn=_begin_worker,
-            multiprocessing_context="spawn",
+            multiprocessing_context=context,
             persistent_workers=True,
+            # Of its own, as it draws a number an epoch, which dropout would miss.
+            generator=torch.Generator(),
         )
 
     def batches(self, tasks: Sequence[Task]) -> Generator[Batch]:

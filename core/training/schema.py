@@ -275,16 +275,17 @@ class TrainConfig(OptionSchema):
             ge=0,
             le=64,
             description="Threads or processes that prepare the next batches during a step; 0: "
-            "off; none: 1 if a CPU trains, up to 8 if a GPU does",
+            "off; none: 1 if a CPU trains, up to 8 processes or 4 threads if a GPU does",
         )
     )
     loader: Annotated[
-        Literal["threads", "processes"],
+        Literal["auto", "threads", "processes"],
         Traits(affects_result=False, topic=_HARDWARE, expert=True),
     ] = Field(
-        "threads",
+        "auto",
         description="What prepares batches. threads: start at once; processes: share no "
-        "interpreter lock with the training, and take seconds to start; batches are the same",
+        "interpreter lock with the training, and take seconds to start; auto: processes if a GPU "
+        "trains; batches are the same",
     )
     augment_on: Annotated[
         Literal["cpu", "device"],

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ from core.runs import CONFIG, SPLIT
 from core.splits.split import Split
 from core.training.batch_size import with_batch_size
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
-from core.training.device import Compute, choose_compute
+from core.training.device import Compute, choose_compute, choose_loader, choose_workers
 from core.training.environment import command_line, environment, versions
 from core.training.finish import check_refinement
 from core.training.interrupt import Interruption, attended
@@ -43,7 +44,7 @@ from core.training.run_folder import (
     own_status,
 )
 from core.training.schema import MONITORED, TrainConfig
-from core.training.stages import Watch
+from core.training.stages import PhotoSteps, Watch
 from core.training.state import Progress, TrainState, random_state, save_state
 
 OnStep = Callable[[StepReport], None]
@@ -92,6 +93,21 @@ class Session:
     def processes(self) -> Processes:
         """The processes that share this run; only the main one writes."""
         return self.compute.processes
+
+    @cached_property
+    def photos(self) -> PhotoSteps:
+        """Steps on augmented photos, of both stages: worker processes start once."""
+        config, compute, count = self.config, self.compute, self.processes.count
+        loader = choose_loader(config, compute.device.type)
+        return PhotoSteps(
+            self.data,
+            self.model.input_size,
+            config,
+            self.processes,
+            loader,
+            choose_workers(config, compute.device.type, loader, count),
+            compute.pins,
+        )
 
     def log(self, text: str) -> None:
         """Write a line into the run's log, on the main process only."""

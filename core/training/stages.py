@@ -21,7 +21,7 @@ from core.inference.network import WHOLE
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.data import Augmenter, Batch, Rows, Task, TrainingData, epoch_order, plain
-from core.training.device import Compute
+from core.training.device import Compute, Loader
 from core.training.loading import ProcessLoader, ahead
 from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
@@ -155,7 +155,8 @@ class PhotoSteps:
         input_size: Side of a view in pixels.
         config: The options of the run.
         processes: The processes that share each step.
-        workers: Threads or processes (`config.loader`) that prepare batches.
+        loader: What prepares batches.
+        workers: How many of them; 0: the caller's thread.
         pinned: Whether photos are put where a GPU can fetch them while the CPU goes on.
     """
 
@@ -163,6 +164,7 @@ class PhotoSteps:
     input_size: int
     config: TrainConfig
     processes: Processes = ALONE
+    loader: Loader = "threads"
     workers: int = 1
     pinned: bool = False
 
@@ -172,16 +174,16 @@ class PhotoSteps:
         rows = self.data.rows["train"]
         order = epoch_order(rows, config.photos_per_step(len(rows)), config.seed, epoch)
         tasks = [(epoch, self.processes.share(rows)) for rows in order[first_step:]]
-        with closing(self._batches(tasks)) as batches:
+        with closing(self.batches(tasks)) as batches:
             for step, batch in enumerate(batches, first_step):
                 draws = _draws(config.seed, epoch, step, len(order[step]), self.processes)
                 yield StepInput(batch, None, draws, order[step])
 
     @cached_property
-    def _batches(self) -> Callable[[Sequence[Task]], Generator[Batch]]:
-        """What prepares batches; processes stay from epoch to epoch."""
+    def batches(self) -> Callable[[Sequence[Task]], Generator[Batch]]:
+        """What prepares the batches of tasks, in their order; processes stay until the run ends."""
         augmenter = Augmenter.of(self.data, self.config, self.input_size, pinned=self.pinned)
-        if self.config.loader == "processes" and self.workers:
+        if self.loader == "processes" and self.workers:
             return ProcessLoader(augmenter, self.workers).batches
         return lambda tasks: ahead(augmenter, tasks, self.workers)
 
@@ -219,14 +221,15 @@ def compute_features(
     compute: Compute,
     rows: Rows,
     batch_size: int,
-    load: Callable[[Rows], Batch],
+    prepare: Callable[[Sequence[Rows]], Generator[Batch]],
     watch: Watch | None = None,
     *,
     descriptors: bool = False,
 ) -> tuple[NDArray[np.float32], Floats]:
     """Run the backbone in evaluation mode; return features `(n, width)` and headings `(n,)`.
 
-    With `descriptors` the features are followed by the other parts of the descriptor.
+    `prepare` yields the batch of each given part of the rows. With `descriptors` the features are
+    followed by the other parts of the descriptor.
 
     Several processes share the rows, and each of them returns the features of all photos. All of
     them call `watch` equally often.
@@ -240,7 +243,7 @@ def compute_features(
     with torch.no_grad():
         starts = range(0, len(parts[0]), batch_size)
         own = [parts[processes.rank][start : start + batch_size] for start in starts]
-        with closing(ahead(load, filter(len, own), compute.workers)) as batches:
+        with closing(prepare([part for part in own if len(part)])) as batches:
             for number, part in enumerate(own):
                 if watch is not None:
                     watch(number, len(own))
@@ -255,22 +258,17 @@ def compute_features(
 
 
 def cache_views(
-    model: BearingsModel,
-    compute: Compute,
-    data: TrainingData,
-    config: TrainConfig,
-    watch: Watch | None = None,
+    model: BearingsModel, compute: Compute, photos: PhotoSteps, watch: Watch | None = None
 ) -> FeatureViews:
-    """Compute `config.stage1.views` augmented views of the training part."""
-    rows = data.rows["train"]
-    augmenter = Augmenter.of(data, config, model.input_size, pinned=compute.pins)
+    """Compute `stage1.views` augmented views of the training part, as `photos` prepares them."""
+    rows, config = photos.data.rows["train"], photos.config
     views = [
         compute_features(
             model,
             compute,
             rows,
             config.batch_photos,
-            lambda part, view=view: augmenter((view, part)),  # type: ignore[misc]
+            lambda parts, view=view: photos.batches([(view, part) for part in parts]),  # type: ignore[misc]
             watch,
         )
         for view in range(config.stage1.views)
@@ -298,7 +296,9 @@ def plain_features(
         compute,
         rows,
         batch_size,
-        lambda part: plain(data, part, model.input_size, crop),
+        lambda parts: ahead(
+            lambda part: plain(data, part, model.input_size, crop), parts, compute.workers
+        ),
         watch,
         descriptors=descriptors,
     )

@@ -25,8 +25,9 @@ from core.training.data import (
     read_training_data,
     steps_per_epoch,
 )
-from core.training.loading import ahead
-from core.training.schema import TrainConfig
+from core.training.fit import fit
+from core.training.loading import ProcessLoader, ahead
+from core.training.schema import Stage1Config, Stage2Config, TrainConfig
 from core.training.stages import PhotoSteps, known_metadata
 
 TinyRun = Callable[..., TrainConfig]
@@ -147,19 +148,44 @@ def test_processes_prepare_the_same_batches_and_stay_from_epoch_to_epoch(
 ) -> None:
     config = tiny_run(Path("unused"), batch_size=8)
     here = PhotoSteps(data, 32, config, workers=0)
-    there = PhotoSteps(data, 32, config.model_copy(update={"loader": "processes"}), workers=2)
-    before = {child.pid for child in psutil.Process().children()}
+    there = PhotoSteps(data, 32, config, loader="processes", workers=2)
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
     # An epoch that is left after a step does not reach into the next one.
     with closing(there.of_epoch(0, 0)) as steps:
         next(steps)
-    started = {child.pid for child in psutil.Process().children()} - before
+    started = {child.pid for child in psutil.Process().children(recursive=True)} - before
     for epoch, first in ((1, 2), (2, 0)):
         both = zip(here.of_epoch(epoch, first), there.of_epoch(epoch, first), strict=True)
         for one, other in both:
             assert np.array_equal(one.batch.rows, other.batch.rows)
             assert np.array_equal(one.batch.photos, other.batch.photos)
             assert np.array_equal(one.batch.heading_deg, other.batch.heading_deg)
-    assert {child.pid for child in psutil.Process().children()} - before == started
+    assert {child.pid for child in psutil.Process().children(recursive=True)} - before == started
+
+
+@pytest.mark.slow
+def test_a_run_fed_by_processes_is_one_fed_by_threads_and_starts_them_once(
+    tiny_run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    class Counted(ProcessLoader):
+        def __init__(self, augmenter: Augmenter, workers: int) -> None:
+            started.append(workers)
+            super().__init__(augmenter, workers)
+
+    monkeypatch.setattr("core.training.stages.ProcessLoader", Counted)
+    both_stages = {"stage1": Stage1Config(epochs=1, views=2), "stage2": Stage2Config(epochs=2)}
+    losses = {
+        loader: [
+            report.train.total
+            for report in fit(tiny_run(tmp_path / loader, loader=loader, workers=2, **both_stages))
+        ]
+        for loader in ("threads", "processes")
+    }
+    assert losses["processes"] == losses["threads"]
+    assert len(losses["threads"]) == 3
+    assert started == [2]
 
 
 def test_workers_prepare_different_batches_at_the_same_time() -> None:

@@ -13,7 +13,7 @@ from core.model.backbone import normalise
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import device as device_module
-from core.training.device import choose_compute, choose_workers
+from core.training.device import Loader, choose_compute, choose_loader, choose_workers
 from core.training.schema import TrainConfig
 
 TinyRun = Callable[..., TrainConfig]
@@ -88,26 +88,44 @@ def test_heads_always_get_float32(tiny_run: TinyRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "device", "cores", "processes", "workers"),
+    ("given", "device", "loader", "cores", "processes", "workers"),
     [
-        (None, "cpu", 16, 1, 1),
-        (None, "cuda", 16, 1, 8),
-        (None, "cuda", 4, 1, 3),
-        (None, "cuda", 16, 4, 3),
-        (None, "cuda", 1, 1, 1),
-        (0, "cuda", 16, 1, 0),
-        (12, "cpu", 2, 1, 12),
+        (None, "cpu", "threads", 16, 1, 1),
+        (None, "cuda", "processes", 16, 1, 8),
+        (None, "cuda", "threads", 16, 1, 4),
+        (None, "cuda", "processes", 4, 1, 3),
+        (None, "cuda", "processes", 16, 4, 3),
+        (None, "cuda", "processes", 1, 1, 1),
+        (0, "cuda", "processes", 16, 1, 0),
+        (12, "cpu", "threads", 2, 1, 12),
     ],
 )
-def test_batches_are_prepared_by_as_many_threads_as_cores_are_free(
+def test_batches_are_prepared_by_as_many_workers_as_cores_are_free(
     tiny_run: TinyRun,
     monkeypatch: pytest.MonkeyPatch,
     given: int | None,
     device: str,
+    loader: Loader,
     cores: int,
     processes: int,
     workers: int,
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     config = tiny_run(Path("unused"), workers=given)
-    assert choose_workers(config, device, processes) == workers
+    assert choose_workers(config, device, loader, processes) == workers
+
+
+@pytest.mark.parametrize(
+    ("given", "device", "loader"),
+    [
+        ("auto", "cpu", "threads"),
+        ("auto", "cuda", "processes"),
+        ("auto", "mps", "processes"),
+        ("threads", "cuda", "threads"),
+        ("processes", "cpu", "processes"),
+    ],
+)
+def test_threads_prepare_batches_only_where_no_gpu_waits_for_the_interpreter_lock(
+    tiny_run: TinyRun, given: str, device: str, loader: Loader
+) -> None:
+    assert choose_loader(tiny_run(Path("unused"), loader=given), device) == loader

@@ -13,7 +13,7 @@ from core.training.data import read_training_data
 from core.training.device import Compute, choose_compute
 from core.training.fit import fit
 from core.training.schema import Stage1Config, Stage2Config, TrainConfig
-from core.training.stages import cache_views, plain_features
+from core.training.stages import PhotoSteps, cache_views, plain_features
 
 TinyRun = Callable[..., TrainConfig]
 
@@ -52,13 +52,14 @@ def test_views_differ_and_epochs_draw_among_them(tiny_run: TinyRun) -> None:
     compute = choose_compute(config)
     model = compute.to_device(BearingsModel(config.model, 4))
     data = read_training_data(config, 32)
-    views = cache_views(model, compute, data, config)
+    photos = PhotoSteps(data, 32, config)
+    views = cache_views(model, compute, photos)
     assert views.features.shape == (3, len(data.rows["train"]), model.width)
     assert not np.array_equal(views.features[0], views.features[1])
     drawn = views.view_of(seed=0, epoch=0)
     assert set(drawn) == {0, 1, 2}
     assert not np.array_equal(drawn, views.view_of(seed=0, epoch=1))
-    again = cache_views(model, compute, data, config)
+    again = cache_views(model, compute, photos)
     assert np.array_equal(views.features, again.features)
 
 
