@@ -160,17 +160,6 @@ def choose_precision(config: TrainConfig, device: str) -> Precision:
     return "bf16" if device == "cpu" and plain and _cpu_has_bf16() else "fp32"
 
 
-def choose_loader(config: TrainConfig, device: str) -> Loader:
-    """Return what prepares batches beside a kind of device.
-
-    A step gives a GPU hundreds of small pieces of work, and each waits for the interpreter lock,
-    which threads that augment photos hold.
-    """
-    if config.loader != "auto":
-        return config.loader
-    return "threads" if device == "cpu" else "processes"
-
-
 def choose_workers(config: TrainConfig, device: str, loader: Loader, processes: int = 1) -> int:
     """Return how many threads or processes prepare batches beside a kind of device.
 

@@ -174,8 +174,9 @@ def _run_stage(
     progress = session.progress
     session.beat(now=True, stage=plan.name, epochs=_planned(session))
     freeze(session.model, last_blocks=plan.last_blocks)
-    optimiser = make_optimiser(session.model, plan.rates)
-    state = TrainState(session.model, optimiser, session.average, session.compute.scaler)
+    scaler = session.compute.scaler
+    optimiser = make_optimiser(session.model, plan.rates, scaled=scaler.is_enabled())
+    state = TrainState(session.model, optimiser, session.average, scaler)
     if session.restore_due:
         _restore(session, state)
     if _continues(session, plan):

@@ -68,8 +68,14 @@ def train_mode(model: BearingsModel) -> None:
         model.backbone.eval()
 
 
-def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
-    """Return AdamW over all trained parameters; each group stores its peak rate as `peak`."""
+def make_optimiser(
+    model: BearingsModel, rates: Rates, *, scaled: bool = False
+) -> torch.optim.AdamW:
+    """Return AdamW over all trained parameters; each group stores its peak rate as `peak`.
+
+    With `scaled` losses, the loss scaler leaves out steps whose gradients overflowed; of a fused
+    AdamW it would make them, to no effect.
+    """
     groups: list[dict[str, Any]] = []
     for part, peak in (("heads", rates.heads), ("backbone", rates.backbone)):
         if peak is None:
@@ -79,7 +85,8 @@ def make_optimiser(model: BearingsModel, rates: Rates) -> torch.optim.AdamW:
             if parameters:
                 group = {"params": parameters, "weight_decay": weight_decay}
                 groups.append(group | {"peak": peak, "lr": peak})
-    return torch.optim.AdamW(groups)
+    # Fused, a group is one piece of work for the device; else a GPU waits for many small ones.
+    return torch.optim.AdamW(groups, fused=not scaled)
 
 
 def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
@@ -163,9 +170,17 @@ class WeightAverage:
     def update(self, model: BearingsModel, step: int) -> None:
         """Move the average towards the model after step `step` (from 0)."""
         weight = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
-        average, current = self.model.state_dict(), model.state_dict()
-        for name, value in average.items():
-            if value.is_floating_point():
-                value.lerp_(current[name], weight)
-            else:
-                value.copy_(current[name])
+        average, current = _tensors(self.model), _tensors(model)
+        # A call for all: hundreds of small pieces of work would keep a GPU waiting.
+        torch._foreach_lerp_(average[True], current[True], weight)
+        if average[False]:
+            torch._foreach_copy_(average[False], current[False])
+
+
+def _tensors(model: BearingsModel) -> dict[bool, list[torch.Tensor]]:
+    """Parameters and buffers, by whether they are fractions."""
+    every = [*model.parameters(), *model.buffers()]
+    return {
+        fraction: [each for each in every if each.is_floating_point() == fraction]
+        for fraction in (True, False)
+    }

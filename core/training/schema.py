@@ -275,17 +275,16 @@ class TrainConfig(OptionSchema):
             ge=0,
             le=64,
             description="Threads or processes that prepare the next batches during a step; 0: "
-            "off; none: 1 if a CPU trains, up to 8 processes or 4 threads if a GPU does",
+            "off; none: 1 if a CPU trains, up to 4 threads or 8 processes if a GPU does",
         )
     )
     loader: Annotated[
-        Literal["auto", "threads", "processes"],
+        Literal["threads", "processes"],
         Traits(affects_result=False, topic=_HARDWARE, expert=True),
     ] = Field(
-        "auto",
-        description="What prepares batches. threads: start at once; processes: share no "
-        "interpreter lock with the training, and take seconds to start; auto: processes if a GPU "
-        "trains; batches are the same",
+        "threads",
+        description="What prepares batches. threads: start at once; processes: prepare more "
+        "photos a second on many cores, and take seconds to start; batches are the same",
     )
     augment_on: Annotated[
         Literal["cpu", "device"],

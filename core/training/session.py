@@ -28,7 +28,7 @@ from core.runs import CONFIG, SPLIT
 from core.splits.split import Split
 from core.training.batch_size import with_batch_size
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
-from core.training.device import Compute, choose_compute, choose_loader, choose_workers
+from core.training.device import Compute, choose_compute, choose_workers
 from core.training.environment import command_line, environment, versions
 from core.training.finish import check_refinement
 from core.training.interrupt import Interruption, attended
@@ -98,14 +98,13 @@ class Session:
     def photos(self) -> PhotoSteps:
         """Steps on augmented photos, of both stages: worker processes start once."""
         config, compute, count = self.config, self.compute, self.processes.count
-        loader = choose_loader(config, compute.device.type)
         return PhotoSteps(
             self.data,
             self.model.input_size,
             config,
             self.processes,
-            loader,
-            choose_workers(config, compute.device.type, loader, count),
+            config.loader,
+            choose_workers(config, compute.device.type, config.loader, count),
             compute.pins,
         )
 

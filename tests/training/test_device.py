@@ -13,7 +13,7 @@ from core.model.backbone import normalise
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
 from core.training import device as device_module
-from core.training.device import Loader, choose_compute, choose_loader, choose_workers
+from core.training.device import Loader, choose_compute, choose_workers
 from core.training.schema import TrainConfig
 
 TinyRun = Callable[..., TrainConfig]
@@ -113,19 +113,3 @@ def test_batches_are_prepared_by_as_many_workers_as_cores_are_free(
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     config = tiny_run(Path("unused"), workers=given)
     assert choose_workers(config, device, loader, processes) == workers
-
-
-@pytest.mark.parametrize(
-    ("given", "device", "loader"),
-    [
-        ("auto", "cpu", "threads"),
-        ("auto", "cuda", "processes"),
-        ("auto", "mps", "processes"),
-        ("threads", "cuda", "threads"),
-        ("processes", "cpu", "processes"),
-    ],
-)
-def test_threads_prepare_batches_only_where_no_gpu_waits_for_the_interpreter_lock(
-    tiny_run: TinyRun, given: str, device: str, loader: Loader
-) -> None:
-    assert choose_loader(tiny_run(Path("unused"), loader=given), device) == loader
