@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, Self
 
@@ -128,12 +129,13 @@ class Forks:
         """Turn this fork into a process as Python starts one, call the function, and end."""
         code = 1
         try:
-            _forget_the_test(keep)
-            os.environ.clear()
-            os.environ.update(environment)
+            # Before the files are closed: with one of them the starter waits until it may look.
             written = self.folder / f".{os.getpid()}"
             written.write_text(json.dumps(words))
             written.rename(self.folder / str(os.getpid()))
+            _forget_the_test(keep)
+            os.environ.clear()
+            os.environ.update(environment)
             code = act() or 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -171,6 +173,11 @@ def _forget_the_test(keep: set[int]) -> None:
             with suppress(OSError):
                 os.close(number)
     faulthandler.disable()
+    # An event loop of the tests is told of signals by a file, whose number another one gets here.
+    signal.set_wakeup_fd(-1)
+    # So are helpers of multiprocessing, which this process must start itself.
+    for helper in (resource_tracker._resource_tracker, forkserver._forkserver):
+        helper.__init__()  # type: ignore[misc]
     for number in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

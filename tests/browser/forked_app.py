@@ -7,7 +7,6 @@ What a server and its jobs import is imported once, in the process of the tests.
 import importlib
 import logging
 import pkgutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -50,7 +49,6 @@ class ForkedApps:
         # Streamlit's handlers write to where stderr was when they were made.
         logger.update_formatter()
         logging.root.handlers.clear()
-        signal.set_wakeup_fd(-1)
         sys.argv = ["streamlit", *words]
         main(list(words), prog_name="streamlit")
         return 0
