@@ -15,12 +15,15 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TypeVar
+from typing import IO, Any, BinaryIO, Literal, TypeVar
 
 import psutil
 
 Process = subprocess.Popen[bytes]
+Resource = Literal["AS", "CORE", "CPU", "FSIZE"]
+"""Address space, size of a core dump, processor seconds, size of a written file."""
 Result = TypeVar("Result")
 
 
@@ -101,6 +104,10 @@ class System(ABC):
     @abstractmethod
     def killed(self, code: int) -> str | None:
         """Return what killed a process, by its exit code; None if it ended by itself."""
+
+    @abstractmethod
+    def limit(self, resource: Resource, most: int) -> None:
+        """Limit what this process may take, as far as the system can: seconds or bytes."""
 
     @abstractmethod
     def open_log(self, path: Path) -> BinaryIO:
@@ -208,6 +215,17 @@ class Posix(System):
             return None
         known = -code in {number.value for number in signal.Signals}
         return f"ended by signal {-code} ({signal.Signals(-code).name if known else 'unknown'})"
+
+    def limit(self, resource: Resource, most: int) -> None:
+        """Set the limit; macOS grants none of address space."""
+        import resource as limits  # Windows has no such module
+
+        which = getattr(limits, f"RLIMIT_{resource}")
+        hard = limits.getrlimit(which)[1]
+        if hard != limits.RLIM_INFINITY:
+            most = min(most, hard)
+        with suppress(OSError, ValueError):
+            limits.setrlimit(which, (most, hard))
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open with O_APPEND, which the kernel keeps for every process that inherits the file."""
@@ -403,6 +421,9 @@ class Windows(System):
         if code >= self._STATUS_ERROR:
             return f"ended by Windows (status 0x{code:08X}: {self._STATUS.get(code, 'a crash')})"
         return None
+
+    def limit(self, resource: Resource, most: int) -> None:
+        """Limit nothing: a process alone cannot."""
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open for appending in the kernel: Python's mode `a` holds in its own process only."""

@@ -36,6 +36,7 @@ from core.dataset.decode import Pixels, decode_display, decode_photo
 from core.dataset.exif import PhotoExif, read_exif
 from core.errors import FAULTS, ImageError, reason
 from core.project import PROJECT, python_path
+from core.system import SYSTEM
 
 MEMORY_BYTES = 2_500_000_000
 """Address space of the process; the largest photos that are read take up to 1.9 GB of it."""
@@ -240,7 +241,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until their stream ends."""
     while (asked := _line(requests)) is not None:
         content = _bytes(requests, asked["bytes"])
-        _limit("RLIMIT_CPU", int(time.process_time()) + 1 + CPU_S)
+        SYSTEM.limit("CPU", int(time.process_time()) + 1 + CPU_S)
         answer, pixels = _decoded(asked["act"], asked["side"], asked["name"], content)
         last = psutil.Process().memory_info().rss > IDLE_BYTES
         _write(answers, {**answer, "last": last}, pixels)
@@ -262,30 +263,15 @@ def _decoded(act: str, side: int, name: str, content: bytes) -> tuple[dict[str, 
         return {"error": f"{name} cannot be read: {reason(error)}", "shape": [0]}, b""
 
 
-def _limit(name: str, most: int) -> None:
-    """Set a limit of this process, where the system has it and grants it."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    which = getattr(resource, name)
-    hard = resource.getrlimit(which)[1]
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    # macOS grants no limit of address space.
-    with suppress(OSError, ValueError):
-        resource.setrlimit(which, (most, hard))
-
-
 def main() -> None:
     """Decode what comes in by the standard input, within limits."""
     # What a decoder prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _limit("RLIMIT_AS", MEMORY_BYTES)
-    _limit("RLIMIT_CORE", 0)
+    SYSTEM.limit("AS", MEMORY_BYTES)
+    SYSTEM.limit("CORE", 0)
     # No file is written; pipes are no files.
-    _limit("RLIMIT_FSIZE", 0)
+    SYSTEM.limit("FSIZE", 0)
     serve(sys.stdin.buffer, answers)
 
 
