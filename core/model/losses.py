@@ -1,6 +1,7 @@
 """The multi-task loss: cross-entropy for the region, squared errors for position and heading."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own spelling
@@ -32,9 +33,29 @@ class Targets:
     position: Tensor
     heading: Tensor
 
+    @cached_property
+    def present(self) -> "Present":
+        """Which photos have each target; a GPU that is asked for it makes the CPU wait."""
+        return Present(
+            (self.region >= 0).cpu(),
+            self.position.isfinite().all(dim=1).cpu(),
+            self.heading.isfinite().all(dim=1).cpu(),
+        )
+
     def to(self, device: torch.device) -> "Targets":
-        """Copy to a device."""
-        return Targets(self.region.to(device), self.position.to(device), self.heading.to(device))
+        """Copy to a device; which photos have targets is known before."""
+        moved = Targets(self.region.to(device), self.position.to(device), self.heading.to(device))
+        vars(moved)["present"] = self.present
+        return moved
+
+
+@dataclass(frozen=True)
+class Present:
+    """Which of `n` photos have a target, `(n,)` each, on the CPU."""
+
+    region: Tensor
+    position: Tensor
+    heading: Tensor
 
 
 @dataclass(frozen=True)
@@ -109,35 +130,42 @@ def multi_task_loss(
     return Losses(total, region, position, heading, place)
 
 
+def _of(values: Tensor, chosen: Tensor) -> Tensor:
+    """The values `(n, ...)` of photos that a mask `(n,)` on the CPU chooses."""
+    if chosen.all():
+        return values
+    return values[chosen.nonzero()[:, 0].to(values.device)]
+
+
 def _region_loss(outputs: Outputs, targets: Targets, config: LossConfig) -> Tensor:
     if outputs.region_logits is None:
         return outputs.features.new_zeros(())
     logits = outputs.region_logits.float()
-    has_region = targets.region >= 0
-    if not bool(has_region.any()):
+    has_region = targets.present.region
+    if not has_region.any():
         # Of 0, but with a gradient: every process must have one for every weight.
         return logits.sum() * 0.0
     return F.cross_entropy(
-        logits[has_region], targets.region[has_region], label_smoothing=config.label_smoothing
+        _of(logits, has_region),
+        _of(targets.region, has_region),
+        label_smoothing=config.label_smoothing,
     )
 
 
 def _place_loss(logits: Tensor, targets: Targets, place_head: PlaceHead) -> Tensor:
     """The mean over photos with a position; one without a heading asks for its place alone."""
-    has_position = targets.position.isfinite().all(dim=1)
-    has_heading = targets.heading.isfinite().all(dim=1)
+    has_position, has_heading = targets.present.position, targets.present.heading
     if place_head.shape[1] == 1:
         has_heading = torch.zeros_like(has_heading)
     both, place = has_position & has_heading, has_position & ~has_heading
     parts = []
-    if bool(both.any()):
-        soft = place_head.targets(
-            targets.position[both], targets.heading[both], PLACE_SIGMA_M, PLACE_CONCENTRATION
-        )
-        parts.append((int(both.sum()), place_head.loss(logits[both], soft)))
-    if bool(place.any()):
-        shares = place_head.shares(targets.position[place], PLACE_SIGMA_M)
-        parts.append((int(place.sum()), place_head.place_loss(logits[place], shares)))
+    if both.any():
+        position, heading = _of(targets.position, both), _of(targets.heading, both)
+        soft = place_head.targets(position, heading, PLACE_SIGMA_M, PLACE_CONCENTRATION)
+        parts.append((int(both.sum()), place_head.loss(_of(logits, both), soft)))
+    if place.any():
+        shares = place_head.shares(_of(targets.position, place), PLACE_SIGMA_M)
+        parts.append((int(place.sum()), place_head.place_loss(_of(logits, place), shares)))
     if not parts:
         return logits.sum() * 0.0
     if len(parts) == 1:
@@ -154,14 +182,15 @@ def _position_loss(
 ) -> Tensor:
     if outputs.position is None:
         return outputs.features.new_zeros(())
-    has_position = targets.position.isfinite().all(dim=1)
-    if not bool(has_position.any()):
+    has_position = targets.present.position
+    if not has_position.any():
         return outputs.position.sum() * 0.0
-    target = targets.position[has_position]
-    position = outputs.position[has_position].float()
+    target = _of(targets.position, has_position)
+    position = _of(outputs.position, has_position).float()
     logits, offset = outputs.place_logits, outputs.place_offset
     if place_head is not None and logits is not None and offset is not None:
-        position = position_near(place_head, logits[has_position], offset[has_position], target)
+        logits, offset = _of(logits, has_position), _of(offset, has_position)
+        position = position_near(place_head, logits, offset, target)
     if config.position_loss == "huber":
         return F.huber_loss(position, target, delta=_HUBER_DELTA)
     return F.mse_loss(position, target)
@@ -170,13 +199,13 @@ def _position_loss(
 def _heading_loss(outputs: Outputs, targets: Targets, place_head: PlaceHead | None) -> Tensor:
     if outputs.heading is None:
         return outputs.features.new_zeros(())
-    has_heading = targets.heading.isfinite().all(dim=1)
-    if not bool(has_heading.any()):
+    has_heading = targets.present.heading
+    if not has_heading.any():
         return outputs.heading.sum() * 0.0
-    target, logits = targets.heading[has_heading], outputs.place_logits
+    target, logits = _of(targets.heading, has_heading), outputs.place_logits
     if place_head is None or logits is None or outputs.bearings is None:
-        return F.mse_loss(outputs.heading[has_heading].float(), target)
-    position = targets.position[has_heading]
-    heading = heading_near(place_head, logits[has_heading], position, target)
+        return F.mse_loss(_of(outputs.heading, has_heading).float(), target)
+    position = _of(targets.position, has_heading)
+    heading = heading_near(place_head, _of(logits, has_heading), position, target)
     # For unit vectors this is one minus the cosine of the angle between them.
     return F.mse_loss(heading, target)

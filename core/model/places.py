@@ -55,7 +55,9 @@ def mode_radius_m(spacing_m: Tensor, placed: Tensor) -> Tensor:
     """How far from its middle a mode reaches, in metres, a scalar."""
     # The lower median, by operations that ONNX has.
     spaces = spacing_m.masked_fill(~placed, torch.inf).sort().values
-    return _REACH * spaces[(placed.sum() - 1) // 2]
+    # Not by a number, for which a GPU would have to be asked.
+    middle = (placed.sum() - 1) // 2
+    return _REACH * spaces.gather(0, middle[None])[0]
 
 
 def within(first_m: Tensor, second_m: Tensor, radius_m: Tensor) -> Tensor:
