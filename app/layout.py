@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import demo, entrance, links, server_start, upload_limit
 from app.access import gate, server
-from app.theme import palette
+from app.theme import both
 from app.train import job_page
 from app.train.queue_state import look
 from app.widgets import messages, pickers
@@ -22,14 +22,14 @@ def _style() -> str:
         # Streamlit leaves 6 rem above every title.
         "[data-testid=stMainBlockContainer] {padding-top: 3.5rem} "
         # In the colour of links, the chosen option has less than 4.5 to 1 on its tinted ground.
-        f"button[data-selected=true] p {{color: {palette().text}}} "
-        f"[data-testid=stSliderThumbValue] p {{color: {palette().text}}} "
+        f"button[data-selected=true] p {{color: {both('text')}}} "
+        f"[data-testid=stSliderThumbValue] p {{color: {both('text')}}} "
         # Streamlit fades captions to 4.2 to 1 on white; text needs 4.5.
         f"{caption} {{opacity: .8}} "
         # A link among text looks like one, and begins where the text begins.
         "[data-testid=stMain] [data-testid=stPageLink-NavLink] {padding-left: 0} "
         "[data-testid=stMain] [data-testid=stPageLink-NavLink] p "
-        f"{{color: {palette().link}}} "
+        f"{{color: {both('link')}}} "
     )
 
 

@@ -58,6 +58,11 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
+def both(name: Literal["text", "link", "surface"]) -> str:
+    """A colour in CSS that follows a change of theme, after which Streamlit draws no page anew."""
+    return f"light-dark({getattr(LIGHT, name)}, {getattr(DARK, name)})"
+
+
 def rgb(colour: str) -> RGB:
     """`#RRGGBB` as three numbers, for deck.gl."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

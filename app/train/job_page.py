@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app import absence, cache
 from app.access import gate
-from app.theme import palette
+from app.theme import both
 from app.train import compute_target
 from app.widgets import held_options, messages, pickers
 from app.widgets.forms import FormPlan
@@ -88,7 +88,7 @@ def _panel_style(key: str) -> str:
     return (
         # On a low screen the start button stays on it, below the rest of the panel.
         f"{wrapper}:has(> .st-key-{key}_bar_sidebar) {{position: sticky; bottom: 0; z-index: 1; "
-        f"background: {palette().surface}; padding-bottom: .5rem}}"
+        f"background: {both('surface')}; padding-bottom: .5rem}}"
         f".stApp:has({sidebar}[data-collapsed=false]) {wrapper}:has(> .st-key-{key}_on_page) "
         "{display: none}"
     )
