@@ -160,7 +160,7 @@ def test_only_options_that_affect_the_result_make_runs_different() -> None:
         (
             CrossvalConfig,
             {"run", "dataset", "device", "threads", "workers", "loader", "export_onnx", "wandb",
-             "command", "preset", "plots"},
+             "command", "preset", "plots", "raw"},
         ),
         (
             TuneConfig,

@@ -11,6 +11,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -228,7 +229,10 @@ def load(
         seconds: After how long none asks again; each asks once at least.
         explaining: How many of them are on Explain, the others on Predict.
     """
-    return asyncio.run(_load(url, query, photos, server, clients, seconds, explaining))
+    # In a thread: playwright keeps a loop at work in the thread of the tests.
+    with ThreadPoolExecutor(1) as pool:
+        asked = (url, query, photos, server, clients, seconds, explaining)
+        return pool.submit(lambda: asyncio.run(_load(*asked))).result()
 
 
 async def _load(

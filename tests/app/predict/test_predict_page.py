@@ -85,7 +85,11 @@ def test_an_uploaded_photo_gets_a_pin_and_evidence(
     first = next(each.value for each in app.markdown)
     assert first.endswith("confidence unknown\\: this model is not calibrated")
     assert app.session_state["predict_form"] is False, "the form makes way for the answer"
-    assert len(app.get("download_button")) == 7, "also of one photo"
+    charts, answers = [], []
+    for button in app.get("download_button"):
+        (charts if "figure" in button.key else answers).append(button.label)
+    assert charts == ["HTML", "Data (CSV)"]
+    assert len(answers) == 7, "also of one photo"
 
 
 def test_a_photo_that_crashes_its_decoder_loses_only_its_own_answer(
