@@ -72,20 +72,23 @@ def open_tabs() -> dict[str, Page]:
 
 @pytest.fixture
 def visit(
-    profile: Callable[[str], BrowserContext], open_tabs: dict[str, Page]
+    browser: Browser, profile: Callable[[str], BrowserContext], open_tabs: dict[str, Page]
 ) -> Iterator[Callable[..., Visitor]]:
     """Open a tab on an app, for which all is new: `visit(url, color_scheme="dark")`.
 
-    Its maps are whole but blank, which saves seconds each; `draws=True` for who looks at them.
+    Its maps are whole but blank, which saves seconds each; `draws=True` for who looks at them. With
+    `alone=True` no other tab shares its cookies and connections.
     """
     visitors: list[Visitor] = []
 
-    def new(url: str, color_scheme: str = "light", *, draws: bool = False) -> Visitor:
-        context = profile(color_scheme)
-        if not visitors:
+    def new(
+        url: str, color_scheme: str = "light", *, draws: bool = False, alone: bool = False
+    ) -> Visitor:
+        context = browser.new_context() if alone else profile(color_scheme)
+        if not visitors and not alone:
             # Every server of this machine gets the cookies of all.
             context.clear_cookies()
-        if color_scheme not in open_tabs:
+        if color_scheme not in open_tabs and not alone:
             open_tabs[color_scheme] = context.new_page()
             open_tabs[color_scheme].set_default_timeout(PATIENCE_MS)
             open_tabs[color_scheme].goto(f"{url}/_stcore/health")
