@@ -6,6 +6,7 @@ job does. That `python -m core` starts as a program is proved by tests that fork
 """
 
 import faulthandler
+import gc
 import importlib
 import json
 import os
@@ -129,6 +130,8 @@ class Forks:
         """Turn this fork into a process as Python starts one, call the function, and end."""
         code = 1
         try:
+            # What the tests left is not collected here: with it went files that have its numbers.
+            gc.freeze()
             # Before the files are closed: with one of them the starter waits until it may look.
             written = self.folder / f".{os.getpid()}"
             written.write_text(json.dumps(words))
