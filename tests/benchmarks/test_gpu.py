@@ -154,7 +154,6 @@ def test_a_demo_that_is_absent_is_rendered_by_the_command_line(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("forks")
 def test_a_dry_run_makes_every_check(make_campus: CampusMaker, tmp_path: Path) -> None:
     demo = make_campus(tmp_path / "demo")
     assert main(["--dry", "--demo", str(demo), "--out", str(tmp_path)]) == 0
