@@ -62,8 +62,8 @@ def measure(effort: Effort) -> list[str]:
 def _steps(
     data: TrainingData, config: TrainConfig, workers: int, loader: Loader, augment_on: str = "cpu"
 ) -> PhotoSteps:
-    config = config.model_copy(update={"augment_on": augment_on})
-    return PhotoSteps(data, SIZE, config, loader=loader, workers=workers)
+    config = config.model_copy(update={"loader": loader, "augment_on": augment_on})
+    return PhotoSteps(data, SIZE, config, workers=workers)
 
 
 def _seconds_a_photo(steps: PhotoSteps, epoch: int, photos: int) -> float:

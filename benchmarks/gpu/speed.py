@@ -246,8 +246,9 @@ def loading(settings: Settings, seconds: float, recorder: Recorder) -> None:
     raw = config.model_copy(update={"augment_on": "device"})
     steps = PhotoSteps(data, settings.input_size, raw, workers=2)
     recorder.figure("photos_per_s_2_threads_that_augment_nothing", _prepared(steps, span))
+    apart = config.model_copy(update={"loader": "processes"})
     for workers in counts[:2] if settings.dry else (4, 8, 15):
-        steps = PhotoSteps(data, settings.input_size, config, loader="processes", workers=workers)
+        steps = PhotoSteps(data, settings.input_size, apart, workers=workers)
         began = time.perf_counter()
         # An epoch in which all of them start.
         for _ in steps.of_epoch(1000, 0):

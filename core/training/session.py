@@ -103,7 +103,6 @@ class Session:
             self.model.input_size,
             config,
             self.processes,
-            config.loader,
             choose_workers(config, compute.device.type, config.loader, count),
             compute.pins,
         )

@@ -21,7 +21,7 @@ from core.inference.network import WHOLE
 from core.model.losses import Targets
 from core.model.network import UNKNOWN_REGION, BearingsModel
 from core.training.data import Augmenter, Batch, Rows, Task, TrainingData, epoch_order, plain
-from core.training.device import Compute, Loader
+from core.training.device import Compute
 from core.training.loading import ProcessLoader, ahead
 from core.training.optimiser import Rates
 from core.training.processes import ALONE, Processes
@@ -155,8 +155,7 @@ class PhotoSteps:
         input_size: Side of a view in pixels.
         config: The options of the run.
         processes: The processes that share each step.
-        loader: What prepares batches.
-        workers: How many of them; 0: the caller's thread.
+        workers: Threads or processes (`config.loader`) that prepare batches; 0: this thread does.
         pinned: Whether photos are put where a GPU can fetch them while the CPU goes on.
     """
 
@@ -164,7 +163,6 @@ class PhotoSteps:
     input_size: int
     config: TrainConfig
     processes: Processes = ALONE
-    loader: Loader = "threads"
     workers: int = 1
     pinned: bool = False
 
@@ -183,7 +181,7 @@ class PhotoSteps:
     def batches(self) -> Callable[[Sequence[Task]], Generator[Batch]]:
         """What prepares the batches of tasks, in their order; processes stay until the run ends."""
         augmenter = Augmenter.of(self.data, self.config, self.input_size, pinned=self.pinned)
-        if self.loader == "processes" and self.workers:
+        if self.config.loader == "processes" and self.workers:
             return ProcessLoader(augmenter, self.workers).batches
         return lambda tasks: ahead(augmenter, tasks, self.workers)
 

@@ -148,7 +148,7 @@ def test_processes_prepare_the_same_batches_and_stay_from_epoch_to_epoch(
 ) -> None:
     config = tiny_run(Path("unused"), batch_size=8)
     here = PhotoSteps(data, 32, config, workers=0)
-    there = PhotoSteps(data, 32, config, loader="processes", workers=2)
+    there = PhotoSteps(data, 32, config.model_copy(update={"loader": "processes"}), workers=2)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     # An epoch that is left after a step does not reach into the next one.
     with closing(there.of_epoch(0, 0)) as steps:
