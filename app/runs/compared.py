@@ -11,8 +11,8 @@ from core.evaluation.schema import CompareConfig
 from core.runs import report_folders
 
 if TYPE_CHECKING:
-    from core.evaluation.common_photos import CommonPhotos
-    from core.evaluation.compare import Compared
+    from core.comparison.common_photos import CommonPhotos
+    from core.comparison.compare import Compared
 
 _FILES = ("report.json", "crossval.json", "predictions.csv")
 _JUDGED_BY = ("card.json", "split.json", "gallery.json")
@@ -29,7 +29,7 @@ def comparison(
         pooled: Whether these are cross-validations.
 
     Raises:
-        ConfigError: As `core.evaluation.compare.compare_all`.
+        ConfigError: As `core.comparison.compare.compare_all`.
     """
     files = cache.stamp(*(folder / name for folder in models.values() for name in _FILES))
     return _comparison(models, config, pooled, (files, tuple(models), config.model_dump_json()))
@@ -40,7 +40,7 @@ def common_photos(checkpoints: Mapping[str, Path], source: Path) -> "CommonPhoto
 
     Raises:
         LabelError, FrameError: As `dataset`.
-        CheckpointError, SplitError: As `core.evaluation.common_photos.common_photos`.
+        CheckpointError, SplitError: As `core.comparison.common_photos.common_photos`.
     """
     files = [folder / name for folder in checkpoints.values() for name in _JUDGED_BY]
     reports = [
@@ -57,7 +57,7 @@ def common_photos(checkpoints: Mapping[str, Path], source: Path) -> "CommonPhoto
 def _common_photos(
     _checkpoints: Mapping[str, Path], source: Path, key: tuple[Any, ...]
 ) -> "CommonPhotos":
-    from core.evaluation.common_photos import common_photos
+    from core.comparison.common_photos import common_photos
 
     return common_photos(_checkpoints, cache.dataset(source))
 
@@ -66,7 +66,7 @@ def common_comparison(common: "CommonPhotos", config: CompareConfig) -> "Compare
     """Models on the photos that may judge all of them; the first is the reference.
 
     Raises:
-        ConfigError: As `core.evaluation.common_photos.models_on_common_photos`.
+        ConfigError: As `core.comparison.common_photos.models_on_common_photos`.
     """
     files = cache.stamp(*(folder / name for folder in common.reports.values() for name in _FILES))
     key = (files, tuple(common.checkpoints), common.photo_ids, config.model_dump_json())
@@ -77,8 +77,8 @@ def common_comparison(common: "CommonPhotos", config: CompareConfig) -> "Compare
 def _common_comparison(
     _common: "CommonPhotos", _config: CompareConfig, key: tuple[Any, ...]
 ) -> "Compared":
-    from core.evaluation.common_photos import models_on_common_photos
-    from core.evaluation.compare import compare_all
+    from core.comparison.common_photos import models_on_common_photos
+    from core.comparison.compare import compare_all
 
     return compare_all(models_on_common_photos(_common), _config)
 
@@ -87,8 +87,8 @@ def _common_comparison(
 def _comparison(
     _models: Mapping[str, Path], _config: CompareConfig, pooled: bool, key: tuple[Any, ...]
 ) -> "Compared":
+    from core.comparison.compare import compare_all
     from core.crossval.report import read_pooled
-    from core.evaluation.compare import compare_all
     from core.evaluation.stored_reports import read_evaluated_model
 
     if pooled:

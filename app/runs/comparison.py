@@ -14,10 +14,10 @@ from app.figures.comparison import forest
 from app.runs import compared, runs_table
 from app.runs.models import Group
 from app.widgets import figure_files, messages
+from core.comparison.common_photos import CommonPhotos
+from core.comparison.compare import Compared, Comparison, Difference, Measure, RegionDifference
+from core.comparison.text import basis, cautions, interval, overall
 from core.errors import BearingsError
-from core.evaluation.common_photos import CommonPhotos
-from core.evaluation.compare import Compared, Comparison, Difference, Measure, RegionDifference
-from core.evaluation.comparison_text import basis, cautions, interval, overall
 from core.evaluation.report import Report
 from core.evaluation.schema import CompareConfig
 

@@ -11,8 +11,8 @@ from app.runs import compared, comparison, models
 from app.runs.models import Model
 from app.widgets import messages, pickers
 from app.workspace import Workspace
+from core.comparison.common_photos import CommonPhotos
 from core.errors import BearingsError
-from core.evaluation.common_photos import CommonPhotos
 from core.evaluation.schema import EvaluateConfig
 from core.runs import home_of
 

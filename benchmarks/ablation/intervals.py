@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.ablation.tables import MAAE, MEDIAN, REGION, Judged
+from core.comparison.compare import clusters_of
 from core.errors import ConfigError
-from core.evaluation.compare import clusters_of
 from core.evaluation.intervals import (
     cluster_draws,
     joint_intervals,

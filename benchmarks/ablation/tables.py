@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ablation.tasks import Task
-from core.evaluation.compare import aggregated, photo_values
+from core.comparison.compare import aggregated, photo_values
 from core.evaluation.schema import Kind
 from core.evaluation.stored_reports import read_predictions, read_report
 from core.geo import Floats
@@ -31,7 +31,7 @@ class Judged:
     radius_m: float | None
 
     def values(self, kind: Kind) -> Floats:
-        """`(seeds, n, 7)` values of every photo, see `core.evaluation.compare`."""
+        """`(seeds, n, 7)` values of every photo, see `core.comparison.compare`."""
         return np.stack([photo_values(self.tables[seed], kind) for seed in sorted(self.tables)])
 
     def figures(self, kind: Kind) -> Floats:

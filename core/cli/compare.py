@@ -14,7 +14,7 @@ from core.files import write_json
 from core.runs import find_checkpoint
 
 if TYPE_CHECKING:
-    from core.evaluation.compare import Comparison, Difference
+    from core.comparison.compare import Comparison, Difference
     from core.evaluation.stored_reports import EvaluatedModel
 
 
@@ -39,8 +39,8 @@ def _run(arguments: argparse.Namespace) -> int:
     config = validated(CompareConfig, given(arguments))
     check_out_file(arguments.out)
     # Heavy to import, and every command's module is imported for --help.
-    from core.evaluation.compare import compare_all
-    from core.evaluation.comparison_text import as_json, basis
+    from core.comparison.compare import compare_all
+    from core.comparison.text import as_json, basis
     from core.evaluation.stored_reports import named_apart
 
     if arguments.on is None:
@@ -70,8 +70,8 @@ def _model(path: Path) -> "EvaluatedModel":
 def _on_common_photos(paths: list[Path], root: Path) -> "list[EvaluatedModel]":
     with imports():
         from core.audit.review import doubts
+        from core.comparison.common_photos import common_photos, models_on_common_photos
         from core.dataset.labels import read_dataset
-        from core.evaluation.common_photos import common_photos, models_on_common_photos
         from core.evaluation.evaluate import evaluate
         from core.evaluation.schema import EvaluateConfig
 
@@ -93,7 +93,7 @@ def _on_common_photos(paths: list[Path], root: Path) -> "list[EvaluatedModel]":
 
 def _lines(found: "Comparison") -> Iterator[str]:
     """A comparison as text: verdict, measures, regions and cautions."""
-    from core.evaluation.comparison_text import cautions, interval, overall
+    from core.comparison.text import cautions, interval, overall
 
     yield overall(found)
     yield ""

@@ -3,7 +3,7 @@
 Errors of photos of one spot or visit are correlated, so resampling single photos would give
 intervals that are too narrow. The bootstrap draws whole clusters instead (Davison & Hinkley 1997,
 section 3.8). Each interval of a report holds for its own figure; comparisons of models have
-stricter, joint ones (`core.evaluation.compare`).
+stricter, joint ones (`core.comparison.compare`).
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ import torch
 from benchmarks.reference_recipe.lessons import read_lessons
 from benchmarks.reference_recipe.networks import ReferenceNetwork
 from benchmarks.reference_recipe.run import ReferenceRun, nearest_mean, run_reference
-from core.evaluation.compare import compare
+from core.comparison.compare import compare
 from core.evaluation.schema import CompareConfig
 from core.evaluation.stored_reports import read_evaluated_model
 from core.model.schema import ModelConfig

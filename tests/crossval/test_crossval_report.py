@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from core.__main__ import main
+from core.comparison.compare import compare
 from core.crossval.folder import fold_run, read_config
 from core.crossval.report import (
     Spread,
@@ -23,7 +24,6 @@ from core.crossval.report import (
 from core.crossval.run import aggregate_folder
 from core.dataset.labels import read_dataset
 from core.errors import ConfigError, RunError
-from core.evaluation.compare import compare
 from core.evaluation.schema import CompareConfig
 from core.jobs.summary import list_runs
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.comparison.compare import Compared, aggregated, compare, compare_all, photo_values
+from core.comparison.text import as_json, cautions
 from core.errors import ConfigError
-from core.evaluation.compare import Compared, aggregated, compare, compare_all, photo_values
-from core.evaluation.comparison_text import as_json, cautions
 from core.evaluation.coverage import risk_coverage
 from core.evaluation.intervals import Bootstrap, Grouping, group_photos, resampled_means, spots_of
 from core.evaluation.make_report import Caveats, baseline_notes, label_notes, score_photos

@@ -18,7 +18,7 @@ from app.runs.comparison import (
 )
 from app.runs.models import Model, groups
 from app.theme import DARK, LIGHT, Palette
-from core.evaluation.compare import Compared, compare_all
+from core.comparison.compare import Compared, compare_all
 from core.evaluation.report import Report, SplitReport
 from core.evaluation.schema import CompareConfig
 from tests.evaluation.simulated import perturbed, simulated

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from core.evaluation.compare import MEASURES, Compared, Comparison, Difference
+from core.comparison.compare import MEASURES, Compared, Comparison, Difference
 from core.evaluation.intervals import FEWEST_CLUSTERS
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from core.__main__ import main
+from core.comparison.compare import MEASURES, aggregated, compare, compare_all, photo_values
+from core.comparison.text import as_json, cautions, measured, overall
 from core.errors import ConfigError
-from core.evaluation.compare import MEASURES, aggregated, compare, compare_all, photo_values
-from core.evaluation.comparison_text import as_json, cautions, measured, overall
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import CompareConfig, EvaluateConfig
 from core.evaluation.stored_reports import (

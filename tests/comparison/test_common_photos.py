@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from core.comparison.common_photos import common_photos, held_out, models_on_common_photos
+from core.comparison.compare import compare_all
 from core.dataset.labels import read_dataset
 from core.errors import ConfigError
-from core.evaluation.common_photos import common_photos, held_out, models_on_common_photos
-from core.evaluation.compare import compare_all
 from core.evaluation.evaluate import evaluate
 from core.evaluation.schema import CompareConfig, EvaluateConfig
 from core.splits.split import Split
