@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from PIL import Image
 
@@ -125,6 +126,16 @@ def few_negatives() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.confidence.negatives.MOST_EACH", 12)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_at_work() -> Iterator[None]:
+    """Let no test leave a job at work, which would take the cores from all later ones."""
+    yield
+    from core.jobs.devices import is_command
+
+    left = [each for each in psutil.Process().children(recursive=True) if is_command(each)]
+    assert [each.cmdline() for each in left] == []
 
 
 @pytest.fixture

@@ -37,6 +37,16 @@ def _main_module() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no page start the runner of a queue, which would train on when its test is over."""
+
+    def refuse(words: list[str], *_: object) -> None:
+        pytest.fail(f"a page of a test starts a process: {' '.join(words)}")
+
+    monkeypatch.setattr("core.jobs.runner._command", refuse)
+
+
 @pytest.fixture(scope="session")
 def full_workspace(shared_campus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set, a checkpoint trained on nothing, and its report."""

@@ -20,11 +20,12 @@ import pytest
 START_S = 180.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[SimpleNamespace]:
     """Two cores of this machine as a cluster, on ports that nobody uses.
 
-    `address` is its job API, `client_address` Ray's client port.
+    `address` is its job API, `client_address` Ray's client port. It ends with the tests that use
+    it: a Ray without work takes a tenth of a core.
     """
     if find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install -r requirements-cluster.txt")

@@ -54,7 +54,9 @@ def test_one_click_hands_the_best_options_to_the_train_page(
 def test_a_search_is_put_into_the_queue(
     workspace_copy: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.tune.search.ensure_runner", lambda root: None)
+    # The page's own, and that of the line about the queue in the sidebar.
+    for module in ("app.tune.search", "app.layout"):
+        monkeypatch.setattr(f"{module}.ensure_runner", lambda root: None)
     app = open_page(workspace_copy, "tune")
     app.button(key="tune_options_page").click().run()
     app.text_area[0].set_value("stage2.lr_heads = 1e-4..1e-2 log").run()
