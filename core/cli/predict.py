@@ -24,19 +24,20 @@ def _add(parser: argparse.ArgumentParser) -> None:
         help="Run folder, checkpoint folder or ensemble folder",
     )
     parser.add_argument(
-        "photos", type=Path, metavar="PHOTO_OR_FOLDER",
-        help="A photo, or a folder of photos, searched with its subfolders",
+        "photos", metavar="PHOTO_OR_FOLDER",
+        help="A photo, or a folder of photos, searched with its subfolders; with --on, also the "
+        "URL of one, such as s3://BUCKET/FOLDER",
     )  # fmt: skip
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        default="json",
         help="Format of the answers (default: json); submission is the course's table, which also "
         "has answers for refused photos",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="File to write (default: the output stream)"
-    )
+        "--out", metavar="FILE",
+        help="File to write (default: the output stream); with --on a new folder, or its URL",
+    )  # fmt: skip
     parser.add_argument(
         "--region", help="Known region of the photos; improves position and heading"
     )
@@ -55,6 +56,23 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="Device: auto, cpu, cuda or mps (default: auto)"
     )
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--on", metavar="ADDRESS",
+        help="Predict on a Ray cluster, http://HOST:8265 or ray://HOST:10001, by workers that hold "
+        "one model each, and write Parquet files to the folder --out",
+    )  # fmt: skip
+    cluster.add_argument(
+        "--on-cpus", type=float, metavar="N", help="With --on: cores of each worker (default: 1)"
+    )
+    cluster.add_argument(
+        "--on-gpus", type=float, metavar="N",
+        help="With --on: GPUs of each worker (default: 1 if there is any)",
+    )  # fmt: skip
+    cluster.add_argument(
+        "--ray-workers", type=int, metavar="N",
+        help="With --on: workers at most (default: as many as the cluster has room for)",
+    )  # fmt: skip
     walk = parser.add_argument_group("walk")
     walk.add_argument(
         "--walk", action="store_true",
@@ -82,9 +100,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from core.inference.files import find_photos
 
     # Wrong arguments fail before the seconds that the model takes to load.
-    check_out_file(arguments.out)
     _check_walk(arguments)
-    paths = find_photos(arguments.photos)
+    if arguments.on is not None:
+        return _run_there(arguments)
+    _check_local(arguments)
+    form = arguments.format or "json"
+    out = None if arguments.out is None else Path(arguments.out)
+    check_out_file(out)
+    folder = Path(arguments.photos)
+    paths = find_photos(folder)
     with imports():
         from core.confidence.overlap import UNSEEN_FROM, UNSEEN_NOTE
         from core.evaluation.place import other_place_note
@@ -95,12 +119,12 @@ def _run(arguments: argparse.Namespace) -> int:
         # All that is loaded also stays, and what fills it in has no cycles.
         predictor = load_predictor(arguments.model, arguments.device)
     if arguments.walk:
-        _check_model(predictor, arguments.format)
+        _check_model(predictor, form)
     else:
-        check_form(arguments.format, predictor.card.labels, predictor.card.local_frame.frame)
+        check_form(form, predictor.card.labels, predictor.card.local_frame.frame)
     with bar("Predicting") as progress:
         found = predictor.predict_files(paths, progress, arguments.region, arguments.heading)
-    elsewhere = other_place_note(predictor.card, predictor.gallery, arguments.photos, paths)
+    elsewhere = other_place_note(predictor.card, predictor.gallery, folder, paths)
     for note in (*found.prediction.notes, *elsewhere):
         say(f"note: {note}")
     for failure in found.failures:
@@ -118,15 +142,65 @@ def _run(arguments: argparse.Namespace) -> int:
         text = _walk_text(arguments, found.prediction, predictor)
     else:
         text = written(
-            found.prediction, predictor.gallery, arguments.format,
-            keep_refused=keep, raw=arguments.raw,
-        )  # fmt: skip
-    if arguments.out is None:
+            found.prediction, predictor.gallery, form, keep_refused=keep, raw=arguments.raw
+        )
+    if out is None:
         sys.stdout.write(text)
     else:
-        write_text(arguments.out, text)
-        say(f"{len(found.prediction)} photos written to {arguments.out}")
+        write_text(out, text)
+        say(f"{len(found.prediction)} photos written to {out}")
     return 1 if found.failures else 0
+
+
+def _run_there(arguments: argparse.Namespace) -> int:
+    """Predict on a cluster, and say what was written."""
+    from core.cluster.batch_predict import BatchTask, predict_there
+
+    if arguments.out is None:
+        raise ConfigError("--on writes Parquet files: name their folder by --out")
+    if arguments.format is not None or arguments.walk or arguments.raw:
+        raise ConfigError("--on writes Parquet files: leave out --format, --walk and --raw")
+    if arguments.ray_workers is not None and arguments.ray_workers < 1:
+        raise ConfigError(f"--ray-workers must be at least 1, got {arguments.ray_workers}")
+    cpus = 1.0 if arguments.on_cpus is None else arguments.on_cpus
+    if cpus <= 0.0 or (arguments.on_gpus or 0.0) < 0.0:
+        raise ConfigError("--on-cpus must be more than 0, and --on-gpus at least 0")
+    task = BatchTask(
+        model=_absolute(str(arguments.model)),
+        photos=_absolute(arguments.photos),
+        out=_absolute(arguments.out),
+        known_region=arguments.region,
+        known_heading_deg=arguments.heading,
+        keep_refused=arguments.keep_refused,
+        device=arguments.device,
+        workers=arguments.ray_workers,
+        cpus=cpus,
+        gpus=arguments.on_gpus,
+    )
+    counts = predict_there(arguments.on, task, say)
+    say(
+        f"{counts.photos} photos written to {arguments.out}: {counts.refused} do not look like "
+        f"this campus, {counts.unreadable} cannot be read"
+    )
+    return 1 if counts.unreadable else 0
+
+
+def _absolute(path: str) -> str:
+    """A path as the machines of a cluster see it; URLs stay as they are."""
+    return path if "://" in path else str(Path(path).resolve())
+
+
+def _check_local(arguments: argparse.Namespace) -> None:
+    """Refuse what needs a cluster, where none is named."""
+    for name in ("on_cpus", "on_gpus", "ray_workers"):
+        if getattr(arguments, name) is not None:
+            raise ConfigError(f"--{name.replace('_', '-')} is about a cluster: add --on ADDRESS")
+    for name in ("photos", "out"):
+        if "://" in (getattr(arguments, name) or ""):
+            raise ConfigError(
+                f"{getattr(arguments, name)} is an URL, which a cluster reads and writes: add --on "
+                "ADDRESS, or copy the folder here"
+            )
 
 
 def _check_walk(arguments: argparse.Namespace) -> None:
@@ -179,12 +253,12 @@ def _walk_text(
         f"{len(walk.rows)} of {len(names)} photos are on the track; {flags.count('overruled')} "
         f"overruled by their neighbours, {flags.count('jump')} jumps"
     )
-    return written(walk, arguments.format, raw=arguments.raw)
+    return written(walk, arguments.format or "json", raw=arguments.raw)
 
 
 COMMAND = Command(
     "predict",
-    "RUN_OR_CHECKPOINT PHOTO_OR_FOLDER [--format FORMAT] [--out FILE]",
+    "RUN_OR_CHECKPOINT PHOTO_OR_FOLDER [--format FORMAT] [--out FILE] [--on ADDRESS]",
     "Estimate where photos were taken and which way the camera faced.",
     (
         "python -m core predict checkpoints/demo-campus photo.jpg",
@@ -194,6 +268,8 @@ COMMAND = Command(
         "python -m core predict runs/first walk/ --format geojson --out walk.geojson",
         "python -m core predict runs/first walk/ --format gpx --out walk.gpx   # also kml",
         "python -m core predict runs/first walk/ --walk --format gpx --out walk.gpx   # a track",
+        "python -m core predict /shared/runs/first s3://bucket/photos --on http://HEAD:8265 --out "
+        "s3://bucket/answers   # Parquet",
     ),
     _add,
     _run,

@@ -10,7 +10,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -212,11 +213,11 @@ def _cluster_end(look: JobLook, last_error: str) -> tuple[State, str]:
         return "cancelled", "stopped on the cluster before it could save; resume it to continue"
     if look.state == "SUCCEEDED":
         return "failed", "the command ended on the cluster without a final status"
-    return "failed", last_error or _failure_text(look.message)
+    return "failed", last_error or failure_text(look.message)
 
 
-def _failure_text(message: str) -> str:
-    """The cause of a failure in one sentence, from Ray's message."""
+def failure_text(message: str) -> str:
+    """Return the cause of a failure in one sentence, from Ray's message."""
     code = _EXIT_CODE.search(message)
     if code is not None and code[1] in ("-9", "137"):
         return (
@@ -249,27 +250,37 @@ def submit(folder: Path, cluster: Cluster, record: RayRecord) -> RayRecord:
         arguments=arguments,
         options=options,
     )
-    environment = {
-        "RAY_JOB_STOP_WAIT_TIME_S": str(SAVE_S),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        CLUSTER_PYTHON: sys.executable,
-        # Waiting threads must not spin on the cores that others work with.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        CLUSTER_TASK: command.model_dump_json(),
-    }
     machine = cluster.largest_machine()
-    with tempfile.TemporaryDirectory(prefix="bearings-") as code:
-        shutil.copytree(PROJECT / "core", Path(code) / "core", ignore=_NOT_SENT)
+    with code_to_send() as code:
         submission = Submission(
             entrypoint="exec sh core/cluster/start.sh core.cluster.remote",
-            environment=environment,
-            code=Path(code),
+            environment=job_environment() | {CLUSTER_TASK: command.model_dump_json()},
+            code=code,
             cpus=_cpus(job, record, machine),
             gpus=_gpus(job, record, machine),
         )
         RunFolder(path=folder).log(f"submitting to {record.address} as {record.submission_id}")
         cluster.submit(record.submission_id, submission)
     return record.changed(folder, submitted=True, git=git_state())
+
+
+def job_environment() -> dict[str, str]:
+    """Return the environment of every command on a cluster."""
+    return {
+        "RAY_JOB_STOP_WAIT_TIME_S": str(SAVE_S),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        CLUSTER_PYTHON: sys.executable,
+        # Waiting threads must not spin on the cores that others work with.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+@contextmanager
+def code_to_send() -> Iterator[Path]:
+    """Give a folder that holds a copy of the package `core`, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="bearings-") as code:
+        shutil.copytree(PROJECT / "core", Path(code) / "core", ignore=_NOT_SENT)
+        yield Path(code)
 
 
 def _ray_workers(job: Job) -> int:

@@ -59,11 +59,17 @@ def to_csv(
     raw: bool = False,
 ) -> str:
     """Return a table, one row a photo; region probabilities in columns, neighbours by name."""
-    rows = [
+    return csv_text(flat_records(prediction, gallery, keep_refused=keep_refused), raw=raw)
+
+
+def flat_records(
+    prediction: Prediction, gallery: Gallery | None = None, *, keep_refused: bool = False
+) -> list[Record]:
+    """Return a flat record a photo: region probabilities in columns, neighbours by name."""
+    return [
         _flat(record, prediction.regions)
         for record in records(prediction, gallery, keep_refused=keep_refused)
     ]
-    return csv_text(rows, raw=raw)
 
 
 def to_geojson(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os.path import commonpath
+from os.path import commonpath, dirname, relpath
 from pathlib import Path
 from typing import Protocol
 
@@ -90,7 +90,7 @@ def predict_files(
 
     Photos are named by their paths below the folder that all of them share.
     """
-    names = _names(paths)
+    names = shared_names([str(path.absolute()) for path in paths])
     failures: list[Failure] = []
     parts: list[Prediction] = []
     # One empty round for no paths, so that the result has the right shapes.
@@ -130,8 +130,9 @@ def _stacked(decoded: Sequence[Pixels | Failure], size: int) -> Pixels:
     return np.stack(photos) if photos else np.empty((0, size, size, 3), np.uint8)
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def shared_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of absolute paths below the folder that all of them share."""
     if not paths:
         return []
-    shared = Path(commonpath([path.absolute().parent for path in paths]))
-    return [path.absolute().relative_to(shared).as_posix() for path in paths]
+    shared = commonpath([dirname(path) for path in paths])
+    return [Path(relpath(path, shared)).as_posix() for path in paths]

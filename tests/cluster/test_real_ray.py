@@ -1,4 +1,4 @@
-"""Jobs on a real Ray: followed, stopped, resumed here, by workers, trials and folds."""
+"""Jobs on a real Ray: followed, stopped, resumed here, by workers, trials, folds and photos."""
 
 import json
 import os
@@ -12,12 +12,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from pandas.api.types import is_numeric_dtype
+from PIL import Image
 
+from core.__main__ import main
 from core.cluster.record import read_ray
 from core.crossval.folder import fold_run
 from core.crossval.report import read_report
 from core.crossval.run import cross_validate
+from core.demo.build import DemoConfig, build_demo
 from core.jobs.conductor import ComputeTarget
 from core.jobs.runner import PROJECT
 from core.jobs.state import log_tail, read_events, run_state
@@ -205,3 +211,35 @@ def test_folds_of_a_crossval_are_pooled_here(
     # A job there has as many threads as CPUs, which rounds the last digits otherwise.
     for name, spread in report.summary.items():
         assert spread.values == pytest.approx(same[name].values, rel=1e-3), name
+
+
+@pytest.mark.usefixtures("forks")
+def test_photos_are_predicted_as_here_and_none_is_lost(
+    ray_cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = PROJECT / "checkpoints" / "demo-campus"
+    photos = build_demo(DemoConfig(out=tmp_path / "demo", photos=4, seed=7, workers=1)) / "images"
+    noise = np.random.default_rng(0).integers(0, 255, (224, 224, 3), np.uint8)
+    Image.fromarray(noise).save(photos / "noise.png")
+    (photos / "cut.jpg").write_bytes((photos / "img_000000.jpg").read_bytes()[:900])
+    out, here = tmp_path / "there", tmp_path / "here.csv"
+    words = ("predict", str(model))
+    on = ("--on", ray_cluster.address, "--ray-workers", "1", "--device", "cpu")
+    assert main([*words, photos.as_uri(), "--out", str(out), *on]) == 1
+    assert "6 photos written to" in capsys.readouterr().err
+    assert main([*words, str(photos), "--format", "csv", "--out", str(here)]) == 1
+    expected = pd.read_csv(here, dtype={"region": str}).set_index("filename").sort_index()
+    found = pd.read_parquet(out).set_index("filename").sort_index()
+    failed = found.pop("error")
+    assert failed.dropna().index.tolist() == ["cut.jpg"]
+    found = found.drop(index="cut.jpg")
+    assert list(found.columns) == list(expected.columns)
+    assert found["refused"].tolist() == [False, False, False, False, True]
+    for name in found:
+        if is_numeric_dtype(found[name]):
+            assert found[name].tolist() == pytest.approx(
+                expected[name].tolist(), abs=1e-4, nan_ok=True
+            ), name
+        else:
+            texts = (each[name].fillna("").astype(str).tolist() for each in (found, expected))
+            assert next(texts) == next(texts), name
