@@ -135,3 +135,37 @@ def formats(settings: Settings, seconds: float, recorder: Recorder) -> None:
             pairs = zip(rates[way], rates["channels_last"], strict=True)
             ratio = median(one / other for one, other in pairs)
             recorder.figure(f"{backbone}_{way}_times_channels_last", ratio)
+
+
+def graphs(settings: Settings, seconds: float, recorder: Recorder) -> None:
+    """Replay steps of the first model as CUDA graphs, beside the same steps launched one by one.
+
+    Where the CPU launches more slowly than the GPU computes, graphs show what is to be gained.
+    """
+    compute = choose_compute(settings.run_of("graphs", "test_resnet", settings.input_size))
+    backbone = settings.models[0]
+    recorder.figure("backbone", backbone)
+    recorder.figure("precision", compute.precision)
+    until = time.monotonic() + 0.9 * seconds
+    # Only inductor makes graphs; a dry run traces alone.
+    compiled, mode = ("eager", None) if settings.dry else ("inductor", "reduce-overhead")
+    launched, replayed = (
+        BareStep(
+            backbone, settings.input_size, settings.batch_size, compute,
+            compiled=backend, mode=mode if backend else None,
+        )
+        for backend in ("", compiled)
+    )  # fmt: skip
+    clock = time.monotonic()
+    # The second step records the graph, the third replays it.
+    for _ in range(3):
+        replayed.step()
+    wait(compute.device)
+    recorder.figure("seconds_of_the_first_replayed_steps", time.monotonic() - clock)
+    pairs: list[tuple[float, float]] = []
+    span = 0.1 if settings.dry else 1.0
+    while not pairs or (not settings.dry and time.monotonic() < until and len(pairs) < 7):
+        pairs.append((launched.photos_per_s(span), replayed.photos_per_s(span)))
+        recorder.figure("photos_per_s_launched", median(one for one, _ in pairs))
+        recorder.figure("photos_per_s_replayed", median(other for _, other in pairs))
+        recorder.figure("replayed_times_launched", median(other / one for one, other in pairs))

@@ -54,6 +54,8 @@ def plan(settings: Settings) -> list[Check]:
               50.0, choices.feeding, 35.0),
         *rates,
         Check("formats", "Steps in both memory formats and compiled", 60.0, choices.formats, 30.0),
+        Check("graphs", "Steps replayed as CUDA graphs, beside launched ones", 45.0,
+              choices.graphs, 30.0),
         Check("cached-epochs", "Heads on cached features, beside a pass of the backbone an epoch",
               25.0, speed.cached_epochs, 15.0),
         Check("whole-run", "The finish of a run, as a share of it", 80.0, speed.whole_run, 20.0),

@@ -42,8 +42,9 @@ class BareStep:
         compute: Compute,
         layout: torch.memory_format = torch.channels_last,
         compiled: str = "",
+        mode: str | None = None,
     ) -> None:
-        """Make the model, its optimiser and a batch on the device; `compiled` names a backend."""
+        """Make model, optimiser and a batch; `compiled` names a backend, `mode` one of its."""
         self.device, self.batch_size = compute.device, batch_size
         self.dtype = _DTYPES.get(compute.precision)
         self.model = timm.create_model(backbone, num_classes=19).train()
@@ -53,7 +54,9 @@ class BareStep:
         shape = (batch_size, 3, input_size, input_size)
         photos = torch.randn(shape, device=self.device)
         self.photos = photos.to(memory_format=layout)
-        self.network = torch.compile(self.model, backend=compiled) if compiled else self.model
+        self.network = self.model
+        if compiled:
+            self.network = torch.compile(self.model, backend=compiled, mode=mode)
         self.target = torch.randint(19, (batch_size,), device=self.device)
 
     def step(self) -> None:
@@ -221,6 +224,8 @@ def _record_first(recorder: Recorder, began: float, steps: list[float]) -> None:
     """Record what the first epoch waited for: kernels are chosen and workers start."""
     recorder.figure("seconds_until_the_first_step_ended", steps[0] - began)
     between = [1e3 * (later - earlier) for earlier, later in pairwise(steps)]
+    if not between:  # a batch that holds every photo
+        return
     recorder.figure("ms_of_the_next_steps", ", ".join(f"{each:.0f}" for each in between[:10]))
     recorder.figure("ms_of_a_later_step", median(between[len(between) // 2 :]))
 

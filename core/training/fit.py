@@ -317,7 +317,7 @@ class StageRunner:
         scaler.step(optimiser)
         scaler.update()
         if session.average is not None:
-            session.average.update(session.model, session.progress.all_steps)
+            session.average.update(session.progress.all_steps)
         return values
 
     def _check_finite(self, loss: float) -> None:

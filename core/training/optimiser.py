@@ -165,12 +165,15 @@ class WeightAverage:
         """Begin with a copy of the model."""
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
+        # Listed once: walking through hundreds of modules in every step takes milliseconds.
+        # Weights are restored into these tensors, never replaced by others.
+        self._average, self._current = _tensors(self.model), _tensors(model)
 
     @torch.no_grad()
-    def update(self, model: BearingsModel, step: int) -> None:
-        """Move the average towards the model after step `step` (from 0)."""
+    def update(self, step: int) -> None:
+        """Move the average towards the model that it began with, after step `step` (from 0)."""
         weight = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
-        average, current = _tensors(self.model), _tensors(model)
+        average, current = self._average, self._current
         # A call for all: hundreds of small pieces of work would keep a GPU waiting.
         torch._foreach_lerp_(average[True], current[True], weight)
         if average[False]:

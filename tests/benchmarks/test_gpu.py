@@ -11,9 +11,16 @@ import pytest
 import torch
 
 from benchmarks.gpu import __main__ as benchmark
-from benchmarks.gpu import conduct
+from benchmarks.gpu import conduct, speed
 from benchmarks.gpu.__main__ import copy_few, main
-from benchmarks.gpu.checks import Check, Outcome, Settings, read_outcomes, time_for
+from benchmarks.gpu.checks import (
+    Check,
+    Outcome,
+    Recorder,
+    Settings,
+    read_outcomes,
+    time_for,
+)
 from benchmarks.gpu.plan import NOT_SHOWN, plan
 from benchmarks.gpu.report import JSON, MARKDOWN, markdown
 from core.__main__ import main as command_line
@@ -82,6 +89,12 @@ def test_a_check_gets_its_share_of_the_time_that_is_left() -> None:
     assert time_for(checks[0], checks, 200.0) == pytest.approx(20.0)
     assert time_for(checks[1], checks[1:], 90.0) == pytest.approx(30.0)
     assert time_for(checks[2], checks[2:], 45.0) == pytest.approx(45.0)
+
+
+def test_an_epoch_of_one_step_has_no_later_steps(tmp_path: Path) -> None:
+    speed._record_first(Recorder(tmp_path / "events.jsonl", "speed"), 1.0, [3.0])
+    (line,) = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert json.loads(line)["figure"] == "seconds_until_the_first_step_ended"
 
 
 def test_the_plan_names_a_check_once_and_fits_into_eight_minutes(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ import torch
 from core.errors import ConfigError
 from core.model.network import BearingsModel
 from core.model.schema import ModelConfig
-from core.training.optimiser import Rates, freeze, make_optimiser, set_rates, train_mode
+from core.training.optimiser import (
+    Rates,
+    WeightAverage,
+    freeze,
+    make_optimiser,
+    set_rates,
+    train_mode,
+)
 
 RATES = Rates(heads=1e-2, backbone=1e-4, weight_decay=0.1)
 
@@ -87,3 +94,21 @@ def test_without_a_backbone_rate_only_heads_are_optimised(model: BearingsModel) 
     optimised = {id(p) for g in optimiser.param_groups for p in g["params"]}
     heads = {id(p) for n, p in model.named_parameters() if not n.startswith("backbone.")}
     assert optimised == heads
+
+
+def test_the_average_follows_weights_and_statistics_also_after_a_restore(
+    model: BearingsModel,
+) -> None:
+    average = WeightAverage(model, 0.75)
+    before = {name: value.clone() for name, value in average.model.state_dict().items()}
+    # As a resumed run does, once the average is made.
+    saved = {name: value + 2 for name, value in model.state_dict().items()}
+    model.load_state_dict(saved)
+    average.update(1000)
+    for name, value in average.model.state_dict().items():
+        share = 0.25 if value.is_floating_point() else 1.0
+        expected = before[name] + share * (saved[name] - before[name])
+        torch.testing.assert_close(value, expected.to(value.dtype), msg=name)
+    average.model.load_state_dict(saved)
+    average.update(0)
+    assert all(torch.equal(value, saved[n]) for n, value in average.model.state_dict().items())
