@@ -54,9 +54,9 @@ class BareStep:
         shape = (batch_size, 3, input_size, input_size)
         photos = torch.randn(shape, device=self.device)
         self.photos = photos.to(memory_format=layout)
-        self.network = self.model
-        if compiled:
-            self.network = torch.compile(self.model, backend=compiled, mode=mode)
+        self.network = (
+            torch.compile(self.model, backend=compiled, mode=mode) if compiled else self.model
+        )
         self.target = torch.randint(19, (batch_size,), device=self.device)
 
     def step(self) -> None:
