@@ -56,6 +56,11 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="Device: auto, cpu, cuda or mps (default: auto)"
     )
+    _add_cluster(parser)
+    _add_walk(parser)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
         "--on", metavar="ADDRESS",
@@ -73,6 +78,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
         "--ray-workers", type=int, metavar="N",
         help="With --on: workers at most (default: as many as the cluster has room for)",
     )  # fmt: skip
+
+
+def _add_walk(parser: argparse.ArgumentParser) -> None:
     walk = parser.add_argument_group("walk")
     walk.add_argument(
         "--walk", action="store_true",
