@@ -134,17 +134,23 @@ def test_the_proxy_of_the_recipe(serve: Serve, tmp_path: Path, browser: Browser)
                 ("/_stcore/metrics", mine, 0, 404), (upload, mine, 1_000, 403),
             ):  # fmt: skip
                 assert _status(url + path, person, size) == status, (path, person)
-            for host, status in (("localhost", b"101"), ("evil.example.org", b"403")):
-                assert _handshake(port, host).split()[1] == status
+            for host, stream, page in (
+                ("localhost", b"101", 200),
+                ("evil.example.org", b"403", 403),
+            ):
+                assert _handshake(port, host).split()[1] == stream
+                assert _status(f"http://localhost:{port}/", None, 0, host) == page
     finally:
         proxy.terminate()
         proxy.wait(timeout=30)
         log.close()
 
 
-def _status(url: str, person: str | None, size: int) -> int:
-    """The status that a request gets: an upload of so many bytes, or a page."""
+def _status(url: str, person: str | None, size: int, host: str | None = None) -> int:
+    """The status that a request gets: an upload of so many bytes, or a page, under a name."""
     request = urllib.request.Request(url, data=bytes(size) or None, method="PUT" if size else "GET")
+    if host is not None:
+        request.add_header("Host", host)
     if person is not None:
         token = base64.b64encode(person.encode()).decode()
         request.add_header("Authorization", f"Basic {token}")
