@@ -14,6 +14,7 @@ from app.workspace import Workspace
 from core.deletion.trash import sweep_trash
 from core.errors import BearingsError
 from core.jobs.runner import ensure_runner
+from core.system import SYSTEM
 
 _begun: set[Path] = set()
 _lock = threading.Lock()
@@ -25,6 +26,8 @@ def begin(place: Workspace) -> None:
         if place.root in _begun or not runtime.exists():
             return
         _begun.add(place.root)
+    # The threads of sessions are still few.
+    SYSTEM.bound_free_memory()
     threading.Thread(target=resume, args=(place,), name="server start", daemon=True).start()
 
 

@@ -5,6 +5,7 @@ project calls a function that only one of them has; a test reads the sources for
 pass the same tests, `Windows` with its kernel imitated; it was never run on Windows itself.
 """
 
+import ctypes
 import errno
 import importlib
 import os
@@ -110,6 +111,10 @@ class System(ABC):
         """Limit what this process may take, as far as the system can: seconds or bytes."""
 
     @abstractmethod
+    def bound_free_memory(self) -> None:
+        """Keep what this process has freed from growing with the number of its threads."""
+
+    @abstractmethod
     def open_log(self, path: Path) -> BinaryIO:
         """Open a file whose every write goes to its end, whoever else writes to it."""
 
@@ -138,6 +143,8 @@ class Posix(System):
 
     stop_signals: Mapping[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
     _LOWEST, _STEP = 19, 5
+    # M_ARENA_MAX of glibc's malloc.h.
+    _ARENA_MAX, _HEAPS = -8, 2
 
     def lock(self, path: Path) -> int | None:
         """Take an `flock`, which belongs to the open file and is inherited with it."""
@@ -226,6 +233,17 @@ class Posix(System):
             most = min(most, hard)
         with suppress(OSError, ValueError):
             limits.setrlimit(which, (most, hard))
+
+    def bound_free_memory(self) -> None:
+        """Let all threads share few heaps, if the C library is glibc.
+
+        It opens up to 8 heaps a core, so that threads never wait for each other, and each keeps
+        what was freed in it: hundreds of megabytes with the threads of many sessions. Python's
+        threads hardly ask for memory at the same moment.
+        """
+        with suppress(AttributeError, OSError):
+            # Other libraries (musl, that of macOS) have no such function, or ignore it.
+            ctypes.CDLL(None).mallopt(self._ARENA_MAX, self._HEAPS)
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open with O_APPEND, which the kernel keeps for every process that inherits the file."""
@@ -424,6 +442,9 @@ class Windows(System):
 
     def limit(self, resource: Resource, most: int) -> None:
         """Limit nothing: a process alone cannot."""
+
+    def bound_free_memory(self) -> None:
+        """Do nothing: all threads share the heap of the process."""
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open for appending in the kernel: Python's mode `a` holds in its own process only."""

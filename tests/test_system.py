@@ -2,6 +2,7 @@
 
 import ast
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -362,3 +363,44 @@ def test_every_module_is_imported_where_posix_is_missing() -> None:
     count, system = ended.stdout.split()
     assert int(count) > 150
     assert system == "Windows"
+
+
+_HEAPS = """
+import ctypes, sys, threading
+from core.system import SYSTEM
+
+if "bound" in sys.argv:
+    SYSTEM.bound_free_memory()
+meet, ended = threading.Barrier(12), threading.Barrier(12)
+library = ctypes.CDLL(None)
+library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+def work():
+    # Below what glibc takes from the kernel block by block.
+    held = [library.malloc(50_000) for _ in range(20)]
+    meet.wait()
+    for block in held:
+        library.free(block)
+    ended.wait()
+
+threads = [threading.Thread(target=work) for _ in range(12)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library.fopen.restype = ctypes.c_void_p
+file = library.fopen(sys.argv[1].encode(), b"w")
+library.malloc_info(0, ctypes.c_void_p(file))
+library.fclose(ctypes.c_void_p(file))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have one heap")
+def test_many_threads_share_few_heaps(tmp_path: Path) -> None:
+    counts = []
+    for words in ([], ["bound"]):
+        found = tmp_path / "heaps.xml"
+        subprocess.run([sys.executable, "-c", _HEAPS, str(found), *words], cwd=ROOT, check=True)
+        counts.append(found.read_text().count("<heap nr="))
+    free, bound = counts
+    assert bound <= 2 < free
