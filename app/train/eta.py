@@ -98,7 +98,7 @@ def epochs_left(
 def likeness(config: TrainConfig) -> Likeness:
     """The options that decide how long an epoch takes; runs with equal ones are of one kind."""
     names = ("dataset", "batch_size", "device", "precision", "threads", "workers")
-    stages = (config.stage1.views, config.stage2.unfreeze)
+    stages = (config.stage1.views, config.stage2.unfreeze, config.zero_training)
     model = (config.model.backbone, config.model.input_size)
     return (*(getattr(config, name) for name in names), *stages, *model)
 

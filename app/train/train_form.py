@@ -48,7 +48,8 @@ FIRST = (
 )
 LABELS = {
     ("run",): "Run folder",
-    ("zero_training",): "Train nothing",
+    ("zero_training",): "Train no heads",
+    ("descriptor_steps",): "Steps on the descriptor",
     ("stage1", "epochs"): "Epochs with a frozen backbone",
     ("stage1", "lr"): "Learning rate with a frozen backbone",
     ("stage1", "weight_decay"): "Weight decay with a frozen backbone",

@@ -78,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except TrainingInterrupted as error:
         say(str(error))
         return INTERRUPTED
-    done = "Nothing was trained" if config.zero_training else f"Finished after {epoch} epochs"
+    done = "Nothing was trained" if not config.planned_epochs else f"Finished after {epoch} epochs"
     say(f"{done}. Next: python -m core evaluate {config.run}")
     if launched_rank() == 0:
         sys.stdout.write(f"{RunFolder(path=config.run).best}\n")

@@ -49,7 +49,7 @@ class AugmentConfig(OptionSchema):
     )
     roll_probability: Probability = Field(0.5, description="Share of photos that are rolled")
     roll_deg: float = Field(8.0, ge=0.0, le=30.0, description="Largest roll either way, in degrees")
-    rotation_rule: Literal["none", "add_angle"] = Field(
+    rotation_rule: Annotated[Literal["none", "add_angle"], Traits(expert=True)] = Field(
         "none",
         description="What roll does to the heading. none: nothing, as in reality; add_angle: the "
         "student teams' rule, for comparison",

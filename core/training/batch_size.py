@@ -61,9 +61,9 @@ def with_batch_size(
         RunError: Not even one photo fits into the memory.
     """
     processes = compute.processes
-    if compute.device.type not in SEARCHED or not config.stage2_epochs:
+    if compute.device.type not in SEARCHED or config.zero_training or not config.stage2_epochs:
         size = BATCH_SIZE
-        why = "the usual one: only a GPU that trains a backbone is tried"
+        why = "the usual one: only a GPU that trains heads and backbone is tried"
     else:
         most = _most(config, len(data.rows["train"]), processes.count)
         with _tried_steps(model, compute, data, config) as attempt:

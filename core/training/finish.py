@@ -62,11 +62,16 @@ _CHECKED = 32
 LAST_LAYER_ONLY = "photos are compared by the pooled last layer alone"
 
 
-def untrained_note(labels: Collection[Label]) -> str:
-    """The note of a model without training that predicts these labels."""
+def untrained_note(labels: Collection[Label], descriptor_steps: int = 0) -> str:
+    """The note of a model without trained heads that predicts these labels."""
     *first, last = [label for label in ("region", "position", "heading") if label in labels]
+    backbone = "the untouched backbone"
+    what = "Not trained"
+    if descriptor_steps:
+        what = "No heads trained"
+        backbone = f"a backbone whose descriptor was trained for {descriptor_steps} steps"
     return (
-        "Not trained: the training photos that look most alike to the untouched backbone answer "
+        f"{what}: the training photos that look most alike to {backbone} answer "
         f"for {', '.join(first)}{' and ' if first else ''}{last}."
     )
 
@@ -94,6 +99,11 @@ def check_refinement(config: TrainConfig, data: TrainingData) -> None:
                 f"without training the training photos with a position answer, and none of them "
                 f"has a {label}: label some of them, or train (without zero_training)"
             )
+    if config.descriptor_steps and "position" not in data.labels:
+        raise ConfigError(
+            "descriptor_steps brings photos of near places together, and no training photo has a "
+            "position: label some of them, or leave descriptor_steps out"
+        )
     if config.refine is None:
         return
     if config.refine.place_weight and (config.zero_training or not config.model.place_anchors):
@@ -138,10 +148,10 @@ def finish_run(
         further = _retrieval_descriptors(retrieval, compute, data, config.batch_photos, watch_alone)
         train, val = np.hstack([train, further[0]]), np.hstack([val, further[1]])
         widths += retrieval.widths
-    gallery = _gallery(data, rows, train, widths, config)
+    gallery = make_gallery(data, rows, train, widths, config)
     if config.zero_training:
         raw, figures = _retrieved(gallery, val, data)
-        run.log("nothing is trained: the gallery answers")
+        run.log("no head is trained: the gallery answers")
     else:
         answers = _answered(model, compute, checkpoint.card, [val for _, val in seen], data)
         places = place_shares(TorchNetwork(model), checkpoint.card, answers.views, gallery)
@@ -224,7 +234,9 @@ def _refinement(
     if config.refine is not None:
         return config.refine, refined_figures(raw, truth, gallery, config.refine)
     photos = raw, replace(truth, spot=spot[data.rows["val"]])
-    if config.zero_training and "position" in gallery.labels:
+    # Descriptors that were trained on the gallery's photos would flatter them.
+    untouched = config.zero_training and not config.descriptor_steps
+    if untouched and "position" in gallery.labels:
         photos = with_gallery_photos(*photos, gallery, train, spot[data.gallery_rows], watch)
     choice = select_refinement(*photos, gallery)
     run.log(str(choice))
@@ -270,13 +282,14 @@ def _retrieved(
     return raw, untrained_figures(best, data)
 
 
-def _gallery(
+def make_gallery(
     data: TrainingData,
     rows: Rows,
     descriptors: Features,
     widths: tuple[int, ...],
     config: TrainConfig,
 ) -> Gallery:
+    """Return the gallery of photos with their raw descriptors `(n, sum(widths))`."""
     dimensions, whiten = space_options(config.gallery_dimensions, config.gallery_whiten)
     table = data.dataset.table.iloc[rows]
     return build_gallery(

@@ -4,9 +4,10 @@
         print(report.epoch, report.validation.median_m)
 
 Stage 1 trains the heads on features of the frozen backbone, computed once per augmented view; stage
-2 trains the backbone too. With `config.zero_training` there is no epoch: the untouched backbone
-gets a gallery. `fit(config, resume=True)` continues a stopped run exactly: Ctrl-C, SIGTERM and a
-stop file save after the current step; a process that is killed loses at most the current epoch.
+2 trains the backbone too. With `config.zero_training` no head is trained: the gallery answers, by
+the untouched backbone or by one whose descriptor was trained for `config.descriptor_steps`.
+`fit(config, resume=True)` continues a stopped run exactly: Ctrl-C, SIGTERM and a stop file save
+after the current step; a process that is killed loses at most the current epoch.
 
 Several processes train one network if each of them calls `fit` with the same options. torchrun and
 accelerate start them and set the environment; Ray Train makes torch's process group itself, so its
@@ -27,8 +28,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core.errors import RunError
-from core.geo import Floats, heading_from_unit
-from core.headline import PhotoErrors
+from core.geo import heading_from_unit
 from core.labels import LABELS
 from core.model.checkpoint import save_checkpoint
 from core.model.device import choose_device
@@ -36,8 +36,9 @@ from core.model.losses import multi_task_loss
 from core.model.network import BearingsModel, Outputs
 from core.model.schema import LossConfig
 from core.training.data import Rows, TrainingData, steps_per_epoch
+from core.training.descriptor_stage import DescriptorLesson
 from core.training.device import Compute
-from core.training.finish import finish_run, untrained_note
+from core.training.finish import finish_run
 from core.training.interrupt import Interruption, recorded
 from core.training.memory import fitting_batch, is_out_of_memory, memory_explained, step_error
 from core.training.optimiser import (
@@ -57,8 +58,13 @@ from core.training.run_folder import (
     Validation,
     opened_run,
 )
-from core.training.samples import answers_of, append_sample
-from core.training.schema import HIGHER_IS_BETTER, Monitor, TrainConfig
+from core.training.samples import Answers, answers_of, append_sample, validation_of
+from core.training.schema import (
+    DESCRIPTOR_EPOCH_STEPS,
+    HIGHER_IS_BETTER,
+    Monitor,
+    TrainConfig,
+)
 from core.training.session import OnStep, Session, Tracker, make_card, open_session, open_trackers
 from core.training.stages import (
     CachedSteps,
@@ -71,8 +77,6 @@ from core.training.stages import (
 )
 from core.training.state import TrainState, load_state, read_progress
 from core.training.step_losses import StepLosses
-
-Answers = tuple[Floats | None, Floats | None, NDArray[np.int64] | None]
 
 
 def fit(
@@ -113,11 +117,11 @@ def fit(
         memory_explained(config),
     ):
         # A run without training has no state to resume: it starts again.
-        saved = read_progress(run.last) if resume and not config.zero_training else None
+        saved = read_progress(run.last) if resume and config.planned_epochs else None
         session = open_session(run, config, interruption, on_step, saved, processes)
         with _trackers(session) as trackers:
             _append_missing_event(run, session)
-            if config.zero_training:
+            if not config.planned_epochs:
                 _save_untrained(session)
             for index, plan in enumerate(plan_stages(config)):
                 if index >= session.progress.stage:
@@ -148,12 +152,11 @@ def _trackers(session: Session) -> Iterator[list[Tracker]]:
 
 
 def _save_untrained(session: Session) -> None:
-    """Save the untrained network as the best checkpoint; its card has `trained: false`."""
+    """Save the untouched network as the best checkpoint."""
     if not session.processes.is_main:
         return
     card = make_card(session.config, session.data, session.model)
-    notes = (untrained_note(card.labels),)
-    card = card.model_copy(update={"trained": False, "metrics": {"epoch": 0.0}, "notes": notes})
+    card = card.model_copy(update={"metrics": {"epoch": 0.0}})
     state = session.model.state_dict()
     save_checkpoint(session.run.best, state, card, dtype=session.config.checkpoint_dtype)
 
@@ -173,15 +176,20 @@ def _run_stage(
 ) -> Iterator[EpochReport]:
     progress = session.progress
     session.beat(now=True, stage=plan.name, epochs=_planned(session))
-    freeze(session.model, last_blocks=plan.last_blocks)
+    lesson = DescriptorLesson(session) if plan.heads_frozen and _continues(session, plan) else None
+    freeze(session.model, last_blocks=plan.last_blocks, heads=not plan.heads_frozen)
     scaler = session.compute.scaler
     optimiser = make_optimiser(session.model, plan.rates, scaled=scaler.is_enabled())
-    state = TrainState(session.model, optimiser, session.average, scaler)
+    bank = None if lesson is None else lesson.losses.bank
+    state = TrainState(session.model, optimiser, session.average, scaler, bank)
     if session.restore_due:
         _restore(session, state)
     if _continues(session, plan):
         # Nothing between here and the first step may draw random numbers from torch.
-        runner = StageRunner(session, plan, state, _step_source(session, plan), _planned(session))
+        if lesson is not None:
+            runner: StageRunner = DescriptorRunner(session, plan, state, lesson)
+        else:
+            runner = StageRunner(session, plan, state, _step_source(session, plan))
         while _continues(session, plan):
             yield runner.run_epoch(trackers)
     progress.next_stage(index + 1)
@@ -238,11 +246,16 @@ class StageRunner:
     """Run the epochs of one stage, starting from the progress that is saved."""
 
     def __init__(
-        self, session: Session, plan: StagePlan, state: TrainState, source: StepSource, planned: int
+        self,
+        session: Session,
+        plan: StagePlan,
+        state: TrainState,
+        source: StepSource,
+        losses: nn.Module | None = None,
     ) -> None:
-        """Prepare the epochs of `plan`; the whole run has `planned` epochs."""
+        """Prepare the epochs of `plan`; without `losses` its steps have those of the heads."""
         self.session, self.plan, self.state, self.source = session, plan, state, source
-        self.planned = planned
+        self.planned = _planned(session)
         photos = len(session.data.rows["train"])
         self._taught = {
             label: session.data.has_target(label) & (label in session.data.labels)
@@ -250,7 +263,8 @@ class StageRunner:
         }
         self.steps = steps_per_epoch(photos, session.config.photos_per_step(photos))
         self._frozen_features = self._features() if plan.rates.backbone is None else None
-        losses = StepLosses(session.model, session.compute, session.data, session.config)
+        if losses is None:
+            losses = StepLosses(session.model, session.compute, session.data, session.config)
         self._losses = session.processes.parallel(losses)
         self._started = 0.0
 
@@ -272,15 +286,19 @@ class StageRunner:
         return report
 
     def _train_steps(self) -> float:
-        session, progress = self.session, self.session.progress
+        progress = self.session.progress
         lr = set_rates(self.state.optimiser, self._factor())
-        train_mode(session.model)
+        self._begin()
         with closing(self.source.of_epoch(progress.all_epochs, progress.step)) as steps:
             for inputs in steps:
                 self._stop_if_asked()
                 lr = set_rates(self.state.optimiser, self._factor())
                 self._count(self._fitting_step(inputs), inputs.step_rows)
         return lr
+
+    def _begin(self) -> None:
+        """Prepare the network for the steps of an epoch."""
+        train_mode(self.session.model)
 
     def _fitting_step(self, inputs: StepInput) -> list[float]:
         """Make a step; RunError names a batch size that fits if this one does not."""
@@ -384,16 +402,23 @@ class StageRunner:
         session = self.session
         report = None
         if session.processes.is_main:
-            validation, answered = validate(
-                session.eval_model, session.compute, session.data, features, session.config.loss
-            )
+            validation, answered = self._validate(features)
             epoch = session.progress.all_epochs + 1
             append_sample(session.run.path, epoch, answers_of(session.data, *answered))
             report = self._report(validation, lr, training_s).to_json()
         return EpochReport.from_json(session.processes.from_main(report))
 
+    def _validate(self, features: NDArray[np.float32]) -> tuple[Validation, Answers]:
+        session = self.session
+        return validate(
+            session.eval_model, session.compute, session.data, features, session.config.loss
+        )
+
+    def _is_best(self, validation: Validation) -> bool:
+        return improves(validation, self.session.config.monitor, self.session.progress.best)
+
     def _report(self, validation: Validation, lr: float, training_s: float) -> EpochReport:
-        progress, config = self.session.progress, self.session.config
+        progress = self.session.progress
         total, *tasks = progress.means()
         if total is None:
             raise ValueError("an epoch without a photo has no losses")
@@ -405,7 +430,7 @@ class StageRunner:
             lr=lr,
             train=TaskLosses(total, *tasks),
             validation=validation,
-            best=improves(validation, config.monitor, progress.best),
+            best=self._is_best(validation),
             seconds=time.monotonic() - self._started,
             photos_per_s=progress.photos / training_s,
         )
@@ -421,6 +446,39 @@ class StageRunner:
             session.save_best(report)
         progress.end_epoch(report.to_json())
         session.save_last(self.state)
+
+
+class DescriptorRunner(StageRunner):
+    """Run the epochs of a descriptor. The last one is kept.
+
+    A choice among them by a few dozen validation photos would be one by chance.
+    """
+
+    def __init__(
+        self, session: Session, plan: StagePlan, state: TrainState, lesson: DescriptorLesson
+    ) -> None:
+        """Prepare the epochs of `plan`."""
+        super().__init__(session, plan, state, lesson.source, lesson.losses)
+        self._lesson = lesson
+        self.steps = DESCRIPTOR_EPOCH_STEPS
+        self._taught = {label: np.zeros_like(has) for label, has in self._taught.items()}
+
+    def _begin(self) -> None:
+        session = self.session
+        # BatchNorm keeps its statistics: a few dozen photos are too few for others.
+        session.model.eval()
+        if session.progress.step == 0:
+            self._lesson.losses.renew(session.config.batch_photos, session.watch)
+
+    def _features(self) -> NDArray[np.float32]:
+        session = self.session
+        return self._lesson.described(session.eval_model, lambda done, total: session.beat())
+
+    def _validate(self, features: NDArray[np.float32]) -> tuple[Validation, Answers]:
+        return self._lesson.validate(features)
+
+    def _is_best(self, validation: Validation) -> bool:
+        return True
 
 
 def _line(report: EpochReport) -> str:
@@ -442,7 +500,7 @@ def validate(
     """Validate the heads on features `(n, width)` of the validation part.
 
     Returns:
-        The figures, of which `score` is that of `core.headline.PhotoErrors`, and the answers.
+        The figures and the answers.
     """
     rows = data.rows["val"]
     model.eval()
@@ -451,23 +509,11 @@ def validate(
         targets = data.targets(rows).to(compute.device)
         total = multi_task_loss(outputs, targets, loss, model.place_head).total
     answered = answers(outputs, data)
-    errors = PhotoErrors.between(
-        (data.position_m[rows], data.heading_deg[rows], data.region[rows]), answered
-    )
-    figures = errors.figures()
-    validation = Validation(
-        float(total),
-        figures.region_accuracy,
-        figures.median_m,
-        figures.mean_m,
-        figures.maae_deg,
-        errors.score(data.scale_m),
-    )
-    return validation, answered
+    return validation_of(float(total), answered, data), answered
 
 
 def answers(outputs: Outputs, data: TrainingData) -> Answers:
-    """Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`, as predicted."""
+    """The answers of the heads."""
     position, heading, region = outputs.position, outputs.heading, outputs.region_logits
     return (
         None if position is None else data.normaliser.to_metres(position.double().cpu().numpy()),

@@ -24,20 +24,21 @@ ONE_CYCLE_START = 1 / 25
 
 @dataclass(frozen=True)
 class Rates:
-    """Peak learning rates and the weight decay of a stage; no backbone rate keeps it frozen."""
+    """Peak learning rates and the weight decay of a stage; a part without a rate is frozen."""
 
-    heads: float
+    heads: float | None
     backbone: float | None
     weight_decay: float
 
 
-def freeze(model: BearingsModel, *, last_blocks: int | None) -> None:
-    """Train the last blocks of the backbone: None all of them, 0 none; heads are always trained.
+def freeze(model: BearingsModel, *, last_blocks: int | None, heads: bool = True) -> None:
+    """Train the last blocks of the backbone: None all of them, 0 none; and the heads, or not.
 
     Raises:
         ConfigError: The backbone has fewer blocks.
     """
-    model.requires_grad_(True)
+    model.requires_grad_(heads)
+    model.backbone.requires_grad_(True)
     if last_blocks is None:
         return
     if last_blocks == 0:
@@ -90,7 +91,7 @@ def make_optimiser(
 
 
 def set_rates(optimiser: torch.optim.Optimizer, factor: float) -> float:
-    """Set every group to its peak rate times `factor`; return the heads' rate."""
+    """Set every group to its peak rate times `factor`; return that of the first, usually heads."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * factor
     return float(optimiser.param_groups[0]["lr"])

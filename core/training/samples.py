@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from core.files import append_json_line, read_json_lines
 from core.geo import Floats, distance_m, heading_error_deg
+from core.headline import PhotoErrors
+from core.training.run_folder import Validation
 
 if TYPE_CHECKING:
     from core.training.data import TrainingData  # torch
 
+Answers = tuple[Floats | None, Floats | None, NDArray[np.int64] | None]
+"""Positions in metres `(n, 2)`, headings in degrees `(n,)`, regions `(n,)`, as predicted."""
 SAMPLES = "samples.jsonl"
 MOST = 6
 Place = tuple[float, float]
@@ -114,6 +118,23 @@ def answers_of(
             None if regions is None else region(int(regions[at])),
         )
         for at in sampled(len(rows))
+    )
+
+
+def validation_of(loss: float, answers: Answers, data: "TrainingData") -> Validation:
+    """The figures of answers for the validation photos; `score` is that of `PhotoErrors`."""
+    rows = data.rows["val"]
+    errors = PhotoErrors.between(
+        (data.position_m[rows], data.heading_deg[rows], data.region[rows]), answers
+    )
+    figures = errors.figures()
+    return Validation(
+        loss,
+        figures.region_accuracy,
+        figures.median_m,
+        figures.mean_m,
+        figures.maae_deg,
+        errors.score(data.scale_m),
     )
 
 

@@ -24,6 +24,8 @@ BATCH_SIZE = 32
 LARGEST_BATCH = 8192
 AUTO = "auto"
 """How `batch_size` is written when the run is to find it."""
+DESCRIPTOR_EPOCH_STEPS = 20
+"""Steps of an epoch of the descriptor, after which its bank is renewed."""
 SMALLEST_BATCH = 8
 """`least_steps` never lowers a step to fewer photos: BatchNorm's statistics get too coarse."""
 BEFORE: dict[str, Any] = {
@@ -156,8 +158,9 @@ class TrainConfig(OptionSchema):
     ] = Field(0, ge=0, description="Seed of weights, order, augmentation and dropout")
     zero_training: Annotated[bool, Traits(topic=_TRAINING, basic=True)] = Field(
         False,
-        description="Train nothing: the most similar training photos, by features of the untouched "
-        "backbone, give the answer; takes about a minute",
+        description="Train no heads: the most similar training photos, by features of the "
+        "untouched backbone, give the answer; takes about a minute, and longer with "
+        "descriptor_steps",
     )
     split: Annotated[SplitConfig, Traits(not_searchable=_OTHER_PHOTOS, topic=_DATA)] = SplitConfig()
     model: Annotated[ModelConfig, Traits(topic=_NETWORK)] = ModelConfig()
@@ -170,6 +173,14 @@ class TrainConfig(OptionSchema):
     stage1: Annotated[Stage1Config, Traits(topic=_TRAINING)] = Stage1Config()
     stage2: Annotated[Stage2Config, Traits(topic=_TRAINING)] = Stage2Config()
     schedule: Annotated[ScheduleConfig, Traits(topic=_TRAINING)] = ScheduleConfig()
+    descriptor_steps: Annotated[int, Traits(topic=_TRAINING)] = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Steps of fine-tuning that make the descriptors of near views alike, with "
+        "zero_training; 300 are usual; rounded up to a multiple of 20; 0: the backbone stays "
+        "untouched",
+    )
     refine: Annotated[
         RefineConfig | None,
         Traits(
@@ -332,6 +343,11 @@ class TrainConfig(OptionSchema):
     def _something_to_do(self) -> Self:
         if self.retrieval.weights == "random":
             raise ValueError("a frozen retrieval backbone of random weights tells no places apart")
+        if self.descriptor_steps and not self.zero_training:
+            raise ValueError(
+                "descriptor_steps trains the backbone of a run without heads: set zero_training "
+                "too, or leave it out"
+            )
         if self.zero_training:
             if self.retrieval.backbone is not None:
                 raise ValueError(
@@ -350,7 +366,7 @@ class TrainConfig(OptionSchema):
     def photos_per_step(self, photos: int) -> int:
         """Return the largest number of photos in a step, given the number of training photos."""
         most = self.batch_photos
-        if self.least_steps == 0:
+        if self.least_steps == 0 or self.zero_training:
             return most
         least = min(SMALLEST_BATCH, most)
         return max(least, min(most, photos // self.least_steps))
@@ -371,8 +387,10 @@ class TrainConfig(OptionSchema):
 
     @property
     def stage2_epochs(self) -> int:
-        """Epochs of stage 2."""
-        return 0 if self.zero_training else self.stage2.epochs
+        """Epochs of stage 2, or of the descriptor."""
+        if self.zero_training:
+            return -(-self.descriptor_steps // DESCRIPTOR_EPOCH_STEPS)
+        return self.stage2.epochs
 
     @property
     def planned_epochs(self) -> int:

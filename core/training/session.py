@@ -30,7 +30,7 @@ from core.training.batch_size import with_batch_size
 from core.training.data import TrainingData, read_training_data, steps_per_epoch
 from core.training.device import Compute, choose_compute, choose_workers
 from core.training.environment import command_line, environment, versions
-from core.training.finish import check_refinement
+from core.training.finish import check_refinement, untrained_note
 from core.training.interrupt import Interruption, attended
 from core.training.optimiser import WeightAverage
 from core.training.processes import ALONE, Processes
@@ -270,6 +270,7 @@ def _join_processes(
 def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> Card:
     """The card of this run's checkpoints, without metrics and refinement."""
     campus, split, preprocess = data.dataset.campus, data.split, model.preprocess
+    notes = untrained_note(data.labels, config.descriptor_steps) if config.zero_training else None
     return Card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         campus=campus.name,
@@ -299,6 +300,8 @@ def make_card(config: TrainConfig, data: TrainingData, model: BearingsModel) -> 
         tta=_tta(config, data),
         command=config.command or command_line(),
         versions=versions(),
+        notes=() if notes is None else (notes,),
+        trained=not config.zero_training,
         labels=data.labels,
         region_centres=data.dataset.region_centres if data.regions else None,
         left_out=data.left_out,

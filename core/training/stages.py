@@ -1,4 +1,4 @@
-"""The two stages: what is trained in each, where its steps come from, and cached features.
+"""The stages: what is trained in each, where its steps come from, and cached features.
 
 Stage 1 sees features of the frozen backbone, computed once per augmented view and kept in memory;
 stage 2 sees freshly augmented photos.
@@ -29,6 +29,8 @@ from core.training.run_folder import StageName
 from core.training.schema import TrainConfig
 
 Watch = Callable[[int, int], None]
+DESCRIPTOR_RATE, DESCRIPTOR_WEIGHT_DECAY = 1e-4, 0.01
+"""Of AdamW for a descriptor alone; measured in docs/experiments.md."""
 # Keeps this random stream apart from those of `data`.
 _VIEW, _KNOWN = 3, 4
 
@@ -40,7 +42,7 @@ class StagePlan:
     Attributes:
         name: `heads` or `fine-tune`.
         epochs: At most this many.
-        rates: Highest learning rates; without a backbone rate it stays frozen.
+        rates: Highest learning rates; parts without one stay frozen.
         last_blocks: How many blocks of the backbone learn: 0 none, None all.
     """
 
@@ -49,10 +51,19 @@ class StagePlan:
     rates: Rates
     last_blocks: int | None
 
+    @property
+    def heads_frozen(self) -> bool:
+        """Whether the descriptor alone is trained."""
+        return self.rates.heads is None
+
 
 def plan_stages(config: TrainConfig) -> list[StagePlan]:
     """Return the stages of a run, without those that have no epochs."""
     first, second = config.stage1, config.stage2
+    if config.zero_training:
+        rates = Rates(None, DESCRIPTOR_RATE, DESCRIPTOR_WEIGHT_DECAY)
+        tuned = StagePlan("fine-tune", config.stage2_epochs, rates, last_blocks=None)
+        return [tuned] if tuned.epochs else []
     heads = StagePlan(
         "heads", config.stage1_epochs, Rates(first.lr, None, first.weight_decay), last_blocks=0
     )

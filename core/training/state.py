@@ -98,12 +98,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainState:
-    """Everything that a training step changes."""
+    """Everything that a training step changes, and the bank that a descriptor is compared with."""
 
     model: BearingsModel
     optimiser: torch.optim.Optimizer
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
+    bank: Tensor | None = None
 
 
 def random_state(processes: Processes) -> dict[str, Tensor]:
@@ -180,6 +181,8 @@ def _tensors(state: TrainState) -> list[tuple[str, Tensor]]:
         named += [(f"average/{name}", value) for name, value in average.items()]
     for index, slots in state.optimiser.state_dict()["state"].items():
         named += [(f"optimiser/{index}/{slot}", value) for slot, value in slots.items()]
+    if state.bank is not None:
+        named.append(("bank", state.bank))
     return named
 
 
@@ -192,6 +195,8 @@ def _restore(state: TrainState, saved: dict[str, Tensor], rank: int) -> None:
     if state.average is not None:
         state.average.model.load_state_dict(_under("average/", saved))
     _restore_optimiser(state.optimiser, _under("optimiser/", saved))
+    if state.bank is not None:
+        state.bank.copy_(saved["bank"])
     cpu, cuda = _random_name("cpu", rank), _random_name("cuda", rank)
     if cpu in saved:
         torch.set_rng_state(saved[cpu])
