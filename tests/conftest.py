@@ -261,15 +261,23 @@ def predictor(checkpoint: Path) -> "Predictor":
 
 
 @pytest.fixture(scope="session")
-def partial_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four campuses of which a part is labelled, and a model of each; read only."""
+def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo campus of 96 photos, of which a tenth validates: calibration needs ten; read only."""
     from core.demo.build import DemoConfig, build_demo
+
+    def make(root: Path) -> None:
+        build_demo(DemoConfig(out=root / "demo", photos=96, seed=3, workers=1))
+
+    return made_once(tmp_path_factory, "demo", make) / "demo"
+
+
+@pytest.fixture(scope="session")
+def partial_workspace(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four campuses of which a part is labelled, and a model of each; read only."""
     from tests.partial_workspace import make_partial_workspace
 
     def make(root: Path) -> None:
-        # A tenth validates: calibration needs ten photos.
-        demo = build_demo(DemoConfig(out=root / "whole", photos=96, seed=3, workers=1))
-        make_partial_workspace(root, demo)
+        make_partial_workspace(root, whole_demo)
 
     return made_once(tmp_path_factory, "partial", make)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,12 +96,11 @@ def with_made_regions(dataset: Dataset) -> Dataset:
     position_m = dataset.local_frame().to_metres(dataset.positions[placed])
     # A photo of another place would get a region of its own.
     usual_m = position_m[~far_from_middle(position_m)]
-    count = best_count(usual_m) if asked is None else asked
+    count, centres_m = _clustered(usual_m.tobytes(), asked)
     if count == 0:
         why = "" if asked == 0 else ": there are too few photos, or too few places, to make some"
         return replace(dataset, notes=(*dataset.notes, f"no photo names a region{why}"))
-    centres_m = cluster_centres(_some(usual_m, _CLUSTERED), count, _SEED)
-    centres = dataset.local_frame().to_labels(centres_m)
+    centres = dataset.local_frame().to_labels(np.array(centres_m))
     made = with_regions_near(dataset, centres, [str(n + 1) for n in range(len(centres))])
     fewer = f" ({asked} were asked, but there are fewer places)" if len(centres) < count else ""
     otherwise = "" if asked is not None else f"; {_OTHERWISE}"
@@ -109,6 +109,17 @@ def with_made_regions(dataset: Dataset) -> Dataset:
         f"{otherwise}"
     )
     return replace(made, notes=(*dataset.notes, note))
+
+
+@lru_cache(maxsize=8)  # a campus is read again and again, and clustering it takes a second
+def _clustered(positions: bytes, asked: int | None) -> tuple[int, tuple[tuple[float, ...], ...]]:
+    """How many regions the bytes of positions in metres make, and their centres."""
+    position_m = np.frombuffer(positions).reshape(-1, 2)
+    count = best_count(position_m) if asked is None else asked
+    if count == 0:
+        return 0, ()
+    centres_m = cluster_centres(_some(position_m, _CLUSTERED), count, _SEED)
+    return count, tuple(map(tuple, centres_m.tolist()))
 
 
 def with_regions_near(dataset: Dataset, centres: Floats, ids: Sequence[str]) -> Dataset:

@@ -115,7 +115,7 @@ def test_a_plan_runs_resumes_and_prints(
     plan = tmp_path / "plan.json"
     common = (
         "--backbone test_resnet --weights {weights} --input-size 32 --epochs 1 --stage1.epochs 1 "
-        "--stage1.views 1 --batch-size 16"
+        "--stage1.views 1 --batch-size 16 --gallery-points 0"
     )
     pieces = [{"name": "ema", "on": "--ema-decay 0.9"}]
     plan.write_text(json.dumps({"common": common, "pieces": pieces}), encoding="utf-8")
