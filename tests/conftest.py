@@ -134,7 +134,9 @@ def nothing_left_at_work() -> Iterator[None]:
     yield
     from core.jobs.devices import is_command
 
-    left = [each for each in psutil.Process().children(recursive=True) if is_command(each)]
+    # One that has done its work may take a moment to end.
+    found = [each for each in psutil.Process().children(recursive=True) if is_command(each)]
+    _, left = psutil.wait_procs(found, timeout=10)
     assert [each.cmdline() for each in left] == []
 
 
