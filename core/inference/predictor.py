@@ -250,6 +250,7 @@ class Predictor:
         known = KnownMetadata.of(n, self.card.labels, self.regions, known_region, known_heading_deg)
         answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
+        photos_searched = 1 if self.gallery is None else len(self.gallery)
         # One empty part for no photos, so that the result has the right shapes.
         parts = [
             (
@@ -266,7 +267,7 @@ class Predictor:
                     None if progress is None else lambda _: progress(n, n),
                 ),
             )
-            for part in (row_parts(n) if n else [slice(0)])
+            for part in (row_parts(n, photos_searched) if n else [slice(0)])
         ]
 
         def answer(case: Surroundings | None) -> Prediction:

@@ -46,6 +46,7 @@ SOFTNESS = ((10, 0.1), (3, 0.03), (32, 0.2))
 """Neighbours and temperature: the default, the nearest few, and many."""
 REGION_COUNTS = (20, 5)
 MOST_PHOTOS = 2000
+_LEAST_PHOTOS, _MOST_COSINES = 250, 130_000_000
 LEAST_PLACES = 8
 """With fewer places in the validation photos, nothing is chosen."""
 FOLDS = 5
@@ -192,7 +193,9 @@ def select_settings(
     n = len(np.asarray(position_m))
     if "position" not in gallery.labels:
         return Choice(UNREFINED, n, 0, default=True)
-    every = slice(None, None, -(-n // MOST_PHOTOS) or None)
+    # All cosines are kept while settings are compared: half a gigabyte, unless photos are too few.
+    most = min(MOST_PHOTOS, max(_LEAST_PHOTOS, _MOST_COSINES // len(gallery)))
+    every = slice(None, None, -(-n // most) or None)
     probabilities = None
     if region_probabilities is not None and np.shape(region_probabilities)[1]:
         probabilities = np.asarray(region_probabilities, np.float64)[every]

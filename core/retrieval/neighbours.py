@@ -26,7 +26,8 @@ BY_CHANCE = 12
 _GROUP = 32
 """Columns whose greatest score is looked at first."""
 ROWS_AT_ONCE = 512
-"""Queries searched together: bounds the (queries, gallery) matrices to some tens of megabytes."""
+MOST_COSINES = 10_000_000
+"""Queries times training photos that are searched together: each matrix has 40 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Neighbours:
         exclude_ids: Sequence[str | None] | None = None,
         surroundings: Surroundings | None = None,
     ) -> Self:
-        """Search the gallery for n photos, `ROWS_AT_ONCE` or so: all cosines are kept.
+        """Search the gallery for n photos, those of one of `row_parts`: all cosines are kept.
 
         Args:
             features: `(n, D)` as the network gives them.
@@ -232,7 +233,7 @@ class Neighbours:
         penalty = region_penalty(gallery, config.region_weight, region_probabilities, known_region)
         rows = np.empty((len(self), k), np.int64)
         score = np.empty(rows.shape)
-        for part in row_parts(len(self)):
+        for part in row_parts(len(self), len(gallery)):
             total = np.array(self.similarity[part])
             if penalty is not None:
                 total += penalty[part]
@@ -306,9 +307,9 @@ def compared_count(gallery: Gallery) -> int:
 def search_in_parts(
     features: ArrayLike, gallery: Gallery, exclude_ids: Sequence[str | None] | None = None
 ) -> Iterator[tuple[slice, Neighbours]]:
-    """Search the gallery for any number of photos; yields `ROWS_AT_ONCE` at a time, and which."""
+    """Search the gallery for any number of photos; yields a part at a time, and which."""
     every = np.asarray(features)
-    for part in row_parts(len(every)):
+    for part in row_parts(len(every), len(gallery)):
         own = None if exclude_ids is None else exclude_ids[part]
         yield part, Neighbours.search(every[part], gallery, own)
 
@@ -396,9 +397,10 @@ def _promising(score: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
     return np.concatenate([columns, rest], axis=1)
 
 
-def row_parts(n: int) -> Iterator[slice]:
-    """Cut n rows into slices that are worked on together."""
-    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, n, ROWS_AT_ONCE))
+def row_parts(n: int, photos: int) -> Iterator[slice]:
+    """Cut n rows into slices that search so many training photos together, in bounded memory."""
+    rows = max(1, min(ROWS_AT_ONCE, MOST_COSINES // photos))
+    return (slice(start, start + rows) for start in range(0, n, rows))
 
 
 def _inliers_of(rows: NDArray[np.int64], verified: Verified | None) -> tuple[Any, Any]:

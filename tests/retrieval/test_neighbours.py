@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from core.retrieval.neighbours import _GROUP, _promising, best
+from core.retrieval import neighbours
+from core.retrieval.neighbours import _GROUP, _promising, best, row_parts, search_in_parts
+from tests.retrieval.test_gallery import make_gallery
 
 
 @pytest.mark.parametrize("columns", [1, 40, 4 * 5 * _GROUP, 4 * 5 * _GROUP + 1, 9_999])
@@ -26,3 +28,18 @@ def test_only_a_few_columns_of_a_large_gallery_are_partitioned() -> None:
     assert promising is not None
     assert promising.shape == (2, 32 * _GROUP)
     assert best(score, 0)[0].shape == (2, 0)
+
+
+def test_a_large_gallery_is_searched_by_fewer_photos_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [part.stop for part in row_parts(1000, 11_000)] == [512, 1024]
+    assert {part.stop - part.start for part in row_parts(50, 1_000_000)} == {10}
+    assert next(row_parts(3, 10**9)) == slice(0, 1)
+    gallery = make_gallery()
+    queries = np.random.default_rng(2).normal(size=(7, 6))
+    ((_, whole),) = search_in_parts(queries, gallery)
+    monkeypatch.setattr(neighbours, "MOST_COSINES", 2 * len(gallery))
+    parts = list(search_in_parts(queries, gallery))
+    assert [len(part) for _, part in parts] == [2, 2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate([part.rows for _, part in parts]), whole.rows)
