@@ -50,6 +50,7 @@ BENCHMARKS = {
     "map": Benchmark("Map of 100,000 predictions", _of("map_bytes")),
     "demo": Benchmark("Demo campus", _of("demo_time")),
     "memory": Benchmark("Memory", _of("memory")),
+    "growth": Benchmark("Growth", _of("growth")),
 }
 # What takes another machine, or hours; each has a command of its own.
 ELSEWHERE = (
