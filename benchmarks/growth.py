@@ -22,8 +22,9 @@ from benchmarks.map_bytes import many_predictions
 from core.audit.run import audit
 from core.audit.schema import AuditConfig
 from core.cli.command import say
-from core.comparison.compare import CompareConfig, compare
+from core.comparison.compare import compare
 from core.dataset.labels import read_dataset
+from core.evaluation.schema import CompareConfig
 from core.evaluation.stored_reports import EvaluatedModel, read_predictions
 from core.model.card import read_card
 from core.retrieval.gallery import Gallery

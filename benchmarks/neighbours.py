@@ -122,12 +122,13 @@ def _indexed(count: int, rounds: int) -> list[str]:
         spent = timed(ways, rounds)
     truth = best(np.matmul(queries, gallery.T), 5)[0]
     found = built.search(queries, _NEAREST)[1]
-    recall = np.mean([len({*own} & {*others}) for own, others in zip(truth, found, strict=True)])
+    hits = [len({*own} & {*others}) for own, others in zip(truth, found, strict=True)]
+    recall = percent(float(np.mean(hits)) / truth.shape[1], 1)
     a_photo = {name: [each / _ASKED for each in own] for name, own in spent.items()}
     return [
         f"{_NEAREST} nearest of {count:,} descriptors like those of the shipped model "
         f"({gallery.shape[1]} numbers), {_ASKED} photos, one thread. The index has {lists:,} "
-        f"lists, of which it reads {_LISTS_READ}; it finds {percent(float(recall) / 5, 1)} of the 5 "
+        f"lists, of which it reads {_LISTS_READ}; it finds {recall} of the 5 "
         f"nearest, and holds a copy of the descriptors ({gallery.nbytes / 1e6:,.0f} MB):",
         "",
         *compared(a_photo, exact, "ms a photo"),
