@@ -188,7 +188,7 @@ def draw(sizes: tuple[int, ...], seconds: dict[str, list[float]], path: Path) ->
         figure = Figure(figsize=(9.0, 5.0), layout="constrained")
         axes = figure.subplots()
         for number, (name, own) in enumerate(seconds.items()):
-            axes.plot(sizes, own, marker="osv^D"[number % 5], linewidth=1.2, label=name)
+            axes.plot(sizes, own, marker="osv^DPX"[number % 7], linewidth=1.2, label=name)
         linear = [seconds["reading labels"][-1] * size / sizes[-1] for size in sizes]
         axes.plot(sizes, linear, color="grey", linestyle=":", label="linear")
         axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="processor seconds")
