@@ -250,8 +250,6 @@ class Predictor:
         known = KnownMetadata.of(n, self.card.labels, self.regions, known_region, known_heading_deg)
         answers, local = self._run_network(photos, known, batch_size, progress)
         ids = tuple(photo_ids) if photo_ids is not None else filenames
-        photos_searched = 1 if self.gallery is None else len(self.gallery)
-        # One empty part for no photos, so that the result has the right shapes.
         parts = [
             (
                 part,
@@ -267,7 +265,7 @@ class Predictor:
                     None if progress is None else lambda _: progress(n, n),
                 ),
             )
-            for part in (row_parts(n, photos_searched) if n else [slice(0)])
+            for part in self._parts(n)
         ]
 
         def answer(case: Surroundings | None) -> Prediction:
@@ -304,6 +302,12 @@ class Predictor:
     ) -> FilePredictions:
         """Predict files; see `core.inference.files.predict_files`."""
         return predict_files(self, paths, known_region, known_heading_deg, progress)
+
+    def _parts(self, n: int) -> list[slice]:
+        """Which of n photos search the gallery together."""
+        searched = 1 if self.gallery is None else len(self.gallery)
+        # One empty part for no photos, so that the result has the right shapes.
+        return list(row_parts(n, searched)) or [slice(0)]
 
     def _run_network(
         self, photos: Pixels, known: KnownMetadata, batch_size: int, progress: Progress | None
