@@ -47,6 +47,7 @@ SOFTNESS = ((10, 0.1), (3, 0.03), (32, 0.2))
 REGION_COUNTS = (20, 5)
 MOST_PHOTOS = 2000
 _LEAST_PHOTOS, _MOST_COSINES = 250, 130_000_000
+"""All cosines are kept while settings are compared: half a gigabyte, or those of 250 photos."""
 LEAST_PLACES = 8
 """With fewer places in the validation photos, nothing is chosen."""
 FOLDS = 5
@@ -193,9 +194,7 @@ def select_settings(
     n = len(np.asarray(position_m))
     if "position" not in gallery.labels:
         return Choice(UNREFINED, n, 0, default=True)
-    # All cosines are kept while settings are compared: half a gigabyte, unless photos are too few.
-    most = min(MOST_PHOTOS, max(_LEAST_PHOTOS, _MOST_COSINES // len(gallery)))
-    every = slice(None, None, -(-n // most) or None)
+    every = slice(None, None, -(-n // _most_photos(gallery)) or None)
     probabilities = None
     if region_probabilities is not None and np.shape(region_probabilities)[1]:
         probabilities = np.asarray(region_probabilities, np.float64)[every]
@@ -212,6 +211,10 @@ def select_settings(
         None if places is None else places.part(every),
     )
     return _chosen(photos, np.full(n, -1)[every] if true_region is None else true_region[every])
+
+
+def _most_photos(gallery: Gallery) -> int:
+    return min(MOST_PHOTOS, max(_LEAST_PHOTOS, _MOST_COSINES // len(gallery)))
 
 
 def _chosen(photos: _Validation, true_region: NDArray[np.int64]) -> Choice:
