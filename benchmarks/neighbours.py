@@ -1,6 +1,7 @@
 """Nearest positions and nearest descriptors, beside scikit-learn's ways."""
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -103,8 +104,8 @@ def _indexed(count: int, rounds: int) -> list[str]:
     """Compare the exact search with an index that reads a few of its lists, if it is installed."""
     if find_spec("faiss") is None:
         return ["An approximate index was not measured: `pip install faiss-cpu`.", ""]
-    import faiss
-
+    # No requirement of Bearings, so that nothing else imports it.
+    faiss = import_module("faiss")
     every = many_descriptors(count + _ASKED)
     gallery, queries = every[:count], every[count:]
     lists = max(1, int(4.0 * count**0.5))
