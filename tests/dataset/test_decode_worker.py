@@ -63,7 +63,8 @@ worker.main()
 
 @pytest.fixture(scope="module")
 def planted() -> Iterator[DecodeWorker]:
-    worker = DecodeWorker([sys.executable, "-c", PLANTED], wall_s=20.0)
+    # So long that only the limit of computing ends a photo that computes.
+    worker = DecodeWorker([sys.executable, "-c", PLANTED], wall_s=3600.0)
     yield worker
     worker.close()
 
