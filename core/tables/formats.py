@@ -133,9 +133,9 @@ def _workbook(path: Path, content: bytes) -> RawTable:
             # Validations and styles that openpyxl does not keep are no part of the values.
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-            sheets = {sheet.title: _sheet(sheet) for sheet in book.worksheets}
+            sheets = {sheet.title: _sheet(path, sheet) for sheet in book.worksheets}
             book.close()
-        formulas = _formulas_without_value(content, sheets)
+        formulas = _formulas_without_value(path, content, sheets)
     except _DAMAGED as error:
         raise LabelError(f"{path} is damaged or no Excel workbook: {error}") from error
     filled = {name: rows for name, rows in sheets.items() if any(map(any, rows))}
@@ -152,7 +152,9 @@ def _workbook(path: Path, content: bytes) -> RawTable:
     return RawTable(path, "xlsx", table.header, table.rows, notes=(*notes, *table.notes))
 
 
-def _formulas_without_value(content: bytes, sheets: dict[str, list[list[str]]]) -> dict[str, int]:
+def _formulas_without_value(
+    path: Path, content: bytes, sheets: dict[str, list[list[str]]]
+) -> dict[str, int]:
     """How many cells of each sheet hold a formula but no value, which reads as an empty cell.
 
     A program that computes nothing leaves them so when it writes a workbook.
@@ -169,7 +171,7 @@ def _formulas_without_value(content: bytes, sheets: dict[str, list[list[str]]]) 
         found = {
             sheet.title: sum(
                 cell.startswith("=") and not value
-                for written, values in zip(_sheet(sheet), sheets[sheet.title], strict=True)
+                for written, values in zip(_sheet(path, sheet), sheets[sheet.title], strict=True)
                 for cell, value in zip(written, values, strict=True)
             )
             for sheet in book.worksheets
@@ -178,11 +180,15 @@ def _formulas_without_value(content: bytes, sheets: dict[str, list[list[str]]]) 
     return found
 
 
-def _sheet(sheet: Any) -> list[list[str]]:  # noqa: ANN401 - openpyxl's read-only sheet
+def _sheet(path: Path, sheet: Any) -> list[list[str]]:  # noqa: ANN401 - a sheet of openpyxl
     # Some programs store a wrong size of the sheet.
     sheet.reset_dimensions()
-    rows = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
-    width = max(map(len, rows), default=0)
+    rows, width = list[list[str]](), 0
+    for row in sheet.iter_rows(values_only=True):
+        # One cell in the last corner makes 17 billion of the empty ones before it.
+        width = max(width, len(row))
+        check_cells(path, (len(rows) + 1) * width, width)
+        rows.append([cell_text(value) for value in row])
     return [[*row, *[""] * (width - len(row))] for row in rows]
 
 

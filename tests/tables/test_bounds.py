@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from core.errors import LabelError
-from core.tables import raw
+from core.tables import formats, raw
 from core.tables.formats import read_raw
 
 
@@ -49,3 +49,18 @@ def test_too_many_values_are_refused_in_every_format(
     monkeypatch.setattr(raw, "_MOST_CELLS", 50)
     with pytest.raises(LabelError, match="it has more than 50 values"):
         read_raw(file)
+
+
+@pytest.mark.parametrize("corner", [(1_048_576, 16_384), (1_048_576, 100), (3, 2_001)])
+def test_one_cell_far_away_makes_no_table_of_empty_ones(
+    tmp_path: Path, corner: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(formats, "cell_text", lambda value: made.append(1) or "")
+    book = openpyxl.Workbook()
+    book.active.append(["filename", "latitude", "longitude"])
+    book.active.cell(*corner, 1)
+    book.save(tmp_path / "labels.xlsx")
+    with pytest.raises(LabelError, match="is no label table: it has "):
+        read_raw(tmp_path / "labels.xlsx")
+    assert len(made) == 3
