@@ -46,7 +46,7 @@ def partial(data: Dataset) -> list[str]:
         count = int(data.labelled(label).sum())
         if label == "region" and data.regions_from == "positions":
             sentences.append(
-                f"No photo names a region: {len(data.regions)} regions were made from the "
+                f"No photo names a region: {len(data.regions):,} regions were made from the "
                 "positions."
             )
         elif count < len(data):

@@ -134,7 +134,7 @@ def _check_room(uploads: MemoryUploadedFileManager, session_id: str, file: Uploa
     ):
         raise HTTPException(
             413,
-            f"At most {MOST_FILES} files and {MOST_MB} MB at once: remove some, or reload the "
+            f"At most {MOST_FILES:,} files and {MOST_MB} MB at once: remove some, or reload the "
             "page.",
         )
 

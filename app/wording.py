@@ -3,8 +3,8 @@
 from datetime import datetime
 from math import isfinite
 
+from core.amounts import percent
 from core.geo import CoordinateFrame, Floats
-from core.percent import percent
 
 # A sixth decimal of a degree is 0.1 m; a scaled unit is about as much; metres get one decimal.
 DECIMALS = {"degrees": 6, "scaled_degrees": 0, "planar_metres": 1}

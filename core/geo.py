@@ -124,7 +124,7 @@ class CoordinateFrame:
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             raise FrameError(
-                f"{int(outside.sum())} positions are no degrees (first: row {first}, "
+                f"{int(outside.sum()):,} positions are no degrees (first: row {first}, "
                 f"{values[first].tolist()}): correct the labels or the [frame] in campus.toml"
             )
         return values

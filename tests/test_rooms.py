@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -332,8 +333,53 @@ def test_shares_are_written_by_one_function() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in sources("app", "core", "pages")
-        if path != ROOT / "core" / "percent.py"
+        if path != ROOT / "core" / "amounts.py"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if _OWN_PERCENT.search(line)
     ]
-    assert found == [], "use core.percent.percent: `96.3 %`"
+    assert found == [], "use core.amounts.percent: `96.3 %`"
+
+
+_THOUSANDS = re.compile(
+    r" (?:(?:labelled|training|validation|calibration|gallery|nearest|empty) )?"
+    r"(?:photos?|rows|positions|headings|repairs|names|files)\b"
+)
+# Variables that hold a word; and lengths of arrays, in messages to who writes code.
+_OTHERS = {
+    "folder",
+    "kind",
+    "named",
+    "part",
+    "path",
+    "FORMATS_TEXT",
+    "MANIFEST",
+    "n",
+    "m",
+    "self.n",
+}
+
+
+def test_counts_of_photos_and_rows_have_their_commas() -> None:
+    assert _bare_counts(*sources("app", "core", "pages")) == [], "`{photos:,} photos`, or `counted`"
+
+
+def _bare_counts(*paths: Path) -> list[str]:
+    """Numbers in texts that are followed by what they count and are formatted without commas."""
+    found = []
+    for path in paths:
+        for text in nodes(path, ast.JoinedStr):
+            for value, after in pairwise(text.values):
+                if not isinstance(value, ast.FormattedValue) or value.format_spec is not None:
+                    continue
+                shown = ast.unparse(value.value)
+                if shown in _OTHERS or re.match(r"(?!len|int)\w+\(|'", shown):
+                    continue
+                if isinstance(after, ast.Constant) and _THOUSANDS.match(after.value):
+                    found.append(f"{path.relative_to(ROOT)}:{value.lineno} {{{shown}}}")
+    return found
+
+
+@pytest.mark.parametrize("number", ["{len(rows)}", "{photos}", "{report.n}"])
+def test_a_count_without_commas_is_found(planted: Path, number: str) -> None:
+    planted.write_text(f"say(f'{number} photos', f'{{n:,}} rows', f'{{percent(n)}} photos')")
+    assert len(_bare_counts(planted)) == 1

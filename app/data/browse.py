@@ -14,6 +14,7 @@ from app.selection import filters, photo_facts, selection, tagging
 from app.selection.filter_fields import PhotoFacts
 from app.selection.photo_filter import PhotoFilter
 from app.widgets import messages, pickers, tiles
+from core.amounts import counted
 from core.dataset.labels import Dataset
 from core.dataset.look import Look, described
 from core.errors import BearingsError, ImageError
@@ -151,7 +152,7 @@ def _extent(data: Dataset) -> str:
 def show_look(seen: Look) -> None:
     """Show what was understood of the label files, closed at first, with its warnings."""
     count = len(seen.warnings)
-    notes = f", {count} {'note' if count == 1 else 'notes'}" if count else ""
+    notes = f", {counted(count, 'note')}" if count else ""
     with st.expander(f"How the labels were read: {messages.plain(', '.join(seen.files))}{notes}"):
         look_lines(seen)
 

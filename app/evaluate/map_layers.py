@@ -19,6 +19,7 @@ from app.maps.ground import Ground
 from app.maps.hexagons import gathered, hexagon_layer, side_m
 from app.theme import Mode, Palette, rgba
 from app.wording import metres
+from core.amounts import counted
 from core.geo import Floats
 
 Layer = Literal[
@@ -138,7 +139,7 @@ def _density(
     counts = cells.counts
     strength = np.sqrt(counts / max(counts.max(initial=1), 1))
     colours = [rgba(palette.refined, 0.15 + 0.85 * float(share)) for share in strength]
-    texts = [f"{count:,} training photo{'' if count == 1 else 's'}" for count in counts]
+    texts = [counted(count, "training photo") for count in counts]
     return [hexagon_layer(ground, "density", cells, colours, texts, opacity=opacity)]
 
 
@@ -174,8 +175,7 @@ def _cells(
     tones = [*ERROR_COLOURS[palette.mode], palette.faint]
     colours = [rgba(tones[one], 1.0) for one in error_class(medians)]
     texts = [
-        f"{words} {metres(value) if np.isfinite(value) else 'unknown'}, "
-        f"{count:,} photo{'' if count == 1 else 's'}"
+        f"{words} {metres(value) if np.isfinite(value) else 'unknown'}, {counted(count, 'photo')}"
         for value, count in zip(medians, cells.counts, strict=True)
     ]
     return [hexagon_layer(ground, layer, cells, colours, texts, opacity=opacity)]

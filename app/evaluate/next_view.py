@@ -18,6 +18,7 @@ from app.selection import selection
 from app.theme import Palette, rgba
 from app.widgets import messages
 from app.wording import metres, share
+from core.amounts import percent
 from core.evaluation.next_photos import (
     CELL_M,
     SECTORS,
@@ -29,7 +30,6 @@ from core.evaluation.next_photos import (
     walk_length_m,
 )
 from core.geo import Floats
-from core.percent import percent
 from core.retrieval.gallery import Gallery
 
 SECTION = "Next photos"

@@ -98,7 +98,7 @@ def _find(predictor: "Predictor", photo: Photo, decoded: Pixels, own: pace.Pace)
     bar = st.progress(0.0, "Hiding parts …")
 
     def progress(done: int, total: int) -> None:
-        bar.progress(done / total, f"Hiding parts: {done} of {total} answers …")
+        bar.progress(done / total, f"Hiding parts: {done:,} of {total:,} answers …")
 
     with own.measured("answers", passes(PARTS)):
         found = rests_on(

@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from app.figures.axes import inert
 from app.theme import RAMP, Palette
-from core.percent import percent
+from core.amounts import percent
 
 _CELL_PX, _LABEL_PX = 32, 160
 

@@ -7,12 +7,12 @@ import plotly.graph_objects as go
 
 from app.figures.axes import LEGEND, MARGIN, inert, opacity, per_cent, share_axis
 from app.theme import Palette
+from core.amounts import percent
 from core.evaluation.report_coverage import (
     Coverage,
     CoverageOfPhotos,
     CoverageReport,
 )
-from core.percent import percent
 
 NAMES = {"radius": "radius", "region": "region", "wedge": "heading wedge"}
 _SYMBOLS = {"radius": "circle", "region": "diamond", "wedge": "triangle-up"}

@@ -17,7 +17,7 @@ from app.figures.axes import (
     titled,
 )
 from app.theme import Palette, css
-from core.percent import percent
+from core.amounts import percent
 
 SECTORS = 24
 

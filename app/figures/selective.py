@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from app.figures.axes import LEGEND, MARGIN, opacity, overlap, per_cent, share_axis
 from app.theme import Palette
+from core.amounts import percent
 from core.evaluation.selective import ReliabilityBin, RiskCurve
-from core.percent import percent
 
 Span = tuple[float, float]
 _HEIGHT_PX = 360

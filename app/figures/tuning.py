@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from app.figures.axes import inert, per_cent, share_axis, titled
 from app.figures.parallel import broken, choice_axis, lines, number_axis
 from app.theme import Palette
-from core.percent import percent
+from core.amounts import percent
 from core.tuning.space import Distribution
 
 # More axes than this cannot be told apart on a laptop's screen.

@@ -90,7 +90,7 @@ def describe(card: Card) -> str:
 
 def _predicted(card: Card) -> str:
     """How many regions, and which other labels if not all of them."""
-    regions = [f"{len(card.regions)} regions"] if card.regions else []
+    regions = [f"{len(card.regions):,} regions"] if card.regions else []
     if card.labels == LABELS:
         return regions[0]
     others = [PLURALS[label] for label in card.labels if label != "region"]

@@ -81,7 +81,7 @@ def photos_of(files: Sequence[ChosenFile]) -> Chosen:
     if much:
         notes.append(f"More than {LARGEST_SUM_MB} MB in all, left out: {_listed(much)}.")
     if more:
-        notes.append(f"Only the first {MOST_PHOTOS} photos are predicted; {more:,} more are not.")
+        notes.append(f"Only the first {MOST_PHOTOS:,} photos are predicted; {more:,} more are not.")
     return Chosen(tuple(photos), tuple(notes))
 
 

@@ -14,6 +14,7 @@ from app.photo import Photo
 from app.selection import selection
 from app.widgets import matches, messages, tiles
 from app.widgets.photo_source import PhotoSource
+from core.amounts import counted
 from core.geo import distance_m, heading_error_deg
 from core.inference.export import feature_distance
 from core.inference.prediction import Prediction
@@ -133,9 +134,9 @@ def _agreement(prediction: Prediction, row: int, gallery: Gallery, rows: np.ndar
     if "position" in prediction.labels:
         away = distance_m(gallery.position_m[rows], prediction.position_refined_m[row])
         near = int((away <= AGREE_M).sum())
-        return f"{near} of these {len(rows)} were taken within {AGREE_M:.0f} m of the pin."
+        return f"{near:,} of these {len(rows):,} were taken within {AGREE_M:.0f} m of the pin."
     same = int((gallery.region[rows] == prediction.region_index[row]).sum())
-    return f"{same} of these {len(rows)} were taken in the predicted region."
+    return f"{same:,} of these {len(rows):,} were taken in the predicted region."
 
 
 def _labels(prediction: Prediction, gallery: Gallery, index: int) -> str:
@@ -162,7 +163,7 @@ def _walks(shelf: PhotoSource, gallery: Gallery, rows: np.ndarray) -> str:
     walks = {(visit, walk) for visit, walk in zip(table["visit"], table["walk"], strict=True)}
     if ("", "") in walks:
         return ""
-    return f" They come from {len(walks)} walk{'s' if len(walks) > 1 else ''}."
+    return f" They come from {counted(len(walks), 'walk')}."
 
 
 def _rank(photo_ids: list[str], photo_id: str) -> int | None:

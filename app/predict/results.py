@@ -39,7 +39,7 @@ def ask(
 
     def show(done: int, of: int) -> None:
         if bar is not None:
-            bar.progress(done / of, f"{done} of {of} photos")
+            bar.progress(done / of, f"{done:,} of {of:,} photos")
 
     answers = cache.predictions_of(folder, photos, region, heading_deg, show)
     if bar is not None:
@@ -124,7 +124,7 @@ def _confidence(prediction: Prediction, row: int) -> str:
         return "refused: not this campus"
     places = matching_places(prediction, row)
     if places > 1:
-        return f"ambiguous: {places} places"
+        return f"ambiguous: {places:,} places"
     if trust is None:
         return "unknown"
     if "position" in prediction.labels:

@@ -42,7 +42,7 @@ def answer_sentence(prediction: Prediction, row: int) -> str:
     named, facing = _place(prediction, row), _facing(prediction, row)
     if places > 1:
         likeliest = f"the likeliest is {named}" if named else "the pin is on the likeliest"
-        return ", ".join(filter(None, (f"Ambiguous: {places} places match; {likeliest}", facing)))
+        return ", ".join(filter(None, (f"Ambiguous: {places:,} places match; {likeliest}", facing)))
     start = named or ("At the pin on the map" if "position" in prediction.labels else "")
     words = ", ".join(filter(None, (start, facing)))
     sure, known = _confidence(prediction, row)

@@ -98,7 +98,7 @@ def sentence(walk: Walk) -> str:
     flags: list[Flag] = [flag for each in walk.flags for flag in each]
     radius = float(np.median(walk.radius_m[:, -1]))
     parts = [
-        f"{len(walk.rows)} of {len(walk.flags)} photos on the track, typically within "
+        f"{len(walk.rows):,} of {len(walk.flags):,} photos on the track, typically within "
         f"{radius:.0f} m (90 % confidence)"
     ]
     if count := flags.count("overruled"):

@@ -96,7 +96,7 @@ def wins(pair: Comparison, measure: str) -> str:
     even = counts["not distinguishable"] - few
     rest = f", too few {pair.by}s in {few}" if few else ""
     return (
-        f"**{pair.candidate}**, of {len(differences)} regions: better in {counts['better']}, "
+        f"**{pair.candidate}**, of {len(differences):,} regions: better in {counts['better']}, "
         f"worse in {counts['worse']}, not distinguishable in {even}{rest}."
     )
 

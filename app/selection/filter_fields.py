@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.wording import degrees, level, metres
+from core.amounts import counted
 from core.geo import Floats, LocalFrame, inside
 
 Span = tuple[float, float]
@@ -355,7 +356,7 @@ FIELDS = (
     Field("tsne", "tsne", "Similar photos (t-SNE)", ("tsne_x", "tsne_y"), _write_area, _read_area,
            _on_plane("tsne"), lambda *_: "Similar photos (t-SNE)"),
     Field("photos", "row", "Chosen photos", ("photo_id",), list, _read_texts, _among("photo_id"),
-           lambda photos, _: f"{len(photos)} chosen photo{'s' if len(photos) > 1 else ''}"),
+           lambda photos, _: counted(len(photos), "chosen photo")),
     Field("text", "name", "File name", ("filename",), lambda text: [text], _one, _named,
            lambda text, _: f"Name contains {text}"),
     Field("raw", "raw", "Prediction", (), _write_flag, _read_set),

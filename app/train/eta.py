@@ -159,7 +159,7 @@ def parts_progress(status: RunStatus, left_s: float | None) -> Progress:
     share = status.step / status.steps if status.steps else 0.0
     words = _sentence(status.stage)
     if status.steps and not any(letter.isdecimal() for letter in words):
-        words += f": {status.step} of {status.steps} done"
+        words += f": {status.step:,} of {status.steps:,} done"
     return Progress(min(share, 1.0), words + _in_words(left_s))
 
 
@@ -168,7 +168,7 @@ def _words(status: RunStatus) -> str:
     if status.epochs and status.epoch:
         parts.append(f"epoch {status.epoch:,} of {status.epochs:,}")
     if status.steps:
-        parts.append(f"step {status.step} of {status.steps}")
+        parts.append(f"step {status.step:,} of {status.steps:,}")
     stage = _sentence(_STAGES.get(status.stage, status.stage))
     return f"{stage}: {', '.join(parts)}" if parts else stage
 

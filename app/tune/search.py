@@ -147,7 +147,7 @@ def _show(study: Path, now: RunState) -> None:
 
 def _progress(view: StudyView) -> None:
     planned = view.config.planned
-    st.progress(min(1.0, view.done / planned), f"{view.done} of {planned} trials")
+    st.progress(min(1.0, view.done / planned), f"{view.done:,} of {planned:,} trials")
     counts, best = view.counts, view.best
     cells = st.columns(4)
     figure = "–" if best is None or best.value is None else f"{best.value:.4g}"

@@ -51,8 +51,8 @@ def _formats(rows: LabelRows, read: np.ndarray) -> Iterator[Finding]:
     for row in np.flatnonzero(read & (shape != usual).to_numpy()):
         proposal = _rewritten(str(text.iat[row]), float(rows.minute[row]), usual)
         evidence = (
-            f"written as {shape.iat[row]!r}, as {int(counts[shape.iat[row]])} rows are; {times} of "
-            f"{len(rows)} are written as {usual!r}"
+            f"written as {shape.iat[row]!r}, as {int(counts[shape.iat[row]]):,} rows are; "
+            f"{times:,} of {len(rows):,} are written as {usual!r}"
         )
         yield row_finding(
             rows, int(row), "timestamp_format", "timestamp", proposal, FORMAT_SCORE, evidence
@@ -84,7 +84,7 @@ def _hours(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
             proposal, score = _shifted(said), 0.65
             support = _support(rows, int(row), odd, meant)
             score = 0.85 if support else score
-            evidence += f"; {support} photos of the same walk are within the hour of {proposal}"
+            evidence += f"; {support:,} photos of the same walk are within the hour of {proposal}"
         yield row_finding(
             rows, int(row), "implausible_hour", "timestamp", proposal, score, evidence
         )

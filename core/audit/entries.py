@@ -64,7 +64,7 @@ def _missing(rows: LabelRows) -> Iterator[Finding]:
         label = "heading" if column == "angle" else "position"
         if kept.mean() > HABIT_SHARE:
             evidence = (
-                f"{int(kept.sum())} of {len(rows)} rows have no {label}; they count for the "
+                f"{int(kept.sum()):,} of {len(rows):,} rows have no {label}; they count for the "
                 "labels that they have"
             )
             yield _about_files(rows, "not_a_number", column, evidence, NOTATION_SCORE)
@@ -82,7 +82,7 @@ def _notations(
         first = int(np.flatnonzero(odd)[0])
         example = str(rows.text[TEXT_OF[column]].iat[first]).strip()
         evidence = (
-            f"{int(odd.sum())} values are written like {example!r}, which is read as "
+            f"{int(odd.sum()):,} values are written like {example!r}, which is read as "
             f"{values[first]:.9g}"
         )
         yield _about_files(rows, "notation", column, evidence, NOTATION_SCORE)
@@ -141,7 +141,7 @@ def find_duplicates(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         numbers = [int(row) for row in group.index]
         if len(said.drop_duplicates()) == 1:
             for row in numbers[1:]:
-                evidence = f"{len(group)} rows say the same of this photo; the first is kept"
+                evidence = f"{len(group):,} rows say the same of this photo; the first is kept"
                 yield row_finding(rows, row, "duplicate_row", "filename", "", 0.3, evidence)
             continue
         differing = [name for name in _SAID if said[name].nunique() > 1]
@@ -149,7 +149,7 @@ def find_duplicates(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         shown = ", ".join(_COLUMN[name] for name in differing)
         for row in numbers:
             evidence = (
-                f"{len(group)} rows label this photo and differ in {shown}; Bearings leaves all "
+                f"{len(group):,} rows label this photo and differ in {shown}; Bearings leaves all "
                 "of them out"
             )
             yield row_finding(rows, row, "contradiction", column, "", 1.0, evidence)

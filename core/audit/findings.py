@@ -122,7 +122,7 @@ def photos(rows: LabelRows, config: AuditConfig) -> str:
         return "looking at photos is switched off"
     if not rows.has_photos:
         there = int((rows.text["path"] != "").sum())
-        return f"the photos are not there: {there} of {len(rows)} rows have theirs"
+        return f"the photos are not there: {there:,} of {len(rows):,} rows have theirs"
     return ""
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from core.amounts import percent
 from core.audit.findings import NOTATION_SCORE, Finding, row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
 from core.geo import wrap_heading_deg
-from core.percent import percent
 
 KINDS = {
     "heading_out_of_range": "a heading below 0 or above 360 degrees",
@@ -38,7 +38,7 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
         yield _about_files(
             rows,
             "heading_signed",
-            f"{int(signed.sum())} headings lie between -180 and 0; they are read modulo 360",
+            f"{int(signed.sum()):,} headings lie between -180 and 0; they are read modulo 360",
         )
     yield from _rounding(rows, heading[known])
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from core.amounts import percent
 from core.audit.findings import Finding, row_finding, written
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
@@ -20,7 +21,6 @@ from core.errors import ConfigError
 from core.evaluation.stored_reports import read_predictions
 from core.geo import Floats, distance_m, heading_difference_deg, heading_error_deg
 from core.inference.export import label_decimals
-from core.percent import percent
 
 PREDICTIONS = "predictions.csv"
 
@@ -263,7 +263,7 @@ def _positions(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
             " ".join(written(float(value), decimals) for value in answer),
             _score(evidence, doubt[place]),
             f"the model places it {error[place]:.0f} m away, {z[place]:.1f} robust deviations "
-            f"beyond its usual error; most of the {len(answers.neighbours[place])} training "
+            f"beyond its usual error; most of the {len(answers.neighbours[place]):,} training "
             f"photos most alike stand within {apart[place]:.0f} m of there; "
             f"{_in_words(doubt[place])}",
         )  # fmt: skip
@@ -289,7 +289,7 @@ def _headings(answers: Answers, rows: LabelRows) -> Iterator[Finding]:
             rows, int(answers.row[place]), "unlikely_heading", "angle",
             written(round(float(said[place])) % 360), _score(evidence, doubt[place]),
             f"the model says {said[place]:.0f}°, {error[place]:.0f}° away, {z[place]:.1f} robust "
-            f"deviations beyond its usual error; the {len(answers.neighbours[place])} training "
+            f"deviations beyond its usual error; the {len(answers.neighbours[place]):,} training "
             f"photos most alike look there too; {_in_words(doubt[place])}",
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from core.amounts import percent
 from core.audit.findings import Finding, row_finding, written
 from core.audit.photo_scan import PhotoFacts, photo_facts
 from core.audit.rows import LabelRows
@@ -15,7 +16,6 @@ from core.audit.schema import AuditConfig
 from core.dataset.exif import PhotoExif
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m, heading_error_deg
 from core.inference.export import label_decimals
-from core.percent import percent
 
 APPEARANCE_KINDS = {
     "unreadable_photo": "a photo that cannot be decoded whole",

@@ -306,8 +306,8 @@ def _off_walk(rows: LabelRows, neighbours: WalkNeighbours, row: int, sure: float
     count, step = len(neighbours.of[row]), rows.extent.length(float(neighbours.step[row]))
     usual = rows.extent.length(neighbours.leap)
     evidence = (
-        f"the nearest of {count} photos of the same walk within {WITHIN_MINUTES:g} minutes stands "
-        f"{step} away; others of this file stand at most {usual} apart"
+        f"the nearest of {count:,} photos of the same walk within {WITHIN_MINUTES:g} minutes "
+        f"stands {step} away; others of this file stand at most {usual} apart"
     )
     return row_finding(rows, row, "off_walk", "position", "", sure, evidence)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.spatial import cKDTree
 
+from core.amounts import percent
 from core.audit.findings import HABIT_SHARE, NOTATION_SCORE, Finding, row_finding
 from core.audit.positions import find_walk_neighbours
 from core.audit.rows import LabelRows
 from core.audit.schema import AuditConfig
-from core.percent import percent
 
 KINDS = {
     "region_neighbours": "a region that hardly any photo around has",
@@ -48,7 +48,7 @@ def find(rows: LabelRows, config: AuditConfig) -> Iterator[Finding]:
     for index in np.flatnonzero((own <= OWN_AT_MOST) & (share >= OTHER_AT_LEAST)):
         meant = str(names[other[index]])
         evidence = (
-            f"{percent(share[index])} of the {votes} nearest photos, within "
+            f"{percent(share[index])} of the {votes:,} nearest photos, within "
             f"{extent.length(float(away[index, -1]))}, are of region {meant} and "
             f"{percent(own[index])} of region {names[region[index]]}"
         )
@@ -84,7 +84,7 @@ def _without_region(
             if share >= OTHER_AT_LEAST:
                 proposal = str(names[counts.argmax()])
                 evidence = (
-                    f"{said}; {percent(share)} of the {votes} nearest photos are of region "
+                    f"{said}; {percent(share)} of the {votes:,} nearest photos are of region "
                     f"{proposal}"
                 )
         if many and not proposal:
@@ -95,7 +95,7 @@ def _without_region(
     if untold:
         files = ", ".join(file.path.name for file in rows.files)
         evidence = (
-            f"{untold} of {len(rows)} rows name no region, and the photos around propose none; "
+            f"{untold:,} of {len(rows):,} rows name no region, and the photos around propose none; "
             "they count for the labels that they have"
         )
         yield Finding(files, "region_empty", "Region_ID", "", "", NOTATION_SCORE, evidence)

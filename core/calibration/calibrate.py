@@ -120,7 +120,7 @@ def fit_calibration(
     selection = select(dataset, predictor, part)
     if len(selection.rows) < LEAST:
         raise SplitError(
-            f"the {part} part of {dataset.root} has {len(selection.rows)} photos, {LEAST} are "
+            f"the {part} part of {dataset.root} has {len(selection.rows):,} photos, {LEAST} are "
             "needed to calibrate: add photos"
         )
     card = predictor.card
@@ -214,7 +214,7 @@ def _ground_truth(selection: Selection, card: Card) -> GroundTruth:
 
 def _counts(rows: Mapping[Label, NDArray[np.int64]]) -> str:
     """How many photos have each label, such as `4 photos with a heading`."""
-    return " and ".join(f"{len(own)} photos with a {label}" for label, own in rows.items())
+    return " and ".join(f"{len(own):,} photos with a {label}" for label, own in rows.items())
 
 
 def _partial_notes(rows: Mapping[Label, NDArray[np.int64]], photos: int) -> tuple[str, ...]:
@@ -223,13 +223,13 @@ def _partial_notes(rows: Mapping[Label, NDArray[np.int64]], photos: int) -> tupl
     for label, own in rows.items():
         if len(own) < LEAST:
             notes.append(
-                f"{PLURALS[label].capitalize()} are not calibrated: {len(own)} of the {photos} "
+                f"{PLURALS[label].capitalize()} are not calibrated: {len(own):,} of the {photos:,} "
                 f"calibration photos have a {label}, {LEAST} are needed."
             )
         elif len(own) < photos:
             notes.append(
-                f"{PLURALS[label].capitalize()} are calibrated on the {len(own)} of the {photos} "
-                f"calibration photos that have a {label}."
+                f"{PLURALS[label].capitalize()} are calibrated on the {len(own):,} of the "
+                f"{photos:,} calibration photos that have a {label}."
             )
     return tuple(notes)
 

@@ -171,7 +171,7 @@ def _rows(gallery: Gallery, dataset: Dataset) -> NDArray[np.int64]:
     absent = [name for name in gallery.photo_ids if name not in row_of]
     if absent:
         raise SplitError(
-            f"{len(absent)} of the {len(gallery)} training photos are not in {dataset.root} "
+            f"{len(absent):,} of the {len(gallery):,} training photos are not in {dataset.root} "
             f"(first: {absent[:3]}): give the dataset that the checkpoint was trained on"
         )
     return np.array([row_of[name] for name in gallery.photo_ids], np.int64)

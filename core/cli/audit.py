@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.amounts import counted
 from core.audit.schema import AuditConfig
 from core.cli.command import Command, aligned, bar, check_out_file, say
 from core.cli.flags import add_flags, given, validated
@@ -56,7 +57,7 @@ def _accept(result: "Audit", config: AuditConfig) -> None:
 
     least = config.min_score if "min_score" in config.model_fields_set else ACCEPT_SCORE
     made = accept_by_rule(result.root, result.findings, config.accept, least)
-    say(f"{len(made)} repairs accepted by rule, for findings with a score of {least:g} or more")
+    say(f"{len(made):,} repairs accepted by rule, for findings with a score of {least:g} or more")
 
 
 def _decisions(result: "Audit") -> Iterator[str]:
@@ -87,16 +88,12 @@ def _summary(result: "Audit") -> Iterator[str]:
     if len(table) > 1:
         yield from aligned(table)
     photos = {found.photo_id for found in result.findings if found.photo_id}
-    findings = _counted(len(result.findings), "finding")
+    findings = counted(len(result.findings), "finding")
     # A finding may be about an area, or about all rows together.
-    about = f" about {_counted(len(photos), 'photo')}" if photos else ""
-    rows = _counted(result.rows, "row")
+    about = f" about {counted(len(photos), 'photo')}" if photos else ""
+    rows = counted(result.rows, "row")
     yield f"{findings}{about} in {rows}; the label files are unchanged"
     yield from (f"skipped: {each.check}: {each.reason}" for each in result.skipped)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 COMMAND = Command(

@@ -41,7 +41,7 @@ def _export(arguments: argparse.Namespace) -> int:
     out = arguments.out or default_bundle(arguments.model)
     manifest = export_model(arguments.model, out)
     megabytes = sum(file.size for file in manifest.files) / 1e6
-    say(f"{len(manifest.files)} files, {megabytes:.1f} MB; they name the training photos")
+    say(f"{len(manifest.files):,} files, {megabytes:.1f} MB; they name the training photos")
     sys.stdout.write(f"{out}\n")
     return 0
 

@@ -205,7 +205,7 @@ def _lines(label: str, unit: str) -> Callable[[int, int], None]:
         nonlocal shown
         if time.monotonic() - shown >= _LINE_EVERY_S:
             shown = time.monotonic()
-            say(f"{label}: {done} of {total} {unit}")
+            say(f"{label}: {done:,} of {total:,} {unit}")
 
     return line
 

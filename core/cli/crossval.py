@@ -131,8 +131,8 @@ def _lines(report: "CrossvalReport") -> Iterator[str]:
     """Headline figures: mean and spread over folds, and all photos together."""
     pooled = report.pooled
     yield (
-        f"{pooled.n} photos, {len(report.folds)} folds of {report.protocol}: mean ± sd over folds "
-        "| pooled"
+        f"{pooled.n:,} photos, {len(report.folds)} folds of {report.protocol}: mean ± sd over "
+        "folds | pooled"
     )
     for title, name, factor, unit, kind, figure in _SHOWN:
         found, whole = report.summary.get(name), report.pooled_figure(name)

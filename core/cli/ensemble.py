@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.amounts import percent
 from core.cli.command import Command, bar, say
 from core.cli.flags import add_flags, given, validated
 from core.ensemble.schema import EnsembleConfig
-from core.percent import percent
 
 if TYPE_CHECKING:
     from core.ensemble.make import SavedEnsemble
@@ -51,7 +51,7 @@ def _lines(made: "SavedEnsemble") -> Iterator[str]:
             text(metrics[key]) for key, text in _FIGURES.items() if metrics.get(key) is not None
         ]
         yield f"{name:<20} weight {weight:.3f}, {', '.join(figures)}"
-    yield f"refined figures on the {made.about.photos} validation photos"
+    yield f"refined figures on the {made.about.photos:,} validation photos"
     yield from (f"note: {note}" for note in made.card.notes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.amounts import percent
 from core.calibration.schema import CalibrateConfig
 from core.cli.command import Command, add_run_and_dataset, bar, imports, run_and_dataset, say
 from core.cli.train import RETRIEVAL
@@ -13,7 +14,6 @@ from core.confidence.schema import LEVELS, Calibration
 from core.evaluation import report_text
 from core.evaluation.schema import EvaluateConfig, Kind
 from core.headline import Figure
-from core.percent import percent
 from core.runs import trained_dataset
 
 _SHOWN: dict[str, Figure] = {
@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _lines(report: "Report") -> Iterator[str]:
     """Headline figures with their caveats; everything else is in the report."""
     basis = report_text.intervals_basis(report)
-    yield f"{report.n} photos, {report.split.name}" + (f"; {basis}" if basis else "")
+    yield f"{report.n:,} photos, {report.split.name}" + (f"; {basis}" if basis else "")
     if counts := report_text.labels_sentence(report):
         yield f"labels    {counts}"
     if report.region is not None:
@@ -98,7 +98,7 @@ def _coverage(report: "Report", coverage: "CoverageReport") -> Iterator[str]:
         return
     error = "" if unseen.median_m is None else f", median error {unseen.median_m:.1f} m"
     yield (
-        f"without the training photos within {unseen.radius_m:g} m ({unseen.n} photos{error}, "
+        f"without the training photos within {unseen.radius_m:g} m ({unseen.n:,} photos{error}, "
         f"{percent(unseen.named, 1)} named as such, {percent(unseen.refused, 1)} refused):"
     )
     yield from _sizes(report, unseen)
@@ -154,7 +154,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 def _calibration_lines(found: Calibration) -> Iterator[str]:
     """What it was fitted on, and the result; `evaluate` measures coverage."""
     yield (
-        f"{found.photos} photos of {found.groups} groups, {found.part} part of the "
+        f"{found.photos:,} photos of {found.groups:,} groups, {found.part} part of the "
         f"{found.protocol} split"
     )
     region = found.region

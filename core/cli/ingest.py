@@ -26,8 +26,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with bar("Reading EXIF", "files") as reading, bar("Copying") as copying:
         bars: dict[str, Callable[[int, int], None]] = {"Reading EXIF": reading, "Copying": copying}
         made = ingest(config, lambda label, done, total: bars[label](done, total))
-    regions = f" in {made.regions} regions" if made.regions else ""
-    say(f"{made.photos} photos{regions}; {len(made.left_out)} files left out")
+    regions = f" in {made.regions:,} regions" if made.regions else ""
+    say(f"{made.photos:,} photos{regions}; {len(made.left_out):,} files left out")
     for reason, count in reasons(made.left_out).items():
         say(f"  {count} x {reason}")
     for (label, reason), count in made.lacks.items():

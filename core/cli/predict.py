@@ -142,10 +142,11 @@ def _run(arguments: argparse.Namespace) -> int:
     refused = int(found.prediction.refused.sum())
     if refused:
         hint = "" if keep else "; --keep-refused writes their answers too"
-        say(f"note: {refused} of {len(found.prediction)} photos do not look like this campus{hint}")
+        many = f"{refused:,} of {len(found.prediction):,} photos"
+        say(f"note: {many} do not look like this campus{hint}")
     unseen = 0 if confidence is None else int((confidence.unseen >= UNSEEN_FROM).sum())
     if unseen:
-        say(f"note: {unseen} of {len(found.prediction)} photos: {UNSEEN_NOTE}")
+        say(f"note: {unseen:,} of {len(found.prediction):,} photos: {UNSEEN_NOTE}")
     if arguments.walk:
         text = _walk_text(arguments, found.prediction, predictor)
     else:
@@ -156,7 +157,7 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         write_text(out, text)
-        say(f"{len(found.prediction)} photos written to {out}")
+        say(f"{len(found.prediction):,} photos written to {out}")
     return 1 if found.failures else 0
 
 
@@ -258,7 +259,7 @@ def _walk_text(
         say(f"note: {note}")
     flags = [flag for each in walk.flags for flag in each]
     say(
-        f"{len(walk.rows)} of {len(names)} photos are on the track; {flags.count('overruled')} "
+        f"{len(walk.rows):,} of {len(names):,} photos are on the track; {flags.count('overruled')} "
         f"overruled by their neighbours, {flags.count('jump')} jumps"
     )
     return written(walk, arguments.format or "json", raw=arguments.raw)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from core.amounts import percent
 from core.cli.command import Command, aligned, say
 from core.cli.queueing import follow_here, put_back
 from core.errors import ConfigError, RunError
@@ -14,7 +15,6 @@ from core.jobs.queue import cancel, move
 from core.jobs.runner import ensure_runner, run_queue
 from core.jobs.state import ACTIVE, UNFINISHED, log_tail, run_state
 from core.jobs.summary import RunSummary, list_jobs
-from core.percent import percent
 from core.runs import is_run
 
 _COLUMNS = ("place", "job", "state", "command", "device", "epoch", "why")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from core.amounts import percent
 from core.cli.command import Command, aligned, imports, say
 from core.errors import BearingsError, ConfigError, RunError
 from core.jobs.failures import plain_cause
 from core.jobs.notes import Notes, has_tags, read_notes
 from core.jobs.state import log_tail
 from core.jobs.summary import RunSummary, list_runs
-from core.percent import percent
 from core.runs import has_card, home_of, is_run, trained_dataset
 
 _COLUMNS = ("run", "state", "epoch", "region", "median m", "heading °", "begun", "took", "backbone")

@@ -129,7 +129,7 @@ def _show(path: Path) -> int:
     for line in aligned([[str(name) for name in table.columns], *rows]):
         sys.stdout.write(f"{line}\n")
     counts = ", ".join(f"{count} {state}" for state, count in view.counts.items()) or "none yet"
-    say(f"{len(view.trials)} of {view.config.planned} trials: {counts}")
+    say(f"{len(view.trials):,} of {view.config.planned:,} trials: {counts}")
     if view.best is None:
         return 0
     say(

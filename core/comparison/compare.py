@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.amounts import percent
 from core.errors import ConfigError, SplitError
 from core.evaluation.intervals import (
     FEWEST_CLUSTERS,
@@ -27,7 +28,6 @@ from core.evaluation.schema import Clusters, CompareConfig, Kind
 from core.evaluation.stored_reports import EvaluatedModel
 from core.geo import Floats
 from core.headline import Figure, PhotoErrors
-from core.percent import percent
 
 Unit = Literal["share", "m", "deg"]
 

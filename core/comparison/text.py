@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from core.amounts import counted
 from core.comparison.compare import MEASURES, Compared, Comparison, Difference
 from core.evaluation.intervals import FEWEST_CLUSTERS
 
@@ -48,7 +49,7 @@ def interval(found: Difference) -> str:
 def basis(pairs: Sequence[Comparison]) -> str:
     """What the intervals of comparisons with one reference rest on."""
     first = pairs[0]
-    sizes = {f"{pair.photos} photos in {_groups(pair)}": pair.candidate for pair in pairs}
+    sizes = {f"{pair.photos:,} photos in {_groups(pair)}": pair.candidate for pair in pairs}
     photos = next(iter(sizes)) if len(sizes) == 1 else "; ".join(
         f"{name}: {size}" for size, name in sizes.items()
     )  # fmt: skip
@@ -65,7 +66,7 @@ def basis(pairs: Sequence[Comparison]) -> str:
 def cautions(found: Comparison) -> list[str]:
     """What a reader must know before believing the figures."""
     said = [
-        f"{len(left.photo_ids)} photos left out, {left.reason}: "
+        f"{len(left.photo_ids):,} photos left out, {left.reason}: "
         + ", ".join(left.photo_ids[:3])
         + (" ..." if len(left.photo_ids) > 3 else "")
         for left in found.left_out
@@ -137,13 +138,12 @@ def _known(value: float) -> float | None:
 def _why(found: Comparison) -> str:
     if found.clusters < FEWEST_CLUSTERS:
         return f"{_groups(found)} are too few to tell"
-    return f"on {found.photos} photos in {_groups(found)}, every interval includes zero"
+    return f"on {found.photos:,} photos in {_groups(found)}, every interval includes zero"
 
 
 def _groups(found: Comparison) -> str:
-    word = found.by if found.clusters == 1 else f"{found.by}s"
     within = f" (within {found.radius_m:g} m)" if found.radius_m is not None else ""
-    return f"{found.clusters} {word}{within}"
+    return f"{counted(found.clusters, found.by)}{within}"
 
 
 def _listed(words: list[str]) -> str:

@@ -275,7 +275,7 @@ def _leaks(fold: FoldResult, config: CrossvalConfig, dataset: Dataset) -> Iterat
     tested = {photo for photo, part in fold.split.parts.items() if part == "test"}
     predicted = fold.predictions.photo_ids
     if set(predicted) != tested or len(predicted) != len(tested):
-        yield f"it predicts {len(predicted)} photos, its test part has {len(tested)}"
+        yield f"it predicts {len(predicted):,} photos, its test part has {len(tested)}"
     if fold.predictions.weights != fold.card.weights:
         yield f"its predictions were made by {fold.predictions.weights}, an earlier model"
     if fold.report.seen_in_training:
@@ -288,7 +288,7 @@ def _gallery_leaks(fold: FoldResult, gallery: Gallery, dataset: Dataset) -> Iter
     if seen:
         part = fold.split.parts.get(seen[0], "no")
         yield (
-            f"its gallery holds {len(seen)} photos that it must not have learnt "
+            f"its gallery holds {len(seen):,} photos that it must not have learnt "
             f"(first: {seen[0]} of the {part} part)"
         )
     rows = dataset.table.reset_index().set_index("photo_id").loc[list(gallery.photo_ids), "index"]
@@ -299,7 +299,7 @@ def _gallery_leaks(fold: FoldResult, gallery: Gallery, dataset: Dataset) -> Iter
     if len(wrong):
         # A test photo stored under a training photo's name has another position.
         yield (
-            f"{len(wrong)} photos of its gallery have other labels than the data set (first: "
+            f"{len(wrong):,} photos of its gallery have other labels than the data set (first: "
             f"{gallery.photo_ids[wrong[0]]})"
         )
 

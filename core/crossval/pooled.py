@@ -93,7 +93,7 @@ def pool(folds: Sequence[FoldResult], dataset: Dataset) -> Pooled:
     counted = Counter(photo for fold in folds for photo in fold.predictions.photo_ids)
     twice = [photo for photo, times in counted.items() if times > 1]
     if twice:
-        raise LeakError(f"{len(twice)} photos are tested by two folds (first: {twice[0]})")
+        raise LeakError(f"{len(twice):,} photos are tested by two folds (first: {twice[0]})")
     parts = [_prediction(fold, dataset) for fold in folds]
     prediction = joined(parts)
     truth = _truth(folds[0], dataset, prediction.photo_ids)
@@ -287,7 +287,7 @@ def _notes(
     if pooled.untested:
         regions = ", ".join(sorted(set(pooled.untested.values()) - {""})) or "some"
         notes.append(
-            f"{len(pooled.untested)} of {len(dataset)} photos are tested by no fold: every "
+            f"{len(pooled.untested):,} of {len(dataset):,} photos are tested by no fold: every "
             f"fold must train on each region, and {regions} have no others for that."
         )
     if config.split.protocol == "region":
@@ -297,7 +297,7 @@ def _notes(
     if left_out:
         tags = " or ".join(config.leave_out_tags)
         notes.append(
-            f"{len(left_out)} photos with the tag {tags} were left out of training in every fold; "
-            "they are tested like all others."
+            f"{len(left_out):,} photos with the tag {tags} were left out of training in every "
+            "fold; they are tested like all others."
         )
     return [*notes, *folds[0].split.notes, *dataset.notes]

@@ -283,7 +283,7 @@ def read_pooled(folder: Path) -> EvaluatedModel:
     digest = hashlib.sha256("\n".join(report.split_hashes).encode()).hexdigest()
     about = (
         f"{len(report.folds)} folds of the {report.protocol} split {digest[:8]}, "
-        f"{report.pooled.n} photos"
+        f"{report.pooled.n:,} photos"
     )
     table = read_predictions(folder / PREDICTIONS)
     return EvaluatedModel(folder.name, folder, f"folds:{digest}", about, None, table)

@@ -82,7 +82,7 @@ def cross_validate(
             _evaluate_folds(config, stop, heartbeat)
             heartbeat.beat(stage="pooling", step=config.folds, eta_s=None)
             report = aggregate(config, dataset)
-            job.log(f"pooled {report.pooled.n} photos of {config.folds} folds")
+            job.log(f"pooled {report.pooled.n:,} photos of {config.folds} folds")
             return report
 
 
@@ -221,7 +221,7 @@ def stopped(config: CrossvalConfig, reason: str) -> TrainingInterrupted:
     """The error that ends a cross-validation on a stop request: what happened, how to continue."""
     trained = sum(is_trained(fold_run(config.out, n)) for n in range(config.folds))
     return TrainingInterrupted(
-        f"cross-validation stopped by {reason} with {trained} of {config.folds} folds trained; "
+        f"cross-validation stopped by {reason} with {trained:,} of {config.folds:,} folds trained; "
         f"everything is saved in {config.out}. Continue with: python -m core crossval --out "
         f"{config.out} --resume"
     )
@@ -244,7 +244,7 @@ def _report_epochs(
     events = fold_run(config.out, number).events()
     for event in events[reported:]:
         report = EpochReport.from_json(event)
-        stage = f"fold {number + 1} of {config.folds}, epoch {report.epoch} of {report.epochs}"
+        stage = f"fold {number + 1} of {config.folds}, epoch {report.epoch:,} of {report.epochs:,}"
         heartbeat.beat(stage=stage)
         if on_epoch is not None:
             on_epoch(number, report)

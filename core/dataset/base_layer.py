@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import shapely
 
+from core.amounts import counted
 from core.dataset.base_picture import BasePicture, read_base_picture
 from core.dataset.layout import BASE_FILE
 from core.errors import LabelError
@@ -197,7 +198,7 @@ def _read_features(path: Path) -> BaseLayer | None:
             f"({', '.join(KINDS)}) or OpenStreetMap tags"
         )
     notes = tuple(
-        f"{path.name}: {count:,} {'feature' if count == 1 else 'features'} passed over: {reason}"
+        f"{path.name}: {counted(count, 'feature')} passed over: {reason}"
         for reason, count in passed.items()
     )
     return BaseLayer(tuple(shapes), _attribution(content, features), notes)

@@ -376,10 +376,8 @@ def _recognise(root: Path, labels: pd.DataFrame, columns: Mapping[str, str]) -> 
     if plain.mean() > 0.5:
         shown = ", ".join(f"{north:g} {east:g}" for north, east in values[~plain][:3])
         more = ", ..." if int((~plain).sum()) > 3 else ""
-        why += (
-            f" in {int((~plain).sum())} of {len(values)} rows ({shown}{more}): correct these, if "
-        )
-        why += "the others are right"
+        rows = f"{int((~plain).sum()):,} of {len(values):,} rows"
+        why += f" in {rows} ({shown}{more}): correct these, if the others are right"
     raise FrameError(_how_to_write(root, values, why))
 
 

@@ -21,7 +21,7 @@ def wrapped_headings(table: pd.DataFrame, notes: list[str]) -> Floats:
             for row in np.flatnonzero(outside)[:3]
         ]
         notes.append(
-            f"{int(outside.sum())} headings outside [0, 360) were taken modulo 360: "
+            f"{int(outside.sum()):,} headings outside [0, 360) were taken modulo 360: "
             f"{', '.join(shown)}{_more(outside, shown)}"
         )
     return wrapped
@@ -48,7 +48,7 @@ def same_value_notes(positions: Floats, headings_deg: Floats) -> list[str]:
         if len(known) > 1 and (known == known[0]).all():
             value = ", ".join(f"{number:g}" for number in known[0])
             notes.append(
-                f"all {len(known)} photos that have a {label} have the same one ({value}): "
+                f"all {len(known):,} photos that have a {label} have the same one ({value}): "
                 "make sure that it is no default value or rounded; a model cannot learn from it"
             )
     return notes

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.amounts import percent
 from core.areas import Area
 from core.dataset.campus import (
     Campus,
@@ -40,7 +41,6 @@ from core.dataset.repairs import (
 from core.errors import LabelError
 from core.geo import FAR_SPREADS, CoordinateFrame, Floats, LocalFrame, far_from_middle
 from core.labels import LABELS, Label
-from core.percent import percent
 from core.tables.read import Source, read_label_table
 from core.tables.times import minute_of_day
 from core.tables.values import LabelValues, read_values
@@ -119,7 +119,7 @@ def duplicate_faults(rows: pd.DataFrame) -> pd.Series:
         if len(group[_CONTENT].drop_duplicates()) == 1:
             faults[group.index[1:]] = _REPEATED
         else:
-            faults[group.index] = f"{len(group)} rows label this photo and contradict one another"
+            faults[group.index] = f"{len(group):,} rows label this photo and contradict one another"
     return faults
 
 
@@ -163,7 +163,7 @@ def check_excluded(
             "label file in images/ (or images_train/, images_val/ and images_test/)."
         )
     raise LabelError(
-        f"{root}: {lost} of {total} labelled photos ({percent(share, 1)}) cannot be used, "
+        f"{root}: {lost:,} of {total:,} labelled photos ({percent(share, 1)}) cannot be used, "
         f"more than 1 % may be left out.\n{_by_reason(excluded)}\n{advice}.{looked}"
     )
 
@@ -205,8 +205,8 @@ def outlier_note(table: pd.DataFrame, campus: Campus) -> list[str]:
     ]
     more = ", ..." if int(far.sum()) > len(shown) else ""
     return [
-        f"{int(far.sum())} photos are labelled more than {FAR_SPREADS:g} times the usual distance "
-        f"from the middle of the campus; they are kept: {', '.join(shown)}{more}"
+        f"{int(far.sum()):,} photos are labelled more than {FAR_SPREADS:g} times the usual "
+        f"distance from the middle of the campus; they are kept: {', '.join(shown)}{more}"
     ]
 
 
@@ -482,8 +482,8 @@ def _partial_notes(dataset: Dataset) -> list[str]:
             count = int(lacking.sum())
             has, counts = ("has", "it counts") if count == 1 else ("have", "they count")
             notes.append(
-                f"{count} of {len(dataset)} photos {has} no {label}; {counts} for the labels that "
-                f"{'it has' if count == 1 else 'they have'}: {shown}{more}"
+                f"{count:,} of {len(dataset):,} photos {has} no {label}; {counts} for the labels "
+                f"that {'it has' if count == 1 else 'they have'}: {shown}{more}"
             )
     return [*notes, *same_value_notes(dataset.positions, dataset.headings_deg)]
 
@@ -571,7 +571,7 @@ def _photo_notes(file: LabelFile, photos: FoundPhotos) -> list[str]:
     notes = list(photos.notes)
     if photos.unlabelled:
         notes.append(
-            f"{len(photos.unlabelled)} photos in {photos.folder.name}/ have no row in "
+            f"{len(photos.unlabelled):,} photos in {photos.folder.name}/ have no row in "
             f"{file.path.name}: {', '.join(photos.unlabelled[:3])}"
             + (", ..." if len(photos.unlabelled) > 3 else "")
         )

@@ -172,7 +172,7 @@ def described(seen: Look) -> dict[str, str]:
     if seen.left_out:
         lines["left out"] = "; ".join(f"{n} x {reason}" for reason, n in seen.left_out.items())
     if seen.far:
-        lines["far away"] = f"{len(seen.far)} photos: {_some(seen.far, 3)}"
+        lines["far away"] = f"{len(seen.far):,} photos: {_some(seen.far, 3)}"
     return lines
 
 

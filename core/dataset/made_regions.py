@@ -105,7 +105,7 @@ def with_made_regions(dataset: Dataset) -> Dataset:
     fewer = f" ({asked} were asked, but there are fewer places)" if len(centres) < count else ""
     otherwise = "" if asked is not None else f"; {_OTHERWISE}"
     note = (
-        f"no photo names a region: {len(centres)} regions were made from the positions{fewer}"
+        f"no photo names a region: {len(centres):,} regions were made from the positions{fewer}"
         f"{otherwise}"
     )
     return replace(made, notes=(*dataset.notes, note))

@@ -253,7 +253,7 @@ def _notes(
     for how, pairs in by_how.items():
         named, on_disk = pairs[0]
         yield (
-            f"{len(pairs)} names in {file.path.name} differ from the file on disk in {how} "
+            f"{len(pairs):,} names in {file.path.name} differ from the file on disk in {how} "
             f"(first: {named} is {on_disk})"
         )
 

@@ -159,7 +159,7 @@ def _polygons(path: Path, about: float) -> tuple[list[_Named], list[str]]:
         )
     notes = []
     if others:
-        notes.append(f"{path.name}: {others} features are no areas and were passed over")
+        notes.append(f"{path.name}: {others:,} features are no areas and were passed over")
     if crossing:
         notes.append(
             f"{path.name}: {crossing} polygons cross themselves and were read by the even-odd rule"
@@ -240,7 +240,7 @@ def _nameless(path: Path, keys: Sequence[str], columns: Mapping[str, pd.Series])
         )
     missing = [str(row + 1) for row in np.flatnonzero(columns[best] == "")]
     return (
-        f"{path}: {len(missing)} of {len(columns[best])} areas have no {best} (areas "
+        f"{path}: {len(missing):,} of {len(columns[best]):,} areas have no {best} (areas "
         f"{', '.join(missing[:5])}): name or delete them"
     )
 
@@ -317,7 +317,7 @@ def _filled(
     region[filled] = ids[where[filled]]
     notes = list(found.notes)
     if filled.any():
-        notes.append(f"{int(filled.sum())} photos have the region of {AREAS_FILE} around them")
+        notes.append(f"{int(filled.sum()):,} photos have the region of {AREAS_FILE} around them")
     for flags, words in (
         (blank & placed & (where == NOWHERE), f"lie in no area of {AREAS_FILE}"),
         (blank & (where == SEVERAL), f"lie in several areas of {AREAS_FILE}"),
@@ -325,7 +325,7 @@ def _filled(
         if flags.any():
             shown = ", ".join(dataset.table["filename"][flags].head(3))
             more = ", ..." if int(flags.sum()) > 3 else ""
-            notes.append(f"{int(flags.sum())} photos {words} and have no region: {shown}{more}")
+            notes.append(f"{int(flags.sum()):,} photos {words} and have no region: {shown}{more}")
     if not blank.all() and not set(dataset.regions) & set(ids):
         notes.append(
             f"the labels name none of the areas of {AREAS_FILE}: {', '.join(ids[:3])} are areas, "
@@ -359,7 +359,7 @@ def _check_fit(
     if several.mean() > ALLOWED_SHARE:
         shown = ", ".join(_overlapping(found)[:3])
         raise LabelError(
-            f"{found.path}: {int(several.sum())} of {len(dataset)} photos lie in several areas "
+            f"{found.path}: {int(several.sum()):,} of {len(dataset):,} photos lie in several areas "
             f"({shown}): draw areas that do not overlap"
         )
 

@@ -154,7 +154,7 @@ def standing(repairs: Sequence[Repair]) -> dict[Key, Repair]:
 def _parsed(path: Path, number: int, line: list[str]) -> Repair:
     where = f"{path}, line {number}"
     if len(line) != len(COLUMNS):
-        raise LabelError(f"{where}: {len(line)} values, {len(COLUMNS)} are needed: mend the line")
+        raise LabelError(f"{where}: {len(line):,} values, {len(COLUMNS)} are needed: mend the line")
     values = dict(zip(COLUMNS, line, strict=True))
     for name, words in (("decision", get_args(Decision)), ("by", get_args(Decider))):
         if values[name] not in words:
@@ -218,21 +218,21 @@ def repair_notes(folder: Path, repairs: Sequence[Repair], done: Sequence[Repaire
         out = sum(repair.leaves_out for repair in applied)
         rule = sum(repair.by == "rule" for repair in applied)
         notes.append(
-            f"{len(applied)} repairs of {REPAIRS_FILE} were applied: {len(applied) - out} values "
-            f"replaced, {out} rows left out; {rule} decided by rule, {len(applied) - rule} by a "
-            "person"
+            f"{len(applied):,} repairs of {REPAIRS_FILE} were applied: {len(applied) - out:,} "
+            f"values replaced, {out:,} rows left out; {rule} decided by rule, "
+            f"{len(applied) - rule} by a person"
         )
     if stale:
         notes.append(
-            f"{len(stale)} accepted repairs were not applied, as the label file no longer has the "
-            f"values that they replace: {_shown(stale)}"
+            f"{len(stale):,} accepted repairs were not applied, as the label file no longer has "
+            f"the values that they replace: {_shown(stale)}"
         )
     # A rejected finding about a photo without a row, or about a whole file, names no label file.
     about_rows = [repair for repair in standing(repairs).values() if repair.labels]
     lost = [repair for repair in about_rows if not os.path.isfile(folder / repair.labels)]
     if lost:
         notes.append(
-            f"{len(lost)} repairs are about label files that are not there: {_shown(lost)}"
+            f"{len(lost):,} repairs are about label files that are not there: {_shown(lost)}"
         )
     return notes
 

@@ -320,7 +320,7 @@ def open_store(dataset: Dataset, size: int, progress: Progress | None = None) ->
     store, faults = build_store(dataset, size, progress)
     if faults or store is None:
         shown = "; ".join(f"{photo}: {reason}" for photo, reason in list(faults.items())[:3])
-        raise ImageError(f"{len(faults)} of {len(dataset)} photos cannot be used: {shown}")
+        raise ImageError(f"{len(faults):,} of {len(dataset):,} photos cannot be used: {shown}")
     return store
 
 

@@ -37,7 +37,7 @@ def read_tags(folder: Path) -> Tags:
     tags: dict[str, list[str]] = {}
     for number, line in enumerate(lines, start=2):
         if line and len(line) != len(COLUMNS):
-            raise LabelError(f"{path}, line {number}: {len(line)} values, 2 are needed")
+            raise LabelError(f"{path}, line {number}: {len(line):,} values, 2 are needed")
         if line and (tag := tidy(line[1])):
             tags.setdefault(line[0], []).append(tag)
     return {photo: tuple(dict.fromkeys(each)) for photo, each in tags.items()}

@@ -37,11 +37,6 @@ def measured(paths: Iterable[Path]) -> tuple[int, int]:
     return len(files), sum(file.stat().st_size for file in files)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 report`, `2,000 reports`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def named(names: Sequence[str]) -> str:
     """A list of names as text: the first few, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""

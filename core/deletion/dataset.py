@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.amounts import counted
 from core.dataset.decode import PHOTO_SUFFIXES
 from core.dataset.layout import HUMAN_ANSWERS, STORE_FOLDER, possible_tables, store_folder
 from core.dataset.tags import TAGS_FILE, read_tags
-from core.deletion.contents import Contents, counted, measured, named
+from core.deletion.contents import Contents, measured, named
 from core.deletion.layouts import LAYOUTS, layouts_of
 from core.deletion.trash import put_aside, sweep_trash
 from core.errors import BearingsError, RunError

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from core.deletion.contents import Contents, counted, measured, named
+from core.amounts import counted
+from core.deletion.contents import Contents, measured, named
 from core.deletion.layouts import delete_layouts
 from core.deletion.trash import put_aside, sweep_trash
 from core.errors import RunError

@@ -143,8 +143,8 @@ def _is_finished(config: DemoConfig) -> bool:
         raise DemoError(f"{mark} is damaged ({error}): choose another --out") from error
     if not same or photos > asked["photos"]:
         raise DemoError(
-            f"{out} holds another demo campus (seed {found['seed']}, {photos} photos, version "
-            f"{found['version']}; asked: seed {asked['seed']}, {asked['photos']} photos, version "
+            f"{out} holds another demo campus (seed {found['seed']}, {photos:,} photos, version "
+            f"{found['version']}; asked: seed {asked['seed']}, {asked['photos']:,} photos, version "
             f"{asked['version']}): choose another --out, or delete that folder"
         )
     # Spoiled photos stay spoiled, so faults are planted in a folder once.

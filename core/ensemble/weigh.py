@@ -15,13 +15,15 @@ from core.model.card import Weighing
 
 Rows = NDArray[np.int64]
 
-SCORE = "the mean of {terms}, refined, on {n} validation photos (less is better)"
+SCORE = "the mean of {terms}, refined, on {n:,} validation photos (less is better)"
 SCORE_TERMS: dict[Label, str] = {
     "position": "median position error / {scale:.0f} m",
     "heading": "mean heading error / 90 degrees",
     "region": "share of wrong regions",
 }
-OBJECTIVE = "the mean over {n} validation photos of {terms}, of refined answers averaged by weight"
+OBJECTIVE = (
+    "the mean over {n:,} validation photos of {terms}, of refined answers averaged by weight"
+)
 OBJECTIVE_TERMS: dict[Label, str] = {
     "position": "position error / {scale:.0f} m",
     "heading": "half the squared distance of heading vectors",
@@ -145,7 +147,7 @@ class _Fit:
         """
         n = self.position.shape[1]
         if n < 2 * FOLDS:
-            return (f"Weights were fitted to {n} photos, too few to tell whether by luck.",)
+            return (f"Weights were fitted to {n:,} photos, too few to tell whether by luck.",)
         every = np.arange(n)
         fitted, equal = [], []
         for held in np.array_split(every, FOLDS):
@@ -156,7 +158,7 @@ class _Fit:
         relation = "better than" if own < plain else "no better than"
         return (
             f"On photos that they were not fitted to, fitted weights are {relation} equal ones: "
-            f"objective {own:.4f} against {plain:.4f} (5 blocks of the {n} validation photos).",
+            f"objective {own:.4f} against {plain:.4f} (5 blocks of the {n:,} validation photos).",
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from core.amounts import percent
 from core.dataset.decode import decode_photo
 from core.errors import CheckpointError, ImageError
 from core.evaluation import report_text
@@ -26,7 +27,6 @@ from core.geo import Floats
 from core.headline import FIGURES, Figure
 from core.labels import listed
 from core.model.card import Card, read_card
-from core.percent import percent
 from core.runs import find_checkpoint, home_of_report
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def read_content(path: Path, photos: Path | None = None) -> Content:
 def page(content: Content, worst: int = WORST) -> str:
     """Return the page; `worst` photos with the largest position errors are listed."""
     report = content.report
-    about = f"{report.n} photos: {report_text.photos_of(report)}"
+    about = f"{report.n:,} photos: {report_text.photos_of(report)}"
     parts = [
         element("h1", content.title),
         element("p", about, class_="note"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.amounts import counted, percent
 from core.dataset.labels import Dataset
 from core.evaluation.coverage import Unseen, coverage_report
 from core.evaluation.intervals import FEWEST_CLUSTERS, Bootstrap, Grouping
@@ -49,7 +50,6 @@ from core.headline import PhotoErrors, Rows
 from core.inference.predictor import Predictor
 from core.labels import Label
 from core.model.card import EnsembleCard
-from core.percent import percent
 from core.retrieval.baselines import Baseline
 from core.splits.leak import LEAK_RADII_M, shares_within
 
@@ -168,7 +168,7 @@ def subset(errors: Both[PhotoErrors], rows: Rows) -> Subset:
     """The figures of the chosen photos, or why there are none."""
     n = int(rows.sum())
     if n < FEWEST_PHOTOS:
-        reason = f"{n} photos are fewer than {FEWEST_PHOTOS}"
+        reason = f"{n:,} photos are fewer than {FEWEST_PHOTOS}"
         return Subset(n=n, raw=None, refined=None, reason=reason)
     raw, refined = errors.raw.figures(rows), errors.refined.figures(rows)
     return Subset(n=n, raw=raw, refined=refined, reason=None)
@@ -245,8 +245,8 @@ def label_notes(scores: Scores, predicted: Sequence[Label]) -> list[str]:
             notes.append(f"None of these photos has a {label}: {many} are not compared.")
         elif count < scores.n:
             notes.append(
-                f"{count} of these {scores.n} photos have a {label}: figures of {many} are over "
-                "those."
+                f"{count:,} of these {scores.n:,} photos have a {label}: figures of {many} are "
+                "over those."
             )
     return notes
 
@@ -294,10 +294,9 @@ def caveat_notes(caveats: Caveats) -> list[str]:
         ]
     if groups.count >= FEWEST_CLUSTERS:
         return []
-    word = groups.by if groups.count == 1 else f"{groups.by}s"
     return [
-        f"These photos are of {groups.count} {word}: confidence intervals from fewer than "
-        f"{FEWEST_CLUSTERS} are unreliable."
+        f"These photos are of {counted(groups.count, groups.by)}: confidence intervals from "
+        f"fewer than {FEWEST_CLUSTERS} are unreliable."
     ]
 
 
@@ -379,7 +378,7 @@ def _unknown_regions(scored: ScoredPrediction, known: int) -> list[str]:
     unknown = int((scored.truth.region >= known).sum())
     if not unknown or not known:
         return []
-    return [f"{unknown} photos are of regions that the model does not know; they count as wrong."]
+    return [f"{unknown:,} photos are of regions that the model does not know; they count as wrong."]
 
 
 def _refused_notes(scored: ScoredPrediction) -> list[str]:
@@ -387,7 +386,7 @@ def _refused_notes(scored: ScoredPrediction) -> list[str]:
     if not count:
         return []
     return [
-        f"{count} of {len(scored.truth)} photos would be refused as not of this campus; the "
+        f"{count:,} of {len(scored.truth):,} photos would be refused as not of this campus; the "
         "main figures count them too, with the answer that the model would give."
     ]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.amounts import counted
 from core.geo import CoordinateFrame, Floats, LocalFrame, distance_m
 from core.inference.export_files import Waypoint, gpx_text
 
@@ -218,7 +219,7 @@ def walk_gpx(cells: Sequence[Cell], frame: LocalFrame) -> str:
 
 def reason(cell: Cell) -> str:
     """Why photos of a cell would help, in a sentence."""
-    photos = f"{cell.training} training photo{'' if cell.training == 1 else 's'}"
+    photos = counted(cell.training, "training photo")
     error = f", median error {cell.median_error_m:.0f} m" if cell.tested else ", not tested"
     if not cell.facing:
         return f"{photos}{error}, all directions photographed"

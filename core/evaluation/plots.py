@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.amounts import percent
 from core.evaluation.scores import ScoredPrediction
 from core.geo import Floats, distance_m
-from core.percent import percent
 from core.retrieval.baselines import Baseline
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def draw_confusion(axes: "Axes", scored: ScoredPrediction) -> None:
     axes.set(
         xlabel="predicted region",
         ylabel="true region",
-        title=f"Regions: {percent(found.accuracy, 1)} of {int(counts.sum())} photos correct",
+        title=f"Regions: {percent(found.accuracy, 1)} of {int(counts.sum()):,} photos correct",
     )
 
 

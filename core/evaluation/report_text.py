@@ -1,5 +1,6 @@
 """The limits of a report's figures in sentences, for the command line and the pages."""
 
+from core.amounts import counted, percent
 from core.evaluation.report import (
     LEAK_RADIUS_M,
     Report,
@@ -11,7 +12,6 @@ from core.headline import (
     Figure,
     FigureIntervals,
 )
-from core.percent import percent
 from core.splits.parts import PART_NAMES
 
 
@@ -49,7 +49,7 @@ def intervals_basis(scores: Scores) -> str:
     found = scores.intervals
     if found is None:
         return ""
-    groups = f"{found.clusters} {found.by}{'' if found.clusters == 1 else 's'}"
+    groups = counted(found.clusters, found.by)
     if not found.draws:
         return f"no intervals: all photos are of {groups}"
     doubt = "" if found.reliable else "; from so few they are unreliable"
@@ -64,7 +64,7 @@ def labels_sentence(scores: Scores) -> str:
     if scores.labelled is None:
         return ""
     counts = (f"{count} with a {label}" for label, count in scores.labelled.items())
-    return f"of {scores.n} photos: {', '.join(counts)}; each figure is over those"
+    return f"of {scores.n:,} photos: {', '.join(counts)}; each figure is over those"
 
 
 def leak_sentence(scores: Scores) -> str:
@@ -89,7 +89,7 @@ def flagged_sentence(scores: Scores) -> str:
     if not found.n:
         return f"no label of these photos is suspect according to {found.source}"
     kinds = ", ".join(f"{kind} {count}" for kind, count in found.kinds.items())
-    suspect = f"labels of {found.n} photos are suspect according to {found.source} ({kinds})"
+    suspect = f"labels of {found.n:,} photos are suspect according to {found.source} ({kinds})"
     without, every = found.without.refined, found.all.refined
     if without is None or every is None:
         return f"{suspect}; without them there are too few photos for a figure"

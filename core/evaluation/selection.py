@@ -195,15 +195,15 @@ def _whole(truth: Truth) -> SplitReport:
 def _partial_notes(part: str, present: int, size: int) -> tuple[str, ...]:
     if present == size:
         return ()
-    return (f"The dataset holds {present} of the {size} {part} photos of the stored split.",)
+    return (f"The dataset holds {present:,} of the {size:,} {part} photos of the stored split.",)
 
 
 def _seen_notes(seen: NDArray[np.bool_]) -> tuple[str, ...]:
     if not seen.any():
         return ()
     return (
-        f"{int(seen.sum())} of these {len(seen)} photos were TRAINED ON: figures on them say how "
-        "well the model remembers, not how well it knows the place.",
+        f"{int(seen.sum()):,} of these {len(seen):,} photos were TRAINED ON: figures on them say "
+        "how well the model remembers, not how well it knows the place.",
     )
 
 
@@ -250,7 +250,7 @@ def other_dataset(dataset: Dataset, card: Card, gallery: Gallery | None) -> str 
         return None
     return (
         f"{dataset.root} has photos with the names of the stored split, but {(~seen).sum()} of "
-        f"{len(seen)} training photos lie elsewhere: it is another dataset"
+        f"{len(seen):,} training photos lie elsewhere: it is another dataset"
     )
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from core.amounts import percent
 from core.explain.hiding import Contrast, Effects, RestsOn, shares_of
 from core.explain.parts import describe
 from core.explain.words import metres, probability
 from core.inference.prediction import Prediction
-from core.percent import percent
 
 # Smaller changes are not worth a clause.
 _TURN_DEG, _SUPPORT = 10.0, 0.1

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from core.percent import percent
+from core.amounts import percent
 
 
 def metres(value: float) -> str:

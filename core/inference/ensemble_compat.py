@@ -37,7 +37,7 @@ _BONDS = (
     _Bond(
         lambda card: card.regions,
         "was trained on",
-        lambda card: f"{len(card.regions)} regions ({_listed(card.regions)})",
+        lambda card: f"{len(card.regions):,} regions ({_listed(card.regions)})",
         "their probabilities cannot be averaged",
     ),
     _Bond(

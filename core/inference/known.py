@@ -59,7 +59,7 @@ class KnownMetadata:
         named = [region] * n if region is None or isinstance(region, str) else list(region)
         turned = [heading] * n if heading is None or isinstance(heading, int | float) else heading
         if len(named) != n or len(turned) != n:
-            raise ValueError(f"{len(named)} regions and {len(turned)} headings for {n} photos")
+            raise ValueError(f"{len(named)} regions and {len(turned):,} headings for {n} photos")
         given: dict[Label, bool] = {
             "region": any(name is not None for name in named),
             "heading": any(value is not None for value in turned),

@@ -99,7 +99,7 @@ def export_model_as_onnx(path: Path, data: Path | None = None) -> Iterator[tuple
         card = read_card(place).preprocess
         size = card.store_size or card.input_size
         photos = np.stack([decode_photo(Path(file), size=size)[0] for file in chosen])
-        yield place, export_checkpoint(place, photos, f"{len(chosen)} validation photos")
+        yield place, export_checkpoint(place, photos, f"{len(chosen):,} validation photos")
 
 
 def export_checkpoint(folder: Path, photos: Pixels, checked_on: str) -> ExportCard:

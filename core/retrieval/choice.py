@@ -92,7 +92,7 @@ class Choice:
         what = "the default" if self.default else "other than the default"
         used = self.config.model_dump(exclude_defaults=True)
         options = ", ".join(f"{name} {value}" for name, value in used.items())
-        return f"refinement, {what}, on {self.photos} photos of {self.places} places: {options}"
+        return f"refinement, {what}, on {self.photos:,} photos of {self.places:,} places: {options}"
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ class Gallery:
         leaked = [name for name in self.photo_ids if parts.get(name) != "train"]
         if leaked:
             raise SplitError(
-                f"{len(leaked)} gallery photos are not in the training part (first: "
+                f"{len(leaked):,} gallery photos are not in the training part (first: "
                 f"{leaked[:3]}): a gallery may hold training photos only"
             )
 

@@ -275,7 +275,7 @@ def check_k(k: int, gallery: Gallery) -> None:
     """Raise ConfigError where `k` neighbours cannot be found in the gallery."""
     if k > len(gallery):
         raise ConfigError(
-            f"k = {k} neighbours are needed from a gallery of {len(gallery)} training photos: "
+            f"k = {k} neighbours are needed from a gallery of {len(gallery):,} training photos: "
             f"choose k at most {len(gallery)}"
         )
 

@@ -129,7 +129,7 @@ def _explain_lone_groups(protocol: str, groups: np.ndarray, regions: np.ndarray)
     if 2 * lone > count:
         one = _GROUPS[protocol].removesuffix("s")
         raise SplitError(
-            f"{lone} of {count} regions have one {one} each, which must train, so the "
+            f"{lone:,} of {count:,} regions have one {one} each, which must train, so the "
             f"{protocol} split leaves no photo for test: join regions, or bring more "
             f"{_GROUPS[protocol]} of each region"
         )
@@ -197,8 +197,8 @@ def _possible(
         return protocol, ()
     if unplaced < len(dataset):
         return protocol, (
-            f"{unplaced} photos without a position count as spots of their own: whether they were "
-            "taken where photos of another part were is unknown",
+            f"{unplaced:,} photos without a position count as spots of their own: whether they "
+            "were taken where photos of another part were is unknown",
         )
     if protocol == "block":
         raise SplitError(
@@ -212,7 +212,7 @@ def _possible(
         visits = _visits(dataset, order, gap_minutes).groups
         lone, count = _lone_regions(visits, _strata(dataset)[order])
         if 2 * lone > count:
-            why = f"{lone} of {count} regions have one visit each"
+            why = f"{lone:,} of {count:,} regions have one visit each"
     except SplitError as error:
         why = str(error).partition(":")[0]
     if why:
@@ -298,7 +298,8 @@ def _check_request(dataset: Dataset, protocol: str, fold: int | None, folds: int
             raise SplitError("the region split exists as folds only: give --fold and --folds")
         if len(dataset.regions) < folds:
             raise SplitError(
-                f"{len(dataset.regions)} regions cannot be {folds} folds of regions: ask for fewer"
+                f"{len(dataset.regions):,} regions cannot be {folds} folds of regions: ask for "
+                "fewer"
             )
 
 
@@ -344,14 +345,14 @@ def _apart(
     regions = _strata(dataset)[order]
     parts, returned = keep_apart(assigned, cells, regions, _metres(dataset, order), buffer_m)
     notes: tuple[str, ...] = (
-        f"{int((parts == BUFFER).sum())} of {len(parts)} photos are within {buffer_m:g} m of a "
+        f"{int((parts == BUFFER).sum()):,} of {len(parts):,} photos are within {buffer_m:g} m of a "
         "test or validation photo of another part and are left out",
     )
     if returned.any():
         lost = np.unique(regions[returned & dataset.labelled("region")[order]])
         names = ", ".join(dataset.regions[region] for region in lost)
         notes += (
-            f"{int(returned.sum())} photos of held-out cells are used for training, because "
+            f"{int(returned.sum()):,} photos of held-out cells are used for training, because "
             f"otherwise a region would have no training photo (they are of {names})",
         )
     return parts, notes

@@ -60,8 +60,8 @@ def spots_below(position_m: Floats) -> tuple[np.ndarray, float]:
         if largest <= max(LARGEST_SHARE * len(groups), SMALL_SPOT):
             return groups, radius_m
     raise SplitError(
-        f"{largest} of {len(position_m)} photos chain into one spot even within {RADII_M[-1]:g} m, "
-        "so spots cannot be kept together: use the random split"
+        f"{largest:,} of {len(position_m):,} photos chain into one spot even within "
+        f"{RADII_M[-1]:g} m, so spots cannot be kept together: use the random split"
     )
 
 

@@ -57,7 +57,7 @@ class Split:
         empty = [part for part in _NEEDED if not sizes[part]]
         if empty:
             raise SplitError(
-                f"the {self.protocol} split of {len(self.parts)} photos leaves no photo for "
+                f"the {self.protocol} split of {len(self.parts):,} photos leaves no photo for "
                 f"{' and '.join(empty)}: bring more photos, {self._otherwise()}"
             )
 
@@ -85,7 +85,7 @@ class Split:
         strangers = [photo for photo in whole if photo not in self.parts]
         if strangers:
             raise SplitError(
-                f"{len(strangers)} of {len(dataset)} photos of {dataset.root} are not in the "
+                f"{len(strangers):,} of {len(dataset):,} photos of {dataset.root} are not in the "
                 f"stored {self.protocol} split: {', '.join(strangers[:3])}. Use the dataset that "
                 "the run was trained on, or evaluate all photos (--part all)"
             )

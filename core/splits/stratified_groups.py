@@ -127,7 +127,7 @@ def calibration_half(
     ):
         return aside, None
     return np.zeros(len(groups), bool), (
-        f"{len(groups)} validation photos in {len(np.unique(groups))} groups are too few to "
-        f"set half aside (each half needs {FEWEST_PHOTOS} photos in {FEWEST_GROUPS} groups), so "
-        "validation photos must serve for calibration too"
+        f"{len(groups):,} validation photos in {len(np.unique(groups)):,} groups are too few to "
+        f"set half aside (each half needs {FEWEST_PHOTOS:,} photos in {FEWEST_GROUPS:,} groups), "
+        "so validation photos must serve for calibration too"
     )

@@ -129,8 +129,8 @@ def _timed(table: pd.DataFrame, gap_minutes: float) -> tuple[pd.Series, list[str
     else:
         days = days.where(days == "", "")
         notes.append(
-            f"{int((~dated).sum())} of {len(table)} timestamps hold no date, so photos of the same "
-            "hour count as one visit, whatever the day"
+            f"{int((~dated).sum()):,} of {len(table):,} timestamps hold no date, so photos of the "
+            "same hour count as one visit, whatever the day"
         )
     names = pd.Series(UNKNOWN, index=table.index)
     for day, rows in pd.Series(minute[~untimed], index=table.index[~untimed]).groupby(
@@ -160,15 +160,14 @@ def _with_the_nearest(names: pd.Series, position_m: Floats) -> tuple[np.ndarray,
     groups[rest] = groups[np.where(before < 0, known.argmax(), before)[rest]]
     beside = f", {int(rest.sum())} of them of the photo before it in the folder"
     return groups, (
-        f"{int((~known).sum())} photos without a time or walk were put into the visit of the photo "
-        f"that stands nearest{beside if rest.any() else ''}",
+        f"{int((~known).sum()):,} photos without a time or walk were put into the visit of the "
+        f"photo that stands nearest{beside if rest.any() else ''}",
     )
 
 
 def _too_large(visits: Visits) -> str:
-    large = (
-        f"one visit holds {visits.largest} of {len(visits.groups)} photos, too many to share out"
-    )
+    largest, all_photos = f"{visits.largest:,}", f"{len(visits.groups):,} photos"
+    large = f"one visit holds {largest} of {all_photos}, too many to share out"
     if visits.gap_minutes is None:
         return f"{large}: name the walks in the label file's column walk, or choose the spot split"
     return (

@@ -12,8 +12,8 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from core.amounts import percent
 from core.geo import Floats, wrap_heading_deg
-from core.percent import percent
 from core.tables.columns import UNITS
 from core.tables.numbers import NO_NUMBER, Number, is_placeholder, number_of, numbers
 from core.tables.settings import HeadingUnit, Side, TableSettings
@@ -185,7 +185,7 @@ def _unlike_degrees(values: Floats) -> tuple[HeadingUnit | None, str]:
     if len(known) < FEWEST or len(np.unique(known)) < 3:
         return None, ""
     low, high = float(known.min()), float(known.max())
-    shown = f"all {len(known)} headings lie between {low:g} and {high:g}"
+    shown = f"all {len(known):,} headings lie between {low:g} and {high:g}"
     small: tuple[HeadingUnit, ...] = ("turns", "radians")
     for unit in small:
         most = PER_TURN[unit]
@@ -197,7 +197,7 @@ def _unlike_degrees(values: Floats) -> tuple[HeadingUnit | None, str]:
         for unit in large:
             if high <= PER_TURN[unit]:
                 return unit, (
-                    f"{percent(beyond)} of {len(known)} headings are more than 360 and none is "
+                    f"{percent(beyond)} of {len(known):,} headings are more than 360 and none is "
                     f"more than {high:g}, so they look like {unit} and not like degrees"
                 )
     return None, ""

@@ -227,13 +227,13 @@ def table_of(
         if any(cell.strip() for cell in record[len(header) :]):
             raise LabelError(
                 f"{path} is not a CSV file that can be read: record {number + first_line} has "
-                f"{len(record)} values under a header of {len(header)} columns. Values "
+                f"{len(record):,} values under a header of {len(header)} columns. Values "
                 "that hold the separator need quotation marks, such as a decimal comma in a file "
                 "separated by commas"
             )
         rows.append([*record[: len(header)], *[""] * (len(header) - len(record))])
     if blank:
-        notes.append(f"{path.name}: {blank} empty rows were passed over")
+        notes.append(f"{path.name}: {blank:,} empty rows were passed over")
     if repeated:
         notes.append(f"{path.name}: {repeated} repeated headers were passed over")
     if not rows:

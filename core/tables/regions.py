@@ -45,13 +45,13 @@ def read_regions(
     changed = {old: new for old, new in names.items() if old.strip(" ") != new}
     if changed:
         shown = ", ".join(f"{old!r} is {new!r}" for old, new in list(changed.items())[:3])
-        notes.append(f"{len(changed)} region names were written in one way: {shown}")
+        notes.append(f"{len(changed):,} region names were written in one way: {shown}")
     absent = clean.str.lower().isin(PLACEHOLDERS) & ~clean.isin(real)
     hidden = clean[absent & (clean != "")].value_counts()
     if len(hidden):
-        shown = ", ".join(f"{name!r} ({count} rows)" for name, count in hidden.items())
+        shown = ", ".join(f"{name!r} ({count:,} rows)" for name, count in hidden.items())
         notes.append(
-            f"{int(hidden.sum())} rows have a placeholder for a region and count as without one: "
+            f"{int(hidden.sum()):,} rows have a placeholder for a region and count as without one: "
             f"{shown}. A region of that name needs a line under [regions] in campus.toml"
         )
     kept = clean.mask(absent, "")

@@ -77,7 +77,7 @@ def plain_times(timestamps: pd.Series) -> tuple[pd.Series, list[str]]:
         if plain:
             written.iat[row] = plain
             counts[form] = counts.get(form, 0) + 1
-    return written, [f"{count} times are {form}" for form, count in counts.items()]
+    return written, [f"{count:,} times are {form}" for form, count in counts.items()]
 
 
 def _plain(text: str) -> tuple[str, str]:

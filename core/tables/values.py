@@ -171,7 +171,7 @@ def _positions(
         shown = [f"{table.text[axis].iat[row].strip()} is {axes[number].values[row]:.9g}"
                  for number, axis in enumerate(("latitude", "longitude"))]  # fmt: skip
         notes.append(
-            f"{name}: {int(odd.sum())} positions are written with degree signs, letters or "
+            f"{name}: {int(odd.sum()):,} positions are written with degree signs, letters or "
             f"separators: {', '.join(shown)}"
         )
     return axes[0], axes[1]
@@ -227,15 +227,15 @@ def _headings(
     unknown = _no_direction(read.values, meaning)
     if unknown.any():
         shown = ", ".join(f"{value:g}" for value in np.unique(read.values[unknown]))
-        notes.append(f"{int(unknown.sum())} headings are {shown}, which phones and programs write "
-                     "for no direction: these rows have no heading")  # fmt: skip
+        notes.append(f"{int(unknown.sum()):,} headings are {shown}, which phones and programs "
+                     "write for no direction: these rows have no heading")  # fmt: skip
     heading_deg = np.where(unknown, np.nan, to_degrees(read, meaning, settings))
     magnetic = read.magnetic | np.concatenate([table.magnetic for table in tables])
     magnetic &= np.isfinite(heading_deg)
     if magnetic.any():
         if settings.declination_deg is None:
             notes.append(
-                f"{int(magnetic.sum())} headings count from magnetic north and are off by the "
+                f"{int(magnetic.sum()):,} headings count from magnetic north and are off by the "
                 "declination: give it with declination_deg = 1.5 (degrees that magnetic north lies "
                 "east of true north) above all [sections] of campus.toml"
             )
@@ -248,7 +248,7 @@ def _headings(
     own = np.isfinite(read.degrees) & own.to_numpy(bool)
     if own.any():
         row = int(np.flatnonzero(own)[0])
-        notes.append(f"{int(own.sum())} headings were converted from a unit of their own: "
+        notes.append(f"{int(own.sum()):,} headings were converted from a unit of their own: "
                      f"{text['heading_deg'].iat[row]} is {read.degrees[row]:g}°")  # fmt: skip
     blank = is_placeholder(text["heading_deg"]) | unknown
     return heading_deg, blank, meaning, dict(read.reasons)
@@ -283,14 +283,14 @@ def _heading_notes(
         step = 45 if np.allclose(np.mod(words[compass], 45.0), 0.0) else 22.5
         quadrants = text["heading_deg"][compass].str.contains(r"\d").mean() > 0.5
         good = "" if quadrants else f"; they are only good to {step:g} degrees"
-        notes.append(f"{int(compass.sum())} headings are compass words{good}")
+        notes.append(f"{int(compass.sum()):,} headings are compass words{good}")
     known = heading_deg[np.isfinite(heading_deg)]
     if (
         len(known) >= NARROW_ROWS and not meaning.said_by and known.min() >= 0.0
         and known.max() <= NARROW_DEG and len(np.unique(known)) > 2
     ):  # fmt: skip
         notes.append(
-            f"all {len(known)} headings lie between {known.min():g} and {known.max():g} degrees: "
+            f"all {len(known):,} headings lie between {known.min():g} and {known.max():g} degrees: "
             "make sure that they are degrees clockwise from north"
         )
     return notes

@@ -129,9 +129,9 @@ class TrainingData:
             f"{len(self.rows[part])} {part}" for part in PARTS if len(self.rows[part])
         )
         lines = [
-            f"{len(self.dataset)} photos of {self.dataset.campus.name} in "
-            f"{len(self.dataset.regions)} regions; {self.split.protocol} split: {sizes}",
-            f"{len(self.dataset.excluded)} rows left out",
+            f"{len(self.dataset):,} photos of {self.dataset.campus.name} in "
+            f"{len(self.dataset.regions):,} regions; {self.split.protocol} split: {sizes}",
+            f"{len(self.dataset.excluded):,} rows left out",
         ]
         for row in self.dataset.excluded.head(20).itertuples():
             lines.append(f"left out: {row.photo_id}: {row.reason}")
@@ -139,8 +139,9 @@ class TrainingData:
             lines.append(f"{self.left_out.words}; the split is unchanged")
         if self.left_out_now is not None:
             lines.append(
-                f"the tags have changed since this run was begun (today {self.left_out_now} photos "
-                "of the training part have them): it goes on with the photos it was begun with"
+                f"the tags have changed since this run was begun (today {self.left_out_now:,} "
+                "photos of the training part have them): it goes on with the photos it was begun "
+                "with"
             )
         lines += [*self.dataset.notes, *self.split.notes]
         train = self.rows["train"]
@@ -152,12 +153,12 @@ class TrainingData:
         for label in self.labels:
             own = int(self.dataset.labelled(label)[train].sum())
             if own < len(train):
-                lines.append(f"{PLURALS[label]} are learnt from {own} of {len(train)} photos")
+                lines.append(f"{PLURALS[label]} are learnt from {own:,} of {len(train):,} photos")
         placed = np.isfinite(self.position_m[train]).all(axis=1)
         untaught = int((placed & ~np.isfinite(self.target[train]).all(axis=1)).sum())
         if untaught:
             lines.append(
-                f"{untaught} training photos lie more than {farthest_spreads:g} spreads from the "
+                f"{untaught:,} training photos lie more than {farthest_spreads:g} spreads from the "
                 "median; they train region and heading but no position, and no photo is refined by "
                 "them"
             )
@@ -274,7 +275,7 @@ def without_photos(dataset: Dataset, rows: Rows, left_out: LeftOutCard) -> Rows:
     kept: Rows = rows[~tagged_here]
     if len(rows) and not len(kept):
         raise ConfigError(
-            f"all {len(rows)} photos of the training part have the tag "
+            f"all {len(rows):,} photos of the training part have the tag "
             f"{' or '.join(left_out.tags)}: leave out fewer tags"
         )
     return kept

@@ -360,7 +360,7 @@ def calibrate_run(
     part = calibration_part(data.split)
     photos = len(data.rows[part])
     if photos < LEAST:
-        run.log(f"not calibrated: {photos} photos are in the {part} part, {LEAST} are needed")
+        run.log(f"not calibrated: {photos:,} photos are in the {part} part, {LEAST} are needed")
         return False
     predictor = load_predictor(run.best, device, calibrated=False)
     try:
@@ -373,7 +373,7 @@ def calibrate_run(
     for note in calibration.notes:
         run.log(note)
     write_calibration(run.best, calibration)
-    run.log(f"calibrated on the {calibration.photos} photos of the {part} part")
+    run.log(f"calibrated on the {calibration.photos:,} photos of the {part} part")
     return True
 
 
@@ -389,9 +389,9 @@ def export_run(run: RunFolder, data: TrainingData) -> None:
 
     try:
         photos = np.stack([data.store.photos[row] for row in chosen])
-        export_checkpoint(run.best, photos, f"{len(chosen)} validation photos")
+        export_checkpoint(run.best, photos, f"{len(chosen):,} validation photos")
     # torch's exporter raises RuntimeError for what it cannot follow.
     except (CheckpointError, RuntimeError, MemoryError) as error:
         run.log(f"not exported as ONNX, so that CPUs predict with torch: {error}")
         return
-    run.log(f"exported as ONNX; answers for {len(chosen)} validation photos are those of torch")
+    run.log(f"exported as ONNX; answers for {len(chosen):,} validation photos are those of torch")

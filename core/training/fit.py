@@ -378,7 +378,7 @@ class StageRunner:
             session.save_last(self.state)
             progress = session.progress
             raise session.interruption.error(
-                f"in epoch {progress.all_epochs + 1} after step {progress.step} of {self.steps}"
+                f"in epoch {progress.all_epochs + 1} after step {progress.step:,} of {self.steps:,}"
             )
 
     def _features(self) -> NDArray[np.float32]:

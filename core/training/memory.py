@@ -60,9 +60,9 @@ def step_error(photos: int, input_size: int, device: torch.device, fits: int | N
     if fits is None:
         advice = f"start a new run with a smaller --batch-size, or {_SMALLER}"
     else:
-        advice = f"{fits} photos fit. Start a new run with --batch-size {fits}, or {_SMALLER}"
+        advice = f"{fits:,} photos fit. Start a new run with --batch-size {fits}, or {_SMALLER}"
     return RunError(
-        f"a step of {photos} photos of {input_size} x {input_size} pixels does not fit into the "
+        f"a step of {photos:,} photos of {input_size} x {input_size} pixels does not fit into the "
         f"memory of {device}; {advice}"
     )
 

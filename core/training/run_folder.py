@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.amounts import percent
 from core.errors import RunError
 from core.files import (
     append_json_line,
@@ -35,7 +36,6 @@ from core.files import (
 from core.locks import Lock, LockHeld, hold, is_held
 from core.model.card import LeftOutCard
 from core.options import different
-from core.percent import percent
 from core.runs import CONFIG, best_of, last_of
 from core.training.schema import TrainConfig, as_begun_with
 

@@ -226,9 +226,9 @@ def _check_same_data(run: RunFolder, data: TrainingData, processes: Processes) -
     for rank, other in enumerate(processes.exchange(seen)):
         if other[:2] != seen[:2]:
             raise SplitError(
-                f"process {rank} reads another dataset ({other[1]} photos, split {other[0][:12]}) "
-                f"than process {processes.rank} ({seen[1]} photos, split {data.split.hash[:12]}): "
-                "give all machines the same one"
+                f"process {rank} reads another dataset ({other[1]:,} photos, split "
+                f"{other[0][:12]}) than process {processes.rank} ({seen[1]:,} photos, split "
+                f"{data.split.hash[:12]}): give all machines the same one"
             )
         if other[3] != seen[3]:
             raise SplitError(
@@ -256,7 +256,7 @@ def _join_processes(
     smallest = photos // steps_per_epoch(photos, config.photos_per_step(photos))
     if smallest < processes.count:
         raise ConfigError(
-            f"a step of {smallest} photos leaves some of {processes.count} processes none: raise "
+            f"a step of {smallest:,} photos leaves some of {processes.count} processes none: raise "
             "batch_size, lower least_steps or start fewer processes"
         )
     note = processes.synchronise_batchnorm(model, compute.device)
@@ -378,8 +378,8 @@ def _write_start(
     photos = len(data.rows["train"])
     if (step := config.photos_per_step(photos)) < config.batch_photos:
         run.log(
-            f"{photos} training photos: {step} photos a step instead of {config.batch_photos}, so "
-            "that an epoch has more steps (least_steps)"
+            f"{photos:,} training photos: {step:,} photos a step instead of {config.batch_photos}, "
+            "so that an epoch has more steps (least_steps)"
         )
 
 

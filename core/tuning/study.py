@@ -132,7 +132,7 @@ class _Study:
         """Run the trials to the last one, and report each that ends."""
         config = self.config
         self.folder.job.log(
-            f"tuning {config.monitor} by {config.sampler}: {self.before} of {config.planned} "
+            f"tuning {config.monitor} by {config.sampler}: {self.before:,} of {config.planned} "
             "trials done"
         )
         conducting = Conductor(
@@ -328,9 +328,9 @@ class _Study:
             return
         done = sum(trial.state != "running" for trial in self.trials)
         raise TrainingInterrupted(
-            f"tuning stopped by {self.stop.reason} after {done} of {self.config.planned} trials; "
-            f"everything is saved in {self.folder.path}. Continue with: python -m core tune "
-            f"--study {self.folder.path}"
+            f"tuning stopped by {self.stop.reason} after {done:,} of {self.config.planned:,} "
+            f"trials; everything is saved in {self.folder.path}. Continue with: python -m core "
+            f"tune --study {self.folder.path}"
         )
 
     def _require_a_finished_trial(self) -> None:

@@ -151,7 +151,7 @@ def to_kml(walk: Walk) -> str:
 
     for number, part in _segments(walk):
         if len(part) > 1:
-            placemark(f"Segment {number + 1}", f"{len(part)} photos", "LineString", part)
+            placemark(f"Segment {number + 1}", f"{len(part):,} photos", "LineString", part)
     for place, row in enumerate(walk.rows):
         name = walk.prediction.filenames[row]
         placemark(name, describe(walk, place), "Point", range(place, place + 1))

@@ -146,7 +146,7 @@ def order_of_times(texts: Sequence[str], names: Sequence[str]) -> Moments:
         missing = [names[int(row)] for row in np.flatnonzero(np.isnan(minute))]
         more = ", ..." if len(missing) > _SHOWN else ""
         notes.append(
-            f"{len(missing)} photos without a time are left out of the track: "
+            f"{len(missing):,} photos without a time are left out of the track: "
             f"{', '.join(missing[:_SHOWN])}{more}"
         )
     days, dated = _days([plain.iat[row] for row in timed])
@@ -158,12 +158,12 @@ def order_of_times(texts: Sequence[str], names: Sequence[str]) -> Moments:
     resolution_s = 1.0 if fine else 60.0
     early = int((np.diff(seconds) < 0.0).sum())
     if early:
-        notes.append(f"{early} photos are earlier than the one before by name: ordered by time")
+        notes.append(f"{early:,} photos are earlier than the one before by name: ordered by time")
     order = np.argsort(seconds, kind="stable")
     spread, equal = _spread_equal(seconds[order] - seconds.min(), resolution_s)
     if equal:
         notes.append(
-            f"{equal} photos share their time with another: kept in the order of their names, "
+            f"{equal:,} photos share their time with another: kept in the order of their names, "
             f"spread over {resolution_s:g} s"
         )
     given = tuple(text if np.isfinite(at) else "" for text, at in zip(plain, minute, strict=True))
