@@ -102,8 +102,13 @@ def _panel(place: Workspace, form: Launch[Schema], where: str) -> None:
         st.caption(f"Choose a data set {there} first.")
         return
     st.markdown(f"**{form.title}** on `{place.label(dataset)}`")
-    data = pickers.dataset_if_readable()
-    if data is not None and (lost := absence.of_training(data)):
+    try:
+        data = cache.dataset(dataset)
+    except BearingsError as error:
+        # Nothing can be started on it.
+        messages.show_error(error, linked=True)
+        return
+    if lost := absence.of_training(data):
         st.caption(lost)
     form.panel(dataset, where)
     st.button(

@@ -116,9 +116,14 @@ def groups_of(
     groups: dict[str, list[Option]] = {}
     rest = [item for path, item in described.items() if path not in plan.first]
     for item in sorted(rest, key=lambda item: item.traits.expert):
-        topic = "expert options" if item.traits.expert else item.traits.topic or "more options"
-        groups.setdefault(topic.capitalize(), []).append(item)
+        groups.setdefault(topic_of(item), []).append(item)
     yield from groups.items()
+
+
+def topic_of(item: Option) -> str:
+    """The heading under which an option stands that is not shown first."""
+    topic = "expert options" if item.traits.expert else item.traits.topic or "more options"
+    return topic.capitalize()
 
 
 def changed_mark(members: Sequence[Option], plan: FormPlan) -> str:

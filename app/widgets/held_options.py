@@ -20,6 +20,7 @@ from app.widgets.forms import (
     key_of,
     label_of,
     moves_key,
+    topic_of,
 )
 from core.options import Names, Option, Schema, nested, options, problems
 
@@ -128,7 +129,8 @@ def _draw(item: Option, plan: FormPlan, wrong: Mapping[Names, str], *, full: boo
         st.error(f"{wrong[item.path]}.")
     if full:
         # Names such as Epochs belong to several parts; here no heading tells them apart.
-        st.caption(f"{' → '.join(item.path)}: {item.help.replace('none: ', 'empty: ')}")
+        where = "" if item.path in plan.first else f"{topic_of(item)}: "
+        st.caption(f"{where}{item.help.replace('none: ', 'empty: ')}")
 
 
 def _matches(item: Option, plan: FormPlan, words: str) -> bool:

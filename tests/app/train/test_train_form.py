@@ -118,6 +118,9 @@ def test_options_are_found_by_words_of_their_help(
     app = all_options(open_page(full_workspace, "train"))
     app.text_input(key="train_search").set_value("peak rate transformers").run()
     assert [box.label for box in app.number_input] == ["Learning rate of the backbone"]
+    app.text_input(key="train_search").set_value("leave out").run()
+    assert any(words.value.startswith("Data and split: ") for words in app.caption)
+    assert "leave_out_tags" not in said(app)
     app.text_input(key="train_search").set_value("no such thing").run()
     assert "No option matches" in said(app)
 

@@ -91,6 +91,17 @@ def test_a_failed_start_says_why_beside_the_button_without_flags(
     assert "--" not in error.value
 
 
+def test_no_run_is_offered_for_a_data_set_that_cannot_be_read(
+    workspace_copy: Path, open_page: OpenPage
+) -> None:
+    [dataset] = (workspace_copy / "data").iterdir()
+    (dataset / "labels.csv").write_text("colour,size\nred,3\n")
+    app = open_page(workspace_copy, "train").run()
+    assert not app.exception
+    assert [button.label for button in app.sidebar.button if "train" in str(button.key)] == []
+    assert "labels.csv" in app.sidebar.error[0].value
+
+
 def test_a_wrong_option_is_refused_at_the_button_and_beside_its_field(
     full_workspace: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
