@@ -19,8 +19,8 @@ def _style() -> str:
     """What differs from Streamlit's own look on every page."""
     caption = "[data-testid=stCaptionContainer]"
     return (
-        # Streamlit leaves 6 rem above every title.
-        "[data-testid=stMainBlockContainer] {padding-top: 3.5rem} "
+        # The label of a field for files names its limits; Streamlit's line says 200 MB, of a ZIP.
+        "[data-testid=stFileUploaderDropzoneInstructions] {display: none} "
         # In the colour of links, the chosen option has less than 4.5 to 1 on its tinted ground.
         f"button[data-selected=true] p {{color: {both('text')}}} "
         f"[data-testid=stSliderThumbValue] p {{color: {both('text')}}} "

@@ -12,7 +12,7 @@ checkpoint = pickers.need_checkpoint_path()
 report = page.pick_report()
 described = page.need_described(checkpoint, report)
 palette = theme.palette()
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with st.container(horizontal=True, vertical_alignment="top"):
     plane, place = page.pick_plane(described)
     colours = st.container(width="content")
     paired = st.container(width="content")

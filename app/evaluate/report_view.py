@@ -91,7 +91,7 @@ def overview(report: Report, view: EvaluationView, palette: Palette) -> None:
         table_of(outcomes.figures({"of the filter": view.shown, "all": view.table}, view.method))
     _caveats(report)
     for note in report.notes:
-        st.warning(messages.plain_lines(report_tables.note_text(note)))
+        st.warning(messages.plain_lines(_sentence(report_tables.note_text(note).rstrip("."))))
     table = report_tables.predictors(report)
     st.subheader("Baselines that need no training")
     st.caption("Hatched bars use part of the ground truth, which a new photo does not have.")
@@ -135,10 +135,11 @@ def _caveats(report: Report) -> None:
     known = any(_known(table, name) for name in report_tables.COLUMNS if name in table)
     if known or (report.position is not None and not table.empty):
         table_of(table)
-        st.caption(
-            '"Without suspect labels" leaves out labels that the audit flags; all other rows '
-            "include them."
-        )
+        if report.flagged is not None:
+            st.caption(
+                '"Without suspect labels" leaves out labels that the audit flags; all other rows '
+                "include them."
+            )
 
 
 def _counted(report: Report, label: Label) -> None:

@@ -124,7 +124,7 @@ def _cell(found: Difference | None) -> str:
 
 def show_group(group: Group, number: int) -> None:
     """Figures of the models of a group, and their differences."""
-    st.markdown(f"**{group.about}**")
+    st.markdown(f"**{group.about[0].upper()}{group.about[1:]}**")
     st.dataframe(runs_table.side_by_side(group.reports))
     if len(group.folders) > 1:
         st.caption("★ best figure. The comparison below shows which differences are significant.")

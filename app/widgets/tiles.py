@@ -22,6 +22,8 @@ _STYLE = """
 [class*="st-key-tile_"] [class*="st-key-open_"] button:is(:hover, :focus-visible) {
   border-color: var(--st-primary-color, #0072B2);
 }
+/* The room of a picture is kept free until it has come. */
+[class*="st-key-tile_"] > [data-testid="stElementContainer"]:first-child { aspect-ratio: 4 / 3; }
 [class*="st-key-tile_"] img { aspect-ratio: 4 / 3; object-fit: cover; }
 /* On a phone, columns would stand below one another, a screen for each photo. */
 @media (max-width: 640px) {
