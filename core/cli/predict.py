@@ -188,7 +188,7 @@ def _run_there(arguments: argparse.Namespace) -> int:
     )
     counts = predict_there(arguments.on, task, say)
     say(
-        f"{counts.photos} photos written to {arguments.out}: {counts.refused} do not look like "
+        f"{counts.photos:,} photos written to {arguments.out}: {counts.refused} do not look like "
         f"this campus, {counts.unreadable} cannot be read"
     )
     return 1 if counts.unreadable else 0

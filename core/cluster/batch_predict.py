@@ -291,12 +291,12 @@ def _counted(target: "FileSystem", folder: str, photos: int) -> Counts:
     table = pyarrow.dataset.dataset(folder, filesystem=target, format="parquet").to_table(wanted)
     written = len(set(table["filename"].to_pylist()))
     if (table.num_rows, written) != (photos, photos):
-        raise RunError(f"{written} of {photos} photos were written to {folder}: predict again")
+        raise RunError(f"{written} of {photos:,} photos were written to {folder}: predict again")
     failures = [each for each in table[_ERROR].to_pylist() if each is not None]
     for failure in sorted(failures)[:_SHOWN_FAILURES]:
         sys.stdout.write(f"error: {failure}\n")
     if len(failures) > _SHOWN_FAILURES:
-        sys.stdout.write(f"error: {len(failures)} photos cannot be read, see column {_ERROR}\n")
+        sys.stdout.write(f"error: {len(failures):,} photos cannot be read, see column {_ERROR}\n")
     refused = sum(each is True for each in table["refused"].to_pylist())
     return Counts(photos=photos, refused=refused, unreadable=len(failures))
 
