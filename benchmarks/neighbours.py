@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.effort import CHECKPOINT, Effort
 from benchmarks.goals import verdict
 from benchmarks.pairs import compared, timed, times_faster
-from core.percent import percent
+from core.amounts import percent
 from core.retrieval.gallery import Gallery
 from core.retrieval.neighbours import best
 from core.retrieval.projection import normalise_rows
