@@ -344,7 +344,8 @@ def _kml(path: Path, content: bytes) -> RawTable:
     return _from_records(path, "kml", records)
 
 
-_PHOTO_NAME = re.compile(r"[^\s\"'<>=]+\.(?:jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)\b", re.I)
+_WORD = re.compile(r"[^\s\"'<>=]+")
+_PHOTO_SUFFIX = re.compile(r"(?<=.)\.(?:jpe?g|png|webp|heic|heif|avif|tiff?|bmp|gif)\b", re.I)
 
 
 def _named(record: Record) -> Record:
@@ -352,9 +353,18 @@ def _named(record: Record) -> Record:
     if count_roles([key for key in record if "file" in key.lower() or "image" in key.lower()]):
         return record
     for key in ("name", "link", "description", "desc", "cmt"):
-        if found := _PHOTO_NAME.search(str(record.get(key, ""))):
-            return {"filename": found[0], **record}
+        if found := _photo_name(str(record.get(key, ""))):
+            return {"filename": found, **record}
     return {"filename": record.get("name", ""), **record}
+
+
+def _photo_name(text: str) -> str:
+    """The first name of a photo in a text; empty if there is none."""
+    # Word by word: one pattern for both would try every character of a long word as its start.
+    for word in _WORD.finditer(text):
+        if ends := [suffix.end() for suffix in _PHOTO_SUFFIX.finditer(word[0])]:
+            return word[0][: ends[-1]]
+    return ""
 
 
 _READERS: dict[str, Callable[[Path, bytes], RawTable]] = {

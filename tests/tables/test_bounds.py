@@ -64,3 +64,24 @@ def test_one_cell_far_away_makes_no_table_of_empty_ones(
     with pytest.raises(LabelError, match="is no label table: it has "):
         read_raw(tmp_path / "labels.xlsx")
     assert len(made) == 3
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("end", ["", ".jpg"])
+def test_a_long_word_in_a_placemark_is_read_once(tmp_path: Path, end: str) -> None:
+    # Tried from each of its characters, it takes many minutes.
+    word = "x" * 1_000_000 + end
+    mark = f"<Placemark><name>{word}</name><coordinates>78,17</coordinates></Placemark>"
+    (tmp_path / "labels.kml").write_text(f"<kml>{mark}</kml>")
+    assert read_raw(tmp_path / "labels.kml").rows[0].tolist() == [word]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('see <img src="a/b.JPG"/> and c.png', "a/b.JPG"), ("1.jpg.txt", "1.jpg"),
+        ("1.jpgs .png x", ""), ("a.jpg.png,b", "a.jpg.png"), ("no photo", ""),
+    ],
+)  # fmt: skip
+def test_the_first_name_of_a_photo_in_a_text(text: str, name: str) -> None:
+    assert formats._photo_name(text) == name
