@@ -6,6 +6,7 @@ the number of photos. Photos, results and the model lie where every machine of t
 them; photos and results may lie in a bucket.
 """
 
+import math
 import os
 import secrets
 import sys
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 _POLL_S = 1.0
+# A busy machine of the cluster may give the log of a job that ended some seconds later.
+_LOG_DELAY_S = 15.0
 # How the job's last line begins.
 _RESULT, _FAILED = "result: ", "failed: "
 # Of a bucket, all are in the table.
@@ -103,6 +106,7 @@ def predict_there(address: str, task: BatchTask, say: Callable[[str], None]) -> 
         cluster.submit(name, Submission(command, environment, code, cpus=0.0))
     say(f"Predicting on {cluster.address} as {name}; Ctrl-C stops it there")
     lines: list[str] = []
+    until = math.inf
     try:
         while True:
             try:
@@ -111,13 +115,15 @@ def predict_there(address: str, task: BatchTask, say: Callable[[str], None]) -> 
             except Unreachable:
                 time.sleep(_POLL_S)
                 continue
-            ended = look is None or look.state in ENDED
-            new = text.split("\n")[len(lines) : None if ended else -1]
+            if look is None or look.state in ENDED:
+                until = min(until, time.monotonic() + _LOG_DELAY_S)
+            new = text.split("\n")[len(lines) : -1]
             lines += new
             for line in new:
                 if line.strip() and not line.startswith((_RESULT, _FAILED)):
                     say(line)
-            if ended:
+            last = any(line.startswith((_RESULT, _FAILED)) for line in new)
+            if last or time.monotonic() >= until:
                 break
             time.sleep(_POLL_S)
     except KeyboardInterrupt:

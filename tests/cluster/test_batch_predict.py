@@ -23,6 +23,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     found = FakeCluster()
     monkeypatch.setattr(batch_predict, "connect", lambda address: found)
     monkeypatch.setattr(batch_predict, "_POLL_S", 0.0)
+    monkeypatch.setattr(batch_predict, "_LOG_DELAY_S", 0.2)
     return found
 
 
@@ -43,6 +44,17 @@ def test_a_task_is_submitted_and_its_counts_come_back(
     # The cores are the workers': a job that kept one could wait for itself.
     assert (submission.cpus, submission.gpus) == (0.0, 0.0)
     assert said[1:] == ["error: a.jpg is cut"]
+
+
+def test_a_log_that_comes_after_the_end_is_waited_for(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = Counts(photos=9, refused=2, unreadable=0)
+    texts = iter(["", "note: x\n", f"note: x\nresult: {counts.model_dump_json()}\n"])
+    monkeypatch.setattr(cluster, "log", lambda submission_id: next(texts))
+    said: list[str] = []
+    assert predict_there("http://fake", TASK, said.append) == counts
+    assert said[1:] == ["note: x"]
 
 
 def test_a_job_that_fails_says_why(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
