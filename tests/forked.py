@@ -3,6 +3,9 @@
 Each is a real process with its own number, session, locks, environment and files, and what it
 starts is forked too. Only the import of torch is left out, which takes longer than all that a tiny
 job does. That `python -m core` starts as a program is proved by tests that fork nothing.
+
+`python -m tests.forked FOLDER MODULE WORDS` does the same without the files, threads and loops of
+the tests: a program whose processes are forks of it.
 """
 
 import faulthandler
@@ -188,3 +191,8 @@ def _forget_the_test(keep: set[int]) -> None:
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)
     warnings.resetwarnings()
+
+
+if __name__ == "__main__":
+    Forks(Path(sys.argv[1])).put_in(pytest.MonkeyPatch())
+    sys.exit(_run(sys.argv[2], tuple(sys.argv[3:])))

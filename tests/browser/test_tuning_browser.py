@@ -60,8 +60,8 @@ def test_a_search_is_started_watched_cancelled_resumed_and_used(
     expect(main).to_contain_text("Searching.", timeout=PATIENCE_MS)
     # Not the whole page: the log on it keeps the earlier number.
     progress = main.get_by_test_id("stProgress")
-    expect(progress).not_to_have_text(f"{done} of 100000 trials", timeout=PATIENCE_MS)
-    expect(progress).to_contain_text("of 100000 trials", timeout=PATIENCE_MS)
+    expect(progress).not_to_have_text(f"{done} of 100,000 trials", timeout=PATIENCE_MS)
+    expect(progress).to_contain_text("of 100,000 trials", timeout=PATIENCE_MS)
     visitor.click("Cancel the search")
     expect(main).to_contain_text("Cancelled: every trial is saved", timeout=PATIENCE_MS)
     visitor.click("Train with the best options")

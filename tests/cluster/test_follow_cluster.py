@@ -289,7 +289,8 @@ def test_an_address_where_nobody_answers_says_what_to_look_at() -> None:
 
 
 def test_without_ray_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in ("ray", "ray.job_submission"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigError, match=r"pip install -r requirements-cluster\.txt"):
         connect("http://fake:8265")
 

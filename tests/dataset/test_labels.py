@@ -278,14 +278,14 @@ def test_the_real_photos_are_read() -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real campus labels are not on this machine")
 def test_labels_without_photos_say_what_is_missing(tmp_path: Path) -> None:
     csv = SHARED / "labels_train_without_images.csv"
-    with pytest.raises(LabelError, match=r"6267 of 6542 labelled photos .* cannot be used"):
+    with pytest.raises(LabelError, match=r"6,267 of 6,542 labelled photos .* cannot be used"):
         read_dataset(csv)
     shutil.copy(csv, tmp_path / "labels.csv")
     for given in (tmp_path, tmp_path / "labels.csv"):
         with pytest.raises(LabelError) as caught:
             read_dataset(given)
         message = str(caught.value)
-        assert "6542 of 6542 labelled photos (100.0 %) cannot be used" in message
+        assert "6,542 of 6,542 labelled photos (100.0 %) cannot be used" in message
         assert f"looked for in {tmp_path}" in message
         assert "images/" in message
 
