@@ -115,6 +115,10 @@ class System(ABC):
         """Keep what this process has freed from growing with the number of its threads."""
 
     @abstractmethod
+    def keep_free_memory(self) -> None:
+        """Keep what this process frees for its own next use: steps of training take it again."""
+
+    @abstractmethod
     def open_log(self, path: Path) -> BinaryIO:
         """Open a file whose every write goes to its end, whoever else writes to it."""
 
@@ -143,8 +147,9 @@ class Posix(System):
 
     stop_signals: Mapping[int, str] = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
     _LOWEST, _STEP = 19, 5
-    # M_ARENA_MAX of glibc's malloc.h.
-    _ARENA_MAX, _HEAPS = -8, 2
+    # M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD of glibc's malloc.h.
+    _ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD = -8, -4, -1
+    _HEAPS = 2
 
     def lock(self, path: Path) -> int | None:
         """Take an `flock`, which belongs to the open file and is inherited with it."""
@@ -244,6 +249,17 @@ class Posix(System):
         with suppress(AttributeError, OSError):
             # Other libraries (musl, that of macOS) have no such function, or ignore it.
             ctypes.CDLL(None).mallopt(self._ARENA_MAX, self._HEAPS)
+
+    def keep_free_memory(self) -> None:
+        """Never return freed memory to the kernel, if the C library is glibc.
+
+        It takes every large block from the kernel and returns it when it is freed. The activations
+        of each step are such blocks, and the kernel clears every page of them anew.
+        """
+        with suppress(AttributeError, OSError):
+            library = ctypes.CDLL(None)
+            library.mallopt(self._MMAP_MAX, 0)
+            library.mallopt(self._TRIM_THRESHOLD, 2**31 - 1)
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open with O_APPEND, which the kernel keeps for every process that inherits the file."""
@@ -445,6 +461,9 @@ class Windows(System):
 
     def bound_free_memory(self) -> None:
         """Do nothing: all threads share the heap of the process."""
+
+    def keep_free_memory(self) -> None:
+        """Do nothing: it was not measured there."""
 
     def open_log(self, path: Path) -> BinaryIO:
         """Open for appending in the kernel: Python's mode `a` holds in its own process only."""

@@ -404,3 +404,29 @@ def test_many_threads_share_few_heaps(tmp_path: Path) -> None:
         counts.append(found.read_text().count("<heap nr="))
     free, bound = counts
     assert bound <= 2 < free
+
+
+_KEPT = """
+import ctypes, sys, psutil
+from core.system import SYSTEM
+
+if "keep" in sys.argv:
+    SYSTEM.keep_free_memory()
+library = ctypes.CDLL(None)
+library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+before = psutil.Process().memory_info().rss
+block = library.malloc(100_000_000)
+ctypes.memset(block, 1, 100_000_000)
+library.free(block)
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries were not measured")
+def test_a_training_process_keeps_what_it_frees() -> None:
+    kept = [
+        int(subprocess.check_output([sys.executable, "-c", _KEPT, *words], cwd=ROOT))
+        for words in ([], ["keep"])
+    ]
+    assert kept[0] < 10_000_000
+    assert kept[1] > 90_000_000

@@ -15,6 +15,7 @@ from core.dataset.layout import find_label_files
 from core.errors import ConfigError
 from core.jobs.devices import has_gpu
 from core.jobs.job import LOCAL
+from core.system import SYSTEM
 from core.training.environment import launched_rank, train_command
 from core.training.interrupt import INTERRUPTED, TrainingInterrupted
 from core.training.presets import with_preset
@@ -67,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if to_queue(arguments):
         return _queue(arguments, config)
     refuse_if_elsewhere(config.run)
+    SYSTEM.keep_free_memory()
     say(f"{'Resuming' if arguments.resume else 'Training'} {config.run}")
     epoch = 0
     try:

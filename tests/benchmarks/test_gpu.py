@@ -175,7 +175,9 @@ def test_a_dry_run_makes_every_check(make_campus: CampusMaker, tmp_path: Path) -
     # In a process of its own: as forks of the tests, after trainings by several processes, its
     # folds and trials found no options in their input.
     subprocess.run(
-        [sys.executable, "-m", "tests.forked", str(tmp_path / "forks"), *words], cwd=ROOT, check=True
+        [sys.executable, "-m", "tests.forked", str(tmp_path / "forks"), *words],
+        cwd=ROOT,
+        check=True,
     )
     report = json.loads((tmp_path / JSON).read_text())
     states = {each["name"]: each["state"] for each in report["checks"]}

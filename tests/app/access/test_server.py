@@ -47,6 +47,7 @@ def status(app: Starlette, path: str, host: str | None) -> int:
         "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
         "headers": [] if host is None else [(b"host", host.encode())],
     }  # fmt: skip
+
     async def ask() -> None:
         await app(scope, receive, send)  # type: ignore[arg-type]
 
